@@ -1,0 +1,2 @@
+//! The presence B2B user agent as a Kamailio module.
+#![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
