@@ -1,2 +1,4 @@
 //! The presence B2B user agent as a Kamailio module.
 #![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+pub mod subscription;

@@ -1,0 +1,111 @@
+//! What can happen to a subscription.
+
+use super::substate::SubscriptionState;
+
+/// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The internal subscriber asked for the record: plan the first SUBSCRIBE (`max_subscribe_delay`).
+    Start,
+    /// The deadline of the subscription is due. The only input whose output may hold a request to send.
+    Deadline(Fresh<'a>),
+    /// The request with this CSeq was given to the transaction layer, to leave through `socket`.
+    Sent {
+        /// CSeq number of the request.
+        cseq: u32,
+        /// The socket it leaves through; kept for the dialog's later requests.
+        socket: Socket,
+    },
+    /// The request with this CSeq could not be sent (no socket, name not resolved, no memory).
+    SendFailed {
+        /// CSeq number of the request.
+        cseq: u32,
+    },
+    /// The request with this CSeq was dropped by the script (`event_route[tm:local-request]`).
+    Dropped {
+        /// CSeq number of the request.
+        cseq: u32,
+    },
+    /// A final reply to a request, or the transaction layer's own timeout.
+    Reply(Reply<'a>),
+    /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog.
+    Notify(Notify<'a>),
+    /// Somebody wants a SUBSCRIBE now (an operator): refresh, or retry when waiting; held back by `min_resubscribe_time`.
+    Refresh,
+    /// The internal subscriber has gone.
+    Unsubscribe,
+}
+
+/// Identifiers for a dialog that may have to be opened now (RFC 3261 §8.1.1.3, §8.1.1.4: unguessable, never reused).
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh<'a> {
+    /// Call-ID for the new dialog.
+    pub call_id: &'a [u8],
+    /// From tag for the new dialog.
+    pub local_tag: &'a [u8],
+}
+
+/// The local socket of a dialog: a number the host understands. It means nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket(pub u64);
+
+/// What the life of a subscription needs of a final reply.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reply<'a> {
+    /// CSeq number of the request it answers; replies to older requests are ignored.
+    pub cseq: u32,
+    /// Status code, 200 to 699; 408 when the transaction layer gave up.
+    pub code: u16,
+    /// Reason phrase.
+    pub reason: &'a [u8],
+    /// Tag of the To header; empty when there is none (a local timeout).
+    pub remote_tag: &'a [u8],
+    /// URI of the (first) Contact of a 2xx.
+    pub contact: Option<&'a [u8]>,
+    /// Record-Route of a 2xx in the UAC's order (reversed, RFC 3261 §12.1.2), as one Route header value; may be empty.
+    pub route_set: &'a [u8],
+    /// Expires header in seconds; `None` when absent or unreadable.
+    pub expires: Option<u32>,
+    /// Min-Expires header in seconds (RFC 3261 §20.23).
+    pub min_expires: Option<u32>,
+    /// Retry-After header in seconds (RFC 3261 §20.33).
+    pub retry_after: Option<u32>,
+    /// Contact URIs of a 3xx, best q first.
+    pub redirect: &'a [&'a [u8]],
+}
+
+/// What the life of a subscription needs of a NOTIFY.
+#[derive(Clone, Copy, Debug)]
+pub struct Notify<'a> {
+    /// CSeq number.
+    pub cseq: u32,
+    /// Tag of the From header.
+    pub remote_tag: &'a [u8],
+    /// URI of the Contact, when there is one.
+    pub contact: Option<&'a [u8]>,
+    /// Record-Route in the UAS's order (as it stands, RFC 3261 §12.1.1), as one Route header value; may be empty.
+    pub route_set: &'a [u8],
+    /// Event type of the Event header; empty when the header is absent.
+    pub event: &'a [u8],
+    /// `id` parameter of the Event header.
+    pub event_id: Option<&'a [u8]>,
+    /// The Subscription-State header; `None` when absent or not readable by its grammar.
+    pub state: Option<SubscriptionState<'a>>,
+    /// What is to be thought of the body.
+    pub content: Content,
+}
+
+/// Judgement of a NOTIFY's body, made before the subscription sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// No body.
+    Empty,
+    /// A body of a type the package accepts.
+    Acceptable,
+    /// A body of another type: 415.
+    Unsupported,
+    /// A body that is not what its type says: 400.
+    Malformed,
+    /// A body beyond the size limit: 413.
+    TooLarge,
+}

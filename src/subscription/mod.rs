@@ -1,0 +1,24 @@
+//! PURE. One subscription's life: state, dialog, policy, packages.
+//!
+//! [`Subscription::handle`] takes what happened and the time, and says what is to be done. Nothing here reads a clock,
+//! a random number or a parameter, sends, locks or logs. Memory comes from the allocator `A` (Kamailio's shared memory
+//! in the server), always fallibly and before any state changes.
+#![forbid(unsafe_code)]
+
+mod input;
+mod machine;
+mod output;
+pub mod package;
+mod policy;
+mod substate;
+mod text;
+mod time;
+
+pub use input::{Content, Fresh, Input, Notify, Reply, Socket};
+pub use machine::{Env, Subject, Subscription};
+pub use output::{Answer, News, Output, Request, Status};
+pub use package::Package;
+pub use policy::Policy;
+pub use substate::{StateValue, SubscriptionState};
+pub use text::{Brief, OutOfMemory, Packed};
+pub use time::Instant;

@@ -1,0 +1,129 @@
+//! What a subscription wants done after an input.
+
+use super::input::Socket;
+use super::text::Brief;
+
+/// What is to be done, in this order: answer, news, send; then forget.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The SUBSCRIBE to send. Only after [`Input::Deadline`](super::Input::Deadline).
+    pub send: Option<Request>,
+    /// How to answer the NOTIFY; `None` after a NOTIFY means that it does not belong to this subscription (481 by the script).
+    pub answer: Option<Answer>,
+    /// What the internal subscriber is told.
+    pub news: Option<News>,
+    /// The subscription has ended: remove its record.
+    pub forget: bool,
+}
+
+/// A SUBSCRIBE in full, copied out of the subscription so that no lock is needed to send it (law L2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Request-URI before loose or strict routing is applied: the remote target.
+    pub target: Vec<u8>,
+    /// URI of the To header: the record.
+    pub record: Vec<u8>,
+    /// URI of the From header: the subscriber.
+    pub subscriber: Vec<u8>,
+    /// Call-ID.
+    pub call_id: Vec<u8>,
+    /// From tag.
+    pub local_tag: Vec<u8>,
+    /// To tag; empty when the request opens a dialog.
+    pub remote_tag: Vec<u8>,
+    /// CSeq number.
+    pub cseq: u32,
+    /// Route header value of the dialog (its route set); empty when it has none. A request that opens a dialog has none here.
+    pub route_set: Vec<u8>,
+    /// Expires in seconds; 0 ends the subscription.
+    pub expires: u32,
+    /// Event type.
+    pub package: &'static str,
+    /// Event `id` parameter; empty when there is none.
+    pub event_id: Vec<u8>,
+    /// The socket of the dialog, once known.
+    pub socket: Option<Socket>,
+}
+
+impl Request {
+    /// Whether this request opens a dialog (RFC 6665 §4.1.2.1).
+    #[must_use]
+    pub fn is_initial(&self) -> bool {
+        self.remote_tag.is_empty()
+    }
+}
+
+/// How a NOTIFY is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 200: accepted (or a repetition of one that was).
+    Ok,
+    /// 400 with this phrase: the message cannot be understood.
+    BadRequest(&'static str),
+    /// 413: the body is beyond the limit.
+    TooLarge,
+    /// 415: the body's type is none of the package's (goes with an Accept header).
+    UnsupportedMediaType,
+    /// 489: the Event header is not this subscription's (goes with Allow-Events).
+    BadEvent,
+    /// 500: CSeq lower than one already seen (RFC 3261 §12.2.2).
+    StaleCseq,
+}
+
+impl Answer {
+    /// Status code and reason phrase.
+    #[must_use]
+    pub fn code_and_phrase(self) -> (u16, &'static str) {
+        match self {
+            Self::Ok => (200, "OK"),
+            Self::BadRequest(phrase) => (400, phrase),
+            Self::TooLarge => (413, "Request Entity Too Large"),
+            Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
+            Self::BadEvent => (489, "Bad Event"),
+            Self::StaleCseq => (500, "CSeq Out of Order"),
+        }
+    }
+}
+
+/// The status of a subscription as its internal subscriber sees it (the QSA's vocabulary).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The notifier gives the state.
+    Active,
+    /// The notifier has not decided yet.
+    Pending,
+    /// There is no subscription now; the next attempt says whether there will be one.
+    Terminated,
+    /// The notifier refused; there will be no further attempt.
+    Rejected,
+}
+
+impl Status {
+    /// The word used in RPC, pseudo-variables and the C API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Terminated => "terminated",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// One piece of news for the internal subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    /// Status from now on.
+    pub status: Status,
+    /// SIP code of the reply that caused it; 0 for a NOTIFY or an inner event.
+    pub code: u16,
+    /// Reason phrase of the reply or reason parameter of the Subscription-State.
+    pub reason: Brief,
+    /// Seconds until the next attempt after a failure or termination; `None` when there is none (active, pending, or the end).
+    pub next_attempt: Option<u32>,
+    /// The NOTIFY's body goes with it.
+    pub with_body: bool,
+    /// This is the last piece of news of this subscription.
+    pub last: bool,
+}
