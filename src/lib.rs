@@ -2,3 +2,9 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 pub mod subscription;
+
+// Unit test executables cannot link the symbols that the server gives to its modules.
+#[cfg(not(test))]
+mod host;
+#[cfg(not(test))]
+mod module;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Memory, locks, log, processes.
+ */
+#include "shim.h"
+
+#include <stdio.h>
+
+/* What Rust presumes. The headers were compiled with the server's own defines, so that a difference shows here. */
+#define PB2B_ASSERT(what, text) _Static_assert(what, text)
+PB2B_ASSERT(sizeof(void *) == 8, "only 64 bit machines are supported");
+PB2B_ASSERT(sizeof(int) == 4, "int must have 32 bits");
+PB2B_ASSERT(offsetof(str, s) == 0 && sizeof(str) == 16, "str is a pointer and an int");
+PB2B_ASSERT(sizeof(((module_exports_t *)0)->params[0]) == 24, "param_export_t has three members");
+PB2B_ASSERT(offsetof(module_exports_t, destroy_mod_f) == sizeof(module_exports_t) - sizeof(void *),
+		"module_exports_t ends with the destroy function");
+PB2B_ASSERT(sizeof(rpc_export_t) == 32, "rpc_export_t has four members");
+PB2B_ASSERT(sizeof(gen_lock_t) <= 64, "a lock fits into a cache line");
+PB2B_ASSERT(__alignof__(gen_lock_t) <= 16, "a lock needs no more than the alignment of shared memory");
+
+void *pb2b_shm_malloc(size_t size)
+{
+	return shm_malloc(size);
+}
+
+void pb2b_shm_free(void *p)
+{
+	if(p != NULL)
+		shm_free(p);
+}
+
+void pb2b_shm_stats(struct mem_info *out)
+{
+	memset(out, 0, sizeof(*out));
+	shm_info(out);
+}
+
+void *pb2b_pkg_malloc(size_t size)
+{
+	return pkg_malloc(size);
+}
+
+void pb2b_pkg_free(void *p)
+{
+	if(p != NULL)
+		pkg_free(p);
+}
+
+size_t pb2b_lock_size(void)
+{
+	return sizeof(gen_lock_t);
+}
+
+size_t pb2b_lock_align(void)
+{
+	return __alignof__(gen_lock_t);
+}
+
+int pb2b_lock_init(void *lock)
+{
+	return lock_init((gen_lock_t *)lock) != NULL ? 0 : -1;
+}
+
+void pb2b_lock_destroy(void *lock)
+{
+	(void)lock; /* the macro is empty for most kinds of lock */
+	lock_destroy((gen_lock_t *)lock);
+}
+
+void pb2b_lock_get(void *lock)
+{
+	lock_get((gen_lock_t *)lock);
+}
+
+int pb2b_lock_try(void *lock)
+{
+	return lock_try((gen_lock_t *)lock) == 0;
+}
+
+void pb2b_lock_release(void *lock)
+{
+	lock_release((gen_lock_t *)lock);
+}
+
+int pb2b_log_enabled(int level)
+{
+	return is_printable(level);
+}
+
+/* LOG_FX writes the place of its own call; the place to report is that of the Rust code, also in structured logs, which
+ * take __FILE__ and __LINE__ directly. */
+#pragma GCC diagnostic ignored "-Wbuiltin-macro-redefined"
+#undef __FILE__
+#define __FILE__ pb2b_file
+#undef __LINE__
+#define __LINE__ pb2b_line
+
+void pb2b_log(int level, const str *file, int pb2b_line, const str *func, const str *text)
+{
+	char pb2b_file[128];
+	char name[96];
+	char place[192];
+
+	if(!is_printable(level))
+		return;
+	snprintf(pb2b_file, sizeof(pb2b_file), "%.*s", file->len, file->s);
+	snprintf(name, sizeof(name), "%.*s", func->len, func->s);
+	snprintf(place, sizeof(place), "presence_b2b [%s:%d]: ", pb2b_file, pb2b_line);
+	LOG_FX(DEFAULT_FACILITY, level, NULL, place, name, "%.*s\n", text->len, text->s);
+}
+
+#undef __FILE__
+#undef __LINE__
+
+void pb2b_cfg_update(void)
+{
+	cfg_update();
+}
+
+int pb2b_process_no(void)
+{
+	return process_no;
+}

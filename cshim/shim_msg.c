@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Reading SIP messages.
+ */
+#include "shim.h"
+
+#include "core/qvalue.h"
+#include "core/trim.h"
+#include "core/ut.h"
+
+int pb2b_is_faked_reply(const sip_msg_t *msg)
+{
+	return msg == FAKED_REPLY;
+}
+
+int pb2b_parse_all(sip_msg_t *msg)
+{
+	return parse_headers(msg, HDR_EOH_F, 0) < 0 ? -1 : 0;
+}
+
+int pb2b_is_request(const sip_msg_t *msg)
+{
+	return msg->first_line.type == SIP_REQUEST;
+}
+
+int pb2b_method_id(const sip_msg_t *msg)
+{
+	return pb2b_is_request(msg) ? msg->first_line.u.request.method_value : METHOD_UNDEF;
+}
+
+int pb2b_method(const sip_msg_t *msg, str *out)
+{
+	if(!pb2b_is_request(msg))
+		return -1;
+	*out = msg->first_line.u.request.method;
+	return 0;
+}
+
+int pb2b_ruri(sip_msg_t *msg, str *out)
+{
+	if(!pb2b_is_request(msg))
+		return -1;
+	*out = *GET_RURI(msg);
+	return 0;
+}
+
+int pb2b_status(const sip_msg_t *msg)
+{
+	return pb2b_is_request(msg) ? 0 : (int)msg->first_line.u.reply.statuscode;
+}
+
+int pb2b_reason(const sip_msg_t *msg, str *out)
+{
+	if(pb2b_is_request(msg))
+		return -1;
+	*out = msg->first_line.u.reply.reason;
+	return 0;
+}
+
+struct to_body *pb2b_from(sip_msg_t *msg)
+{
+	if(parse_from_header(msg) < 0 || msg->from == NULL)
+		return NULL;
+	return get_from(msg);
+}
+
+struct to_body *pb2b_to(sip_msg_t *msg)
+{
+	if(parse_to_header(msg) < 0 || msg->to == NULL)
+		return NULL;
+	return get_to(msg);
+}
+
+int pb2b_callid(sip_msg_t *msg, str *out)
+{
+	if(msg->callid == NULL && (parse_headers(msg, HDR_CALLID_F, 0) < 0 || msg->callid == NULL))
+		return -1;
+	*out = msg->callid->body;
+	trim(out);
+	return 0;
+}
+
+int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method)
+{
+	struct cseq_body *cseq;
+
+	if(msg->cseq == NULL && (parse_headers(msg, HDR_CSEQ_F, 0) < 0 || msg->cseq == NULL))
+		return -1;
+	cseq = get_cseq(msg);
+	if(cseq == NULL || cseq->error != PARSE_OK || str2int(&cseq->number, number) < 0)
+		return -1;
+	*method = cseq->method;
+	return 0;
+}
+
+hdr_field_t *pb2b_next_header(const sip_msg_t *msg, const hdr_field_t *prev, int type)
+{
+	hdr_field_t *h = prev != NULL ? prev->next : msg->headers;
+
+	while(h != NULL && type != HDR_EOH_T && (int)h->type != type)
+		h = h->next;
+	return h;
+}
+
+int pb2b_header(const sip_msg_t *msg, int type, str *out)
+{
+	hdr_field_t *h = pb2b_next_header(msg, NULL, type);
+
+	if(h == NULL)
+		return -1;
+	*out = h->body;
+	trim(out);
+	return 0;
+}
+
+int pb2b_find_header(const sip_msg_t *msg, const char *name, int len, str *out)
+{
+	hdr_field_t *h;
+
+	for(h = msg->headers; h != NULL; h = h->next) {
+		if(h->name.len == len && strncasecmp(h->name.s, name, len) == 0) {
+			*out = h->body;
+			trim(out);
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int pb2b_expires(sip_msg_t *msg, unsigned int *out)
+{
+	exp_body_t *body;
+
+	if(msg->expires == NULL && parse_headers(msg, HDR_EXPIRES_F, 0) < 0)
+		return -1;
+	if(msg->expires == NULL)
+		return 0;
+	if(parse_expires(msg->expires) < 0)
+		return -1;
+	body = (exp_body_t *)msg->expires->parsed;
+	if(body == NULL || !body->valid)
+		return -1;
+	*out = body->val;
+	return 1;
+}
+
+event_t *pb2b_event(sip_msg_t *msg)
+{
+	if(msg->event == NULL && (parse_headers(msg, HDR_EVENT_F, 0) < 0 || msg->event == NULL))
+		return NULL;
+	if(msg->event->parsed == NULL && parse_event(msg->event) < 0)
+		return NULL;
+	return (event_t *)msg->event->parsed;
+}
+
+int pb2b_body(sip_msg_t *msg, str *out)
+{
+	char *start = get_body(msg); /* parses the headers to their end */
+	long arrived, said;
+
+	out->s = NULL;
+	out->len = 0;
+	if(start == NULL)
+		return msg->eoh != NULL ? 0 : -1;
+	arrived = msg->buf + msg->len - start;
+	if(arrived < 0)
+		return -1;
+	/* A datagram may carry more than it says, and may say nothing: RFC 3261, 18.3. */
+	said = msg->content_length != NULL ? get_content_length(msg) : arrived;
+	if(said < 0 || said > arrived)
+		return -1;
+	out->s = start;
+	out->len = (int)said;
+	return 0;
+}
+
+int pb2b_contact_is_star(sip_msg_t *msg)
+{
+	if(msg->contact == NULL && (parse_headers(msg, HDR_CONTACT_F, 0) < 0 || msg->contact == NULL))
+		return 0;
+	if(msg->contact->parsed == NULL && parse_contact(msg->contact) < 0)
+		return 0;
+	return ((contact_body_t *)msg->contact->parsed)->star == 1;
+}
+
+contact_t *pb2b_next_contact(sip_msg_t *msg, contact_t *prev)
+{
+	contact_t *next = NULL;
+
+	return contact_iterator(&next, msg, prev) == 0 ? next : NULL;
+}
+
+int pb2b_contact_q(const contact_t *contact)
+{
+	qvalue_t q = 0;
+
+	if(contact->q == NULL || contact->q->body.len == 0)
+		return MAX_Q;
+	return str2q(&q, contact->q->body.s, contact->q->body.len) < 0 ? -1 : q;
+}
+
+int pb2b_contact_expires(const contact_t *contact, unsigned int *out)
+{
+	if(contact->expires == NULL || contact->expires->body.len == 0)
+		return 0;
+	return str2int(&contact->expires->body, out) < 0 ? -1 : 1;
+}
+
+rr_t *pb2b_header_routes(hdr_field_t *header)
+{
+	return parse_rr(header) < 0 ? NULL : (rr_t *)header->parsed;
+}
+
+void pb2b_route_text(const rr_t *route, str *out)
+{
+	out->s = route->nameaddr.name.s;
+	out->len = route->len;
+}
+
+socket_info_t *pb2b_recv_socket(const sip_msg_t *msg)
+{
+	return msg->rcv.bind_address;
+}
+
+int pb2b_recv_proto(const sip_msg_t *msg)
+{
+	return msg->rcv.proto;
+}
+
+int pb2b_source(const sip_msg_t *msg, str *address, unsigned short *port)
+{
+	address->s = ip_addr2a((struct ip_addr *)&msg->rcv.src_ip);
+	if(address->s == NULL)
+		return -1;
+	address->len = (int)strlen(address->s);
+	*port = msg->rcv.src_port;
+	return 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Transactions, sockets, URIs.
+ */
+#include "shim.h"
+
+#include "core/ut.h"
+#include "modules/tm/h_table.h"
+#include "modules/tm/ut.h"
+
+int pb2b_load_tm(struct tm_binds *out)
+{
+	return load_tm_api(out) < 0 ? -1 : 0;
+}
+
+/* tm's cseq_n is the number alone for a request being relayed and "CSeq: <number>" for one of our own. */
+int pb2b_cell_cseq(const struct cell *t, unsigned int *out)
+{
+	str digits = t->cseq_n;
+
+	while(digits.len > 0 && (digits.s[digits.len - 1] < '0' || digits.s[digits.len - 1] > '9'))
+		digits.len--;
+	digits.s += digits.len;
+	digits.len = 0;
+	while(digits.s > t->cseq_n.s && digits.s[-1] >= '0' && digits.s[-1] <= '9') {
+		digits.s--;
+		digits.len++;
+	}
+	return digits.len > 0 && str2int(&digits, out) == 0 ? 0 : -1;
+}
+
+int pb2b_cell_method(const struct cell *t, str *out)
+{
+	*out = t->method;
+	return out->s != NULL ? 0 : -1;
+}
+
+/* The whole header line for a request of our own. */
+int pb2b_cell_callid(const struct cell *t, str *out)
+{
+	*out = t->callid;
+	return out->s != NULL ? 0 : -1;
+}
+
+struct cell *pb2b_current_transaction(const struct tm_binds *tm)
+{
+	struct cell *t = tm->t_gett();
+
+	return t == T_UNDEFINED ? NULL : t;
+}
+
+int pb2b_add_reply_header(sip_msg_t *msg, const str *text)
+{
+	return add_lump_rpl(msg, text->s, text->len, LUMP_RPL_HDR) != NULL ? 0 : -1;
+}
+
+int pb2b_uri_valid(const str *uri)
+{
+	struct sip_uri parsed;
+
+	return uri->s != NULL && uri->len > 0 && parse_uri(uri->s, uri->len, &parsed) == 0;
+}
+
+int pb2b_route_valid(const str *text)
+{
+	rr_t *routes = NULL;
+	rr_t *r;
+	int ok;
+
+	if(text->s == NULL || text->len <= 0 || parse_rr_body(text->s, text->len, &routes) < 0)
+		return 0;
+	ok = routes != NULL;
+	for(r = routes; r != NULL; r = r->next)
+		ok = ok && pb2b_uri_valid(&r->nameaddr.uri);
+	free_rr(&routes);
+	return ok;
+}
+
+/* As t_uac_prepare() in tm's uac.c does it, so that the Contact we write is that of the socket tm then uses. */
+int pb2b_resolve_socket(const str *next_hop, socket_info_t *forced, socket_info_t **socket, int *proto)
+{
+	struct dest_info dst;
+	snd_flags_t flags;
+	str uri = *next_hop;
+	struct dest_info *found;
+
+	SND_FLAGS_INIT(&flags);
+	if(forced != NULL)
+		flags.f |= SND_F_FORCE_SOCKET;
+#ifdef USE_DNS_FAILOVER
+	{
+		struct dns_srv_handle handle;
+
+		dns_srv_handle_init(&handle);
+		found = uri2dst2(cfg_get(core, core_cfg, use_dns_failover) ? &handle : NULL, &dst, forced, flags, &uri,
+				PROTO_NONE);
+		dns_srv_handle_put(&handle);
+	}
+#else
+	found = uri2dst2(&dst, forced, flags, &uri, PROTO_NONE);
+#endif
+	if(found == NULL || dst.send_sock == NULL)
+		return -1;
+	*socket = dst.send_sock;
+	*proto = dst.proto;
+	return 0;
+}
+
+socket_info_t *pb2b_find_socket(const str *text)
+{
+	str copy = *text;
+
+	return lookup_local_socket(&copy);
+}
+
+int pb2b_socket_text(const socket_info_t *socket, str *out)
+{
+	*out = socket->sock_str;
+	return out->s != NULL && out->len > 0 ? 0 : -1;
+}
+
+int pb2b_socket_signaling(socket_info_t *socket, str *host, str *port)
+{
+	str *h = NULL;
+	str *p = NULL;
+
+	if(si_get_signaling_data(socket, &h, &p) < 0 || h == NULL || p == NULL)
+		return -1;
+	*host = *h;
+	*port = *p;
+	return 0;
+}
+
+int pb2b_socket_proto(const socket_info_t *socket)
+{
+	return socket->proto;
+}

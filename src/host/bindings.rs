@@ -1,0 +1,17 @@
+//! Kamailio's types, constants and functions, generated at build time from the headers of the installed version.
+#![allow(
+    missing_docs,
+    dead_code,
+    unused_imports,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    improper_ctypes,
+    unnecessary_transmutes,
+    unsafe_op_in_unsafe_fn,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks
+)]
+
+include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+include!(concat!(env!("OUT_DIR"), "/version.rs"));

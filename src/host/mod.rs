@@ -1,0 +1,3 @@
+//! Kamailio, as the rest of the module sees it.
+
+pub mod bindings;
