@@ -1,0 +1,59 @@
+//! What the NOTIFY path asks of a body before it answers.
+
+use super::content_type::ContentType;
+use super::encoding::decode;
+use super::error::{DocumentError, shown};
+use super::name::same_value;
+use super::scan::{Root, scan};
+
+/// The media type of presence documents (RFC 3863 §5).
+pub const PIDF_XML: &str = "application/pidf+xml";
+
+/// Namespace of presence documents (RFC 3863 §4.1.1).
+pub(super) const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
+
+/// Whether a NOTIFY with this body may be answered with 200.
+///
+/// A presence document has to be well-formed XML within the caps, with a root called `presence`
+/// in the PIDF namespace or in none. Other media types are held against `max_bytes` only. No body
+/// at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
+/// body, and without allocation when the document is UTF-8.
+pub fn check_body(
+    content_type: &ContentType<'_>,
+    body: &[u8],
+    max_bytes: usize,
+) -> Result<(), DocumentError> {
+    check_size(body, max_bytes)?;
+    if body.is_empty() || !content_type.is(PIDF_XML) {
+        return Ok(());
+    }
+    let charset = content_type.parameter("charset");
+    let charset = charset.as_ref().map(|charset| charset.as_sent());
+    let text = decode(body, charset)?;
+    check_presence(&text).map(|_| ())
+}
+
+/// Holds a body against its size cap.
+pub(super) fn check_size(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
+    if body.len() > max_bytes {
+        return Err(DocumentError::TooLarge {
+            size: body.len(),
+            limit: max_bytes,
+        });
+    }
+    Ok(())
+}
+
+/// Scans `text` and looks at its root element.
+pub(super) fn check_presence(text: &str) -> Result<Root<'_>, DocumentError> {
+    let root = scan(text).map_err(|fault| DocumentError::from_fault(fault, text))?;
+    let namespace = root.namespace;
+    let known = namespace.is_empty() || same_value(namespace, PIDF);
+    if root.name.local != "presence" || !known {
+        let name = shown(root.name.local, 64);
+        return Err(DocumentError::NotPidf {
+            root: format!("{{{}}}{name}", shown(namespace, 64)),
+        });
+    }
+    Ok(root)
+}

@@ -1,0 +1,276 @@
+//! The Content-Type header value (RFC 3261 §20.15, grammar in §25.1; RFC 2045 §5.1).
+//!
+//! ```text
+//! media-type = m-type SLASH m-subtype *(SEMI m-parameter)
+//! ```
+//!
+//! White space, also folded over lines, may surround every separator. Three things are taken that
+//! the grammar does not allow and that notifiers send: an unquoted parameter value with characters
+//! outside token (`type=application/pidf+xml`), a parameter without a value, and an empty one
+//! (`;;` or a `;` at the end).
+
+use std::fmt;
+
+use super::error::{DocumentError, shown};
+
+/// A parsed Content-Type. Borrows the header value and never allocates, but for an error.
+#[derive(Clone, Copy, Debug)]
+pub struct ContentType<'a> {
+    essence: Essence<'a>,
+    parameters: Parameters<'a>,
+}
+
+/// The `type/subtype` pair; compares and prints without regard to case and white space.
+#[derive(Clone, Copy, Debug)]
+pub struct Essence<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+}
+
+/// One parameter of a Content-Type.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter<'a> {
+    /// The parameter's name as sent; compares without regard to case.
+    pub name: &'a str,
+    /// Its value.
+    pub value: ParameterValue<'a>,
+}
+
+/// A parameter's value, quotes removed, escapes still in it; prints unescaped.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterValue<'a> {
+    escaped: &'a str,
+    quoted: bool,
+}
+
+/// The parameters in the order in which they were sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'a> {
+    rest: &'a str,
+}
+
+impl<'a> ContentType<'a> {
+    /// Parses a Content-Type header value.
+    pub fn parse(value: &'a [u8]) -> Result<Self, DocumentError> {
+        let refused = |problem| DocumentError::ContentType {
+            value: shown(&String::from_utf8_lossy(value), 80),
+            problem,
+        };
+        let text = std::str::from_utf8(value).map_err(|_| refused("is not UTF-8"))?;
+        Self::parse_str(text).map_err(refused)
+    }
+
+    fn parse_str(text: &'a str) -> Result<Self, &'static str> {
+        let (kind, rest) = take_token(skip_space(text));
+        if kind.is_empty() {
+            return Err("has no type");
+        }
+        let rest = skip_space(rest)
+            .strip_prefix('/')
+            .ok_or("has no \"/\" after the type")?;
+        let (subtype, rest) = take_token(skip_space(rest));
+        if subtype.is_empty() {
+            return Err("has no subtype");
+        }
+        let parameters = Parameters { rest };
+        let mut walk = parameters;
+        while walk.step()?.is_some() {}
+        Ok(Self {
+            essence: Essence { kind, subtype },
+            parameters,
+        })
+    }
+
+    /// The `type/subtype` pair.
+    pub fn essence(&self) -> Essence<'a> {
+        self.essence
+    }
+
+    /// Whether this is the media type `essence`, given as `type/subtype`; parameters do not count.
+    pub fn is(&self, essence: &str) -> bool {
+        self.essence == *essence
+    }
+
+    /// All parameters.
+    pub fn parameters(&self) -> Parameters<'a> {
+        self.parameters
+    }
+
+    /// The value of the first parameter called `name`, without regard to case.
+    pub fn parameter(&self, name: &str) -> Option<ParameterValue<'a>> {
+        self.parameters()
+            .find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+            .map(|parameter| parameter.value)
+    }
+}
+
+impl Essence<'_> {
+    /// The type, as sent.
+    pub fn kind(&self) -> &str {
+        self.kind
+    }
+
+    /// The subtype, as sent.
+    pub fn subtype(&self) -> &str {
+        self.subtype
+    }
+}
+
+impl PartialEq<str> for Essence<'_> {
+    fn eq(&self, other: &str) -> bool {
+        other.split_once('/').is_some_and(|(kind, subtype)| {
+            self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
+        })
+    }
+}
+
+impl PartialEq for Essence<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind.eq_ignore_ascii_case(other.kind)
+            && self.subtype.eq_ignore_ascii_case(other.subtype)
+    }
+}
+
+impl Eq for Essence<'_> {}
+
+impl fmt::Display for Essence<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self
+            .kind
+            .chars()
+            .chain(Some('/'))
+            .chain(self.subtype.chars());
+        whole
+            .map(|each| each.to_ascii_lowercase())
+            .try_for_each(|each| fmt::Write::write_char(out, each))
+    }
+}
+
+impl<'a> ParameterValue<'a> {
+    /// The value as sent, without quotes but with its escapes (RFC 3261 §25.1 quoted-pair).
+    pub fn as_sent(&self) -> &'a str {
+        self.escaped
+    }
+
+    /// The characters of the value, escapes undone.
+    pub fn chars(&self) -> impl Iterator<Item = char> + use<'a> {
+        let quoted = self.quoted;
+        let mut source = self.escaped.chars();
+        std::iter::from_fn(move || match source.next()? {
+            '\\' if quoted => source.next(),
+            other => Some(other),
+        })
+    }
+
+    /// Whether the value equals `other` without regard to ASCII case.
+    pub fn is(&self, other: &str) -> bool {
+        let lowered = |each: char| each.to_ascii_lowercase();
+        self.chars().map(lowered).eq(other.chars().map(lowered))
+    }
+}
+
+impl fmt::Display for ParameterValue<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chars()
+            .try_for_each(|each| fmt::Write::write_char(out, each))
+    }
+}
+
+impl<'a> Parameters<'a> {
+    /// The next parameter, `None` at the end, or what is wrong.
+    fn step(&mut self) -> Result<Option<Parameter<'a>>, &'static str> {
+        loop {
+            let rest = skip_space(self.rest);
+            if rest.is_empty() {
+                self.rest = rest;
+                return Ok(None);
+            }
+            let rest = rest
+                .strip_prefix(';')
+                .ok_or("has something other than \";\" before a parameter")?;
+            let (name, rest) = take_token(skip_space(rest));
+            let rest = skip_space(rest);
+            if name.is_empty() {
+                if rest.is_empty() || rest.starts_with(';') {
+                    self.rest = rest;
+                    continue;
+                }
+                return Err("has a parameter without a name");
+            }
+            let (value, rest) = match rest.strip_prefix('=') {
+                Some(rest) => take_value(skip_space(rest))?,
+                None => (plain(""), rest),
+            };
+            self.rest = rest;
+            return Ok(Some(Parameter { name, value }));
+        }
+    }
+}
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = Parameter<'a>;
+
+    fn next(&mut self) -> Option<Parameter<'a>> {
+        // The whole list was walked when the Content-Type was parsed: no error is left.
+        self.step().ok().flatten()
+    }
+}
+
+fn plain(text: &str) -> ParameterValue<'_> {
+    ParameterValue {
+        escaped: text,
+        quoted: false,
+    }
+}
+
+/// SWS of RFC 3261 §25.1; a bare CR or LF counts as a fold.
+fn skip_space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
+}
+
+fn take_token(text: &str) -> (&str, &str) {
+    take_while(text, is_token)
+}
+
+/// token of RFC 3261 §25.1.
+fn is_token(each: char) -> bool {
+    each.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(each)
+}
+
+fn take_while(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
+    let end = text.find(|each| !wanted(each)).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// quoted-string, or the lenient form of a token.
+fn take_value(text: &str) -> Result<(ParameterValue<'_>, &str), &'static str> {
+    let Some(inside) = text.strip_prefix('"') else {
+        let (value, rest) = take_while(text, |each| {
+            !matches!(each, ';' | '"' | '\\' | ' ') && !each.is_ascii_control()
+        });
+        if rest.starts_with(['"', '\\']) {
+            return Err("has a quote inside an unquoted parameter value");
+        }
+        return Ok((plain(value), rest));
+    };
+    let mut escaped = false;
+    let end = inside.find(|each| {
+        let closes = each == '"' && !escaped;
+        escaped = each == '\\' && !escaped;
+        closes
+    });
+    let (value, rest) = end
+        .and_then(|end| inside.split_at_checked(end))
+        .ok_or("has a parameter value whose quote is not closed")?;
+    if value
+        .chars()
+        .any(|each| each.is_ascii_control() && !matches!(each, '\t' | '\r' | '\n'))
+    {
+        return Err("has a control character in a quoted parameter value");
+    }
+    let value = ParameterValue {
+        escaped: value,
+        quoted: true,
+    };
+    Ok((value, rest.strip_prefix('"').unwrap_or(rest)))
+}

@@ -1,0 +1,131 @@
+//! From the bytes of a body to text.
+//!
+//! Order of authority (RFC 7303 §3): byte order mark, then the charset parameter of the
+//! Content-Type, then the XML declaration, then UTF-8. Some notifiers put a line end before the
+//! XML declaration or a zero byte after the document: both are cut off.
+
+use std::borrow::Cow;
+
+use super::error::{DocumentError, shown};
+
+#[derive(Clone, Copy)]
+enum Encoding {
+    Utf8,
+    Utf16(ByteOrder),
+    Latin1,
+}
+
+#[derive(Clone, Copy)]
+enum ByteOrder {
+    Big,
+    Little,
+}
+
+/// Decodes `body` to text without BOM and without white space or zeros around it. Borrows when
+/// the body is UTF-8 already.
+pub(super) fn decode<'a>(
+    body: &'a [u8],
+    charset: Option<&str>,
+) -> Result<Cow<'a, str>, DocumentError> {
+    let (encoding, mark) = match body {
+        [0xEF, 0xBB, 0xBF, ..] => (Encoding::Utf8, 3),
+        [0xFE, 0xFF, ..] => (Encoding::Utf16(ByteOrder::Big), 2),
+        [0xFF, 0xFE, ..] => (Encoding::Utf16(ByteOrder::Little), 2),
+        unmarked => (unmarked_encoding(unmarked, charset)?, 0),
+    };
+    let bytes = body.get(mark..).unwrap_or_default();
+    let text = match encoding {
+        Encoding::Utf8 => Cow::Borrowed(utf8(bytes, mark)?),
+        Encoding::Utf16(order) => Cow::Owned(utf16(bytes, mark, order)?),
+        Encoding::Latin1 => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+    };
+    let trimmed = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(trim(text)),
+        Cow::Owned(text) => Cow::Owned(trim(&text).to_owned()),
+    };
+    if trimmed.is_empty() {
+        return Err(DocumentError::Empty);
+    }
+    Ok(trimmed)
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
+        .trim_end_matches([' ', '\t', '\r', '\n', '\0'])
+}
+
+fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, DocumentError> {
+    let name = charset.map(str::as_bytes).or_else(|| declared(body));
+    let Some(name) = name else {
+        return Ok(Encoding::Utf8);
+    };
+    // US-ASCII is read as its superset. UTF-16 without a mark, in a body whose declaration could
+    // be read byte by byte, is a document that somebody transcoded: it is UTF-8 by now.
+    let known: [(&[u8], Encoding); 9] = [
+        (b"utf-8", Encoding::Utf8),
+        (b"utf8", Encoding::Utf8),
+        (b"us-ascii", Encoding::Utf8),
+        (b"ascii", Encoding::Utf8),
+        (b"utf-16", Encoding::Utf8),
+        (b"utf-16be", Encoding::Utf16(ByteOrder::Big)),
+        (b"utf-16le", Encoding::Utf16(ByteOrder::Little)),
+        (b"iso-8859-1", Encoding::Latin1),
+        (b"latin1", Encoding::Latin1),
+    ];
+    let found = known
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, encoding)| *encoding)
+        .ok_or_else(|| DocumentError::Encoding {
+            name: shown(&String::from_utf8_lossy(name), 40),
+        })?;
+    match found {
+        Encoding::Utf16(_) if body.first() == Some(&b'<') && body.get(1) != Some(&0) => {
+            Ok(Encoding::Utf8)
+        }
+        other => Ok(other),
+    }
+}
+
+/// The encoding that an XML declaration names (XML 1.0 §4.3.3), read byte by byte.
+fn declared(body: &[u8]) -> Option<&[u8]> {
+    let head = body.trim_ascii_start().strip_prefix(b"<?xml")?;
+    let head = head.get(..head.len().min(256)).unwrap_or_default();
+    let end = head.windows(2).position(|pair| pair == b"?>")?;
+    let head = head.get(..end)?;
+    let at = head.windows(8).position(|word| word == b"encoding")?;
+    let value = head.get(at + 8..)?.trim_ascii_start().strip_prefix(b"=")?;
+    let (quote, value) = value.trim_ascii_start().split_first()?;
+    value.split(|byte| byte == quote).next()
+}
+
+fn utf8(bytes: &[u8], mark: usize) -> Result<&str, DocumentError> {
+    std::str::from_utf8(bytes).map_err(|error| DocumentError::Undecodable {
+        encoding: "UTF-8",
+        offset: mark + error.valid_up_to(),
+    })
+}
+
+fn utf16(bytes: &[u8], mark: usize, order: ByteOrder) -> Result<String, DocumentError> {
+    let refused = |offset| DocumentError::Undecodable {
+        encoding: "UTF-16",
+        offset,
+    };
+    let (pairs, odd) = bytes.as_chunks::<2>();
+    // A zero byte that ends a C string is no half of a character.
+    if !odd.is_empty() && odd != [0] {
+        return Err(refused(mark + bytes.len()));
+    }
+    let units = pairs.iter().map(|pair| match order {
+        ByteOrder::Big => u16::from_be_bytes(*pair),
+        ByteOrder::Little => u16::from_le_bytes(*pair),
+    });
+    let mut text = String::with_capacity(bytes.len() / 2);
+    let mut offset = mark;
+    for decoded in char::decode_utf16(units) {
+        let each = decoded.map_err(|_| refused(offset))?;
+        offset += each.len_utf16() * 2;
+        text.push(each);
+    }
+    Ok(text)
+}
