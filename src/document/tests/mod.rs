@@ -1,0 +1,21 @@
+//! Tests of the room, by subject.
+
+mod content_type;
+mod field;
+mod hostile;
+mod pidf;
+mod property;
+
+use super::{DocumentError, MAX_DOCUMENT, Presentity};
+
+const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="pres:someone@example.com">"#;
+
+fn parse(body: impl AsRef<[u8]>) -> Result<Presentity, DocumentError> {
+    Presentity::parse(body.as_ref(), None, MAX_DOCUMENT)
+}
+
+/// A presence document with `inside` as its content.
+fn presence(inside: &str) -> Presentity {
+    parse(format!("{HEAD}{inside}</presence>")).unwrap()
+}

@@ -1,0 +1,164 @@
+//! Properties that hold for any input.
+
+use proptest::prelude::*;
+
+use crate::document::scan::scan;
+use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Presentity, check_body};
+
+/// Pieces from which documents that are nearly well-formed are put together.
+const PIECES: [&str; 40] = [
+    "<presence>",
+    "</presence>",
+    "<presence xmlns='urn:ietf:params:xml:ns:pidf'>",
+    "<tuple id='a'>",
+    "</tuple>",
+    "<status>",
+    "</status>",
+    "<basic>open</basic>",
+    "<a",
+    "<b:a",
+    " xmlns:b='u'",
+    " xmlns:c=\"u\"",
+    " xmlns='v'",
+    " xmlns=''",
+    " xmlns:b=''",
+    " b:d='1'",
+    " c:d='2'",
+    " d='&amp;\n'",
+    "/>",
+    ">",
+    "</a>",
+    "</b:a>",
+    "<!--",
+    "-->",
+    "-",
+    "<![CDATA[",
+    "]]>",
+    "]",
+    "<?",
+    "?>",
+    "xml ",
+    "&#x41;",
+    "&lt;",
+    "&",
+    ";",
+    "text",
+    "\r\n",
+    "\u{E9}\u{1F600}",
+    "<note xml:lang='en'>hi</note>",
+    "<!DOCTYPE a [<!ENTITY x 'y'>]>",
+];
+
+fn pieces() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24)
+        .prop_map(|pieces| pieces.concat())
+}
+
+/// A well-formed element with whatever inside.
+fn element() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "[a-z <>&\u{E9}]{0,8}".prop_map(|text| {
+            let text = text.replace('&', "&amp;");
+            text.replace('<', "&lt;").replace('>', "&gt;")
+        }),
+        Just("<!-- c - c -->".to_owned()),
+        Just("<?pi pi?>".to_owned()),
+        Just("<![CDATA[<&]]>".to_owned()),
+    ];
+    leaf.prop_recursive(6, 48, 5, |inner| {
+        let name = prop::sample::select(vec!["a", "p:b", "note", "tuple", "status", "person"]);
+        let attributes = prop::sample::select(vec![
+            "",
+            " x='1'",
+            " xmlns:q='u' q:x=\"2\" x='3'",
+            " xmlns='w'",
+            " xmlns:p='other'",
+        ]);
+        (name, attributes, prop::collection::vec(inner, 0..5)).prop_map(
+            |(name, attributes, inside)| {
+                format!("<{name}{attributes}>{}</{name}>", inside.concat())
+            },
+        )
+    })
+}
+
+fn check(body: &[u8]) -> bool {
+    let content_type = ContentType::parse(PIDF_XML.as_bytes()).unwrap();
+    check_body(&content_type, body, MAX_DOCUMENT).is_ok()
+}
+
+/// Reads a body in all ways; says whether check and parse agree.
+fn agree(body: &[u8]) -> bool {
+    body.is_empty() || check(body) == Presentity::parse(body, None, MAX_DOCUMENT).is_ok()
+}
+
+/// Whether the tree parser takes what the scanner takes; it never sees the XML declaration.
+fn tree_parser_follows(text: &str) -> bool {
+    scan(text).map_or(true, |root| {
+        roxmltree::Document::parse(&text[root.start..]).is_ok()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_do_no_harm(body in prop::collection::vec(any::<u8>(), 0..256)) {
+        prop_assert!(agree(&body));
+        if let Ok(content_type) = ContentType::parse(&body) {
+            content_type.parameters().for_each(|each| drop(each.value.to_string()));
+        }
+    }
+
+    #[test]
+    fn what_the_scanner_takes_the_tree_parser_takes(text in pieces()) {
+        prop_assert!(tree_parser_follows(&text));
+        prop_assert!(agree(text.as_bytes()));
+    }
+
+    #[test]
+    fn a_piece_too_many(
+        inside in element(),
+        at in any::<prop::sample::Index>(),
+        piece in prop::sample::select(&PIECES[..]),
+    ) {
+        let mut text = format!("<presence xmlns:p='urn:p' xmlns:b='urn:b'>{inside}</presence>");
+        text.insert_str(text.floor_char_boundary(at.index(text.len())), piece);
+        prop_assert!(tree_parser_follows(&text), "{text}");
+        prop_assert!(agree(text.as_bytes()), "{text}");
+    }
+
+    #[test]
+    fn well_formed_documents_are_taken(inside in prop::collection::vec(element(), 0..4)) {
+        let text = format!("<presence xmlns:p='urn:p'>{}</presence>", inside.concat());
+        prop_assert!(roxmltree::Document::parse(&text).is_ok());
+        let found = Presentity::parse(text.as_bytes(), None, MAX_DOCUMENT);
+        prop_assert!(found.is_ok(), "{found:?}");
+        for extension in found.unwrap().extensions {
+            let alone = roxmltree::Document::parse(&extension.xml);
+            prop_assert!(alone.is_ok(), "{}", extension.xml);
+            let alone = alone.unwrap();
+            let tag = alone.root_element().tag_name();
+            prop_assert_eq!(tag.namespace().unwrap_or_default(), extension.namespace);
+        }
+    }
+
+    #[test]
+    fn one_changed_byte(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let text = "<?xml version='1.0'?><presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='u' entity='a'><!-- c --><tuple id=\"t\"><status><basic>open</basic></status><d:x y='&#65;'>1</d:x><note><![CDATA[x]]></note></tuple></presence>";
+        let mut body = text.as_bytes().to_vec();
+        let at = at.index(body.len());
+        body[at] = byte;
+        prop_assert!(agree(&body));
+        if let Ok(text) = std::str::from_utf8(&body) {
+            prop_assert!(tree_parser_follows(text));
+        }
+    }
+
+    #[test]
+    fn content_types_never_panic(text in "[a-z/;=\" \\\\\r\n]{0,40}") {
+        if let Ok(content_type) = ContentType::parse(text.as_bytes()) {
+            content_type.parameters().for_each(|each| drop(each.value.to_string()));
+        }
+    }
+}
