@@ -22,6 +22,9 @@ pub fn fetch() -> Result<PathBuf, Failure> {
     }
     let path = PathBuf::from(String::from_utf8_lossy(&done.stdout).trim());
     // A fetched tree never changes, but it may be deleted.
-    println!("cargo::rerun-if-changed={}", path.join("core/ver_defs.h").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        path.join("core/ver_defs.h").display()
+    );
     Ok(path)
 }
