@@ -1,0 +1,42 @@
+# The doors of the project; each sets up what it needs or says what is missing.
+#   make          builds target/release/presence_b2b.so
+#   make setup    installs what Debian has to give for that
+#   make test     all tests; ends with "N passed, N failed"
+#   make demo     shows the main job
+#   make install  puts the module where the server looks for it (DESTDIR honoured)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+# A cargo installed by rustup is not in everybody's path.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+CARGO ?= cargo
+MODULE := target/release/presence_b2b.so
+
+.PHONY: build setup install test demo clean
+
+build:
+	@.ci/setup --check
+	@kamailio-headers/fetch >/dev/null
+	@$(CARGO) build --release 2> >(grep -v '^ *Finished ' >&2 || true)
+	@# Replaced by renaming: a running server keeps the file it has mapped.
+	@cmp -s target/release/libpresence_b2b.so $(MODULE) || \
+		{ cp target/release/libpresence_b2b.so $(MODULE).new && mv $(MODULE).new $(MODULE); }
+
+setup:
+	@.ci/setup
+
+install: build
+	@dir=$${KAMAILIO_MODULES:-$$($${KAMAILIO_BIN:-kamailio} -I | sed -n 's/^ *Default paths to modules: *//p' | cut -d: -f1)}; \
+	[ -n "$$dir" ] || { echo "The server's module folder is unknown: set KAMAILIO_MODULES to it." >&2; exit 1; }; \
+	install -D -m 644 $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
+
+test: setup build
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
+
+demo: setup build
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) run --release --quiet --example demo
+
+clean:
+	@$(CARGO) clean
