@@ -17,6 +17,7 @@
 #include "core/pt.h"
 #include "core/timer.h"
 #include "core/timer_ticks.h"
+#include "core/timer_proc.h"
 #include "core/cfg/cfg.h"
 #include "core/cfg/cfg_struct.h"
 #include "core/globals.h"
@@ -176,5 +177,7 @@ int pb2b_load_presence(presence_api_t *out);
 int pb2b_load_dmq(dmq_api_t *out);
 
 void pb2b_update_stat(stat_var *stat, int by);
+/* 1 if the database driver can do all of these (DB_CAP_*) */
+int pb2b_db_can(const db_func_t *db, unsigned int capabilities);
 
 #endif

@@ -81,3 +81,8 @@ void pb2b_update_stat(stat_var *stat, int by)
 {
 	update_stat(stat, by);
 }
+
+int pb2b_db_can(const db_func_t *db, unsigned int capabilities)
+{
+	return DB_CAPABILITY(*db, capabilities) != 0;
+}
