@@ -25,3 +25,85 @@ pub enum StateValue {
     /// An extension state; the subscription goes on.
     Other,
 }
+
+impl<'a> SubscriptionState<'a> {
+    /// Reads a header value: `token *( SEMI param )` (RFC 6665 §8.4). White space may be folded (RFC 3261 §7.3.1), words
+    /// are compared without case, parameters that are not known are skipped, of a repeated one the first counts. A
+    /// parameter whose value is not what it should be is as good as absent; a value without a state is `None`.
+    #[must_use]
+    pub fn parse(header: &'a [u8]) -> Option<Self> {
+        let (word, mut rest) = split_param(header);
+        let word = trim(word);
+        if word.is_empty() || !word.iter().all(|byte| is_token(*byte)) {
+            return None;
+        }
+        let value = if word.eq_ignore_ascii_case(b"active") {
+            StateValue::Active
+        } else if word.eq_ignore_ascii_case(b"pending") {
+            StateValue::Pending
+        } else if word.eq_ignore_ascii_case(b"terminated") {
+            StateValue::Terminated
+        } else {
+            StateValue::Other
+        };
+        let mut state = Self { value, reason: None, expires: None, retry_after: None };
+        while let Some(params) = rest {
+            let (param, after) = split_param(params);
+            state.take(param);
+            rest = after;
+        }
+        Some(state)
+    }
+
+    fn take(&mut self, param: &'a [u8]) {
+        let Some(equals) = param.iter().position(|byte| *byte == b'=') else { return };
+        let name = trim(param.get(..equals).unwrap_or_default());
+        let value = unquote(trim(param.get(equals.saturating_add(1)..).unwrap_or_default()));
+        if name.eq_ignore_ascii_case(b"reason") {
+            let is_word = !value.is_empty() && value.iter().all(|byte| is_token(*byte));
+            self.reason = self.reason.or(is_word.then_some(value));
+        } else if name.eq_ignore_ascii_case(b"expires") {
+            self.expires = self.expires.or_else(|| seconds(value));
+        } else if name.eq_ignore_ascii_case(b"retry-after") {
+            self.retry_after = self.retry_after.or_else(|| seconds(value));
+        }
+    }
+}
+
+/// What stands before the first semicolon that is not inside a quoted string, and what stands behind it.
+fn split_param(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (mut quoted, mut escaped) = (false, false);
+    let semicolon = text.iter().position(|byte| {
+        let literal = escaped;
+        escaped = quoted && !literal && *byte == b'\\';
+        quoted ^= *byte == b'"' && !literal;
+        *byte == b';' && !quoted
+    });
+    match semicolon {
+        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at.saturating_add(1)..)),
+        None => (text, None),
+    }
+}
+
+/// Without linear white space at both ends; a fold (CR LF SP) is white space.
+fn trim(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+/// The inside of a quoted string, or the text itself.
+fn unquote(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(text)
+}
+
+/// delta-seconds (RFC 3261 §25.1); too large a number is the largest.
+fn seconds(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0'))))
+}
+
+/// token (RFC 3261 §25.1).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+}
