@@ -1,12 +1,28 @@
 //! The subscription itself and its reaction to every input.
+//!
+//! One file per input, and in each file every state is written out. What allocates comes first: an input that finds no
+//! memory changes nothing.
 
+mod accepted;
+mod command;
+mod deadline;
+mod ending;
+mod notify;
+mod refused;
+mod reply;
+
+use super::dialog::Dialog;
 use super::input::Input;
-use super::output::{Output, Status};
+use super::output::{News, Output, Request, Status};
 use super::package::Package;
 use super::policy::Policy;
-use super::text::OutOfMemory;
-use super::time::Instant;
+use super::redirect::Targets;
+use super::schedule;
+use super::state::{Attempt, Awaits, State};
+use super::text::{Brief, OutOfMemory, Packed};
+use super::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +46,39 @@ pub struct Env<'a> {
     pub random: u64,
 }
 
+const RECORD: usize = 0;
+const SUBSCRIBER: usize = 1;
+const EVENT_ID: usize = 2;
+
+/// The largest CSeq (RFC 3261 §8.1.1.5).
+const LAST_CSEQ: u32 = (1 << 31) - 1;
+
 /// One subscription: who watches what, where it stands, and its SIP dialog.
 pub struct Subscription<A: Allocator + Clone> {
+    subject: Packed<3, A>,
+    package: &'static Package,
+    pub(super) dialog: Option<Dialog<A>>,
+    /// Where a redirected attempt goes.
+    targets: Option<Box<Targets<A>, A>>,
+    state: State,
+    deadline: Moment,
+    last_sent: Moment,
+    /// CSeq of the newest request. It goes on through all dialogs, so that a late reply to a request of an earlier
+    /// dialog is never taken for one of this dialog's.
+    pub(super) local_cseq: u32,
+    /// Expires of the newest request.
+    asked: u32,
+    /// The longest Min-Expires ever told and obeyed.
+    min_expires: u32,
+    /// Failures since the last success.
+    pub(super) retries: u32,
+    pub(super) notifies: u32,
+    pub(super) last_reason: Brief,
+    pub(super) last_reply: u16,
+    status: Option<Status>,
+    /// This attempt has been repeated after a 423.
+    widened: bool,
     alloc: A,
-    deadline: Option<Instant>,
 }
 
 impl<A: Allocator + Clone> Subscription<A> {
@@ -42,64 +87,168 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`] when its text finds no room.
     pub fn try_new(subject: Subject<'_>, now: Instant, alloc: A) -> Result<Self, OutOfMemory> {
-        let _ = (subject, now);
-        Ok(Self { alloc, deadline: None })
+        let _ = now;
+        let text = Packed::try_new([subject.record, subject.subscriber, subject.event_id], alloc.clone())?;
+        Ok(Self {
+            subject: text,
+            package: subject.package,
+            dialog: None,
+            targets: None,
+            state: State::Waiting(Attempt::Unstarted),
+            deadline: Moment::NONE,
+            last_sent: Moment::NONE,
+            local_cseq: 0,
+            asked: 0,
+            min_expires: 0,
+            retries: 0,
+            notifies: 0,
+            last_reason: Brief::default(),
+            last_reply: 0,
+            status: None,
+            widened: false,
+            alloc,
+        })
     }
 
-    /// Takes one input and says what is to be done.
+    /// Takes one input and says what is to be done. Read [`deadline`](Self::deadline) again afterwards.
+    ///
+    /// An [`Input::Deadline`] that comes before the deadline is ignored: between taking it from an index and handing
+    /// it in, the deadline may have moved.
     ///
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed; the input may be tried again.
     pub fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        let _ = (input, now, env, &self.alloc);
-        Err(OutOfMemory)
+        match input {
+            Input::Start => Ok(self.on_start(now, env)),
+            Input::Deadline(fresh) => self.on_deadline(fresh, now, env),
+            Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
+            Input::SendFailed { cseq } => self.on_unsent(cseq, b"send failed", now, env),
+            Input::Dropped { cseq } => self.on_unsent(cseq, b"dropped by script", now, env),
+            Input::Reply(reply) => self.on_reply(&reply, now, env),
+            Input::Notify(notify) => self.on_notify(&notify, now, env),
+            Input::Refresh => Ok(self.on_refresh(now, env)),
+            Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
+        }
     }
 
-    /// When [`Input::Deadline`] is due; `None` while a request's outcome is all it waits for, or at the end.
+    /// Goes to confirmed and arms the nearest of: next SUBSCRIBE, expiry, Timer N.
+    fn confirm(&mut self, next: Instant, awaits: Awaits) {
+        let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
+        let mut nearest = expiry.map_or(next, |expiry| expiry.min(next));
+        if let Awaits::FirstNotify { by } = awaits {
+            nearest = nearest.min(by);
+        }
+        self.state = State::Confirmed { next, awaits };
+        self.deadline = nearest.into();
+    }
+
+    /// Goes to waiting. Only an attempt that goes on keeps what it has of a dialog.
+    fn wait(&mut self, attempt: Attempt, until: Instant) {
+        match attempt {
+            Attempt::Unstarted | Attempt::Fresh => self.dialog = None,
+            Attempt::Continued => {}
+        }
+        self.state = State::Waiting(attempt);
+        self.deadline = until.into();
+    }
+
+    /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
+    fn send(&mut self, state: State, expires: u32, now: Instant, policy: &Policy) -> Output {
+        let Some(dialog) = &self.dialog else { return Output::default() };
+        let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
+        let request = Request {
+            target: dialog.target().to_vec(),
+            record: self.record().to_vec(),
+            subscriber: self.subscriber().to_vec(),
+            call_id: dialog.call_id().to_vec(),
+            local_tag: dialog.local_tag().to_vec(),
+            remote_tag: dialog.remote_tag().to_vec(),
+            cseq,
+            route_set: dialog.route_set().to_vec(),
+            expires,
+            package: self.package.name,
+            event_id: self.event_id().to_vec(),
+            socket: dialog.socket(),
+        };
+        self.local_cseq = cseq;
+        self.asked = expires;
+        self.last_sent = now.into();
+        self.deadline = now.after(policy.watchdog).into();
+        self.state = state;
+        Output { send: Some(request), ..Output::default() }
+    }
+
+    /// Expires of the next request: `default_expiration`, or what a 423 demanded.
+    fn wanted_expires(&self, policy: &Policy) -> u32 {
+        u32::try_from(policy.default_expiration.as_secs()).unwrap_or(u32::MAX).max(self.min_expires).max(1)
+    }
+
+    fn tell(&mut self, news: News) -> Option<News> {
+        self.status = Some(news.status);
+        Some(news)
+    }
+
+    /// The earliest instant `min_resubscribe_time` allows.
+    fn earliest(&self, now: Instant, policy: &Policy) -> Instant {
+        schedule::earliest(self.last_sent.get(), now, policy)
+    }
+
+    fn has_made_dialog(&self) -> bool {
+        self.dialog.as_ref().is_some_and(Dialog::is_made)
+    }
+
+    /// When [`Input::Deadline`] is due; `None` before the start and at the end. While a request is in flight it is the
+    /// watchdog's.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.get()
+    }
+
+    /// Where the subscription stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
     }
 
     /// URI of the record.
     #[must_use]
     pub fn record(&self) -> &[u8] {
-        &[]
+        self.subject.get(RECORD)
     }
 
     /// URI of the subscriber.
     #[must_use]
     pub fn subscriber(&self) -> &[u8] {
-        &[]
+        self.subject.get(SUBSCRIBER)
     }
 
     /// Event package.
     #[must_use]
     pub fn package(&self) -> &'static Package {
-        super::package::PRESENCE
+        self.package
     }
 
     /// Event `id` parameter; empty when there is none.
     #[must_use]
     pub fn event_id(&self) -> &[u8] {
-        &[]
+        self.subject.get(EVENT_ID)
     }
 
     /// Call-ID of the dialog; empty while there is none.
     #[must_use]
     pub fn call_id(&self) -> &[u8] {
-        &[]
+        self.dialog.as_ref().map_or(&[], Dialog::call_id)
     }
 
     /// Local tag (From tag of our requests, To tag of NOTIFYs); empty while there is none.
     #[must_use]
     pub fn local_tag(&self) -> &[u8] {
-        &[]
+        self.dialog.as_ref().map_or(&[], Dialog::local_tag)
     }
 
     /// The status last told to the internal subscriber; `None` before the first word.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        None
+        self.status
     }
 }

@@ -5,11 +5,17 @@
 //! in the server), always fallibly and before any state changes.
 #![forbid(unsafe_code)]
 
+mod dialog;
+mod failure;
 mod input;
 mod machine;
 mod output;
 pub mod package;
 mod policy;
+mod redirect;
+mod schedule;
+mod snapshot;
+mod state;
 mod substate;
 mod text;
 mod time;
@@ -19,6 +25,8 @@ pub use machine::{Env, Subject, Subscription};
 pub use output::{Answer, News, Output, Request, Status};
 pub use package::Package;
 pub use policy::Policy;
+pub use snapshot::Snapshot;
+pub use state::{Attempt, Awaits, Farewell, State};
 pub use substate::{StateValue, SubscriptionState};
 pub use text::{Brief, OutOfMemory, Packed};
 pub use time::Instant;

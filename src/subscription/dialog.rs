@@ -1,0 +1,107 @@
+//! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
+
+use super::input::Socket;
+use super::text::{OutOfMemory, Packed};
+use super::time::{Instant, Moment};
+use allocator_api2::alloc::Allocator;
+
+const CALL_ID: usize = 0;
+const LOCAL_TAG: usize = 1;
+const REMOTE_TAG: usize = 2;
+const TARGET: usize = 3;
+const ROUTE_SET: usize = 4;
+
+/// A dialog, or the half of one that our first request began.
+pub(super) struct Dialog<A: Allocator> {
+    text: Packed<5, A>,
+    socket: Option<Socket>,
+    expiry: Moment,
+    remote_cseq: Option<u32>,
+}
+
+impl<A: Allocator + Clone> Dialog<A> {
+    /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
+    pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
+        let text = Packed::try_new([call_id, local_tag, b"", target, b""], alloc)?;
+        Ok(Self { text, socket: None, expiry: Moment::NONE, remote_cseq: None })
+    }
+
+    /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
+    pub(super) fn try_adopt(
+        &mut self,
+        remote_tag: &[u8],
+        contact: Option<&[u8]>,
+        route_set: &[u8],
+        alloc: A,
+    ) -> Result<(), OutOfMemory> {
+        let target = contact.unwrap_or(self.target());
+        if remote_tag == self.remote_tag() && target == self.target() && route_set == self.route_set() {
+            return Ok(());
+        }
+        self.text = Packed::try_new([self.call_id(), self.local_tag(), remote_tag, target, route_set], alloc)?;
+        Ok(())
+    }
+
+    /// Target refresh (RFC 3261 §12.2.1.2, RFC 6665 §3.2). The route set stays for the dialog's life.
+    pub(super) fn try_retarget(&mut self, contact: Option<&[u8]>, alloc: A) -> Result<(), OutOfMemory> {
+        let Some(contact) = contact.filter(|contact| *contact != self.target()) else { return Ok(()) };
+        let parts = [self.call_id(), self.local_tag(), self.remote_tag(), contact, self.route_set()];
+        self.text = Packed::try_new(parts, alloc)?;
+        Ok(())
+    }
+}
+
+impl<A: Allocator> Dialog<A> {
+    pub(super) fn call_id(&self) -> &[u8] {
+        self.text.get(CALL_ID)
+    }
+
+    pub(super) fn local_tag(&self) -> &[u8] {
+        self.text.get(LOCAL_TAG)
+    }
+
+    /// Empty as long as nobody has answered.
+    pub(super) fn remote_tag(&self) -> &[u8] {
+        self.text.get(REMOTE_TAG)
+    }
+
+    pub(super) fn target(&self) -> &[u8] {
+        self.text.get(TARGET)
+    }
+
+    pub(super) fn route_set(&self) -> &[u8] {
+        self.text.get(ROUTE_SET)
+    }
+
+    /// Whether a NOTIFY has made the dialog (RFC 6665 §4.4.1); a 2xx alone gives a provisional one.
+    pub(super) fn is_made(&self) -> bool {
+        self.remote_cseq.is_some()
+    }
+
+    /// CSeq of the newest NOTIFY.
+    pub(super) fn remote_cseq(&self) -> Option<u32> {
+        self.remote_cseq
+    }
+
+    /// A NOTIFY with this CSeq was accepted: from now on the dialog is made.
+    pub(super) fn accept(&mut self, cseq: u32) {
+        self.remote_cseq = Some(cseq);
+    }
+
+    pub(super) fn socket(&self) -> Option<Socket> {
+        self.socket
+    }
+
+    pub(super) fn set_socket(&mut self, socket: Socket) {
+        self.socket = Some(socket);
+    }
+
+    /// When the granted time ends; `None` before anybody said so.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        self.expiry.get()
+    }
+
+    pub(super) fn set_expiry(&mut self, expiry: Instant) {
+        self.expiry = expiry.into();
+    }
+}

@@ -1,0 +1,124 @@
+//! A 2xx to a request (RFC 6665 §4.1.2.1, §4.1.2.2).
+
+use super::super::dialog::Dialog;
+use super::super::input::Reply;
+use super::super::output::Output;
+use super::super::schedule;
+use super::super::state::Awaits;
+use super::super::text::OutOfMemory;
+use super::super::time::Instant;
+use super::ending::Failure;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
+    /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
+    pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let Some(granted) = self.granted(reply) else { return Ok(self.refuse_nothing_granted(reply, now, env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        adopt_reply(dialog, reply, self.alloc.clone())?;
+        let expiry = dialog.expiry().unwrap_or(now.after(granted));
+        dialog.set_expiry(expiry);
+        let awaits = if dialog.is_made() {
+            Awaits::Nothing
+        } else {
+            Awaits::FirstNotify { by: self.last_sent.get().unwrap_or(now).after(env.policy.timer_n) }
+        };
+        self.accept(reply);
+        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy)), awaits);
+        Ok(Output::default())
+    }
+
+    /// A refresh is accepted: the granted time begins anew.
+    pub(super) fn refreshed(
+        &mut self,
+        reply: &Reply<'_>,
+        notify_by: Option<Instant>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        let Some(granted) = self.granted(reply) else { return Ok(self.refuse_nothing_granted(reply, now, env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        dialog.try_retarget(reply.contact, self.alloc.clone())?;
+        dialog.set_expiry(now.after(granted));
+        // Timer N would apply here too (RFC 6665 §4.1.2.4), but peers that answer a refresh with a 2xx and no NOTIFY
+        // are met in the field: only the dialog's first NOTIFY is insisted on.
+        let awaits = notify_by.map_or(Awaits::Nothing, |by| Awaits::FirstNotify { by });
+        if dialog.is_made() {
+            self.retries = 0;
+        }
+        self.accept(reply);
+        self.confirm(now.after(schedule::refresh_delay(granted, env.policy)), awaits);
+        Ok(Output::default())
+    }
+
+    /// The subscription is accepted, but nobody wants it any more.
+    pub(super) fn opened_for_nobody(&mut self, reply: &Reply<'_>, now: Instant) -> Result<Output, OutOfMemory> {
+        if self.granted(reply).is_none() {
+            return Ok(self.destroy());
+        }
+        if let Some(dialog) = self.dialog.as_mut() {
+            adopt_reply(dialog, reply, self.alloc.clone())?;
+        }
+        self.accept(reply);
+        Ok(self.say_farewell(now))
+    }
+
+    /// A refresh is accepted, but nobody wants it any more.
+    pub(super) fn refreshed_for_nobody(&mut self, reply: &Reply<'_>, now: Instant) -> Result<Output, OutOfMemory> {
+        if self.granted(reply).is_none() {
+            return Ok(self.destroy());
+        }
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.try_retarget(reply.contact, self.alloc.clone())?;
+        }
+        self.accept(reply);
+        Ok(self.say_farewell(now))
+    }
+
+    /// The time a 2xx grants: never more than was asked for; `None` when it is nothing at all.
+    fn granted(&self, reply: &Reply<'_>) -> Option<Duration> {
+        let seconds = reply.expires.unwrap_or(self.asked).min(self.asked);
+        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
+    }
+
+    /// A 2xx that grants no time to a request that asked for some ends the subscription (RFC 6665 §4.2.1.1).
+    fn refuse_nothing_granted(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Output {
+        self.end(Failure { code: reply.code, ..Failure::inner(b"no time granted") }, now, env)
+    }
+
+    fn accept(&mut self, reply: &Reply<'_>) {
+        self.note(reply.code, reply.reason);
+        self.targets = None;
+        self.widened = false;
+    }
+
+    /// The dialog stands, because a NOTIFY has made it, although no final reply has come: it was accepted
+    /// (RFC 6665 §4.1.2.4). How long for, the NOTIFY said; or else it is what was asked.
+    pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+        let asked = Duration::from_secs(u64::from(self.asked));
+        let sent = self.last_sent.get().unwrap_or(now);
+        let Some(dialog) = self.dialog.as_mut() else { return self.drop_dialog(now, env) };
+        let expiry = dialog.expiry().unwrap_or(sent.after(asked));
+        dialog.set_expiry(expiry);
+        self.note(failure.code, failure.reason);
+        self.targets = None;
+        self.widened = false;
+        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy)), Awaits::Nothing);
+        Output::default()
+    }
+}
+
+/// The dialog as a 2xx to the first request tells it (RFC 3261 §12.1.2). A NOTIFY that has made it wins over a 2xx with
+/// another To tag: that one comes from another fork.
+fn adopt_reply<A: Allocator + Clone>(dialog: &mut Dialog<A>, reply: &Reply<'_>, alloc: A) -> Result<(), OutOfMemory> {
+    if !dialog.is_made() {
+        dialog.try_adopt(reply.remote_tag, reply.contact, reply.route_set, alloc)
+    } else if reply.remote_tag == dialog.remote_tag() {
+        dialog.try_retarget(reply.contact, alloc)
+    } else {
+        Ok(())
+    }
+}

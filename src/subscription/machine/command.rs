@@ -1,0 +1,110 @@
+//! What the module itself asks of a subscription: start, refresh, unsubscribe; and what became of a request.
+
+use super::super::dialog::Dialog;
+use super::super::input::Socket;
+use super::super::output::Output;
+use super::super::state::{Attempt, Awaits, Farewell, State};
+use super::super::time::Instant;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`. A second start does nothing.
+    pub(super) fn on_start(&mut self, now: Instant, env: &Env<'_>) -> Output {
+        match self.state {
+            State::Waiting(Attempt::Unstarted) => {
+                let span = u64::try_from(env.policy.max_subscribe_delay.as_millis()).unwrap_or(u64::MAX);
+                let delay = Duration::from_millis(env.random % span.saturating_add(1));
+                self.wait(Attempt::Fresh, now.after(delay));
+            }
+            State::Waiting(Attempt::Fresh | Attempt::Continued)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Confirmed { .. }
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => {}
+        }
+        Output::default()
+    }
+
+    /// Keeps the socket of the newest request for the dialog. The reply may have been faster than this word.
+    pub(super) fn on_sent(&mut self, cseq: u32, socket: Socket) -> Output {
+        match self.state {
+            State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Confirmed { .. }
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination => {
+                if let Some(dialog) = self.dialog.as_mut().filter(|_| cseq == self.local_cseq) {
+                    dialog.set_socket(socket);
+                }
+            }
+            State::Waiting(_) | State::Destroyed => {}
+        }
+        Output::default()
+    }
+
+    /// Brings the next SUBSCRIBE forward, as near as `min_resubscribe_time` allows.
+    pub(super) fn on_refresh(&mut self, now: Instant, env: &Env<'_>) -> Output {
+        let earliest = self.earliest(now, env.policy);
+        match self.state {
+            State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
+                let planned = self.deadline().unwrap_or(earliest);
+                self.wait(attempt, planned.min(earliest));
+            }
+            State::Confirmed { next, awaits } => {
+                let awaits = match awaits {
+                    Awaits::Expiry => Awaits::Retry,
+                    Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } => awaits,
+                };
+                self.confirm(next.min(earliest), awaits);
+            }
+            State::Waiting(Attempt::Unstarted)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => {}
+        }
+        Output::default()
+    }
+
+    /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3).
+    pub(super) fn on_unsubscribe(&mut self, now: Instant) -> Output {
+        match self.state {
+            State::Waiting(_) => self.destroy(),
+            State::Unconfirmed => {
+                self.state = State::UnconfirmedDestroy;
+                Output::default()
+            }
+            State::Resubscription { .. } => {
+                self.state = State::ResubscriptionDestroy;
+                Output::default()
+            }
+            State::Confirmed { .. } => self.say_farewell(now),
+            State::UnconfirmedDestroy
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(Farewell::Due | Farewell::Sent)
+            | State::WaitingForTermination
+            | State::Destroyed => Output::default(),
+        }
+    }
+
+    /// Plans the SUBSCRIBE with Expires 0; without the notifier's tag there is nobody to send it to.
+    pub(super) fn say_farewell(&mut self, now: Instant) -> Output {
+        if self.dialog.as_ref().map(Dialog::remote_tag).unwrap_or_default().is_empty() {
+            return self.destroy();
+        }
+        self.state = State::Predestroyed(Farewell::Due);
+        self.deadline = now.into();
+        Output::default()
+    }
+}

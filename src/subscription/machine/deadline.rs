@@ -1,0 +1,69 @@
+//! The deadline is due: the only place where requests leave.
+
+use super::super::dialog::Dialog;
+use super::super::input::Fresh;
+use super::super::output::Output;
+use super::super::state::{Attempt, Awaits, Farewell, State};
+use super::super::text::OutOfMemory;
+use super::super::time::{Instant, Moment};
+use super::ending::Failure;
+use super::reply::Outcome;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Ok(Output::default());
+        }
+        match self.state {
+            State::Waiting(Attempt::Fresh) => self.open(Some(fresh), now, env),
+            State::Waiting(Attempt::Continued) => self.open(None, now, env),
+            State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, now, env)),
+            // The watchdog: the transaction layer has lost the request.
+            State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(Farewell::Sent) => self.on_outcome(Outcome::Failed(Failure::TIMEOUT), now, env),
+            State::Predestroyed(Farewell::Due) => {
+                Ok(self.send(State::Predestroyed(Farewell::Sent), 0, now, env.policy))
+            }
+            State::WaitingForTermination => Ok(self.destroy()),
+            State::Waiting(Attempt::Unstarted) | State::Destroyed => {
+                self.deadline = Moment::NONE;
+                Ok(Output::default())
+            }
+        }
+    }
+
+    /// The request that opens a dialog (RFC 6665 §4.1.2.1): with new identifiers, or, when the attempt goes on, with
+    /// those it has. It goes to the record or to where a redirection points; the To stays the record.
+    fn open(&mut self, fresh: Option<Fresh<'_>>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let (call_id, local_tag) = match (&fresh, &self.dialog) {
+            (Some(fresh), _) => (fresh.call_id, fresh.local_tag),
+            (None, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
+            (None, None) => return Ok(self.drop_dialog(now, env)),
+        };
+        let redirected = self.targets.as_deref().and_then(|targets| targets.current());
+        let target = redirected.unwrap_or(self.record());
+        self.dialog = Some(Dialog::try_begin(call_id, local_tag, target, self.alloc.clone())?);
+        Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), now, env.policy))
+    }
+
+    fn on_confirmed_deadline(&mut self, next: Instant, awaits: Awaits, now: Instant, env: &Env<'_>) -> Output {
+        let notify_by = match awaits {
+            Awaits::FirstNotify { by } if by <= now => return self.end(Failure::inner(b"no NOTIFY"), now, env),
+            Awaits::FirstNotify { by } => Some(by),
+            Awaits::Nothing | Awaits::Retry => None,
+            Awaits::Expiry => return self.expire(next, now, env),
+        };
+        if now < next {
+            return self.expire(next, now, env);
+        }
+        if self.dialog.as_ref().is_none_or(|dialog| dialog.remote_tag().is_empty()) {
+            return self.drop_dialog(now, env);
+        }
+        self.send(State::Resubscription { notify_by }, self.wanted_expires(env.policy), now, env.policy)
+    }
+}

@@ -1,0 +1,141 @@
+//! How attempts, dialogs and subscriptions end.
+
+use super::super::failure::{self, LARGEST_MIN_EXPIRES, LONGEST_RETRY_AFTER, Then};
+use super::super::input::Reply;
+use super::super::output::{News, Output, Status};
+use super::super::policy::Policy;
+use super::super::state::{Attempt, State};
+use super::super::text::Brief;
+use super::super::time::{Instant, Moment, seconds_up};
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+/// Why something did not work out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure<'a> {
+    /// SIP code; 0 when it was none.
+    pub(super) code: u16,
+    pub(super) reason: &'a [u8],
+    pub(super) retry_after: Option<u32>,
+    pub(super) min_expires: Option<u32>,
+    /// What is done about it, when nothing better is known.
+    pub(super) then: Then,
+    /// It was a NOTIFY, and it has a body for the internal subscriber.
+    pub(super) with_body: bool,
+}
+
+impl<'a> Failure<'a> {
+    /// The watchdog: as good as the transaction layer's own timeout.
+    pub(super) const TIMEOUT: Self = Self { code: 408, ..Failure::inner(b"Request Timeout") };
+
+    /// Something that is no reply.
+    pub(super) const fn inner(reason: &'a [u8]) -> Self {
+        Self { code: 0, reason, retry_after: None, min_expires: None, then: Then::BackOff, with_body: false }
+    }
+
+    /// A reply of 300 and above.
+    pub(super) fn of(reply: &Reply<'a>) -> Self {
+        Self {
+            code: reply.code,
+            retry_after: reply.retry_after,
+            min_expires: reply.min_expires,
+            ..Self::inner(reply.reason)
+        }
+    }
+}
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// Ends attempt and dialog, tells the internal subscriber, and plans the next attempt if there is to be one.
+    pub(super) fn end(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+        self.note(failure.code, failure.reason);
+        let (status, at) = match failure.then {
+            Then::Never(status) => (status, None),
+            Then::AtOnce | Then::BackOff | Then::Widen => {
+                let delay = self.count_failure(&failure, env);
+                (Status::Terminated, Some(now.after(delay).max(self.earliest(now, env.policy))))
+            }
+        };
+        let news = self.tell(News {
+            status,
+            code: failure.code,
+            reason: Brief::new(failure.reason),
+            next_attempt: at.map(|at| seconds_up(at.since(now))),
+            with_body: failure.with_body,
+            last: at.is_none(),
+        });
+        self.targets = None;
+        self.widened = false;
+        match at {
+            Some(at) => {
+                self.wait(Attempt::Fresh, at);
+                Output { news, ..Output::default() }
+            }
+            None => Output { news, ..self.destroy() },
+        }
+    }
+
+    /// Counts a failure and says how long to wait after it. Retry-After 0 says nothing.
+    pub(super) fn count_failure(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Duration {
+        let is_first = self.retries == 0;
+        self.retries = self.retries.saturating_add(1);
+        match (told_delay(failure), failure.then) {
+            (Some(told), _) => told,
+            (None, Then::AtOnce) if is_first => Duration::ZERO,
+            (None, Then::AtOnce | Then::BackOff | Then::Widen | Then::Never(_)) => {
+                failure::back_off(self.retries, env.policy, env.random)
+            }
+        }
+    }
+
+    /// The granted time is over and no refresh has worked: a new dialog, `at` the earliest. The failure has been
+    /// counted and told; that the dialog is gone is new.
+    pub(super) fn expire(&mut self, at: Instant, now: Instant, env: &Env<'_>) -> Output {
+        let at = at.max(self.earliest(now, env.policy));
+        self.targets = None;
+        self.widened = false;
+        self.wait(Attempt::Fresh, at);
+        let news = self.tell(News {
+            status: Status::Terminated,
+            code: 0,
+            reason: Brief::new(b"expired"),
+            next_attempt: Some(seconds_up(at.since(now))),
+            with_body: false,
+            last: false,
+        });
+        Output { news, ..Output::default() }
+    }
+
+    /// A dialog that cannot be used (its notifier never gave a tag): begin anew.
+    pub(super) fn drop_dialog(&mut self, now: Instant, env: &Env<'_>) -> Output {
+        self.end(Failure::inner(b"no dialog"), now, env)
+    }
+
+    /// The end. No news: whoever is to hear of it has been told, or has gone.
+    pub(super) fn destroy(&mut self) -> Output {
+        self.state = State::Destroyed;
+        self.deadline = Moment::NONE;
+        self.dialog = None;
+        self.targets = None;
+        Output { forget: true, ..Output::default() }
+    }
+
+    /// The longer Expires a 423 asks for, once per attempt. A Min-Expires that is missing, that is no longer than what
+    /// was asked, or that is beyond reason is no help.
+    pub(super) fn wider(&self, failure: &Failure<'_>, policy: &Policy) -> Option<u32> {
+        let longest = LARGEST_MIN_EXPIRES.max(self.wanted_expires(policy));
+        failure.min_expires.filter(|min| !self.widened && *min > self.asked && *min <= longest)
+    }
+
+    /// Keeps what operators want to read.
+    pub(super) fn note(&mut self, code: u16, reason: &[u8]) {
+        self.last_reply = code;
+        self.last_reason = Brief::new(reason);
+    }
+}
+
+/// What Retry-After or `retry-after` says.
+pub(super) fn told_delay(failure: &Failure<'_>) -> Option<Duration> {
+    let told = failure.retry_after.filter(|seconds| *seconds > 0)?;
+    Some(Duration::from_secs(u64::from(told)).min(LONGEST_RETRY_AFTER))
+}

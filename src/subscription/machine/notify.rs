@@ -1,0 +1,203 @@
+//! A NOTIFY in the dialog (RFC 6665 §4.1.3).
+
+use super::super::failure;
+use super::super::input::{Content, Notify};
+use super::super::output::{Answer, News, Output, Status};
+use super::super::schedule::{self, Told};
+use super::super::state::{Awaits, State};
+use super::super::substate::{StateValue, SubscriptionState};
+use super::super::text::{Brief, OutOfMemory};
+use super::super::time::Instant;
+use super::ending::Failure;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    pub(super) fn on_notify(
+        &mut self,
+        notify: &Notify<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        match self.state {
+            State::Waiting(_) | State::Destroyed => Ok(Output::default()),
+            State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => match self.judge(notify) {
+                Judgement::Foreign => Ok(Output::default()),
+                Judgement::Answer(answer) => Ok(answered(answer)),
+                Judgement::Ended(state) => Ok(self.terminated(&state, notify.content, now, env)),
+                Judgement::Stands(state) => match refusal_of(notify.content) {
+                    Some(answer) => Ok(answered(answer)),
+                    None => self.state_told(&state, notify, now, env),
+                },
+            },
+            // The internal subscriber has gone: answered and discarded, whatever the body is.
+            State::UnconfirmedDestroy
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination => match self.judge(notify) {
+                Judgement::Foreign => Ok(Output::default()),
+                Judgement::Answer(answer) => Ok(answered(answer)),
+                Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
+                Judgement::Stands(_) => {
+                    self.adopt_notify(notify)?;
+                    Ok(answered(Answer::Ok))
+                }
+            },
+        }
+    }
+
+    /// Whether the NOTIFY belongs here and is new, and what it says. Gaps in the CSeq are accepted (RFC 3261 §12.2.2).
+    fn judge<'a>(&self, notify: &Notify<'a>) -> Judgement<'a> {
+        let Some(dialog) = &self.dialog else { return Judgement::Foreign };
+        // Once a NOTIFY has made the dialog, those of other forks are not ours (RFC 3856 §6.9).
+        if dialog.is_made() && notify.remote_tag != dialog.remote_tag() {
+            return Judgement::Foreign;
+        }
+        let own_id = Some(self.event_id()).filter(|id| !id.is_empty());
+        if notify.event != self.package.name.as_bytes() || notify.event_id != own_id {
+            return Judgement::Answer(Answer::BadEvent);
+        }
+        if notify.remote_tag.is_empty() {
+            return Judgement::Answer(Answer::BadRequest("Missing From Tag"));
+        }
+        let Some(state) = notify.state else {
+            return Judgement::Answer(Answer::BadRequest("Missing or Malformed Subscription-State"));
+        };
+        match dialog.remote_cseq() {
+            Some(newest) if notify.cseq < newest => Judgement::Answer(Answer::StaleCseq),
+            Some(newest) if notify.cseq == newest => Judgement::Answer(Answer::Ok),
+            Some(_) | None => match state.value {
+                StateValue::Terminated => Judgement::Ended(state),
+                StateValue::Active | StateValue::Pending | StateValue::Other => Judgement::Stands(state),
+            },
+        }
+    }
+
+    /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
+    fn adopt_notify(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
+        if dialog.is_made() {
+            dialog.try_retarget(notify.contact, self.alloc.clone())?;
+        } else {
+            dialog.try_adopt(notify.remote_tag, notify.contact, notify.route_set, self.alloc.clone())?;
+        }
+        dialog.accept(notify.cseq);
+        Ok(())
+    }
+
+    /// The subscription stands, and the notifier tells a state.
+    fn state_told(
+        &mut self,
+        state: &SubscriptionState<'_>,
+        notify: &Notify<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        self.adopt_notify(notify)?;
+        self.notifies = self.notifies.saturating_add(1);
+        self.retries = 0;
+        let told = self.adopt_expiry(state.expires, now);
+        match self.state {
+            State::Confirmed { next, awaits } => self.replan(next, awaits, told, now, env),
+            State::Resubscription { .. } => self.state = State::Resubscription { notify_by: None },
+            State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::ResubscriptionDestroy
+            | State::Waiting(_)
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => {}
+        }
+        let status = match (state.value, self.status()) {
+            (StateValue::Active, _) => Status::Active,
+            (StateValue::Other, Some(Status::Active)) => Status::Active,
+            (StateValue::Pending | StateValue::Other | StateValue::Terminated, _) => Status::Pending,
+        };
+        let news = self.tell(News {
+            status,
+            code: 0,
+            reason: Brief::new(state.reason.unwrap_or_default()),
+            next_attempt: None,
+            with_body: notify.content == Content::Acceptable,
+            last: false,
+        });
+        Ok(Output { answer: Some(Answer::Ok), news, ..Output::default() })
+    }
+
+    /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was asked for. An
+    /// active subscription that expires in 0 s contradicts itself: that is taken for no word.
+    fn adopt_expiry(&mut self, expires: Option<u32>, now: Instant) -> Told {
+        let Some(expires) = expires.filter(|seconds| *seconds > 0) else { return Told::Same };
+        let Some(dialog) = self.dialog.as_mut() else { return Told::Same };
+        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        let longest = self.last_sent.get().unwrap_or(now).after(seconds(self.asked));
+        let expiry = now.after(seconds(expires)).min(longest);
+        let told = schedule::compare(dialog.expiry(), expiry);
+        match told {
+            Told::Same => {}
+            Told::Sooner | Told::Later => dialog.set_expiry(expiry),
+        }
+        told
+    }
+
+    /// Moves the refresh with the expiry. A sooner expiry never puts it off (a notifier that tells the remaining time
+    /// often would otherwise put it off for ever), and a retry stays where it is unless the refresh turns out to have
+    /// worked.
+    fn replan(&mut self, next: Instant, awaits: Awaits, told: Told, now: Instant, env: &Env<'_>) {
+        let left = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).map_or(Duration::ZERO, |at| at.since(now));
+        let planned = now.after(schedule::refresh_delay(left, env.policy));
+        match (awaits, told) {
+            (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
+                self.confirm(planned, Awaits::Nothing);
+            }
+            (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
+                self.confirm(next.min(planned), Awaits::Nothing);
+            }
+            (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Same) => self.confirm(next, Awaits::Nothing),
+            (Awaits::Retry | Awaits::Expiry, Told::Sooner | Told::Same) => self.confirm(next, awaits),
+        }
+    }
+
+    /// The notifier has ended the subscription: acted upon in any state, whatever the body is (RFC 6665 §4.1.3).
+    fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, now: Instant, env: &Env<'_>) -> Output {
+        let ending = failure::ending_for(state.reason);
+        let last_reply = self.last_reply;
+        self.notifies = self.notifies.saturating_add(1);
+        let failure = Failure {
+            retry_after: state.retry_after.filter(|_| ending.heeds_retry_after),
+            then: ending.then,
+            with_body: content == Content::Acceptable,
+            ..Failure::inner(state.reason.unwrap_or_default())
+        };
+        let output = self.end(failure, now, env);
+        self.last_reply = last_reply;
+        Output { answer: Some(Answer::Ok), ..output }
+    }
+}
+
+/// What a NOTIFY turns out to be.
+enum Judgement<'a> {
+    /// Not of this subscription.
+    Foreign,
+    /// To be answered so, and otherwise ignored.
+    Answer(Answer),
+    /// The end of the subscription.
+    Ended(SubscriptionState<'a>),
+    /// A state of the subscription.
+    Stands(SubscriptionState<'a>),
+}
+
+fn answered(answer: Answer) -> Output {
+    Output { answer: Some(answer), ..Output::default() }
+}
+
+/// The answer to a body that cannot be used.
+fn refusal_of(content: Content) -> Option<Answer> {
+    match content {
+        Content::Empty | Content::Acceptable => None,
+        Content::Unsupported => Some(Answer::UnsupportedMediaType),
+        Content::Malformed => Some(Answer::BadRequest("Malformed Body")),
+        Content::TooLarge => Some(Answer::TooLarge),
+    }
+}

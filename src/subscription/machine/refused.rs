@@ -1,0 +1,130 @@
+//! A request that was redirected, refused or lost.
+
+use super::super::failure::{self, Then};
+use super::super::input::Reply;
+use super::super::output::{News, Output, Status};
+use super::super::redirect::Targets;
+use super::super::state::{Attempt, Awaits};
+use super::super::text::{Brief, OutOfMemory};
+use super::super::time::{Instant, seconds_up};
+use super::ending::{Failure, told_delay};
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when
+    /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved.
+    pub(super) fn redirect(
+        &mut self,
+        reply: &Reply<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Option<Output>, OutOfMemory> {
+        let old = self.targets.as_deref();
+        let max = env.policy.max_redirects;
+        let targets = Targets::try_extend(old, self.record(), reply.redirect, max, self.alloc.clone())?;
+        Ok(targets.map(|targets| {
+            self.targets = Some(targets);
+            self.note(reply.code, reply.reason);
+            self.go_on(now)
+        }))
+    }
+
+    /// The same attempt goes on at once, not held back by `min_resubscribe_time`. Where a NOTIFY has made a dialog, it
+    /// goes on with new identifiers: those are taken.
+    fn go_on(&mut self, now: Instant) -> Output {
+        let is_taken = self.dialog.as_ref().is_none_or(|dialog| !dialog.remote_tag().is_empty());
+        self.wait(if is_taken { Attempt::Fresh } else { Attempt::Continued }, now);
+        Output::default()
+    }
+
+    /// The request that opens a dialog has failed.
+    pub(super) fn not_opened(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+        if self.is_made_in_spite_of(failure.code) {
+            return self.confirm_by_notify(&failure, now, env);
+        }
+        let then = failure::rule_for(failure.code).to_initial;
+        if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| then == Then::Widen) {
+            self.note(failure.code, failure.reason);
+            self.min_expires = min_expires;
+            self.widened = true;
+            return self.go_on(now);
+        }
+        // A 6xx speaks for all targets (RFC 3261 §21.6).
+        if failure.code < 600 && self.targets.as_deref_mut().is_some_and(Targets::advance) {
+            self.note(failure.code, failure.reason);
+            return self.go_on(now);
+        }
+        self.end(Failure { then, ..failure }, now, env)
+    }
+
+    /// A refresh has failed. Some codes end the dialog; with all others it stands until it expires, and a retry is
+    /// planned within that time if one fits (RFC 6665 §4.1.2.2).
+    pub(super) fn not_refreshed(
+        &mut self,
+        failure: Failure<'_>,
+        notify_by: Option<Instant>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Output {
+        let rule = failure::rule_for(failure.code);
+        if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| rule.to_refresh == Then::Widen) {
+            self.note(failure.code, failure.reason);
+            self.min_expires = min_expires;
+            self.widened = true;
+            self.confirm(now, notify_by.map_or(Awaits::Retry, |by| Awaits::FirstNotify { by }));
+            return Output::default();
+        }
+        let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > now);
+        match expiry {
+            Some(expiry) if !rule.ends_dialog && notify_by.is_none() => self.stay(&failure, expiry, now, env),
+            Some(_) | None => self.end(Failure { then: rule.to_refresh, ..failure }, now, env),
+        }
+    }
+
+    /// The dialog stays in spite of a failed refresh, and the internal subscriber is told. The retry: when Retry-After
+    /// says; or else after the back-off or half of what is left, whichever is sooner, so that the subscription does
+    /// not lapse. What does not fit before the expiry becomes a new dialog.
+    fn stay(&mut self, failure: &Failure<'_>, expiry: Instant, now: Instant, env: &Env<'_>) -> Output {
+        self.note(failure.code, failure.reason);
+        let told = told_delay(failure);
+        let delay = self.count_failure(failure, env);
+        let delay = if told.is_some() { delay } else { delay.min((expiry.since(now) / 2).max(Duration::from_secs(1))) };
+        let at = now.after(delay).max(self.earliest(now, env.policy));
+        self.widened = false;
+        let next = if at < expiry {
+            self.confirm(at, Awaits::Retry);
+            at
+        } else {
+            let at = if told.is_some() { at } else { expiry.max(self.earliest(now, env.policy)) };
+            self.confirm(at, Awaits::Expiry);
+            at
+        };
+        let news = self.tell(News {
+            status: self.status().unwrap_or(Status::Pending),
+            code: failure.code,
+            reason: Brief::new(failure.reason),
+            next_attempt: Some(seconds_up(next.since(now))),
+            with_body: false,
+            last: false,
+        });
+        Output { news, ..Output::default() }
+    }
+
+    /// As [`not_opened`](Self::not_opened), but nobody wants it any more.
+    pub(super) fn not_opened_for_nobody(&mut self, code: u16, now: Instant) -> Output {
+        if self.is_made_in_spite_of(code) { self.say_farewell(now) } else { self.destroy() }
+    }
+
+    /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
+    pub(super) fn not_refreshed_for_nobody(&mut self, code: u16, now: Instant) -> Output {
+        if failure::rule_for(code).ends_dialog { self.destroy() } else { self.say_farewell(now) }
+    }
+
+    /// Whether a NOTIFY has made the dialog and the final reply only got lost (RFC 6665 §4.1.2.4). Any other refusal
+    /// after a NOTIFY is meant: whoever answered it does not hold a subscription, and the NOTIFY's dialog will get 481.
+    fn is_made_in_spite_of(&self, code: u16) -> bool {
+        failure::is_timeout(code) && self.has_made_dialog()
+    }
+}

@@ -1,0 +1,109 @@
+//! What became of a request.
+
+use super::super::input::Reply;
+use super::super::output::Output;
+use super::super::state::{Farewell, State};
+use super::super::text::OutOfMemory;
+use super::super::time::Instant;
+use super::ending::Failure;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outcome<'a> {
+    /// 2xx: 200 and 202 mean the same (RFC 6665 §8.3.1).
+    Accepted(&'a Reply<'a>),
+    /// 3xx that names other targets.
+    Redirected(&'a Reply<'a>),
+    /// Anything else.
+    Failed(Failure<'a>),
+}
+
+impl<'a> Outcome<'a> {
+    fn of(reply: &'a Reply<'a>) -> Self {
+        match reply.code {
+            200..=299 => Self::Accepted(reply),
+            // 305 names a proxy and 380 another service (RFC 3261 §21.3.4, §21.3.5): neither is another target.
+            300..=304 | 306..=379 | 381..=399 => Self::Redirected(reply),
+            0..=199 | 305 | 380 | 400..=u16::MAX => Self::Failed(Failure::of(reply)),
+        }
+    }
+}
+
+impl<A: Allocator + Clone> Subscription<A> {
+    pub(super) fn on_reply(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        if reply.cseq != self.local_cseq || reply.code < 200 {
+            return Ok(Output::default());
+        }
+        self.on_outcome(Outcome::of(reply), now, env)
+    }
+
+    /// The newest request has not left.
+    pub(super) fn on_unsent(
+        &mut self,
+        cseq: u32,
+        reason: &'static [u8],
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        if cseq != self.local_cseq {
+            return Ok(Output::default());
+        }
+        self.on_outcome(Outcome::Failed(Failure::inner(reason)), now, env)
+    }
+
+    pub(super) fn on_outcome(
+        &mut self,
+        outcome: Outcome<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        use Outcome::{Accepted, Failed, Redirected};
+        match (self.state, outcome) {
+            (State::Unconfirmed, Accepted(reply)) => self.opened(reply, now, env),
+            (State::Unconfirmed, Redirected(reply)) => match self.redirect(reply, now, env)? {
+                Some(output) => Ok(output),
+                None => Ok(self.not_opened(Failure::of(reply), now, env)),
+            },
+            (State::Unconfirmed, Failed(failure)) => Ok(self.not_opened(failure, now, env)),
+
+            (State::Resubscription { notify_by }, Accepted(reply)) => self.refreshed(reply, notify_by, now, env),
+            (State::Resubscription { notify_by }, Redirected(reply)) => match self.redirect(reply, now, env)? {
+                Some(output) => Ok(output),
+                None => Ok(self.not_refreshed(Failure::of(reply), notify_by, now, env)),
+            },
+            (State::Resubscription { notify_by }, Failed(failure)) => {
+                Ok(self.not_refreshed(failure, notify_by, now, env))
+            }
+
+            (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now),
+            (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now),
+            (State::UnconfirmedDestroy, Redirected(Reply { code, .. })) => Ok(self.not_opened_for_nobody(*code, now)),
+            (State::UnconfirmedDestroy, Failed(Failure { code, .. })) => Ok(self.not_opened_for_nobody(code, now)),
+            (State::ResubscriptionDestroy, Redirected(Reply { code, .. })) => {
+                Ok(self.not_refreshed_for_nobody(*code, now))
+            }
+            (State::ResubscriptionDestroy, Failed(Failure { code, .. })) => {
+                Ok(self.not_refreshed_for_nobody(code, now))
+            }
+
+            (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
+                self.note(reply.code, reply.reason);
+                self.state = State::WaitingForTermination;
+                self.deadline = now.after(env.policy.wait_for_term_notify).into();
+                Ok(Output::default())
+            }
+            (State::Predestroyed(Farewell::Sent), Redirected(_) | Failed(_)) => Ok(self.destroy()),
+
+            (
+                State::Waiting(_)
+                | State::Confirmed { .. }
+                | State::Predestroyed(Farewell::Due)
+                | State::WaitingForTermination
+                | State::Destroyed,
+                Accepted(_) | Redirected(_) | Failed(_),
+            ) => Ok(Output::default()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! When the next SUBSCRIBE of a standing subscription is due.
+
+use super::policy::Policy;
+use super::time::Instant;
+use std::time::Duration;
+
+/// The least time between two SUBSCRIBEs whatever the parameters say.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// Expiries closer together than this are the same: they are told in whole seconds and travel.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// How long after a grant to refresh: `resubscribe_delta` before its end, but not before `min_resubscribe_time`, and
+/// never after its end: half of a short grant, at least a second.
+pub(super) fn refresh_delay(granted: Duration, policy: &Policy) -> Duration {
+    let wanted = granted.saturating_sub(policy.resubscribe_delta).max(policy.min_resubscribe_time).max(LEAST);
+    if wanted < granted { wanted } else { (granted / 2).max(LEAST) }
+}
+
+/// The earliest instant for a SUBSCRIBE after one sent at `last_sent` (`min_resubscribe_time`).
+pub(super) fn earliest(last_sent: Option<Instant>, now: Instant, policy: &Policy) -> Instant {
+    last_sent.map_or(now, |sent| sent.after(policy.min_resubscribe_time.max(LEAST)).max(now))
+}
+
+/// How a newly told expiry compares with the known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The same but for rounding.
+    Same,
+    /// Sooner.
+    Sooner,
+    /// Later, or the first.
+    Later,
+}
+
+/// Compares a newly told expiry with the known one.
+pub(super) fn compare(known: Option<Instant>, told: Instant) -> Told {
+    match known {
+        Some(known) if told.since(known) <= SLACK && known.since(told) <= SLACK => Told::Same,
+        Some(known) if told < known => Told::Sooner,
+        Some(_) | None => Told::Later,
+    }
+}
