@@ -1,0 +1,157 @@
+//! The hub: messages and queues.
+#![forbid(unsafe_code)]
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
+
+use super::error::QsaError;
+use super::hub::Hub;
+use super::ids::{ContentTypeId, QueueId, SubscriptionId};
+use super::message::{Data, Delivered, Message, Prepared, news};
+use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Wake};
+use crate::subscription::{News, Status};
+
+impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
+    /// Makes a queue for at most `limit` messages.
+    ///
+    /// # Errors
+    /// No memory, no place, or a limit of 0.
+    pub fn queue_create(&self, limit: u32, wake: Wake) -> Result<QueueId, QsaError> {
+        if limit == 0 {
+            return Err(QsaError::NoLimit);
+        }
+        let mut slots = self.queues.iter().enumerate();
+        let made = slots.find_map(|(index, slot)| slot.lock().create(index, limit, wake, self.alloc.clone()));
+        made.unwrap_or(Err(QsaError::TooManyQueues))
+    }
+
+    /// Ends a queue; the messages in it, and those that come for it later, are dropped. Gives back how it was woken.
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownQueue`].
+    pub fn queue_destroy(&self, queue: QueueId) -> Result<Wake, QsaError> {
+        let ended = self.slot(queue).and_then(|mut slot| slot.destroy(queue));
+        ended.map(|(wake, _left)| wake).ok_or(QsaError::UnknownQueue)
+    }
+
+    /// Whether nothing waits in the queue; `None` when there is no such queue.
+    #[must_use]
+    pub fn queue_is_empty(&self, queue: QueueId) -> Option<bool> {
+        self.slot(queue)?.is_empty(queue)
+    }
+
+    /// The counters of one queue.
+    #[must_use]
+    pub fn queue_counters(&self, queue: QueueId) -> Option<Counters> {
+        self.slot(queue)?.counters(queue)
+    }
+
+    /// The counters of all queues there are and ever were.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut totals = Counters::default();
+        for slot in &self.queues {
+            totals.add(&slot.lock().totals());
+        }
+        totals
+    }
+
+    /// Queues a message. Takes constant time and the queue's lock only, calls nothing and frees nothing, so that it may
+    /// be called under the lock of a registry shard; [`Pushed::finish`] must follow when that is released.
+    pub fn push(&self, queue: QueueId, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
+        match self.slot(queue) {
+            Some(mut slot) => slot.push(queue, last, message),
+            None => Pushed { outcome: Outcome::Lost, wake: None, gone: Some(message) },
+        }
+    }
+
+    /// Takes the oldest message whose subscription has not ended.
+    #[must_use]
+    pub fn pop(&self, queue: QueueId) -> Option<Delivered<A>> {
+        loop {
+            let message = self.slot(queue)?.take(queue)?;
+            let subscription =
+                self.with_entry(message.subscription(), |entry| entry.subscribed.then_some(entry.subscriber_data));
+            let subscriber_data = subscription.flatten();
+            self.slot(queue)?.settle(queue, subscriber_data.is_some());
+            if let Some(subscriber_data) = subscriber_data {
+                return Some(Delivered { message, subscriber_data });
+            }
+        }
+    }
+
+    /// Tells the subscriber: for notifiers. The texts are copied; at most 31 bytes of the reason are kept.
+    ///
+    /// # Errors
+    /// No memory, no such subscription (any more), or its queue is gone.
+    pub fn notify(
+        &self,
+        id: SubscriptionId,
+        status: Status,
+        reason: &[u8],
+        content_type: &[u8],
+        body: &[u8],
+    ) -> Result<(), QsaError> {
+        self.notify_news(id, &news(status, reason, !content_type.is_empty() || !body.is_empty()), content_type, body)
+    }
+
+    /// Like [`Hub::notify`], for notifiers that know more.
+    ///
+    /// # Errors
+    /// As [`Hub::notify`].
+    pub fn notify_news(
+        &self,
+        id: SubscriptionId,
+        news: &News,
+        content_type: &[u8],
+        body: &[u8],
+    ) -> Result<(), QsaError> {
+        let prepared = Message::prepare(content_type, body, self.alloc.clone())?;
+        self.deliver(id, prepared.complete(id, news))
+    }
+
+    /// Tells the subscriber with a value instead of a body. The hub takes charge of `value` in every case but that
+    /// of an unknown content type, error or not: it is destroyed exactly once.
+    ///
+    /// # Errors
+    /// As [`Hub::notify`], and [`QsaError::UnknownContentType`].
+    pub fn notify_data(
+        &self,
+        id: SubscriptionId,
+        status: Status,
+        reason: &[u8],
+        content_type: ContentTypeId,
+        value: usize,
+    ) -> Result<(), QsaError> {
+        let (data, prepared) = {
+            let directory = self.directory.lock();
+            let (destroy, name) = directory.known_content_type(content_type).ok_or(QsaError::UnknownContentType)?;
+            (Data::new(value, destroy), Message::prepare(name, &[], self.alloc.clone()))
+        };
+        let prepared: Prepared<A> = prepared?;
+        self.deliver(id, prepared.complete_with_data(id, &news(status, reason, true), data))
+    }
+
+    fn deliver(&self, id: SubscriptionId, message: Message<A>) -> Result<(), QsaError> {
+        // A message that finds no subscription is dropped here, without a lock.
+        let mut message = Some(message);
+        let pushed = self.with_entry(id, |entry| {
+            if !entry.subscribed {
+                return None;
+            }
+            message.take().map(|message| self.push(entry.queue, &mut entry.last, message))
+        });
+        let pushed = pushed.flatten().ok_or(QsaError::UnknownSubscription)?;
+        let lost = pushed.outcome == Outcome::Lost;
+        pushed.finish();
+        if lost { Err(QsaError::UnknownQueue) } else { Ok(()) }
+    }
+
+    pub(super) fn queue_exists(&self, queue: QueueId) -> bool {
+        self.slot(queue).is_some_and(|mut slot| slot.exists(queue))
+    }
+
+    fn slot(&self, queue: QueueId) -> Option<MutexGuard<'_, L, Slot<A>>> {
+        self.queues.get(queue.index()).map(Mutex::lock)
+    }
+}

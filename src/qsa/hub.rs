@@ -1,0 +1,331 @@
+//! The hub: registrations and subscriptions.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
+
+use super::directory::{DEFAULT_DOMAIN, Directory};
+use super::error::QsaError;
+use super::foreign::Foreign;
+use super::ids::{ContentTypeId, DomainId, NotifierId, PackageId, QueueId, SubscriptionId};
+use super::message::Destroy;
+use super::notifier::{Notifier, Refused, Registered, Subscribed};
+use super::queue;
+use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
+use crate::subscription::{OutOfMemory, Packed};
+
+/// How many slots are looked at under one lock when a notifier comes late.
+const SCAN_STEP: usize = 256;
+
+/// Everything the QSA knows, in one value for all processes.
+pub struct Hub<A: Allocator + Clone, L: RawMutex> {
+    pub(super) alloc: A,
+    pub(super) directory: Mutex<L, Directory<A>>,
+    shards: Vec<Mutex<L, Shard<A>>, A>,
+    pub(super) queues: Vec<Mutex<L, queue::Slot<A>>, A>,
+    next_shard: AtomicUsize,
+}
+
+/// What a subscriber asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSubscription<'a> {
+    /// Where to look for notifiers.
+    pub domain: DomainId,
+    /// The kind of state.
+    pub package: &'a [u8],
+    /// Whose state is wanted.
+    pub record: &'a [u8],
+    /// Who wants it.
+    pub subscriber: &'a [u8],
+    /// Subscription parameter of the package; empty when there is none.
+    pub first_param: &'a [u8],
+    /// Where the messages are to go.
+    pub queue: QueueId,
+    /// The subscriber's own value, given back with each message.
+    pub subscriber_data: usize,
+}
+
+impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
+    /// The domain that is always there. Its name is `default`, or none.
+    pub const DEFAULT_DOMAIN: DomainId = DEFAULT_DOMAIN;
+
+    /// An empty hub. Before the fork, into shared memory.
+    ///
+    /// # Errors
+    /// [`QsaError::OutOfMemory`].
+    pub fn try_new(alloc: A) -> Result<Self, QsaError> {
+        let mut shards = Vec::new_in(alloc.clone());
+        shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
+        shards.extend(std::iter::repeat_with(|| Mutex::new(Shard::new(alloc.clone()))).take(SHARDS));
+        let mut queues = Vec::new_in(alloc.clone());
+        queues.try_reserve_exact(QueueId::MAX).map_err(|_| OutOfMemory)?;
+        queues.extend(std::iter::repeat_with(|| Mutex::new(queue::Slot::new())).take(QueueId::MAX));
+        let directory = Mutex::new(Directory::try_new(alloc.clone())?);
+        Ok(Self { alloc, directory, shards, queues, next_shard: AtomicUsize::new(0) })
+    }
+
+    /// The allocator of the hub's memory, for [`Message::prepare`](super::Message::prepare).
+    #[must_use]
+    pub fn allocator(&self) -> &A {
+        &self.alloc
+    }
+
+    /// Finds or makes the domain with this name and counts the caller in. `default` and the empty name are the same.
+    ///
+    /// # Errors
+    /// [`QsaError::OutOfMemory`].
+    pub fn domain(&self, name: &[u8]) -> Result<DomainId, QsaError> {
+        self.directory.lock().domain(name)
+    }
+
+    /// Counts the caller out. The domain goes when nobody is left, no notifier and no subscription.
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownDomain`].
+    pub fn release_domain(&self, domain: DomainId) -> Result<(), QsaError> {
+        self.directory.lock().release_domain(domain)
+    }
+
+    /// Registers a notifier and offers it the package's subscriptions that exist already (a refusal leaves them as they are).
+    ///
+    /// # Errors
+    /// No memory, unknown domain, no package name, too many notifiers.
+    pub fn register_notifier(
+        &self,
+        domain: DomainId,
+        package: &[u8],
+        notifier: Notifier,
+    ) -> Result<NotifierId, QsaError> {
+        let (id, registered) = self.directory.lock().register(domain, package, notifier)?;
+        for (number, shard) in self.shards.iter().enumerate() {
+            let mut cursor = 0;
+            loop {
+                let found = shard.lock().scan(number, &mut cursor, SCAN_STEP, id, registered.id);
+                match found {
+                    Scan::Found(subscription, texts) => {
+                        // The subscription was there without this notifier, and stays without it if refused.
+                        let _ = self.offer(&registered, &texts.subscribed(subscription, registered.id, package));
+                    }
+                    Scan::More => {}
+                    Scan::End => break,
+                }
+            }
+        }
+        Ok(registered.id)
+    }
+
+    /// Ends the registration. Nothing is unsubscribed; the notifier's callbacks are not called any more (but one that
+    /// runs in another process runs to its end). Gives back what was registered.
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownNotifier`].
+    pub fn unregister_notifier(&self, notifier: NotifierId) -> Result<Notifier, QsaError> {
+        self.directory.lock().unregister(notifier)
+    }
+
+    /// Whether anybody would take up a subscription of the package.
+    #[must_use]
+    pub fn has_notifier(&self, domain: DomainId, package: &[u8]) -> bool {
+        self.directory.lock().has_notifier(domain, package)
+    }
+
+    /// Registers a type of messages that carry a value. The first registration of a name wins.
+    ///
+    /// # Errors
+    /// No memory, unknown domain.
+    pub fn content_type(
+        &self,
+        domain: DomainId,
+        name: &[u8],
+        destroy: Option<Destroy>,
+    ) -> Result<ContentTypeId, QsaError> {
+        self.directory.lock().content_type(domain, name, destroy)
+    }
+
+    /// Keeps a foreign callback under one number.
+    ///
+    /// # Errors
+    /// No memory, or too many of them.
+    pub fn keep_foreign(&self, foreign: Foreign) -> Result<usize, QsaError> {
+        self.directory.lock().foreign.keep(foreign)
+    }
+
+    /// The foreign callback with this number.
+    #[must_use]
+    pub fn foreign(&self, number: usize) -> Option<Foreign> {
+        self.directory.lock().foreign.get(number)
+    }
+
+    /// Forgets a foreign callback.
+    pub fn forget_foreign(&self, number: usize) {
+        self.directory.lock().foreign.forget(number);
+    }
+
+    /// Makes a subscription and offers it to the package's notifiers. A package without a notifier is no error, as
+    /// one may come later (see [`Hub::has_notifier`]).
+    ///
+    /// # Errors
+    /// No memory, unknown domain or queue, no package or record; [`QsaError::Refused`] when there are notifiers and
+    /// each refuses. Nothing is left of the subscription then.
+    pub fn subscribe(&self, new: &NewSubscription<'_>) -> Result<SubscriptionId, QsaError> {
+        if new.record.is_empty() {
+            return Err(QsaError::NoRecord);
+        }
+        if !self.queue_exists(new.queue) {
+            return Err(QsaError::UnknownQueue);
+        }
+        let texts = [new.record, new.subscriber, new.first_param, new.package];
+        let text = Packed::try_new(texts, self.alloc.clone())?;
+        let package = self.directory.lock().enter(new.domain, new.package)?;
+        let id = match self.insert(Entry::new(text, package, new.queue, new.subscriber_data)) {
+            Ok(id) => id,
+            Err(error) => {
+                self.directory.lock().leave(package);
+                return Err(error);
+            }
+        };
+        // Only now, so that a notifier that comes at this moment is here or finds the subscription in its own search.
+        let notifiers = self.directory.lock().notifiers(package);
+        let mut refusal = None;
+        for registered in notifiers.iter().flatten() {
+            if self.with_entry(id, |entry| entry.open_offer(registered.id)) == Some(true) {
+                let offered = Subscribed {
+                    id,
+                    notifier: registered.id,
+                    record: new.record,
+                    subscriber: new.subscriber,
+                    package: new.package,
+                    first_param: new.first_param,
+                    queue: new.queue,
+                    subscriber_data: new.subscriber_data,
+                };
+                refusal = self.offer(registered, &offered).err().or(refusal);
+            }
+        }
+        match refusal {
+            Some(refusal) if self.withdraw(id, package) => Err(refusal.into()),
+            _ => Ok(id),
+        }
+    }
+
+    /// Ends a subscription: no message of it is delivered from now on, and its notifiers are told.
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownSubscription`] when it has ended already.
+    pub fn unsubscribe(&self, id: SubscriptionId) -> Result<(), QsaError> {
+        let ended = self.with_entry(id, |entry| {
+            let was = std::mem::replace(&mut entry.subscribed, false);
+            // Held on to till the notifiers have been told.
+            entry.references += u32::from(was);
+            was.then(|| (entry.package, entry.taken()))
+        });
+        let (package, taken) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
+        let notifiers = self.directory.lock().notifiers(package);
+        for (registered, (notifier, value)) in
+            notifiers.iter().zip(taken).filter_map(|(registered, taken)| (*registered).zip(taken))
+        {
+            if registered.id == notifier {
+                (registered.notifier.unsubscribe)(registered.notifier.user, id, value);
+            }
+        }
+        self.directory.lock().leave(package);
+        self.release(id)
+    }
+
+    /// Holds on to a subscription beyond its end, so that it can still be looked at; for notifiers that answer later.
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownSubscription`], or [`QsaError::Exhausted`] when it is held too often.
+    pub fn accept(&self, id: SubscriptionId) -> Result<(), QsaError> {
+        let counted = self.with_entry(id, |entry| {
+            entry.references.checked_add(1).map(|references| entry.references = references).ok_or(QsaError::Exhausted)
+        });
+        counted.unwrap_or(Err(QsaError::UnknownSubscription))
+    }
+
+    /// Lets go of a subscription held with [`Hub::accept`].
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownSubscription`], also when it is not held.
+    pub fn release(&self, id: SubscriptionId) -> Result<(), QsaError> {
+        let Some(mut shard) = self.shard(id) else { return Err(QsaError::UnknownSubscription) };
+        let entry = shard.get(id).ok_or(QsaError::UnknownSubscription)?;
+        entry.references = entry.references.checked_sub(1).ok_or(QsaError::UnknownSubscription)?;
+        let removed = shard.remove_if_done(id);
+        drop(shard);
+        drop(removed);
+        Ok(())
+    }
+
+    /// The subscriber's own value.
+    #[must_use]
+    pub fn subscriber_data(&self, id: SubscriptionId) -> Option<usize> {
+        self.with_entry(id, |entry| entry.subscriber_data)
+    }
+
+    /// Sets the subscriber's own value; messages popped from now on come with it.
+    ///
+    /// # Errors
+    /// [`QsaError::UnknownSubscription`].
+    pub fn set_subscriber_data(&self, id: SubscriptionId, data: usize) -> Result<(), QsaError> {
+        self.with_entry(id, |entry| entry.subscriber_data = data).ok_or(QsaError::UnknownSubscription)
+    }
+
+    /// Looks at a subscription. `look` runs under the lock of its shard and must call nothing that locks.
+    pub fn with_subscription<R>(&self, id: SubscriptionId, look: impl FnOnce(View<'_>) -> R) -> Option<R> {
+        self.with_entry(id, |entry| look(entry.view()))
+    }
+
+    /// How many subscriptions there are, those only held on to included.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().live()).sum()
+    }
+
+    pub(super) fn with_entry<R>(&self, id: SubscriptionId, f: impl FnOnce(&mut Entry<A>) -> R) -> Option<R> {
+        self.shard(id)?.get(id).map(f)
+    }
+
+    fn shard(&self, id: SubscriptionId) -> Option<MutexGuard<'_, L, Shard<A>>> {
+        self.shards.get(shard_of(id)).map(Mutex::lock)
+    }
+
+    fn insert(&self, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
+        let entry = Box::try_new_in(entry, self.alloc.clone()).map_err(|_| OutOfMemory)?;
+        let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let shard = self.shards.get(number).ok_or(QsaError::Exhausted)?;
+        shard.lock().insert(number, entry)
+    }
+
+    /// Calls the notifier for an offer that was opened, and notes the answer.
+    fn offer(&self, registered: &Registered, offered: &Subscribed<'_>) -> Result<(), Refused> {
+        let notifier = registered.notifier;
+        let answer = (notifier.subscribe)(notifier.user, offered);
+        let noted = self.with_entry(offered.id, |entry| entry.close_offer(registered.id, answer.ok()));
+        if let (Ok(value), false) = (answer, noted.unwrap_or(false)) {
+            // Unsubscribed while the notifier was taking it up, so that nobody else could tell it.
+            (notifier.unsubscribe)(notifier.user, offered.id, value);
+        }
+        answer.map(|_| ())
+    }
+
+    /// Takes back a subscription nobody wants; false when somebody does after all or the subscriber has ended it.
+    fn withdraw(&self, id: SubscriptionId, package: PackageId) -> bool {
+        let Some(mut shard) = self.shard(id) else { return false };
+        let removed = match shard.get(id) {
+            Some(entry) if entry.subscribed && !entry.is_wanted() => {
+                entry.subscribed = false;
+                shard.remove_if_done(id)
+            }
+            _ => return false,
+        };
+        drop(shard);
+        drop(removed);
+        self.directory.lock().leave(package);
+        true
+    }
+}

@@ -1,0 +1,160 @@
+//! What a subscriber is told.
+#![forbid(unsafe_code)]
+
+use allocator_api2::alloc::Allocator;
+
+use super::ids::SubscriptionId;
+use crate::subscription::{Brief, News, OutOfMemory, Packed, Status};
+
+/// The texts of a message in memory already, so that nothing can fail once the subscription's state has changed.
+pub struct Prepared<A: Allocator> {
+    text: Packed<2, A>,
+}
+
+impl<A: Allocator> Prepared<A> {
+    /// The message that tells `news` of `subscription`.
+    #[must_use]
+    pub fn complete(self, subscription: SubscriptionId, news: &News) -> Message<A> {
+        Message { subscription, news: *news, text: self.text, data: None }
+    }
+
+    pub(super) fn complete_with_data(self, subscription: SubscriptionId, news: &News, data: Data) -> Message<A> {
+        Message { subscription, news: *news, text: self.text, data: Some(data) }
+    }
+}
+
+/// One piece of news on its way to the subscriber.
+pub struct Message<A: Allocator> {
+    subscription: SubscriptionId,
+    news: News,
+    text: Packed<2, A>,
+    data: Option<Data>,
+}
+
+impl<A: Allocator> Message<A> {
+    /// Copies content type and body into one allocation, before the state is touched (law L5).
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn prepare(content_type: &[u8], body: &[u8], alloc: A) -> Result<Prepared<A>, OutOfMemory> {
+        Ok(Prepared { text: Packed::try_new([content_type, body], alloc)? })
+    }
+
+    /// The subscription it belongs to.
+    #[must_use]
+    pub fn subscription(&self) -> SubscriptionId {
+        self.subscription
+    }
+
+    /// The subscription's status from now on.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.news.status
+    }
+
+    /// SIP code of the reply that caused it; 0 for a NOTIFY or an inner event.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.news.code
+    }
+
+    /// Why, when there is a reason to give.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.news.reason.as_str()
+    }
+
+    /// Seconds until the next attempt after a failure or termination.
+    #[must_use]
+    pub fn next_attempt(&self) -> Option<u32> {
+        self.news.next_attempt
+    }
+
+    /// Whether this is the last message of the subscription.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.news.last
+    }
+
+    /// Type of the body or of the data; empty when there is neither.
+    #[must_use]
+    pub fn content_type(&self) -> &[u8] {
+        if self.news.with_body { self.text.get(0) } else { &[] }
+    }
+
+    /// The body; empty when there is none.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        if self.news.with_body { self.text.get(1) } else { &[] }
+    }
+
+    /// The value carried instead of a body.
+    #[must_use]
+    pub fn data(&self) -> Option<usize> {
+        self.data.as_ref().map(|data| data.value)
+    }
+
+    /// Takes the value out; from now on it is the caller's to destroy.
+    pub fn take_data(&mut self) -> Option<usize> {
+        self.data.take().map(Data::into_value)
+    }
+}
+
+/// What a notifier says on its own account.
+pub(super) fn news(status: Status, reason: &[u8], with_body: bool) -> News {
+    News {
+        status,
+        code: 0,
+        reason: Brief::new(reason),
+        next_attempt: None,
+        with_body,
+        last: matches!(status, Status::Terminated | Status::Rejected),
+    }
+}
+
+/// How a carried value is destroyed.
+#[derive(Clone, Copy, Debug)]
+pub struct Destroy {
+    /// Called with `user` and the value, never under a lock, in whichever process lets go of the message.
+    pub f: fn(user: usize, value: usize),
+    /// Handed to the function.
+    pub user: usize,
+}
+
+/// A value that is destroyed exactly once, when its message goes.
+#[derive(Debug)]
+pub struct Data {
+    value: usize,
+    destroy: Option<Destroy>,
+}
+
+impl Data {
+    /// Takes charge of `value`.
+    #[must_use]
+    pub fn new(value: usize, destroy: Option<Destroy>) -> Self {
+        Self { value, destroy }
+    }
+
+    /// Gives the value back undestroyed.
+    #[must_use]
+    pub fn into_value(mut self) -> usize {
+        self.destroy = None;
+        self.value
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        if let Some(destroy) = self.destroy.take() {
+            (destroy.f)(destroy.user, self.value);
+        }
+    }
+}
+
+/// A message in its subscriber's hands.
+pub struct Delivered<A: Allocator> {
+    /// The message.
+    pub message: Message<A>,
+    /// The subscriber's own value for the subscription.
+    pub subscriber_data: usize,
+}

@@ -1,0 +1,33 @@
+//! The Query Status API: who wants to know what, who can tell, and the queues in between.
+//!
+//! A [`Hub`] is one value in shared memory. *Subscribers* make internal subscriptions with
+//! [`Hub::subscribe`]; the *notifiers* of the package take them up and answer with messages, which wait in a bounded
+//! [queue](Hub::queue_create) until the subscriber takes them with [`Hub::pop`]. Domains hold packages, packages have
+//! notifiers and subscriptions.
+//!
+//! Everything is named by a number that may be stale without harm, never by a pointer. No lock is held while a callback
+//! of anybody runs. Lock order: a registry shard, then a slab shard of the hub, then one queue; the directory is locked alone.
+
+pub mod c_api;
+mod delivery;
+mod directory;
+mod error;
+mod foreign;
+mod hub;
+mod ids;
+mod message;
+mod notifier;
+mod queue;
+mod ring;
+mod slab;
+#[cfg(test)]
+mod tests;
+
+pub use error::QsaError;
+pub use foreign::Foreign;
+pub use hub::{Hub, NewSubscription};
+pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
+pub use message::{Data, Delivered, Destroy, Message, Prepared};
+pub use notifier::{Notifier, Refused, SubscribeCallback, Subscribed, UnsubscribeCallback};
+pub use queue::{Counters, LastQueued, Outcome, Pushed, Wake};
+pub use slab::View;

@@ -1,0 +1,107 @@
+//! Running out of memory harms nothing, and all of it comes back.
+
+use parking_lot::RawMutex;
+
+use super::support::{new, notifier, queue, say};
+use crate::qsa::c_api::counting::Counting;
+use crate::qsa::{Hub, QsaError};
+use crate::subscription::{OutOfMemory, Status};
+
+type Counted = Hub<Counting, RawMutex>;
+
+#[test]
+fn all_memory_comes_back() {
+    let memory = Counting::new();
+    let hub = Counted::try_new(memory.clone()).unwrap();
+    let base = memory.in_use();
+    let q = queue(&hub, 1000);
+    let domain = hub.domain(b"").unwrap();
+    hub.register_notifier(domain, b"test", notifier().0).unwrap();
+    let with_queue = memory.in_use();
+    let ids: Vec<_> = (0..1000).map(|n| hub.subscribe(&new(format!("r{n}").as_bytes(), q)).unwrap()).collect();
+    for id in &ids {
+        say(&hub, *id, b"a body of some length that is not kept in place");
+    }
+    while hub.pop(q).is_some() {}
+    for id in ids {
+        hub.unsubscribe(id).unwrap();
+    }
+    assert_eq!(memory.in_use(), with_queue);
+    hub.queue_destroy(q).unwrap();
+    drop(hub);
+    assert_eq!(memory.in_use(), 0);
+    assert!(base > 0);
+}
+
+#[test]
+fn every_failure_to_allocate_is_an_error_and_nothing_else() {
+    let memory = Counting::new();
+    let out = QsaError::OutOfMemory(OutOfMemory);
+    for allowed in 0.. {
+        memory.fail_after(allowed);
+        let hub = Counted::try_new(memory.clone());
+        memory.fail_after(isize::MAX);
+        match hub {
+            Ok(_) => break,
+            Err(error) => assert_eq!((error, memory.in_use()), (out, 0)),
+        }
+    }
+    let hub = Counted::try_new(memory.clone()).unwrap();
+    let q = queue(&hub, 1000);
+    let domain = hub.domain(b"").unwrap();
+    let before = memory.in_use();
+    for allowed in 0.. {
+        memory.fail_after(allowed);
+        let made = hub.subscribe(&new(b"a", q));
+        memory.fail_after(isize::MAX);
+        match made {
+            Ok(id) => {
+                hub.unsubscribe(id).unwrap();
+                break;
+            }
+            Err(error) => assert_eq!((error, hub.subscriptions()), (out, 0)),
+        }
+    }
+    memory.fail_after(0);
+    assert_eq!(hub.register_notifier(domain, b"test", notifier().0).unwrap_err(), out);
+    assert_eq!(hub.domain(b"another").unwrap_err(), out);
+    assert_eq!(hub.queue_create(1, crate::qsa::Wake::nobody()).unwrap_err(), out);
+    assert_eq!(hub.content_type(domain, b"t", None).unwrap_err(), out);
+    assert_eq!(hub.keep_foreign([1, 2, 3]).unwrap_err(), out);
+    memory.fail_after(isize::MAX);
+    assert!(!hub.has_notifier(domain, b"test"));
+    // Retained capacity of the lists of names only.
+    assert!(memory.in_use() - before < 4096);
+
+    // A queue that cannot grow forgets the oldest instead.
+    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    let other = hub.subscribe(&new(b"b", q)).unwrap();
+    say(&hub, other, b"other");
+    for _ in 0..31 {
+        say(&hub, id, b"x");
+    }
+    memory.fail_after(0);
+    assert_eq!(hub.notify(id, Status::Active, b"", b"t", b"y"), Err(out));
+    memory.fail_after(1);
+    say(&hub, other, b"z");
+    memory.fail_after(isize::MAX);
+    let counters = hub.queue_counters(q).unwrap();
+    assert_eq!((counters.queued, counters.merged), (32, 1));
+    assert_eq!(hub.pop(q).unwrap().message.body(), b"z");
+}
+
+#[test]
+fn foreign_callbacks_are_kept_and_forgotten() {
+    let memory = Counting::new();
+    let hub = Counted::try_new(memory.clone()).unwrap();
+    let before = memory.in_use();
+    let (one, two) = (hub.keep_foreign([1, 1, 1]).unwrap(), hub.keep_foreign([2, 2, 2]).unwrap());
+    assert_eq!((hub.foreign(one), hub.foreign(two)), (Some([1, 1, 1]), Some([2, 2, 2])));
+    hub.forget_foreign(one);
+    let three = hub.keep_foreign([3, 3, 3]).unwrap();
+    assert_eq!((hub.foreign(one), hub.foreign(three)), (None, Some([3, 3, 3])));
+    hub.forget_foreign(one);
+    hub.forget_foreign(two);
+    hub.forget_foreign(three);
+    assert_eq!((hub.foreign(three), memory.in_use()), (None, before));
+}

@@ -1,0 +1,8 @@
+//! The hub, on ordinary memory and `parking_lot`'s lock.
+#![forbid(unsafe_code)]
+
+mod memory;
+mod queues;
+mod subscriptions;
+mod support;
+mod threads;

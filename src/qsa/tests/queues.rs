@@ -1,0 +1,216 @@
+//! Queues and messages.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use proptest::prelude::*;
+
+use super::support::{hub, new, queue, say};
+use crate::qsa::{Counters, Destroy, LastQueued, Message, Outcome, QsaError, QueueId, Wake};
+use crate::subscription::{Brief, News, Status};
+
+#[test]
+fn messages_come_in_order_with_all_they_say() {
+    let hub = hub();
+    let q = queue(&hub, 1000);
+    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let news = News {
+        status: Status::Terminated,
+        code: 503,
+        reason: Brief::new(b"Service Unavailable"),
+        next_attempt: Some(120),
+        with_body: false,
+        last: false,
+    };
+    hub.notify_news(id, &news, b"text/plain", b"not to be seen").unwrap();
+    for n in 0..500 {
+        say(&hub, id, format!("{n}").as_bytes());
+    }
+    hub.set_subscriber_data(id, 9).unwrap();
+    let first = hub.pop(q).unwrap();
+    assert_eq!(first.subscriber_data, 9);
+    let message = first.message;
+    assert_eq!((message.subscription(), message.status(), message.code()), (id, Status::Terminated, 503));
+    assert_eq!((message.reason(), message.next_attempt()), ("Service Unavailable", Some(120)));
+    assert_eq!((message.content_type(), message.body(), message.is_last()), (&b""[..], &b""[..], false));
+    for n in 0..500 {
+        let message = hub.pop(q).unwrap().message;
+        assert_eq!(message.body(), format!("{n}").as_bytes());
+        assert_eq!(message.content_type(), b"text/plain");
+    }
+    assert!(hub.pop(q).is_none());
+    assert_eq!(hub.queue_is_empty(q), Some(true));
+    assert_eq!(hub.counters(), Counters { received: 501, delivered: 501, ..Counters::default() });
+}
+
+#[test]
+fn nothing_of_an_ended_subscription_is_delivered() {
+    let hub = hub();
+    let q = queue(&hub, 10);
+    let (gone, stays) = (hub.subscribe(&new(b"a", q)).unwrap(), hub.subscribe(&new(b"b", q)).unwrap());
+    say(&hub, gone, b"1");
+    say(&hub, stays, b"2");
+    say(&hub, gone, b"3");
+    hub.unsubscribe(gone).unwrap();
+    assert_eq!(hub.pop(q).unwrap().message.body(), b"2");
+    assert!(hub.pop(q).is_none());
+    let expected = Counters { received: 3, delivered: 1, dropped: 2, ..Counters::default() };
+    assert_eq!(hub.queue_counters(q), Some(expected));
+}
+
+#[test]
+fn a_full_queue_keeps_the_newest_of_each() {
+    let hub = hub();
+    let q = queue(&hub, 2);
+    let (a, b) = (hub.subscribe(&new(b"a", q)).unwrap(), hub.subscribe(&new(b"b", q)).unwrap());
+    say(&hub, a, b"a1");
+    say(&hub, b, b"b1");
+    say(&hub, a, b"a2");
+    say(&hub, a, b"a3");
+    let c = hub.subscribe(&new(b"c", q)).unwrap();
+    say(&hub, b, b"b2");
+    assert_eq!(hub.queue_counters(q).unwrap().merged, 3);
+    say(&hub, c, b"c1");
+    let bodies: Vec<_> = std::iter::from_fn(|| hub.pop(q)).map(|d| d.message.body().to_vec()).collect();
+    assert_eq!(bodies, [b"b2", b"c1"]);
+    let expected = Counters { received: 6, delivered: 2, merged: 3, dropped: 1, queued: 0 };
+    assert_eq!(hub.queue_counters(q), Some(expected));
+}
+
+#[test]
+fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
+    static WOKEN: AtomicUsize = AtomicUsize::new(0);
+    let hub = hub();
+    let wake = Wake {
+        f: |by| {
+            WOKEN.fetch_add(by, SeqCst);
+        },
+        user: 5,
+    };
+    let q = hub.queue_create(1, wake).unwrap();
+    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    say(&hub, id, b"1");
+    say(&hub, id, b"2");
+    assert_eq!(WOKEN.load(SeqCst), 5);
+    hub.pop(q).unwrap();
+    say(&hub, id, b"3");
+    assert_eq!(WOKEN.load(SeqCst), 10);
+    // Whoever pushes under a lock wakes later.
+    hub.pop(q).unwrap();
+    let news = News {
+        status: Status::Active,
+        code: 0,
+        reason: Brief::default(),
+        next_attempt: None,
+        with_body: true,
+        last: false,
+    };
+    let prepared = Message::prepare(b"t", b"b", *hub.allocator()).unwrap();
+    let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, &news));
+    assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, Outcome::Queued));
+    pushed.finish();
+    assert_eq!(WOKEN.load(SeqCst), 15);
+}
+
+#[test]
+fn queues_are_made_and_ended() {
+    let hub = hub();
+    assert_eq!(hub.queue_create(0, Wake::nobody()), Err(QsaError::NoLimit));
+    let all: Vec<_> = (0..QueueId::MAX).map(|_| queue(&hub, 3)).collect();
+    assert_eq!(hub.queue_create(3, Wake::nobody()), Err(QsaError::TooManyQueues));
+    let old = all[3];
+    let id = hub.subscribe(&new(b"a", old)).unwrap();
+    say(&hub, id, b"1");
+    hub.queue_destroy(old).unwrap();
+    assert_eq!(hub.queue_destroy(old).unwrap_err(), QsaError::UnknownQueue);
+    assert_eq!(hub.notify(id, Status::Active, b"", b"", b""), Err(QsaError::UnknownQueue));
+    let new_one = queue(&hub, 3);
+    assert_ne!(new_one, old);
+    assert_eq!((hub.queue_is_empty(old), hub.queue_counters(old)), (None, None));
+    assert!(hub.pop(old).is_none());
+    assert_eq!(hub.notify(id, Status::Active, b"", b"", b""), Err(QsaError::UnknownQueue));
+    assert_eq!(hub.queue_counters(new_one), Some(Counters::default()));
+    assert_eq!(hub.counters(), Counters { received: 3, dropped: 3, ..Counters::default() });
+}
+
+#[test]
+fn carried_values_are_destroyed_exactly_once() {
+    static DESTROYED: parking_lot::Mutex<Vec<usize>> = parking_lot::Mutex::new(Vec::new());
+    let destroy = Destroy { f: |user, value| DESTROYED.lock().push(user + value), user: 1000 };
+    let hub = hub();
+    let q = queue(&hub, 1);
+    let domain = super::support::Plain::DEFAULT_DOMAIN;
+    let plain = hub.content_type(domain, b"test/value", Some(destroy)).unwrap();
+    assert_eq!(hub.content_type(domain, b"test/value", None).unwrap(), plain);
+    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    let send = |value| hub.notify_data(id, Status::Active, b"", plain, value);
+    send(1).unwrap();
+    send(2).unwrap();
+    assert_eq!(*DESTROYED.lock(), [1001], "merged");
+    let mut delivered = hub.pop(q).unwrap();
+    assert_eq!((delivered.message.data(), delivered.message.content_type()), (Some(2), &b"test/value"[..]));
+    assert_eq!(delivered.message.take_data(), Some(2));
+    drop(delivered);
+    send(3).unwrap();
+    drop(hub.pop(q));
+    send(4).unwrap();
+    hub.unsubscribe(id).unwrap();
+    assert!(hub.pop(q).is_none());
+    assert_eq!(send(5), Err(QsaError::UnknownSubscription));
+    assert_eq!(*DESTROYED.lock(), [1001, 1003, 1004, 1005]);
+    let unknown = crate::qsa::ContentTypeId::from_u64(99);
+    assert_eq!(hub.notify_data(id, Status::Active, b"", unknown, 6), Err(QsaError::UnknownContentType));
+    assert_eq!(DESTROYED.lock().len(), 4);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Say(usize),
+    Pop,
+    Unsubscribe(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![6 => (0..4usize).prop_map(Step::Say), 3 => Just(Step::Pop), 1 => (0..4usize).prop_map(Step::Unsubscribe)]
+}
+
+proptest! {
+    /// Against a plain model: same messages, and the equation of the counters after every step.
+    #[test]
+    fn a_queue_does_what_its_model_does(limit in 1u32..80, steps in prop::collection::vec(step(), 1..400)) {
+        let hub = hub();
+        let q = queue(&hub, limit);
+        let mut ids: Vec<_> = (0..4).map(|_| hub.subscribe(&new(b"r", q)).unwrap()).collect();
+        let mut model: VecDeque<(crate::qsa::SubscriptionId, u32)> = VecDeque::new();
+        for (n, step) in (0u32..).zip(steps) {
+            match step {
+                Step::Say(who) => {
+                    say(&hub, ids[who], n.to_string().as_bytes());
+                    let full = model.len() >= limit as usize;
+                    let mine = model.iter_mut().rev().find(|(id, _)| *id == ids[who]);
+                    match mine {
+                        Some(mine) if full => mine.1 = n,
+                        _ => {
+                            if full { model.pop_front(); }
+                            model.push_back((ids[who], n));
+                        }
+                    }
+                }
+                Step::Pop => {
+                    while model.front().is_some_and(|(id, _)| !ids.contains(id)) { model.pop_front(); }
+                    let expected = model.pop_front();
+                    let got = hub.pop(q).map(|d| (d.message.subscription(), String::from_utf8(d.message.body().to_vec()).unwrap()));
+                    prop_assert_eq!(got, expected.map(|(id, n)| (id, n.to_string())));
+                }
+                Step::Unsubscribe(who) => {
+                    hub.unsubscribe(ids[who]).unwrap();
+                    ids[who] = hub.subscribe(&new(b"r", q)).unwrap();
+                }
+            }
+            let c = hub.queue_counters(q).unwrap();
+            prop_assert_eq!(c.received, c.delivered + c.merged + c.dropped + c.queued);
+            prop_assert_eq!(c.queued, model.len() as u64);
+            prop_assert_eq!(hub.counters(), c);
+        }
+    }
+}

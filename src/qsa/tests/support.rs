@@ -1,0 +1,76 @@
+//! A hub to try, and notifiers that remember.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use allocator_api2::alloc::{Allocator, Global};
+use parking_lot::RawMutex;
+
+use crate::qsa::{Hub, NewSubscription, Notifier, QueueId, Refused, Subscribed, SubscriptionId, Wake};
+use crate::subscription::Status;
+
+pub type Plain = Hub<Global, RawMutex>;
+
+pub fn hub() -> Plain {
+    Hub::try_new(Global).unwrap()
+}
+
+/// A subscription to `record` in the default domain's package `test`.
+pub fn new(record: &[u8], queue: QueueId) -> NewSubscription<'_> {
+    NewSubscription {
+        domain: Plain::DEFAULT_DOMAIN,
+        package: b"test",
+        record,
+        subscriber: b"sip:watcher@example.org",
+        first_param: b"",
+        queue,
+        subscriber_data: 7,
+    }
+}
+
+/// What happened to a notifier; `user` is its address, leaked for the test.
+#[derive(Default)]
+pub struct Seen {
+    pub taken: AtomicUsize,
+    pub left: AtomicUsize,
+    pub last_value: AtomicUsize,
+    pub records: parking_lot::Mutex<Vec<Vec<u8>>>,
+    pub refuse: AtomicBool,
+}
+
+/// Notifiers by number, as callbacks take numbers only.
+static SEEN: parking_lot::Mutex<Vec<&'static Seen>> = parking_lot::Mutex::new(Vec::new());
+
+pub fn seen(user: usize) -> &'static Seen {
+    SEEN.lock()[user]
+}
+
+/// A notifier that takes everything up with the value `100 + count` unless it is to refuse.
+pub fn notifier() -> (Notifier, &'static Seen) {
+    let mut all = SEEN.lock();
+    let it: &'static Seen = Box::leak(Box::default());
+    all.push(it);
+    (Notifier { subscribe, unsubscribe, user: all.len() - 1 }, it)
+}
+
+fn subscribe(user: usize, offered: &Subscribed<'_>) -> Result<u64, Refused> {
+    let seen = seen(user);
+    if seen.refuse.load(Ordering::SeqCst) {
+        return Err(Refused::new("not today"));
+    }
+    seen.records.lock().push(offered.record.to_vec());
+    Ok(100 + seen.taken.fetch_add(1, Ordering::SeqCst) as u64)
+}
+
+fn unsubscribe(user: usize, _: SubscriptionId, value: u64) {
+    let seen = seen(user);
+    seen.left.fetch_add(1, Ordering::SeqCst);
+    seen.last_value.store(value as usize, Ordering::SeqCst);
+}
+
+pub fn queue<A: Allocator + Clone>(hub: &Hub<A, RawMutex>, limit: u32) -> QueueId {
+    hub.queue_create(limit, Wake::nobody()).unwrap()
+}
+
+pub fn say<A: Allocator + Clone>(hub: &Hub<A, RawMutex>, id: SubscriptionId, body: &[u8]) {
+    hub.notify(id, Status::Active, b"", b"text/plain", body).unwrap();
+}
