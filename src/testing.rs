@@ -1,0 +1,56 @@
+//! For unit tests of every room: an allocator that counts what is out and fails on demand.
+
+use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+/// The heap, with an account. Clones share the account.
+#[derive(Clone, Debug)]
+pub struct Accounted(Arc<Account>);
+
+#[derive(Debug)]
+struct Account {
+    out: AtomicUsize,
+    allowed: AtomicI64,
+}
+
+impl Accounted {
+    /// An account with nothing out and no end of memory.
+    pub fn new() -> Self {
+        Self(Arc::new(Account { out: AtomicUsize::new(0), allowed: AtomicI64::new(i64::MAX) }))
+    }
+
+    /// Bytes allocated and not given back.
+    pub fn out(&self) -> usize {
+        self.0.out.load(Ordering::SeqCst)
+    }
+
+    /// Lets `count` more allocations succeed; later ones fail.
+    pub fn allow(&self, count: i64) {
+        self.0.allowed.store(count, Ordering::SeqCst);
+    }
+
+    /// Lets all allocations succeed again.
+    pub fn allow_all(&self) {
+        self.allow(i64::MAX);
+    }
+}
+
+// SAFETY: blocks are the global allocator's; clones share one account and the same global allocator.
+unsafe impl Allocator for Accounted {
+    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        if layout.size() > 0 && self.0.allowed.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(AllocError);
+        }
+        let block = Global.allocate(layout)?;
+        self.0.out.fetch_add(layout.size(), Ordering::SeqCst);
+        Ok(block)
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        self.0.out.fetch_sub(layout.size(), Ordering::SeqCst);
+        // SAFETY: the block came from `allocate` with this layout, by the contract of `deallocate`.
+        unsafe { Global.deallocate(block, layout) }
+    }
+}
