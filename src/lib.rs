@@ -4,6 +4,7 @@
 #[allow(dead_code, unused_imports)]
 pub mod document;
 pub mod qsa;
+pub mod registry;
 pub mod subscription;
 
 // Unit test executables cannot link the symbols that the server gives to its modules.

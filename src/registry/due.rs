@@ -1,0 +1,55 @@
+//! Deadlines that are due.
+
+use super::life::Life;
+use super::steps::{Found, Stepped};
+use super::{Handle, RANDOM_LEN, Registry};
+use crate::subscription::{Env, Input, Instant, OutOfMemory, Output};
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+use std::time::Duration;
+
+/// How long a deadline is put off when its step fails.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
+    /// The earliest deadline of all; takes no lock.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.shards.iter().filter_map(|shard| shard.earliest()).min()
+    }
+
+    /// Hands one subscription whose deadline is due [`Input::Deadline`], as [`Registry::step`]; `None` when no deadline
+    /// is due. Shards are asked in turn from `from_shard` on (any number: workers begin at different ones); only those
+    /// with due work are locked. Of `random`, unguessable bytes never used before, a Call-ID and a tag are made.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: the subscription has not changed and is due again in a second.
+    pub fn step_due<R>(
+        &self,
+        now: Instant,
+        env: &Env<'_>,
+        from_shard: usize,
+        random: [u8; RANDOM_LEN],
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        for turn in 0..self.shards.len() {
+            let number = self.layout.wrap(from_shard.wrapping_add(turn));
+            let Some(shard) = self.shards.get(number) else { continue };
+            if shard.earliest().is_none_or(|at| at > now) {
+                continue;
+            }
+            let mut table = shard.lock();
+            match table.take_due(now, now.after(RETRY)) {
+                Some(slot) => {
+                    let fresh = self.layout.fresh(number, random);
+                    let input = Input::Deadline(fresh.as_fresh());
+                    return self.run(Found { shard, table, slot }, input, now, env, deliver);
+                }
+                None => {
+                    shard.publish(&table);
+                }
+            }
+        }
+        Ok(None)
+    }
+}

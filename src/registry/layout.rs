@@ -1,0 +1,75 @@
+//! Where things are: which shard a name, a Call-ID or a handle belongs to.
+
+use super::call_id;
+use super::handle::{Handle, MOST_SLOTS};
+use super::{FreshIds, Limits};
+use crate::subscription::Subject;
+use foldhash::quality::FixedState;
+use std::hash::BuildHasher;
+
+/// A shard and a hash for the index inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) shard: usize,
+    pub(super) hash: u32,
+}
+
+/// The number of shards and the seed of the hashes: the same in every process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    shard_bits: u32,
+    seed: u64,
+}
+
+impl Layout {
+    pub(super) fn new(shards: usize, seed: u64) -> Option<Self> {
+        let in_range = shards.is_power_of_two() && shards <= Limits::MOST_SHARDS;
+        in_range.then(|| Self { shard_bits: shards.trailing_zeros(), seed })
+    }
+
+    fn mask(self) -> usize {
+        (1 << self.shard_bits) - 1
+    }
+
+    /// Any number as that of a shard.
+    pub(super) fn wrap(self, number: usize) -> usize {
+        number & self.mask()
+    }
+
+    /// How many slots a shard may have.
+    pub(super) fn most_slots(self) -> usize {
+        MOST_SLOTS as usize >> self.shard_bits
+    }
+
+    pub(super) fn of_name(self, subject: &Subject<'_>) -> Place {
+        let key = (subject.record, subject.subscriber, subject.package.name, subject.event_id);
+        self.place(FixedState::with_seed(self.seed).hash_one(key))
+    }
+
+    pub(super) fn of_call_id(self, call_id: &[u8]) -> Place {
+        let place = self.place(FixedState::with_seed(self.seed).hash_one(call_id));
+        match call_id::number_in(call_id) {
+            Some(number) => Place { shard: self.wrap(number), ..place },
+            None => place,
+        }
+    }
+
+    /// The hash is the lower half, the shard comes from the upper half.
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the hash")]
+    fn place(self, hash: u64) -> Place {
+        Place { shard: self.wrap((hash >> 32) as usize), hash: hash as u32 }
+    }
+
+    pub(super) fn handle(self, shard: usize, slot: u32, generation: u32) -> Handle {
+        Handle::new(slot << self.shard_bits | u32::try_from(shard).unwrap_or(0), generation)
+    }
+
+    /// Shard and slot of an index over all shards.
+    pub(super) fn locate(self, index: u32) -> (usize, u32) {
+        (self.wrap(index as usize), index >> self.shard_bits)
+    }
+
+    pub(super) fn fresh(self, shard: usize, random: [u8; super::RANDOM_LEN]) -> FreshIds {
+        FreshIds::new(self.wrap(shard), self.mask(), random)
+    }
+}

@@ -1,0 +1,52 @@
+//! What the registry needs of a subscription.
+
+use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Subject, Subscription};
+use allocator_api2::alloc::Allocator;
+
+/// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
+pub trait Life {
+    /// Takes one input and says what is to be done.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing has changed.
+    fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory>;
+
+    /// When [`Input::Deadline`] is due.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// What it is about; never changes.
+    fn subject(&self) -> Subject<'_>;
+
+    /// Call-ID of the dialog; empty while there is none.
+    fn call_id(&self) -> &[u8];
+
+    /// Local tag of the dialog; empty while there is none.
+    fn local_tag(&self) -> &[u8];
+}
+
+impl<A: Allocator + Clone> Life for Subscription<A> {
+    fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        self.handle(input, now, env)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline()
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            record: self.record(),
+            subscriber: self.subscriber(),
+            package: self.package(),
+            event_id: self.event_id(),
+        }
+    }
+
+    fn call_id(&self) -> &[u8] {
+        self.call_id()
+    }
+
+    fn local_tag(&self) -> &[u8] {
+        self.local_tag()
+    }
+}

@@ -1,0 +1,90 @@
+//! Looking without changing a subscription's life.
+
+use super::handle::Handle;
+use super::life::Life;
+use super::{FreshIds, RANDOM_LEN, Registry};
+use crate::subscription::Subject;
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+
+/// How many slots a page looks through before it lets others have the lock.
+const PIECE: u32 = 256;
+
+impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
+    /// The named subscription with this subject.
+    #[must_use]
+    pub fn find(&self, subject: &Subject<'_>) -> Option<Handle> {
+        let place = self.layout.of_name(subject);
+        let table = self.shards.get(place.shard)?.lock();
+        let slot = table.find_name(place.hash, subject)?;
+        table.get(slot).map(|(handle, _)| handle)
+    }
+
+    /// The subscription with this operator-visible number ([`Handle::id`]).
+    #[must_use]
+    pub fn by_id(&self, id: u32) -> Option<Handle> {
+        let (index, low_bits) = Handle::parts_of_id(id)?;
+        let (number, slot) = self.layout.locate(index);
+        let table = self.shards.get(number)?.lock();
+        let (handle, _) = table.get(slot)?;
+        Handle::generation_matches(handle.generation(), low_bits).then_some(handle)
+    }
+
+    /// Shows a subscription to `f`, under the lock; `None` when the handle is stale.
+    pub fn view<R>(&self, handle: Handle, f: impl FnOnce(&S, &O) -> R) -> Option<R> {
+        let found = self.at(handle)?;
+        let (_, record) = found.table.get(found.slot)?;
+        Some(f(&record.life, &record.owner))
+    }
+
+    /// Lets `f` change the owner's data, under the lock; `None` when the handle is stale.
+    pub fn update_owner<R>(&self, handle: Handle, f: impl FnOnce(&mut O) -> R) -> Option<R> {
+        let mut found = self.at(handle)?;
+        let (_, record) = found.table.get_mut(found.slot)?;
+        Some(f(&mut record.owner))
+    }
+
+    /// Shows `f` the subscriptions from the `offset`th on, at most `limit`, in the order of shards and slots; gives how
+    /// many. One shard is locked at a time, and not for long; what comes and goes meanwhile may be missed.
+    pub fn page(&self, offset: usize, limit: usize, mut f: impl FnMut(Handle, &S, &O)) -> usize {
+        let mut skip = offset;
+        let mut shown = 0;
+        for shard in self.shards.iter() {
+            if let Some(beyond) = skip.checked_sub(shard.live()) {
+                skip = beyond;
+                continue;
+            }
+            let mut from = 0;
+            while shown < limit {
+                let table = shard.lock();
+                let end = table.slots().min(from as usize + PIECE as usize);
+                let slots = from..u32::try_from(end).unwrap_or(from);
+                if slots.is_empty() {
+                    break;
+                }
+                from = slots.end;
+                for (handle, record) in slots.filter_map(|slot| table.get(slot)) {
+                    if skip > 0 {
+                        skip -= 1;
+                    } else if shown < limit {
+                        f(handle, &record.life, &record.owner);
+                        shown += 1;
+                    }
+                }
+            }
+        }
+        shown
+    }
+
+    /// Identifiers for a dialog in a shard, of unguessable random bytes never used before.
+    #[must_use]
+    pub fn fresh_ids(&self, shard: usize, random: [u8; RANDOM_LEN]) -> FreshIds {
+        self.layout.fresh(shard, random)
+    }
+
+    /// The shard that a Call-ID leads to.
+    #[must_use]
+    pub fn shard_of_call_id(&self, call_id: &[u8]) -> usize {
+        self.layout.of_call_id(call_id).shard
+    }
+}

@@ -1,0 +1,136 @@
+//! All subscriptions, in shared memory: found by handle, by name, by dialog and by deadline.
+//!
+//! A [`Registry`] is split into shards. Each has one lock, and behind it a slab of records, an index of names, an index
+//! of dialogs and an index of deadlines. The name of a subscription (record, subscriber, package, event id) decides its
+//! shard, so that "find or insert" is one step under one lock; the Call-IDs the registry makes carry the number of the
+//! shard, so that a NOTIFY finds its shard from the message alone. At most one shard is locked at a time (law L2), and
+//! whatever the caller's closures do under the lock must be brief and must stay inside the module.
+//!
+//! Memory comes from the allocator `A`, is reserved before anything changes (law L5), and grows in chunks: only the hash
+//! tables, of eight bytes an entry, are ever moved to grow. Everything here is plain data without process-local state,
+//! valid in every process that maps it at the same address (law L1).
+#![forbid(unsafe_code)]
+
+mod call_id;
+mod chunks;
+mod deadlines;
+mod due;
+mod error;
+mod handle;
+mod index;
+mod layout;
+mod life;
+mod look;
+mod shard;
+mod slots;
+mod steps;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use call_id::{CALL_ID_LEN, FreshIds, LOCAL_TAG_LEN, RANDOM_LEN};
+pub use error::RegistryError;
+pub use handle::Handle;
+pub use life::Life;
+pub use steps::{Inserted, Stepped};
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use layout::Layout;
+use parking_lot::lock_api::RawMutex;
+use shard::Shard;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The size of a registry; fixed for its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Number of shards: a power of two from 1 to [`Limits::MOST_SHARDS`].
+    pub shards: usize,
+    /// Most subscriptions at a time; 0 for no other limit than [`Limits::MOST_SUBSCRIPTIONS`].
+    pub max_subscriptions: u32,
+}
+
+impl Limits {
+    /// The largest number of shards.
+    pub const MOST_SHARDS: usize = 256;
+
+    /// The largest number of subscriptions: what the operator-visible number of a [`Handle`] has room for.
+    pub const MOST_SUBSCRIPTIONS: u32 = handle::MOST_SLOTS;
+}
+
+/// The table of all subscriptions `S`, each with its owner's data `O`, in memory from `A`, behind locks `L`.
+pub struct Registry<S, O, A: Allocator + Clone, L> {
+    layout: Layout,
+    limit: u32,
+    live: AtomicU32,
+    created: AtomicU64,
+    destroyed: AtomicU64,
+    shards: Box<[Shard<S, O, A, L>], A>,
+}
+
+impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
+    /// An empty registry. `seed` should not be guessable: it keeps outsiders from choosing records that collide.
+    ///
+    /// # Errors
+    /// [`RegistryError::Shards`] or [`RegistryError::Limit`] for limits out of range, [`RegistryError::OutOfMemory`].
+    pub fn try_new_in(limits: Limits, seed: u64, alloc: A) -> Result<Self, RegistryError> {
+        let layout = Layout::new(limits.shards, seed).ok_or(RegistryError::Shards { shards: limits.shards })?;
+        let limit = match limits.max_subscriptions {
+            0 => Limits::MOST_SUBSCRIPTIONS,
+            max @ 1..=Limits::MOST_SUBSCRIPTIONS => max,
+            max => return Err(RegistryError::Limit { limit: max }),
+        };
+        let mut shards = Vec::new_in(alloc.clone());
+        shards.try_reserve_exact(limits.shards).map_err(|_| RegistryError::OutOfMemory)?;
+        for number in 0..limits.shards {
+            shards.push(Shard::new(layout, number, alloc.clone()));
+        }
+        Ok(Self {
+            layout,
+            limit,
+            live: AtomicU32::new(0),
+            created: AtomicU64::new(0),
+            destroyed: AtomicU64::new(0),
+            shards: shards.into_boxed_slice(),
+        })
+    }
+}
+
+impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
+    /// How many subscriptions there are now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether there is no subscription.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many subscriptions were ever inserted.
+    #[must_use]
+    pub fn created(&self) -> u64 {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    /// How many subscriptions were ever removed.
+    #[must_use]
+    pub fn destroyed(&self) -> u64 {
+        self.destroyed.load(Ordering::Relaxed)
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The most subscriptions there can be.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+}

@@ -1,0 +1,64 @@
+//! One shard: its lock, what the lock guards, and what may be read without it.
+
+use super::layout::Layout;
+use super::table::Table;
+use crate::subscription::Instant;
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The earliest deadline of a shard without deadlines.
+const NEVER: u64 = u64::MAX;
+
+/// A shard, on cache lines of its own.
+#[repr(align(64))]
+pub(super) struct Shard<S, O, A: Allocator + Clone, L> {
+    earliest: AtomicU64,
+    live: AtomicU32,
+    foreign: AtomicU32,
+    table: Mutex<L, Table<S, O, A>>,
+}
+
+/// A locked shard.
+pub(super) type Guard<'a, S, O, A, L> = MutexGuard<'a, L, Table<S, O, A>>;
+
+impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
+    pub(super) fn new(layout: Layout, number: usize, alloc: A) -> Self {
+        Self {
+            earliest: AtomicU64::new(NEVER),
+            live: AtomicU32::new(0),
+            foreign: AtomicU32::new(0),
+            table: Mutex::new(Table::new_in(layout, number, alloc)),
+        }
+    }
+
+    pub(super) fn lock(&self) -> Guard<'_, S, O, A, L> {
+        self.table.lock()
+    }
+
+    /// Shows what has become of the table to those who do not lock; true when the earliest deadline is earlier now.
+    pub(super) fn publish(&self, table: &Table<S, O, A>) -> bool {
+        self.live.store(table.live(), Ordering::Relaxed);
+        self.foreign.store(table.foreign(), Ordering::Release);
+        let now = table.earliest().map_or(NEVER, |(at, _)| at.0);
+        now < self.earliest.swap(now, Ordering::AcqRel)
+    }
+}
+
+impl<S, O, A: Allocator + Clone, L> Shard<S, O, A, L> {
+    /// The earliest deadline.
+    pub(super) fn earliest(&self) -> Option<Instant> {
+        let at = self.earliest.load(Ordering::Acquire);
+        (at != NEVER).then_some(Instant(at))
+    }
+
+    /// How many subscriptions it has.
+    pub(super) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether it has a dialog whose Call-ID leads to another shard.
+    pub(super) fn has_foreign(&self) -> bool {
+        self.foreign.load(Ordering::Acquire) > 0
+    }
+}

@@ -1,0 +1,122 @@
+//! A slab: values in slots that are used again and again, each time under a new generation.
+
+use super::chunks::Chunks;
+use crate::subscription::OutOfMemory;
+use allocator_api2::alloc::Allocator;
+
+/// Slots added at a time.
+pub(super) const CHUNK: usize = 32;
+
+/// Ends the list of free slots.
+const NONE: u32 = u32::MAX;
+
+struct Slot<T> {
+    /// Counts the occupants, skipping 0; while the slot is free, the next one's.
+    generation: u32,
+    content: Content<T>,
+}
+
+enum Content<T> {
+    Live(T),
+    Free { next: u32 },
+}
+
+/// Values of `T` by slot and generation. Slots are freed and taken in turn, so that each rests as long as possible and
+/// a stale generation stays detectable as long as possible.
+pub(super) struct Slots<T, A: Allocator + Clone> {
+    slots: Chunks<Slot<T>, CHUNK, A>,
+    most: usize,
+    live: u32,
+    first_free: u32,
+    last_free: u32,
+}
+
+impl<T, A: Allocator + Clone> Slots<T, A> {
+    /// No slots yet, and never more than `most` (rounded down to whole chunks).
+    pub(super) fn new_in(most: usize, alloc: A) -> Self {
+        Self { slots: Chunks::new_in(alloc), most, live: 0, first_free: NONE, last_free: NONE }
+    }
+
+    /// How many slots there are, live and free.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How many values there are.
+    pub(super) fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Whether no value can be inserted any more before one is removed.
+    pub(super) fn is_full(&self) -> bool {
+        self.first_free == NONE && self.slots.len() + CHUNK > self.most
+    }
+
+    /// Makes sure that the next [`Slots::insert`] finds a slot, unless it is full.
+    pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
+        if self.first_free != NONE || self.is_full() {
+            return Ok(());
+        }
+        let start = self.slots.len();
+        let last = start + CHUNK - 1;
+        let number = |index: usize| u32::try_from(index).unwrap_or(NONE);
+        self.slots.try_grow(|index| Slot {
+            generation: 1,
+            content: Content::Free { next: if index == last { NONE } else { number(index + 1) } },
+        })?;
+        self.first_free = number(start);
+        self.last_free = number(last);
+        Ok(())
+    }
+
+    /// Puts a value into the slot that has rested longest; gives slot and generation. Fails without a free slot.
+    pub(super) fn insert(&mut self, value: T) -> Result<(u32, u32), OutOfMemory> {
+        let index = self.first_free;
+        let slot = self.slots.get_mut(index as usize).ok_or(OutOfMemory)?;
+        let Content::Free { next } = slot.content else { return Err(OutOfMemory) };
+        slot.content = Content::Live(value);
+        self.first_free = next;
+        if next == NONE {
+            self.last_free = NONE;
+        }
+        self.live += 1;
+        Ok((index, slot.generation))
+    }
+
+    /// Takes the value out of a slot; later looks with its generation find nothing.
+    pub(super) fn remove(&mut self, index: u32) -> Option<T> {
+        let slot = self.slots.get_mut(index as usize)?;
+        if matches!(slot.content, Content::Free { .. }) {
+            return None;
+        }
+        slot.generation = slot.generation.wrapping_add(1).max(1);
+        let Content::Live(value) = std::mem::replace(&mut slot.content, Content::Free { next: NONE }) else {
+            return None;
+        };
+        let before = std::mem::replace(&mut self.last_free, index);
+        match self.slots.get_mut(before as usize) {
+            Some(slot) => slot.content = Content::Free { next: index },
+            None => self.first_free = index,
+        }
+        self.live -= 1;
+        Some(value)
+    }
+
+    /// The value in a slot, with its generation.
+    pub(super) fn get(&self, index: u32) -> Option<(u32, &T)> {
+        let slot = self.slots.get(index as usize)?;
+        match &slot.content {
+            Content::Live(value) => Some((slot.generation, value)),
+            Content::Free { .. } => None,
+        }
+    }
+
+    /// The value in a slot, with its generation.
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<(u32, &mut T)> {
+        let slot = self.slots.get_mut(index as usize)?;
+        match &mut slot.content {
+            Content::Live(value) => Some((slot.generation, value)),
+            Content::Free { .. } => None,
+        }
+    }
+}

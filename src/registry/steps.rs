@@ -1,0 +1,205 @@
+//! Everything that changes a subscription: inserting it, handing it an input, letting it go.
+
+use super::Registry;
+use super::error::RegistryError;
+use super::handle::Handle;
+use super::life::Life;
+use super::shard::{Guard, Shard};
+use crate::subscription::{Env, Input, Instant, OutOfMemory, Output};
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+use std::sync::atomic::Ordering;
+
+/// What an insertion came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// The subscription is in the registry, started, its deadline armed.
+    New {
+        /// Its handle.
+        handle: Handle,
+        /// Its shard's earliest deadline is earlier now: wake a worker.
+        wake: bool,
+    },
+    /// A named subscription with this name is there already; the one offered was dropped.
+    Existing(Handle),
+}
+
+impl Inserted {
+    /// The handle of the subscription with the name asked for, new or not.
+    #[must_use]
+    pub fn handle(self) -> Handle {
+        match self {
+            Self::New { handle, .. } | Self::Existing(handle) => handle,
+        }
+    }
+}
+
+/// What one step came to.
+#[derive(Debug)]
+pub struct Stepped<O, R> {
+    /// The subscription that took the step; stale when `output.forget`.
+    pub handle: Handle,
+    /// What is to be done now that the lock is released.
+    pub output: Output,
+    /// What `deliver` gave.
+    pub delivered: R,
+    /// The owner's data as `deliver` left it.
+    pub owner: O,
+    /// The shard's earliest deadline is earlier now: wake a worker.
+    pub wake: bool,
+}
+
+/// A slot of a locked shard.
+pub(super) struct Found<'a, S, O, A: Allocator + Clone, L: RawMutex> {
+    pub(super) shard: &'a Shard<S, O, A, L>,
+    pub(super) table: Guard<'a, S, O, A, L>,
+    pub(super) slot: u32,
+}
+
+impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
+    /// Starts a subscription ([`Input::Start`], which only plans) and adds it. When `named`, it can be found by its
+    /// subject, and there is at most one such subscription at any time.
+    ///
+    /// # Errors
+    /// [`RegistryError::Full`] at the limit (of the registry, or within a few slots of the largest one, of a shard);
+    /// [`RegistryError::OutOfMemory`]. The subscription is dropped, nothing else has changed.
+    pub fn insert(
+        &self,
+        mut subscription: S,
+        owner: O,
+        named: bool,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Inserted, RegistryError> {
+        let start = subscription.handle(Input::Start, now, env)?;
+        debug_assert!(start.send.is_none() && start.news.is_none() && !start.forget, "a start only plans");
+        let place = self.layout.of_name(&subscription.subject());
+        let full = RegistryError::Full { limit: self.limit };
+        let shard = self.shards.get(place.shard).ok_or(full)?;
+
+        let mut table = shard.lock();
+        if named {
+            let existing = table.find_name(place.hash, &subscription.subject());
+            if let Some((handle, _)) = existing.and_then(|slot| table.get(slot)) {
+                drop(table);
+                return Ok(Inserted::Existing(handle));
+            }
+        }
+        table.try_reserve()?;
+        if table.is_full() || !self.claim() {
+            return Err(full);
+        }
+        let handle = table.insert(subscription, owner, named.then_some(place.hash)).inspect_err(|_| self.unclaim())?;
+        let wake = shard.publish(&table);
+        drop(table);
+        self.created.fetch_add(1, Ordering::Relaxed);
+        Ok(Inserted::New { handle, wake })
+    }
+
+    /// Hands the subscription with this handle an input; `None` when there is none.
+    ///
+    /// `deliver` runs under the lock, after the step: what it puts into a queue is there in the order of the steps.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing has changed, `deliver` was not called.
+    pub fn step<R>(
+        &self,
+        handle: Handle,
+        input: Input<'_>,
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        match self.at(handle) {
+            Some(found) => self.run(found, input, now, env, deliver),
+            None => Ok(None),
+        }
+    }
+
+    /// Hands the subscription with this dialog an input (a NOTIFY), as [`Registry::step`]; `None` when there is none.
+    ///
+    /// A Call-ID made by the registry leads to its shard. Only while there are dialogs with Call-IDs of other origin
+    /// are the shards that have them looked through as well, one hash lookup each.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing has changed, `deliver` was not called.
+    pub fn step_dialog<R>(
+        &self,
+        call_id: &[u8],
+        local_tag: &[u8],
+        input: Input<'_>,
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        if call_id.is_empty() {
+            return Ok(None);
+        }
+        let place = self.layout.of_call_id(call_id);
+        let others =
+            self.shards.iter().enumerate().filter(|(number, shard)| *number != place.shard && shard.has_foreign());
+        for shard in self.shards.get(place.shard).into_iter().chain(others.map(|(_, shard)| shard)) {
+            let table = shard.lock();
+            if let Some(slot) = table.find_dialog(place.hash, call_id, local_tag) {
+                return self.run(Found { shard, table, slot }, input, now, env, deliver);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Locks the shard of a handle, unless it is stale.
+    pub(super) fn at(&self, handle: Handle) -> Option<Found<'_, S, O, A, L>> {
+        let (number, _) = self.layout.locate(handle.index());
+        let shard = self.shards.get(number)?;
+        let table = shard.lock();
+        let slot = table.slot_of(handle)?;
+        Some(Found { shard, table, slot })
+    }
+
+    /// One step. Everything is in order again before `deliver` is called; what was removed is dropped after the lock.
+    pub(super) fn run<R>(
+        &self,
+        found: Found<'_, S, O, A, L>,
+        input: Input<'_>,
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let Found { shard, mut table, slot } = found;
+        let Some((handle, _)) = table.get(slot) else { return Ok(None) };
+        let stepped = table.step(slot, input, now, env);
+        let mut removed = match &stepped {
+            Ok(Some(output)) if output.forget => table.remove(slot).inspect(|_| self.unclaim_destroyed()),
+            _ => None,
+        };
+        let wake = shard.publish(&table);
+        let Some(output) = stepped? else { return Ok(None) };
+        let owner = match &mut removed {
+            Some(record) => &mut record.owner,
+            None => match table.get_mut(slot) {
+                Some((_, record)) => &mut record.owner,
+                None => return Ok(None),
+            },
+        };
+        let delivered = deliver(handle, &output, owner);
+        let owner = *owner;
+        drop(table);
+        drop(removed);
+        Ok(Some(Stepped { handle, output, delivered, owner, wake }))
+    }
+
+    /// Counts one more subscription, unless that were one too many.
+    fn claim(&self) -> bool {
+        let more = |live| (live < self.limit).then_some(live + 1);
+        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn unclaim(&self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn unclaim_destroyed(&self) {
+        self.unclaim();
+        self.destroyed.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,200 @@
+//! What a shard's lock guards: the records and their three indexes, always in step with each other.
+
+use super::deadlines::Deadlines;
+use super::handle::Handle;
+use super::index::Index;
+use super::layout::Layout;
+use super::life::Life;
+use super::slots::Slots;
+use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Subject};
+use allocator_api2::alloc::Allocator;
+
+/// A subscription and what belongs to it.
+pub(super) struct Record<S, O> {
+    pub(super) life: S,
+    pub(super) owner: O,
+    /// Its hash in the index of names, where it is when named.
+    name: Option<u32>,
+    /// Its place in the index of dialogs.
+    dialog: Option<Dialog>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Dialog {
+    hash: u32,
+    /// The Call-ID does not lead to this shard.
+    foreign: bool,
+}
+
+pub(super) struct Table<S, O, A: Allocator + Clone> {
+    layout: Layout,
+    shard: usize,
+    records: Slots<Record<S, O>, A>,
+    names: Index<A>,
+    dialogs: Index<A>,
+    deadlines: Deadlines<A>,
+    foreign: u32,
+}
+
+impl<S, O, A: Allocator + Clone> Table<S, O, A> {
+    pub(super) fn new_in(layout: Layout, shard: usize, alloc: A) -> Self {
+        Self {
+            layout,
+            shard,
+            records: Slots::new_in(layout.most_slots(), alloc.clone()),
+            names: Index::new_in(alloc.clone()),
+            dialogs: Index::new_in(alloc.clone()),
+            deadlines: Deadlines::new_in(alloc),
+            foreign: 0,
+        }
+    }
+
+    /// The earliest deadline and its slot.
+    pub(super) fn earliest(&self) -> Option<(Instant, u32)> {
+        self.deadlines.earliest()
+    }
+
+    /// How many records there are.
+    pub(super) fn live(&self) -> u32 {
+        self.records.live()
+    }
+
+    /// How many of them have a dialog whose Call-ID does not lead to this shard.
+    pub(super) fn foreign(&self) -> u32 {
+        self.foreign
+    }
+
+    /// How many slots there are, live and free.
+    pub(super) fn slots(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The record in a slot, with its handle.
+    pub(super) fn get(&self, slot: u32) -> Option<(Handle, &Record<S, O>)> {
+        let (generation, record) = self.records.get(slot)?;
+        Some((self.layout.handle(self.shard, slot, generation), record))
+    }
+
+    /// The record in a slot, with its handle.
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<(Handle, &mut Record<S, O>)> {
+        let (generation, record) = self.records.get_mut(slot)?;
+        Some((self.layout.handle(self.shard, slot, generation), record))
+    }
+
+    /// The slot of a handle of this shard, unless it is stale.
+    pub(super) fn slot_of(&self, handle: Handle) -> Option<u32> {
+        let (_, slot) = self.layout.locate(handle.index());
+        let (generation, _) = self.records.get(slot)?;
+        (generation == handle.generation()).then_some(slot)
+    }
+
+    /// A slot whose deadline is due. It is put off until `retry`: should the step fail or never return, it is not the
+    /// next to be taken again.
+    pub(super) fn take_due(&mut self, now: Instant, retry: Instant) -> Option<u32> {
+        let (_, slot) = self.earliest().filter(|(at, _)| *at <= now)?;
+        self.deadlines.set(slot, Some(retry));
+        Some(slot)
+    }
+}
+
+impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
+    /// The named record with this subject.
+    pub(super) fn find_name(&self, hash: u32, subject: &Subject<'_>) -> Option<u32> {
+        self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| same(&record.life.subject(), subject)))
+    }
+
+    /// The record with this dialog.
+    pub(super) fn find_dialog(&self, hash: u32, call_id: &[u8], local_tag: &[u8]) -> Option<u32> {
+        self.dialogs.find(hash, |slot| {
+            self.get(slot)
+                .is_some_and(|(_, record)| record.life.call_id() == call_id && record.life.local_tag() == local_tag)
+        })
+    }
+
+    /// Whether the shard has no slot left that could be used.
+    pub(super) fn is_full(&self) -> bool {
+        self.records.is_full()
+    }
+
+    /// Makes room for one more record: unless it is full, [`Table::insert`] succeeds.
+    pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
+        self.records.try_reserve()?;
+        self.deadlines.try_reserve(self.records.len())?;
+        self.names.try_reserve()?;
+        self.dialogs.try_reserve()
+    }
+
+    /// Adds a record; only after [`Table::try_reserve`]. `name` is its hash when it is to be found by name.
+    pub(super) fn insert(&mut self, life: S, owner: O, name: Option<u32>) -> Result<Handle, OutOfMemory> {
+        let (slot, generation) = self.records.insert(Record { life, owner, name, dialog: None })?;
+        if let Some(hash) = name {
+            self.names.insert(hash, slot);
+        }
+        self.index(slot);
+        Ok(self.layout.handle(self.shard, slot, generation))
+    }
+
+    /// Hands a record an input and brings the indexes into step with what came of it.
+    pub(super) fn step(
+        &mut self,
+        slot: u32,
+        input: Input<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Option<Output>, OutOfMemory> {
+        self.dialogs.try_reserve()?;
+        let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
+        let output = record.life.handle(input, now, env)?;
+        self.index(slot);
+        Ok(Some(output))
+    }
+
+    /// Takes a record out of everything.
+    pub(super) fn remove(&mut self, slot: u32) -> Option<Record<S, O>> {
+        let record = self.records.remove(slot)?;
+        if let Some(hash) = record.name {
+            self.names.remove(hash, slot);
+        }
+        if let Some(dialog) = record.dialog {
+            self.dialogs.remove(dialog.hash, slot);
+            self.foreign -= u32::from(dialog.foreign);
+        }
+        self.deadlines.set(slot, None);
+        Some(record)
+    }
+
+    /// Indexes the deadline and the dialog a record has now. The memory is reserved.
+    fn index(&mut self, slot: u32) {
+        let Some((_, record)) = self.records.get_mut(slot) else { return };
+        self.deadlines.set(slot, record.life.deadline());
+        let call_id = record.life.call_id();
+        let now = (!call_id.is_empty()).then(|| {
+            let place = self.layout.of_call_id(call_id);
+            Dialog { hash: place.hash, foreign: place.shard != self.shard }
+        });
+        let before = std::mem::replace(&mut record.dialog, now);
+        if before == now {
+            return;
+        }
+        if let Some(dialog) = before {
+            self.dialogs.remove(dialog.hash, slot);
+            self.foreign -= u32::from(dialog.foreign);
+        }
+        if let Some(dialog) = now {
+            self.dialogs.insert(dialog.hash, slot);
+            self.foreign += u32::from(dialog.foreign);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn indexed(&self) -> (usize, usize) {
+        (self.names.len(), self.dialogs.len())
+    }
+}
+
+fn same(one: &Subject<'_>, other: &Subject<'_>) -> bool {
+    one.record == other.record
+        && one.subscriber == other.subscriber
+        && one.package.name == other.package.name
+        && one.event_id == other.event_id
+}

@@ -1,0 +1,108 @@
+//! Finding a subscription by the dialog of a NOTIFY.
+
+use super::life::{Told, dialog, notify};
+use super::{ENV, Handle, NOW, Table, due, insert, insert_due, step, table};
+use crate::registry::call_id::number_in;
+use crate::registry::layout::Layout;
+use crate::registry::{Life, RANDOM_LEN};
+use crate::subscription::Input;
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn a_call_id_leads_to_its_shard(random in any::<[u8; RANDOM_LEN]>(), bits in 0u32..=8, number in any::<usize>(), seed: u64) {
+        let shards = 1 << bits;
+        let layout = Layout::new(shards, seed).unwrap();
+        let ids = layout.fresh(number, random);
+        prop_assert_eq!(layout.of_call_id(&ids.call_id).shard, number % shards);
+        prop_assert!(ids.call_id.iter().chain(&ids.local_tag).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+        // The rest is the random bytes.
+        let first = usize::from(u16::from_be_bytes([random[0], random[1]]));
+        prop_assert_eq!(number_in(&ids.call_id).unwrap() >> bits, first >> bits);
+        let text: String = random[2..].iter().map(|byte| format!("{byte:02x}")).collect();
+        prop_assert_eq!([&ids.call_id[4..], &ids.local_tag].concat(), text.into_bytes());
+    }
+
+    #[test]
+    fn any_call_id_leads_somewhere(call_id: Vec<u8>, bits in 0u32..=8) {
+        let layout = Layout::new(1 << bits, 3).unwrap();
+        prop_assert!(layout.of_call_id(&call_id).shard < 1 << bits);
+    }
+}
+
+#[test]
+fn only_lower_case_digits_are_a_number() {
+    assert_eq!(number_in(b"0aff-rest"), Some(0x0aff));
+    for text in [&b"0AFF"[..], b"abc", b"", b"12g4", b"+123"] {
+        assert_eq!(number_in(text), None);
+    }
+}
+
+fn notified(table: &Table, call_id: &[u8], local_tag: &[u8]) -> Option<Handle> {
+    table.step_dialog(call_id, local_tag, notify(1), NOW, &ENV, |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+}
+
+#[test]
+fn the_index_follows_the_dialog() {
+    let (table, alloc) = table(16, 0);
+    for n in 0..100 {
+        insert_due(&table, &alloc, &format!("sip:{n}@example.com"), NOW);
+    }
+    let random = [9; RANDOM_LEN];
+    while let Some(handle) = due(&table, NOW) {
+        let (call_id, tag) =
+            table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec())).unwrap();
+        assert_eq!(notified(&table, &call_id, &tag), Some(handle));
+        assert_eq!(notified(&table, &call_id, b"other"), None);
+
+        // Another Call-ID replaces it.
+        let ids = table.fresh_ids(table.shard_of_call_id(&call_id), random);
+        step(&table, handle, dialog(&ids.call_id, b"t")).unwrap().unwrap();
+        assert_eq!(notified(&table, &call_id, &tag), None);
+        assert_eq!(notified(&table, &ids.call_id, b"t"), Some(handle));
+
+        // Only the tag changes.
+        step(&table, handle, dialog(&ids.call_id, b"u")).unwrap().unwrap();
+        assert_eq!(notified(&table, &ids.call_id, b"t"), None);
+        assert_eq!(notified(&table, &ids.call_id, b"u"), Some(handle));
+
+        // No dialog.
+        step(&table, handle, dialog(b"", b"")).unwrap().unwrap();
+        assert_eq!(notified(&table, &ids.call_id, b"u"), None);
+        assert_eq!(notified(&table, b"", b""), None);
+    }
+    assert_eq!(table.len(), 100);
+    assert!(table.shards.iter().all(|shard| shard.lock().indexed().1 == 0 && !shard.has_foreign()));
+}
+
+#[test]
+fn forgetting_frees_the_dialog() {
+    let (table, alloc) = table(2, 0);
+    let handle = insert(&table, &alloc, "sip:a@example.com", true).handle();
+    step(&table, handle, dialog(b"not-ours", b"t")).unwrap().unwrap();
+    assert_eq!(notified(&table, b"not-ours", b"t"), Some(handle));
+    let last = table.step_dialog(b"not-ours", b"t", Input::Unsubscribe, NOW, &ENV, |_, _, _| ()).unwrap().unwrap();
+    assert!(last.output.forget);
+    assert_eq!(notified(&table, b"not-ours", b"t"), None);
+    assert!(table.shards.iter().all(|shard| shard.lock().indexed() == (0, 0) && !shard.has_foreign()));
+}
+
+#[test]
+fn dialogs_with_call_ids_of_other_origin_are_found() {
+    let (table, alloc) = table(16, 0);
+    let handles: Vec<_> = (0..200)
+        .map(|n| {
+            let mut told = Told::new(&format!("sip:{n}@example.com"), &alloc);
+            told.set_dialog(format!("{n}@elsewhere").as_bytes(), b"t").unwrap();
+            table.insert(told, 0, true, NOW, &ENV).unwrap().handle()
+        })
+        .collect();
+    for (n, handle) in handles.iter().enumerate() {
+        assert_eq!(notified(&table, format!("{n}@elsewhere").as_bytes(), b"t"), Some(*handle));
+    }
+    assert!(table.shards.iter().any(|shard| shard.has_foreign()));
+    for handle in handles {
+        step(&table, handle, Input::Unsubscribe).unwrap().unwrap();
+    }
+    assert!(table.shards.iter().all(|shard| shard.lock().indexed() == (0, 0) && !shard.has_foreign()));
+}

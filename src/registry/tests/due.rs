@@ -1,0 +1,94 @@
+//! Due deadlines, and when workers are to be woken.
+
+use super::life::{Told, arm, cancel, fail};
+use super::{ENV, NOW, due, insert_due, step, table};
+use crate::registry::{Inserted, RANDOM_LEN};
+use crate::subscription::{Instant, OutOfMemory};
+
+fn wakes(inserted: Inserted) -> bool {
+    matches!(inserted, Inserted::New { wake: true, .. })
+}
+
+#[test]
+fn what_is_due_is_run_once_and_nothing_else() {
+    let (table, alloc) = table(4, 0);
+    assert_eq!(table.next_due(), None);
+    for n in 0..50u64 {
+        insert_due(&table, &alloc, &format!("sip:{n}@example.com"), Instant(n));
+    }
+    assert_eq!(table.next_due(), Some(Instant(0)));
+    let ran = std::iter::from_fn(|| due(&table, Instant(19))).count();
+    assert_eq!(ran, 20);
+    assert_eq!(table.next_due(), Some(Instant(20)));
+    assert_eq!(std::iter::from_fn(|| due(&table, Instant(u64::MAX))).count(), 30);
+    assert_eq!(table.next_due(), None);
+    assert_eq!(table.len(), 50);
+}
+
+#[test]
+fn within_a_shard_the_earliest_comes_first() {
+    let (table, alloc) = table(1, 0);
+    let later = insert_due(&table, &alloc, "sip:b@example.com", Instant(9)).handle();
+    let sooner = insert_due(&table, &alloc, "sip:a@example.com", Instant(8)).handle();
+    assert_eq!(due(&table, NOW), Some(sooner));
+    assert_eq!(due(&table, NOW), Some(later));
+    assert_eq!(due(&table, NOW), None);
+}
+
+#[test]
+fn a_worker_is_woken_when_something_is_due_earlier() {
+    let (table, alloc) = table(1, 0);
+    let first = insert_due(&table, &alloc, "sip:a@example.com", Instant(50));
+    assert!(wakes(first));
+    assert!(!wakes(insert_due(&table, &alloc, "sip:b@example.com", Instant(60))));
+    assert!(wakes(insert_due(&table, &alloc, "sip:c@example.com", Instant(40))));
+    let wake = |input| step(&table, first.handle(), input).unwrap().unwrap().wake;
+    assert!(!wake(arm(Instant(45))));
+    assert!(wake(arm(Instant(30))));
+    assert!(!wake(arm(Instant(30))));
+    assert!(!wake(cancel()));
+    assert_eq!(table.next_due(), Some(Instant(40)));
+}
+
+#[test]
+fn a_failed_deadline_is_tried_again_after_a_second() {
+    let (table, alloc) = table(2, 0);
+    let handle = insert_due(&table, &alloc, "sip:a@example.com", Instant(10)).handle();
+    alloc.allow(0);
+    let step_due = |now| table.step_due(now, &ENV, 1, [1; RANDOM_LEN], |_, _, _| panic!("nothing to deliver"));
+    assert_eq!(step_due(Instant(10)).unwrap_err(), OutOfMemory);
+    assert_eq!(table.next_due(), Some(Instant(1010)));
+    assert!(step_due(Instant(1009)).unwrap().is_none());
+    alloc.allow_all();
+    assert_eq!(due(&table, Instant(1010)), Some(handle));
+    assert_eq!(table.next_due(), None);
+
+    // A failed step that is no deadline leaves the deadline where it is.
+    step(&table, handle, arm(Instant(5))).unwrap().unwrap();
+    assert_eq!(step(&table, handle, fail()).unwrap_err(), OutOfMemory);
+    assert_eq!(table.next_due(), Some(Instant(5)));
+}
+
+#[test]
+fn the_fresh_dialog_is_of_the_shard() {
+    let (table, alloc) = table(8, 0);
+    for n in 0..40 {
+        let mut told = Told::new(&format!("sip:{n}@example.com"), &alloc);
+        told.deadline = Some(NOW);
+        table.insert(told, 0, true, NOW, &ENV).unwrap();
+    }
+    assert_eq!((0..).take_while(|_| due(&table, NOW).is_some()).count(), 40);
+    assert!(table.shards.iter().all(|shard| !shard.has_foreign()));
+}
+
+#[test]
+fn a_panic_in_a_step_costs_that_step_only() {
+    let (table, alloc) = table(1, 0);
+    let handle = insert_due(&table, &alloc, "sip:a@example.com", Instant(10)).handle();
+    insert_due(&table, &alloc, "sip:b@example.com", Instant(20));
+    let step_due = |now| table.step_due(now, &ENV, 0, [1; RANDOM_LEN], |_, _, _| panic!("on purpose"));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step_due(Instant(10))));
+    assert!(caught.is_err());
+    assert!(table.view(handle, |life, _| life.deadlines).is_some_and(|ran| ran == 1));
+    assert_eq!(table.next_due(), Some(Instant(20)));
+}

@@ -1,0 +1,137 @@
+//! A life that does as its inputs tell it.
+//!
+//! - Deadline: takes the fresh dialog and has no deadline any more.
+//! - Reply: the code is an order (see the functions below).
+//! - Notify: is counted; its CSeq comes back as the code of the news.
+//! - Unsubscribe: is forgotten.
+//! - anything else: nothing.
+
+use crate::registry::Life;
+use crate::subscription::package::PRESENCE;
+use crate::subscription::{Brief, Content, Env, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply};
+use crate::subscription::{Status, Subject};
+use crate::testing::Accounted;
+
+const ARM: u16 = 200;
+const DIALOG: u16 = 201;
+const CANCEL: u16 = 400;
+const FAIL: u16 = 500;
+
+/// The deadline becomes `at`.
+pub fn arm<'a>(at: Instant) -> Input<'a> {
+    Input::Reply(Reply { code: ARM, cseq: u32::try_from(at.0).unwrap(), ..Reply::default() })
+}
+
+/// There is no deadline any more.
+pub fn cancel<'a>() -> Input<'a> {
+    Input::Reply(Reply { code: CANCEL, ..Reply::default() })
+}
+
+/// The dialog becomes this one; an empty Call-ID is none.
+pub fn dialog<'a>(call_id: &'a [u8], local_tag: &'a [u8]) -> Input<'a> {
+    Input::Reply(Reply { code: DIALOG, reason: call_id, remote_tag: local_tag, ..Reply::default() })
+}
+
+/// The step fails.
+pub fn fail<'a>() -> Input<'a> {
+    Input::Reply(Reply { code: FAIL, ..Reply::default() })
+}
+
+/// A NOTIFY with this CSeq.
+pub fn notify<'a>(cseq: u32) -> Input<'a> {
+    Input::Notify(Notify {
+        cseq,
+        remote_tag: b"",
+        contact: None,
+        route_set: b"",
+        event: b"presence",
+        event_id: None,
+        state: None,
+        content: Content::Empty,
+    })
+}
+
+/// What a record is about: only the record differs.
+pub fn subject(record: &str) -> Subject<'_> {
+    Subject { record: record.as_bytes(), subscriber: b"sip:watcher@example.com", package: PRESENCE, event_id: b"" }
+}
+
+/// The life.
+pub struct Told {
+    record: Packed<1, Accounted>,
+    dialog: Option<Packed<2, Accounted>>,
+    alloc: Accounted,
+    pub deadline: Option<Instant>,
+    pub notifies: u32,
+    pub deadlines: u32,
+}
+
+impl Told {
+    pub fn new(record: &str, alloc: &Accounted) -> Self {
+        Self::try_new(record, alloc).unwrap()
+    }
+
+    pub fn try_new(record: &str, alloc: &Accounted) -> Result<Self, OutOfMemory> {
+        let record = Packed::try_new([record.as_bytes()], alloc.clone())?;
+        Ok(Self { record, dialog: None, alloc: alloc.clone(), deadline: None, notifies: 0, deadlines: 0 })
+    }
+
+    pub fn set_dialog(&mut self, call_id: &[u8], local_tag: &[u8]) -> Result<(), OutOfMemory> {
+        self.dialog = match call_id {
+            [] => None,
+            _ => Some(Packed::try_new([call_id, local_tag], self.alloc.clone())?),
+        };
+        Ok(())
+    }
+
+    fn obey(&mut self, order: &Reply<'_>) -> Result<(), OutOfMemory> {
+        match order.code {
+            ARM => self.deadline = Some(Instant(u64::from(order.cseq))),
+            CANCEL => self.deadline = None,
+            DIALOG => self.set_dialog(order.reason, order.remote_tag)?,
+            FAIL => return Err(OutOfMemory),
+            code => panic!("no such order: {code}"),
+        }
+        Ok(())
+    }
+}
+
+impl Life for Told {
+    fn handle(&mut self, input: Input<'_>, _: Instant, _: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let mut output = Output::default();
+        match input {
+            Input::Deadline(fresh) => {
+                self.set_dialog(fresh.call_id, fresh.local_tag)?;
+                self.deadline = None;
+                self.deadlines += 1;
+            }
+            Input::Reply(order) => self.obey(&order)?,
+            Input::Notify(notify) => {
+                self.notifies += 1;
+                let code = u16::try_from(notify.cseq).unwrap();
+                let reason = Brief::default();
+                let status = Status::Active;
+                output.news = Some(News { status, code, reason, next_attempt: None, with_body: false, last: false });
+            }
+            Input::Unsubscribe => output.forget = true,
+            Input::Start | Input::Sent { .. } | Input::SendFailed { .. } | Input::Dropped { .. } | Input::Refresh => {}
+        }
+        Ok(output)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject { record: self.record.get(0), ..subject("") }
+    }
+
+    fn call_id(&self) -> &[u8] {
+        self.dialog.as_ref().map_or(&[], |dialog| dialog.get(0))
+    }
+
+    fn local_tag(&self) -> &[u8] {
+        self.dialog.as_ref().map_or(&[], |dialog| dialog.get(1))
+    }
+}

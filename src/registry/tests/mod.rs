@@ -1,0 +1,75 @@
+//! The registry with a life that does as it is told.
+
+mod by_dialog;
+mod by_name;
+mod deadlines;
+mod due;
+mod handles;
+mod life;
+mod memory;
+mod model;
+mod pages;
+mod slots;
+mod threads;
+
+use super::{Inserted, Limits, Registry, Stepped};
+use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Policy};
+use crate::testing::Accounted;
+use life::Told;
+use parking_lot::RawMutex;
+use std::time::Duration;
+
+pub(super) use super::Handle;
+
+/// A registry of told lives; the owner's data is a number.
+pub(super) type Table = Registry<Told, u64, Accounted, RawMutex>;
+
+pub(super) const POLICY: Policy = Policy {
+    default_expiration: Duration::from_secs(3600),
+    on_error_retry_time: Duration::from_secs(60),
+    failure_backoff_max: Duration::from_secs(3600),
+    wait_for_term_notify: Duration::from_secs(32),
+    resubscribe_delta: Duration::from_secs(30),
+    min_resubscribe_time: Duration::from_secs(1),
+    max_subscribe_delay: Duration::ZERO,
+    timer_n: Duration::from_secs(32),
+    watchdog: Duration::from_secs(40),
+    max_redirects: 5,
+};
+
+pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0 };
+
+/// Every insertion happens now.
+pub(super) const NOW: Instant = Instant(1_000);
+
+pub(super) fn table(shards: usize, max_subscriptions: u32) -> (Table, Accounted) {
+    let alloc = Accounted::new();
+    let table = Table::try_new_in(Limits { shards, max_subscriptions }, 42, alloc.clone()).unwrap();
+    (table, alloc)
+}
+
+/// Inserts `record`, without a deadline.
+pub(super) fn insert(table: &Table, alloc: &Accounted, record: &str, named: bool) -> Inserted {
+    table.insert(Told::new(record, alloc), 0, named, NOW, &ENV).unwrap()
+}
+
+/// Inserts `record` with a deadline at `at`.
+pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Instant) -> Inserted {
+    let mut told = Told::new(record, alloc);
+    told.deadline = Some(at);
+    table.insert(told, 0, true, NOW, &ENV).unwrap()
+}
+
+pub(super) fn is_new(inserted: Inserted) -> bool {
+    matches!(inserted, Inserted::New { .. })
+}
+
+/// One step in which nothing is delivered.
+pub(super) fn step(table: &Table, handle: Handle, input: Input<'_>) -> Result<Option<Stepped<u64, ()>>, OutOfMemory> {
+    table.step(handle, input, NOW, &ENV, |_, _: &Output, _| ())
+}
+
+/// One due step in which nothing is delivered; gives the handle.
+pub(super) fn due(table: &Table, now: Instant) -> Option<Handle> {
+    table.step_due(now, &ENV, 0, [7; super::RANDOM_LEN], |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+}
