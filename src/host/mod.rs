@@ -1,3 +1,21 @@
-//! Kamailio, as the rest of the module sees it.
+//! Kamailio, as the rest of the module sees it: thin safe wrappers around what the server offers.
+//!
+//! Nothing here knows what a subscription is. Callbacks from the server are taken here, behind the panic guard, and handed
+//! on as plain function calls.
 
 pub mod bindings;
+pub mod clock;
+pub mod dialog;
+pub mod guard;
+pub mod lock;
+pub mod log;
+pub mod message;
+pub mod process;
+pub mod pv;
+pub mod route;
+pub mod rpc;
+pub mod shm;
+pub mod socket;
+pub mod text;
+pub mod transaction;
+pub mod uri;

@@ -1,0 +1,307 @@
+//! Every parameter: name, type, unit, default, range.
+#![forbid(unsafe_code)]
+
+use crate::subscription::Policy;
+use std::time::Duration;
+
+/// The longest time a parameter may name: 68 years, what fits a signed 32-bit integer of seconds, is cut to ten.
+const TEN_YEARS: i32 = 315_360_000;
+
+/// Why the module does not start.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An integer outside its range.
+    #[error("modparam {name} is {value}, but must be {least} to {most}{unit}")]
+    Range {
+        /// Name of the parameter.
+        name: &'static str,
+        /// The value that was set.
+        value: i32,
+        /// Smallest value allowed.
+        least: i32,
+        /// Largest value allowed.
+        most: i32,
+        /// Its unit, after a space; empty for plain numbers.
+        unit: &'static str,
+    },
+    /// The number of shards must be a power of two.
+    #[error("modparam shards is {0}, but must be a power of two from 1 to 256")]
+    Shards(i32),
+    /// A text that is not what it must be.
+    #[error("modparam {name} is \"{value}\", but must be {wanted}")]
+    Text {
+        /// Name of the parameter.
+        name: &'static str,
+        /// The value that was set.
+        value: String,
+        /// What is wanted instead.
+        wanted: &'static str,
+    },
+}
+
+/// An integer parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct IntegerParameter {
+    /// Its name in `modparam`.
+    pub name: &'static str,
+    /// Its value unless set.
+    pub default: i32,
+    /// Smallest value allowed.
+    pub least: i32,
+    /// Largest value allowed.
+    pub most: i32,
+    /// Its unit, after a space; empty for plain numbers.
+    pub unit: &'static str,
+}
+
+const fn seconds(name: &'static str, default: i32, least: i32, most: i32) -> IntegerParameter {
+    IntegerParameter { name, default, least, most, unit: " seconds" }
+}
+
+const fn number(name: &'static str, default: i32, least: i32, most: i32) -> IntegerParameter {
+    IntegerParameter { name, default, least, most, unit: "" }
+}
+
+/// All integer parameters, in the order of [`Integers`].
+pub const INTEGERS: [IntegerParameter; 12] = [
+    seconds("default_expiration", 3600, 1, TEN_YEARS),
+    seconds("on_error_retry_time", 120, 1, TEN_YEARS),
+    seconds("wait_for_term_notify", 30, 0, TEN_YEARS),
+    seconds("resubscribe_delta", 30, 0, TEN_YEARS),
+    seconds("min_resubscribe_time", 30, 0, TEN_YEARS),
+    number("handle_presence_subscriptions", 1, i32::MIN, i32::MAX),
+    seconds("max_subscribe_delay", 0, 0, TEN_YEARS),
+    number("workers", 2, 1, 64),
+    number("max_subscriptions", 0, 0, MOST_SUBSCRIPTIONS),
+    seconds("failure_backoff_max", 3600, 1, TEN_YEARS),
+    number("shards", 64, 1, 256),
+    number("queue_limit", 10_000, 1, 1_000_000),
+];
+
+/// What an id can name (see [`crate::registry::Handle::id`]).
+const MOST_SUBSCRIPTIONS: i32 = (1 << 22) - 1;
+
+/// The values of [`INTEGERS`] as they were set, in the same order.
+pub type Integers = [i32; INTEGERS.len()];
+
+/// Parameters as they stand in the configuration file, not yet checked.
+#[derive(Clone, Debug, Default)]
+pub struct Raw {
+    /// Values of [`INTEGERS`].
+    pub integers: Integers,
+    /// `presence_route`: Route header put into SUBSCRIBEs that open a dialog; empty for none.
+    pub presence_route: String,
+    /// `additional_presence_headers`: whole header lines put into every SUBSCRIBE; empty for none.
+    pub additional_presence_headers: String,
+    /// `presence_outbound_proxy`: URI where all SUBSCRIBEs are sent; empty for none.
+    pub presence_outbound_proxy: String,
+    /// `event_callback`: name of the KEMI function for QSA messages; empty for the native event route.
+    pub event_callback: String,
+}
+
+/// Checked parameters.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the life of a subscription depends on.
+    pub policy: Policy,
+    /// Whether the SIP user agent answers internal subscriptions (`handle_presence_subscriptions`).
+    pub handle_presence_subscriptions: bool,
+    /// b2b worker processes.
+    pub workers: u16,
+    /// Most subscriptions at a time; 0 = as many as the memory holds.
+    pub max_subscriptions: u32,
+    /// Shards of the registry.
+    pub shards: usize,
+    /// Most messages waiting for the event route.
+    pub queue_limit: u32,
+    /// See [`Raw::presence_route`].
+    pub presence_route: String,
+    /// See [`Raw::additional_presence_headers`]; empty or ending in CRLF.
+    pub additional_presence_headers: String,
+    /// See [`Raw::presence_outbound_proxy`].
+    pub presence_outbound_proxy: String,
+    /// See [`Raw::event_callback`].
+    pub event_callback: String,
+}
+
+/// Syntax only the host can judge.
+pub trait Syntax {
+    /// Whether this is a SIP or SIPS URI.
+    fn is_sip_uri(&self, text: &str) -> bool;
+    /// Whether this is the value of a Route header: a list of name-addrs.
+    fn is_route(&self, text: &str) -> bool;
+}
+
+impl Config {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that is out of range or malformed, with its name, value and what is allowed.
+    pub fn check(raw: Raw, syntax: &impl Syntax) -> Result<Self, ConfigError> {
+        for (parameter, &value) in INTEGERS.iter().zip(&raw.integers) {
+            if value < parameter.least || value > parameter.most {
+                let IntegerParameter { name, least, most, unit, .. } = *parameter;
+                return Err(ConfigError::Range { name, value, least, most, unit });
+            }
+        }
+        let [
+            default_expiration,
+            on_error_retry_time,
+            wait_for_term_notify,
+            resubscribe_delta,
+            min_resubscribe_time,
+            handle_presence_subscriptions,
+            max_subscribe_delay,
+            workers,
+            max_subscriptions,
+            failure_backoff_max,
+            shards,
+            queue_limit,
+        ] = raw.integers;
+        if !shards.unsigned_abs().is_power_of_two() {
+            return Err(ConfigError::Shards(shards));
+        }
+        if !raw.presence_route.is_empty() && !syntax.is_route(&raw.presence_route) {
+            return Err(ConfigError::Text {
+                name: "presence_route",
+                value: raw.presence_route,
+                wanted: "the value of a Route header, such as <sip:proxy.example.com;lr>",
+            });
+        }
+        if !raw.presence_outbound_proxy.is_empty() && !syntax.is_sip_uri(&raw.presence_outbound_proxy) {
+            return Err(ConfigError::Text {
+                name: "presence_outbound_proxy",
+                value: raw.presence_outbound_proxy,
+                wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp",
+            });
+        }
+        Ok(Self {
+            policy: Policy {
+                default_expiration: duration(default_expiration),
+                on_error_retry_time: duration(on_error_retry_time),
+                // A first retry later than the cap is the operator's word too: configurations older than the cap stay valid.
+                failure_backoff_max: duration(failure_backoff_max.max(on_error_retry_time)),
+                wait_for_term_notify: duration(wait_for_term_notify),
+                resubscribe_delta: duration(resubscribe_delta),
+                min_resubscribe_time: duration(min_resubscribe_time),
+                max_subscribe_delay: duration(max_subscribe_delay),
+                timer_n: TIMER_N,
+                watchdog: WATCHDOG,
+                max_redirects: MAX_REDIRECTS,
+            },
+            handle_presence_subscriptions: handle_presence_subscriptions != 0,
+            workers: u16::try_from(workers).unwrap_or(1),
+            max_subscriptions: max_subscriptions.unsigned_abs(),
+            shards: shards.unsigned_abs() as usize,
+            queue_limit: queue_limit.unsigned_abs(),
+            additional_presence_headers: header_lines(raw.additional_presence_headers)?,
+            presence_route: raw.presence_route,
+            presence_outbound_proxy: raw.presence_outbound_proxy,
+            event_callback: raw.event_callback,
+        })
+    }
+}
+
+/// Timer N, 64 × T1 with RFC 3261's T1 of 500 ms (RFC 6665 §4.1.2.4).
+const TIMER_N: Duration = Duration::from_secs(32);
+
+/// tm gives up after its `fr_timer` (30 s unless set); later than this its word has been lost.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// Enough for every honest chain of servers, few enough to stop a circle.
+const MAX_REDIRECTS: u8 = 5;
+
+fn duration(seconds: i32) -> Duration {
+    Duration::from_secs(u64::from(seconds.unsigned_abs()))
+}
+
+/// Header lines as they go on the wire: the last CRLF is added when it was left out.
+fn header_lines(mut text: String) -> Result<String, ConfigError> {
+    if text.is_empty() {
+        return Ok(text);
+    }
+    if !text.ends_with('\n') {
+        text.push_str("\r\n");
+    }
+    let lines_are_headers = text.split_terminator("\r\n").all(|line| {
+        let folded = line.starts_with([' ', '\t']);
+        let name = line.split_once(':').map_or("", |(name, _)| name.trim_end());
+        folded || (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
+    });
+    if lines_are_headers && text.ends_with("\r\n") && !text.starts_with([' ', '\t']) {
+        Ok(text)
+    } else {
+        Err(ConfigError::Text {
+            name: "additional_presence_headers",
+            value: text.escape_debug().to_string(),
+            wanted: "whole header lines, each ending in \\r\\n, such as \"X-Name: value\\r\\n\"",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Any;
+
+    impl Syntax for Any {
+        fn is_sip_uri(&self, text: &str) -> bool {
+            text.starts_with("sip:")
+        }
+
+        fn is_route(&self, text: &str) -> bool {
+            text.starts_with('<')
+        }
+    }
+
+    fn defaults() -> Raw {
+        Raw { integers: INTEGERS.map(|parameter| parameter.default), ..Raw::default() }
+    }
+
+    #[test]
+    fn defaults_are_accepted() {
+        let config = Config::check(defaults(), &Any).expect("defaults");
+        assert_eq!(config.policy.default_expiration, Duration::from_secs(3600));
+        assert!(config.handle_presence_subscriptions);
+        assert_eq!(config.shards, 64);
+    }
+
+    #[test]
+    fn each_range_is_checked_at_both_ends_and_the_message_says_all() {
+        for (index, parameter) in INTEGERS.iter().enumerate() {
+            for outside in [parameter.least.checked_sub(1), parameter.most.checked_add(1)].into_iter().flatten() {
+                let mut raw = defaults();
+                raw.integers[index] = outside;
+                let error = Config::check(raw, &Any).expect_err(parameter.name).to_string();
+                for part in [parameter.name, &outside.to_string(), &parameter.least.to_string(), &parameter.most.to_string()] {
+                    assert!(error.contains(part), "{error} lacks {part}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shards_are_a_power_of_two() {
+        let mut raw = defaults();
+        raw.integers[10] = 48;
+        assert_eq!(Config::check(raw, &Any).expect_err("48"), ConfigError::Shards(48));
+    }
+
+    #[test]
+    fn a_cap_below_the_first_retry_is_raised_to_it() {
+        let mut raw = defaults();
+        raw.integers[1] = 7200;
+        let config = Config::check(raw, &Any).expect("an old configuration");
+        assert_eq!(config.policy.failure_backoff_max, Duration::from_secs(7200));
+    }
+
+    #[test]
+    fn header_lines_get_their_end_and_must_be_headers() {
+        assert_eq!(header_lines("X-A: b".into()).expect("one"), "X-A: b\r\n");
+        assert_eq!(header_lines("X-A: b\r\n c\r\nY: z\r\n".into()).expect("folded"), "X-A: b\r\n c\r\nY: z\r\n");
+        for bad in ["hello", "X-A: b\n", "\r\n", "X-A: b\r\n\r\nbody", ": x", " X: y"] {
+            assert!(header_lines(bad.into()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Drives the core: an event of the host becomes an input, the output becomes work for the host.
+//!
+//! One [`Engine`] lives in shared memory and is used by every process. The way of each event is straight: read what matters
+//! from the message, step the subscription under its shard's lock (queueing its news there, so that news keep their order),
+//! release the lock, then answer, wake and send.
+#![forbid(unsafe_code)]
+
+mod notify;
+mod own;
+mod reply;
+mod request;
+mod send;
+mod start;
+mod worker;
+
+pub use notify::Handled;
+pub use own::{Flags, OwnError, on_call_end};
+pub use reply::on_reply;
+pub use start::Origin;
+pub use worker::EventHandler;
+
+use crate::config::Config;
+use crate::host::clock;
+use crate::host::lock::ProcessLock;
+use crate::host::process::{Bell, ProcessError};
+use crate::host::shm::{Root, Shm};
+use crate::qsa::{self, LastQueued, Pushed, QsaError, QueueId, SubscriptionId, Wake};
+use crate::registry::{Handle, Limits, RegistryError};
+use crate::subscription::{Env, Instant, Subscription};
+
+/// The table of subscriptions, in shared memory.
+pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, ProcessLock>;
+
+/// The QSA hub, in shared memory.
+pub type Hub = qsa::Hub<Shm, ProcessLock>;
+
+/// A registry step and the message it queued.
+type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
+
+/// Whose subscription a record of the registry is.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    /// The internal subscription.
+    pub subscription: SubscriptionId,
+    /// Where its news go.
+    pub queue: QueueId,
+    /// Its newest message in that queue.
+    pub last: LastQueued,
+}
+
+/// All that the processes share.
+pub struct Engine {
+    /// The subscriptions.
+    pub registry: Registry,
+    /// The hub.
+    pub hub: Hub,
+    /// The parameters.
+    pub config: Config,
+    /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
+    event_queues: Vec<QueueId>,
+    /// Wakes any worker: a deadline has come nearer.
+    deadline_bell: Bell,
+    /// Wakes one worker each: a message waits in its queue.
+    event_bells: Vec<Bell>,
+}
+
+/// The engine of this server.
+static ENGINE: Root<Engine> = Root::new();
+
+/// The engine, once `mod_init` has made it.
+#[must_use]
+pub fn engine() -> Option<&'static Engine> {
+    ENGINE.get()
+}
+
+/// Why the engine cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The registry.
+    #[error("the table of subscriptions cannot be made: {0}")]
+    Registry(#[from] RegistryError),
+    /// The hub.
+    #[error("the QSA hub cannot be made: {0}")]
+    Hub(#[from] QsaError),
+    /// Pipes.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The engine itself finds no room.
+    #[error("out of shared memory: enlarge it with the server's option -m")]
+    NoRoom,
+}
+
+/// Makes the engine in shared memory; call once, in `mod_init`.
+///
+/// # Errors
+/// When memory or pipes are lacking.
+pub fn create(config: Config) -> Result<(), EngineError> {
+    let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
+    let seed = u64::from_ne_bytes(clock::random_bytes());
+    let registry = Registry::try_new_in(limits, seed, Shm)?;
+    let hub = Hub::try_new(Shm)?;
+    let workers = usize::from(config.workers);
+    let mut event_queues = Vec::with_capacity(workers);
+    let mut event_bells = Vec::with_capacity(workers);
+    for user in 0..workers {
+        event_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
+        event_bells.push(Bell::hung()?);
+    }
+    let deadline_bell = Bell::hung()?;
+    let engine = Engine { registry, hub, config, event_queues, deadline_bell, event_bells };
+    ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
+}
+
+fn ring_event_bell(worker: usize) {
+    if let Some(bell) = engine().and_then(|engine| engine.event_bells.get(worker)) {
+        bell.ring();
+    }
+}
+
+impl Engine {
+    /// Now, for the core.
+    #[must_use]
+    pub fn now() -> Instant {
+        Instant(clock::now_millis())
+    }
+
+    fn env(&self) -> Env<'_> {
+        Env { policy: &self.config.policy, random: clock::spread() }
+    }
+
+    /// What every step needs done once the shard's lock is released, but for answering and sending.
+    fn settle(&self, wake: bool, pushed: Option<Pushed<Shm>>) {
+        if let Some(pushed) = pushed {
+            pushed.finish();
+        }
+        if wake {
+            self.deadline_bell.ring();
+        }
+    }
+
+    /// The SIP part of an internal subscription, by the id shown to operators.
+    #[must_use]
+    pub fn by_id(&self, id: u32) -> Option<Handle> {
+        self.registry.by_id(id)
+    }
+}

@@ -1,0 +1,156 @@
+//! A NOTIFY has come: `handle_notify()`.
+
+use super::Engine;
+use crate::document::{BodyError, ContentType, check_body};
+use crate::host::message::{DialogIds, Malformed, Message};
+use crate::host::socket::ListenSocket;
+use crate::host::transaction::{self, Transaction};
+use crate::host::log;
+use crate::subscription::{Answer, Content, Input, Notify, OutOfMemory, Package, SubscriptionState, package};
+
+/// Whether a NOTIFY was one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// Found and answered.
+    Yes,
+    /// No subscription of ours; nothing was answered.
+    No,
+}
+
+impl Engine {
+    /// Takes a NOTIFY: finds its subscription, answers it, queues its news.
+    pub fn handle_notify(&self, message: Message<'_>) -> Handled {
+        if !message.is_notify() || message.parse().is_err() {
+            return Handled::No;
+        }
+        let Ok(ids) = message.dialog_ids() else { return Handled::No };
+        match self.take(message, &ids) {
+            Ok(handled) => handled,
+            Err(Refusal::Malformed(Malformed(header))) => {
+                self.refuse(message, &ids, 400, &format!("Malformed {header}"), b"")
+            }
+            Err(Refusal::OutOfMemory) => {
+                log::error("out of shared memory: a NOTIFY is answered 503; enlarge it with the server's option -m");
+                self.refuse(message, &ids, 503, "Service Unavailable", b"Retry-After: 30\r\n")
+            }
+        }
+    }
+
+    fn take(&self, message: Message<'_>, ids: &DialogIds<'_>) -> Result<Handled, Refusal> {
+        let cseq = message.cseq()?;
+        let event = message.event()?;
+        let contact = message.contact()?;
+        let route_set = message.record_routes()?.join(&b", "[..]);
+        let content_type = message.content_type();
+        let body = message.body()?;
+        let package = package::find(event.package);
+        let content = judge(package, content_type, body);
+        let with_body = content == Content::Acceptable;
+        let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
+        let prepared = self.prepare(texts.0, texts.1)?;
+        let input = Input::Notify(Notify {
+            cseq,
+            remote_tag: ids.remote_tag,
+            contact,
+            route_set: &route_set,
+            event: event.package,
+            event_id: event.id,
+            state: message.subscription_state().and_then(SubscriptionState::parse),
+            content,
+        });
+        let step = self.registry.step_dialog(
+            ids.call_id,
+            ids.local_tag,
+            input,
+            Self::now(),
+            &self.env(),
+            self.deliver(prepared),
+        )?;
+        let Some(stepped) = step else { return Ok(Handled::No) };
+        self.settle(stepped.wake, stepped.delivered);
+        let Some(answer) = stepped.output.answer else { return Ok(Handled::No) };
+        let (code, phrase) = answer.code_and_phrase();
+        self.answer(message, code, phrase, &headers(answer, message, package));
+        Ok(Handled::Yes)
+    }
+
+    /// Answers a NOTIFY of a subscription of ours that cannot be taken; one of somebody else's is left alone.
+    fn refuse(&self, message: Message<'_>, ids: &DialogIds<'_>, code: u16, phrase: &str, headers: &[u8]) -> Handled {
+        if self.registry.find_dialog(ids.call_id, ids.local_tag).is_none() {
+            return Handled::No;
+        }
+        self.answer(message, code, phrase, headers);
+        Handled::Yes
+    }
+
+    fn answer(&self, message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) {
+        match transaction::ensure(message) {
+            Transaction::Ready => {
+                if !transaction::reply(message, code, phrase, headers) {
+                    log::error(&format!("a NOTIFY could not be answered with {code}; the notifier will send it again"));
+                }
+            }
+            // tm has repeated the answer it gave before.
+            Transaction::Repeated => {}
+            Transaction::None => {
+                log::error("no transaction could be made for a NOTIFY; the notifier will send it again");
+            }
+        }
+    }
+}
+
+/// Why a NOTIFY was not taken.
+enum Refusal {
+    Malformed(Malformed),
+    OutOfMemory,
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<OutOfMemory> for Refusal {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+/// Whether the body is one the package's subscriber can be given.
+fn judge(package: Option<&'static Package>, content_type: Option<&[u8]>, body: &[u8]) -> Content {
+    if body.is_empty() {
+        return Content::Empty;
+    }
+    let Some(Ok(content_type)) = content_type.map(ContentType::parse) else { return Content::Malformed };
+    // An unknown package is refused by the core, whatever its body.
+    let accepted = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
+    if !accepted {
+        return Content::Unsupported;
+    }
+    match check_body(&content_type, body) {
+        Ok(()) => Content::Acceptable,
+        Err(BodyError::TooLarge { .. }) => Content::TooLarge,
+        Err(BodyError::Malformed(_)) => Content::Malformed,
+    }
+}
+
+/// The headers an answer needs beside those of the transaction.
+fn headers(answer: Answer, message: Message<'_>, package: Option<&'static Package>) -> Vec<u8> {
+    match answer {
+        // The same Contact as in the SUBSCRIBE, or some peers move the dialog to another transport.
+        Answer::Ok => match ListenSocket::of(message).and_then(|socket| socket.contact_uri(b"")) {
+            Some(contact) => [b"Contact: <", &contact[..], b">\r\n"].concat(),
+            None => Vec::new(),
+        },
+        Answer::UnsupportedMediaType => {
+            let accept = package.map_or(String::new(), |package| package.accept.join(", "));
+            format!("Accept: {accept}\r\n").into_bytes()
+        }
+        Answer::BadEvent => {
+            let packages = package::ALL.map(|package| package.name).join(", ");
+            format!("Allow-Events: {packages}\r\n").into_bytes()
+        }
+        Answer::BadRequest(_) | Answer::TooLarge | Answer::StaleCseq => Vec::new(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Subscriptions made by the script and by operators: the module is their subscriber itself.
+
+use super::Engine;
+use crate::host::dialog::{Call, CallError};
+use crate::qsa::{NewSubscription, QsaError, QueueId};
+use crate::registry::Handle;
+use crate::subscription::{Package, Subject, package};
+
+/// How `b2b_subscribe` is to behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `d`: the subscription ends with the call it was made in.
+    pub with_call: bool,
+}
+
+impl Flags {
+    /// Reads the flags of the script; `None` when one is unknown.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut flags = Self::default();
+        for letter in text {
+            match letter {
+                b'd' => flags.with_call = true,
+                _ => return None,
+            }
+        }
+        Some(flags)
+    }
+}
+
+/// Why script or RPC did not get their way.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnError {
+    /// The package is none of ours.
+    #[error("unknown event package \"{0}\": known are {known}", known = package::ALL.map(|package| package.name).join(", "))]
+    Package(String),
+    /// The hub or the SIP user agent refused.
+    #[error("no subscription to {record}: {cause}")]
+    Refused {
+        /// The record asked for.
+        record: String,
+        /// The reason.
+        cause: QsaError,
+    },
+    /// There is no such subscription.
+    #[error("no such subscription")]
+    Unknown,
+    /// Ended at once, by somebody else.
+    #[error("the subscription was ended while it was being made")]
+    Ended,
+    /// Nobody handles subscriptions.
+    #[error("modparam handle_presence_subscriptions is 0: set it to 1 to have subscriptions handled")]
+    Off,
+    /// Another module's.
+    #[error("this subscription belongs to another module, which must end it itself")]
+    Foreign,
+    /// No call to bind to.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Engine {
+    /// Whether messages of this queue are for the event route.
+    pub(super) fn is_own(&self, queue: QueueId) -> bool {
+        self.event_queues.contains(&queue)
+    }
+
+    /// Subscribes for script or RPC. An existing subscription to the same is kept and named again.
+    ///
+    /// # Errors
+    /// See [`OwnError`]; nothing is left behind.
+    pub fn subscribe(
+        &self,
+        record: &[u8],
+        subscriber: &[u8],
+        package: &[u8],
+        call: Option<&Call>,
+    ) -> Result<Handle, OwnError> {
+        let package = known(package)?;
+        if !self.config.handle_presence_subscriptions {
+            return Err(OwnError::Off);
+        }
+        if let Some(handle) = self.find(record, subscriber, package) {
+            watch(handle, call)?;
+            return Ok(handle);
+        }
+        let new = NewSubscription {
+            domain: super::Hub::DEFAULT_DOMAIN,
+            package: package.name.as_bytes(),
+            record,
+            subscriber,
+            first_param: &[],
+            queue: self.queue_for(record, subscriber),
+            subscriber_data: 0,
+        };
+        let made = self.hub.subscribe(&new);
+        let handle = self.find(record, subscriber, package);
+        match (made, handle) {
+            (Ok(subscription), Some(handle)) => {
+                watch(handle, call).inspect_err(|_| drop(self.hub.unsubscribe(subscription)))?;
+                Ok(handle)
+            }
+            // Another process was faster: its subscription is the one.
+            (Err(_), Some(handle)) => {
+                watch(handle, call)?;
+                Ok(handle)
+            }
+            (Ok(subscription), None) => {
+                let _ = self.hub.unsubscribe(subscription);
+                Err(OwnError::Ended)
+            }
+            (Err(cause), None) => Err(OwnError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause }),
+        }
+    }
+
+    /// The subscription of script or RPC to this.
+    ///
+    /// # Errors
+    /// When the package is unknown or there is no such subscription.
+    pub fn find_own(&self, record: &[u8], subscriber: &[u8], package: &[u8]) -> Result<Handle, OwnError> {
+        self.find(record, subscriber, known(package)?).ok_or(OwnError::Unknown)
+    }
+
+    fn find(&self, record: &[u8], subscriber: &[u8], package: &'static Package) -> Option<Handle> {
+        self.registry.find(&Subject { record, subscriber, package, event_id: &[] })
+    }
+
+    /// Ends a subscription of script or RPC.
+    ///
+    /// # Errors
+    /// When there is none, or it is another module's.
+    pub fn unsubscribe(&self, handle: Handle) -> Result<(), OwnError> {
+        let owner = self.registry.view(handle, |_, owner| *owner).ok_or(OwnError::Unknown)?;
+        if !self.is_own(owner.queue) {
+            return Err(OwnError::Foreign);
+        }
+        self.hub.unsubscribe(owner.subscription).map_err(|_| OwnError::Unknown)
+    }
+
+    /// One subscription's messages always go to one worker, so that they are told in order.
+    fn queue_for(&self, record: &[u8], subscriber: &[u8]) -> QueueId {
+        let sum = record.iter().chain(subscriber).fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let index = sum.checked_rem(self.event_queues.len()).unwrap_or(0);
+        self.event_queues.get(index).copied().unwrap_or_default()
+    }
+}
+
+fn watch(handle: Handle, call: Option<&Call>) -> Result<(), CallError> {
+    call.map_or(Ok(()), |call| call.watch(handle.to_u64()))
+}
+
+fn known(name: &[u8]) -> Result<&'static Package, OwnError> {
+    let name = if name.is_empty() { package::PRESENCE.name.as_bytes() } else { name };
+    package::find(name).ok_or_else(|| OwnError::Package(String::from_utf8_lossy(name).into_owned()))
+}
+
+/// A call has ended: so does the subscription bound to it. What dialog callbacks come to.
+pub fn on_call_end(parameter: u64) {
+    if let (Some(engine), Some(handle)) = (super::engine(), Handle::from_u64(parameter)) {
+        // Ended already, perhaps by the script: nothing is left to do.
+        let _ = engine.unsubscribe(handle);
+    }
+}

@@ -1,0 +1,55 @@
+//! A SUBSCRIBE has been answered, or tm has given up waiting.
+
+use super::Engine;
+use crate::host::message::Message;
+use crate::host::transaction::Final;
+use crate::registry::Handle;
+use crate::subscription::{Input, Reply};
+
+/// What tm tells: runs in whichever process read the reply, or in a timer process.
+pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
+    let (Some(engine), Some(handle)) = (super::engine(), Handle::from_u64(parameter)) else { return };
+    match outcome {
+        Final::Local(code) => {
+            let reason = if code == 408 { &b"Request Timeout"[..] } else { b"no usable reply" };
+            engine.nudge(handle, Input::Reply(Reply { cseq, code, reason, ..Reply::default() }));
+        }
+        Final::Reply(message) => engine.take_reply(handle, cseq, message),
+    }
+}
+
+impl Engine {
+    fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {
+        let code = message.status();
+        let mut reply = Reply {
+            cseq,
+            code,
+            reason: message.reason(),
+            remote_tag: message.to_tag(),
+            expires: message.expires(),
+            min_expires: message.seconds("Min-Expires"),
+            retry_after: message.seconds("Retry-After"),
+            ..Reply::default()
+        };
+        // A Contact or Record-Route that cannot be read is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
+        let contacts = message.contacts().unwrap_or_default();
+        let routes = message.record_routes().unwrap_or_default();
+        let route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
+        let redirect = by_preference(contacts);
+        match code {
+            200..=299 => {
+                reply.contact = redirect.first().copied();
+                reply.route_set = &route_set;
+            }
+            300..=399 => reply.redirect = &redirect,
+            _ => {}
+        }
+        self.nudge(handle, Input::Reply(reply));
+    }
+}
+
+/// Best q first; those of equal q keep their order, a malformed q counts as the least.
+fn by_preference(mut contacts: Vec<(&[u8], i32)>) -> Vec<&[u8]> {
+    contacts.sort_by_key(|&(_, q)| std::cmp::Reverse(q));
+    contacts.into_iter().map(|(uri, _)| uri).collect()
+}

@@ -1,0 +1,113 @@
+//! How a SUBSCRIBE looks on the wire and where it goes.
+
+use crate::config::Config;
+use crate::host::socket::ListenSocket;
+use crate::host::transaction::Outgoing;
+use crate::host::uri;
+use crate::subscription::{Package, Request, package};
+
+/// Why a SUBSCRIBE cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The dialog's route set cannot be parsed.
+    #[error("its route set is malformed: {0}")]
+    Routes(String),
+    /// No socket towards the next hop.
+    #[error("no socket or no address for {0}: check the name service and the listen addresses")]
+    NextHop(String),
+}
+
+/// Everything of a request that the dialog does not say.
+#[derive(Debug)]
+pub struct Plan {
+    request_uri: Vec<u8>,
+    next_hop: Vec<u8>,
+    headers: Vec<u8>,
+    /// The socket it leaves through.
+    pub socket: ListenSocket,
+}
+
+impl Plan {
+    /// Applies routes and parameters. May block on name resolution.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn make(request: &Request, config: &Config) -> Result<Self, PlanError> {
+        let routes = if request.is_initial() { config.presence_route.as_bytes() } else { &request.route_set };
+        let entries = uri::routes(routes).ok_or_else(|| PlanError::Routes(lossy(routes)))?;
+        // RFC 3261 §12.2.1.1: behind a strict router the remote target is the last route.
+        let (request_uri, route_header, first_hop) = match entries.split_first() {
+            None => (request.target.clone(), Vec::new(), request.target.clone()),
+            Some((first, _)) if first.loose => {
+                let all: Vec<&[u8]> = entries.iter().map(|entry| entry.text).collect();
+                (request.target.clone(), all.join(&b", "[..]), first.uri.to_vec())
+            }
+            Some((first, rest)) => {
+                let target = [b"<", &request.target[..], b">"].concat();
+                let all: Vec<&[u8]> = rest.iter().map(|entry| entry.text).chain([&target[..]]).collect();
+                (first.uri.to_vec(), all.join(&b", "[..]), first.uri.to_vec())
+            }
+        };
+        let next_hop = match config.presence_outbound_proxy.as_bytes() {
+            [] => first_hop,
+            proxy => proxy.to_vec(),
+        };
+        let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
+        let unreachable = || PlanError::NextHop(lossy(&next_hop));
+        let socket = ListenSocket::towards(&next_hop, known).ok_or_else(unreachable)?;
+        let contact = socket.contact_uri(b"").ok_or_else(unreachable)?;
+        let headers = headers(request, &route_header, &contact, config);
+        Ok(Self { request_uri, next_hop, headers, socket })
+    }
+
+    /// The request for the transaction layer.
+    #[must_use]
+    pub fn outgoing<'a>(&'a self, request: &'a Request) -> Outgoing<'a> {
+        Outgoing {
+            method: b"SUBSCRIBE",
+            request_uri: &self.request_uri,
+            next_hop: &self.next_hop,
+            to: &request.record,
+            from: &request.subscriber,
+            call_id: &request.call_id,
+            local_tag: &request.local_tag,
+            remote_tag: &request.remote_tag,
+            cseq: request.cseq,
+            headers: &self.headers,
+            socket: self.socket,
+        }
+    }
+}
+
+/// All headers that tm does not write.
+fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> Vec<u8> {
+    let mut text = Vec::with_capacity(256);
+    let mut line = |name: &str, parts: &[&[u8]]| {
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend(parts.concat());
+        text.extend_from_slice(b"\r\n");
+    };
+    if !route.is_empty() {
+        line("Route", &[route]);
+    }
+    if request.event_id.is_empty() {
+        line("Event", &[request.package.as_bytes()]);
+    } else {
+        line("Event", &[request.package.as_bytes(), b";id=", &request.event_id]);
+    }
+    line("Expires", &[request.expires.to_string().as_bytes()]);
+    line("Contact", &[b"<", contact, b">"]);
+    if let Some(Package { accept, supported, .. }) = package::find(request.package.as_bytes()) {
+        line("Accept", &[accept.join(", ").as_bytes()]);
+        if !supported.is_empty() {
+            line("Supported", &[supported.join(", ").as_bytes()]);
+        }
+    }
+    text.extend_from_slice(config.additional_presence_headers.as_bytes());
+    text
+}
+
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}

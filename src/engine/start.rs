@@ -1,0 +1,87 @@
+//! A subscription begins, and how it is told to end.
+
+use super::{Engine, Owner};
+use crate::host::shm::Shm;
+use crate::host::{log, uri};
+use crate::qsa::{LastQueued, QueueId, Refused, SubscriptionId};
+use crate::registry::{Handle, Inserted, RegistryError};
+use crate::subscription::{Input, OutOfMemory, Package, Subject, Subscription};
+
+/// An internal subscription that is to be served over SIP.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// URI of the record.
+    pub record: &'a [u8],
+    /// URI of the subscriber.
+    pub subscriber: &'a [u8],
+    /// Event package.
+    pub package: &'static Package,
+    /// The internal subscription.
+    pub subscription: SubscriptionId,
+    /// Where its news go.
+    pub queue: QueueId,
+}
+
+const NO_MEMORY: Refused = Refused { reason: "out of shared memory: enlarge it with the server's option -m", code: 0 };
+
+impl Engine {
+    /// Starts the SIP side of an internal subscription.
+    ///
+    /// # Errors
+    /// Why not, for the operator; nothing is left behind.
+    pub fn start(&self, origin: &Origin<'_>) -> Result<Handle, Refused> {
+        if !uri::is_sip_uri(origin.record) {
+            return Err(Refused::new("the record is not a SIP URI"));
+        }
+        if !uri::is_sip_uri(origin.subscriber) {
+            return Err(Refused::new("the subscriber is not a SIP URI"));
+        }
+        let subject =
+            Subject { record: origin.record, subscriber: origin.subscriber, package: origin.package, event_id: &[] };
+        let now = Self::now();
+        let subscription = Subscription::try_new(subject, now, Shm).map_err(|OutOfMemory| NO_MEMORY)?;
+        let owner = Owner { subscription: origin.subscription, queue: origin.queue, last: LastQueued::default() };
+        let named = self.is_own(origin.queue);
+        match self.registry.insert(subscription, owner, named, now, &self.env()) {
+            Ok(Inserted::New { handle, wake }) => {
+                self.settle(wake, None);
+                Ok(handle)
+            }
+            Ok(Inserted::Existing(_)) => Err(Refused::new("script or RPC have this subscription already")),
+            Err(RegistryError::OutOfMemory) => Err(NO_MEMORY),
+            Err(RegistryError::Full { .. } | RegistryError::Shards { .. } | RegistryError::Limit { .. }) => {
+                Err(Refused::new("as many subscriptions as modparam max_subscriptions allows"))
+            }
+        }
+    }
+
+    /// The internal subscription behind this record has ended: end the SIP side. A stale handle is harmless.
+    pub fn end(&self, handle: Handle) {
+        self.nudge(handle, Input::Unsubscribe);
+    }
+
+    /// Asks for a SUBSCRIBE now, as far as `min_resubscribe_time` allows; `false` when there is no such subscription.
+    #[must_use]
+    pub fn refresh(&self, handle: Handle) -> bool {
+        self.nudge(handle, Input::Refresh)
+    }
+
+    /// Hands in an input that needs no answer and brings no body.
+    pub(super) fn nudge(&self, handle: Handle, input: Input<'_>) -> bool {
+        let message = match self.prepare(&[], &[]) {
+            Ok(message) => message,
+            Err(OutOfMemory) => return false,
+        };
+        match self.registry.step(handle, input, Self::now(), &self.env(), self.deliver(message)) {
+            Ok(Some(stepped)) => {
+                self.settle(stepped.wake, stepped.delivered);
+                true
+            }
+            Ok(None) => false,
+            Err(OutOfMemory) => {
+                log::error("out of shared memory while stepping a subscription; its deadline will bring it back");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Kamailio's log with its levels and prefix. Never call it while a shard lock is held (law L2).
+
+use super::bindings;
+use super::text::view;
+use std::panic::Location;
+
+/// An error the operator should act upon (L_ERR).
+#[track_caller]
+pub fn error(text: &str) {
+    write(bindings::L_ERR, text);
+}
+
+/// Something is odd, work goes on (L_WARN).
+#[track_caller]
+pub fn warn(text: &str) {
+    write(bindings::L_WARN as i32, text);
+}
+
+/// For people who look for a fault (L_DBG). The text is made only when the level is on.
+#[track_caller]
+pub fn debug(text: impl FnOnce() -> String) {
+    // SAFETY: only reads the level of this module.
+    if unsafe { bindings::pb2b_log_enabled(bindings::L_DBG as i32) } != 0 {
+        write(bindings::L_DBG as i32, &text());
+    }
+}
+
+#[track_caller]
+fn write(level: i32, text: &str) {
+    let location = Location::caller();
+    let line = i32::try_from(location.line()).unwrap_or(0);
+    let (file, function, text) = (view(location.file().as_bytes()), view(b"presence_b2b"), view(text.as_bytes()));
+    // SAFETY: the host copies the strings before the call returns.
+    unsafe { bindings::pb2b_log(level, &file, line, &function, &text) };
+}

@@ -1,0 +1,276 @@
+//! A SIP message that the host is processing, read through the host's parser.
+
+use super::bindings as ks;
+use super::text::bytes;
+use std::marker::PhantomData;
+
+/// A message for as long as the host processes it.
+#[derive(Clone, Copy)]
+pub struct Message<'m> {
+    raw: *mut ks::sip_msg,
+    life: PhantomData<&'m ks::sip_msg>,
+}
+
+/// A header that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
+
+/// What identifies the dialog of a request that arrived (RFC 3261 §12.2.2).
+#[derive(Clone, Copy, Debug)]
+pub struct DialogIds<'m> {
+    /// Call-ID.
+    pub call_id: &'m [u8],
+    /// To tag: our own.
+    pub local_tag: &'m [u8],
+    /// From tag: the peer's.
+    pub remote_tag: &'m [u8],
+}
+
+/// The Event header.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Event<'m> {
+    /// Event type; empty when the header is absent.
+    pub package: &'m [u8],
+    /// `id` parameter.
+    pub id: Option<&'m [u8]>,
+}
+
+impl<'m> Message<'m> {
+    /// Wraps the host's message.
+    ///
+    /// # Safety
+    /// `raw` must be a valid message that lives for `'m`, used by this process alone.
+    #[must_use]
+    pub unsafe fn from_raw(raw: *mut ks::sip_msg) -> Self {
+        Self { raw, life: PhantomData }
+    }
+
+    /// The host's message.
+    #[must_use]
+    pub fn as_raw(self) -> *mut ks::sip_msg {
+        self.raw
+    }
+
+    /// Whether it is a NOTIFY request.
+    #[must_use]
+    pub fn is_notify(self) -> bool {
+        // SAFETY: the message is valid.
+        unsafe { ks::pb2b_is_request(self.raw) != 0 && ks::pb2b_method_id(self.raw) == ks::METHOD_NOTIFY as i32 }
+    }
+
+    /// Parses all headers; must come before every reading function below.
+    ///
+    /// # Errors
+    /// When the header section as a whole cannot be parsed.
+    pub fn parse(self) -> Result<(), Malformed> {
+        // SAFETY: the message is valid; the parser keeps what it finds with the message.
+        if unsafe { ks::pb2b_parse_all(self.raw) } < 0 { Err(Malformed("header section")) } else { Ok(()) }
+    }
+
+    /// Call-ID and tags.
+    ///
+    /// # Errors
+    /// When one of the three headers is missing or malformed, or the To has no tag.
+    pub fn dialog_ids(self) -> Result<DialogIds<'m>, Malformed> {
+        let call_id = self.header(ks::HDR_CALLID_T).ok_or(Malformed("Call-ID"))?;
+        // SAFETY: the message is valid; the results are null or point at parsed headers that live with it.
+        let (from, to) = unsafe { (ks::pb2b_from(self.raw).as_ref(), ks::pb2b_to(self.raw).as_ref()) };
+        let (from, to) = (from.ok_or(Malformed("From"))?, to.ok_or(Malformed("To"))?);
+        // SAFETY: the strings of parsed headers point into the message.
+        let (remote_tag, local_tag) = unsafe { (bytes(&from.tag_value), bytes(&to.tag_value)) };
+        if local_tag.is_empty() {
+            return Err(Malformed("To tag"));
+        }
+        Ok(DialogIds { call_id, local_tag, remote_tag })
+    }
+
+    /// The To tag of a reply; empty when there is none.
+    #[must_use]
+    pub fn to_tag(self) -> &'m [u8] {
+        // SAFETY: as in `dialog_ids`.
+        unsafe { ks::pb2b_to(self.raw).as_ref().map_or(&[][..], |to| bytes(&to.tag_value)) }
+    }
+
+    /// CSeq number.
+    ///
+    /// # Errors
+    /// When the header is missing or malformed.
+    pub fn cseq(self) -> Result<u32, Malformed> {
+        let (mut number, mut method) = (0, ks::str_::default());
+        // SAFETY: the message is valid, the outputs are ours.
+        if unsafe { ks::pb2b_cseq(self.raw, &mut number, &mut method) } < 0 {
+            return Err(Malformed("CSeq"));
+        }
+        Ok(number)
+    }
+
+    /// The Event header; its default when there is none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be parsed.
+    pub fn event(self) -> Result<Event<'m>, Malformed> {
+        if self.header(ks::HDR_EVENT_T).is_none() {
+            return Ok(Event::default());
+        }
+        // SAFETY: the message is valid; the result is null or lives with it.
+        let event = unsafe { ks::pb2b_event(self.raw).as_ref() }.ok_or(Malformed("Event"))?;
+        // SAFETY: the name points into the message.
+        let package = unsafe { bytes(&event.name) };
+        let mut parameter = event.params.list;
+        let mut id = None;
+        // SAFETY: a null-terminated list that lives with the message.
+        while let Some(this) = unsafe { parameter.as_ref() } {
+            // SAFETY: both strings point into the message.
+            let (name, body) = unsafe { (bytes(&this.name), bytes(&this.body)) };
+            if name.eq_ignore_ascii_case(b"id") {
+                id = Some(body);
+            }
+            parameter = this.next;
+        }
+        Ok(Event { package, id })
+    }
+
+    /// Body of the first header of this type, as it stands.
+    fn header(self, kind: ks::_hdr_types_t) -> Option<&'m [u8]> {
+        let mut out = ks::str_::default();
+        // SAFETY: the message is valid, the output is ours and then points into the message.
+        (unsafe { ks::pb2b_header(self.raw, kind, &mut out) } == 0).then(|| unsafe { bytes(&out) })
+    }
+
+    fn named_header(self, name: &str) -> Option<&'m [u8]> {
+        let mut out = ks::str_::default();
+        let len = i32::try_from(name.len()).unwrap_or(0);
+        // SAFETY: as in `header`; the name is only read.
+        let found = unsafe { ks::pb2b_find_header(self.raw, name.as_ptr().cast(), len, &mut out) };
+        // SAFETY: as in `header`.
+        (found == 0).then(|| unsafe { bytes(&out) })
+    }
+
+    /// Value of the Subscription-State header.
+    #[must_use]
+    pub fn subscription_state(self) -> Option<&'m [u8]> {
+        self.named_header("Subscription-State")
+    }
+
+    /// Value of the Content-Type header.
+    #[must_use]
+    pub fn content_type(self) -> Option<&'m [u8]> {
+        self.header(ks::HDR_CONTENTTYPE_T)
+    }
+
+    /// The body; empty when there is none.
+    ///
+    /// # Errors
+    /// When Content-Length names more than arrived.
+    pub fn body(self) -> Result<&'m [u8], Malformed> {
+        let mut out = ks::str_::default();
+        // SAFETY: the message is valid, the output is ours and then points into the message.
+        if unsafe { ks::pb2b_body(self.raw, &mut out) } < 0 {
+            return Err(Malformed("Content-Length"));
+        }
+        // SAFETY: as above.
+        Ok(unsafe { bytes(&out) })
+    }
+
+    /// The Contact URIs with their preference in thousandths, in the order of the message.
+    ///
+    /// # Errors
+    /// When a Contact header is there and not one URI can be read from it.
+    pub fn contacts(self) -> Result<Vec<(&'m [u8], i32)>, Malformed> {
+        let mut contacts = Vec::new();
+        let mut contact = std::ptr::null_mut();
+        loop {
+            // SAFETY: the message is valid; each result is null or a parsed contact that lives with it.
+            contact = unsafe { ks::pb2b_next_contact(self.raw, contact) };
+            // SAFETY: as above.
+            let Some(this) = (unsafe { contact.as_ref() }) else { break };
+            // SAFETY: the contact is valid, its strings point into the message.
+            contacts.push(unsafe { (bytes(&this.uri), ks::pb2b_contact_q(this)) });
+        }
+        if contacts.is_empty() && self.header(ks::HDR_CONTACT_T).is_some() {
+            return Err(Malformed("Contact"));
+        }
+        Ok(contacts)
+    }
+
+    /// The first Contact's URI.
+    ///
+    /// # Errors
+    /// When there is a Contact that cannot be parsed.
+    pub fn contact(self) -> Result<Option<&'m [u8]>, Malformed> {
+        // SAFETY: the message is valid; the result is null or a parsed contact that lives with it.
+        match unsafe { ks::pb2b_next_contact(self.raw, std::ptr::null_mut()).as_ref() } {
+            // SAFETY: the URI points into the message.
+            Some(contact) => Ok(Some(unsafe { bytes(&contact.uri) })),
+            None if self.header(ks::HDR_CONTACT_T).is_some() => Err(Malformed("Contact")),
+            None => Ok(None),
+        }
+    }
+
+    /// The entries of all Record-Route headers as they were written, in the order of the message.
+    ///
+    /// # Errors
+    /// When one cannot be parsed.
+    pub fn record_routes(self) -> Result<Vec<&'m [u8]>, Malformed> {
+        let mut entries = Vec::new();
+        let mut header: *mut ks::hdr_field_t = std::ptr::null_mut();
+        loop {
+            // SAFETY: the message is valid; the result is null or a header of it.
+            header = unsafe { ks::pb2b_next_header(self.raw, header, ks::HDR_RECORDROUTE_T) };
+            if header.is_null() {
+                return Ok(entries);
+            }
+            // SAFETY: `header` is a Record-Route of the message; the parsed list lives with it.
+            let mut route = unsafe { ks::pb2b_header_routes(header) };
+            if route.is_null() {
+                return Err(Malformed("Record-Route"));
+            }
+            // SAFETY: a null-terminated list that lives with the message.
+            while let Some(this) = unsafe { route.as_ref() } {
+                let mut text = ks::str_::default();
+                // SAFETY: `this` is valid; the text points into the message.
+                entries.push(unsafe {
+                    ks::pb2b_route_text(this, &mut text);
+                    bytes(&text)
+                });
+                route = this.next;
+            }
+        }
+    }
+
+    /// Status code of a reply.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        // SAFETY: the message is valid.
+        u16::try_from(unsafe { ks::pb2b_status(self.raw) }).unwrap_or(0)
+    }
+
+    /// Reason phrase of a reply.
+    #[must_use]
+    pub fn reason(self) -> &'m [u8] {
+        let mut out = ks::str_::default();
+        // SAFETY: the message is valid, the output is ours and then points into the message.
+        if unsafe { ks::pb2b_reason(self.raw, &mut out) } < 0 { &[] } else { unsafe { bytes(&out) } }
+    }
+
+    /// The Expires header in seconds; `None` when absent or malformed.
+    #[must_use]
+    pub fn expires(self) -> Option<u32> {
+        let mut seconds = 0;
+        // SAFETY: the message is valid, the output is ours.
+        (unsafe { ks::pb2b_expires(self.raw, &mut seconds) } == 1).then_some(seconds)
+    }
+
+    /// A header whose value starts with a number of seconds (Retry-After, Min-Expires); too large ones are cut.
+    #[must_use]
+    pub fn seconds(self, name: &str) -> Option<u32> {
+        let value = self.named_header(name)?.trim_ascii_start();
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
+        let mut number: Option<u32> = None;
+        for digit in digits {
+            let next = number.unwrap_or(0).saturating_mul(10).saturating_add(u32::from(digit - b'0'));
+            number = Some(next);
+        }
+        number
+    }
+}

@@ -1,0 +1,121 @@
+//! Processes of our own: the b2b workers, and how they are woken.
+
+use super::bindings as ks;
+use super::guard::guard;
+use super::log;
+use std::ffi::CString;
+use std::time::Duration;
+
+/// Announces `count` extra processes; call in `mod_init`.
+///
+/// # Errors
+/// When the host refuses.
+pub fn announce(count: u16) -> Result<(), ProcessError> {
+    // SAFETY: plain numbers; mod_init is the time for both.
+    unsafe {
+        if ks::register_procs(i32::from(count)) < 0 {
+            return Err(ProcessError::Register);
+        }
+        ks::cfg_register_child(i32::from(count));
+    }
+    Ok(())
+}
+
+/// Why there is no worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessError {
+    /// `register_procs` failed.
+    #[error("the server takes no more processes: lower modparam workers")]
+    Register,
+    /// `fork_process` failed.
+    #[error("a b2b worker process cannot be forked: see the system's limits on processes and memory")]
+    Fork,
+    /// No pipe.
+    #[error("no pipe for waking the b2b workers: raise the limit on open files")]
+    Pipe,
+}
+
+/// Forks one worker that runs `work` for ever; call in `child_init(PROC_MAIN)`.
+///
+/// # Errors
+/// When the fork fails.
+pub fn fork(name: &str, work: impl Fn() -> Again) -> Result<(), ProcessError> {
+    let Ok(mut name) = CString::new(name).map(CString::into_bytes_with_nul) else { return Err(ProcessError::Fork) };
+    // SAFETY: the name is copied by the host.
+    let pid = unsafe { ks::fork_process(ks::PROC_RPC, name.as_mut_ptr().cast(), 1) };
+    if pid < 0 {
+        return Err(ProcessError::Fork);
+    }
+    if pid > 0 {
+        return Ok(());
+    }
+    // SAFETY: this is the child; the host wants this call once before parameters are read.
+    if unsafe { ks::cfg_child_init() } < 0 {
+        log::error("a b2b worker cannot take part in run-time parameters; the server will stop");
+        // SAFETY: ends the child without running anybody's destructors, as the host's own children end.
+        unsafe { libc::_exit(1) };
+    }
+    loop {
+        // SAFETY: takes over changed parameters of the host; the process's own loop is the place.
+        unsafe { ks::pb2b_cfg_update() };
+        if guard("a b2b worker", Again::Soon, &work) == Again::Soon {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Whether a worker's round had anything to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// There may be more: come back at once.
+    Soon,
+    /// It has waited already.
+    Waited,
+}
+
+/// A pipe made before the fork: anybody rings, a worker wakes.
+#[derive(Debug)]
+pub struct Bell {
+    read: i32,
+    write: i32,
+}
+
+impl Bell {
+    /// Makes the pipe; call in `mod_init`.
+    ///
+    /// # Errors
+    /// When the system has none left.
+    pub fn hung() -> Result<Self, ProcessError> {
+        let mut ends = [-1; 2];
+        // SAFETY: `ends` has room for two descriptors.
+        if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) } < 0 {
+            return Err(ProcessError::Pipe);
+        }
+        let [read, write] = ends;
+        Ok(Self { read, write })
+    }
+
+    /// Wakes one worker. A full pipe means that they are all being woken already.
+    pub fn ring(&self) {
+        let byte = 1u8;
+        // SAFETY: writes one byte of ours; a bad or full descriptor only gives an error.
+        unsafe { libc::write(self.write, (&raw const byte).cast(), 1) };
+    }
+
+    /// Waits until one of the bells is rung, `limit` at most.
+    pub fn wait(bells: &[&Self], limit: Duration) {
+        let watch = |bell: &&Self| libc::pollfd { fd: bell.read, events: libc::POLLIN, revents: 0 };
+        let mut polls: Vec<libc::pollfd> = bells.iter().map(watch).collect();
+        // Rounded up: a poll that returns a moment early would spin until the deadline.
+        let millis = i32::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+        // SAFETY: valid entries, as many as are named.
+        if unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, millis) } <= 0 {
+            return;
+        }
+        for poll in polls.iter().filter(|poll| poll.revents != 0) {
+            let mut byte = 0u8;
+            // SAFETY: at most one byte into a byte of ours, so that each ring wakes one worker.
+            unsafe { libc::read(poll.fd, (&raw mut byte).cast(), 1) };
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Pseudo-variables of the form `$class(field)`.
+
+use super::bindings as ks;
+use super::text::{bytes, view};
+use std::ffi::c_int;
+
+/// Stores the number `field` gives to the inner name in the host's specification; what a parse function does.
+///
+/// # Safety
+/// Both must be what the host passes to a parse function.
+#[must_use]
+pub unsafe fn parse_name(
+    spec: *mut ks::pv_spec_t,
+    name: *mut ks::str_,
+    field: impl FnOnce(&[u8]) -> Option<i32>,
+) -> c_int {
+    // SAFETY: valid by the caller's promise.
+    let (Some(spec), Some(name)) = (unsafe { spec.as_mut() }, unsafe { name.as_ref() }) else { return -1 };
+    // SAFETY: the name is readable while the host parses.
+    let Some(number) = field(unsafe { bytes(name) }) else { return -1 };
+    spec.pvp.pvn.type_ = ks::PV_NAME_INTSTR as c_int;
+    spec.pvp.pvn.u.isname.type_ = 0;
+    spec.pvp.pvn.u.isname.name.n = number;
+    0
+}
+
+/// The number stored by [`parse_name`].
+///
+/// # Safety
+/// `parameter` must be what the host passes to a get function.
+#[must_use]
+pub unsafe fn field(parameter: *mut ks::pv_param_t) -> Option<i32> {
+    // SAFETY: valid by the caller's promise; the name is the number stored above.
+    unsafe { parameter.as_ref().map(|parameter| parameter.pvn.u.isname.name.n) }
+}
+
+/// A value for the script.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// `$null`.
+    Null,
+    /// Text; must stay where it is until the script has gone on.
+    Text(&'a [u8]),
+    /// A number.
+    Number(u32),
+}
+
+/// Gives `value` to the script.
+///
+/// # Safety
+/// The pointers must be what the host passes to a get function; text must outlive the script's use of it.
+pub unsafe fn give(
+    message: *mut ks::sip_msg_t,
+    parameter: *mut ks::pv_param_t,
+    result: *mut ks::pv_value_t,
+    value: Value<'_>,
+) -> c_int {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        match value {
+            Value::Null => ks::pv_get_null(message, parameter, result),
+            Value::Text(text) => ks::pv_get_strval(message, parameter, result, &mut view(text)),
+            Value::Number(number) => ks::pv_get_uintval(message, parameter, result, number),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! RPC commands: reading parameters and building answers through whichever transport the command came.
+
+use super::bindings as ks;
+use super::text::{bytes, view};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr::null_mut;
+
+/// One RPC command being answered.
+pub struct Call {
+    functions: *mut ks::rpc_t,
+    context: *mut c_void,
+}
+
+/// A struct in an answer.
+pub struct Row<'c> {
+    call: &'c Call,
+    handle: *mut c_void,
+}
+
+/// A list of structs inside a struct of an answer.
+pub struct List<'c> {
+    call: &'c Call,
+    handle: *mut c_void,
+}
+
+/// The answer could not be extended (out of memory); what is built so far is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
+fn format(text: &CStr) -> *mut c_char {
+    text.as_ptr().cast_mut()
+}
+
+fn done(result: Option<c_int>) -> Result<(), NoRoom> {
+    if result.is_some_and(|result| result >= 0) { Ok(()) } else { Err(NoRoom) }
+}
+
+impl Call {
+    /// Wraps what the host passes to a command.
+    ///
+    /// # Safety
+    /// Both must be what the host passed, for as long as the command runs.
+    #[must_use]
+    pub unsafe fn from_raw(functions: *mut ks::rpc_t, context: *mut c_void) -> Self {
+        Self { functions, context }
+    }
+
+    fn functions(&self) -> &ks::rpc_t {
+        // SAFETY: valid while the command runs, by the promise given to `from_raw`.
+        unsafe { &*self.functions }
+    }
+
+    /// The next parameter as text (numbers are converted); `None` when there is none.
+    #[must_use]
+    pub fn next_text(&self) -> Option<&[u8]> {
+        let scan = self.functions().scan?;
+        let mut text = ks::str_::default();
+        // SAFETY: the format asks for one str, and one is given; the text lives as long as the command.
+        let read = unsafe { scan(self.context, format(c"*.S"), &raw mut text) };
+        // SAFETY: as above.
+        (read > 0).then(|| unsafe { bytes(&text) })
+    }
+
+    /// Ends the command with an error.
+    pub fn fault(&self, code: i32, text: &str) {
+        if let (Some(fault), Ok(text)) = (self.functions().fault, std::ffi::CString::new(text)) {
+            // SAFETY: the format takes one C string, copied by the host.
+            unsafe { fault(self.context, code, format(c"%s"), text.as_ptr()) };
+        }
+    }
+
+    /// Answers with a plain integer.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn add_number(&self, number: i32) -> Result<(), NoRoom> {
+        // SAFETY: the format takes one int.
+        done(self.functions().add.map(|add| unsafe { add(self.context, format(c"d"), number) }))
+    }
+
+    /// Adds a struct to the answer: one of an array where the command answers with an array.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn add_row(&self) -> Result<Row<'_>, NoRoom> {
+        let mut handle: *mut c_void = null_mut();
+        // SAFETY: the format takes a place for the handle.
+        done(self.functions().add.map(|add| unsafe { add(self.context, format(c"{"), &raw mut handle) }))?;
+        Ok(Row { call: self, handle })
+    }
+}
+
+impl<'c> Row<'c> {
+    /// Adds a text.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn text(&self, name: &CStr, value: &[u8]) -> Result<(), NoRoom> {
+        let mut value = view(value);
+        let add = self.call.functions().struct_add;
+        // SAFETY: the format takes a name and a str; the host copies both.
+        done(add.map(|add| unsafe { add(self.handle, format(c"S"), name.as_ptr(), &raw mut value) }))
+    }
+
+    /// Adds a number; one beyond 2^31-1 is cut to it, as not every transport carries more.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn number(&self, name: &CStr, value: u32) -> Result<(), NoRoom> {
+        let value = c_int::try_from(value).unwrap_or(c_int::MAX);
+        let add = self.call.functions().struct_add;
+        // SAFETY: the format takes a name and an int.
+        done(add.map(|add| unsafe { add(self.handle, format(c"d"), name.as_ptr(), value) }))
+    }
+
+    /// Adds an empty list of structs.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn list(&self, name: &CStr) -> Result<List<'c>, NoRoom> {
+        let mut handle: *mut c_void = null_mut();
+        let add = self.call.functions().struct_add;
+        // SAFETY: the format takes a name and a place for the handle.
+        done(add.map(|add| unsafe { add(self.handle, format(c"["), name.as_ptr(), &raw mut handle) }))?;
+        Ok(List { call: self.call, handle })
+    }
+}
+
+impl<'c> List<'c> {
+    /// Adds a struct.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn add_row(&self) -> Result<Row<'c>, NoRoom> {
+        let mut handle: *mut c_void = null_mut();
+        let add = self.call.functions().array_add;
+        // SAFETY: the format takes a place for the handle.
+        done(add.map(|add| unsafe { add(self.handle, format(c"{"), &raw mut handle) }))?;
+        Ok(Row { call: self.call, handle })
+    }
+}

@@ -1,0 +1,103 @@
+//! Kamailio's shared memory as an allocator, and the one value of ours that lives there for good.
+
+use super::bindings;
+use allocator_api2::alloc::{AllocError, Allocator, Layout};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Kamailio's shared memory (`shm_malloc`): the same addresses in every process of the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shm;
+
+/// What `shm_malloc` aligns to on every supported version; beyond it we align ourselves.
+const HOST_ALIGN: usize = 8;
+
+/// Room before an over-aligned block for the address `shm_malloc` gave.
+const BACK_POINTER: usize = size_of::<*mut u8>();
+
+// SAFETY: blocks come from the server's shared memory and stay valid until freed, in whichever process; clones of the unit
+// type are the same allocator; `Layout` decides alone whether a block carries a back pointer, in allocate and deallocate alike.
+unsafe impl Allocator for Shm {
+    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        if layout.size() == 0 {
+            let dangling = NonNull::new(ptr::without_provenance_mut(layout.align())).ok_or(AllocError)?;
+            return Ok(NonNull::slice_from_raw_parts(dangling, 0));
+        }
+        let block = if layout.align() <= HOST_ALIGN {
+            malloc(layout.size())?
+        } else {
+            let slack = layout.align().checked_add(BACK_POINTER).ok_or(AllocError)?;
+            let raw = malloc(layout.size().checked_add(slack).ok_or(AllocError)?)?;
+            let start = raw.as_ptr().wrapping_add(BACK_POINTER);
+            let aligned = start.wrapping_add(start.align_offset(layout.align()));
+            // SAFETY: `aligned` lies at least BACK_POINTER and at most `slack` behind `raw`, inside the block; it is aligned
+            // to 16 or more, so the word before it is aligned for a pointer.
+            unsafe {
+                aligned.wrapping_sub(BACK_POINTER).cast::<*mut u8>().write(raw.as_ptr());
+                NonNull::new_unchecked(aligned)
+            }
+        };
+        Ok(NonNull::slice_from_raw_parts(block, layout.size()))
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        if layout.size() == 0 {
+            return;
+        }
+        let raw = if layout.align() <= HOST_ALIGN {
+            block.as_ptr()
+        } else {
+            // SAFETY: `allocate` wrote the address of the host's block right before every over-aligned one.
+            unsafe { block.as_ptr().wrapping_sub(BACK_POINTER).cast::<*mut u8>().read() }
+        };
+        // SAFETY: `raw` came from shm_malloc and is freed once, by the contract of `deallocate`.
+        unsafe { bindings::pb2b_shm_free(raw.cast()) }
+    }
+}
+
+fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
+    // SAFETY: shm_malloc takes any size and returns NULL when there is no room.
+    NonNull::new(unsafe { bindings::pb2b_shm_malloc(size) }.cast()).ok_or(AllocError)
+}
+
+/// A value placed in shared memory before the fork and found by every process afterwards.
+pub struct Root<T>(AtomicPtr<T>);
+
+impl<T: Sync> Root<T> {
+    /// A root that holds nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Moves `value` into shared memory; call once, in `mod_init`.
+    ///
+    /// # Errors
+    /// Gives `value` back when there is no room.
+    pub fn place(&self, value: T) -> Result<(), T> {
+        match Shm.allocate(Layout::new::<T>()) {
+            Ok(block) => {
+                let place = block.cast::<T>().as_ptr();
+                // SAFETY: `place` is fresh, large enough and aligned for T.
+                unsafe { place.write(value) };
+                self.0.store(place, Ordering::Release);
+                Ok(())
+            }
+            Err(AllocError) => Err(value),
+        }
+    }
+
+    /// The value, once placed.
+    #[must_use]
+    pub fn get(&self) -> Option<&'static T> {
+        // SAFETY: the pointer is NULL or what `place` wrote before the fork; the value is never moved or dropped: it lives
+        // as long as the server (Kamailio frees its shared memory as a whole).
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+}
+
+impl<T: Sync> Default for Root<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,86 @@
+//! The server's sockets.
+
+use super::bindings as ks;
+use super::message::Message;
+use super::text::{bytes, view};
+use std::ptr::null_mut;
+
+/// A listening socket of the server. Sockets are made before the fork and never go away, so the address is its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenSocket(*mut ks::socket_info_t);
+
+impl ListenSocket {
+    /// The socket whose [`token`](Self::token) this is. Only tokens of this run of the server may come in.
+    #[must_use]
+    pub fn from_token(token: u64) -> Option<Self> {
+        let address = usize::try_from(token).ok()?;
+        (address != 0).then(|| Self(std::ptr::with_exposed_provenance_mut(address)))
+    }
+
+    /// A number that stands for the socket in every process of the server.
+    #[must_use]
+    pub fn token(self) -> u64 {
+        self.0.expose_provenance() as u64
+    }
+
+    /// The socket a message came in through.
+    #[must_use]
+    pub fn of(message: Message<'_>) -> Option<Self> {
+        // SAFETY: the message is valid; its socket lives as long as the server.
+        let socket = unsafe { ks::pb2b_recv_socket(message.as_raw()) };
+        (!socket.is_null()).then_some(Self(socket))
+    }
+
+    /// The socket the host would send from to `next_hop`; may look up names and so block. `None` when it finds none.
+    #[must_use]
+    pub fn towards(next_hop: &[u8], forced: Option<Self>) -> Option<Self> {
+        let (mut socket, mut proto) = (null_mut(), 0);
+        let forced = forced.map_or(null_mut(), |socket| socket.0);
+        // SAFETY: the text is only read, the outputs are ours, `forced` is null or a socket of the server.
+        let found = unsafe { ks::pb2b_resolve_socket(&view(next_hop), forced, &mut socket, &mut proto) };
+        (found >= 0 && !socket.is_null()).then_some(Self(socket))
+    }
+
+    /// The URI under which this socket can be reached: advertised address and port where there are some (RFC 3261 §8.1.1.8).
+    #[must_use]
+    pub fn contact_uri(self, user: &[u8]) -> Option<Vec<u8>> {
+        let (mut host, mut port) = (ks::str_::default(), ks::str_::default());
+        // SAFETY: the socket lives as long as the server; the outputs then point at its texts.
+        let (host, port, proto) = unsafe {
+            if ks::pb2b_socket_signaling(self.0, &mut host, &mut port) < 0 {
+                return None;
+            }
+            (bytes(&host), bytes(&port), ks::pb2b_socket_proto(self.0))
+        };
+        let mut uri = b"sip:".to_vec();
+        if !user.is_empty() {
+            uri.extend_from_slice(user);
+            uri.push(b'@');
+        }
+        uri.extend_from_slice(host);
+        if !port.is_empty() {
+            uri.push(b':');
+            uri.extend_from_slice(port);
+        }
+        uri.extend_from_slice(transport_parameter(proto));
+        Some(uri)
+    }
+
+    /// The host's socket.
+    #[must_use]
+    pub fn as_raw(self) -> *mut ks::socket_info_t {
+        self.0
+    }
+}
+
+/// The transport parameter that brings a request back over the same protocol; none for UDP, the default.
+fn transport_parameter(proto: i32) -> &'static [u8] {
+    match proto {
+        p if p == ks::PROTO_TCP as i32 => b";transport=tcp",
+        p if p == ks::PROTO_TLS as i32 => b";transport=tls",
+        p if p == ks::PROTO_SCTP as i32 => b";transport=sctp",
+        p if p == ks::PROTO_WS as i32 => b";transport=ws",
+        p if p == ks::PROTO_WSS as i32 => b";transport=wss",
+        _ => b"",
+    }
+}

@@ -1,0 +1,204 @@
+//! tm: requests sent as a client, answers given as a server.
+
+use super::bindings as ks;
+use super::guard::guard;
+use super::message::Message;
+use super::socket::ListenSocket;
+use super::text::view;
+use std::ffi::{CString, c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+
+/// tm's functions, and who hears of final replies. Set before the fork.
+struct Bound {
+    tm: ks::tm_binds,
+    on_reply: ReplyHandler,
+}
+
+// SAFETY: a table of functions, written once before the fork and only read afterwards.
+unsafe impl Sync for Bound {}
+// SAFETY: as above.
+unsafe impl Send for Bound {}
+
+static TM: OnceLock<Bound> = OnceLock::new();
+
+/// Who hears of a request's end: the parameter given to [`send`], the CSeq of the request, and what came.
+pub type ReplyHandler = fn(parameter: u64, cseq: u32, reply: Final<'_>);
+
+/// How a transaction ended.
+#[derive(Clone, Copy)]
+pub enum Final<'m> {
+    /// A final reply, parsed.
+    Reply(Message<'m>),
+    /// No reply: the code the host makes up for it (408).
+    Local(u16),
+}
+
+/// tm is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the module tm is needed: load it before presence_b2b (loadmodule \"tm.so\")")]
+pub struct NoTm;
+
+/// Binds to tm; call once, in `mod_init`.
+///
+/// # Errors
+/// When tm is not loaded.
+pub fn bind(on_reply: ReplyHandler) -> Result<(), NoTm> {
+    let mut tm = ks::tm_binds::default();
+    // SAFETY: fills our table.
+    if unsafe { ks::pb2b_load_tm(&mut tm) } < 0 {
+        return Err(NoTm);
+    }
+    TM.set(Bound { tm, on_reply }).map_err(|_| NoTm)
+}
+
+/// A request as tm needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Method.
+    pub method: &'a [u8],
+    /// Request-URI.
+    pub request_uri: &'a [u8],
+    /// Where to send it.
+    pub next_hop: &'a [u8],
+    /// URI of the To header.
+    pub to: &'a [u8],
+    /// URI of the From header.
+    pub from: &'a [u8],
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// From tag.
+    pub local_tag: &'a [u8],
+    /// To tag; empty for none.
+    pub remote_tag: &'a [u8],
+    /// CSeq number.
+    pub cseq: u32,
+    /// All further headers, each line ending in CRLF.
+    pub headers: &'a [u8],
+    /// The socket to send from.
+    pub socket: ListenSocket,
+}
+
+/// What became of a request given to tm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// There is a transaction; its end will be told.
+    Yes,
+    /// The script dropped it (`event_route[tm:local-request]`); nothing will be told.
+    Dropped,
+    /// It could not be sent; nothing will be told.
+    Failed,
+}
+
+/// Sends a request; its end goes to the handler given to [`bind`], possibly in another process before this returns.
+/// May block: names are looked up and TCP connections made here.
+#[must_use]
+pub fn send(request: &Outgoing<'_>, parameter: u64) -> Sent {
+    let Some(bound) = TM.get() else { return Sent::Failed };
+    let mut dialog = ks::dlg_t {
+        id: ks::dlg_id_t {
+            call_id: view(request.call_id),
+            rem_tag: view(request.remote_tag),
+            loc_tag: view(request.local_tag),
+        },
+        // tm counts up before it sends.
+        loc_seq: ks::dlg_seq_t { value: request.cseq.wrapping_sub(1), is_set: 1 },
+        loc_uri: view(request.from),
+        rem_uri: view(request.to),
+        rem_target: view(request.request_uri),
+        dst_uri: view(request.next_hop),
+        state: ks::DLG_CONFIRMED,
+        send_sock: request.socket.as_raw(),
+        ..ks::dlg_t::default()
+    };
+    let (mut method, mut headers) = (view(request.method), view(request.headers));
+    let mut uac = ks::uac_req_t {
+        method: &mut method,
+        headers: &mut headers,
+        dialog: &mut dialog,
+        cb_flags: ks::TMCB_LOCAL_COMPLETED as c_int,
+        cb: Some(on_final),
+        cbp: null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0)),
+        ..ks::uac_req_t::default()
+    };
+    let Some(request_within) = bound.tm.t_request_within else { return Sent::Failed };
+    // SAFETY: all that `uac` points at outlives the call; tm copies what it keeps; the parameter is a plain number.
+    match unsafe { request_within(&mut uac) } {
+        1.. => Sent::Yes,
+        0 => Sent::Dropped,
+        _ => Sent::Failed,
+    }
+}
+
+unsafe extern "C" fn on_final(cell: *mut ks::cell, _kind: c_int, params: *mut ks::tmcb_params) {
+    guard("the reply callback", (), || {
+        // SAFETY: tm passes its transaction and valid parameters; `param` points at the number we gave.
+        let (Some(bound), Some(params)) = (TM.get(), (unsafe { params.as_ref() })) else { return };
+        // SAFETY: as above.
+        let Some(parameter) = (unsafe { params.param.as_ref() }) else { return };
+        let mut cseq = 0;
+        // SAFETY: the transaction is valid, the output is ours.
+        if unsafe { ks::pb2b_cell_cseq(cell, &mut cseq) } < 0 {
+            return;
+        }
+        let code = u16::try_from(params.code).unwrap_or(408);
+        // SAFETY: compares addresses only.
+        let local = params.rpl.is_null() || unsafe { ks::pb2b_is_faked_reply(params.rpl) } != 0;
+        if local {
+            (bound.on_reply)(parameter.addr() as u64, cseq, Final::Local(code));
+            return;
+        }
+        // SAFETY: a real reply lives in this process for as long as the callback runs.
+        let message = unsafe { Message::from_raw(params.rpl) };
+        match message.parse() {
+            Ok(()) => (bound.on_reply)(parameter.addr() as u64, cseq, Final::Reply(message)),
+            Err(_) => (bound.on_reply)(parameter.addr() as u64, cseq, Final::Local(code)),
+        }
+    });
+}
+
+/// Makes sure there is a server transaction for this request: the script's, or a new one.
+/// `false` when there is none and none could be made; a repetition of an earlier request is absorbed by tm.
+#[must_use]
+pub fn ensure(message: Message<'_>) -> Transaction {
+    let Some(bound) = TM.get() else { return Transaction::None };
+    // SAFETY: asks tm for this process's current transaction.
+    if !unsafe { ks::pb2b_current_transaction(&bound.tm) }.is_null() {
+        return Transaction::Ready;
+    }
+    let Some(new_transaction) = bound.tm.t_newtran else { return Transaction::None };
+    // SAFETY: the message is the one being processed.
+    match unsafe { new_transaction(message.as_raw()) } {
+        1.. => Transaction::Ready,
+        0 => Transaction::Repeated,
+        _ => Transaction::None,
+    }
+}
+
+/// See [`ensure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// The request can be answered.
+    Ready,
+    /// It repeats one that has its transaction; tm has answered it again.
+    Repeated,
+    /// It cannot be answered (out of memory, broken Via).
+    None,
+}
+
+/// Answers the request of the current transaction, with extra header lines (each ending in CRLF).
+/// `false` when tm refused.
+#[must_use]
+pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
+    let Some(bound) = TM.get() else { return false };
+    let (Some(reply), Ok(mut phrase)) = (bound.tm.t_reply, CString::new(phrase).map(CString::into_bytes_with_nul))
+    else {
+        return false;
+    };
+    // SAFETY: the message is the one being processed; the host copies the text.
+    if !headers.is_empty() && unsafe { ks::pb2b_add_reply_header(message.as_raw(), &view(headers)) } < 0 {
+        return false;
+    }
+    // SAFETY: as above; the phrase ends with NUL and is copied.
+    unsafe { reply(message.as_raw(), u32::from(code), phrase.as_mut_ptr().cast()) >= 0 }
+}

@@ -1,0 +1,70 @@
+//! URIs and routes, judged by the host's parser.
+
+use super::bindings as ks;
+use super::text::{bytes, view};
+
+/// Whether the host can parse this SIP or SIPS URI.
+#[must_use]
+pub fn is_sip_uri(uri: &[u8]) -> bool {
+    let head = uri.get(..5).unwrap_or(uri);
+    let sip = head.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip:"));
+    let sips = head.eq_ignore_ascii_case(b"sips:");
+    let clean = uri.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"'));
+    // SAFETY: the host only reads the text.
+    (sip || sips) && clean && unsafe { ks::pb2b_uri_valid(&view(uri)) } == 1
+}
+
+/// Whether the host can parse this value of a Route header.
+#[must_use]
+pub fn is_route(text: &[u8]) -> bool {
+    // SAFETY: the host only reads the text.
+    unsafe { ks::pb2b_route_valid(&view(text)) == 1 }
+}
+
+/// One entry of a route set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteEntry<'a> {
+    /// The entry as it was written.
+    pub text: &'a [u8],
+    /// Its URI.
+    pub uri: &'a [u8],
+    /// Whether it is a loose router (`;lr`, RFC 3261 §16.12).
+    pub loose: bool,
+}
+
+/// Splits the value of a Route header; `None` when it cannot be parsed.
+#[must_use]
+pub fn routes(text: &[u8]) -> Option<Vec<RouteEntry<'_>>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let mut first: *mut ks::rr_t = std::ptr::null_mut();
+    let view = view(text);
+    // SAFETY: the host reads the text and gives a list in its private memory, freed below.
+    if unsafe { ks::parse_rr_body(view.s, view.len, &mut first) } < 0 || first.is_null() {
+        return None;
+    }
+    let mut entries = Vec::new();
+    let mut route = first;
+    // SAFETY: a null-terminated list; its strings point into `text`.
+    while let Some(this) = unsafe { route.as_ref() } {
+        let mut whole = ks::str_::default();
+        // SAFETY: `this` is valid; what it names lies in `text`.
+        let (text, uri) = unsafe {
+            ks::pb2b_route_text(this, &mut whole);
+            (bytes(&whole), bytes(&this.nameaddr.uri))
+        };
+        entries.push(RouteEntry { text, uri, loose: is_loose(uri) });
+        route = this.next;
+    }
+    // SAFETY: the list came from parse_rr_body and is not used any more.
+    unsafe { ks::free_rr(&mut first) };
+    Some(entries)
+}
+
+fn is_loose(uri: &[u8]) -> bool {
+    let mut parsed = ks::sip_uri_t::default();
+    let view = view(uri);
+    // SAFETY: the host reads the text and writes our struct, whose strings then point into the text.
+    unsafe { ks::parse_uri(view.s, view.len, &mut parsed) == 0 && !parsed.lr.s.is_null() }
+}

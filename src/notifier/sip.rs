@@ -1,0 +1,41 @@
+//! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
+
+use crate::engine::{self, Hub, Origin};
+use crate::qsa::{Notifier, QsaError, Refused, Subscribed, SubscriptionId};
+use crate::registry::Handle;
+use crate::subscription::package;
+
+/// Registers the user agent for every package it speaks, in the default domain.
+///
+/// # Errors
+/// When the hub has no room.
+pub fn register(hub: &Hub) -> Result<(), QsaError> {
+    for package in package::ALL {
+        let notifier = Notifier { subscribe, unsubscribe, user: 0 };
+        hub.register_notifier(Hub::DEFAULT_DOMAIN, package.name.as_bytes(), notifier)?;
+    }
+    Ok(())
+}
+
+fn subscribe(_user: usize, subscribed: &Subscribed<'_>) -> Result<u64, Refused> {
+    let engine = engine::engine().ok_or_else(|| Refused::new("the module is not initialised"))?;
+    if !engine.config.handle_presence_subscriptions {
+        // Taken and left alone, as the parameter's description says: 0 is no handle.
+        return Ok(0);
+    }
+    let package = package::find(subscribed.package).ok_or_else(|| Refused::new("unknown event package"))?;
+    let origin = Origin {
+        record: subscribed.record,
+        subscriber: subscribed.subscriber,
+        package,
+        subscription: subscribed.id,
+        queue: subscribed.queue,
+    };
+    engine.start(&origin).map(Handle::to_u64)
+}
+
+fn unsubscribe(_user: usize, _subscription: SubscriptionId, value: u64) {
+    if let (Some(engine), Some(handle)) = (engine::engine(), Handle::from_u64(value)) {
+        engine.end(handle);
+    }
+}

@@ -1,0 +1,131 @@
+//! `event_route[qsa:notify]` and `$qsa(field)`.
+
+use crate::document::{Presentity, pidf};
+use crate::engine::Engine;
+use crate::host::log;
+use crate::host::pv::Value;
+use crate::host::route::EventRoute;
+use crate::host::shm::Shm;
+use crate::qsa::Delivered;
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
+/// The route, found before the fork.
+static ROUTE: OnceLock<EventRoute> = OnceLock::new();
+
+/// Name of the event route.
+const NAME: &str = "qsa:notify";
+
+/// Looks for the event route; call once, in `mod_init`. `callback` is the KEMI function's name, empty for none.
+pub fn find_route(callback: &str) {
+    let _ = ROUTE.set(EventRoute::find(NAME, callback));
+}
+
+/// What `$qsa(…)` shows while the route runs; texts stay where they are until it has ended.
+struct Current {
+    record: Vec<u8>,
+    subscriber: Vec<u8>,
+    package: Vec<u8>,
+    id: u32,
+    status: &'static str,
+    reason: String,
+    code: u16,
+    next_attempt: Option<u32>,
+    content_type: Vec<u8>,
+    body: Vec<u8>,
+    basic: Option<&'static str>,
+    note: Option<String>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// A worker has taken a message of a subscription made by script or RPC.
+pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
+    if let Some(route) = ROUTE.get().filter(|route| route.exists())
+        && let Some(current) = Current::of(engine, delivered)
+    {
+        CURRENT.replace(Some(current));
+        if !route.run() {
+            log::error("event_route[qsa:notify] could not be run: does the KEMI callback of modparam event_callback exist?");
+        }
+        CURRENT.replace(None);
+    }
+    if delivered.message.is_last() {
+        // The module is the subscriber: nobody else would end the internal subscription.
+        let _ = engine.hub.unsubscribe(delivered.message.subscription());
+    }
+}
+
+impl Current {
+    fn of(engine: &Engine, delivered: &Delivered<Shm>) -> Option<Self> {
+        let message = &delivered.message;
+        let texts = |view: crate::qsa::View<'_>| (view.record.to_vec(), view.subscriber.to_vec(), view.package.to_vec());
+        let (record, subscriber, package) = engine.hub.with_subscription(message.subscription(), texts)?;
+        let presentity = presentity(message.content_type(), message.body());
+        Some(Self {
+            id: engine.id_of(message.subscription()),
+            record,
+            subscriber,
+            package,
+            status: message.status().name(),
+            reason: message.reason().to_owned(),
+            code: message.code(),
+            next_attempt: message.next_attempt(),
+            content_type: message.content_type().to_vec(),
+            body: message.body().to_vec(),
+            basic: presentity.as_ref().map(|presentity| presentity.basic().name()),
+            note: presentity.as_ref().and_then(|presentity| presentity.note().map(|note| note.text.clone())),
+        })
+    }
+}
+
+fn presentity(content_type: &[u8], body: &[u8]) -> Option<Presentity> {
+    let is_pidf = crate::document::ContentType::parse(content_type).is_ok_and(|kind| kind.is("application/pidf+xml"));
+    if is_pidf { pidf::parse(body).ok() } else { None }
+}
+
+/// The fields of `$qsa(…)`, by number.
+const FIELDS: [&str; 12] = [
+    "record", "subscriber", "package", "id", "status", "reason", "code", "next_attempt", "content_type", "body", "basic",
+    "note",
+];
+
+/// The number of a field; `None` when there is no such field.
+#[must_use]
+pub fn field(name: &[u8]) -> Option<i32> {
+    FIELDS.iter().position(|field| field.as_bytes() == name).and_then(|index| i32::try_from(index).ok())
+}
+
+/// Shows the value of a field to `show`; null outside the event route. Its texts stay in place until the route ends.
+pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>) -> R) -> R {
+    CURRENT.with_borrow(|current| {
+        let name = usize::try_from(field).ok().and_then(|index| FIELDS.get(index));
+        show(match (current, name) {
+            (Some(current), Some(name)) => current.value(name),
+            _ => Value::Null,
+        })
+    })
+}
+
+impl Current {
+    fn value(&self, field: &str) -> Value<'_> {
+        let text = |text: &'_ [u8]| -> bool { !text.is_empty() };
+        match field {
+            "record" => Value::Text(&self.record),
+            "subscriber" => Value::Text(&self.subscriber),
+            "package" => Value::Text(&self.package),
+            "id" => Value::Number(self.id),
+            "status" => Value::Text(self.status.as_bytes()),
+            "reason" => Value::Text(self.reason.as_bytes()),
+            "code" => Value::Number(self.code.into()),
+            "next_attempt" => self.next_attempt.map_or(Value::Null, Value::Number),
+            "content_type" if text(&self.content_type) => Value::Text(&self.content_type),
+            "body" if text(&self.body) => Value::Text(&self.body),
+            "basic" => self.basic.map_or(Value::Null, |basic| Value::Text(basic.as_bytes())),
+            "note" => self.note.as_ref().map_or(Value::Null, |note| Value::Text(note.as_bytes())),
+            _ => Value::Null,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! RPC commands. Fields are named alike in all of them.
+
+use crate::engine::{self, Engine, OwnError};
+use crate::host::rpc::{Call, NoRoom, Row};
+use crate::registry::Handle;
+use crate::subscription::Snapshot;
+
+/// How many subscriptions one page shows unless told otherwise.
+const PAGE: usize = 100;
+
+/// The most one page may show, so that no answer exhausts a process's private memory.
+const LARGEST_PAGE: usize = 1000;
+
+/// Why a command failed: a code as in SIP, and what to tell the operator.
+struct Fault(i32, String);
+
+impl From<NoRoom> for Fault {
+    fn from(_: NoRoom) -> Self {
+        Self(500, "the answer is too large for the transport: ask for a smaller page".into())
+    }
+}
+
+impl From<OwnError> for Fault {
+    fn from(error: OwnError) -> Self {
+        let code = match error {
+            OwnError::Package(_) | OwnError::Refused { .. } | OwnError::Call(_) => 400,
+            OwnError::Foreign => 403,
+            OwnError::Unknown => 404,
+            OwnError::Ended | OwnError::Off => 500,
+        };
+        Self(code, error.to_string())
+    }
+}
+
+fn answer(call: &Call, work: impl FnOnce(&Engine) -> Result<(), Fault>) {
+    let result = match engine::engine() {
+        Some(engine) => work(engine),
+        None => Err(Fault(500, "the module is not initialised".into())),
+    };
+    if let Err(Fault(code, text)) = result {
+        call.fault(code, &text);
+    }
+}
+
+/// `presence_b2b.trace [detailed]`: how many subscriptions there are, were made and ended; with `detailed`, each one's state.
+pub fn trace(call: &Call) {
+    answer(call, |engine| {
+        let detailed = match call.next_text() {
+            None | Some(b"0") => false,
+            Some(b"1" | b"detailed") => true,
+            Some(other) => return Err(Fault(400, format!("\"{}\" is neither detailed nor 0 or 1", lossy(other)))),
+        };
+        let row = call.add_row()?;
+        row.number(c"subscriptions", clamp(engine.registry.len() as u64))?;
+        row.number(c"created", clamp(engine.registry.created()))?;
+        row.number(c"destroyed", clamp(engine.registry.destroyed()))?;
+        let messages = engine.hub.counters();
+        row.number(c"received", clamp(messages.received))?;
+        row.number(c"delivered", clamp(messages.delivered))?;
+        row.number(c"merged", clamp(messages.merged))?;
+        row.number(c"dropped", clamp(messages.dropped))?;
+        row.number(c"queued", clamp(messages.queued))?;
+        if detailed {
+            let list = row.list(c"states")?;
+            for (handle, snapshot) in page(engine, 0, LARGEST_PAGE) {
+                let row = list.add_row()?;
+                row.number(c"id", handle.id())?;
+                row.text(c"record", snapshot.record.as_bytes())?;
+                row.text(c"subscriber", snapshot.subscriber.as_bytes())?;
+                row.text(c"package", snapshot.package.as_bytes())?;
+                row.text(c"state", snapshot.state.as_bytes())?;
+                row.text(c"status", snapshot.status.as_bytes())?;
+            }
+        }
+        Ok(())
+    });
+}
+
+/// `presence_b2b.list [offset [limit]]`: a page of subscriptions, an array of structs.
+pub fn list(call: &Call) {
+    answer(call, |engine| {
+        let offset = next_number(call, "offset")?.unwrap_or(0);
+        let limit = next_number(call, "limit")?.unwrap_or(PAGE);
+        if !(1..=LARGEST_PAGE).contains(&limit) {
+            return Err(Fault(400, format!("limit is {limit}, but must be 1 to {LARGEST_PAGE}")));
+        }
+        for (handle, snapshot) in page(engine, offset, limit) {
+            fill(&call.add_row()?, handle, &snapshot)?;
+        }
+        Ok(())
+    });
+}
+
+/// `presence_b2b.show <id>`: one subscription.
+pub fn show(call: &Call) {
+    answer(call, |engine| {
+        let handle = next_handle(call, engine)?;
+        let snapshot = engine.registry.view(handle, |subscription, _| subscription.snapshot(Engine::now()));
+        fill(&call.add_row()?, handle, &snapshot.ok_or(OwnError::Unknown)?)
+    });
+}
+
+/// `presence_b2b.subscribe <record> <subscriber> [package]`: the id of the subscription.
+pub fn subscribe(call: &Call) {
+    answer(call, |engine| {
+        let record = next_required(call, "record")?;
+        let subscriber = next_required(call, "subscriber")?;
+        let package = call.next_text().unwrap_or_default();
+        let handle = engine.subscribe(record, subscriber, package, None)?;
+        Ok(call.add_number(i32::try_from(handle.id()).unwrap_or(i32::MAX))?)
+    });
+}
+
+/// `presence_b2b.unsubscribe <id>`: ends a subscription made by script or RPC.
+pub fn unsubscribe(call: &Call) {
+    answer(call, |engine| Ok(engine.unsubscribe(next_handle(call, engine)?)?));
+}
+
+/// `presence_b2b.refresh <id>`: sends a SUBSCRIBE as soon as `min_resubscribe_time` allows; answers in how many seconds.
+pub fn refresh(call: &Call) {
+    answer(call, |engine| {
+        let handle = next_handle(call, engine)?;
+        if !engine.refresh(handle) {
+            return Err(OwnError::Unknown.into());
+        }
+        let snapshot = engine.registry.view(handle, |subscription, _| subscription.snapshot(Engine::now()));
+        let row = call.add_row()?;
+        row.number(c"id", handle.id())?;
+        Ok(row.number(c"next_action_in", snapshot.and_then(|snapshot| snapshot.next_action_in).unwrap_or(0))?)
+    });
+}
+
+/// Copied out under the locks, shown without them.
+fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)> {
+    let now = Engine::now();
+    let mut page = Vec::new();
+    engine.registry.page(offset, limit, |handle, subscription, _| page.push((handle, subscription.snapshot(now))));
+    page
+}
+
+fn fill(row: &Row<'_>, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
+    row.number(c"id", handle.id())?;
+    for (name, text) in [
+        (c"record", &snapshot.record[..]),
+        (c"subscriber", &snapshot.subscriber),
+        (c"package", snapshot.package),
+        (c"state", snapshot.state),
+        (c"status", snapshot.status),
+    ] {
+        row.text(name, text.as_bytes())?;
+    }
+    if let Some(seconds) = snapshot.expires_in {
+        row.number(c"expires_in", seconds)?;
+    }
+    if let Some(seconds) = snapshot.next_action_in {
+        row.number(c"next_action_in", seconds)?;
+    }
+    for (name, text) in [
+        (c"call_id", &snapshot.call_id),
+        (c"local_tag", &snapshot.local_tag),
+        (c"remote_tag", &snapshot.remote_tag),
+    ] {
+        row.text(name, text.as_bytes())?;
+    }
+    row.number(c"local_cseq", snapshot.local_cseq)?;
+    row.number(c"remote_cseq", snapshot.remote_cseq)?;
+    row.text(c"remote_target", snapshot.remote_target.as_bytes())?;
+    row.number(c"retries", snapshot.retries)?;
+    row.number(c"last_reply", snapshot.last_reply.into())?;
+    row.text(c"last_reason", snapshot.last_reason.as_bytes())?;
+    Ok(row.number(c"notifies", snapshot.notifies)?)
+}
+
+fn next_required<'c>(call: &'c Call, name: &str) -> Result<&'c [u8], Fault> {
+    call.next_text().filter(|text| !text.is_empty()).ok_or_else(|| Fault(400, format!("the parameter {name} is missing")))
+}
+
+fn next_number(call: &Call, name: &str) -> Result<Option<usize>, Fault> {
+    let Some(text) = call.next_text() else { return Ok(None) };
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| Fault(400, format!("{name} is \"{}\", but must be a number", lossy(text))))
+}
+
+fn next_handle(call: &Call, engine: &Engine) -> Result<Handle, Fault> {
+    let id = next_number(call, "id")?.ok_or_else(|| Fault(400, "the parameter id is missing".into()))?;
+    let handle = u32::try_from(id).ok().and_then(|id| engine.by_id(id));
+    handle.ok_or_else(|| Fault(404, format!("there is no subscription {id}")))
+}
+
+fn clamp(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}

@@ -1,0 +1,52 @@
+//! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
+
+use crate::engine::{self, Engine, Flags, Handled, OwnError};
+use crate::host::dialog::Call;
+use crate::host::log;
+use crate::host::message::Message;
+
+/// What the script sees as true.
+pub const TRUE: i32 = 1;
+
+/// What the script sees as false.
+pub const FALSE: i32 = -1;
+
+/// `handle_notify()`: true when the NOTIFY belongs to a subscription and was answered; false when not, nothing answered then.
+#[must_use]
+pub fn handle_notify(message: Message<'_>) -> i32 {
+    match engine::engine().map(|engine| engine.handle_notify(message)) {
+        Some(Handled::Yes) => TRUE,
+        Some(Handled::No) | None => FALSE,
+    }
+}
+
+/// `b2b_subscribe(record, subscriber [, package [, flags]])`.
+#[must_use]
+pub fn subscribe(message: Message<'_>, record: &[u8], subscriber: &[u8], package: &[u8], flags: &[u8]) -> i32 {
+    let Some(flags) = Flags::parse(flags) else {
+        let flags = String::from_utf8_lossy(flags);
+        log::error(&format!("b2b_subscribe: unknown flag in \"{flags}\": known is d (ends with the call)"));
+        return FALSE;
+    };
+    verdict("b2b_subscribe", |engine| {
+        let call = if flags.with_call { Some(Call::of(message)?) } else { None };
+        engine.subscribe(record, subscriber, package, call.as_ref()).map(drop)
+    })
+}
+
+/// `b2b_unsubscribe(record, subscriber [, package])`.
+#[must_use]
+pub fn unsubscribe(record: &[u8], subscriber: &[u8], package: &[u8]) -> i32 {
+    verdict("b2b_unsubscribe", |engine| engine.unsubscribe(engine.find_own(record, subscriber, package)?))
+}
+
+fn verdict(function: &str, work: impl FnOnce(&Engine) -> Result<(), OwnError>) -> i32 {
+    let Some(engine) = engine::engine() else { return FALSE };
+    match work(engine) {
+        Ok(()) => TRUE,
+        Err(error) => {
+            log::error(&format!("{function}: {error}"));
+            FALSE
+        }
+    }
+}
