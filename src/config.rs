@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::subscription::Policy;
+use std::ffi::CStr;
 use std::time::Duration;
 
 /// The longest time a parameter may name: 68 years, what fits a signed 32-bit integer of seconds, is cut to ten.
@@ -43,7 +44,7 @@ pub enum ConfigError {
 #[derive(Clone, Copy, Debug)]
 pub struct IntegerParameter {
     /// Its name in `modparam`.
-    pub name: &'static str,
+    pub name: &'static CStr,
     /// Its value unless set.
     pub default: i32,
     /// Smallest value allowed.
@@ -54,28 +55,28 @@ pub struct IntegerParameter {
     pub unit: &'static str,
 }
 
-const fn seconds(name: &'static str, default: i32, least: i32, most: i32) -> IntegerParameter {
+const fn seconds(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
     IntegerParameter { name, default, least, most, unit: " seconds" }
 }
 
-const fn number(name: &'static str, default: i32, least: i32, most: i32) -> IntegerParameter {
+const fn number(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
     IntegerParameter { name, default, least, most, unit: "" }
 }
 
 /// All integer parameters, in the order of [`Integers`].
 pub const INTEGERS: [IntegerParameter; 12] = [
-    seconds("default_expiration", 3600, 1, TEN_YEARS),
-    seconds("on_error_retry_time", 120, 1, TEN_YEARS),
-    seconds("wait_for_term_notify", 30, 0, TEN_YEARS),
-    seconds("resubscribe_delta", 30, 0, TEN_YEARS),
-    seconds("min_resubscribe_time", 30, 0, TEN_YEARS),
-    number("handle_presence_subscriptions", 1, i32::MIN, i32::MAX),
-    seconds("max_subscribe_delay", 0, 0, TEN_YEARS),
-    number("workers", 2, 1, 64),
-    number("max_subscriptions", 0, 0, MOST_SUBSCRIPTIONS),
-    seconds("failure_backoff_max", 3600, 1, TEN_YEARS),
-    number("shards", 64, 1, 256),
-    number("queue_limit", 10_000, 1, 1_000_000),
+    seconds(c"default_expiration", 3600, 1, TEN_YEARS),
+    seconds(c"on_error_retry_time", 120, 1, TEN_YEARS),
+    seconds(c"wait_for_term_notify", 30, 0, TEN_YEARS),
+    seconds(c"resubscribe_delta", 30, 0, TEN_YEARS),
+    seconds(c"min_resubscribe_time", 30, 0, TEN_YEARS),
+    number(c"handle_presence_subscriptions", 1, i32::MIN, i32::MAX),
+    seconds(c"max_subscribe_delay", 0, 0, TEN_YEARS),
+    number(c"workers", 2, 1, 64),
+    number(c"max_subscriptions", 0, 0, MOST_SUBSCRIPTIONS),
+    seconds(c"failure_backoff_max", 3600, 1, TEN_YEARS),
+    number(c"shards", 64, 1, 256),
+    number(c"queue_limit", 10_000, 1, 1_000_000),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -140,7 +141,8 @@ impl Config {
     pub fn check(raw: Raw, syntax: &impl Syntax) -> Result<Self, ConfigError> {
         for (parameter, &value) in INTEGERS.iter().zip(&raw.integers) {
             if value < parameter.least || value > parameter.most {
-                let IntegerParameter { name, least, most, unit, .. } = *parameter;
+                let IntegerParameter { least, most, unit, .. } = *parameter;
+                let name = parameter.name.to_str().unwrap_or_default();
                 return Err(ConfigError::Range { name, value, least, most, unit });
             }
         }
@@ -273,8 +275,9 @@ mod tests {
             for outside in [parameter.least.checked_sub(1), parameter.most.checked_add(1)].into_iter().flatten() {
                 let mut raw = defaults();
                 raw.integers[index] = outside;
-                let error = Config::check(raw, &Any).expect_err(parameter.name).to_string();
-                for part in [parameter.name, &outside.to_string(), &parameter.least.to_string(), &parameter.most.to_string()] {
+                let error = Config::check(raw, &Any).expect_err("out of range").to_string();
+                let name = parameter.name.to_str().expect("a name");
+                for part in [name, &outside.to_string(), &parameter.least.to_string(), &parameter.most.to_string()] {
                     assert!(error.contains(part), "{error} lacks {part}");
                 }
             }
