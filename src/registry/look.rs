@@ -20,6 +20,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         table.get(slot).map(|(handle, _)| handle)
     }
 
+    /// The subscription with this dialog, found as in [`Registry::step_dialog`].
+    #[must_use]
+    pub fn find_dialog(&self, call_id: &[u8], local_tag: &[u8]) -> Option<Handle> {
+        let found = self.at_dialog(call_id, local_tag)?;
+        found.table.get(found.slot).map(|(handle, _)| handle)
+    }
+
     /// The subscription with this operator-visible number ([`Handle::id`]).
     #[must_use]
     pub fn by_id(&self, id: u32) -> Option<Handle> {

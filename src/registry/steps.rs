@@ -132,19 +132,25 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        match self.at_dialog(call_id, local_tag) {
+            Some(found) => self.run(found, input, now, env, deliver),
+            None => Ok(None),
+        }
+    }
+
+    /// Locks the shard that has a dialog, unless none has.
+    pub(super) fn at_dialog(&self, call_id: &[u8], local_tag: &[u8]) -> Option<Found<'_, S, O, A, L>> {
         if call_id.is_empty() {
-            return Ok(None);
+            return None;
         }
         let place = self.layout.of_call_id(call_id);
         let others =
             self.shards.iter().enumerate().filter(|(number, shard)| *number != place.shard && shard.has_foreign());
-        for shard in self.shards.get(place.shard).into_iter().chain(others.map(|(_, shard)| shard)) {
+        self.shards.get(place.shard).into_iter().chain(others.map(|(_, shard)| shard)).find_map(|shard| {
             let table = shard.lock();
-            if let Some(slot) = table.find_dialog(place.hash, call_id, local_tag) {
-                return self.run(Found { shard, table, slot }, input, now, env, deliver);
-            }
-        }
-        Ok(None)
+            let slot = table.find_dialog(place.hash, call_id, local_tag)?;
+            Some(Found { shard, table, slot })
+        })
     }
 
     /// Locks the shard of a handle, unless it is stale.

@@ -144,7 +144,12 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     ) -> Result<Option<Output>, OutOfMemory> {
         self.dialogs.try_reserve()?;
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
+        let ends = matches!(input, Input::Unsubscribe);
         let output = record.life.handle(input, now, env)?;
+        // What is on its way out does not keep its name from a new subscription.
+        if let Some(hash) = ends.then(|| record.name.take()).flatten() {
+            self.names.remove(hash, slot);
+        }
         self.index(slot);
         Ok(Some(output))
     }
