@@ -28,8 +28,7 @@ fn build() -> Result<(), Failure> {
     for variable in ["KAMAILIO_SRC", "KAMAILIO_BIN", "KAMAILIO_MODULES"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
-    let out =
-        PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: build with cargo.")?);
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: build with cargo.")?);
 
     let server = server::Server::installed()?;
     println!("cargo::rerun-if-changed={}", server.binary.display());

@@ -59,22 +59,10 @@ const VARIABLES: &[&str] = &[
 ];
 
 /// Lets the preprocessor put the two strings together and reads them from its output.
-pub fn preprocess_version(
-    headers: &Path,
-    defines: &Defines,
-    out: &Path,
-) -> Result<Compiled, Failure> {
+pub fn preprocess_version(headers: &Path, defines: &Defines, out: &Path) -> Result<Compiled, Failure> {
     let source = out.join("version_probe.c");
-    std::fs::write(
-        &source,
-        "#include \"core/ver_defs.h\"\n@version SER_FULL_VERSION\n@flags SER_COMPILE_FLAGS\n",
-    )
-    .map_err(|e| {
-        format!(
-            "{} cannot be written ({e}): make the target folder writable.",
-            source.display()
-        )
-    })?;
+    std::fs::write(&source, "#include \"core/ver_defs.h\"\n@version SER_FULL_VERSION\n@flags SER_COMPILE_FLAGS\n")
+        .map_err(|e| format!("{} cannot be written ({e}): make the target folder writable.", source.display()))?;
     let expanded = compiler(headers, defines)
         .file(&source)
         .try_expand()
@@ -82,28 +70,20 @@ pub fn preprocess_version(
     let expanded = String::from_utf8_lossy(&expanded);
     let read = |marker: &str| -> Result<String, Failure> {
         // The value may be spread over lines: it ends where the next marker begins.
-        let text = expanded
-            .split_once(marker)
-            .map(|(_, rest)| rest.split('@').next().unwrap_or(""));
-        let text = text.ok_or("Kamailio's headers do not define a version: fetch them again (remove kamailio-headers/cache).")?;
+        let text = expanded.split_once(marker).map(|(_, rest)| rest.split('@').next().unwrap_or(""));
+        let text = text
+            .ok_or("Kamailio's headers do not define a version: fetch them again (remove kamailio-headers/cache).")?;
         let lines: String = text.lines().filter(|l| !l.starts_with('#')).collect();
         // Adjacent string literals: what is between odd and even quotes.
         Ok(lines.split('"').skip(1).step_by(2).collect())
     };
-    Ok(Compiled {
-        version: read("@version")?,
-        flags: read("@flags")?,
-    })
+    Ok(Compiled { version: read("@version")?, flags: read("@flags")? })
 }
 
 /// Compiles the C files of `cshim/` into the module.
 pub fn compile_shim(headers: &Path, defines: &Defines) -> Result<(), Failure> {
     let mut sources: Vec<_> = std::fs::read_dir("cshim")
-        .map_err(|e| {
-            format!(
-                "the folder cshim cannot be read ({e}): build from a complete copy of the project."
-            )
-        })?
+        .map_err(|e| format!("the folder cshim cannot be read ({e}): build from a complete copy of the project."))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "c"))
         .collect();
@@ -124,10 +104,7 @@ pub fn generate(headers: &Path, defines: &Defines, out: &Path) -> Result<(), Fai
             Some(value) => format!("-D{name}={value}"),
             None => format!("-D{name}"),
         }))
-        .rust_target(
-            bindgen::RustTarget::stable(85, 0)
-                .map_err(|e| format!("bindgen refuses the Rust version: {e}"))?,
-        )
+        .rust_target(bindgen::RustTarget::stable(85, 0).map_err(|e| format!("bindgen refuses the Rust version: {e}"))?)
         .rust_edition(bindgen::RustEdition::Edition2024)
         .wrap_unsafe_ops(true)
         .prepend_enum_name(false)
@@ -151,21 +128,19 @@ pub fn generate(headers: &Path, defines: &Defines, out: &Path) -> Result<(), Fai
     let bindings = match made {
         Ok(Ok(bindings)) => bindings,
         Ok(Err(e)) => {
-            return Err(format!(
-                "the bindings to these Kamailio headers cannot be made: {e}"
-            ));
+            return Err(format!("the bindings to these Kamailio headers cannot be made: {e}"));
         }
         Err(_) => {
-            return Err("libclang is missing or cannot be loaded: run 'make setup', or install the package libclang-dev \
+            return Err(
+                "libclang is missing or cannot be loaded: run 'make setup', or install the package libclang-dev \
                         (LIBCLANG_PATH names the folder of one installed elsewhere)."
-                .into());
+                    .into(),
+            );
         }
     };
     bindings
         .write_to_file(out.join("bindings.rs"))
-        .map_err(|e| {
-            format!("bindings.rs cannot be written ({e}): make the target folder writable.")
-        })
+        .map_err(|e| format!("bindings.rs cannot be written ({e}): make the target folder writable."))
 }
 
 fn compiler(headers: &Path, defines: &Defines) -> cc::Build {

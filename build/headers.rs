@@ -6,9 +6,9 @@ use std::process::Command;
 
 /// Runs the fetch script, which is instant when the headers are there, and returns the folder that holds them.
 pub fn fetch() -> Result<PathBuf, Failure> {
-    let done = Command::new("kamailio-headers/fetch")
-        .output()
-        .map_err(|e| format!("kamailio-headers/fetch cannot be run ({e}): install bash, and see that the file is executable."))?;
+    let done = Command::new("kamailio-headers/fetch").output().map_err(|e| {
+        format!("kamailio-headers/fetch cannot be run ({e}): install bash, and see that the file is executable.")
+    })?;
     if !done.status.success() {
         // Its last line is the sentence; what comes before is progress.
         let text = String::from_utf8_lossy(&done.stderr);
@@ -22,9 +22,6 @@ pub fn fetch() -> Result<PathBuf, Failure> {
     }
     let path = PathBuf::from(String::from_utf8_lossy(&done.stdout).trim());
     // A fetched tree never changes, but it may be deleted.
-    println!(
-        "cargo::rerun-if-changed={}",
-        path.join("core/ver_defs.h").display()
-    );
+    println!("cargo::rerun-if-changed={}", path.join("core/ver_defs.h").display());
     Ok(path)
 }

@@ -66,32 +66,16 @@ impl Server {
                 binary.display()
             )
         };
-        let version = shown
-            .lines()
-            .find_map(|l| l.strip_prefix("version: "))
-            .and_then(Version::parse)
-            .ok_or_else(unclear)?;
-        let flags = shown
-            .lines()
-            .find_map(|l| l.strip_prefix("flags: "))
-            .ok_or_else(unclear)?;
+        let version =
+            shown.lines().find_map(|l| l.strip_prefix("version: ")).and_then(Version::parse).ok_or_else(unclear)?;
+        let flags = shown.lines().find_map(|l| l.strip_prefix("flags: ")).ok_or_else(unclear)?;
         let adaptive_wait_loops = shown
             .split([',', '\n'])
             .find_map(|field| field.trim().strip_prefix("ADAPTIVE_WAIT_LOOPS "))
             .map(|n| n.trim().to_owned());
-        let flags = flags
-            .split(',')
-            .map(|f| f.trim().to_owned())
-            .filter(|f| !f.is_empty())
-            .collect();
+        let flags = flags.split(',').map(|f| f.trim().to_owned()).filter(|f| !f.is_empty()).collect();
         let tm = find_tm(&binary)?;
-        Ok(Self {
-            binary,
-            tm,
-            version,
-            flags,
-            adaptive_wait_loops,
-        })
+        Ok(Self { binary, tm, version, flags, adaptive_wait_loops })
     }
 
     /// The `-D` options this server was compiled with, as name and value.
@@ -137,10 +121,7 @@ impl Server {
     /// Holds what we compiled against what the installed modules hold: the server would refuse to load anything else.
     pub fn accepts(&self, ours: &Compiled) -> Result<(), Failure> {
         let image = std::fs::read(&self.tm).map_err(|e| {
-            format!(
-                "{} cannot be read ({e}): set KAMAILIO_MODULES to the server's module folder.",
-                self.tm.display()
-            )
+            format!("{} cannot be read ({e}): set KAMAILIO_MODULES to the server's module folder.", self.tm.display())
         })?;
         for (what, string) in [("version", &ours.version), ("compile flags", &ours.flags)] {
             if !holds(&image, string) {
@@ -162,20 +143,12 @@ impl Version {
         let (name, rest) = line.trim().split_once(' ')?;
         let (number, place) = rest.split_once(" (")?;
         let (arch, os) = place.strip_suffix(')')?.split_once('/')?;
-        Some(Self {
-            name: name.into(),
-            number: number.into(),
-            arch: arch.into(),
-            os: os.into(),
-        })
+        Some(Self { name: name.into(), number: number.into(), arch: arch.into(), os: os.into() })
     }
 
     /// 5.6.3 as 5006003.
     fn as_number(&self) -> u32 {
-        let mut parts = self
-            .number
-            .split(['.', '-'])
-            .map(|p| p.parse().unwrap_or(0));
+        let mut parts = self.number.split(['.', '-']).map(|p| p.parse().unwrap_or(0));
         let mut next = || parts.next().unwrap_or(0u32);
         next() * 1_000_000 + next() * 1000 + next()
     }
@@ -189,9 +162,8 @@ impl Compiled {
              /// The compile flags of that server.\npub const FLAGS_CSTR: &core::ffi::CStr = c{:?};\n",
             self.version, self.flags
         );
-        std::fs::write(out.join("version.rs"), text).map_err(|e| {
-            format!("version.rs cannot be written ({e}): make the target folder writable.")
-        })
+        std::fs::write(out.join("version.rs"), text)
+            .map_err(|e| format!("version.rs cannot be written ({e}): make the target folder writable."))
     }
 }
 
@@ -209,10 +181,7 @@ fn find_binary() -> Result<PathBuf, Failure> {
         return if path.is_file() {
             Ok(path)
         } else {
-            Err(format!(
-                "KAMAILIO_BIN={} is not a file: set it to the kamailio binary, or unset it.",
-                path.display()
-            ))
+            Err(format!("KAMAILIO_BIN={} is not a file: set it to the kamailio binary, or unset it.", path.display()))
         };
     }
     // Not every user has the sbin folders in the path.
@@ -221,7 +190,9 @@ fn find_binary() -> Result<PathBuf, Failure> {
         .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
         .map(|dir| dir.join("kamailio"))
         .find(|file| file.is_file())
-        .ok_or_else(|| "kamailio is not installed: run 'make setup', or set KAMAILIO_BIN to the server's binary.".into())
+        .ok_or_else(|| {
+            "kamailio is not installed: run 'make setup', or set KAMAILIO_BIN to the server's binary.".into()
+        })
 }
 
 /// The folder with the server's modules: KAMAILIO_MODULES, or the one the server itself searches.
@@ -235,19 +206,15 @@ fn find_tm(binary: &Path) -> Result<PathBuf, Failure> {
             .trim()
             .to_owned(),
     };
-    folders
-        .split(':')
-        .map(|dir| Path::new(dir).join("tm.so"))
-        .find(|file| file.is_file())
-        .ok_or_else(|| format!("there is no tm.so in '{folders}': set KAMAILIO_MODULES to the folder that holds the server's modules."))
+    folders.split(':').map(|dir| Path::new(dir).join("tm.so")).find(|file| file.is_file()).ok_or_else(|| {
+        format!("there is no tm.so in '{folders}': set KAMAILIO_MODULES to the folder that holds the server's modules.")
+    })
 }
 
 fn run(binary: &Path, option: &str) -> Result<String, Failure> {
-    let done = Command::new(binary).arg(option).output().map_err(|e| {
-        format!(
-            "{} cannot be run ({e}): set KAMAILIO_BIN to the kamailio binary.",
-            binary.display()
-        )
-    })?;
+    let done = Command::new(binary)
+        .arg(option)
+        .output()
+        .map_err(|e| format!("{} cannot be run ({e}): set KAMAILIO_BIN to the kamailio binary.", binary.display()))?;
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }

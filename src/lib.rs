@@ -1,14 +1,37 @@
 //! The presence B2B user agent as a Kamailio module.
+//!
+//! The rooms, from the core outwards; each may use those before it (a test scans the `use` lines):
+//!
+//! - [`subscription`]: pure; one subscription's life.
+//! - [`document`]: pure; bodies.
+//! - [`registry`]: all subscriptions, in shared memory.
+//! - [`qsa`]: the Query Status API: who wants to know, who can tell, and the queues in between.
+//! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
+//! - `notifier`: the QSA notifiers that come with the module.
+//! - `surface`: what users touch: functions, RPC, event route, pseudo-variables.
+//! - `module`: what the server looks up.
+//!
+//! Beside them stand `host` (Kamailio, as the others see it) and [`config`] (the parameters).
 #![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+// Unit test executables cannot link the symbols that the server gives to its modules: they hold the rooms that need none,
+// and what only the others use is idle there.
+#![cfg_attr(test, allow(dead_code))]
 
-#[allow(dead_code, unused_imports)]
+pub mod config;
 pub mod document;
 pub mod qsa;
 pub mod registry;
 pub mod subscription;
 
-// Unit test executables cannot link the symbols that the server gives to its modules.
+#[cfg(not(test))]
+mod engine;
 #[cfg(not(test))]
 mod host;
 #[cfg(not(test))]
 mod module;
+#[cfg(not(test))]
+mod notifier;
+#[cfg(not(test))]
+mod surface;
+#[cfg(test)]
+mod testing;

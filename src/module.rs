@@ -1,9 +1,20 @@
-//! What the server looks up in the module.
+//! What the server looks up in the module: symbols, tables, start and stop. Each entry is guarded and handed on.
 #![allow(non_upper_case_globals)] // the names are the server's
 
+mod parameters;
+mod tables;
+
+use crate::config::{Config, ConfigError};
+use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
-use std::ffi::{c_char, c_int, c_uint};
-use std::ptr::null_mut;
+use crate::host::guard::guard;
+use crate::host::process::{self, ProcessError};
+use crate::host::transaction::{self, NoTm};
+use crate::host::{dialog, log};
+use crate::notifier;
+use crate::qsa::QsaError;
+use crate::surface::event;
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]
@@ -29,16 +40,82 @@ pub static module_interface_ver: c_uint = ks::MODULE_INTERFACE_VER;
 pub static mut exports: Exported<ks::module_exports_t> = Exported(ks::module_exports_t {
     name: c"presence_b2b".as_ptr().cast_mut(),
     dlflags: ks::DEFAULT_DLFLAGS,
-    cmds: null_mut(),
-    params: null_mut(),
-    rpc_methods: null_mut(),
-    pv_items: null_mut(),
+    cmds: (&raw mut tables::COMMANDS).cast(),
+    params: (&raw mut parameters::TABLE).cast(),
+    rpc_methods: (&raw mut tables::RPC).cast(),
+    pv_items: (&raw mut tables::PSEUDO_VARIABLES).cast(),
     response_f: None,
     init_mod_f: Some(mod_init),
-    init_child_f: None,
+    init_child_f: Some(child_init),
     destroy_mod_f: None,
 });
 
+/// Called when the module is loaded: what KEMI scripts can call.
+#[unsafe(no_mangle)]
+pub extern "C" fn mod_register(
+    _path: *mut c_char,
+    _dlflags: *mut c_int,
+    _first: *mut c_void,
+    _second: *mut c_void,
+) -> c_int {
+    // SAFETY: the table ends with an empty entry and stays where it is.
+    unsafe { ks::sr_kemi_modules_add((&raw mut tables::KEMI).cast()) }
+}
+
+/// Why the module does not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Tm(#[from] NoTm),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("the SIP user agent cannot be registered as a notifier: {0}")]
+    Notifier(#[from] QsaError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("no message can be made up for the event route (out of memory)")]
+    FakedMessage,
+}
+
 unsafe extern "C" fn mod_init() -> c_int {
-    0
+    guard("mod_init", -1, || match start() {
+        Ok(()) => 0,
+        Err(error) => {
+            log::error(&error.to_string());
+            -1
+        }
+    })
+}
+
+fn start() -> Result<(), StartError> {
+    let config = Config::check(parameters::as_set(), &parameters::HostSyntax)?;
+    transaction::bind(engine::on_reply)?;
+    if !dialog::bind(engine::on_call_end) {
+        log::debug(|| "the module dialog is not loaded: no subscription can be bound to a call".into());
+    }
+    event::find_route(&config.event_callback);
+    process::announce(config.workers)?;
+    engine::create(config)?;
+    let engine = engine::engine().ok_or(EngineError::NoRoom)?;
+    notifier::sip::register(&engine.hub)?;
+    // SAFETY: needed once before event routes run; mod_init is the place.
+    if unsafe { ks::faked_msg_init() } < 0 {
+        return Err(StartError::FakedMessage);
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn child_init(rank: c_int) -> c_int {
+    guard("child_init", -1, || match (rank == ks::PROC_MAIN as c_int, engine::engine()) {
+        (true, Some(engine)) => match engine.fork_workers(event::on_message) {
+            Ok(()) => 0,
+            Err(error) => {
+                log::error(&error.to_string());
+                -1
+            }
+        },
+        _ => 0,
+    })
 }

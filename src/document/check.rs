@@ -18,11 +18,7 @@ pub(super) const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
 /// in the PIDF namespace or in none. Other media types are held against `max_bytes` only. No body
 /// at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
 /// body, and without allocation when the document is UTF-8.
-pub fn check_body(
-    content_type: &ContentType<'_>,
-    body: &[u8],
-    max_bytes: usize,
-) -> Result<(), DocumentError> {
+pub fn check_body(content_type: &ContentType<'_>, body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
     check_size(body, max_bytes)?;
     if body.is_empty() || !content_type.is(PIDF_XML) {
         return Ok(());
@@ -36,10 +32,7 @@ pub fn check_body(
 /// Holds a body against its size cap.
 pub(super) fn check_size(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
     if body.len() > max_bytes {
-        return Err(DocumentError::TooLarge {
-            size: body.len(),
-            limit: max_bytes,
-        });
+        return Err(DocumentError::TooLarge { size: body.len(), limit: max_bytes });
     }
     Ok(())
 }
@@ -51,9 +44,7 @@ pub(super) fn check_presence(text: &str) -> Result<Root<'_>, DocumentError> {
     let known = namespace.is_empty() || same_value(namespace, PIDF);
     if root.name.local != "presence" || !known {
         let name = shown(root.name.local, 64);
-        return Err(DocumentError::NotPidf {
-            root: format!("{{{}}}{name}", shown(namespace, 64)),
-        });
+        return Err(DocumentError::NotPidf { root: format!("{{{}}}{name}", shown(namespace, 64)) });
     }
     Ok(root)
 }

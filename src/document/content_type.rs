@@ -52,10 +52,8 @@ pub struct Parameters<'a> {
 impl<'a> ContentType<'a> {
     /// Parses a Content-Type header value.
     pub fn parse(value: &'a [u8]) -> Result<Self, DocumentError> {
-        let refused = |problem| DocumentError::ContentType {
-            value: shown(&String::from_utf8_lossy(value), 80),
-            problem,
-        };
+        let refused =
+            |problem| DocumentError::ContentType { value: shown(&String::from_utf8_lossy(value), 80), problem };
         let text = std::str::from_utf8(value).map_err(|_| refused("is not UTF-8"))?;
         Self::parse_str(text).map_err(refused)
     }
@@ -65,9 +63,7 @@ impl<'a> ContentType<'a> {
         if kind.is_empty() {
             return Err("has no type");
         }
-        let rest = skip_space(rest)
-            .strip_prefix('/')
-            .ok_or("has no \"/\" after the type")?;
+        let rest = skip_space(rest).strip_prefix('/').ok_or("has no \"/\" after the type")?;
         let (subtype, rest) = take_token(skip_space(rest));
         if subtype.is_empty() {
             return Err("has no subtype");
@@ -75,10 +71,7 @@ impl<'a> ContentType<'a> {
         let parameters = Parameters { rest };
         let mut walk = parameters;
         while walk.step()?.is_some() {}
-        Ok(Self {
-            essence: Essence { kind, subtype },
-            parameters,
-        })
+        Ok(Self { essence: Essence { kind, subtype }, parameters })
     }
 
     /// The `type/subtype` pair.
@@ -98,9 +91,7 @@ impl<'a> ContentType<'a> {
 
     /// The value of the first parameter called `name`, without regard to case.
     pub fn parameter(&self, name: &str) -> Option<ParameterValue<'a>> {
-        self.parameters()
-            .find(|parameter| parameter.name.eq_ignore_ascii_case(name))
-            .map(|parameter| parameter.value)
+        self.parameters().find(|parameter| parameter.name.eq_ignore_ascii_case(name)).map(|parameter| parameter.value)
     }
 }
 
@@ -126,8 +117,7 @@ impl PartialEq<str> for Essence<'_> {
 
 impl PartialEq for Essence<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.kind.eq_ignore_ascii_case(other.kind)
-            && self.subtype.eq_ignore_ascii_case(other.subtype)
+        self.kind.eq_ignore_ascii_case(other.kind) && self.subtype.eq_ignore_ascii_case(other.subtype)
     }
 }
 
@@ -135,14 +125,8 @@ impl Eq for Essence<'_> {}
 
 impl fmt::Display for Essence<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = self
-            .kind
-            .chars()
-            .chain(Some('/'))
-            .chain(self.subtype.chars());
-        whole
-            .map(|each| each.to_ascii_lowercase())
-            .try_for_each(|each| fmt::Write::write_char(out, each))
+        let whole = self.kind.chars().chain(Some('/')).chain(self.subtype.chars());
+        whole.map(|each| each.to_ascii_lowercase()).try_for_each(|each| fmt::Write::write_char(out, each))
     }
 }
 
@@ -171,8 +155,7 @@ impl<'a> ParameterValue<'a> {
 
 impl fmt::Display for ParameterValue<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.chars()
-            .try_for_each(|each| fmt::Write::write_char(out, each))
+        self.chars().try_for_each(|each| fmt::Write::write_char(out, each))
     }
 }
 
@@ -185,9 +168,7 @@ impl<'a> Parameters<'a> {
                 self.rest = rest;
                 return Ok(None);
             }
-            let rest = rest
-                .strip_prefix(';')
-                .ok_or("has something other than \";\" before a parameter")?;
+            let rest = rest.strip_prefix(';').ok_or("has something other than \";\" before a parameter")?;
             let (name, rest) = take_token(skip_space(rest));
             let rest = skip_space(rest);
             if name.is_empty() {
@@ -217,10 +198,7 @@ impl<'a> Iterator for Parameters<'a> {
 }
 
 fn plain(text: &str) -> ParameterValue<'_> {
-    ParameterValue {
-        escaped: text,
-        quoted: false,
-    }
+    ParameterValue { escaped: text, quoted: false }
 }
 
 /// SWS of RFC 3261 §25.1; a bare CR or LF counts as a fold.
@@ -245,9 +223,8 @@ fn take_while(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
 /// quoted-string, or the lenient form of a token.
 fn take_value(text: &str) -> Result<(ParameterValue<'_>, &str), &'static str> {
     let Some(inside) = text.strip_prefix('"') else {
-        let (value, rest) = take_while(text, |each| {
-            !matches!(each, ';' | '"' | '\\' | ' ') && !each.is_ascii_control()
-        });
+        let (value, rest) =
+            take_while(text, |each| !matches!(each, ';' | '"' | '\\' | ' ') && !each.is_ascii_control());
         if rest.starts_with(['"', '\\']) {
             return Err("has a quote inside an unquoted parameter value");
         }
@@ -259,18 +236,11 @@ fn take_value(text: &str) -> Result<(ParameterValue<'_>, &str), &'static str> {
         escaped = each == '\\' && !escaped;
         closes
     });
-    let (value, rest) = end
-        .and_then(|end| inside.split_at_checked(end))
-        .ok_or("has a parameter value whose quote is not closed")?;
-    if value
-        .chars()
-        .any(|each| each.is_ascii_control() && !matches!(each, '\t' | '\r' | '\n'))
-    {
+    let (value, rest) =
+        end.and_then(|end| inside.split_at_checked(end)).ok_or("has a parameter value whose quote is not closed")?;
+    if value.chars().any(|each| each.is_ascii_control() && !matches!(each, '\t' | '\r' | '\n')) {
         return Err("has a control character in a quoted parameter value");
     }
-    let value = ParameterValue {
-        escaped: value,
-        quoted: true,
-    };
+    let value = ParameterValue { escaped: value, quoted: true };
     Ok((value, rest.strip_prefix('"').unwrap_or(rest)))
 }

@@ -20,10 +20,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn fault(&self, problem: &'static str) -> Fault {
-        Fault::Malformed {
-            offset: self.at,
-            problem,
-        }
+        Fault::Malformed { offset: self.at, problem }
     }
 
     /// S of XML 1.0 §2.3; says whether there was any.
@@ -129,11 +126,7 @@ impl<'a> Cursor<'a> {
             return Err(self.fault("attribute value is not closed"));
         }
         self.skip(1);
-        Ok(Some(Attribute {
-            name,
-            value,
-            offset,
-        }))
+        Ok(Some(Attribute { name, value, offset }))
     }
 
     /// Steps over characters and references to a byte that `ends`, or to the end of the text.

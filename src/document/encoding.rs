@@ -23,10 +23,7 @@ enum ByteOrder {
 
 /// Decodes `body` to text without BOM and without white space or zeros around it. Borrows when
 /// the body is UTF-8 already.
-pub(super) fn decode<'a>(
-    body: &'a [u8],
-    charset: Option<&str>,
-) -> Result<Cow<'a, str>, DocumentError> {
+pub(super) fn decode<'a>(body: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, DocumentError> {
     let (encoding, mark) = match body {
         [0xEF, 0xBB, 0xBF, ..] => (Encoding::Utf8, 3),
         [0xFE, 0xFF, ..] => (Encoding::Utf16(ByteOrder::Big), 2),
@@ -50,8 +47,7 @@ pub(super) fn decode<'a>(
 }
 
 fn trim(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\r', '\n'])
-        .trim_end_matches([' ', '\t', '\r', '\n', '\0'])
+    text.trim_start_matches([' ', '\t', '\r', '\n']).trim_end_matches([' ', '\t', '\r', '\n', '\0'])
 }
 
 fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, DocumentError> {
@@ -76,13 +72,9 @@ fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, Doc
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, encoding)| *encoding)
-        .ok_or_else(|| DocumentError::Encoding {
-            name: shown(&String::from_utf8_lossy(name), 40),
-        })?;
+        .ok_or_else(|| DocumentError::Encoding { name: shown(&String::from_utf8_lossy(name), 40) })?;
     match found {
-        Encoding::Utf16(_) if body.first() == Some(&b'<') && body.get(1) != Some(&0) => {
-            Ok(Encoding::Utf8)
-        }
+        Encoding::Utf16(_) if body.first() == Some(&b'<') && body.get(1) != Some(&0) => Ok(Encoding::Utf8),
         other => Ok(other),
     }
 }
@@ -100,17 +92,12 @@ fn declared(body: &[u8]) -> Option<&[u8]> {
 }
 
 fn utf8(bytes: &[u8], mark: usize) -> Result<&str, DocumentError> {
-    std::str::from_utf8(bytes).map_err(|error| DocumentError::Undecodable {
-        encoding: "UTF-8",
-        offset: mark + error.valid_up_to(),
-    })
+    std::str::from_utf8(bytes)
+        .map_err(|error| DocumentError::Undecodable { encoding: "UTF-8", offset: mark + error.valid_up_to() })
 }
 
 fn utf16(bytes: &[u8], mark: usize, order: ByteOrder) -> Result<String, DocumentError> {
-    let refused = |offset| DocumentError::Undecodable {
-        encoding: "UTF-16",
-        offset,
-    };
+    let refused = |offset| DocumentError::Undecodable { encoding: "UTF-16", offset };
     let (pairs, odd) = bytes.as_chunks::<2>();
     // A zero byte that ends a C string is no half of a character.
     if !odd.is_empty() && odd != [0] {

@@ -118,8 +118,5 @@ impl DocumentError {
 
 /// At most `limit` characters of `text`, escaped so that one log line stays one log line.
 pub(super) fn shown(text: &str, limit: usize) -> String {
-    text.chars()
-        .take(limit)
-        .flat_map(char::escape_debug)
-        .collect()
+    text.chars().take(limit).flat_map(char::escape_debug).collect()
 }

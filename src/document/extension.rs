@@ -34,11 +34,7 @@ pub(super) struct Extensions<'a> {
 impl<'a> Extensions<'a> {
     /// For the elements of `text`, with `limit` bytes for all together.
     pub(super) fn new(text: &'a str, limit: usize) -> Self {
-        Self {
-            text,
-            limit,
-            left: limit,
-        }
+        Self { text, limit, left: limit }
     }
 
     /// Copies `node`, an element of the text, so that it stands alone.
@@ -48,10 +44,7 @@ impl<'a> Extensions<'a> {
         let namespace = node.tag_name().namespace().unwrap_or_default();
         let name = node.tag_name().name();
         let size = source.len() + namespace.len() + name.len() + written_size(&missing);
-        self.left = self
-            .left
-            .checked_sub(size)
-            .ok_or(DocumentError::ExtensionsTooLarge { limit: self.limit })?;
+        self.left = self.left.checked_sub(size).ok_or(DocumentError::ExtensionsTooLarge { limit: self.limit })?;
         Ok(Extension {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
@@ -81,16 +74,11 @@ fn missing_declarations<'a>(node: Node<'a, '_>, source: &str) -> Vec<&'a Namespa
 }
 
 fn written_size(declarations: &[&Namespace<'_>]) -> usize {
-    declarations
-        .iter()
-        .map(|each| escaped(each.uri()).len() + each.name().unwrap_or_default().len() + 10)
-        .sum()
+    declarations.iter().map(|each| escaped(each.uri()).len() + each.name().unwrap_or_default().len() + 10).sum()
 }
 
 fn stand_alone(source: &str, declarations: &[&Namespace<'_>]) -> String {
-    let name_end = source
-        .find([' ', '\t', '\r', '\n', '/', '>'])
-        .unwrap_or(source.len());
+    let name_end = source.find([' ', '\t', '\r', '\n', '/', '>']).unwrap_or(source.len());
     let (name, rest) = source.split_at_checked(name_end).unwrap_or((source, ""));
     let mut xml = String::with_capacity(source.len() + written_size(declarations));
     xml.push_str(name);

@@ -15,20 +15,14 @@ pub(super) struct QName<'a> {
 
 /// Takes the qualified name at the start of `text`, if one is there.
 pub(super) fn take_qname(text: &str) -> Option<QName<'_>> {
-    let end = text
-        .find(|each| !is_name_char(each) && each != ':')
-        .unwrap_or(text.len());
+    let end = text.find(|each| !is_name_char(each) && each != ':').unwrap_or(text.len());
     let whole = text.get(..end)?;
     let (prefix, local) = match whole.split_once(':') {
         Some((prefix, local)) if is_name(prefix) => (prefix, local),
         Some(_) => return None,
         None => ("", whole),
     };
-    is_name(local).then_some(QName {
-        whole,
-        prefix,
-        local,
-    })
+    is_name(local).then_some(QName { whole, prefix, local })
 }
 
 /// Whether `text`, made of name characters and colons only, is a name without a colon.
@@ -83,8 +77,7 @@ pub(super) fn take_reference(text: &str) -> Option<(char, usize)> {
             if !digits.starts_with(|each: char| each.is_ascii_hexdigit()) {
                 return None;
             }
-            char::from_u32(u32::from_str_radix(digits, radix).ok()?)
-                .filter(|it| is_xml_char(*it))?
+            char::from_u32(u32::from_str_radix(digits, radix).ok()?).filter(|it| is_xml_char(*it))?
         }
     };
     Some((each, end + 2))
@@ -117,10 +110,6 @@ fn value_chars(mut rest: &str) -> impl Iterator<Item = char> {
         });
         let each = rest.chars().next()?;
         rest = rest.get(each.len_utf8()..).unwrap_or_default();
-        Some(if matches!(each, '\t' | '\n' | '\r') {
-            ' '
-        } else {
-            each
-        })
+        Some(if matches!(each, '\t' | '\n' | '\r') { ' ' } else { each })
     })
 }

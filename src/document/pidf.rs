@@ -26,10 +26,7 @@ use super::scan::MAX_NODES;
 
 const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 /// RFC 4479 §3 and RFC 4480 §3.
-const UNDERSTOOD: [&str; 2] = [
-    "urn:ietf:params:xml:ns:pidf:data-model",
-    "urn:ietf:params:xml:ns:pidf:rpid",
-];
+const UNDERSTOOD: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:data-model", "urn:ietf:params:xml:ns:pidf:rpid"];
 
 impl Presentity {
     /// Reads a presence document of at most `max_bytes`.
@@ -37,11 +34,7 @@ impl Presentity {
     /// `charset` is the parameter of that name of the Content-Type, if there was one; a byte order
     /// mark wins over it, and it wins over the XML declaration (RFC 7303 §3). All extensions
     /// together, each with the namespace declarations it needs, may take four times `max_bytes`.
-    pub fn parse(
-        body: &[u8],
-        charset: Option<&str>,
-        max_bytes: usize,
-    ) -> Result<Self, DocumentError> {
+    pub fn parse(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
         check_size(body, max_bytes)?;
         let text = decode(body, charset)?;
         let start = check_presence(&text)?.start;
@@ -66,10 +59,8 @@ impl Presentity {
     }
 
     fn read(root: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<Self, DocumentError> {
-        let mut presentity = Self {
-            entity: root.attribute("entity").unwrap_or_default().to_owned(),
-            ..Self::default()
-        };
+        let mut presentity =
+            Self { entity: root.attribute("entity").unwrap_or_default().to_owned(), ..Self::default() };
         let mut understood = true;
         for node in root.children().filter(Node::is_element) {
             match pidf_name(node) {
@@ -92,10 +83,7 @@ impl Presentity {
 
 impl Tuple {
     fn read(node: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<Self, DocumentError> {
-        let mut tuple = Self {
-            id: node.attribute("id").unwrap_or_default().to_owned(),
-            ..Self::default()
-        };
+        let mut tuple = Self { id: node.attribute("id").unwrap_or_default().to_owned(), ..Self::default() };
         let mut understood = true;
         for node in node.children().filter(Node::is_element) {
             match pidf_name(node) {
@@ -122,11 +110,7 @@ impl Tuple {
     }
 
     /// Reads a `status`; says whether everything in it that has to be understood is.
-    fn read_status(
-        &mut self,
-        node: Node<'_, '_>,
-        kept: &mut Extensions<'_>,
-    ) -> Result<bool, DocumentError> {
+    fn read_status(&mut self, node: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<bool, DocumentError> {
         let mut understood = true;
         for node in node.children().filter(Node::is_element) {
             match pidf_name(node) {
@@ -162,19 +146,13 @@ impl Basic {
 
 impl Contact {
     fn read(node: Node<'_, '_>) -> Self {
-        Self {
-            uri: text_of(node).trim().to_owned(),
-            priority: node.attribute("priority").and_then(read_priority),
-        }
+        Self { uri: text_of(node).trim().to_owned(), priority: node.attribute("priority").and_then(read_priority) }
     }
 }
 
 impl Note {
     fn read(node: Node<'_, '_>) -> Self {
-        Self {
-            lang: node.attribute((XML_NAMESPACE, "lang")).map(str::to_owned),
-            text: text_of(node),
-        }
+        Self { lang: node.attribute((XML_NAMESPACE, "lang")).map(str::to_owned), text: text_of(node) }
     }
 }
 
@@ -202,9 +180,7 @@ pub(super) fn notes_of_person(person: Node<'_, '_>) -> Vec<Note> {
     let is_note = |node: &Node<'_, '_>| node.is_element() && node.tag_name().name() == "note";
     let own = person.children().filter(is_note);
     let others = person.children().filter(|node| !is_note(node));
-    own.chain(others.flat_map(|node| node.children().filter(is_note)))
-        .map(Note::read)
-        .collect()
+    own.chain(others.flat_map(|node| node.children().filter(is_note))).map(Note::read).collect()
 }
 
 /// The local name of an element of PIDF, or of one in no namespace.
@@ -218,16 +194,11 @@ fn pidf_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
 /// Whether an element that PIDF does not define may be left aside by who does not know it.
 fn may_be_skipped(node: Node<'_, '_>) -> bool {
     let namespace = node.tag_name().namespace().unwrap_or_default();
-    let marked = node
-        .attribute((PIDF, "mustUnderstand"))
-        .is_some_and(|value| matches!(value.trim(), "true" | "1"));
+    let marked = node.attribute((PIDF, "mustUnderstand")).is_some_and(|value| matches!(value.trim(), "true" | "1"));
     !marked || UNDERSTOOD.contains(&namespace)
 }
 
 /// All text inside an element; comments and tags in between leave no trace.
 fn text_of(node: Node<'_, '_>) -> String {
-    node.descendants()
-        .filter(Node::is_text)
-        .filter_map(|text| text.text())
-        .collect()
+    node.descendants().filter(Node::is_text).filter_map(|text| text.text()).collect()
 }

@@ -27,7 +27,10 @@ pub(super) enum Fault {
     /// A document type declaration.
     Dtd,
     /// More of `what` than the cap allows.
-    Limit { what: &'static str, limit: usize },
+    Limit {
+        what: &'static str,
+        limit: usize,
+    },
     Malformed {
         offset: usize,
         problem: &'static str,
@@ -109,10 +112,7 @@ pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
 /// The attributes of the start tag at the start of `element`, which has passed [`scan`].
 pub(super) fn attributes(element: &str) -> impl Iterator<Item = Attribute<'_>> {
     let name = element.get(1..).and_then(take_qname).unwrap_or_default();
-    let mut cursor = Cursor {
-        text: element,
-        at: 1 + name.whole.len(),
-    };
+    let mut cursor = Cursor { text: element, at: 1 + name.whole.len() };
     std::iter::from_fn(move || cursor.attribute().ok().flatten())
 }
 
@@ -178,10 +178,7 @@ impl<'a> Scanner<'a> {
     fn count(&mut self) -> Result<(), Fault> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Fault::Limit {
-                what: "elements, comments and processing instructions",
-                limit: MAX_NODES,
-            });
+            return Err(Fault::Limit { what: "elements, comments and processing instructions", limit: MAX_NODES });
         }
         Ok(())
     }
@@ -197,9 +194,7 @@ impl<'a> Scanner<'a> {
         while let Some(attribute) = self.cursor.attribute()? {
             match attribute.declares() {
                 Some(prefix) => self.bind(prefix, &attribute, outside)?,
-                None => self
-                    .attributes
-                    .push(attribute, "attributes on one element")?,
+                None => self.attributes.push(attribute, "attributes on one element")?,
             }
         }
         let namespace = self.resolve(name.prefix, offset)?;
@@ -209,17 +204,10 @@ impl<'a> Scanner<'a> {
             self.bindings.truncate(outside);
         } else {
             self.cursor.skip(1);
-            let open = Open {
-                name: name.whole,
-                bindings: outside,
-            };
+            let open = Open { name: name.whole, bindings: outside };
             self.open.push(open, "elements nested in each other")?;
         }
-        Ok(Root {
-            name,
-            namespace: namespace.namespace,
-            start,
-        })
+        Ok(Root { name, namespace: namespace.namespace, start })
     }
 
     fn end_tag(&mut self) -> Result<(), Fault> {
@@ -241,18 +229,10 @@ impl<'a> Scanner<'a> {
 
     /// Puts a namespace declaration in scope (Namespaces in XML §3). `outside` is how many were
     /// in scope before the element.
-    fn bind(
-        &mut self,
-        prefix: &'a str,
-        attribute: &Attribute<'a>,
-        outside: usize,
-    ) -> Result<(), Fault> {
+    fn bind(&mut self, prefix: &'a str, attribute: &Attribute<'a>, outside: usize) -> Result<(), Fault> {
         let namespace = attribute.value;
         let is_xml = same_value(namespace, XML_NAMESPACE);
-        if prefix == "xmlns"
-            || same_value(namespace, XMLNS_NAMESPACE)
-            || is_xml != (prefix == "xml")
-        {
+        if prefix == "xmlns" || same_value(namespace, XMLNS_NAMESPACE) || is_xml != (prefix == "xml") {
             return Err(malformed(attribute.offset, "reserved namespace or prefix"));
         }
         let bindings = self.bindings.as_slice();
@@ -269,12 +249,7 @@ impl<'a> Scanner<'a> {
             .iter()
             .find(|each| each.hash == hash && same_value(each.namespace, namespace))
             .map_or(bindings.len(), |each| each.identity);
-        let binding = Binding {
-            prefix,
-            namespace,
-            hash,
-            identity,
-        };
+        let binding = Binding { prefix, namespace, hash, identity };
         self.bindings.push(binding, "namespaces in scope")
     }
 
@@ -283,12 +258,9 @@ impl<'a> Scanner<'a> {
         match bound.iter().rev().find(|each| each.prefix == prefix) {
             Some(binding) => Ok(*binding),
             None if prefix.is_empty() => Ok(Binding::default()),
-            None if prefix == "xml" => Ok(Binding {
-                prefix: "xml",
-                namespace: XML_NAMESPACE,
-                hash: 0,
-                identity: MAX_NAMESPACES,
-            }),
+            None if prefix == "xml" => {
+                Ok(Binding { prefix: "xml", namespace: XML_NAMESPACE, hash: 0, identity: MAX_NAMESPACES })
+            }
             None => Err(malformed(offset, "namespace prefix is not declared")),
         }
     }

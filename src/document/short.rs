@@ -10,18 +10,12 @@ pub(super) struct Short<T, const N: usize> {
 
 impl<T: Copy + Default, const N: usize> Short<T, N> {
     pub(super) fn new() -> Self {
-        Self {
-            items: [T::default(); N],
-            len: 0,
-        }
+        Self { items: [T::default(); N], len: 0 }
     }
 
     /// Appends `item`, or says that there are more of `what` than fit.
     pub(super) fn push(&mut self, item: T, what: &'static str) -> Result<(), Fault> {
-        let slot = self
-            .items
-            .get_mut(self.len)
-            .ok_or(Fault::Limit { what, limit: N })?;
+        let slot = self.items.get_mut(self.len).ok_or(Fault::Limit { what, limit: N })?;
         *slot = item;
         self.len += 1;
         Ok(())

@@ -21,12 +21,7 @@ impl Presentity {
     pub fn note(&self) -> Option<&str> {
         let of_tuples = self.tuples.iter().flat_map(|tuple| &tuple.notes);
         let of_persons = self.extensions.iter().flat_map(|each| &each.notes);
-        self.notes
-            .iter()
-            .chain(of_tuples)
-            .chain(of_persons)
-            .map(Note::trimmed)
-            .find(|text| !text.is_empty())
+        self.notes.iter().chain(of_tuples).chain(of_persons).map(Note::trimmed).find(|text| !text.is_empty())
     }
 }
 

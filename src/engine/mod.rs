@@ -17,7 +17,6 @@ pub use notify::Handled;
 pub use own::{Flags, OwnError, on_call_end};
 pub use reply::on_reply;
 pub use start::Origin;
-pub use worker::EventHandler;
 
 use crate::config::Config;
 use crate::host::clock;

@@ -1,11 +1,11 @@
 //! A NOTIFY has come: `handle_notify()`.
 
 use super::Engine;
-use crate::document::{BodyError, ContentType, check_body};
+use crate::document::{ContentType, MAX_DOCUMENT, check_body};
+use crate::host::log;
 use crate::host::message::{DialogIds, Malformed, Message};
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::{self, Transaction};
-use crate::host::log;
 use crate::subscription::{Answer, Content, Input, Notify, OutOfMemory, Package, SubscriptionState, package};
 
 /// Whether a NOTIFY was one of ours.
@@ -47,7 +47,7 @@ impl Engine {
         let content = judge(package, content_type, body);
         let with_body = content == Content::Acceptable;
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
-        let prepared = self.prepare(texts.0, texts.1)?;
+        let prepared = Self::prepare(texts.0, texts.1)?;
         let input = Input::Notify(Notify {
             cseq,
             remote_tag: ids.remote_tag,
@@ -122,16 +122,19 @@ fn judge(package: Option<&'static Package>, content_type: Option<&[u8]>, body: &
     if body.is_empty() {
         return Content::Empty;
     }
+    if body.len() > MAX_DOCUMENT {
+        return Content::TooLarge;
+    }
     let Some(Ok(content_type)) = content_type.map(ContentType::parse) else { return Content::Malformed };
     // An unknown package is refused by the core, whatever its body.
     let accepted = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
     if !accepted {
         return Content::Unsupported;
     }
-    match check_body(&content_type, body) {
+    match check_body(&content_type, body, MAX_DOCUMENT).map_err(|error| error.sip_status()) {
         Ok(()) => Content::Acceptable,
-        Err(BodyError::TooLarge { .. }) => Content::TooLarge,
-        Err(BodyError::Malformed(_)) => Content::Malformed,
+        Err(413) => Content::TooLarge,
+        Err(_) => Content::Malformed,
     }
 }
 

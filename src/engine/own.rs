@@ -97,7 +97,11 @@ impl Engine {
         let handle = self.find(record, subscriber, package);
         match (made, handle) {
             (Ok(subscription), Some(handle)) => {
-                watch(handle, call).inspect_err(|_| drop(self.hub.unsubscribe(subscription)))?;
+                let watched = watch(handle, call);
+                if watched.is_err() {
+                    let _ = self.hub.unsubscribe(subscription);
+                }
+                watched?;
                 Ok(handle)
             }
             // Another process was faster: its subscription is the one.
@@ -109,7 +113,9 @@ impl Engine {
                 let _ = self.hub.unsubscribe(subscription);
                 Err(OwnError::Ended)
             }
-            (Err(cause), None) => Err(OwnError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause }),
+            (Err(cause), None) => {
+                Err(OwnError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause })
+            }
         }
     }
 
@@ -139,7 +145,8 @@ impl Engine {
 
     /// One subscription's messages always go to one worker, so that they are told in order.
     fn queue_for(&self, record: &[u8], subscriber: &[u8]) -> QueueId {
-        let sum = record.iter().chain(subscriber).fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let sum =
+            record.iter().chain(subscriber).fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let index = sum.checked_rem(self.event_queues.len()).unwrap_or(0);
         self.event_queues.get(index).copied().unwrap_or_default()
     }

@@ -11,8 +11,8 @@ use crate::subscription::{Input, OutOfMemory, Output, Request, Socket};
 
 impl Engine {
     /// Room for the news of a step, taken before the step (law L5). Without a body it takes no memory.
-    pub(super) fn prepare(&self, content_type: &[u8], body: &[u8]) -> Result<Prepared<Shm>, OutOfMemory> {
-        Message::prepare(content_type, body, self.hub.allocator().clone())
+    pub(super) fn prepare(content_type: &[u8], body: &[u8]) -> Result<Prepared<Shm>, OutOfMemory> {
+        Message::prepare(content_type, body, Shm)
     }
 
     /// What runs under the shard's lock: the news go into the queue, so that each subscription's stay in order.

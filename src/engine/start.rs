@@ -44,6 +44,10 @@ impl Engine {
         let named = self.is_own(origin.queue);
         match self.registry.insert(subscription, owner, named, now, &self.env()) {
             Ok(Inserted::New { handle, wake }) => {
+                if named {
+                    // The event route shows the id; nobody but the module reads the subscriber's value.
+                    let _ = self.hub.set_subscriber_data(origin.subscription, handle.id() as usize);
+                }
                 self.settle(wake, None);
                 Ok(handle)
             }
@@ -68,7 +72,7 @@ impl Engine {
 
     /// Hands in an input that needs no answer and brings no body.
     pub(super) fn nudge(&self, handle: Handle, input: Input<'_>) -> bool {
-        let message = match self.prepare(&[], &[]) {
+        let message = match Self::prepare(&[], &[]) {
             Ok(message) => message,
             Err(OutOfMemory) => return false,
         };

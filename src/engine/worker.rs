@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::host::clock;
 use crate::host::log;
-use crate::host::process::{Again, Bell};
+use crate::host::process::{self, Again, Bell, ProcessError};
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::subscription::OutOfMemory;
@@ -19,8 +19,19 @@ const BATCH: usize = 32;
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 impl Engine {
+    /// Forks the workers; call in `child_init(PROC_MAIN)`.
+    ///
+    /// # Errors
+    /// When one cannot be forked.
+    pub fn fork_workers(&'static self, on_event: EventHandler) -> Result<(), ProcessError> {
+        for worker in 0..self.event_queues.len() {
+            process::fork("presence_b2b worker", || self.work(worker, on_event))?;
+        }
+        Ok(())
+    }
+
     /// One round of the worker with this number.
-    pub fn work(&self, worker: usize, on_event: EventHandler) -> Again {
+    fn work(&self, worker: usize, on_event: EventHandler) -> Again {
         let sent = self.send_due(worker);
         let told = self.tell(worker, on_event);
         if sent || told {
@@ -49,7 +60,7 @@ impl Engine {
             if self.registry.next_due().is_none_or(|due| due > now) {
                 return done > 0;
             }
-            let Ok(message) = self.prepare(&[], &[]) else { return false };
+            let Ok(message) = Self::prepare(&[], &[]) else { return false };
             let random = clock::random_bytes();
             match self.registry.step_due(now, &self.env(), first, random, self.deliver(message)) {
                 Ok(Some(stepped)) => self.perform(stepped),

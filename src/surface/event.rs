@@ -1,6 +1,6 @@
 //! `event_route[qsa:notify]` and `$qsa(field)`.
 
-use crate::document::{Presentity, pidf};
+use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Presentity};
 use crate::engine::Engine;
 use crate::host::log;
 use crate::host::pv::Value;
@@ -48,7 +48,9 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
     {
         CURRENT.replace(Some(current));
         if !route.run() {
-            log::error("event_route[qsa:notify] could not be run: does the KEMI callback of modparam event_callback exist?");
+            log::error(
+                "event_route[qsa:notify] could not be run: does the KEMI callback of modparam event_callback exist?",
+            );
         }
         CURRENT.replace(None);
     }
@@ -61,11 +63,12 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
 impl Current {
     fn of(engine: &Engine, delivered: &Delivered<Shm>) -> Option<Self> {
         let message = &delivered.message;
-        let texts = |view: crate::qsa::View<'_>| (view.record.to_vec(), view.subscriber.to_vec(), view.package.to_vec());
+        let texts =
+            |view: crate::qsa::View<'_>| (view.record.to_vec(), view.subscriber.to_vec(), view.package.to_vec());
         let (record, subscriber, package) = engine.hub.with_subscription(message.subscription(), texts)?;
         let presentity = presentity(message.content_type(), message.body());
         Some(Self {
-            id: engine.id_of(message.subscription()),
+            id: u32::try_from(delivered.subscriber_data).unwrap_or(0),
             record,
             subscriber,
             package,
@@ -75,20 +78,31 @@ impl Current {
             next_attempt: message.next_attempt(),
             content_type: message.content_type().to_vec(),
             body: message.body().to_vec(),
-            basic: presentity.as_ref().map(|presentity| presentity.basic().name()),
-            note: presentity.as_ref().and_then(|presentity| presentity.note().map(|note| note.text.clone())),
+            basic: presentity.as_ref().map(|presentity| presentity.basic().as_str()),
+            note: presentity.as_ref().and_then(|presentity| presentity.note().map(str::to_owned)),
         })
     }
 }
 
 fn presentity(content_type: &[u8], body: &[u8]) -> Option<Presentity> {
-    let is_pidf = crate::document::ContentType::parse(content_type).is_ok_and(|kind| kind.is("application/pidf+xml"));
-    if is_pidf { pidf::parse(body).ok() } else { None }
+    let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
+    let charset = content_type.parameter("charset");
+    Presentity::parse(body, charset.as_ref().map(|charset| charset.as_sent()), MAX_DOCUMENT).ok()
 }
 
 /// The fields of `$qsa(…)`, by number.
 const FIELDS: [&str; 12] = [
-    "record", "subscriber", "package", "id", "status", "reason", "code", "next_attempt", "content_type", "body", "basic",
+    "record",
+    "subscriber",
+    "package",
+    "id",
+    "status",
+    "reason",
+    "code",
+    "next_attempt",
+    "content_type",
+    "body",
+    "basic",
     "note",
 ];
 
@@ -111,7 +125,6 @@ pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>) -> R) -> R {
 
 impl Current {
     fn value(&self, field: &str) -> Value<'_> {
-        let text = |text: &'_ [u8]| -> bool { !text.is_empty() };
         match field {
             "record" => Value::Text(&self.record),
             "subscriber" => Value::Text(&self.subscriber),
@@ -121,8 +134,8 @@ impl Current {
             "reason" => Value::Text(self.reason.as_bytes()),
             "code" => Value::Number(self.code.into()),
             "next_attempt" => self.next_attempt.map_or(Value::Null, Value::Number),
-            "content_type" if text(&self.content_type) => Value::Text(&self.content_type),
-            "body" if text(&self.body) => Value::Text(&self.body),
+            "content_type" if !self.content_type.is_empty() => Value::Text(&self.content_type),
+            "body" if !self.body.is_empty() => Value::Text(&self.body),
             "basic" => self.basic.map_or(Value::Null, |basic| Value::Text(basic.as_bytes())),
             "note" => self.note.as_ref().map_or(Value::Null, |note| Value::Text(note.as_bytes())),
             _ => Value::Null,

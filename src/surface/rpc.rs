@@ -155,11 +155,9 @@ fn fill(row: &Row<'_>, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault>
     if let Some(seconds) = snapshot.next_action_in {
         row.number(c"next_action_in", seconds)?;
     }
-    for (name, text) in [
-        (c"call_id", &snapshot.call_id),
-        (c"local_tag", &snapshot.local_tag),
-        (c"remote_tag", &snapshot.remote_tag),
-    ] {
+    for (name, text) in
+        [(c"call_id", &snapshot.call_id), (c"local_tag", &snapshot.local_tag), (c"remote_tag", &snapshot.remote_tag)]
+    {
         row.text(name, text.as_bytes())?;
     }
     row.number(c"local_cseq", snapshot.local_cseq)?;
@@ -172,7 +170,9 @@ fn fill(row: &Row<'_>, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault>
 }
 
 fn next_required<'c>(call: &'c Call, name: &str) -> Result<&'c [u8], Fault> {
-    call.next_text().filter(|text| !text.is_empty()).ok_or_else(|| Fault(400, format!("the parameter {name} is missing")))
+    call.next_text()
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| Fault(400, format!("the parameter {name} is missing")))
 }
 
 fn next_number(call: &Call, name: &str) -> Result<Option<usize>, Fault> {

@@ -19,10 +19,7 @@ fn essence_compares_without_regard_to_case_and_white_space() {
         let parsed = parse(value);
         assert!(parsed.is("application/pidf+xml"), "{value:?}");
         assert_eq!(parsed.essence().to_string(), "application/pidf+xml");
-        assert_eq!(
-            parsed.essence(),
-            parse("application/pidf+xml;x=y").essence()
-        );
+        assert_eq!(parsed.essence(), parse("application/pidf+xml;x=y").essence());
     }
     assert!(!parse("application/pidf+xml").is("application/pidf-diff+xml"));
     assert!(!parse("application/pidf+xml").is("application"));
@@ -54,10 +51,7 @@ fn the_first_of_two_equal_names_counts() {
 #[test]
 fn lenient_forms() {
     let parsed = parse("multipart/related;;type=application/rlmi+xml;boundary=--=_a:b;flag; ;");
-    assert_eq!(
-        parsed.parameter("type").unwrap().to_string(),
-        "application/rlmi+xml"
-    );
+    assert_eq!(parsed.parameter("type").unwrap().to_string(), "application/rlmi+xml");
     assert_eq!(parsed.parameter("boundary").unwrap().to_string(), "--=_a:b");
     assert_eq!(parsed.parameter("flag").unwrap().to_string(), "");
     assert_eq!(parsed.parameters().count(), 3);

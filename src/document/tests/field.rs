@@ -28,27 +28,17 @@ const PERSON_FIRST: &str = r#"<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" 
 const PADDED: &str = "\r\n<?xml version=\"1.0\"?>\r\n<!-- who? --><?style none?><presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:a@b\">\r\n<tuple id=\"9\"><status><basic>closed</basic></status></tuple></presence>\r\n\0";
 
 fn check(body: &[u8]) -> Result<(), DocumentError> {
-    check_body(
-        &ContentType::parse(PIDF_XML.as_bytes()).unwrap(),
-        body,
-        MAX_DOCUMENT,
-    )
+    check_body(&ContentType::parse(PIDF_XML.as_bytes()).unwrap(), body, MAX_DOCUMENT)
 }
 
 #[test]
 fn note_before_tuple() {
     let found = parse(NOTE_FIRST).unwrap();
-    assert_eq!(
-        (found.basic(), found.note()),
-        (Basic::Open, Some("On the phone"))
-    );
+    assert_eq!((found.basic(), found.note()), (Basic::Open, Some("On the phone")));
     assert_eq!(found.tuples[0].id, "1001@192.0.2.1;x");
     let contact = found.tuples[0].contact.as_ref().unwrap();
     assert_eq!(contact.priority, Some(1000));
-    assert_eq!(
-        found.extensions[0].namespace,
-        "urn:ietf:params:xml:ns:pidf:person"
-    );
+    assert_eq!(found.extensions[0].namespace, "urn:ietf:params:xml:ns:pidf:person");
 }
 
 #[test]
@@ -107,10 +97,7 @@ fn truncated_at_every_byte() {
             assert!(parse(part).is_err(), "{end}");
             assert_eq!(check(part).is_err(), end > 0, "{end}");
         }
-        let utf16: Vec<u8> = std::iter::once(0xFEFF)
-            .chain(sample.encode_utf16())
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let utf16: Vec<u8> = std::iter::once(0xFEFF).chain(sample.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         for end in 1..2 * whole {
             assert!(parse(&utf16[..end]).is_err(), "{end}");
         }
@@ -120,20 +107,11 @@ fn truncated_at_every_byte() {
 #[test]
 fn messages_name_place_and_problem() {
     for (inside, wanted) in [
-        (
-            "<a>\n</b>",
-            "line 3, column 1, at \"</b></presence>\": end tag does not match",
-        ),
+        ("<a>\n</b>", "line 3, column 1, at \"</b></presence>\": end tag does not match"),
         ("&nbsp;", "not a reference that exists without a DTD"),
-        (
-            "<z:a/>",
-            "at \"<z:a/></presence>\": namespace prefix is not declared",
-        ),
+        ("<z:a/>", "at \"<z:a/></presence>\": namespace prefix is not declared"),
         ("<a b=c/>", "attribute value is not quoted"),
-        (
-            "\u{1}",
-            r#"at "\u{1}</presence>": character that XML does not allow"#,
-        ),
+        ("\u{1}", r#"at "\u{1}</presence>": character that XML does not allow"#),
     ] {
         let error = parse(format!("{HEAD}{inside}</presence>")).unwrap_err();
         assert!(error.to_string().contains(wanted), "{error}");

@@ -17,15 +17,9 @@ fn refused(inside: &str) -> String {
 fn nesting_is_capped_and_needs_no_stack() {
     let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
     assert!(within(&nested(63)).is_ok());
-    assert_eq!(
-        refused(&nested(64)),
-        "more than 64 elements nested in each other"
-    );
+    assert_eq!(refused(&nested(64)), "more than 64 elements nested in each other");
     let unclosed = "<a>".repeat(80_000);
-    assert_eq!(
-        refused(&unclosed),
-        "more than 64 elements nested in each other"
-    );
+    assert_eq!(refused(&unclosed), "more than 64 elements nested in each other");
 }
 
 #[test]
@@ -62,15 +56,9 @@ fn attributes_and_namespaces_are_capped() {
         })
     };
     assert!(within(&format!("<a{}/>", many(32, "b"))).is_ok());
-    assert_eq!(
-        refused(&format!("<a{}/>", many(33, "b"))),
-        "more than 32 attributes on one element"
-    );
+    assert_eq!(refused(&format!("<a{}/>", many(33, "b"))), "more than 32 attributes on one element");
     assert!(within(&format!("<a{}/>", many(32, "xmlns:b"))).is_ok());
-    assert_eq!(
-        refused(&format!("<a{}/>", many(33, "xmlns:b"))),
-        "more than 32 namespaces in scope"
-    );
+    assert_eq!(refused(&format!("<a{}/>", many(33, "xmlns:b"))), "more than 32 namespaces in scope");
     // What went out of scope does not count.
     assert!(within(&format!("<a{}/>", many(30, "xmlns:b")).repeat(20)).is_ok());
     assert!(refused(&"<a/>".repeat(8192)).contains("more than 8192 elements"));
@@ -81,10 +69,7 @@ fn attributes_and_namespaces_are_capped() {
 #[test]
 fn a_long_namespace_is_not_copied_without_end() {
     let uri = "u".repeat(100_000);
-    let body = format!(
-        "<presence xmlns:p='{uri}'>{}</presence>",
-        "<p:a/>".repeat(8000)
-    );
+    let body = format!("<presence xmlns:p='{uri}'>{}</presence>", "<p:a/>".repeat(8000));
     let error = parse(body).unwrap_err();
     let limit = 4 * MAX_DOCUMENT;
     assert_eq!(error, DocumentError::ExtensionsTooLarge { limit });
@@ -149,14 +134,9 @@ fn well_formedness_in_detail() {
     ] {
         assert_eq!(within(inside).map(|_| ()), Ok(()), "{inside}");
     }
-    for whole in [
-        "<presence/><presence/>",
-        "<presence/>x",
-        "x<presence/>",
-        "<!-- only -->",
-        "<?xml version='1.0'",
-        "<presence",
-    ] {
+    for whole in
+        ["<presence/><presence/>", "<presence/>x", "x<presence/>", "<!-- only -->", "<?xml version='1.0'", "<presence"]
+    {
         assert!(parse(whole).is_err(), "{whole}");
     }
 }

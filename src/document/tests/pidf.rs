@@ -22,10 +22,7 @@ fn a_whole_document() {
     assert_eq!(found.entity, "pres:someone@example.com");
     let tuple = &found.tuples[0];
     assert_eq!((tuple.id.as_str(), tuple.basic), ("t1", Basic::Open));
-    let contact = Contact {
-        uri: "sip:a@b".to_owned(),
-        priority: Some(800),
-    };
+    let contact = Contact { uri: "sip:a@b".to_owned(), priority: Some(800) };
     assert_eq!(tuple.contact, Some(contact));
     assert_eq!(tuple.timestamp.as_deref(), Some("2005-02-22T20:07:07Z"));
     assert_eq!(tuple.notes[0].lang.as_deref(), Some("en"));
@@ -77,18 +74,11 @@ fn summary_prefers_open_and_skips_empty_notes() {
     assert_eq!(all(&["?"]), Basic::Unknown);
     let person = "<dm:person><rpid:activities><rpid:note>act</rpid:note></rpid:activities>
         <dm:note> me </dm:note></dm:person>";
-    let note = |more: &str| {
-        presence(&format!("{person}{more}"))
-            .note()
-            .map(str::to_owned)
-    };
+    let note = |more: &str| presence(&format!("{person}{more}")).note().map(str::to_owned);
     assert_eq!(note("").as_deref(), Some("me"));
     assert_eq!(note("<note> </note>").as_deref(), Some("me"));
     assert_eq!(note("<tuple><note>t</note></tuple>").as_deref(), Some("t"));
-    assert_eq!(
-        note("<tuple><note>t</note></tuple><note>p</note>").as_deref(),
-        Some("p")
-    );
+    assert_eq!(note("<tuple><note>t</note></tuple><note>p</note>").as_deref(), Some("p"));
 }
 
 #[test]
@@ -115,11 +105,8 @@ fn priorities_in_thousandths() {
 #[test]
 fn what_has_to_be_understood_and_is_not_makes_the_state_unknown() {
     let open = "<status><basic>open</basic></status>";
-    let marked = |value| {
-        format!(
-            "<x:y xmlns:x='urn:x' xmlns:p='urn:ietf:params:xml:ns:pidf' p:mustUnderstand='{value}'/>"
-        )
-    };
+    let marked =
+        |value| format!("<x:y xmlns:x='urn:x' xmlns:p='urn:ietf:params:xml:ns:pidf' p:mustUnderstand='{value}'/>");
     for value in ["true", "1"] {
         let mark = marked(value);
         assert_eq!(only_basic(&format!("{open}{mark}")), Basic::Unknown);
@@ -136,10 +123,7 @@ fn what_has_to_be_understood_and_is_not_makes_the_state_unknown() {
         let deep = format!("{open}<z:z xmlns:z='urn:z'>{mark}</z:z>");
         assert_eq!(only_basic(&deep), Basic::Open);
     }
-    assert_eq!(
-        only_basic(&format!("{open}{}", marked("false"))),
-        Basic::Open
-    );
+    assert_eq!(only_basic(&format!("{open}{}", marked("false"))), Basic::Open);
     let unqualified = "<x:y xmlns:x='urn:x' mustUnderstand='1'/>";
     assert_eq!(only_basic(&format!("{open}{unqualified}")), Basic::Open);
     let rpid = "<rpid:mood xmlns:p='urn:ietf:params:xml:ns:pidf' p:mustUnderstand='1'/>";
@@ -176,15 +160,9 @@ fn extensions_stand_alone() {
 #[test]
 fn other_roots_are_named() {
     for (xml, wanted) in [
-        (
-            "<presence xmlns='jabber:client'/>",
-            "{jabber:client}presence",
-        ),
+        ("<presence xmlns='jabber:client'/>", "{jabber:client}presence"),
         ("<watcherinfo/>", "{}watcherinfo"),
-        (
-            "<tuple xmlns='urn:ietf:params:xml:ns:pidf'/>",
-            "{urn:ietf:params:xml:ns:pidf}tuple",
-        ),
+        ("<tuple xmlns='urn:ietf:params:xml:ns:pidf'/>", "{urn:ietf:params:xml:ns:pidf}tuple"),
     ] {
         let root = wanted.to_owned();
         assert_eq!(parse(xml), Err(DocumentError::NotPidf { root }));
@@ -217,10 +195,7 @@ fn encodings() {
         let head = format!("<?xml version='1.0' encoding = \"{name}\" ?><presence><note>gr");
         [head.as_bytes(), b"\xFCn</note></presence>"].concat()
     };
-    assert_eq!(
-        parse(latin("ISO-8859-1")).unwrap().note(),
-        Some("gr\u{FC}n")
-    );
+    assert_eq!(parse(latin("ISO-8859-1")).unwrap().note(), Some("gr\u{FC}n"));
     let by_charset = Presentity::parse(&latin("UTF-8"), Some("iso-8859-1"), MAX_DOCUMENT);
     assert_eq!(by_charset.unwrap().note(), Some("gr\u{FC}n"));
     for name in ["UTF-8", "us-ascii", "UTF-16"] {

@@ -50,8 +50,7 @@ const PIECES: [&str; 40] = [
 ];
 
 fn pieces() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24)
-        .prop_map(|pieces| pieces.concat())
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24).prop_map(|pieces| pieces.concat())
 }
 
 /// A well-formed element with whatever inside.
@@ -67,18 +66,10 @@ fn element() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(6, 48, 5, |inner| {
         let name = prop::sample::select(vec!["a", "p:b", "note", "tuple", "status", "person"]);
-        let attributes = prop::sample::select(vec![
-            "",
-            " x='1'",
-            " xmlns:q='u' q:x=\"2\" x='3'",
-            " xmlns='w'",
-            " xmlns:p='other'",
-        ]);
-        (name, attributes, prop::collection::vec(inner, 0..5)).prop_map(
-            |(name, attributes, inside)| {
-                format!("<{name}{attributes}>{}</{name}>", inside.concat())
-            },
-        )
+        let attributes =
+            prop::sample::select(vec!["", " x='1'", " xmlns:q='u' q:x=\"2\" x='3'", " xmlns='w'", " xmlns:p='other'"]);
+        (name, attributes, prop::collection::vec(inner, 0..5))
+            .prop_map(|(name, attributes, inside)| format!("<{name}{attributes}>{}</{name}>", inside.concat()))
     })
 }
 
@@ -94,9 +85,7 @@ fn agree(body: &[u8]) -> bool {
 
 /// Whether the tree parser takes what the scanner takes; it never sees the XML declaration.
 fn tree_parser_follows(text: &str) -> bool {
-    scan(text).map_or(true, |root| {
-        roxmltree::Document::parse(&text[root.start..]).is_ok()
-    })
+    scan(text).map_or(true, |root| roxmltree::Document::parse(&text[root.start..]).is_ok())
 }
 
 proptest! {

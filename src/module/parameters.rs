@@ -1,0 +1,93 @@
+//! The `modparam`s: where the server writes them, and how they become a [`Raw`].
+
+use super::Exported;
+use crate::config::{INTEGERS, Integers, Raw, Syntax};
+use crate::host::bindings as ks;
+use crate::host::text::bytes;
+use crate::host::uri;
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// Integers as the configuration file sets them.
+static VALUES: [AtomicI32; INTEGERS.len()] = {
+    let mut values = [const { AtomicI32::new(0) }; INTEGERS.len()];
+    let mut index = 0;
+    while index < INTEGERS.len() {
+        values[index] = AtomicI32::new(INTEGERS[index].default);
+        index += 1;
+    }
+    values
+};
+
+/// A text as the configuration file sets it.
+#[repr(transparent)]
+struct Text(UnsafeCell<ks::str_>);
+
+// SAFETY: written by the server while it reads its configuration, in one process; only read afterwards.
+unsafe impl Sync for Text {}
+
+static TEXTS: [Text; TEXT_NAMES.len()] =
+    [const { Text(UnsafeCell::new(ks::str_ { s: null_mut(), len: 0 })) }; TEXT_NAMES.len()];
+
+const TEXT_NAMES: [&CStr; 4] =
+    [c"presence_route", c"additional_presence_headers", c"presence_outbound_proxy", c"event_callback"];
+
+const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 1;
+
+/// The table the server reads; ends with an empty entry.
+pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
+    let mut table = [ks::param_export_t { name: null_mut(), type_: 0, param_pointer: null_mut() }; LENGTH];
+    let mut index = 0;
+    while index < INTEGERS.len() {
+        table[index] = entry(INTEGERS[index].name, ks::PARAM_INT, VALUES[index].as_ptr().cast());
+        index += 1;
+    }
+    let mut text = 0;
+    while text < TEXT_NAMES.len() {
+        table[index + text] = entry(TEXT_NAMES[text], ks::PARAM_STR, TEXTS[text].0.get().cast());
+        text += 1;
+    }
+    table
+});
+
+const fn entry(name: &'static CStr, kind: u32, place: *mut c_void) -> ks::param_export_t {
+    ks::param_export_t { name: name.as_ptr().cast_mut().cast::<c_char>(), type_: kind, param_pointer: place }
+}
+
+/// The parameters as they were set.
+pub fn as_set() -> Raw {
+    let mut integers: Integers = [0; INTEGERS.len()];
+    for (to, from) in integers.iter_mut().zip(&VALUES) {
+        *to = from.load(Ordering::Relaxed);
+    }
+    let [presence_route, additional_presence_headers, presence_outbound_proxy, event_callback] = &TEXTS;
+    Raw {
+        integers,
+        presence_route: presence_route.read(),
+        additional_presence_headers: additional_presence_headers.read(),
+        presence_outbound_proxy: presence_outbound_proxy.read(),
+        event_callback: event_callback.read(),
+    }
+}
+
+impl Text {
+    fn read(&self) -> String {
+        // SAFETY: the server has set it, or it is empty; nobody writes any more.
+        String::from_utf8_lossy(unsafe { bytes(&*self.0.get()) }).into_owned()
+    }
+}
+
+/// The host's parsers judge.
+pub struct HostSyntax;
+
+impl Syntax for HostSyntax {
+    fn is_sip_uri(&self, text: &str) -> bool {
+        uri::is_sip_uri(text.as_bytes())
+    }
+
+    fn is_route(&self, text: &str) -> bool {
+        uri::is_route(text.as_bytes())
+    }
+}
