@@ -13,7 +13,7 @@ mod slots;
 mod threads;
 
 use super::{Inserted, Limits, Registry, Stepped};
-use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Policy};
+use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Policy, Subscription};
 use crate::testing::Accounted;
 use life::Told;
 use parking_lot::RawMutex;
@@ -62,6 +62,12 @@ pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Ins
 
 pub(super) fn is_new(inserted: Inserted) -> bool {
     matches!(inserted, Inserted::New { .. })
+}
+
+#[test]
+fn a_registry_of_subscriptions_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Registry<Subscription<Accounted>, u64, Accounted, RawMutex>>();
 }
 
 /// One step in which nothing is delivered.
