@@ -1,0 +1,327 @@
+//! The configuration of a server under test, written line by line.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use super::address::{SIP_PORT, own_ip};
+use super::kamailio::Server;
+use super::rpc;
+
+/// A module parameter's value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// An `int` parameter.
+    Int(i64),
+    /// A `string` parameter.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value::Int(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
+}
+
+/// What a server listens on: `udp:127.5.0.1:5060`, perhaps with an advertised address.
+#[derive(Clone, Debug)]
+pub struct Listen(String);
+
+impl Listen {
+    /// UDP on the SIP port of `ip`.
+    pub fn udp(ip: Ipv4Addr) -> Listen {
+        Listen(format!("udp:{ip}:{SIP_PORT}"))
+    }
+
+    /// TCP on the SIP port of `ip`.
+    pub fn tcp(ip: Ipv4Addr) -> Listen {
+        Listen(format!("tcp:{ip}:{SIP_PORT}"))
+    }
+
+    /// With `host` or `host:port` written into Via and Record-Route in place of the real address.
+    pub fn advertise(self, address: &str) -> Listen {
+        Listen(format!("{} advertise {address}", self.0))
+    }
+
+    /// With a name that `$fs`-like variables and the module's socket parameters take.
+    pub fn named(self, name: &str) -> Listen {
+        Listen(format!("{} name \"{name}\"", self.0))
+    }
+}
+
+/// The modules every server under test has.
+const MODULES: &[&str] =
+    &["jsonrpcs", "kex", "corex", "tm", "sl", "rr", "pv", "textops", "siputils", "tmx", "xlog", "ipops"];
+
+/// The routing of a server with the module when the test brings none: as in the module's own example.
+const B2B_ROUTE: &str = r#"
+request_route {
+    if (is_method("NOTIFY")) {
+        if (!t_newtran()) {
+            sl_reply_error();
+            exit;
+        }
+        if (!handle_notify()) {
+            t_reply("481", "Subscription does not exist");
+        }
+        exit;
+    }
+    sl_send_reply("405", "Method Not Allowed");
+}
+"#;
+
+/// The routing of a server without the module when the test brings none.
+const PLAIN_ROUTE: &str = "request_route {\n    sl_send_reply(\"405\", \"Method Not Allowed\");\n}\n";
+
+/// Collects what a server shall be like; [`Builder::start`] starts it.
+#[derive(Clone)]
+pub struct Builder {
+    pub(super) ip: Ipv4Addr,
+    pub(super) shm_megabytes: u32,
+    pub(super) allocator: &'static str,
+    pub(super) allowed: Vec<String>,
+    pub(super) files: Vec<(String, String)>,
+    children: u32,
+    debug: i32,
+    listens: Vec<Listen>,
+    globals: Vec<String>,
+    modules: Vec<String>,
+    params: Vec<(String, String, Value)>,
+    blocks: Vec<String>,
+    b2b: Option<PathBuf>,
+    kemi: bool,
+}
+
+impl Builder {
+    pub(super) fn new() -> Builder {
+        let builder = Builder {
+            ip: own_ip(),
+            shm_megabytes: 32,
+            allocator: "qm",
+            allowed: Vec::new(),
+            files: Vec::new(),
+            children: 2,
+            debug: 2,
+            listens: Vec::new(),
+            globals: Vec::new(),
+            modules: MODULES.iter().map(|name| name.to_string()).collect(),
+            params: Vec::new(),
+            blocks: Vec::new(),
+            b2b: None,
+            kemi: false,
+        };
+        // A finished transaction normally holds shared memory for 5 s; no test can wait for that.
+        builder.modparam("tm", "wt_timer", 1000)
+    }
+
+    /// The address the server will have, unless the test gives it listens of its own.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.ip
+    }
+
+    /// SIP workers per UDP socket, and for TCP altogether. 2 unless told.
+    pub fn children(mut self, count: u32) -> Builder {
+        self.children = count;
+        self
+    }
+
+    /// The log level; 2 (INFO) unless told, 3 for everything.
+    pub fn debug(mut self, level: i32) -> Builder {
+        self.debug = level;
+        self
+    }
+
+    /// Shared memory; 32 MB unless told.
+    pub fn shm_megabytes(mut self, size: u32) -> Builder {
+        self.shm_megabytes = size;
+        self
+    }
+
+    /// The `tlsf` allocator: much faster than the default `qm`, which finds overruns and double frees.
+    pub fn tlsf(mut self) -> Builder {
+        self.allocator = "tlsf";
+        self
+    }
+
+    /// One more thing to listen on; without any it is UDP and TCP on [`Builder::ip`].
+    pub fn listen(mut self, listen: Listen) -> Builder {
+        self.listens.push(listen);
+        self
+    }
+
+    /// One more global line, such as `tcp_connection_lifetime=5`.
+    pub fn global(mut self, line: &str) -> Builder {
+        self.globals.push(line.to_owned());
+        self
+    }
+
+    /// One more module of Kamailio's own.
+    pub fn module(mut self, name: &str) -> Builder {
+        self.modules.push(name.to_owned());
+        self
+    }
+
+    /// A module parameter; a later one of the same name wins.
+    pub fn modparam(mut self, module: &str, name: &str, value: impl Into<Value>) -> Builder {
+        self.params.push((module.to_owned(), name.to_owned(), value.into()));
+        self
+    }
+
+    /// One more block of script: a route, an event route, the `request_route`.
+    pub fn route(mut self, block: &str) -> Builder {
+        self.blocks.push(block.to_owned());
+        self
+    }
+
+    /// One more file in the runtime directory. `{dir}` in any script or parameter is that directory, `{ip}` the address.
+    pub fn file(mut self, name: &str, content: &str) -> Builder {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Routing in JavaScript (`ksr_request_route()` and so on) in place of native script.
+    pub fn kemi(mut self, script: &str) -> Builder {
+        self.kemi = true;
+        self.file("kamailio.js", script).module("app_jsdt").modparam("app_jsdt", "load", "{dir}/kamailio.js")
+    }
+
+    /// Log lines with `part` do not fail the test when the server stops.
+    pub fn allow_log(mut self, part: &str) -> Builder {
+        self.allowed.push(part.to_owned());
+        self
+    }
+
+    /// With the module under test.
+    pub fn b2b(mut self) -> Builder {
+        self.b2b = Some(module_under_test());
+        self
+    }
+
+    /// A parameter of the module under test.
+    pub fn b2b_param(self, name: &str, value: impl Into<Value>) -> Builder {
+        self.modparam("presence_b2b", name, value)
+    }
+
+    /// Starts the server and returns when it answers RPC; panics with its last words when it does not.
+    pub fn start(self) -> Server {
+        Server::start(self).unwrap_or_else(|refusal| panic!("{refusal}"))
+    }
+
+    /// Starts a server that must refuse to start, and returns what it said.
+    pub fn start_refused(self) -> String {
+        match Server::start(self) {
+            Ok(_) => panic!("the server started, although it should have refused"),
+            Err(refusal) => refusal.log,
+        }
+    }
+
+    /// The configuration file's text for a server whose runtime directory is `dir`.
+    pub(super) fn text(&self, dir: &Path) -> String {
+        let mut text = String::from("#!KAMAILIO\n");
+        let mut line = |line: String| text.push_str(&(line + "\n"));
+        line(format!("debug={}", self.debug));
+        line("log_stderror=yes".into());
+        line("auto_aliases=no".into());
+        line("disable_core_dump=yes".into());
+        line(format!("children={}", self.children));
+        line(format!("tcp_children={}", self.children));
+        for listen in &self.listens {
+            line(format!("listen={}", listen.0));
+        }
+        if self.listens.is_empty() {
+            line(format!("listen={}", Listen::udp(self.ip).0));
+            line(format!("listen={}", Listen::tcp(self.ip).0));
+        }
+        self.globals.iter().cloned().for_each(&mut line);
+        for module in &self.modules {
+            line(format!("loadmodule \"{module}\""));
+        }
+        if let Some(path) = &self.b2b {
+            line(format!("loadmodule \"{}\"", path.display()));
+        }
+        let fifo: [(&str, Value); 4] = [
+            ("transport", 2.into()),
+            ("pretty_format", 0.into()),
+            ("fifo_name", format!("{{dir}}/{}", rpc::FIFO).into()),
+            ("fifo_reply_dir", "{dir}/".into()),
+        ];
+        for (name, value) in fifo {
+            line(param("jsonrpcs", name, &value));
+        }
+        for (module, name, value) in &self.params {
+            line(param(module, name, value));
+        }
+        self.write_routes(&mut text);
+        self.fill_in(&text, dir)
+    }
+
+    /// Whether the test has brought its own `request_route`.
+    pub(super) fn has_request_route(&self) -> bool {
+        self.kemi || self.blocks.iter().any(|block| block.contains("request_route"))
+    }
+
+    fn write_routes(&self, text: &mut String) {
+        if self.kemi {
+            text.push_str("cfgengine \"jsdt\"\n");
+        } else if !self.has_request_route() {
+            text.push_str(if self.b2b.is_some() { B2B_ROUTE } else { PLAIN_ROUTE });
+        }
+        for block in &self.blocks {
+            let _ = writeln!(text, "{block}");
+        }
+    }
+
+    /// Puts the runtime directory and the address where the test could not yet know them.
+    pub(super) fn fill_in(&self, text: &str, dir: &Path) -> String {
+        text.replace("{dir}", &dir.display().to_string()).replace("{ip}", &self.ip.to_string())
+    }
+}
+
+fn param(module: &str, name: &str, value: &Value) -> String {
+    match value {
+        Value::Int(number) => format!("modparam(\"{module}\", \"{name}\", {number})"),
+        Value::Text(text) => {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\r', "\\r").replace('\n', "\\n");
+            format!("modparam(\"{module}\", \"{name}\", \"{text}\")")
+        }
+    }
+}
+
+/// The module under test: `PRESENCE_B2B_SO`, else what the build leaves in `target/release`.
+fn module_under_test() -> PathBuf {
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/presence_b2b.so");
+    let path = env::var_os("PRESENCE_B2B_SO").map_or_else(built, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "the module under test is not at {}: run `make` first, or name it with PRESENCE_B2B_SO",
+        path.display()
+    );
+    path
+}
+
+/// Where Kamailio's own modules are: `KAMAILIO_MODULES`, else the first usual folder that has them.
+pub fn modules_dir() -> PathBuf {
+    if let Some(named) = env::var_os("KAMAILIO_MODULES") {
+        return named.into();
+    }
+    let multiarch = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let usual = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"].map(PathBuf::from);
+    multiarch
+        .chain(usual)
+        .map(|base| base.join("kamailio/modules"))
+        .find(|dir| dir.join("tm.so").is_file())
+        .expect("Kamailio's modules are in no usual folder: install Kamailio, or name it with KAMAILIO_MODULES")
+}

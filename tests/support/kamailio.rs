@@ -1,0 +1,210 @@
+//! A running Kamailio.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::address::SIP_PORT;
+use super::config::{Builder, modules_dir};
+use super::log::Log;
+use super::process::Group;
+use super::rpc::{Rpc, RpcError};
+
+/// How long a server may take until it answers, and until it is gone.
+const START: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(20);
+/// How long an answer to an RPC may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A Kamailio with a configuration, an address and a runtime directory of its own.
+///
+/// Stopping it, by [`Server::stop`] or by dropping it, fails the test when the server did not end well or logged
+/// something that must never happen. When the test has failed already, dropping prints the end of the log instead.
+pub struct Server {
+    ip: Ipv4Addr,
+    allowed: Vec<String>,
+    rpc: Rpc,
+    log: Log,
+    group: Group,
+    dir: TempDir,
+    stopped: bool,
+}
+
+/// A server that did not start.
+pub struct Refusal {
+    /// What happened, in one line.
+    pub what: String,
+    /// All that it logged.
+    pub log: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<&str> = self.log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(25)..];
+        write!(f, "the server {}; it said last:\n{}", self.what, tail.join("\n"))
+    }
+}
+
+impl Server {
+    /// A server to describe.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A server to describe that has the module under test, and its example routing unless the test brings another.
+    pub fn b2b() -> Builder {
+        Builder::new().b2b()
+    }
+
+    pub(super) fn start(builder: Builder) -> Result<Server, Refusal> {
+        let dir = TempDir::with_prefix("kamailio-").expect("a runtime directory");
+        let cfg = dir.path().join("kamailio.cfg");
+        fs::write(&cfg, builder.text(dir.path())).expect("the configuration can be written");
+        for (name, content) in &builder.files {
+            fs::write(dir.path().join(name), builder.fill_in(content, dir.path())).expect("a file can be written");
+        }
+        let log = Log::new(dir.path().join("kamailio.log"));
+        let group = Group::spawn(command(&builder, &cfg, dir.path(), &log)).expect("kamailio can be executed");
+        let rpc = Rpc::new(dir.path());
+        let mut server = Server { ip: builder.ip, allowed: builder.allowed, rpc, log, group, dir, stopped: false };
+        match server.wait_until_ready() {
+            Ok(()) => Ok(server),
+            Err(what) => {
+                server.stopped = true;
+                Err(Refusal { what, log: server.log.text() })
+            }
+        }
+    }
+
+    /// Ready is when every process has been forked and initialised, not when the first one answers: a child that gets
+    /// SIGTERM before it knows that it is a child ignores it, and then the server takes a minute to end.
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(status) = self.group.ended() {
+                return Err(format!("ended while starting ({status})"));
+            }
+            // The FIFO is there before its process is: a call made meanwhile is answered once the process runs.
+            let group = &mut self.group;
+            let last = match self.rpc.try_call("core.psa", &Value::Null, START, || group.ended().is_none()) {
+                Ok(Ok(processes)) if all_started(&processes) => return Ok(()),
+                Ok(Ok(processes)) => processes.to_string(),
+                Ok(Err(fault)) => fault.to_string(),
+                Err(silence) => silence,
+            };
+            if Instant::now() > deadline {
+                return Err(format!("did not get ready within {START:?} ({last})"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The server's address.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.ip
+    }
+
+    /// The server's SIP socket, UDP and TCP alike.
+    pub fn addr(&self) -> SocketAddr {
+        (self.ip, SIP_PORT).into()
+    }
+
+    /// `sip:user@` the server's address.
+    pub fn uri(&self, user: &str) -> String {
+        format!("sip:{user}@{}", self.ip)
+    }
+
+    /// The runtime directory, with the configuration and the log.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The process id of the main process, which is the id of its process group.
+    pub fn pid(&self) -> u32 {
+        self.group.id()
+    }
+
+    /// What the server says.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Calls an RPC method. `params` is an array, or null for none. Panics when no answer comes.
+    pub fn rpc(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        match self.rpc.try_call(method, &params, ANSWER, || true) {
+            Ok(answer) => answer,
+            Err(silence) => panic!("no answer to RPC {method} {params}: {silence}"),
+        }
+    }
+
+    /// How many processes with a name that contains `part` the server has.
+    pub fn processes(&self, part: &str) -> usize {
+        let list = self.rpc("core.psx", json!([])).expect("core.psx");
+        let named = |process: &Value| process["DSC"].as_str().is_some_and(|name| name.contains(part));
+        list.as_array().map_or(0, |list| list.iter().filter(|process| named(process)).count())
+    }
+
+    /// Stops the server; fails when it did not end well or logged something that must never happen.
+    pub fn stop(mut self) {
+        if let Err(reason) = self.shut_down() {
+            panic!("{reason}");
+        }
+    }
+
+    fn shut_down(&mut self) -> Result<(), String> {
+        self.stopped = true;
+        let alive = self.group.ended().is_none();
+        let ended = self.group.terminate(STOP);
+        let mut reasons = self.log.complaints(&self.allowed);
+        match ended {
+            Err(reason) => reasons.insert(0, format!("the server {reason}")),
+            Ok(status) if !alive => reasons.insert(0, format!("the server had ended by itself ({status})")),
+            Ok(status) if !status.success() => reasons.insert(0, format!("the server ended with {status}")),
+            Ok(_) => {}
+        }
+        match reasons.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{}\n--- end of its log:\n{}", reasons.join("\n"), self.log.tail(40))),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.stopped {
+            return;
+        }
+        let outcome = self.shut_down();
+        if thread::panicking() {
+            eprintln!("--- log of the server at {} (end):\n{}\n---", self.ip, self.log.tail(80));
+        } else if let Err(reason) = outcome {
+            panic!("{reason}");
+        }
+    }
+}
+
+/// Kamailio names its first process when all others are there; each sets its status when it is initialised.
+fn all_started(processes: &Value) -> bool {
+    let list = processes.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.first().is_some_and(|main| main["description"].as_str().is_some_and(|name| name.contains("attendant")))
+        && list.iter().all(|process| process["status"] == 1)
+}
+
+fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
+    let binary = env::var_os("KAMAILIO").map_or_else(|| PathBuf::from("/usr/sbin/kamailio"), PathBuf::from);
+    let file = File::create(log.path()).expect("the log file can be made");
+    let mut command = Command::new(binary);
+    command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);
+    command.arg("-L").arg(modules_dir());
+    command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator]);
+    command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
+    command
+}

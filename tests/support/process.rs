@@ -1,0 +1,111 @@
+//! A child process in a group of its own that cannot outlive the test process.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+
+use super::wait::until;
+
+type Order = (Command, Sender<io::Result<Child>>);
+
+/// Linux sends the parent-death signal when the *thread* that forked ends, and tests are threads. Hence one thread
+/// forks for all of them and ends with the process.
+static SPAWNER: LazyLock<Sender<Order>> = LazyLock::new(|| {
+    let (orders, inbox) = unbounded::<Order>();
+    std::thread::Builder::new()
+        .name("spawner".into())
+        .spawn(move || {
+            for (mut command, answer) in inbox {
+                let _ = answer.send(command.spawn());
+            }
+        })
+        .expect("a thread to spawn from");
+    orders
+});
+
+/// The leader of a process group. Killed with all its group on drop, if it still runs.
+pub struct Group {
+    leader: Child,
+    ended: Option<ExitStatus>,
+}
+
+impl Group {
+    /// Starts `command` as the leader of a new group; it gets SIGTERM when the test process dies.
+    pub fn spawn(mut command: Command) -> io::Result<Group> {
+        command.process_group(0);
+        // SAFETY: runs between fork and exec and does one async-signal-safe system call on plain numbers.
+        unsafe {
+            command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            });
+        }
+        let (answer, child) = bounded(1);
+        SPAWNER.send((command, answer)).expect("the spawner lives as long as the process");
+        let leader = child.recv().expect("the spawner answers")?;
+        Ok(Group { leader, ended: None })
+    }
+
+    /// The process id of the leader, which is also the id of the group.
+    pub fn id(&self) -> u32 {
+        self.leader.id()
+    }
+
+    /// The exit status of the leader, if it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.leader.try_wait().expect("a child can be waited for");
+        }
+        self.ended
+    }
+
+    /// Sends SIGTERM to the leader and waits until the whole group is gone; kills what is left after `within`.
+    pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus, String> {
+        if self.ended().is_none() {
+            signal(self.id() as i32, libc::SIGTERM);
+        }
+        let ended = until(within, || self.ended());
+        let gone = until(if ended.is_some() { Duration::from_secs(2) } else { Duration::ZERO }, || {
+            (!group_exists(self.id())).then_some(())
+        });
+        let status = match ended {
+            Some(status) => status,
+            None => {
+                self.kill();
+                return Err(format!("did not end within {within:?} after SIGTERM and was killed"));
+            }
+        };
+        if gone.is_none() {
+            self.kill();
+            return Err("ended but left processes of its group behind, which were killed".into());
+        }
+        Ok(status)
+    }
+
+    fn kill(&mut self) {
+        signal(-(self.id() as i32), libc::SIGKILL);
+        self.ended = self.ended.or_else(|| self.leader.wait().ok());
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            self.kill();
+        }
+    }
+}
+
+/// Whether any process of the group `id` is there.
+pub fn group_exists(id: u32) -> bool {
+    signal(-(id as i32), 0)
+}
+
+fn signal(pid: i32, number: i32) -> bool {
+    // SAFETY: a plain system call; `pid` names a child of ours, or the group it leads.
+    unsafe { libc::kill(pid, number) == 0 }
+}
