@@ -1,0 +1,422 @@
+//! A SIP peer on an address of its own, over UDP or TCP, that says only what the test makes it say.
+//!
+//! A background thread reads everything into an inbox. Retransmissions (same method, branch and CSeq) are counted and
+//! answered again with whatever the test answered the first time, so tests see each request once.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use super::address::{SIP_PORT, own_ip};
+use super::sip::Message;
+
+/// UDP or TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// Streams.
+    Tcp,
+}
+
+impl Transport {
+    /// As Via has it.
+    pub fn upper(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+
+    /// What a URI needs so that it is reached over this transport.
+    pub fn uri_param(self) -> &'static str {
+        match self {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+        }
+    }
+}
+
+/// A message that came in, with the way it came. Reads like the [`Message`] itself.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The message.
+    pub message: Message,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// When it was read.
+    pub at: Instant,
+}
+
+impl Deref for Received {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+/// What makes two requests the same one: method, branch, CSeq.
+type Key = (String, String, u32);
+
+fn key_of(message: &Message) -> Key {
+    let (number, method) = message.cseq();
+    (method.to_owned(), message.branch().to_owned(), number)
+}
+
+#[derive(Default)]
+struct Inbox {
+    waiting: VecDeque<Received>,
+    /// How often each request came.
+    seen: HashMap<Key, usize>,
+    /// What was answered to it last.
+    answers: HashMap<Key, Vec<u8>>,
+    trace: Vec<String>,
+}
+
+struct Shared {
+    addr: SocketAddr,
+    transport: Transport,
+    udp: Option<UdpSocket>,
+    streams: Mutex<HashMap<SocketAddr, Arc<TcpStream>>>,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+    closed: AtomicBool,
+}
+
+/// A SIP peer. Prints what it sent and received when the test fails.
+pub struct Endpoint {
+    shared: Arc<Shared>,
+    /// The tag the endpoint answers with unless told another.
+    pub tag: String,
+}
+
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// A token that this process has not used before, for tags, branches and Call-IDs.
+pub fn fresh(prefix: &str) -> String {
+    format!("{prefix}{:x}-{:x}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Endpoint {
+    /// A peer on an address of its own.
+    pub fn new(transport: Transport) -> Endpoint {
+        Endpoint::at(transport, own_ip())
+    }
+
+    /// A peer over UDP on an address of its own.
+    pub fn udp() -> Endpoint {
+        Endpoint::new(Transport::Udp)
+    }
+
+    /// A peer over TCP on an address of its own.
+    pub fn tcp() -> Endpoint {
+        Endpoint::new(Transport::Tcp)
+    }
+
+    /// A peer on `ip`: a second transport of another one, or an address that was refused until now.
+    pub fn at(transport: Transport, ip: Ipv4Addr) -> Endpoint {
+        let addr = SocketAddr::from((ip, SIP_PORT));
+        let udp = (transport == Transport::Udp).then(|| UdpSocket::bind(addr).expect("an own UDP address"));
+        let shared = Arc::new(Shared {
+            addr,
+            transport,
+            udp,
+            streams: Mutex::default(),
+            inbox: Mutex::default(),
+            arrived: Condvar::new(),
+            closed: AtomicBool::new(false),
+        });
+        let reader = Arc::clone(&shared);
+        match transport {
+            Transport::Udp => thread::spawn(move || reader.read_datagrams()),
+            Transport::Tcp => {
+                let listener = TcpListener::bind(addr).expect("an own TCP address");
+                thread::spawn(move || reader.accept(&listener))
+            }
+        };
+        Endpoint { shared, tag: fresh("t") }
+    }
+
+    /// The endpoint's address.
+    pub fn addr(&self) -> SocketAddr {
+        self.shared.addr
+    }
+
+    /// The endpoint's transport.
+    pub fn transport(&self) -> Transport {
+        self.shared.transport
+    }
+
+    /// A URI that leads here: `sip:user@127.5.0.1:5060;transport=tcp`.
+    pub fn uri(&self, user: &str) -> String {
+        format!("sip:{user}@{}{}", self.addr(), self.transport().uri_param())
+    }
+
+    /// A request with a fresh branch; the rest of its headers are the test's.
+    pub fn request(&self, method: &str, uri: &str) -> Message {
+        let via = format!("SIP/2.0/{} {};branch={}", self.transport().upper(), self.addr(), fresh("z9hG4bK-"));
+        Message::request(method, uri).with("Via", via).with("Max-Forwards", 70)
+    }
+
+    /// A request outside of any dialog, with all that such a request needs.
+    pub fn fresh_request(&self, method: &str, uri: &str, from: &str, to: &str) -> Message {
+        self.request(method, uri)
+            .with("From", format!("<{from}>;tag={}", fresh("f")))
+            .with("To", format!("<{to}>"))
+            .with("Call-ID", fresh("call-"))
+            .with("CSeq", format!("1 {method}"))
+            .with("Contact", format!("<{}>", self.uri("test")))
+    }
+
+    /// Sends bytes as they are: over UDP, or over the connection with `to`, which is made when there is none.
+    pub fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
+        self.shared.send(bytes, to).unwrap_or_else(|error| panic!("cannot send to {to}: {error}"));
+    }
+
+    /// Sends a message.
+    pub fn send(&self, message: &Message, to: SocketAddr) {
+        self.send_bytes(&message.to_bytes(), to);
+    }
+
+    /// Sends a request and returns its final response; panics when none comes.
+    pub fn exchange(&self, request: &Message, to: SocketAddr, within: Duration) -> Received {
+        self.try_exchange(request, to, within)
+            .unwrap_or_else(|| panic!("no final response within {within:?} to\n{request}"))
+    }
+
+    /// Sends a request and returns its final response, if one comes.
+    pub fn try_exchange(&self, request: &Message, to: SocketAddr, within: Duration) -> Option<Received> {
+        self.send(request, to);
+        self.final_response(request, within)
+    }
+
+    /// The final response to a request sent before, if it comes.
+    pub fn final_response(&self, request: &Message, within: Duration) -> Option<Received> {
+        let branch = request.branch().to_owned();
+        self.wait_for(within, |message| message.status() >= 200 && message.branch() == branch)
+    }
+
+    /// The next request of that method; panics with what came instead when none comes.
+    pub fn expect_request(&self, method: &str, within: Duration) -> Received {
+        self.try_request(method, within).unwrap_or_else(|| {
+            let inbox = self.shared.lock();
+            let others: Vec<String> = inbox.waiting.iter().map(|other| first_line(other)).collect();
+            panic!("{}: no {method} within {within:?}; unread: {others:?}", self.addr())
+        })
+    }
+
+    /// The next request of that method, if one comes.
+    pub fn try_request(&self, method: &str, within: Duration) -> Option<Received> {
+        self.wait_for(within, |message| message.method() == method)
+    }
+
+    /// Waits `during` and panics when a new request of that method comes.
+    pub fn expect_none(&self, method: &str, during: Duration) {
+        if let Some(surprise) = self.try_request(method, during) {
+            panic!("{}: unexpected\n{}", self.addr(), surprise.message);
+        }
+    }
+
+    /// The first unread message that `wanted` accepts, waiting for it if it must.
+    pub fn wait_for(&self, within: Duration, wanted: impl Fn(&Message) -> bool) -> Option<Received> {
+        let deadline = Instant::now() + within;
+        let mut inbox = self.shared.lock();
+        loop {
+            if let Some(at) = inbox.waiting.iter().position(|received| wanted(received)) {
+                return inbox.waiting.remove(at);
+            }
+            let left = deadline.checked_duration_since(Instant::now())?;
+            inbox = self.shared.arrived.wait_timeout(inbox, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+    }
+
+    /// How often this very request came, retransmissions included.
+    pub fn copies(&self, request: &Message) -> usize {
+        self.shared.lock().seen.get(&key_of(request)).copied().unwrap_or(0)
+    }
+
+    /// How many requests of that method came, without retransmissions, read or not.
+    pub fn count(&self, method: &str) -> usize {
+        self.shared.lock().seen.keys().filter(|(have, ..)| have == method).count()
+    }
+
+    /// A response to `request` with what it must copy, and the endpoint's tag in To if there is none.
+    pub fn response_to(&self, request: &Message, status: u16, reason: &str) -> Message {
+        let mut response = Message::response(status, reason);
+        for name in ["Via", "Record-Route", "From"] {
+            for value in request.headers(name) {
+                response = response.with(name, value);
+            }
+        }
+        let to = match request.param("To", "tag") {
+            Some(_) => request.need("To").to_owned(),
+            None => format!("{};tag={}", request.need("To"), self.tag),
+        };
+        response.with("To", to).with("Call-ID", request.need("Call-ID")).with("CSeq", request.need("CSeq"))
+    }
+
+    /// Sends a response on the way its request came; retransmissions of the request will get it too.
+    pub fn answer(&self, request: &Received, response: &Message) {
+        let bytes = response.to_bytes();
+        self.shared.lock().answers.insert(key_of(request), bytes.clone());
+        self.send_bytes(&bytes, request.from);
+    }
+
+    /// Answers with nothing but a status.
+    pub fn reply(&self, request: &Received, status: u16, reason: &str) {
+        self.answer(request, &self.response_to(request, status, reason));
+    }
+
+    /// Closes all TCP connections; what is sent next makes a new one.
+    pub fn hang_up(&self) {
+        for (_, stream) in self.shared.streams().drain() {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// How many TCP connections are open.
+    pub fn connections(&self) -> usize {
+        self.shared.streams().len()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.hang_up();
+        // One last byte to itself wakes the reader, which then sees that it is over.
+        match &self.shared.udp {
+            Some(udp) => drop(udp.send_to(b"\r\n", self.addr())),
+            None => drop(TcpStream::connect(self.addr())),
+        }
+        if thread::panicking() {
+            eprintln!("--- endpoint {}:\n{}---", self.addr(), self.shared.lock().trace.join("\n"));
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn streams(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<TcpStream>>> {
+        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn send(self: &Arc<Shared>, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.note("sent to", to, bytes);
+        match &self.udp {
+            Some(udp) => udp.send_to(bytes, to).map(drop),
+            None => (&*self.stream_to(to)?).write_all(bytes),
+        }
+    }
+
+    fn stream_to(self: &Arc<Shared>, to: SocketAddr) -> io::Result<Arc<TcpStream>> {
+        if let Some(stream) = self.streams().get(&to) {
+            return Ok(Arc::clone(stream));
+        }
+        // Bound first: on loopback every unbound socket would come from 127.0.0.1.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(self.addr.ip(), 0).into())?;
+        socket.connect(&to.into())?;
+        Ok(self.adopt(socket.into(), to))
+    }
+
+    fn adopt(self: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Arc<TcpStream> {
+        let stream = Arc::new(stream);
+        self.streams().insert(peer, Arc::clone(&stream));
+        let (reader, source) = (Arc::clone(self), Arc::clone(&stream));
+        thread::spawn(move || reader.read_stream(&source, peer));
+        stream
+    }
+
+    fn accept(self: Arc<Shared>, listener: &TcpListener) {
+        while let Ok((stream, peer)) = listener.accept() {
+            if self.is_closed() {
+                return;
+            }
+            self.adopt(stream, peer);
+        }
+    }
+
+    fn read_stream(self: Arc<Shared>, mut stream: &TcpStream, peer: SocketAddr) {
+        let mut buffer = Vec::new();
+        let mut chunk = [0; 16 * 1024];
+        while let Ok(count @ 1..) = stream.read(&mut chunk) {
+            buffer.extend_from_slice(&chunk[..count]);
+            loop {
+                match Message::take(&mut buffer) {
+                    Ok(Some(message)) => self.deliver(message, peer),
+                    Ok(None) => break,
+                    Err(error) => return self.note(&format!("unreadable ({error}) from"), peer, &buffer),
+                }
+            }
+        }
+        let mut streams = self.streams();
+        if streams.get(&peer).is_some_and(|have| std::ptr::eq(&**have, stream)) {
+            streams.remove(&peer);
+        }
+    }
+
+    fn read_datagrams(self: Arc<Shared>) {
+        let udp = self.udp.as_ref().expect("a UDP endpoint");
+        let mut buffer = vec![0; 65536];
+        while !self.is_closed() {
+            let Ok((count, peer)) = udp.recv_from(&mut buffer) else { continue };
+            let datagram = &buffer[..count];
+            if datagram.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+                continue;
+            }
+            match Message::parse(datagram) {
+                Ok(message) => self.deliver(message, peer),
+                Err(error) => self.note(&format!("unreadable ({error}) from"), peer, datagram),
+            }
+        }
+    }
+
+    fn deliver(self: &Arc<Shared>, message: Message, from: SocketAddr) {
+        self.note("received from", from, &message.to_bytes());
+        let mut inbox = self.lock();
+        if message.status() == 0 {
+            let key = key_of(&message);
+            let copies = inbox.seen.entry(key.clone()).or_default();
+            *copies += 1;
+            if *copies > 1 {
+                let answer = inbox.answers.get(&key).cloned();
+                drop(inbox);
+                if let Some(answer) = answer {
+                    let _ = self.send(&answer, from);
+                }
+                return;
+            }
+        }
+        inbox.waiting.push_back(Received { message, from, at: Instant::now() });
+        drop(inbox);
+        self.arrived.notify_all();
+    }
+
+    fn note(&self, what: &str, peer: SocketAddr, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).replace("\r\n", "\n");
+        let mut inbox = self.lock();
+        if inbox.trace.len() < 200 {
+            inbox.trace.push(format!("{what} {peer}:\n{text}"));
+        }
+    }
+}
+
+fn first_line(message: &Message) -> String {
+    message.to_string().lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,19 @@
+//! What the integration tests stand on: a real Kamailio, a real presence server, and SIP peers that do as they are told.
+//!
+//! A test starts what it needs, talks to it, and stops it with [`kamailio::Server::stop`], which fails the test when the
+//! server logged something that must never happen. Each server and each endpoint has a loopback address of its own, so
+//! all tests run side by side. Nothing sleeps for a fixed time: see [`wait::eventually`].
+
+pub mod address;
+pub mod config;
+pub mod endpoint;
+pub mod kamailio;
+pub mod log;
+pub mod notifier;
+pub mod pidf;
+pub mod presence_server;
+pub mod process;
+pub mod rpc;
+pub mod shm;
+pub mod sip;
+pub mod wait;

@@ -1,0 +1,202 @@
+//! A real presence server: Kamailio with `presence` and `presence_xml`, in memory or on SQLite.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use tempfile::TempDir;
+
+use super::config::{Builder, Value};
+use super::endpoint::{Endpoint, Received, Transport};
+use super::kamailio::Server;
+use super::pidf::PIDF;
+use super::wait::SOON;
+
+/// Where Debian's `kamailio-sqlite-modules` keeps the table definitions.
+const TABLES: &str = "/usr/share/kamailio/db_sqlite";
+
+const ROUTE: &str = r#"
+request_route {
+    if (is_method("PUBLISH|SUBSCRIBE")) {
+        if (!t_newtran()) {
+            sl_reply_error();
+            exit;
+        }
+        if (is_method("PUBLISH")) {
+            handle_publish();
+        } else {
+            handle_subscribe();
+        }
+        t_release();
+        exit;
+    }
+    sl_send_reply("405", "Method Not Allowed");
+}
+"#;
+
+/// Describes a presence server; [`PresenceBuilder::start`] starts it.
+pub struct PresenceBuilder {
+    server: Builder,
+    database: bool,
+}
+
+impl PresenceBuilder {
+    /// All state on SQLite in place of memory.
+    pub fn sqlite(mut self) -> PresenceBuilder {
+        self.database = true;
+        self
+    }
+
+    /// 1 (which is the default): every watcher is active. 0 asks the `xcap` table and needs SQLite.
+    pub fn force_active(self, yes: i64) -> PresenceBuilder {
+        self.param("presence_xml", "force_active", yes)
+    }
+
+    /// The shortest subscription or publication it takes; shorter ones get 423.
+    pub fn min_expires(self, seconds: i64) -> PresenceBuilder {
+        self.param("presence", "min_expires", seconds)
+    }
+
+    /// The longest subscription or publication it grants.
+    pub fn max_expires(self, seconds: i64) -> PresenceBuilder {
+        self.param("presence", "max_expires", seconds)
+    }
+
+    /// Any module parameter.
+    pub fn param(self, module: &str, name: &str, value: impl Into<Value>) -> PresenceBuilder {
+        self.server(|server| server.modparam(module, name, value))
+    }
+
+    /// Anything else that a server can have. A `request_route` replaces the built-in one.
+    pub fn server(mut self, change: impl FnOnce(Builder) -> Builder) -> PresenceBuilder {
+        self.server = change(self.server);
+        self
+    }
+
+    /// Starts it.
+    pub fn start(self) -> PresenceServer {
+        let data = TempDir::with_prefix("presence-").expect("a folder for the database");
+        let mut server = self.server;
+        if self.database {
+            let file = data.path().join("presence.sqlite");
+            create_database(&file);
+            let (file, url) = (file.display(), format!("sqlite:///{}", file.display()));
+            server = server
+                .module("db_sqlite")
+                .modparam("db_sqlite", "db_set_journal_mode", format!("{file}=WAL"))
+                .modparam("presence", "db_url", url.clone())
+                .modparam("presence_xml", "db_url", url);
+        } else {
+            server = server.modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2);
+        }
+        let server =
+            server.module("presence").module("presence_xml").modparam("presence_xml", "integrated_xcap_server", 1);
+        let server = if server.has_request_route() { server } else { server.route(ROUTE) };
+        PresenceServer { server: server.start(), publisher: Endpoint::udp(), etags: Mutex::default(), data }
+    }
+}
+
+/// A running presence server and somebody who publishes to it.
+pub struct PresenceServer {
+    /// The Kamailio.
+    pub server: Server,
+    publisher: Endpoint,
+    etags: Mutex<HashMap<String, String>>,
+    data: TempDir,
+}
+
+impl PresenceServer {
+    /// A presence server to describe: in memory, every watcher active. It has one worker for UDP and one for TCP: two
+    /// writers on SQLite would meet "database is locked", and two workers may send a watcher's NOTIFYs out of order.
+    pub fn builder() -> PresenceBuilder {
+        PresenceBuilder { server: Server::builder().children(1), database: false }.force_active(1)
+    }
+
+    /// A presence server with nothing special.
+    pub fn start() -> PresenceServer {
+        PresenceServer::builder().start()
+    }
+
+    /// The address of record of `user`, reached over UDP.
+    pub fn uri(&self, user: &str) -> String {
+        self.server.uri(user)
+    }
+
+    /// The address of record of `user`, reached over `transport`.
+    pub fn uri_over(&self, user: &str, transport: Transport) -> String {
+        format!("{}{}", self.server.uri(user), transport.uri_param())
+    }
+
+    /// The database file, if it has one.
+    pub fn database(&self) -> std::path::PathBuf {
+        self.data.path().join("presence.sqlite")
+    }
+
+    /// Publishes a document as the presence of `user`: the first one, or in place of the one before.
+    pub fn publish(&self, user: &str, document: &str) {
+        let answer = self.publish_for(user, document, 3600);
+        assert_eq!(answer.status(), 200, "PUBLISH for {user}: {}", answer.message);
+    }
+
+    /// Publishes for `expires` seconds and returns the answer, whatever it is.
+    pub fn publish_for(&self, user: &str, document: &str, expires: u32) -> Received {
+        self.send_publish(user, Some(document), expires)
+    }
+
+    /// Takes back what was published for `user`.
+    pub fn unpublish(&self, user: &str) {
+        let answer = self.send_publish(user, None, 0);
+        assert_eq!(answer.status(), 200, "PUBLISH for {user}: {}", answer.message);
+    }
+
+    fn send_publish(&self, user: &str, document: Option<&str>, expires: u32) -> Received {
+        let uri = self.uri(user);
+        let mut etags = self.etags.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut request = self
+            .publisher
+            .fresh_request("PUBLISH", &uri, &uri, &uri)
+            .with("Event", "presence")
+            .with("Expires", expires);
+        if let Some(etag) = etags.get(user) {
+            request = request.with("SIP-If-Match", etag);
+        }
+        if let Some(document) = document {
+            request = request.with_body(PIDF, document);
+        }
+        let answer = self.publisher.exchange(&request, self.server.addr(), SOON);
+        if expires == 0 {
+            etags.remove(user);
+        } else if let Some(etag) = answer.header("SIP-ETag") {
+            etags.insert(user.to_owned(), etag.to_owned());
+        }
+        answer
+    }
+
+    /// Stops the server as [`Server::stop`] does.
+    pub fn stop(self) {
+        self.server.stop();
+    }
+}
+
+/// The tables of presence and presence_xml, by the SQL that comes with the database module.
+fn create_database(file: &Path) {
+    let mut sql = String::from("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; BEGIN;\n");
+    for tables in ["standard", "presence"] {
+        let path = format!("{TABLES}/{tables}-create.sql");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let _ = writeln!(sql, "{text}");
+    }
+    sql.push_str("COMMIT;\n");
+    let mut sqlite = Command::new("sqlite3")
+        .arg("-bail")
+        .arg(file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("sqlite3 can be executed");
+    sqlite.stdin.take().expect("a pipe").write_all(sql.as_bytes()).expect("sqlite3 reads");
+    assert!(sqlite.wait().expect("sqlite3 ends").success(), "sqlite3 did not make {}", file.display());
+}
