@@ -1,1 +1,6 @@
+//! The integration tests: one file per behaviour, all against a real Kamailio.
 
+#[allow(dead_code)] // a helper may wait for its first behaviour
+mod support;
+
+mod harness;
