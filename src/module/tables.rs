@@ -61,8 +61,8 @@ fn scripted<const N: usize>(
         let mut values: [&[u8]; N] = [&[]; N];
         for (value, parameter) in values.iter_mut().zip(parameters) {
             let mut text = ks::str_::default();
-            // SAFETY: the fixup has made a gparam of the parameter; the text lives while the function runs.
-            if unsafe { ks::fixup_get_svalue(message, parameter.cast(), &mut text) } < 0 {
+            // SAFETY: the fixup has made an fparam of the parameter; the text lives while the function runs.
+            if unsafe { ks::get_str_fparam(&mut text, message, parameter.cast()) } < 0 {
                 log::error(&format!("{name}: a parameter has no value"));
                 return script::FALSE;
             }
