@@ -84,7 +84,7 @@ fn a_server_dies_with_the_test_process() {
     const CHILD: &str = "HARNESS_TEST_CHILD";
     if env::var_os(CHILD).is_some() {
         let server = Server::builder().start();
-        println!("server={}", server.pid());
+        println!("server={} {}", server.pid(), server.dir().display());
         std::process::abort();
     }
     let own_name = "harness::a_server_dies_with_the_test_process";
@@ -95,8 +95,11 @@ fn a_server_dies_with_the_test_process() {
         .expect("it runs itself");
     let said = String::from_utf8_lossy(&child.stdout);
     let (_, rest) = said.split_once("server=").unwrap_or_else(|| panic!("{said}"));
-    let pid = rest.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a pid");
+    let mut words = rest.split_whitespace();
+    let pid = words.next().and_then(|pid| pid.parse().ok()).expect("a pid");
+    let left_behind = words.next().expect("a directory");
     eventually(SOON, "the orphaned server is gone", || (!group_exists(pid)).then_some(()));
+    std::fs::remove_dir_all(left_behind).expect("the runtime directory of the child");
 }
 
 #[test]

@@ -162,8 +162,9 @@ impl Server {
     fn shut_down(&mut self) -> Result<(), String> {
         self.stopped = true;
         let alive = self.group.ended().is_none();
+        let stop = self.log.mark();
         let ended = self.group.terminate(STOP);
-        let mut reasons = self.log.complaints(&self.allowed);
+        let mut reasons = self.log.complaints(&self.allowed, stop);
         match ended {
             Err(reason) => reasons.insert(0, format!("the server {reason}")),
             Ok(status) if !alive => reasons.insert(0, format!("the server had ended by itself ({status})")),
@@ -199,7 +200,7 @@ fn all_started(processes: &Value) -> bool {
 }
 
 fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
-    let binary = env::var_os("KAMAILIO").map_or_else(|| PathBuf::from("/usr/sbin/kamailio"), PathBuf::from);
+    let binary = env::var_os("KAMAILIO_BIN").map_or_else(|| PathBuf::from("/usr/sbin/kamailio"), PathBuf::from);
     let file = File::create(log.path()).expect("the log file can be made");
     let mut command = Command::new(binary);
     command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);

@@ -27,8 +27,8 @@ const NEVER: &[&str] = &[
     "AddressSanitizer",
 ];
 
-/// Said by every healthy Kamailio with TCP while its processes end one after the other.
-const AT_SHUTDOWN: &str = "receive_fd(): EOF on";
+/// Said by the TCP main process of every healthy Kamailio while the other processes end before it.
+const WHILE_ENDING: &[&str] = &["receive_fd(): ", "handle_ser_child(): read from", "handle_tcp_child(): read from"];
 
 impl Log {
     pub(super) fn new(path: PathBuf) -> Log {
@@ -65,12 +65,16 @@ impl Log {
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
 
-    /// The lines that must not be there, without those that contain one of `allowed`.
-    pub fn complaints(&self, allowed: &[String]) -> Vec<String> {
-        self.text()
+    /// The lines that must not be there, without those that contain one of `allowed`. `stop` is where the server was
+    /// told to end.
+    pub fn complaints(&self, allowed: &[String], stop: Mark) -> Vec<String> {
+        let text = self.text();
+        let (alive, ending) = text.split_at_checked(stop.0).unwrap_or((&text, ""));
+        let harmless = |line: &&str| !WHILE_ENDING.iter().any(|part| line.contains(part));
+        alive
             .lines()
+            .chain(ending.lines().filter(harmless))
             .filter(|line| NEVER.iter().any(|never| line.contains(never)))
-            .filter(|line| !line.contains(AT_SHUTDOWN))
             .filter(|line| !allowed.iter().any(|allow| line.contains(allow.as_str())))
             .map(str::to_owned)
             .collect()

@@ -83,12 +83,12 @@ impl PresenceBuilder {
         if self.database {
             let file = data.path().join("presence.sqlite");
             create_database(&file);
-            let (file, url) = (file.display(), format!("sqlite:///{}", file.display()));
-            server = server
-                .module("db_sqlite")
-                .modparam("db_sqlite", "db_set_journal_mode", format!("{file}=WAL"))
-                .modparam("presence", "db_url", url.clone())
-                .modparam("presence_xml", "db_url", url);
+            let url = format!("sqlite:///{}", file.display());
+            server = server.module("db_sqlite").modparam("presence", "db_url", url.clone()).modparam(
+                "presence_xml",
+                "db_url",
+                url,
+            );
         } else {
             server = server.modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2);
         }
@@ -181,7 +181,8 @@ impl PresenceServer {
     }
 }
 
-/// The tables of presence and presence_xml, by the SQL that comes with the database module.
+/// The tables of presence and presence_xml, by the SQL that comes with the database module. The file remembers that it
+/// is in WAL mode; asking for it again in every process (`db_set_journal_mode`) now and then finds the database locked.
 fn create_database(file: &Path) {
     let mut sql = String::from("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; BEGIN;\n");
     for tables in ["standard", "presence"] {
