@@ -17,6 +17,8 @@ mod schedule;
 mod snapshot;
 mod state;
 mod substate;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 

@@ -1,0 +1,90 @@
+//! Running out of memory changes nothing.
+
+use super::*;
+
+/// Makes every input of a rich life fail at each of its allocations, then succeed.
+#[test]
+fn every_step_can_fail_and_be_repeated() {
+    let mut life = Life::started();
+    let fresh = Fresh { call_id: b"call", local_tag: b"tag" };
+    let long = [b'x'; 3000];
+    let redirect: &[&[u8]] = &[b"sip:a@x", &long];
+    let state = |text: &'static str| SubscriptionState::parse(text.as_bytes());
+    let notify = Notify {
+        cseq: 5,
+        remote_tag: b"other",
+        contact: Some(&long),
+        route_set: b"<sip:p;lr>",
+        event: b"presence",
+        event_id: None,
+        state: state("active;expires=100"),
+        content: Content::Acceptable,
+    };
+    let accepted = |cseq| Reply { cseq, code: 200, remote_tag: b"tag", contact: Some(b"sip:c@x"), ..Reply::default() };
+    let moved = Notify { cseq: 6, contact: Some(b"sip:moved@x"), ..notify };
+    let again = Notify { cseq: 7, contact: Some(b"sip:again@x"), ..notify };
+    let contact = |cseq, contact| Reply { contact: Some(contact), ..accepted(cseq) };
+    let steps: Vec<(Input<'_>, bool)> = vec![
+        (Input::Deadline(fresh), true),
+        (Input::Reply(Reply { cseq: 1, code: 302, redirect, ..Reply::default() }), true),
+        (Input::Deadline(fresh), true),
+        (Input::Reply(Reply { cseq: 2, code: 302, redirect: &[b"sip:b@x"], ..Reply::default() }), true),
+        (Input::Deadline(fresh), true),
+        (Input::Reply(accepted(3)), true),
+        (Input::Notify(notify), true),
+        (Input::Deadline(fresh), false),
+        (Input::Notify(moved), true),
+        (Input::Reply(contact(4, b"sip:four@x")), true),
+        (Input::Deadline(fresh), false),
+        (Input::Unsubscribe, false),
+        (Input::Reply(contact(5, b"sip:five@x")), true),
+        (Input::Notify(again), true),
+        (Input::Deadline(fresh), false),
+        (Input::Reply(Reply { cseq: 6, code: 200, ..Reply::default() }), false),
+        (Input::Deadline(fresh), false),
+    ];
+    for (number, (input, allocates)) in steps.into_iter().enumerate() {
+        if matches!(input, Input::Deadline(_)) {
+            life.now = life.now.max(life.subscription.deadline().unwrap());
+        }
+        let mut failures = 0;
+        for allowed in 0.. {
+            let before = (life.snapshot(), life.subscription.state(), life.subscription.deadline(), life.account.out());
+            life.account.allow(allowed);
+            let result = life.try_give(copy_of(&input));
+            life.account.allow_all();
+            if result.is_ok() {
+                break;
+            }
+            failures += 1;
+            let after = (life.snapshot(), life.subscription.state(), life.subscription.deadline(), life.account.out());
+            assert_eq!(after, before, "step {number}");
+        }
+        assert_eq!(failures > 0, allocates, "step {number}");
+    }
+    assert!(life.forgotten);
+}
+
+#[test]
+fn a_subscription_that_does_not_fit_is_refused() {
+    let account = Accounted::new();
+    account.allow(0);
+    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
+    assert!(Subscription::try_new(subject, Instant(0), account.clone()).is_err());
+    assert_eq!(account.out(), 0);
+}
+
+/// Inputs are handed over; a test that repeats one makes another.
+pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
+    match input {
+        Input::Start => Input::Start,
+        Input::Deadline(fresh) => Input::Deadline(*fresh),
+        Input::Sent { cseq, socket } => Input::Sent { cseq: *cseq, socket: *socket },
+        Input::SendFailed { cseq } => Input::SendFailed { cseq: *cseq },
+        Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },
+        Input::Reply(reply) => Input::Reply(*reply),
+        Input::Notify(notify) => Input::Notify(*notify),
+        Input::Refresh => Input::Refresh,
+        Input::Unsubscribe => Input::Unsubscribe,
+    }
+}

@@ -1,0 +1,225 @@
+//! Tests of the subscription's life, with a driver that checks after every input what must hold at any time.
+
+mod creation;
+mod ending;
+mod failures;
+mod memory;
+mod notifies;
+mod random;
+mod redirects;
+mod refreshes;
+mod substates;
+mod table;
+
+use super::*;
+use crate::testing::Accounted;
+use std::time::Duration;
+
+pub(super) const RECORD: &[u8] = b"sip:alice@example.com";
+pub(super) const SUBSCRIBER: &[u8] = b"sip:watcher@example.com";
+pub(super) const NOTIFIER: &[u8] = b"sip:pa@192.0.2.1;transport=tcp";
+
+pub(super) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) fn policy() -> Policy {
+    Policy {
+        default_expiration: secs(3600),
+        on_error_retry_time: secs(120),
+        failure_backoff_max: secs(3600),
+        wait_for_term_notify: secs(30),
+        resubscribe_delta: secs(30),
+        min_resubscribe_time: secs(30),
+        max_subscribe_delay: secs(0),
+        timer_n: secs(32),
+        watchdog: secs(60),
+        max_redirects: 3,
+    }
+}
+
+/// One subscription, its clock and its parameters.
+pub(super) struct Life {
+    pub(super) subscription: Subscription<Accounted>,
+    pub(super) account: Accounted,
+    pub(super) policy: Policy,
+    pub(super) now: Instant,
+    pub(super) random: u64,
+    pub(super) sent: Vec<(Instant, Request)>,
+    pub(super) remote_cseq: u32,
+    dialogs: u32,
+    pub(super) unsubscribed: bool,
+    pub(super) forgotten: bool,
+}
+
+impl Life {
+    /// Not started.
+    pub(super) fn unstarted(policy: Policy) -> Self {
+        let account = Accounted::new();
+        let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
+        let now = Instant(1_000_000);
+        let subscription = Subscription::try_new(subject, now, account.clone()).unwrap();
+        let (sent, remote_cseq, dialogs) = (Vec::new(), 100, 0);
+        Self {
+            subscription,
+            account,
+            policy,
+            now,
+            random: 0,
+            sent,
+            remote_cseq,
+            dialogs,
+            unsubscribed: false,
+            forgotten: false,
+        }
+    }
+
+    /// Started; the first SUBSCRIBE is due.
+    pub(super) fn started() -> Self {
+        let mut life = Self::unstarted(policy());
+        life.give(Input::Start);
+        life
+    }
+
+    /// The first SUBSCRIBE is in flight.
+    pub(super) fn asking() -> Self {
+        let mut life = Self::started();
+        life.due();
+        life
+    }
+
+    /// Accepted for this long, and active.
+    pub(super) fn active(granted: u32) -> Self {
+        let mut life = Self::asking();
+        life.reply_with(200, |reply| reply.expires = Some(granted));
+        life.notify("active");
+        life
+    }
+
+    /// Hands an input in and checks what must hold at any time.
+    pub(super) fn give(&mut self, input: Input<'_>) -> Output {
+        self.try_give(input).unwrap()
+    }
+
+    pub(super) fn try_give(&mut self, input: Input<'_>) -> Result<Output, OutOfMemory> {
+        let is_deadline = matches!(input, Input::Deadline(_));
+        let is_start = matches!(input, Input::Start);
+        let is_notify = matches!(input, Input::Notify(_));
+        let was_in_flight = self.subscription.state().in_flight();
+        let was_started = self.subscription.state() != State::Waiting(Attempt::Unstarted);
+        let is_unsubscribe = matches!(input, Input::Unsubscribe);
+        let env = Env { policy: &self.policy, random: self.random };
+        let output = self.subscription.handle(input, self.now, &env)?;
+        self.unsubscribed |= is_unsubscribe;
+
+        let state = self.subscription.state();
+        let may_idle = state == State::Destroyed || (!was_started && !is_start);
+        assert_eq!(self.subscription.deadline().is_none(), may_idle, "a deadline in {state:?}");
+        assert!(is_notify || output.answer.is_none(), "only NOTIFYs are answered");
+        assert!(!self.unsubscribed || output.news.is_none(), "news after unsubscribe");
+        assert!(!self.forgotten || (output.send.is_none() && output.news.is_none() && output.answer.is_none()));
+        assert_eq!(output.forget, state == State::Destroyed && !self.forgotten, "forget exactly once, at the end");
+        self.forgotten |= output.forget;
+        if let Some(news) = &output.news {
+            assert_eq!(self.subscription.status(), Some(news.status));
+            assert_eq!(news.last, output.forget, "the last news comes with the end");
+        }
+        if let Some(request) = &output.send {
+            assert!(is_deadline, "only the deadline sends");
+            assert!(!was_in_flight, "one request at a time");
+            assert!(state.in_flight(), "a request sent is a request in flight");
+            let previous = self.sent.last().map_or(0, |(_, request)| request.cseq);
+            assert_eq!(request.cseq, previous + 1, "CSeq goes up by one");
+            assert_eq!(request.record, RECORD, "To stays the record");
+            assert_eq!(request.subscriber, SUBSCRIBER);
+            self.sent.push((self.now, request.clone()));
+        }
+        Ok(output)
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+    }
+
+    /// Seconds until the deadline.
+    pub(super) fn due_in(&self) -> f64 {
+        self.subscription.deadline().unwrap().since(self.now).as_secs_f64()
+    }
+
+    /// Hands in the deadline now, due or not.
+    pub(super) fn deadline(&mut self) -> Output {
+        self.dialogs += 1;
+        let (call_id, local_tag) = (format!("call{}", self.dialogs), format!("tag{}", self.dialogs));
+        self.give(Input::Deadline(Fresh { call_id: call_id.as_bytes(), local_tag: local_tag.as_bytes() }))
+    }
+
+    /// Waits for the deadline and hands it in.
+    pub(super) fn due(&mut self) -> Output {
+        self.now = self.now.max(self.subscription.deadline().unwrap());
+        self.deadline()
+    }
+
+    /// The request sent last.
+    pub(super) fn request(&self) -> &Request {
+        &self.sent.last().unwrap().1
+    }
+
+    /// A final reply to the last request; a 2xx from `notifier` at [`NOTIFIER`].
+    pub(super) fn reply(&mut self, code: u16) -> Output {
+        self.reply_with(code, |_| {})
+    }
+
+    pub(super) fn reply_with(&mut self, code: u16, change: impl FnOnce(&mut Reply<'_>)) -> Output {
+        let mut reply =
+            Reply { cseq: self.sent.last().map_or(0, |(_, request)| request.cseq), code, ..Reply::default() };
+        reply.reason = b"phrase";
+        if (200..300).contains(&code) {
+            reply.remote_tag = b"notifier";
+            reply.contact = Some(NOTIFIER);
+        }
+        change(&mut reply);
+        self.give(Input::Reply(reply))
+    }
+
+    /// The next NOTIFY of `notifier` with this Subscription-State.
+    pub(super) fn notify(&mut self, state: &str) -> Output {
+        self.notify_with(state, |_| {})
+    }
+
+    pub(super) fn notify_with(&mut self, state: &str, change: impl FnOnce(&mut Notify<'_>)) -> Output {
+        self.remote_cseq += 1;
+        let mut notify = Notify {
+            cseq: self.remote_cseq,
+            remote_tag: b"notifier",
+            contact: Some(NOTIFIER),
+            route_set: b"",
+            event: b"presence",
+            event_id: None,
+            state: SubscriptionState::parse(state.as_bytes()),
+            content: Content::Acceptable,
+        };
+        change(&mut notify);
+        self.give(Input::Notify(notify))
+    }
+
+    pub(super) fn state(&self) -> &'static str {
+        self.subscription.state().name()
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.subscription.snapshot(self.now)
+    }
+}
+
+/// News of a failure or an end: status, code, reason, next attempt.
+pub(super) fn told(output: &Output) -> (Status, u16, String, Option<u32>) {
+    let news = output.news.expect("news");
+    (news.status, news.code, news.reason.as_str().to_owned(), news.next_attempt)
+}
+
+#[test]
+fn subscriptions_are_small() {
+    let size = std::mem::size_of::<Subscription<allocator_api2::alloc::Global>>();
+    assert!(size <= 240, "{size} bytes");
+}

@@ -1,0 +1,192 @@
+//! Random lives. The driver checks after every input what must hold at any time.
+
+use super::memory::copy_of;
+use super::*;
+use proptest::prelude::*;
+
+const CODES: &[u16] = &[
+    100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 403, 404, 405, 406, 407, 408, 410, 416,
+    423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699,
+];
+const STATES: &[&str] = &[
+    "active",
+    "active",
+    "active;expires=100",
+    "pending;expires=5",
+    "active;expires=0",
+    "active;expires=4000000000",
+    "x-other",
+    "",
+    "terminated",
+    "terminated;reason=deactivated",
+    "terminated;reason=timeout;retry-after=9",
+    "terminated;reason=giveup",
+    "terminated;reason=probation;retry-after=4000000000",
+    "terminated;reason=rejected",
+    "terminated;reason=noresource",
+];
+const TAGS: &[&[u8]] = &[b"notifier", b"notifier", b"notifier", b"other", b""];
+const CONTACTS: &[Option<&[u8]>] = &[None, Some(b"sip:a@x"), Some(b"sip:bb@x"), Some(b"sip:ccc@x;transport=tcp")];
+const REDIRECTS: &[&[&[u8]]] = &[&[], &[b"sip:a@x"], &[b"sip:a@x", b"sip:b@x"], &[RECORD, b"sip:c@x", b"sip:c@x", b""]];
+const CONTENTS: &[Content] = &[
+    Content::Acceptable,
+    Content::Acceptable,
+    Content::Empty,
+    Content::Unsupported,
+    Content::Malformed,
+    Content::TooLarge,
+];
+const NUMBERS: &[Option<u32>] =
+    &[None, None, Some(0), Some(1), Some(20), Some(61), Some(600), Some(7200), Some(u32::MAX)];
+
+/// One step, as numbers that are made an input when the subscription is there.
+#[derive(Clone, Debug)]
+enum Step {
+    Start,
+    Due,
+    Early,
+    Pass(u64),
+    Sent(u32),
+    Unsent(u32, bool),
+    Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize },
+    Notify { cseq: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
+    Refresh,
+    Unsubscribe,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pick = || any::<usize>();
+    prop_oneof![
+        1 => Just(Step::Start),
+        12 => Just(Step::Due),
+        1 => Just(Step::Early),
+        3 => (0u64..100_000).prop_map(Step::Pass),
+        2 => (0u32..2).prop_map(Step::Sent),
+        1 => (0u32..2, any::<bool>()).prop_map(|(old, dropped)| Step::Unsent(old, dropped)),
+        10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick()).prop_map(
+            |(old, code, tag, contact, numbers, redirect)| Step::Reply { old: old == 0, code, tag, contact, numbers, redirect }
+        ),
+        8 => (0u32..4, pick(), pick(), pick(), pick(), 0..20).prop_map(|(cseq, tag, contact, state, content, event)| {
+            Step::Notify { cseq, tag, contact, state, content, event: event > 0 }
+        }),
+        1 => Just(Step::Refresh),
+        1 => Just(Step::Unsubscribe),
+    ]
+}
+
+fn pick<T: Copy>(from: &[T], number: usize) -> T {
+    from[number % from.len()]
+}
+
+fn take(life: &mut Life, step: &Step, allowed: i64) {
+    let cseq = life.sent.last().map_or(0, |(_, request)| request.cseq);
+    let names = (format!("call{}", life.sent.len()), format!("tag{}", life.sent.len()));
+    let fresh = Fresh { call_id: names.0.as_bytes(), local_tag: names.1.as_bytes() };
+    let input = match *step {
+        Step::Start => Input::Start,
+        Step::Due => {
+            life.now = life.subscription.deadline().unwrap_or(life.now).max(life.now);
+            Input::Deadline(fresh)
+        }
+        Step::Early => Input::Deadline(fresh),
+        Step::Pass(millis) => return life.pass(Duration::from_millis(millis)),
+        Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
+        Step::Unsent(old, false) => Input::SendFailed { cseq: cseq.saturating_sub(old) },
+        Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
+        Step::Reply { old, code, tag, contact, numbers, redirect } => Input::Reply(Reply {
+            cseq: cseq.saturating_sub(u32::from(old)),
+            code: pick(CODES, code),
+            reason: b"phrase",
+            remote_tag: pick(TAGS, tag),
+            contact: pick(CONTACTS, contact),
+            route_set: b"",
+            expires: pick(NUMBERS, numbers[0]),
+            min_expires: pick(NUMBERS, numbers[1]),
+            retry_after: pick(NUMBERS, numbers[2]),
+            redirect: pick(REDIRECTS, redirect),
+        }),
+        Step::Notify { cseq, tag, contact, state, content, event } => {
+            life.remote_cseq += cseq;
+            Input::Notify(Notify {
+                cseq: life.remote_cseq - 1,
+                remote_tag: pick(TAGS, tag),
+                contact: pick(CONTACTS, contact),
+                route_set: b"<sip:p;lr>",
+                event: if event { b"presence" } else { b"dialog" },
+                event_id: None,
+                state: SubscriptionState::parse(pick(STATES, state).as_bytes()),
+                content: pick(CONTENTS, content),
+            })
+        }
+        Step::Refresh => Input::Refresh,
+        Step::Unsubscribe => Input::Unsubscribe,
+    };
+    let picture =
+        |life: &Life| (life.snapshot(), life.subscription.state(), life.subscription.deadline(), life.account.out());
+    let before = picture(life);
+    life.account.allow(allowed);
+    let result = life.try_give(copy_of(&input));
+    life.account.allow_all();
+    if result.is_err() {
+        assert_eq!(picture(life), before, "out of memory changes nothing");
+        life.give(input);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_life_keeps_the_rules_and_ends(
+        steps in proptest::collection::vec((step(), 0i64..4, any::<u64>()), 0..60),
+        min in 0u64..60,
+        delta in 0u64..60,
+    ) {
+        let mut life = Life::unstarted(Policy {
+            min_resubscribe_time: secs(min),
+            resubscribe_delta: secs(delta),
+            max_subscribe_delay: secs(5),
+            ..policy()
+        });
+        life.give(Input::Start);
+        for (step, allowed, random) in &steps {
+            life.random = *random;
+            take(&mut life, step, *allowed);
+        }
+        if !life.forgotten {
+            life.give(Input::Unsubscribe);
+        }
+        for _ in 0..4 {
+            if !life.forgotten {
+                life.due();
+            }
+        }
+        prop_assert!(life.forgotten, "{:?} after unsubscribing", life.subscription.state());
+        prop_assert_eq!(life.account.out(), RECORD.len() + SUBSCRIBER.len());
+    }
+
+    /// Without redirections, 423 and grants shorter than `min_resubscribe_time`, two SUBSCRIBEs are never closer.
+    #[test]
+    fn requests_keep_their_distance(steps in proptest::collection::vec((step(), any::<u64>()), 0..80)) {
+        let mut life = Life::started();
+        for (step, random) in &steps {
+            life.random = *random;
+            let step = match step.clone() {
+                Step::Reply { old, code, tag, contact, numbers, .. } => {
+                    let code = if CODES[code % CODES.len()] == 423 { 0 } else { code };
+                    Step::Reply { old, code, tag, contact, numbers: [0, numbers[1], numbers[2]], redirect: 0 }
+                }
+                Step::Notify { cseq, tag, contact, state, content, event } => {
+                    let state = if pick(STATES, state).contains("expires=5") { 0 } else { state };
+                    Step::Notify { cseq, tag, contact, state, content, event }
+                }
+                other => other,
+            };
+            take(&mut life, &step, i64::MAX);
+        }
+        for pair in life.sent.windows(2) {
+            let gap = pair[1].0.since(pair[0].0);
+            prop_assert!(gap >= secs(30) || pair[1].1.expires == 0, "{gap:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Every input in every state, in one table.
+
+use super::*;
+
+/// A row: its name, and how to get into the state.
+type Row = (&'static str, fn() -> Life);
+
+/// A column: its name, and how to hand the input in.
+type Column = (&'static str, fn(&mut Life) -> Output);
+
+fn lives() -> Vec<Row> {
+    vec![
+        ("waiting, unstarted", || Life::unstarted(policy())),
+        ("waiting", || {
+            let mut life = Life::asking();
+            life.reply(503);
+            life
+        }),
+        ("waiting, continued", || {
+            let mut life = Life::asking();
+            life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
+            life
+        }),
+        ("unconfirmed", Life::asking),
+        ("unconfirmed, notified", || {
+            let mut life = Life::asking();
+            life.notify("active");
+            life
+        }),
+        ("unconfirmed_destroy", || after_unsubscribe(Life::asking())),
+        ("confirmed", || Life::active(3600)),
+        ("confirmed, unnotified", || {
+            let mut life = Life::asking();
+            life.reply(200);
+            life
+        }),
+        ("confirmed, to retry", || {
+            let mut life = refreshing();
+            life.reply_with(503, |reply| reply.retry_after = Some(1000));
+            life
+        }),
+        ("confirmed, to expire", || {
+            let mut life = refreshing();
+            life.reply_with(503, |reply| reply.retry_after = Some(5000));
+            life
+        }),
+        ("resubscription", refreshing),
+        ("resubscription_destroy", || after_unsubscribe(refreshing())),
+        ("predestroyed, due", || after_unsubscribe(Life::active(3600))),
+        ("predestroyed, sent", || {
+            let mut life = after_unsubscribe(Life::active(3600));
+            life.due();
+            life
+        }),
+        ("waiting_for_termination", || {
+            let mut life = after_unsubscribe(Life::active(3600));
+            life.due();
+            life.reply(200);
+            life
+        }),
+        ("destroyed", || {
+            let mut life = Life::started();
+            life.give(Input::Unsubscribe);
+            life
+        }),
+    ]
+}
+
+fn after_unsubscribe(mut life: Life) -> Life {
+    life.give(Input::Unsubscribe);
+    life
+}
+
+fn refreshing() -> Life {
+    let mut life = Life::active(3600);
+    life.pass(secs(100));
+    life.give(Input::Refresh);
+    life.due();
+    life
+}
+
+/// The inputs: start, deadline due, sent, send failed, dropped, replies to the newest request, NOTIFYs (active,
+/// terminated as deactivated or rejected), refresh, unsubscribe.
+fn inputs() -> Vec<Column> {
+    fn cseq(life: &Life) -> u32 {
+        life.sent.last().map_or(0, |(_, request)| request.cseq)
+    }
+    vec![
+        ("strt", |life| life.give(Input::Start)),
+        ("due", |life| if life.subscription.deadline().is_some() { life.due() } else { life.deadline() }),
+        ("sent", |life| life.give(Input::Sent { cseq: cseq(life), socket: Socket(1) })),
+        ("fail", |life| life.give(Input::SendFailed { cseq: cseq(life) })),
+        ("drop", |life| life.give(Input::Dropped { cseq: cseq(life) })),
+        ("200", |life| life.reply(200)),
+        ("302", |life| life.reply_with(302, |reply| reply.redirect = &[b"sip:b@x"])),
+        ("408", |life| life.reply(408)),
+        ("423", |life| life.reply_with(423, |reply| reply.min_expires = Some(9999))),
+        ("481", |life| life.reply(481)),
+        ("489", |life| life.reply(489)),
+        ("actv", |life| life.notify("active")),
+        ("deac", |life| life.notify("terminated;reason=deactivated")),
+        ("rejd", |life| life.notify("terminated;reason=rejected")),
+        ("refr", |life| life.give(Input::Refresh)),
+        ("unsb", |life| life.give(Input::Unsubscribe)),
+    ]
+}
+
+/// One letter for each state: where the input leads. `W` waiting, `w` waiting to go on with the attempt, `U`
+/// unconfirmed, `u` unconfirmed_destroy, `C` confirmed, `R` resubscription, `r` resubscription_destroy, `P`
+/// predestroyed, `T` waiting_for_termination, `D` destroyed. Then: `>` sends, `!` tells news, `2` answers 200.
+fn cell(life: &Life, output: &Output) -> String {
+    let mut cell = match life.subscription.state() {
+        State::Waiting(Attempt::Unstarted | Attempt::Fresh) => "W",
+        State::Waiting(Attempt::Continued) => "w",
+        State::Unconfirmed => "U",
+        State::UnconfirmedDestroy => "u",
+        State::Confirmed { .. } => "C",
+        State::Resubscription { .. } => "R",
+        State::ResubscriptionDestroy => "r",
+        State::Predestroyed(_) => "P",
+        State::WaitingForTermination => "T",
+        State::Destroyed => "D",
+    }
+    .to_owned();
+    cell.extend(output.send.is_some().then_some('>'));
+    cell.extend(output.news.is_some().then_some('!'));
+    cell.extend(output.answer.map(|answer| if answer == Answer::Ok { '2' } else { '?' }));
+    cell
+}
+
+const TABLE: &str = "
+                         strt due  sent fail drop 200  302  408  423  481  489  actv deac rejd refr unsb
+waiting, unstarted       W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting                  W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    D
+unconfirmed              U    W!   U    W!   W!   C    w    W!   w    W!   D!   U!2  W!2  D!2  U    u
+unconfirmed, notified    U    C    U    C    C    C    W    C    W    W!   D!   U!2  W!2  D!2  U    u
+unconfirmed_destroy      u    D    u    D    D    P    D    D    D    D    D    u2   D2   D2   u    u
+confirmed                C    R>   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
+confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
+confirmed, to retry      C    R>   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
+confirmed, to expire     C    W!   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
+resubscription           R    C!   R    C!   C!   C    W    C!   C    W!   D!   R!2  W!2  D!2  R    r
+resubscription_destroy   r    P    r    P    P    P    P    P    P    D    D    r2   D2   D2   r    r
+predestroyed, due        P    P>   P    P    P    P    P    P    P    P    P    P2   D2   D2   P    P
+predestroyed, sent       P    D    P    D    D    T    D    D    D    D    D    P2   D2   D2   P    P
+waiting_for_termination  T    D    T    T    T    T    T    T    T    T    T    T2   D2   D2   T    T
+destroyed                D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
+";
+
+#[test]
+fn every_input_in_every_state() {
+    let mut table = format!("{:24}", "");
+    for (name, _) in inputs() {
+        table += &format!(" {name:4}");
+    }
+    for (state, life) in lives() {
+        table = table.trim_end().to_owned() + &format!("\n{state:24}");
+        for (_, input) in inputs() {
+            let mut life = life();
+            assert!(state.starts_with(life.state()), "{state}");
+            let output = input(&mut life);
+            table += &format!(" {:4}", cell(&life, &output));
+        }
+    }
+    assert_eq!(table.trim_end(), TABLE.trim_matches('\n'), "\n{table}");
+}
