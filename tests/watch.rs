@@ -17,14 +17,23 @@ const TELL: &str = r#"event_route[qsa:notify] {
 fn watch_over(transport: Transport) {
     let presence = PresenceServer::start();
     let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL).start();
-    let base = Shm::base(&server);
+    watch_once(&presence, &server, transport);
+    // The first round leaves the tables it made grow; from then on nothing may be left.
+    let base = Shm::at_rest(&server);
+    watch_once(&presence, &server, transport);
+    base.assert_back(&server);
+    server.stop();
+}
+
+fn watch_once(presence: &PresenceServer, server: &Server, transport: Transport) {
+    let mark = server.log().mark();
     let alice = presence.uri_over("alice", transport);
     let id = server.rpc("presence_b2b.subscribe", json!([alice, server.uri("watcher")])).expect("an id");
     let id = id.as_u64().expect("a plain integer");
     for (basic, note) in [("open", Some("at the desk")), ("closed", None), ("open", Some("back"))] {
         presence.publish("alice", &pidf(&presence.uri("alice"), basic, note));
         let line = format!("active [{basic}] [{}]", note.unwrap_or("<null>"));
-        eventually(SOON, &line, || server.log().text().contains(&line).then_some(()));
+        eventually(SOON, &line, || (!server.log().since(mark, &line).is_empty()).then_some(()));
     }
     let shown = server.rpc("presence_b2b.show", json!([id])).expect("the subscription");
     assert_eq!(shown["state"], "confirmed", "{shown}");
@@ -35,10 +44,8 @@ fn watch_over(transport: Transport) {
     server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
     eventually(SOON, "the subscription is gone", || {
         let trace = server.rpc("presence_b2b.trace", json!([])).expect("trace");
-        (trace["subscriptions"] == 0 && trace["destroyed"] == 1).then_some(())
+        (trace["subscriptions"] == 0 && trace["created"] == trace["destroyed"]).then_some(())
     });
-    base.assert_back(&server);
-    server.stop();
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub struct Owner {
     pub last: LastQueued,
 }
 
-/// All that the processes share.
+/// All that the processes share: placed in shared memory before the fork. What is on the ordinary heap (the parameters, the
+/// lists of queues and bells) is never written again, so that each process's copy stays the same.
 pub struct Engine {
     /// The subscriptions.
     pub registry: Registry,

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::host::clock;
 use crate::host::log;
-use crate::host::process::{self, Again, Bell, ProcessError};
+use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::subscription::OutOfMemory;
@@ -31,17 +31,16 @@ impl Engine {
     }
 
     /// One round of the worker with this number.
-    fn work(&self, worker: usize, on_event: EventHandler) -> Again {
+    fn work(&self, worker: usize, on_event: EventHandler) {
         let sent = self.send_due(worker);
         let told = self.tell(worker, on_event);
         if sent || told {
-            return Again::Soon;
+            return;
         }
         match self.event_bells.get(worker) {
             Some(own) => Bell::wait(&[&self.deadline_bell, own], self.time_to_next()),
             None => Bell::wait(&[&self.deadline_bell], self.time_to_next()),
         }
-        Again::Waited
     }
 
     fn time_to_next(&self) -> Duration {

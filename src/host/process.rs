@@ -35,11 +35,11 @@ pub enum ProcessError {
     Pipe,
 }
 
-/// Forks one worker that runs `work` for ever; call in `child_init(PROC_MAIN)`.
+/// Forks one worker that runs `round` for ever; call in `child_init(PROC_MAIN)`. A round waits when there is nothing to do.
 ///
 /// # Errors
 /// When the fork fails.
-pub fn fork(name: &str, work: impl Fn() -> Again) -> Result<(), ProcessError> {
+pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
     let Ok(mut name) = CString::new(name).map(CString::into_bytes_with_nul) else { return Err(ProcessError::Fork) };
     // SAFETY: the name is copied by the host.
     let pid = unsafe { ks::fork_process(ks::PROC_RPC, name.as_mut_ptr().cast(), 1) };
@@ -58,20 +58,18 @@ pub fn fork(name: &str, work: impl Fn() -> Again) -> Result<(), ProcessError> {
     loop {
         // SAFETY: takes over changed parameters of the host; the process's own loop is the place.
         unsafe { ks::pb2b_cfg_update() };
-        if guard("a b2b worker", Again::Soon, &work) == Again::Soon {
-            std::thread::yield_now();
+        let whole = guard("a b2b worker", false, || {
+            round();
+            true
+        });
+        if !whole {
+            // The same work may panic again: neither the processor nor the log should be filled with it.
+            std::thread::sleep(PAUSE_AFTER_PANIC);
         }
     }
 }
 
-/// Whether a worker's round had anything to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// There may be more: come back at once.
-    Soon,
-    /// It has waited already.
-    Waited,
-}
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// A pipe made before the fork: anybody rings, a worker wakes.
 #[derive(Debug)]

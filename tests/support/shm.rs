@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::kamailio::Server;
-use super::wait::until;
+use super::wait::{eventually, until};
 
 /// The modules that are looked at: ours, and tm, which works for it.
 pub const OURS: &[&str] = &["presence_b2b", "tm"];
@@ -36,6 +36,15 @@ impl Shm {
     /// leaves something for good (a table that has grown stays grown).
     pub fn base(server: &Server) -> Shm {
         Shm::of(server, OURS)
+    }
+
+    /// What is held once no transaction is left: the base for a second round of what was done before.
+    pub fn at_rest(server: &Server) -> Shm {
+        eventually(GIVEN_BACK, "the transactions are over", || {
+            let tm = Shm::of(server, &["tm"]);
+            (!tm.used.keys().any(|line| line.contains("build_cell"))).then_some(())
+        });
+        Shm::base(server)
     }
 
     /// What `modules` hold now.
