@@ -119,6 +119,8 @@ pub struct Config {
     pub presence_route: String,
     /// See [`Raw::additional_presence_headers`]; empty or ending in CRLF.
     pub additional_presence_headers: String,
+    /// Body types that the Accept lines of `additional_presence_headers` invite beside those of the package.
+    pub invited_types: Vec<String>,
     /// See [`Raw::presence_outbound_proxy`].
     pub presence_outbound_proxy: String,
     /// See [`Raw::event_callback`].
@@ -177,6 +179,7 @@ impl Config {
                 wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp",
             });
         }
+        let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
         Ok(Self {
             policy: Policy {
                 default_expiration: duration(default_expiration),
@@ -196,7 +199,8 @@ impl Config {
             max_subscriptions: max_subscriptions.unsigned_abs(),
             shards: shards.unsigned_abs() as usize,
             queue_limit: queue_limit.unsigned_abs(),
-            additional_presence_headers: header_lines(raw.additional_presence_headers)?,
+            invited_types: invited_types(&additional_presence_headers),
+            additional_presence_headers,
             presence_route: raw.presence_route,
             presence_outbound_proxy: raw.presence_outbound_proxy,
             event_callback: raw.event_callback,
@@ -239,6 +243,17 @@ fn header_lines(mut text: String) -> Result<String, ConfigError> {
             wanted: "whole header lines, each ending in \\r\\n, such as \"X-Name: value\\r\\n\"",
         })
     }
+}
+
+/// What is accepted because the operator says so: the types in Accept lines, without their parameters.
+fn invited_types(header_lines: &str) -> Vec<String> {
+    let unfolded = header_lines.replace("\r\n ", " ").replace("\r\n\t", " ");
+    let values = unfolded.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.trim().eq_ignore_ascii_case("Accept").then(|| value.to_owned())
+    });
+    let types = values.flat_map(|value| value.split(',').map(str::to_owned).collect::<Vec<_>>());
+    types.filter_map(|kind| kind.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())).collect()
 }
 
 #[cfg(test)]
@@ -297,6 +312,12 @@ mod tests {
         raw.integers[1] = 7200;
         let config = Config::check(raw, &Any).expect("an old configuration");
         assert_eq!(config.policy.failure_backoff_max, Duration::from_secs(7200));
+    }
+
+    #[test]
+    fn accept_lines_invite_types() {
+        let lines = "X-A: b\r\naccept : Application/XPIDF+xml;q=0.5,\r\n text/plain\r\nAccept: a/b\r\n";
+        assert_eq!(invited_types(lines), ["application/xpidf+xml", "text/plain", "a/b"]);
     }
 
     #[test]

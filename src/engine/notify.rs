@@ -44,7 +44,7 @@ impl Engine {
         let content_type = message.content_type();
         let body = message.body()?;
         let package = package::find(event.package);
-        let content = judge(package, content_type, body);
+        let content = judge(package, &self.config.invited_types, content_type, body);
         let with_body = content == Content::Acceptable;
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let prepared = Self::prepare(texts.0, texts.1)?;
@@ -118,7 +118,7 @@ impl From<OutOfMemory> for Refusal {
 }
 
 /// Whether the body is one the package's subscriber can be given.
-fn judge(package: Option<&'static Package>, content_type: Option<&[u8]>, body: &[u8]) -> Content {
+fn judge(package: Option<&'static Package>, invited: &[String], content_type: Option<&[u8]>, body: &[u8]) -> Content {
     if body.is_empty() {
         return Content::Empty;
     }
@@ -127,8 +127,8 @@ fn judge(package: Option<&'static Package>, content_type: Option<&[u8]>, body: &
     }
     let Some(Ok(content_type)) = content_type.map(ContentType::parse) else { return Content::Malformed };
     // An unknown package is refused by the core, whatever its body.
-    let accepted = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
-    if !accepted {
+    let of_package = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
+    if !of_package && !invited.iter().any(|accept| content_type.is(accept)) {
         return Content::Unsupported;
     }
     match check_body(&content_type, body, MAX_DOCUMENT).map_err(|error| error.sip_status()) {
