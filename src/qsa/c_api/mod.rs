@@ -1,4 +1,37 @@
-//! The C face of the hub: the functions behind `cshim/presence_b2b_api.h`.
+//! The C face of the hub: the functions behind `cshim/presence_b2b_api.h`, which says what each does.
+//!
+//! The one place of this room with `unsafe`. What it relies on is what the header asks of its caller: pointers are null
+//! or point to what their type says, functions are of their type and valid in every process, and a message is given back
+//! as it was obtained, once. Everything else (stale numbers, unknown states, strings of negative length) is checked.
 
+mod convert;
+mod guard;
+mod messages;
+mod notifiers;
+mod presentity;
+mod subscribers;
+mod table;
 #[cfg(test)]
-pub(in crate::qsa) mod counting;
+mod tests;
+mod types;
+
+use parking_lot::lock_api::RawMutex;
+
+use super::hub::Hub;
+
+pub use table::{Api, bind};
+pub use types::{Error, VERSION};
+
+/// How the C face finds the hub, and whom it tells of a defect. Implemented once, by the module.
+pub trait Wiring: 'static {
+    /// The hub's allocator.
+    type Alloc: allocator_api2::alloc::Allocator + Clone + 'static;
+    /// The hub's lock.
+    type Lock: RawMutex + 'static;
+
+    /// The hub; `None` before it is made and after its end.
+    fn hub() -> Option<&'static Hub<Self::Alloc, Self::Lock>>;
+
+    /// Logs that `function` has panicked. Its caller gets the error `QSA_E_INTERNAL`.
+    fn panicked(function: &'static str, message: &str);
+}

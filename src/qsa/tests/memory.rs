@@ -3,21 +3,21 @@
 use parking_lot::RawMutex;
 
 use super::support::{new, notifier, queue, say};
-use crate::qsa::c_api::counting::Counting;
 use crate::qsa::{Hub, QsaError};
 use crate::subscription::{OutOfMemory, Status};
+use crate::testing::Accounted;
 
-type Counted = Hub<Counting, RawMutex>;
+type Counted = Hub<Accounted, RawMutex>;
 
 #[test]
 fn all_memory_comes_back() {
-    let memory = Counting::new();
+    let memory = Accounted::new();
     let hub = Counted::try_new(memory.clone()).unwrap();
-    let base = memory.in_use();
+    let base = memory.out();
     let q = queue(&hub, 1000);
     let domain = hub.domain(b"").unwrap();
     hub.register_notifier(domain, b"test", notifier().0).unwrap();
-    let with_queue = memory.in_use();
+    let with_queue = memory.out();
     let ids: Vec<_> = (0..1000).map(|n| hub.subscribe(&new(format!("r{n}").as_bytes(), q)).unwrap()).collect();
     for id in &ids {
         say(&hub, *id, b"a body of some length that is not kept in place");
@@ -26,34 +26,34 @@ fn all_memory_comes_back() {
     for id in ids {
         hub.unsubscribe(id).unwrap();
     }
-    assert_eq!(memory.in_use(), with_queue);
+    assert_eq!(memory.out(), with_queue);
     hub.queue_destroy(q).unwrap();
     drop(hub);
-    assert_eq!(memory.in_use(), 0);
+    assert_eq!(memory.out(), 0);
     assert!(base > 0);
 }
 
 #[test]
 fn every_failure_to_allocate_is_an_error_and_nothing_else() {
-    let memory = Counting::new();
+    let memory = Accounted::new();
     let out = QsaError::OutOfMemory(OutOfMemory);
     for allowed in 0.. {
-        memory.fail_after(allowed);
+        memory.allow(allowed);
         let hub = Counted::try_new(memory.clone());
-        memory.fail_after(isize::MAX);
+        memory.allow_all();
         match hub {
             Ok(_) => break,
-            Err(error) => assert_eq!((error, memory.in_use()), (out, 0)),
+            Err(error) => assert_eq!((error, memory.out()), (out, 0)),
         }
     }
     let hub = Counted::try_new(memory.clone()).unwrap();
     let q = queue(&hub, 1000);
     let domain = hub.domain(b"").unwrap();
-    let before = memory.in_use();
+    let before = memory.out();
     for allowed in 0.. {
-        memory.fail_after(allowed);
+        memory.allow(allowed);
         let made = hub.subscribe(&new(b"a", q));
-        memory.fail_after(isize::MAX);
+        memory.allow_all();
         match made {
             Ok(id) => {
                 hub.unsubscribe(id).unwrap();
@@ -62,16 +62,16 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
             Err(error) => assert_eq!((error, hub.subscriptions()), (out, 0)),
         }
     }
-    memory.fail_after(0);
+    memory.allow(0);
     assert_eq!(hub.register_notifier(domain, b"test", notifier().0).unwrap_err(), out);
     assert_eq!(hub.domain(b"another").unwrap_err(), out);
     assert_eq!(hub.queue_create(1, crate::qsa::Wake::nobody()).unwrap_err(), out);
     assert_eq!(hub.content_type(domain, b"t", None).unwrap_err(), out);
     assert_eq!(hub.keep_foreign([1, 2, 3]).unwrap_err(), out);
-    memory.fail_after(isize::MAX);
+    memory.allow_all();
     assert!(!hub.has_notifier(domain, b"test"));
     // Retained capacity of the lists of names only.
-    assert!(memory.in_use() - before < 4096);
+    assert!(memory.out() - before < 4096);
 
     // A queue that cannot grow forgets the oldest instead.
     let id = hub.subscribe(&new(b"a", q)).unwrap();
@@ -80,11 +80,11 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
     for _ in 0..31 {
         say(&hub, id, b"x");
     }
-    memory.fail_after(0);
+    memory.allow(0);
     assert_eq!(hub.notify(id, Status::Active, b"", b"t", b"y"), Err(out));
-    memory.fail_after(1);
+    memory.allow(1);
     say(&hub, other, b"z");
-    memory.fail_after(isize::MAX);
+    memory.allow_all();
     let counters = hub.queue_counters(q).unwrap();
     assert_eq!((counters.queued, counters.merged), (32, 1));
     assert_eq!(hub.pop(q).unwrap().message.body(), b"z");
@@ -92,9 +92,9 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
 
 #[test]
 fn foreign_callbacks_are_kept_and_forgotten() {
-    let memory = Counting::new();
+    let memory = Accounted::new();
     let hub = Counted::try_new(memory.clone()).unwrap();
-    let before = memory.in_use();
+    let before = memory.out();
     let (one, two) = (hub.keep_foreign([1, 1, 1]).unwrap(), hub.keep_foreign([2, 2, 2]).unwrap());
     assert_eq!((hub.foreign(one), hub.foreign(two)), (Some([1, 1, 1]), Some([2, 2, 2])));
     hub.forget_foreign(one);
@@ -103,5 +103,5 @@ fn foreign_callbacks_are_kept_and_forgotten() {
     hub.forget_foreign(one);
     hub.forget_foreign(two);
     hub.forget_foreign(three);
-    assert_eq!((hub.foreign(three), memory.in_use()), (None, before));
+    assert_eq!((hub.foreign(three), memory.out()), (None, before));
 }

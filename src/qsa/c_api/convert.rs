@@ -1,0 +1,106 @@
+//! Between the C types and ours.
+
+use std::ffi::{c_int, c_void};
+
+use super::types::{Error, Str};
+use crate::qsa::{DomainId, QsaError};
+use crate::subscription::Status;
+
+impl From<QsaError> for Error {
+    fn from(error: QsaError) -> Self {
+        match error {
+            QsaError::OutOfMemory(_) => Self::Memory,
+            QsaError::Refused(_) => Self::Refused,
+            QsaError::UnknownSubscription
+            | QsaError::UnknownDomain
+            | QsaError::UnknownNotifier
+            | QsaError::UnknownQueue => Self::Unknown,
+            QsaError::UnknownContentType | QsaError::NoPackage | QsaError::NoRecord | QsaError::NoLimit => {
+                Self::Argument
+            }
+            QsaError::TooManyNotifiers | QsaError::TooManyQueues | QsaError::Exhausted => Self::Limit,
+        }
+    }
+}
+
+/// The bytes of a `str`.
+///
+/// # Safety
+/// `text.s` is null or points to `text.len` bytes that stay as they are for `'a`.
+pub(super) unsafe fn bytes<'a>(text: &Str) -> Result<&'a [u8], Error> {
+    let len = usize::try_from(text.len).map_err(|_| Error::Argument)?;
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if text.s.is_null() {
+        return Err(Error::Argument);
+    }
+    // SAFETY: not null, and the length is the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(text.s.cast::<u8>(), len) })
+}
+
+/// The bytes of a `str` behind a pointer; none for null.
+///
+/// # Safety
+/// `text` is null or points to a `str` as [`bytes`] wants it.
+pub(super) unsafe fn bytes_at<'a>(text: *const Str) -> Result<&'a [u8], Error> {
+    // SAFETY: the caller's promise.
+    match unsafe { text.as_ref() } {
+        // SAFETY: the caller's promise.
+        Some(text) => unsafe { bytes(text) },
+        None => Ok(&[]),
+    }
+}
+
+/// A `str` that points to `bytes`. Never null, so that C code may hand it to any function; C only reads it.
+pub(super) fn str_of(bytes: &[u8]) -> Str {
+    let bytes = if bytes.is_empty() { c"".to_bytes() } else { bytes };
+    // Longer than a `str` can say does not occur: a message has to pass through the server.
+    Str { s: bytes.as_ptr().cast_mut().cast(), len: c_int::try_from(bytes.len()).unwrap_or(c_int::MAX) }
+}
+
+/// Writes a result where the caller wants it.
+///
+/// # Safety
+/// `to` is null or may be written.
+pub(super) unsafe fn put<T>(to: *mut T, value: T) -> Result<c_int, Error> {
+    if to.is_null() {
+        return Err(Error::Argument);
+    }
+    // SAFETY: not null, and the caller's promise.
+    unsafe { to.write(value) };
+    Ok(0)
+}
+
+/// The domain with this number; the default one for 0.
+pub(super) fn domain(number: u64) -> DomainId {
+    DomainId::from_u64(number.max(1))
+}
+
+/// Pointers of C are kept as numbers: nothing here follows them.
+pub(super) fn number_of(pointer: *mut c_void) -> usize {
+    pointer.expose_provenance()
+}
+
+pub(super) fn pointer_of(number: usize) -> *mut c_void {
+    std::ptr::with_exposed_provenance_mut(number)
+}
+
+pub(super) fn status_of(number: c_int) -> Result<Status, Error> {
+    match number {
+        1 => Ok(Status::Active),
+        2 => Ok(Status::Pending),
+        3 => Ok(Status::Terminated),
+        4 => Ok(Status::Rejected),
+        _ => Err(Error::Argument),
+    }
+}
+
+pub(super) fn number_of_status(status: Status) -> c_int {
+    match status {
+        Status::Active => 1,
+        Status::Pending => 2,
+        Status::Terminated => 3,
+        Status::Rejected => 4,
+    }
+}

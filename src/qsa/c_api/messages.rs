@@ -1,0 +1,99 @@
+//! Messages in a C module's hands.
+
+use std::cell::OnceCell;
+use std::ffi::{c_int, c_void};
+use std::ptr::null_mut;
+
+use allocator_api2::alloc::Allocator;
+
+use super::Wiring;
+use super::convert::{number_of_status, pointer_of, put, str_of};
+use super::guard::{guarded, with_hub};
+use super::presentity::Document;
+use super::types::{Error, Message, Presentity};
+use crate::qsa::{self, QueueId};
+
+/// The header's message, and behind it what it points to. In the memory of the process that took it.
+#[repr(C)]
+struct Taken<A: Allocator> {
+    /// First, so that a pointer to one is a pointer to the other.
+    face: Message,
+    message: qsa::Message<A>,
+    document: OnceCell<Option<Document>>,
+}
+
+impl<A: Allocator> Taken<A> {
+    fn boxed(delivered: qsa::Delivered<A>) -> Box<Self> {
+        let message = delivered.message;
+        let face = Message {
+            subscription: message.subscription().to_u64(),
+            subscriber_data: pointer_of(delivered.subscriber_data),
+            status: number_of_status(message.status()),
+            code: c_int::from(message.code()),
+            next_attempt: message.next_attempt().map_or(-1, |s| c_int::try_from(s).unwrap_or(c_int::MAX)),
+            last: c_int::from(message.is_last()),
+            reason: str_of(&[]),
+            content_type: str_of(&[]),
+            body: str_of(&[]),
+            data: message.data().map_or(null_mut(), pointer_of),
+        };
+        let mut taken = Box::new(Self { face, message, document: OnceCell::new() });
+        // Only now does the message have its place.
+        taken.face.reason = str_of(taken.message.reason().as_bytes());
+        taken.face.content_type = str_of(taken.message.content_type());
+        taken.face.body = str_of(taken.message.body());
+        taken
+    }
+}
+
+pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut Message) -> c_int {
+    with_hub::<W>("queue_pop", |hub| {
+        if to.is_null() {
+            return Err(Error::Argument);
+        }
+        let queue = QueueId::from_u64(queue);
+        let Some(delivered) = hub.pop(queue) else {
+            let known = hub.queue_is_empty(queue).is_some();
+            return Err(if known { Error::Empty } else { Error::Unknown });
+        };
+        let taken = Box::into_raw(Taken::boxed(delivered));
+        // SAFETY: not null.
+        unsafe { put(to, taken.cast::<Message>()) }
+    })
+}
+
+pub(super) unsafe extern "C" fn message_presentity<W: Wiring>(
+    message: *mut Message,
+    to: *mut *const Presentity,
+) -> c_int {
+    guarded::<W, _>("message_presentity", Error::Internal as c_int, || {
+        // SAFETY: null or obtained from `queue_pop` and not freed, as the header says.
+        let Some(taken) = (unsafe { message.cast::<Taken<W::Alloc>>().as_ref() }) else {
+            return Error::Argument as c_int;
+        };
+        let read = || Document::read(taken.message.content_type(), taken.message.body());
+        match taken.document.get_or_init(read) {
+            // SAFETY: null or to be written, as the header says.
+            Some(document) => unsafe { put(to, document.face()) }.unwrap_or_else(|error| error as c_int),
+            None => Error::Document as c_int,
+        }
+    })
+}
+
+pub(super) unsafe extern "C" fn message_take_data<W: Wiring>(message: *mut Message) -> *mut c_void {
+    guarded::<W, _>("message_take_data", null_mut(), || {
+        // SAFETY: null or obtained from `queue_pop` and not freed, and in this process only, as the header says.
+        let Some(taken) = (unsafe { message.cast::<Taken<W::Alloc>>().as_mut() }) else { return null_mut() };
+        taken.face.data = null_mut();
+        taken.message.take_data().map_or(null_mut(), pointer_of)
+    })
+}
+
+pub(super) unsafe extern "C" fn free_message<W: Wiring>(message: *mut Message) {
+    guarded::<W, _>("free_message", (), || {
+        if !message.is_null() {
+            // SAFETY: made by `Box::into_raw` in `queue_pop` from this very type, and freed once, as the header says.
+            drop(unsafe { Box::from_raw(message.cast::<Taken<W::Alloc>>()) });
+        }
+    });
+}

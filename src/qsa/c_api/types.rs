@@ -1,0 +1,171 @@
+//! The header's types.
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
+
+/// Version of the interface.
+pub const VERSION: c_uint = 1;
+
+/// The header's `enum qsa_error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+#[allow(missing_docs)] // in the header
+pub enum Error {
+    Argument = -1,
+    Memory = -2,
+    Refused = -3,
+    Unknown = -4,
+    Limit = -5,
+    Room = -6,
+    Empty = -7,
+    Document = -8,
+    NotReady = -9,
+    Version = -10,
+    Internal = -11,
+}
+
+impl Error {
+    pub(super) const ALL: [Self; 11] = [
+        Self::Argument,
+        Self::Memory,
+        Self::Refused,
+        Self::Unknown,
+        Self::Limit,
+        Self::Room,
+        Self::Empty,
+        Self::Document,
+        Self::NotReady,
+        Self::Version,
+        Self::Internal,
+    ];
+
+    pub(super) fn text(self) -> &'static std::ffi::CStr {
+        match self {
+            Self::Argument => c"an argument is missing, malformed or out of range",
+            Self::Memory => c"out of shared memory (enlarge it with the server's option -m)",
+            Self::Refused => c"every notifier of the package refused the subscription",
+            Self::Unknown => c"there is no such thing, or no longer",
+            Self::Limit => c"all places are taken",
+            Self::Room => c"the buffer is too small",
+            Self::Empty => c"nothing waits in the queue",
+            Self::Document => c"the message has no presence document, or a malformed one",
+            Self::NotReady => c"the module presence_b2b is not initialised",
+            Self::Version => c"the module presence_b2b has another version of this interface",
+            Self::Internal => c"a defect in the module presence_b2b, see the log",
+        }
+    }
+}
+
+/// Kamailio's `str`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Str {
+    pub s: *mut c_char,
+    pub len: c_int,
+}
+
+#[repr(C)]
+pub struct Note {
+    pub lang: Str,
+    pub text: Str,
+}
+
+#[repr(C)]
+pub struct Extension {
+    pub ns: Str,
+    pub name: Str,
+    pub xml: Str,
+}
+
+#[repr(C)]
+pub struct Contact {
+    pub uri: Str,
+    pub priority: c_int,
+}
+
+#[repr(C)]
+pub struct Tuple {
+    pub id: Str,
+    pub basic: c_int,
+    pub has_contact: c_int,
+    pub contact: Contact,
+    pub timestamp: Str,
+    pub notes: List<Note>,
+    pub status_extensions: List<Extension>,
+    pub extensions: List<Extension>,
+}
+
+#[repr(C)]
+pub struct Presentity {
+    pub entity: Str,
+    pub tuples: List<Tuple>,
+    pub notes: List<Note>,
+    pub extensions: List<Extension>,
+}
+
+/// The header's pairs of a number and an array: laid out like two members in a row.
+#[repr(C)]
+pub struct List<T> {
+    pub number: c_uint,
+    pub items: *const T,
+}
+
+#[repr(C)]
+pub struct Message {
+    pub subscription: u64,
+    pub subscriber_data: *mut c_void,
+    pub status: c_int,
+    pub code: c_int,
+    pub next_attempt: c_int,
+    pub last: c_int,
+    pub reason: Str,
+    pub content_type: Str,
+    pub body: Str,
+    pub data: *mut c_void,
+}
+
+#[repr(C)]
+pub struct Subscribed {
+    pub subscription: u64,
+    pub notifier: u64,
+    pub queue: u64,
+    pub subscriber_data: *mut c_void,
+    pub record: Str,
+    pub subscriber: Str,
+    pub package: Str,
+    pub first_param: Str,
+}
+
+pub type SubscribeFn = unsafe extern "C" fn(*const Subscribed, *mut u64, *mut c_void) -> c_int;
+pub type UnsubscribeFn = unsafe extern "C" fn(u64, u64, *mut c_void);
+pub type WakeFn = unsafe extern "C" fn(*mut c_void);
+pub type DestroyFn = unsafe extern "C" fn(*mut c_void);
+
+#[repr(C)]
+pub struct NotifierParams {
+    pub domain: u64,
+    pub package: Str,
+    pub subscribe: Option<SubscribeFn>,
+    pub unsubscribe: Option<UnsubscribeFn>,
+    pub user: *mut c_void,
+}
+
+#[repr(C)]
+pub struct SubscribeParams {
+    pub domain: u64,
+    pub package: Str,
+    pub record: Str,
+    pub subscriber: Str,
+    pub first_param: Str,
+    pub queue: u64,
+    pub subscriber_data: *mut c_void,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Counters {
+    pub received: u64,
+    pub delivered: u64,
+    pub merged: u64,
+    pub dropped: u64,
+    pub queued: u64,
+}
