@@ -39,6 +39,7 @@ fn build() -> Result<(), Failure> {
     let compiled = bind::preprocess_version(&headers, &defines, &out)?;
     server.accepts(&compiled)?;
     compiled.write_rust(&out)?;
+    bind::write_cflags(&headers, &defines, &out)?;
     bind::compile_shim(&headers, &defines)?;
     bind::generate(&headers, &defines, &out)
 }

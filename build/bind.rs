@@ -94,6 +94,22 @@ pub fn compile_shim(headers: &Path, defines: &Defines) -> Result<(), Failure> {
         .map_err(|e| format!("the C part does not compile against these Kamailio headers: {e}"))
 }
 
+/// Writes `cflags`, with which the compiler (`cc @cflags`) makes a C module that the server accepts: the tests need one.
+pub fn write_cflags(headers: &Path, defines: &Defines, out: &Path) -> Result<(), Failure> {
+    let include = format!("-I{}", headers.display());
+    let options = C_OPTIONS.iter().map(|option| (*option).to_owned()).chain([include]);
+    let defines = defines.iter().filter(|(name, _)| name != "MOD_NAME").map(|(name, value)| match value {
+        Some(value) => format!("-D{name}={value}"),
+        None => format!("-D{name}"),
+    });
+    // The compiler takes a backslash before any character for that character.
+    let quoted = |option: String| format!("\"{}\"\n", option.replace('\\', "\\\\").replace('"', "\\\""));
+    let text: String = options.chain(defines).map(quoted).collect();
+    let path = out.join("cflags");
+    std::fs::write(&path, text)
+        .map_err(|e| format!("{} cannot be written ({e}): make the target folder writable.", path.display()))
+}
+
 /// Writes `bindings.rs`.
 pub fn generate(headers: &Path, defines: &Defines, out: &Path) -> Result<(), Failure> {
     let mut builder = bindgen::Builder::default()

@@ -1,6 +1,7 @@
 //! What the server looks up in the module: symbols, tables, start and stop. Each entry is guarded and handed on.
 #![allow(non_upper_case_globals)] // the names are the server's
 
+mod c_api;
 mod parameters;
 mod tables;
 

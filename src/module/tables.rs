@@ -1,6 +1,7 @@
 //! The tables of functions, commands and variables, and the C functions they name.
 
 use super::Exported;
+use super::c_api::bind_presence_b2b;
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::log;
@@ -8,6 +9,7 @@ use crate::host::message::Message;
 use crate::host::pv;
 use crate::host::rpc::Call;
 use crate::host::text::bytes;
+use crate::qsa::c_api::Api;
 use crate::surface::{event, rpc, script};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -34,7 +36,7 @@ const fn command(name: &'static CStr, function: Function1, parameters: c_int) ->
 const ANYWHERE: u32 = ks::ANY_ROUTE;
 
 /// Native script functions; ends with an empty entry.
-pub static mut COMMANDS: Exported<[ks::cmd_export_t; 7]> = Exported([
+pub static mut COMMANDS: Exported<[ks::cmd_export_t; 8]> = Exported([
     command(c"handle_notify", handle_notify, 0),
     command(c"b2b_subscribe", subscribe2, 2),
     // SAFETY: the server calls a function of three or four parameters with as many; it keeps them all in one pointer type.
@@ -44,9 +46,18 @@ pub static mut COMMANDS: Exported<[ks::cmd_export_t; 7]> = Exported([
     command(c"b2b_unsubscribe", unsubscribe2, 2),
     // SAFETY: as above.
     command(c"b2b_unsubscribe", unsafe { std::mem::transmute::<Function3, Function1>(unsubscribe3) }, 3),
+    // For other modules, which ask for it by this name; no script can call it.
+    ks::cmd_export_t {
+        name: c"bind_presence_b2b".as_ptr().cast_mut(),
+        // SAFETY: who asks for it calls it with the one argument that the public header says.
+        function: Some(unsafe { std::mem::transmute::<Bind, Function1>(bind_presence_b2b) }),
+        param_no: ks::NO_SCRIPT,
+        ..NOBODY
+    },
     NOBODY,
 ]);
 
+type Bind = unsafe extern "C" fn(*mut Api) -> c_int;
 type Function3 = unsafe extern "C" fn(*mut ks::sip_msg, Parameter, Parameter, Parameter) -> c_int;
 type Function4 = unsafe extern "C" fn(*mut ks::sip_msg, Parameter, Parameter, Parameter, Parameter) -> c_int;
 

@@ -1,0 +1,30 @@
+//! The hub's C face, wired to the engine's hub.
+
+use crate::engine::{Hub, engine};
+use crate::host::lock::ProcessLock;
+use crate::host::log;
+use crate::host::shm::Shm;
+use crate::qsa::c_api::{Api, Wiring, bind};
+use std::ffi::c_int;
+
+/// The engine's hub.
+struct Wired;
+
+impl Wiring for Wired {
+    type Alloc = Shm;
+    type Lock = ProcessLock;
+
+    fn hub() -> Option<&'static Hub> {
+        engine().map(|engine| &engine.hub)
+    }
+
+    fn panicked(function: &'static str, message: &str) {
+        log::error(&format!("BUG: {function} panicked and its call is lost: {message}; please report this"));
+    }
+}
+
+/// What other modules find as `bind_presence_b2b`; see the public header.
+pub unsafe extern "C" fn bind_presence_b2b(api: *mut Api) -> c_int {
+    // SAFETY: the header's inline function passes its structure, with version and size set.
+    unsafe { bind::<Wired>(api) }
+}
