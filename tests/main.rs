@@ -3,5 +3,6 @@
 #[allow(dead_code)] // a helper may wait for its first behaviour
 mod support;
 
+mod c_api;
 mod harness;
 mod watch;

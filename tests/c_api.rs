@@ -1,0 +1,185 @@
+//! The C API, used by a C module in the real server: as a subscriber and as a notifier of its own package.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::support::kamailio::Server;
+use crate::support::pidf::pidf;
+use crate::support::presence_server::PresenceServer;
+use crate::support::shm::Shm;
+use crate::support::wait::{SOON, eventually};
+
+/// Builds the C module, once.
+fn qsa_test() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("qsa_test.so");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/build.sh");
+        let cflags = Path::new(env!("OUT_DIR")).join("cflags");
+        let built = Command::new(script).arg(cflags).arg(&module).status().expect("the build script can be run");
+        assert!(built.success(), "the C module does not build");
+        module
+    })
+}
+
+fn start(queue_limit: i64) -> Server {
+    let load =
+        format!("loadmodule \"{}\"\nmodparam(\"qsa_test\", \"queue_limit\", {queue_limit})", qsa_test().display());
+    Server::b2b().b2b_param("min_resubscribe_time", 0).route(&load).start()
+}
+
+fn call(server: &Server, command: &str, params: Value) -> Value {
+    server.rpc(&format!("qsa_test.{command}"), params.clone()).unwrap_or_else(|e| panic!("{command} {params}: {e}"))
+}
+
+fn refused(server: &Server, command: &str, params: Value) -> String {
+    server.rpc(&format!("qsa_test.{command}"), params).expect_err("it has to fail").message
+}
+
+fn subscribe(server: &Server, package: &str, record: &str) -> String {
+    let id = call(server, "subscribe", json!([package, record, "sip:watcher@example.org"]));
+    id.as_str().expect("an id").to_owned()
+}
+
+fn none(server: &Server) {
+    assert_eq!(server.rpc("qsa_test.pop", json!([])).expect_err("nothing waits").code, 404);
+}
+
+/// Both the module under test and the C module.
+fn shm(server: &Server) -> Shm {
+    Shm::of(server, &["presence_b2b", "qsa_test", "tm"])
+}
+
+#[test]
+fn a_c_module_answers_from_internal_status_without_sip() {
+    let server = start(1000);
+    call(&server, "set", json!(["sip:a@example.org", "open", "at the desk"]));
+    let base = shm(&server);
+    let id = subscribe(&server, "test-status", "sip:a@example.org");
+    let news = call(&server, "pop", json!([]));
+    assert_eq!((&news["id"], &news["status"], &news["subscriber_data"]), (&json!(id), &json!("active"), &json!(1)));
+    assert_eq!((&news["code"], &news["next_attempt"], &news["last"]), (&json!(0), &json!(-1), &json!(0)));
+    assert_eq!(news["content_type"], "application/pidf+xml");
+    assert!(news["body"].as_str().is_some_and(|body| body.contains("<basic>open</basic>")), "{news}");
+    let presentity = &news["presentity"];
+    assert_eq!(presentity["entity"], "sip:a@example.org");
+    let tuple = &presentity["tuples"][0];
+    assert_eq!((&tuple["id"], &tuple["basic"]), (&json!("internal"), &json!("open")), "{news}");
+    assert_eq!((&tuple["contact"], &tuple["priority"]), (&json!("sip:a@example.org"), &json!(500)), "{news}");
+    assert_eq!(tuple["notes"], json!([{"lang": "en", "text": "at the desk"}]), "{news}");
+    none(&server);
+
+    call(&server, "set", json!(["sip:a@example.org", "closed"]));
+    assert_eq!(call(&server, "pop", json!([]))["presentity"]["tuples"][0]["basic"], "closed");
+    let unknown = subscribe(&server, "test-status", "sip:b@example.org");
+    assert_eq!(call(&server, "pop", json!([]))["status"], "pending");
+    let look = call(&server, "look", json!([unknown]));
+    let expected = json!({"record": "sip:b@example.org", "subscriber": "sip:watcher@example.org",
+        "package": "test-status", "first_param": ""});
+    assert_eq!(look, expected);
+
+    assert!(refused(&server, "subscribe", json!(["test-status", "refuse me", "w"])).contains("refused"));
+    assert!(refused(&server, "notify", json!([id, "asleep", "", ""])).contains("argument"));
+    assert!(refused(&server, "unsubscribe", json!(["12345"])).contains("no such thing"));
+
+    // What waits when a subscription ends is not delivered, and whoever is late learns that it has ended.
+    call(&server, "notify", json!([id, "terminated", "text/plain", "bye", "noresource"]));
+    let news = call(&server, "pop", json!([]));
+    assert_eq!(
+        (&news["status"], &news["reason"], &news["last"]),
+        (&json!("terminated"), &json!("noresource"), &json!(1))
+    );
+    assert_eq!((&news["body"], news.get("presentity")), (&json!("bye"), None));
+    call(&server, "notify", json!([id, "active", "text/plain", "late"]));
+    call(&server, "unsubscribe", json!([id]));
+    none(&server);
+    assert!(refused(&server, "notify", json!([id, "active", "text/plain", "too late"])).contains("no such thing"));
+    assert!(refused(&server, "unsubscribe", json!([id])).contains("no such thing"));
+    call(&server, "unsubscribe", json!([unknown]));
+    let counters = call(&server, "counters", json!([]));
+    assert_eq!((&counters["taken"], &counters["ended"]), (&json!(2), &json!(2)), "{counters}");
+    assert_eq!((&counters["received"], &counters["delivered"]), (&json!(5), &json!(4)), "{counters}");
+    assert_eq!((&counters["dropped"], &counters["wakes"]), (&json!(1), &json!(5)), "{counters}");
+    base.assert_back(&server);
+    server.stop();
+}
+
+#[test]
+fn carried_data_is_destroyed_exactly_once() {
+    let server = start(2);
+    let base = shm(&server);
+    let id = subscribe(&server, "nobody-knows-it", "x");
+    none(&server);
+    for text in ["one", "two", "three"] {
+        call(&server, "data", json!([id, text]));
+    }
+    // The queue holds two: the third took the second's place.
+    for (text, destroyed) in [("one", 2), ("three", 3)] {
+        let news = call(&server, "pop", json!([]));
+        assert_eq!(
+            (&news["data"], &news["content_type"], &news["body"]),
+            (&json!(text), &json!("test/text"), &json!(""))
+        );
+        assert_eq!(call(&server, "counters", json!([]))["destroyed"], destroyed);
+    }
+    call(&server, "data", json!([id, "four"]));
+    call(&server, "unsubscribe", json!([id]));
+    none(&server);
+    refused(&server, "data", json!([id, "five"]));
+    let counters = call(&server, "counters", json!([]));
+    assert_eq!((&counters["destroyed"], &counters["merged"], &counters["dropped"]), (&json!(5), &json!(1), &json!(1)));
+    base.assert_back(&server);
+    server.stop();
+}
+
+#[test]
+fn a_late_notifier_gets_what_was_there() {
+    let server = start(1000);
+    call(&server, "set", json!(["sip:a@example.org", "open"]));
+    let base = shm(&server);
+    let ids: Vec<_> = (0..20).map(|_| subscribe(&server, "late", "sip:a@example.org")).collect();
+    none(&server);
+    call(&server, "register", json!(["late"]));
+    let mut told: Vec<_> =
+        ids.iter().map(|_| call(&server, "pop", json!([]))["id"].as_str().map(str::to_owned)).collect();
+    none(&server);
+    told.sort();
+    let mut expected: Vec<_> = ids.iter().cloned().map(Some).collect();
+    expected.sort();
+    assert_eq!(told, expected);
+    call(&server, "unregister", json!([]));
+    refused(&server, "unregister", json!([]));
+    for id in ids {
+        call(&server, "unsubscribe", json!([id]));
+    }
+    // A notifier that has gone is told nothing.
+    assert_eq!(call(&server, "counters", json!([]))["ended"], 0);
+    base.assert_back(&server);
+    server.stop();
+}
+
+#[test]
+fn a_c_module_watches_over_sip() {
+    let presence = PresenceServer::start();
+    let server = start(1000);
+    let base = shm(&server);
+    let id = subscribe(&server, "presence", &presence.uri("alice"));
+    presence.publish("alice", &pidf(&presence.uri("alice"), "open", Some("at the desk")));
+    let news = eventually(SOON, "the published state", || {
+        let news = server.rpc("qsa_test.pop", json!([])).ok()?;
+        (news["presentity"]["tuples"][0]["basic"] == "open").then_some(news)
+    });
+    assert_eq!((&news["id"], &news["status"]), (&json!(id), &json!("active")), "{news}");
+    call(&server, "unsubscribe", json!([id]));
+    eventually(SOON, "the SIP subscription has ended", || {
+        let trace = server.rpc("presence_b2b.trace", json!([])).expect("trace");
+        (trace["subscriptions"] == 0).then_some(())
+    });
+    // What came for it after its end waits to be dropped.
+    none(&server);
+    base.assert_back(&server);
+    server.stop();
+}
