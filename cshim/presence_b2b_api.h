@@ -364,7 +364,8 @@ static inline int load_presence_b2b_api(presence_b2b_api_t *api)
 {
 	bind_presence_b2b_f bind;
 
-	bind = (bind_presence_b2b_f)find_export("bind_presence_b2b", NO_SCRIPT, 0);
+	bind = (bind_presence_b2b_f)(void (*)(void))find_export(
+			"bind_presence_b2b", NO_SCRIPT, 0);
 	if(bind == NULL) {
 		LM_ERR("the module presence_b2b is not loaded: load it before this "
 			   "one\n");
