@@ -13,49 +13,23 @@ const C_OPTIONS: &[&str] = &["-std=gnu99", "-fPIC", "-w"];
 /// Everything the module may touch of Kamailio. Without a list bindgen would walk into the C library, and meet constants
 /// that are defined twice.
 const TYPES: &[&str] = &[
-    // module interface
-    "module_exports_t|cmd_export_t|param_export_t|rpc_export_t|rpc_t|rpc_delayed_ctx_t|rpc_flags|pv_export_t|sr_kemi_t",
-    "sr_kemi_xval_t|sr_kemi_dict_item_t|sr_kemi_eng_t|stat_export_t|stat_var|counter_.*|fparam_t|action_u_t|run_act_ctx_t",
-    "pv_.*_t|pv_value_t|pv_type_t|cfg_def_t",
-    // messages
-    "str|sip_msg_t|hdr_field_t|_hdr_types_t|to_body_t|to_param|cseq_body|event_t|exp_body_t|contact_t|contact_body_t|param_t",
-    "rr_t|sip_uri_t|via_body|receive_info_t|request_method|msg_start",
-    // network
-    "socket_info_t|dest_info_t|ip_addr_t|sockaddr_union|sip_protos|advertise_info",
-    // tm
-    "tm_binds|tm_api_t|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|dlg_hooks_t|cell|tm_cell_t|tmcb_params|transaction_cb",
-    // other modules
-    "dlg_binds|dlg_cell|dlg_cb_params|dialog_cb|presence_api_t|dmq_api_t|dmq_peer_t|dmq_node_t|peer_response_t|dmq_resp_cback_t",
-    "db_func_t|db1_con_t|db1_res_t|db_row_t|db_val_t|db_key_t|db_op_t|db_type_t|db1_.*|db_.*_t|db_func",
-    // the rest
-    "gen_lock_t|mem_info|sr_shm_api_t|route_list|process_table|ksr_.*_t|ticks_t",
+    "module_exports_t|cmd_export_t|param_export_t|rpc_export_t|rpc_t|pv_export_t|pv_(spec|param|value)_t|sr_kemi_t|fparam_t",
+    "str|sip_msg_t|hdr_field_t|_hdr_types_t|to_body_t|event_t|contact_t|param_t|rr_t|sip_uri_t|request_method|sip_protos",
+    "socket_info_t|gen_lock_t|tm_binds|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|cell|tmcb_params",
+    "dlg_binds|dlg_cell|dlg_cb_params",
 ];
 
 const FUNCTIONS: &[&str] = &[
     "pb2b_.*",
-    "register_procs|fork_process|my_pid|get_max_procs|cfg_register_child|cfg_child_init|cfg_declare|cfg_get_.*",
-    "get_ticks|get_ticks_raw|register_timer|fork_.*timer|register_.*_timers?|sr_instance_.*|ksr_module_set_flag",
-    "parse_headers|parse_uri|parse_from_header|parse_to_header|parse_contact|parse_rr|parse_rr_body|free_rr|contact_iterator",
-    "parse_event|event_parser|free_event|parse_expires|parse_content_type_hdr|parse_via_header|get_body|free_sip_msg",
-    "parse_from_uri|parse_to_uri|parse_contacts|free_contacts",
-    "faked_msg_.*|route_lookup|route_get|run_top_route",
-    "sr_kemi_modules_add|sr_kemi_eng_get|sr_kemi_route|sr_kemi_ctx_route|sr_kemi_act_ctx_.*|sr_kemi_xval_null|sr_kemi_xval_free",
-    "pv_get_.*|pv_parse_.*|pv_printf_s|pv_spec_free|pv_elem_free_all|pv_set_spec_value|register_pvars_mod|pv_eval_str",
-    "fixup_.*|fix_param_types|fix_param|get_str_fparam|get_int_fparam|mod_fix_get_fixup_free|find_export|find_mod_export",
-    "ksr_find_export|module_loaded|find_module_by_name|find_param_export|set_mod_param.*",
-    "lookup_local_socket|ksr_get_socket_by_name|get_send_socket2|si_get_signaling_data|get_first_socket|grep_sock_info|check_self",
-    "register_module_stats|register_stat|counter_register.*|counter_get_val|counter_reset",
-    "rpc_register.*|db_bind_mod|db_check_table_version|add_lump_rpl2|check_transaction_quadruple",
-    "uuid_.*|sruid_.*|get_debug_level",
+    "register_procs|fork_process|cfg_register_child|cfg_child_init",
+    "parse_uri|parse_rr_body|free_rr|faked_msg_init|sr_kemi_modules_add",
+    "pv_get_(null|strval|uintval)|fixup_(free_)?spve_all|get_str_fparam",
 ];
 
 const VARIABLES: &[&str] = &[
     "PB2B_.*",
-    "process_no|process_count|pt|route_type|event_rt|default_core_cfg|server_id|log_stderr|ksr_.*",
-    "TMCB_.*|PROC_.*|SR_KEMIP?_.*|L_(MIN|ALERT|BUG|CRIT2?|ERR|WARN|NOTICE|INFO|DBG|MAX)|METHOD_.*|PARAM_(STRING|INT|STR|VAR)",
-    "NO_SCRIPT|VAR_PARAM_NO|FPARAM_.*|FIXUP_.*|DLGCB_.*|[A-Z_]+_ROUTE|LUMP_RPL_.*|PVT_.*|PV_.*|STAT_.*|[A-Z]+_R_F|HDR_.*_T",
-    "SIP_REQUEST|SIP_REPLY|RET_ARRAY|RPC_.*|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS|TICKS_HZ|TIMER_TICKS_HZ|CFG_.*|DB_.*|DB1_.*",
-    "T_BR_UNDEFINED|FL_.*|SND_F_.*|URI_.*",
+    "TMCB_LOCAL_COMPLETED|DLGCB_.*|PROC_(MAIN|RPC)|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|DBG)|METHOD_NOTIFY",
+    "PARAM_(INT|STR)|NO_SCRIPT|(REQUEST|ANY)_ROUTE|PVT_OTHER|PV_NAME_INTSTR|HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS",
 ];
 
 /// Lets the preprocessor put the two strings together and reads them from its output.

@@ -21,7 +21,6 @@
 #include "core/cfg/cfg.h"
 #include "core/cfg/cfg_struct.h"
 #include "core/globals.h"
-#include "core/counters.h"
 #include "core/rpc.h"
 #include "core/rpc_lookup.h"
 #include "core/pvar.h"
@@ -46,28 +45,16 @@
 #include "modules/tm/tm_load.h"
 #include "modules/dialog/dlg_load.h"
 #include "modules/dialog/dlg_hash.h"
-#include "modules/presence/bind_presence.h"
-#include "modules/dmq/bind_dmq.h"
-#include "lib/srdb1/db.h"
 
 /* ---- constants that are expressions bindgen cannot read ---- */
 
-static const unsigned int PB2B_PARAM_USE_FUNC = 1U << (8 * sizeof(int) - 1);
 static const unsigned int PB2B_RPC_RET_ARRAY = RET_ARRAY;
 
 /* ---- core: shim_core.c ---- */
 
 void *pb2b_shm_malloc(size_t size);
 void pb2b_shm_free(void *p);
-void pb2b_shm_stats(struct mem_info *out);
-void *pb2b_pkg_malloc(size_t size);
-void pb2b_pkg_free(void *p);
 
-/* A lock lives in memory of the caller, which must have this size and alignment and be shared. */
-size_t pb2b_lock_size(void);
-size_t pb2b_lock_align(void);
-int pb2b_lock_init(void *lock);
-void pb2b_lock_destroy(void *lock);
 void pb2b_lock_get(void *lock);
 /* 1 if the lock was got, 0 if somebody holds it */
 int pb2b_lock_try(void *lock);
@@ -80,7 +67,6 @@ void pb2b_log(int level, const str *file, int line, const str *func, const str *
 
 /* At the head of an extra process's loop: takes over run-time changes of parameters. */
 void pb2b_cfg_update(void);
-int pb2b_process_no(void);
 
 /* ---- messages: shim_msg.c ---- */
 
@@ -89,9 +75,6 @@ int pb2b_is_faked_reply(const sip_msg_t *msg);
 int pb2b_parse_all(sip_msg_t *msg);
 int pb2b_is_request(const sip_msg_t *msg);
 int pb2b_method_id(const sip_msg_t *msg);
-int pb2b_method(const sip_msg_t *msg, str *out);
-/* the Request-URI, rewritten by the script or not */
-int pb2b_ruri(sip_msg_t *msg, str *out);
 /* 0 for a request */
 int pb2b_status(const sip_msg_t *msg);
 int pb2b_reason(const sip_msg_t *msg, str *out);
@@ -99,7 +82,6 @@ int pb2b_reason(const sip_msg_t *msg, str *out);
 /* NULL if the header is missing or malformed */
 struct to_body *pb2b_from(sip_msg_t *msg);
 struct to_body *pb2b_to(sip_msg_t *msg);
-int pb2b_callid(sip_msg_t *msg, str *out);
 int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method);
 
 /* These walk the headers parsed so far: call pb2b_parse_all first. A compact form has the type of its long form. */
@@ -117,14 +99,10 @@ event_t *pb2b_event(sip_msg_t *msg);
 /* 0 with an empty str if there is no body; -1 if the Content-Length says more than arrived */
 int pb2b_body(sip_msg_t *msg, str *out);
 
-/* 1 if the only contact is "*" */
-int pb2b_contact_is_star(sip_msg_t *msg);
 /* the contact after prev (the first if NULL) over all Contact headers; NULL after the last, or if one is malformed */
 contact_t *pb2b_next_contact(sip_msg_t *msg, contact_t *prev);
 /* preference in thousandths; 1000 if absent, -1 if malformed */
 int pb2b_contact_q(const contact_t *contact);
-/* 1 and the number; 0 if absent; -1 if malformed */
-int pb2b_contact_expires(const contact_t *contact, unsigned int *out);
 
 /* first entry of a Route or Record-Route header; further ones by ->next; NULL if malformed; belongs to the message */
 rr_t *pb2b_header_routes(hdr_field_t *header);
@@ -132,17 +110,12 @@ rr_t *pb2b_header_routes(hdr_field_t *header);
 void pb2b_route_text(const rr_t *route, str *out);
 
 socket_info_t *pb2b_recv_socket(const sip_msg_t *msg);
-int pb2b_recv_proto(const sip_msg_t *msg);
-/* the sender's address as text, in a buffer that the next call overwrites, and its port */
-int pb2b_source(const sip_msg_t *msg, str *address, unsigned short *port);
 
 /* ---- transactions, sockets, URIs: shim_tm.c ---- */
 
 int pb2b_load_tm(struct tm_binds *out);
 /* the number in the CSeq of a local transaction */
 int pb2b_cell_cseq(const struct cell *t, unsigned int *out);
-int pb2b_cell_method(const struct cell *t, str *out);
-int pb2b_cell_callid(const struct cell *t, str *out);
 /* the transaction of the message being processed; NULL if there is none */
 struct cell *pb2b_current_transaction(const struct tm_binds *tm);
 /* a header for the answer to this request, with its line end, copied */
@@ -154,10 +127,6 @@ int pb2b_uri_valid(const str *uri);
 int pb2b_route_valid(const str *text);
 /* The socket tm would send from to next_hop. Looks up names, so it can block as long as the resolver does. */
 int pb2b_resolve_socket(const str *next_hop, socket_info_t *forced, socket_info_t **socket, int *proto);
-/* a socket of this server by "proto:address:port"; NULL if there is none */
-socket_info_t *pb2b_find_socket(const str *text);
-/* "proto:address:port" as it listens */
-int pb2b_socket_text(const socket_info_t *socket, str *out);
 /* what the server says about itself on this socket: the advertised address and port where there are some */
 int pb2b_socket_signaling(socket_info_t *socket, str *host, str *port);
 int pb2b_socket_proto(const socket_info_t *socket);
@@ -169,15 +138,7 @@ int pb2b_event_route(const char *name);
 /* Runs an event route: the native one of this number, or if that is negative the KEMI callback of this name (may be NULL).
  * msg may be NULL: an empty message is made up. Returns 1 if the route ended with drop, 0 if not, negative if nothing ran. */
 int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, sip_msg_t *msg);
-int pb2b_route_type(void);
-void pb2b_set_route_type(int type);
 
 int pb2b_load_dlg(struct dlg_binds *out);
-int pb2b_load_presence(presence_api_t *out);
-int pb2b_load_dmq(dmq_api_t *out);
-
-void pb2b_update_stat(stat_var *stat, int by);
-/* 1 if the database driver can do all of these (DB_CAP_*) */
-int pb2b_db_can(const db_func_t *db, unsigned int capabilities);
 
 #endif

@@ -17,6 +17,11 @@ PB2B_ASSERT(sizeof(rpc_export_t) == 32, "rpc_export_t has four members");
 PB2B_ASSERT(sizeof(gen_lock_t) <= 64, "a lock fits into a cache line");
 PB2B_ASSERT(__alignof__(gen_lock_t) <= 16, "a lock needs no more than the alignment of shared memory");
 
+/* Locks begin as zero bytes (in Rust, before they are in their place), which both kinds take for unlocked. */
+#if !defined(USE_FUTEX) && !defined(FAST_LOCK)
+#error "the locks of this Kamailio are neither futexes nor fast locks: they cannot be used in place"
+#endif
+
 void *pb2b_shm_malloc(size_t size)
 {
 	return shm_malloc(size);
@@ -26,44 +31,6 @@ void pb2b_shm_free(void *p)
 {
 	if(p != NULL)
 		shm_free(p);
-}
-
-void pb2b_shm_stats(struct mem_info *out)
-{
-	memset(out, 0, sizeof(*out));
-	shm_info(out);
-}
-
-void *pb2b_pkg_malloc(size_t size)
-{
-	return pkg_malloc(size);
-}
-
-void pb2b_pkg_free(void *p)
-{
-	if(p != NULL)
-		pkg_free(p);
-}
-
-size_t pb2b_lock_size(void)
-{
-	return sizeof(gen_lock_t);
-}
-
-size_t pb2b_lock_align(void)
-{
-	return __alignof__(gen_lock_t);
-}
-
-int pb2b_lock_init(void *lock)
-{
-	return lock_init((gen_lock_t *)lock) != NULL ? 0 : -1;
-}
-
-void pb2b_lock_destroy(void *lock)
-{
-	(void)lock; /* the macro is empty for most kinds of lock */
-	lock_destroy((gen_lock_t *)lock);
 }
 
 void pb2b_lock_get(void *lock)
@@ -116,7 +83,3 @@ void pb2b_cfg_update(void)
 	cfg_update();
 }
 
-int pb2b_process_no(void)
-{
-	return process_no;
-}

@@ -27,22 +27,6 @@ int pb2b_method_id(const sip_msg_t *msg)
 	return pb2b_is_request(msg) ? msg->first_line.u.request.method_value : METHOD_UNDEF;
 }
 
-int pb2b_method(const sip_msg_t *msg, str *out)
-{
-	if(!pb2b_is_request(msg))
-		return -1;
-	*out = msg->first_line.u.request.method;
-	return 0;
-}
-
-int pb2b_ruri(sip_msg_t *msg, str *out)
-{
-	if(!pb2b_is_request(msg))
-		return -1;
-	*out = *GET_RURI(msg);
-	return 0;
-}
-
 int pb2b_status(const sip_msg_t *msg)
 {
 	return pb2b_is_request(msg) ? 0 : (int)msg->first_line.u.reply.statuscode;
@@ -68,15 +52,6 @@ struct to_body *pb2b_to(sip_msg_t *msg)
 	if(parse_to_header(msg) < 0 || msg->to == NULL)
 		return NULL;
 	return get_to(msg);
-}
-
-int pb2b_callid(sip_msg_t *msg, str *out)
-{
-	if(msg->callid == NULL && (parse_headers(msg, HDR_CALLID_F, 0) < 0 || msg->callid == NULL))
-		return -1;
-	*out = msg->callid->body;
-	trim(out);
-	return 0;
 }
 
 int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method)
@@ -173,15 +148,6 @@ int pb2b_body(sip_msg_t *msg, str *out)
 	return 0;
 }
 
-int pb2b_contact_is_star(sip_msg_t *msg)
-{
-	if(msg->contact == NULL && (parse_headers(msg, HDR_CONTACT_F, 0) < 0 || msg->contact == NULL))
-		return 0;
-	if(msg->contact->parsed == NULL && parse_contact(msg->contact) < 0)
-		return 0;
-	return ((contact_body_t *)msg->contact->parsed)->star == 1;
-}
-
 contact_t *pb2b_next_contact(sip_msg_t *msg, contact_t *prev)
 {
 	contact_t *next = NULL;
@@ -196,13 +162,6 @@ int pb2b_contact_q(const contact_t *contact)
 	if(contact->q == NULL || contact->q->body.len == 0)
 		return MAX_Q;
 	return str2q(&q, contact->q->body.s, contact->q->body.len) < 0 ? -1 : q;
-}
-
-int pb2b_contact_expires(const contact_t *contact, unsigned int *out)
-{
-	if(contact->expires == NULL || contact->expires->body.len == 0)
-		return 0;
-	return str2int(&contact->expires->body, out) < 0 ? -1 : 1;
 }
 
 rr_t *pb2b_header_routes(hdr_field_t *header)
@@ -221,17 +180,3 @@ socket_info_t *pb2b_recv_socket(const sip_msg_t *msg)
 	return msg->rcv.bind_address;
 }
 
-int pb2b_recv_proto(const sip_msg_t *msg)
-{
-	return msg->rcv.proto;
-}
-
-int pb2b_source(const sip_msg_t *msg, str *address, unsigned short *port)
-{
-	address->s = ip_addr2a((struct ip_addr *)&msg->rcv.src_ip);
-	if(address->s == NULL)
-		return -1;
-	address->len = (int)strlen(address->s);
-	*port = msg->rcv.src_port;
-	return 0;
-}

@@ -52,37 +52,8 @@ int pb2b_run_event_route(int number, const str *kemi_callback, const str *event,
 	return (ctx.run_flags & DROP_R_F) != 0;
 }
 
-int pb2b_route_type(void)
-{
-	return get_route_type();
-}
-
-void pb2b_set_route_type(int type)
-{
-	set_route_type(type);
-}
-
 int pb2b_load_dlg(struct dlg_binds *out)
 {
 	return load_dlg_api(out) < 0 ? -1 : 0;
 }
 
-int pb2b_load_presence(presence_api_t *out)
-{
-	return presence_load_api(out) < 0 ? -1 : 0;
-}
-
-int pb2b_load_dmq(dmq_api_t *out)
-{
-	return dmq_load_api(out) < 0 ? -1 : 0;
-}
-
-void pb2b_update_stat(stat_var *stat, int by)
-{
-	update_stat(stat, by);
-}
-
-int pb2b_db_can(const db_func_t *db, unsigned int capabilities)
-{
-	return DB_CAPABILITY(*db, capabilities) != 0;
-}

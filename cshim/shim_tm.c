@@ -12,33 +12,27 @@ int pb2b_load_tm(struct tm_binds *out)
 	return load_tm_api(out) < 0 ? -1 : 0;
 }
 
-/* tm's cseq_n is the number alone for a request being relayed and "CSeq: <number>" for one of our own. */
+/* Kamailio 6.0 renamed it. */
+#if VERSIONVAL >= 6000000
+#define CELL_CSEQ cseq_hdr_n
+#else
+#define CELL_CSEQ cseq_n
+#endif
+
+/* tm's field is the number alone for a request being relayed and "CSeq: <number>" for one of our own. */
 int pb2b_cell_cseq(const struct cell *t, unsigned int *out)
 {
-	str digits = t->cseq_n;
+	str digits = t->CELL_CSEQ;
 
 	while(digits.len > 0 && (digits.s[digits.len - 1] < '0' || digits.s[digits.len - 1] > '9'))
 		digits.len--;
 	digits.s += digits.len;
 	digits.len = 0;
-	while(digits.s > t->cseq_n.s && digits.s[-1] >= '0' && digits.s[-1] <= '9') {
+	while(digits.s > t->CELL_CSEQ.s && digits.s[-1] >= '0' && digits.s[-1] <= '9') {
 		digits.s--;
 		digits.len++;
 	}
 	return digits.len > 0 && str2int(&digits, out) == 0 ? 0 : -1;
-}
-
-int pb2b_cell_method(const struct cell *t, str *out)
-{
-	*out = t->method;
-	return out->s != NULL ? 0 : -1;
-}
-
-/* The whole header line for a request of our own. */
-int pb2b_cell_callid(const struct cell *t, str *out)
-{
-	*out = t->callid;
-	return out->s != NULL ? 0 : -1;
 }
 
 struct cell *pb2b_current_transaction(const struct tm_binds *tm)
@@ -103,19 +97,6 @@ int pb2b_resolve_socket(const str *next_hop, socket_info_t *forced, socket_info_
 	*socket = dst.send_sock;
 	*proto = dst.proto;
 	return 0;
-}
-
-socket_info_t *pb2b_find_socket(const str *text)
-{
-	str copy = *text;
-
-	return lookup_local_socket(&copy);
-}
-
-int pb2b_socket_text(const socket_info_t *socket, str *out)
-{
-	*out = socket->sock_str;
-	return out->s != NULL && out->len > 0 ? 0 : -1;
 }
 
 int pb2b_socket_signaling(socket_info_t *socket, str *host, str *port)
