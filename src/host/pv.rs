@@ -20,7 +20,8 @@ pub unsafe fn parse_name(
     let Some(number) = field(unsafe { bytes(name) }) else { return -1 };
     spec.pvp.pvn.type_ = ks::PV_NAME_INTSTR as c_int;
     spec.pvp.pvn.u.isname.type_ = 0;
-    spec.pvp.pvn.u.isname.name.n = number;
+    // An int, or a long since 6.0; the same holds below.
+    spec.pvp.pvn.u.isname.name.n = number as _;
     0
 }
 
@@ -31,7 +32,7 @@ pub unsafe fn parse_name(
 #[must_use]
 pub unsafe fn field(parameter: *mut ks::pv_param_t) -> Option<i32> {
     // SAFETY: valid by the caller's promise; the name is the number stored above.
-    unsafe { parameter.as_ref().map(|parameter| parameter.pvn.u.isname.name.n) }
+    unsafe { parameter.as_ref().map(|parameter| parameter.pvn.u.isname.name.n as _) }
 }
 
 /// A value for the script.
@@ -60,7 +61,7 @@ pub unsafe fn give(
         match value {
             Value::Null => ks::pv_get_null(message, parameter, result),
             Value::Text(text) => ks::pv_get_strval(message, parameter, result, &mut view(text)),
-            Value::Number(number) => ks::pv_get_uintval(message, parameter, result, number),
+            Value::Number(number) => ks::pv_get_uintval(message, parameter, result, number as _),
         }
     }
 }

@@ -116,7 +116,7 @@ pub fn send(request: &Outgoing<'_>, parameter: u64) -> Sent {
         method: &mut method,
         headers: &mut headers,
         dialog: &mut dialog,
-        cb_flags: ks::TMCB_LOCAL_COMPLETED as c_int,
+        cb_flags: ks::TMCB_LOCAL_COMPLETED as _, // int, or unsigned since 6.0
         cb: Some(on_final),
         cbp: null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0)),
         ..ks::uac_req_t::default()
