@@ -3,7 +3,7 @@
 #   make setup    installs what Debian has to give for that
 #   make test     all tests; ends with "N passed, N failed"
 #   make demo     shows the main job
-#   make install  puts the module where the server looks for it (DESTDIR honoured)
+#   make install  puts the module where the server looks for it, and the header for C modules (DESTDIR honoured)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,6 +12,7 @@ MAKEFLAGS += --no-print-directory
 # A cargo installed by rustup is not in everybody's path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
+INCLUDEDIR ?= /usr/include/kamailio
 MODULE := target/release/presence_b2b.so
 
 .PHONY: build setup install test demo clean
@@ -31,6 +32,8 @@ install: build
 	@dir=$${KAMAILIO_MODULES:-$$($${KAMAILIO_BIN:-kamailio} -I | sed -n 's/^ *Default paths to modules: *//p' | cut -d: -f1)}; \
 	[ -n "$$dir" ] || { echo "The server's module folder is unknown: set KAMAILIO_MODULES to it." >&2; exit 1; }; \
 	install -D -m 644 $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
+	@install -D -m 644 cshim/presence_b2b_api.h "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
+	@echo "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 
 test: setup build
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast

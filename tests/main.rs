@@ -5,4 +5,5 @@ mod support;
 
 mod c_api;
 mod harness;
+mod install;
 mod watch;

@@ -1,0 +1,27 @@
+//! `make install` puts the module and the header for C modules where they belong, and can be repeated.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::config::modules_dir;
+
+#[test]
+fn module_and_header_are_installed_below_destdir() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dest = tempfile::tempdir().expect("a directory");
+    for _ in 0..2 {
+        let made = Command::new("make")
+            .args(["install", &format!("DESTDIR={}", dest.path().display())])
+            .current_dir(root)
+            .output()
+            .expect("make can be executed");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let below = |path: &Path| dest.path().join(path.strip_prefix("/").expect("an absolute path"));
+    let module = below(&modules_dir()).join("presence_b2b.so");
+    let built = std::fs::read(root.join("target/release/presence_b2b.so")).expect("the built module");
+    assert!(std::fs::read(&module).expect("the installed module") == built, "{} differs", module.display());
+    let header = below(Path::new("/usr/include/kamailio/presence_b2b_api.h"));
+    let source = std::fs::read(root.join("cshim/presence_b2b_api.h")).expect("the header");
+    assert!(std::fs::read(&header).expect("the installed header") == source, "{} differs", header.display());
+}
