@@ -39,7 +39,7 @@ impl Engine {
         let subject =
             Subject { record: origin.record, subscriber: origin.subscriber, package: origin.package, event_id: &[] };
         let now = Self::now();
-        let subscription = Subscription::try_new(subject, now, Shm).map_err(|OutOfMemory| NO_MEMORY)?;
+        let subscription = Subscription::try_new(subject, Shm).map_err(|OutOfMemory| NO_MEMORY)?;
         let owner = Owner { subscription: origin.subscription, queue: origin.queue, last: LastQueued::default() };
         let named = self.is_own(origin.queue);
         match self.registry.insert(subscription, owner, named, now, &self.env()) {

@@ -86,8 +86,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     ///
     /// # Errors
     /// [`OutOfMemory`] when its text finds no room.
-    pub fn try_new(subject: Subject<'_>, now: Instant, alloc: A) -> Result<Self, OutOfMemory> {
-        let _ = now;
+    pub fn try_new(subject: Subject<'_>, alloc: A) -> Result<Self, OutOfMemory> {
         let text = Packed::try_new([subject.record, subject.subscriber, subject.event_id], alloc.clone())?;
         Ok(Self {
             subject: text,

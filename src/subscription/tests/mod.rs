@@ -58,7 +58,7 @@ impl Life {
         let account = Accounted::new();
         let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
         let now = Instant(1_000_000);
-        let subscription = Subscription::try_new(subject, now, account.clone()).unwrap();
+        let subscription = Subscription::try_new(subject, account.clone()).unwrap();
         let (sent, remote_cseq, dialogs) = (Vec::new(), 100, 0);
         Self {
             subscription,

@@ -73,7 +73,7 @@ fn a_notify_without_a_tag_makes_no_dialog() {
 fn the_event_id_must_be_the_own() {
     let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"7" };
     let mut life = Life::unstarted(policy());
-    life.subscription = Subscription::try_new(subject, life.now, life.account.clone()).unwrap();
+    life.subscription = Subscription::try_new(subject, life.account.clone()).unwrap();
     life.give(Input::Start);
     life.due();
     assert_eq!(life.request().event_id, b"7");
