@@ -39,7 +39,8 @@ test: setup build
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
 
 demo: setup build
-	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) run --release --quiet --example demo
+	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo
 
 clean:
 	@$(CARGO) clean

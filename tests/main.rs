@@ -4,6 +4,7 @@
 mod support;
 
 mod c_api;
+mod demo_runs;
 mod harness;
 mod install;
 mod watch;

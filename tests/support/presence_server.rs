@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -68,6 +69,11 @@ impl PresenceBuilder {
     /// Any module parameter.
     pub fn param(self, module: &str, name: &str, value: impl Into<Value>) -> PresenceBuilder {
         self.server(|server| server.modparam(module, name, value))
+    }
+
+    /// The address the server will have.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.server.ip()
     }
 
     /// Anything else that a server can have. A `request_route` replaces the built-in one.

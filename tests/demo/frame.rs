@@ -1,0 +1,185 @@
+//! The picture: records and states on the left, the SIP exchange on the right, what happens above and below.
+
+use std::time::Duration;
+
+use super::board::{Board, Row};
+use super::paint::{Line, Style, cell};
+use super::traffic::Exchange;
+
+/// The smallest terminal the picture fits into.
+pub const LEAST: (usize, usize) = (80, 24);
+
+/// The largest picture that is still one.
+const MOST: (usize, usize) = (120, 40);
+
+/// Lines around the two panes.
+const AROUND: usize = 8;
+
+/// For so long a change stands out.
+const FRESH: Duration = Duration::from_millis(1500);
+
+const NAME: usize = 7;
+
+/// The lines at the end that say nothing any more when all is over.
+const PASSING: usize = 2;
+
+/// Draws the board as it is in the end.
+pub fn draw_last(board: &Board, columns: usize, rows: usize) -> Vec<Line> {
+    let mut lines = draw(board, columns, rows);
+    lines.truncate(lines.len() - PASSING);
+    lines
+}
+
+/// Draws the board for a terminal of that many columns and rows.
+pub fn draw(board: &Board, columns: usize, rows: usize) -> Vec<Line> {
+    let width = columns.clamp(LEAST.0, MOST.0);
+    let height = rows.clamp(LEAST.1, MOST.1) - 1 - AROUND;
+    let left = 37 + (width - LEAST.0) / 4;
+    let right = width - left - 3;
+    let wall = || Line::new().with(Style::Dim, "│");
+    let mut lines = vec![title(board, width), Line::new(), flow()];
+    lines.push(border(["┌", "┬", "┐"], [("records and states", left), ("SIP between the two", right)]));
+    let panes = records(board, left, height).into_iter().zip(exchanges(board, right, height));
+    lines.extend(panes.map(|(a, b)| wall().join(a.fit(left)).join(wall()).join(b.fit(right)).join(wall())));
+    lines.push(border(["└", "┴", "┘"], [("", left), ("", right)]));
+    lines.push(progress(board));
+    lines.push(Line::new().with(Style::Plain, format!(" {}", board.now)));
+    lines.push(
+        Line::new().with(Style::Dim, " ms: from PUBLISH (or SUBSCRIBE) to event route.   ──▶ sent by presence_b2b"),
+    );
+    lines.into_iter().map(|line| line.fit(width)).collect()
+}
+
+fn title(board: &Board, width: usize) -> Line {
+    let time = format!("{:.1} s ", board.begun.elapsed().as_secs_f32());
+    let left =
+        Line::new().with(Style::Bold, " presence_b2b").with(Style::Plain, " · presence states arrive inside Kamailio");
+    left.fit(width - time.len()).join(Line::new().with(Style::Dim, time))
+}
+
+fn flow() -> Line {
+    let arrow = |text: &str| Line::new().with(Style::Cyan, format!(" ─{text}▶ "));
+    let place = |text: &str| Line::new().with(Style::Plain, text);
+    place(" people")
+        .join(arrow("PUBLISH"))
+        .join(place("presence server"))
+        .join(arrow("NOTIFY"))
+        .join(place("presence_b2b"))
+        .join(arrow("event_route"))
+        .join(place("this table"))
+}
+
+fn border(corners: [&str; 3], parts: [(&str, usize); 2]) -> Line {
+    let mut line = Line::new().with(Style::Dim, corners[0]);
+    for ((text, width), corner) in parts.into_iter().zip(&corners[1..]) {
+        let label = if text.is_empty() { String::new() } else { format!(" {text} ") };
+        let dashes = width - 1 - label.chars().count();
+        line = line.with(Style::Dim, "─").with(Style::Bold, label).with(Style::Dim, "─".repeat(dashes) + corner);
+    }
+    line
+}
+
+fn records(board: &Board, width: usize, height: usize) -> Vec<Line> {
+    let (state, took) = (9, 6);
+    let note = width.saturating_sub(1 + NAME + state + took);
+    let head = |text: &str, width: usize| cell(Style::Dim, text, width);
+    let blank = || Line::new().with(Style::Plain, " ");
+    let mut lines = vec![
+        blank()
+            .join(head("record", NAME))
+            .join(head("state", state))
+            .join(head("note", note))
+            .join(head("   ms", took)),
+    ];
+    for row in &board.rows {
+        let fresh = row.at.is_some_and(|at| at.elapsed() < FRESH);
+        let plain = if fresh { Style::Bold } else { Style::Plain };
+        let time = row.took.map(|took| format!("{:>5.1}", took.as_secs_f32() * 1000.0)).unwrap_or_default();
+        lines.push(
+            blank()
+                .join(cell(plain, &row.user, NAME))
+                .join(state_of(row).fit(state))
+                .join(note_of(row, plain).fit(note - 1))
+                .join(blank())
+                .join(cell(Style::Dim, time, took)),
+        );
+    }
+    lines.push(Line::new().with(Style::Dim, "─".repeat(width)));
+    let steps = board.steps.iter().enumerate();
+    lines.extend(steps.map(|(number, text)| step(board, number, text)));
+    lines.resize(height, Line::new());
+    lines
+}
+
+fn state_of(row: &Row) -> Line {
+    let (style, text) = match (row.told.status.as_str(), row.told.basic.as_deref()) {
+        _ if row.ended.is_some() => (Style::Dim, "✕ ended".into()),
+        ("", _) => (Style::Dim, "·".into()),
+        ("active", Some("open")) => (Style::Green, "● open".into()),
+        ("active", Some("closed")) => (Style::Red, "○ closed".into()),
+        ("active", _) => (Style::Yellow, "? none".into()),
+        (other, _) => (Style::Yellow, format!("? {other}")),
+    };
+    Line::new().with(style, text)
+}
+
+fn note_of(row: &Row, style: Style) -> Line {
+    if row.ended.is_some() {
+        let last = row.told.basic.as_deref().map_or(String::new(), |basic| format!("was {basic}"));
+        return Line::new().with(Style::Dim, last);
+    }
+    match (&row.told.status[..], &row.told.note, &row.told.reason) {
+        ("", ..) => Line::new().with(Style::Dim, "not watched"),
+        (_, Some(note), _) => Line::new().with(style, note),
+        (_, None, Some(reason)) => Line::new().with(Style::Dim, reason),
+        ("active", ..) if row.told.basic.is_none() => Line::new().with(Style::Dim, "no state yet"),
+        _ => Line::new(),
+    }
+}
+
+fn step(board: &Board, number: usize, text: &str) -> Line {
+    let (mark, style) = match number.cmp(&board.step) {
+        std::cmp::Ordering::Less => ("✓", Style::Green),
+        std::cmp::Ordering::Equal => ("▸", Style::Bold),
+        std::cmp::Ordering::Greater => (" ", Style::Dim),
+    };
+    let text_style = if style == Style::Green { Style::Plain } else { style };
+    Line::new().with(style, format!(" {mark} ")).with(text_style, text)
+}
+
+fn exchanges(board: &Board, width: usize, height: usize) -> Vec<Line> {
+    let arrow = width.saturating_sub(NAME + 2);
+    let ends = format!("{:<left$}{}", "presence_b2b", "presence server", left = arrow - 15);
+    let mut lines = vec![cell(Style::Dim, " about", NAME + 1).join(cell(Style::Dim, ends, arrow))];
+    let newest = board.exchanges.len().saturating_sub(height - 1);
+    lines.extend(board.exchanges.iter().skip(newest).map(|message| message_line(message, arrow)));
+    lines.resize(height, Line::new());
+    lines
+}
+
+fn message_line(message: &Exchange, width: usize) -> Line {
+    let room = width.saturating_sub(3 + if message.sent { 2 } else { 0 });
+    let text = if message.text.chars().count() > room { &message.short } else { &message.text };
+    let shown: String = match text.chars().count() > room {
+        true => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
+        false => text.clone(),
+    };
+    let style = if message.sent { Style::Cyan } else { Style::Magenta };
+    let free = room - shown.chars().count();
+    let line = cell(Style::Plain, format!(" {}", message.record), NAME + 1);
+    let (before, after) = if message.sent {
+        ("── ", format!(" {}▶", "─".repeat(free)))
+    } else {
+        ("◀─ ", format!(" {}", "─".repeat(free.saturating_sub(1))))
+    };
+    line.with(style, before)
+        .with(if message.status == 0 { Style::Bold } else { Style::Plain }, shown)
+        .with(style, after)
+}
+
+fn progress(board: &Board) -> Line {
+    let (arrived, all) = (board.arrived(), board.to_publish.max(1));
+    let bar = "▰".repeat(arrived) + &"▱".repeat(all.saturating_sub(arrived));
+    let line = Line::new().with(Style::Green, format!(" {bar}"));
+    line.with(Style::Plain, format!(" {arrived} of {all} states published and arrived"))
+}

@@ -1,0 +1,86 @@
+//! The view for logs and pipes: one line for each thing that happens, no escape codes.
+
+use std::io::{Write, stderr, stdout};
+
+use super::board::{Board, Heard, state_text};
+
+/// Writes lines to standard output.
+pub struct Plain {
+    alive: bool,
+}
+
+impl Plain {
+    /// Nothing written yet.
+    pub fn new() -> Plain {
+        Plain { alive: true }
+    }
+
+    /// False when nobody reads any more.
+    pub fn is_alive(&self) -> bool {
+        self.alive
+    }
+
+    /// A step of the story begins.
+    pub fn step(&mut self, board: &Board) {
+        if board.step == 0 {
+            self.line("presence_b2b: presence states arrive inside Kamailio");
+            self.line("SIP lines show what the module sends (->) and receives (<-),");
+            self.line("state lines what event_route[qsa:notify] tells about a record.");
+        }
+        let text = board.steps.get(board.step).map(String::as_str).unwrap_or_default();
+        self.line(&format!("\n{}/{} {text}", board.step + 1, board.steps.len()));
+        if !board.now.is_empty() {
+            self.line(&format!("    {}", board.now));
+        }
+    }
+
+    /// Something is about to be done.
+    pub fn act(&mut self, board: &Board) {
+        if !board.now.is_empty() {
+            self.timed(board, &format!("*     {}", board.now));
+        }
+    }
+
+    /// Something came.
+    pub fn heard(&mut self, board: &Board, heard: Heard) {
+        match heard {
+            Heard::Nothing => {}
+            Heard::Sip => {
+                let Some(message) = board.exchanges.last() else { return };
+                let arrow = if message.sent { "->" } else { "<-" };
+                self.timed(board, &format!("SIP   {:<6} {arrow} {}", message.record, message.text));
+            }
+            Heard::News(number) => {
+                let Some(row) = board.rows.get(number) else { return };
+                let state = state_text(row.told.basic.as_deref(), row.told.note.as_deref());
+                let reason = row.told.reason.as_deref().unwrap_or_default();
+                let took = row
+                    .took
+                    .filter(|_| row.brought)
+                    .map(|took| format!("({:.1} ms)", took.as_secs_f32() * 1000.0))
+                    .unwrap_or_default();
+                let words = [&row.told.status, &state, reason, &took].map(|word| word.trim());
+                let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+                self.timed(board, &format!("state {:<6} == {}", row.user, words.join(" ")));
+            }
+        }
+    }
+
+    fn timed(&mut self, board: &Board, text: &str) {
+        self.line(&format!("{:7.3} {text}", board.begun.elapsed().as_secs_f32()));
+    }
+
+    fn line(&mut self, text: &str) {
+        self.alive &= writeln!(stdout(), "{text}").is_ok();
+    }
+}
+
+/// The last words of a story that ended well; false when nobody read them.
+pub fn say(text: &str) -> bool {
+    writeln!(stdout(), "{text}").is_ok()
+}
+
+/// The last words of one that did not.
+pub fn complain(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}

@@ -1,0 +1,135 @@
+//! The two servers, and what the story does to them. Whatever goes wrong is a sentence.
+
+use std::env;
+
+use serde_json::{Value, json};
+
+use super::ears::{self, Ears};
+use super::sentence::or_sentence;
+use super::support::kamailio::Server;
+use super::support::pidf::pidf;
+use super::support::presence_server::PresenceServer;
+
+/// For the test of the demo itself: the presence server says 200 to what this user publishes, and forgets it.
+const SWALLOW: &str = "PRESENCE_B2B_DEMO_SWALLOW";
+
+/// Both servers, running.
+pub struct Stage {
+    presence: PresenceServer,
+    b2b: Server,
+    /// What both servers report.
+    pub ears: Ears,
+}
+
+impl Stage {
+    /// Starts both.
+    pub fn build() -> Result<Stage, String> {
+        let (presence, ears) = presence_server().map_err(|error| format!("The presence server: {error}"))?;
+        match or_sentence(|| Server::b2b().b2b_param("min_resubscribe_time", 0).route(&ears::route(ears.told)).start())
+        {
+            Ok(b2b) => Ok(Stage { presence, b2b, ears }),
+            Err(error) => {
+                let _ = or_sentence(|| presence.stop());
+                Err(format!("The server with the module: {error}"))
+            }
+        }
+    }
+
+    /// The record of `user`.
+    pub fn record(&self, user: &str) -> String {
+        self.presence.uri(user)
+    }
+
+    /// Who is where.
+    pub fn addresses(&self) -> String {
+        let [presence, b2b] = [self.presence.server.ip(), self.b2b.ip()];
+        format!("presence server at {presence}, presence_b2b at {b2b}; records: sip:…@{presence}")
+    }
+
+    /// `user` publishes a state.
+    pub fn publish(&self, user: &str, basic: &str, note: Option<&str>) -> Result<(), String> {
+        let document = pidf(&self.record(user), basic, note);
+        match or_sentence(|| self.presence.publish_for(user, &document, 3600).status())? {
+            200 => Ok(()),
+            status => Err(format!("The presence server answered {status} to a PUBLISH of {user}.")),
+        }
+    }
+
+    /// Subscribes the watcher to `user`; the subscription's id.
+    pub fn subscribe(&self, user: &str) -> Result<u64, String> {
+        let watcher = self.b2b.uri("watcher");
+        let id = self.rpc("presence_b2b.subscribe", json!([self.record(user), watcher]))?;
+        id.as_u64().ok_or_else(|| format!("presence_b2b.subscribe answered {id}, which is no id."))
+    }
+
+    /// Has a subscription refreshed.
+    pub fn refresh(&self, id: u64) -> Result<(), String> {
+        self.rpc("presence_b2b.refresh", json!([id])).map(drop)
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&self, id: u64) -> Result<(), String> {
+        self.rpc("presence_b2b.unsubscribe", json!([id])).map(drop)
+    }
+
+    /// How many subscriptions the module has.
+    pub fn subscriptions(&self) -> Result<u64, String> {
+        let trace = self.rpc("presence_b2b.trace", json!([]))?;
+        trace["subscriptions"].as_u64().ok_or_else(|| format!("presence_b2b.trace answered {trace}."))
+    }
+
+    /// Stops both; an error if one did not end well or logged what must never happen.
+    pub fn close(self) -> Result<(), String> {
+        let b2b = or_sentence(|| self.b2b.stop());
+        let presence = or_sentence(|| self.presence.stop());
+        b2b.map_err(|error| format!("The server with the module: {error}"))
+            .and(presence.map_err(|error| format!("The presence server: {error}")))
+    }
+
+    fn rpc(&self, method: &str, params: Value) -> Result<Value, String> {
+        or_sentence(|| self.b2b.rpc(method, params))?.map_err(|error| format!("{method} answered: {error}"))
+    }
+}
+
+/// It copies every SIP message to the demo. All of its UDP is in one process, so the copies come in the order of the
+/// messages; at the other end they would not, because several processes share the work there.
+fn presence_server() -> Result<(PresenceServer, Ears), String> {
+    let builder = or_sentence(|| PresenceServer::builder().sqlite())?;
+    let ears = Ears::open(builder.ip()).map_err(|error| format!("no socket for its reports ({error})."))?;
+    let copies = format!("sip:{}", ears.copies);
+    let builder = builder
+        .server(|server| server.module("siptrace"))
+        .param("siptrace", "trace_on", 1)
+        .param("siptrace", "trace_mode", 1)
+        .param("siptrace", "hep_mode_on", 1)
+        .param("siptrace", "hep_version", 3)
+        .param("siptrace", "trace_to_database", 0)
+        .param("siptrace", "duplicate_uri", copies);
+    let builder = match env::var(SWALLOW) {
+        Ok(user) => builder.server(|server| server.route(&swallowing(&user))),
+        Err(_) => builder,
+    };
+    Ok((or_sentence(|| builder.start())?, ears))
+}
+
+fn swallowing(user: &str) -> String {
+    format!(
+        r#"request_route {{
+    if (is_method("PUBLISH") && $rU == "{user}") {{
+        append_to_reply("SIP-ETag: swallowed\r\nExpires: 3600\r\n");
+        sl_send_reply("200", "OK");
+        exit;
+    }}
+    if (!is_method("PUBLISH|SUBSCRIBE") || !t_newtran()) {{
+        sl_send_reply("405", "Method Not Allowed");
+        exit;
+    }}
+    if (is_method("PUBLISH")) {{
+        handle_publish();
+    }} else {{
+        handle_subscribe();
+    }}
+    t_release();
+}}"#
+    )
+}

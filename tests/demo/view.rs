@@ -1,0 +1,62 @@
+//! The two ways to show the story: live on a terminal, or line by line.
+
+use super::board::{Board, Heard};
+use super::plain::Plain;
+use super::terminal::Terminal;
+
+/// One of them.
+pub enum View {
+    /// A picture that changes.
+    Live(Terminal),
+    /// Lines.
+    Lines(Plain),
+}
+
+impl View {
+    /// Live where there is a terminal that can show it.
+    pub fn choose() -> View {
+        Terminal::find().map_or_else(|| View::Lines(Plain::new()), View::Live)
+    }
+
+    /// Whether somebody watches it happen.
+    pub fn is_live(&self) -> bool {
+        matches!(self, View::Live(_))
+    }
+
+    /// A step of the story begins.
+    pub fn step(&mut self, board: &Board) {
+        match self {
+            View::Live(terminal) => drop(terminal.draw(board)),
+            View::Lines(plain) => plain.step(board),
+        }
+    }
+
+    /// Something is about to be done.
+    pub fn act(&mut self, board: &Board) {
+        if let View::Lines(plain) = self {
+            plain.act(board);
+        }
+    }
+
+    /// Something came.
+    pub fn heard(&mut self, board: &Board, heard: Heard) {
+        if let View::Lines(plain) = self {
+            plain.heard(board, heard);
+        }
+    }
+
+    /// Time has passed; false when nobody can see anything any more.
+    pub fn tick(&mut self, board: &Board) -> bool {
+        match self {
+            View::Live(terminal) => terminal.draw(board),
+            View::Lines(plain) => plain.is_alive(),
+        }
+    }
+
+    /// Nothing more will happen.
+    pub fn end(&mut self, board: &Board) {
+        if let View::Live(terminal) = self {
+            terminal.end(board);
+        }
+    }
+}
