@@ -5,6 +5,7 @@ mod support;
 
 mod c_api;
 mod demo_runs;
+mod documentation;
 mod fences;
 mod harness;
 mod install;

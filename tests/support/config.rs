@@ -103,6 +103,7 @@ pub struct Builder {
     blocks: Vec<String>,
     b2b: Option<PathBuf>,
     kemi: bool,
+    whole: Option<String>,
 }
 
 impl Builder {
@@ -122,6 +123,7 @@ impl Builder {
             blocks: Vec::new(),
             b2b: None,
             kemi: false,
+            whole: None,
         };
         // A finished transaction normally holds shared memory for 5 s; no test can wait for that.
         builder.modparam("tm", "wt_timer", 1000)
@@ -215,6 +217,13 @@ impl Builder {
         self.modparam("presence_b2b", name, value)
     }
 
+    /// A whole configuration as it was written for others, in place of all that is described otherwise. Only the
+    /// loopback address, the module under test and the place of the RPC FIFO become this server's.
+    pub fn whole(mut self, text: &str) -> Builder {
+        self.whole = Some(text.to_owned());
+        self
+    }
+
     /// Starts the server and returns when it answers RPC; panics with its last words when it does not.
     pub fn start(self) -> Server {
         Server::start(self).unwrap_or_else(|refusal| panic!("{refusal}"))
@@ -230,6 +239,11 @@ impl Builder {
 
     /// The configuration file's text for a server whose runtime directory is `dir`.
     pub(super) fn text(&self, dir: &Path) -> String {
+        if let Some(whole) = &self.whole {
+            let module = module_under_test().display().to_string();
+            let text = whole.replace("127.0.0.1", "{ip}").replace("presence_b2b.so", &module);
+            return self.fill_in(&(text + &self.fifo()), dir);
+        }
         let mut text = String::from("#!KAMAILIO\n");
         let mut line = |line: String| text.push_str(&(line + "\n"));
         line(format!("debug={}", self.debug));
@@ -252,15 +266,7 @@ impl Builder {
         if let Some(path) = &self.b2b {
             line(format!("loadmodule \"{}\"", path.display()));
         }
-        let fifo: [(&str, Value); 4] = [
-            ("transport", 2.into()),
-            ("pretty_format", 0.into()),
-            ("fifo_name", format!("{{dir}}/{}", rpc::FIFO).into()),
-            ("fifo_reply_dir", "{dir}/".into()),
-        ];
-        for (name, value) in fifo {
-            line(param("jsonrpcs", name, &value));
-        }
+        line(self.fifo());
         for (module, name, value) in &self.params {
             line(param(module, name, value));
         }
@@ -271,6 +277,17 @@ impl Builder {
     /// Whether the test has brought its own `request_route`.
     pub(super) fn has_request_route(&self) -> bool {
         self.kemi || self.blocks.iter().any(|block| block.contains("request_route"))
+    }
+
+    /// Where the RPC FIFO is.
+    fn fifo(&self) -> String {
+        let fifo: [(&str, Value); 4] = [
+            ("transport", 2.into()),
+            ("pretty_format", 0.into()),
+            ("fifo_name", format!("{{dir}}/{}", rpc::FIFO).into()),
+            ("fifo_reply_dir", "{dir}/".into()),
+        ];
+        fifo.map(|(name, value)| param("jsonrpcs", name, &value)).join("\n")
     }
 
     fn write_routes(&self, text: &mut String) {
@@ -301,7 +318,7 @@ fn param(module: &str, name: &str, value: &Value) -> String {
 }
 
 /// The module under test: `PRESENCE_B2B_SO`, else what the build leaves in `target/release`.
-fn module_under_test() -> PathBuf {
+pub fn module_under_test() -> PathBuf {
     let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/presence_b2b.so");
     let path = env::var_os("PRESENCE_B2B_SO").map_or_else(built, PathBuf::from);
     assert!(

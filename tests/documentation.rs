@@ -1,0 +1,525 @@
+//! What the pages say is so: parameters, functions, fields and commands are all described, examples run, links lead
+//! somewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::config::{module_under_test, modules_dir};
+use crate::support::kamailio::Server;
+use crate::support::pidf::pidf;
+use crate::support::presence_server::PresenceServer;
+use crate::support::wait::{SOON, eventually};
+
+/// What the examples call the record, the subscriber and the id of their one subscription.
+const RECORD: &str = "sip:alice@example.com";
+const SUBSCRIBER: &str = "sip:watcher@example.org";
+const ID: &str = "4194328";
+
+/// Around examples that are a part of a configuration.
+const FRAME: &[&str] =
+    &["tm", "sl", "rr", "pv", "textops", "siputils", "xlog", "htable", "dialog", "ctl", "jsonrpcs", "presence_b2b"];
+
+// ---------------------------------------------------------------------------------------------------------------- pages
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text_of(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// All pages, as name and text.
+fn pages() -> Vec<(String, String)> {
+    let docs = fs::read_dir(root().join("docs")).expect("docs").map(|entry| entry.expect("a page").file_name());
+    let mut names: Vec<String> = docs.map(|name| format!("docs/{}", name.to_string_lossy())).collect();
+    names.retain(|name| name.ends_with(".md"));
+    names.extend(["README.md".to_owned(), "CHANGELOG.md".to_owned()]);
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), text_of(&name))).collect()
+}
+
+/// A fenced block of a page.
+struct Block {
+    language: String,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        match line.strip_prefix("```") {
+            Some(language) if !inside => {
+                blocks.push(Block { language: language.to_owned(), text: String::new() });
+                inside = true;
+            }
+            Some(_) => inside = false,
+            None if inside => blocks.last_mut().expect("an open block").text.extend([line, "\n"]),
+            None => {}
+        }
+    }
+    blocks
+}
+
+fn blocks_in(file: &str, language: &str) -> Vec<String> {
+    blocks(&text_of(file)).into_iter().filter(|block| block.language == language).map(|block| block.text).collect()
+}
+
+/// The headings of a page, without the number signs; `#` in blocks is none.
+fn headings(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let outside = page.lines().filter(|line| {
+        inside ^= line.starts_with("```");
+        !inside
+    });
+    outside.filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_owned()).collect()
+}
+
+/// What a link to a heading looks like.
+fn slug(heading: &str) -> String {
+    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter.to_ascii_lowercase() }).collect()
+}
+
+/// What stands between `open` and `close`, everywhere in the text.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((inner, after)) = rest.split_once(open).and_then(|(_, after)| after.split_once(close)) {
+        found.push(inner);
+        rest = after;
+    }
+    found
+}
+
+/// The same names, each once, in both.
+fn assert_same(what: &str, of_source: &[&str], of_page: &[&str]) {
+    let [source, page] = [of_source, of_page].map(|names| names.iter().copied().collect::<BTreeSet<_>>());
+    let missing: Vec<_> = source.difference(&page).collect();
+    let surplus: Vec<_> = page.difference(&source).collect();
+    assert!(missing.is_empty() && surplus.is_empty(), "{what}: not described {missing:?}, not there {surplus:?}");
+    assert!(!source.is_empty(), "{what}: none found");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    let mut count = 0;
+    for (name, page) in pages() {
+        let folder = Path::new(&name).parent().expect("a folder").to_owned();
+        for link in between(&page, "](", ")").into_iter().filter(|link| !link.starts_with("http")) {
+            count += 1;
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { PathBuf::from(&name) } else { folder.join(file) };
+            let Ok(text) = fs::read_to_string(root().join(&target)) else {
+                broken.push(format!("{name}: {link}"));
+                continue;
+            };
+            if anchor.is_some_and(|anchor| !headings(&text).iter().any(|heading| slug(heading) == anchor)) {
+                broken.push(format!("{name}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty() && count > 20, "{count} links, broken: {broken:#?}");
+}
+
+// ----------------------------------------------------------------------------------------------------------- parameters
+
+/// An integer parameter as the source has it.
+struct Integer {
+    name: String,
+    default: i64,
+    least: i64,
+    most: i64,
+    unit: &'static str,
+}
+
+/// Reads `seconds(c"name", default, least, most),` and `number(…)` of the parameter table.
+fn integers() -> Vec<Integer> {
+    let source = text_of("src/config.rs");
+    let named =
+        [("i32::MIN", i64::from(i32::MIN)), ("i32::MAX", i64::from(i32::MAX)), ("MOST_SUBSCRIPTIONS", (1 << 22) - 1)];
+    let ten_years = between(&source, "const TEN_YEARS: i32 = ", ";").first().expect("ten years").replace('_', "");
+    let number = |text: &str| match named.iter().find(|(name, _)| *name == text) {
+        Some((_, value)) => *value,
+        None => text.replace("TEN_YEARS", &ten_years).replace('_', "").parse().unwrap_or_else(|_| panic!("{text}")),
+    };
+    let table = between(&source, "pub const INTEGERS", "];").first().expect("the table").to_string();
+    let entries = table.lines().filter_map(|line| line.trim().strip_suffix("),"));
+    let entries = entries.filter_map(|line| line.split_once("(c\""));
+    entries
+        .map(|(kind, rest)| {
+            let parts: Vec<&str> = rest.split(", ").collect();
+            let [name, default, least, most] = parts[..] else { panic!("{rest}") };
+            let unit = if kind == "seconds" { " seconds" } else { "" };
+            let name = name.trim_end_matches('"').to_owned();
+            Integer { name, default: number(default), least: number(least), most: number(most), unit }
+        })
+        .collect()
+}
+
+fn texts() -> Vec<String> {
+    let source = text_of("src/module/parameters.rs");
+    let names = *between(&source, "const TEXT_NAMES", "];").first().expect("the names");
+    between(names, "c\"", "\"").into_iter().map(str::to_owned).collect()
+}
+
+/// The part of a page below a heading.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("## {heading}\n")).unwrap_or_else(|| panic!("no heading {heading}"));
+    rest.split_once("\n## ").map_or(rest, |(section, _)| section)
+}
+
+#[test]
+fn parameters_are_described() {
+    let page = text_of("docs/parameters.md");
+    let integers = integers();
+    for Integer { name, default, least, most, unit } in &integers {
+        let section = section(&page, &format!("{name} (integer)"));
+        let range = match (*least, *most) {
+            (least, most) if least == i64::from(i32::MIN) && most == i64::from(i32::MAX) => "any integer".to_owned(),
+            (least, most) => format!("{least} to {most}"),
+        };
+        let unit = if unit.is_empty() { String::new() } else { format!("Unit:{unit}. ") };
+        let facts = format!("\n{unit}Range: {range}. Default: {default}.\n");
+        assert!(section.contains(&facts), "{name}: the page lacks {facts:?}");
+    }
+    for name in texts() {
+        let section = section(&page, &format!("{name} (string)"));
+        assert!(section.contains("\nRange: ") && section.contains(" Default: empty"), "{name}: range or default");
+    }
+    let all: Vec<String> = integers.into_iter().map(|integer| integer.name).chain(texts()).collect();
+    for name in &all {
+        let example = format!("modparam(\"presence_b2b\", \"{name}\", ");
+        assert_eq!(page.matches(&example).count(), 1, "{name}: one example");
+    }
+    let headings = headings(&page);
+    let described: Vec<&str> = headings.iter().skip(1).filter_map(|heading| heading.split(" (").next()).collect();
+    assert_same("parameters", &all.iter().map(String::as_str).collect::<Vec<_>>(), &described);
+}
+
+/// The ranges are those the server holds to.
+#[test]
+fn values_out_of_range_are_refused() {
+    for Integer { name, least, most, unit, .. } in integers() {
+        let Some(outside) = [most + 1, least - 1].into_iter().find(|value| i32::try_from(*value).is_ok()) else {
+            continue;
+        };
+        let said = Server::b2b().b2b_param(&name, outside).start_refused();
+        let sentence = format!("modparam {name} is {outside}, but must be {least} to {most}{unit}");
+        assert!(said.contains(&sentence), "no {sentence:?} in:\n{said}");
+    }
+}
+
+/// The values of all examples, at once.
+#[test]
+fn example_values_are_accepted() {
+    let examples = blocks_in("docs/parameters.md", "kamailio").concat();
+    Server::b2b().route(&examples).start().stop();
+}
+
+// ------------------------------------------------------------------------------------------- functions, fields, messages
+
+#[test]
+fn functions_are_described() {
+    let source = text_of("src/module/tables.rs");
+    let native = between(&source, "command(c\"", "\"");
+    let native: Vec<&str> = native.into_iter().filter(|name| !name.starts_with("presence_b2b.")).collect();
+    let kemi = between(&source, "kemi(c\"", "\"");
+    let headings = headings(&text_of("docs/functions.md"));
+    let described: Vec<&str> = headings.iter().skip(1).filter_map(|heading| heading.split('(').next()).collect();
+    assert_same("native functions", &native, &described);
+    assert_same("KEMI functions", &kemi, &described);
+}
+
+#[test]
+fn fields_are_described() {
+    let source = text_of("src/surface/event.rs");
+    let fields = between(between(&source, "const FIELDS", ";\n").first().expect("fields"), "\"", "\"");
+    let page = text_of("docs/pseudo-variables.md");
+    assert_same("fields of $qsa()", &fields, &between(&page, "\n| `$qsa(", ")`"));
+    for (name, page) in pages() {
+        for field in between(&page, "$qsa(", ")").into_iter().filter(|field| *field != "...") {
+            assert!(field == "field" || fields.contains(&field), "{name}: $qsa({field})");
+        }
+    }
+}
+
+/// The messages that operators are told what to do about are ones that the module has.
+#[test]
+fn log_messages_are_in_the_source() {
+    let mut source = String::new();
+    for folder in ["src", "src/module", "src/engine", "src/host", "src/surface"] {
+        for entry in fs::read_dir(root().join(folder)).expect("a folder") {
+            let path = entry.expect("a file").path();
+            source += &fs::read_to_string(path).unwrap_or_default();
+        }
+    }
+    let page = text_of("docs/operations.md");
+    let rows = section(&page, "Log messages").lines().filter(|line| line.starts_with("| `"));
+    let messages: Vec<&str> =
+        rows.filter_map(|row| row.split(" | ").next()).flat_map(|cell| between(cell, "`", "`")).collect();
+    assert!(messages.len() > 15, "{messages:?}");
+    for message in messages.iter().filter(|message| !message.starts_with("b2b_")) {
+        // An ellipsis stands for what is filled in.
+        let words = message.split('…').map(str::trim).filter(|part| part.len() > 1 && *part != ",");
+        for part in words {
+            assert!(source.contains(part), "{message}: the source has no {part:?}");
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------- configurations
+
+/// A part of a configuration, made whole.
+fn framed(example: &str) -> String {
+    const TOP: &[&str] = &["modparam", "request_route", "event_route", "route"];
+    let modules: String = FRAME.iter().map(|name| format!("loadmodule \"{name}.so\"\n")).collect();
+    let table = "modparam(\"htable\", \"htable\", \"state=>size=8;\")\n";
+    let is_top = TOP.iter().any(|word| example.trim_start().starts_with(word));
+    let body = match (is_top, example.contains("request_route")) {
+        (true, true) => example.to_owned(),
+        (true, false) => format!("{example}\nrequest_route {{ exit; }}\n"),
+        (false, _) => format!("request_route {{\n{example}\n}}\n"),
+    };
+    format!("#!KAMAILIO\n{modules}{table}{body}")
+}
+
+/// Why the server would not take this configuration.
+fn refusal(configuration: &str) -> Option<String> {
+    let dir = TempDir::with_prefix("kamailio-").expect("a folder");
+    let file = dir.path().join("kamailio.cfg");
+    let module = module_under_test().display().to_string();
+    fs::write(&file, configuration.replace("presence_b2b.so", &module)).expect("the configuration can be written");
+    let binary = std::env::var_os("KAMAILIO_BIN").unwrap_or_else(|| "/usr/sbin/kamailio".into());
+    let mut command = Command::new(binary);
+    command
+        .arg("-c")
+        .arg("-f")
+        .arg(&file)
+        .arg("-L")
+        .arg(modules_dir())
+        .arg("-Y")
+        .arg(dir.path())
+        .args(["-m", "16", "-E"]);
+    let output = command.output().expect("kamailio can be executed");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (!output.status.success() || said.contains("ERROR")).then_some(said)
+}
+
+#[test]
+fn configurations_are_taken_by_the_server() {
+    let mut count = 0;
+    for (name, page) in pages() {
+        for block in blocks(&page).into_iter().filter(|block| block.language == "kamailio") {
+            count += 1;
+            let whole = block.text.starts_with("#!KAMAILIO");
+            let text = if whole { block.text.clone() } else { framed(&block.text) };
+            if let Some(said) = refusal(&text) {
+                panic!("{name}: the server does not take\n{}\n{said}", block.text);
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+    for wrong in ["b2b_subscribe(\"$ru\");", "modparam(\"presence_b2b\", \"no_such\", 1)", "$var(a) = $qsa(no_such);"] {
+        assert!(refusal(&framed(wrong)).is_some(), "taken: {wrong}");
+    }
+}
+
+#[test]
+fn kemi_examples_run() {
+    let script: String =
+        ["docs/functions.md", "docs/event-routes.md"].map(|file| blocks_in(file, "javascript").concat()).concat();
+    let callback = between(&text_of("docs/event-routes.md"), "\"event_callback\", \"", "\"")[0].to_owned();
+    let presence = PresenceServer::start();
+    presence.publish("alice", &pidf(&presence.uri("alice"), "open", None));
+    let server = Server::b2b().b2b_param("event_callback", callback).kemi(&script).start();
+    let alice = presence.uri("alice");
+    let peer = crate::support::endpoint::Endpoint::udp();
+    let options = peer.fresh_request("OPTIONS", &alice, &server.uri("watcher"), &alice);
+    assert_eq!(peer.exchange(&options, server.addr(), SOON).status(), 200);
+    let told = format!("{alice} is active/open");
+    eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
+    server.stop();
+    presence.stop();
+}
+
+// -------------------------------------------------------------------------------------------------------------------- C
+
+/// The example module is built as the page has it, and does what the page says.
+#[test]
+fn the_c_example_runs() {
+    let source = blocks_in("docs/c-api.md", "c").into_iter().find(|block| block.contains("MODULE_VERSION"));
+    let dir = TempDir::with_prefix("watch_log-").expect("a folder");
+    let [file, module] = ["watch_log.c", "watch_log.so"].map(|name| dir.path().join(name));
+    fs::write(&file, source.expect("a whole module")).expect("the source can be written");
+    let cflags = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
+    let mut compiler = Command::new("cc");
+    compiler.arg(cflags).args([
+        "-DMOD_NAME=\"watch_log\"",
+        "-Wall",
+        "-Wextra",
+        "-Wno-unused-parameter",
+        "-Werror",
+        "-shared",
+    ]);
+    compiler.arg("-I").arg(root().join("cshim")).arg("-o").arg(&module).arg(&file);
+    let output = compiler.output().expect("cc can be executed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let presence = PresenceServer::start();
+    presence.publish("alice", &pidf(&presence.uri("alice"), "closed", None));
+    let param = |name: &str, value: &str| format!("modparam(\"watch_log\", \"{name}\", \"{value}\")\n");
+    let params = param("record", &presence.uri("alice")) + &param("subscriber", SUBSCRIBER);
+    let server = Server::b2b().route(&format!("loadmodule \"{}\"\n{params}", module.display())).start();
+    eventually(SOON, "the state is logged", || server.log().text().contains("tuple 't1' is closed").then_some(()));
+    server.stop();
+    presence.stop();
+}
+
+// ------------------------------------------------------------------------------------------------------------------ RPC
+
+#[test]
+fn commands_are_described() {
+    let server = Server::b2b().start();
+    let methods = server.rpc("system.listMethods", Value::Null).expect("system.listMethods");
+    let methods: Vec<&str> = methods.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let ours: Vec<&str> = methods.into_iter().filter(|name| name.starts_with("presence_b2b.")).collect();
+    let headings = headings(&text_of("docs/rpc.md"));
+    assert_same("commands", &ours, &headings.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
+    server.stop();
+}
+
+/// A server with the README's configuration, a presence server, and the examples' names for what there is.
+struct Session {
+    server: Server,
+    presence: PresenceServer,
+    id: String,
+}
+
+impl Session {
+    fn start() -> Session {
+        let whole = blocks_in("README.md", "kamailio").into_iter().find(|block| block.starts_with("#!KAMAILIO"));
+        let presence = PresenceServer::start();
+        presence.publish("alice", &pidf(&presence.uri("alice"), "open", Some("at the desk")));
+        let server = Server::builder().whole(&whole.expect("a whole configuration")).start();
+        Session { server, presence, id: String::new() }
+    }
+
+    fn real(&self, text: &str) -> String {
+        let subscriber = self.server.uri("watcher");
+        text.replace(RECORD, &self.presence.uri("alice")).replace(SUBSCRIBER, &subscriber).replace(ID, &self.id)
+    }
+
+    /// Runs a console block: each command's answer has the shape that the page shows.
+    fn run_console(&mut self, block: &str) {
+        for step in block.split("$ ").skip(1) {
+            let (command, shown) = step.split_once('\n').expect("a line");
+            let answer = self.kamcmd(command);
+            assert!(!answer.contains("error:"), "{command}: {answer}");
+            if !shown.is_empty() {
+                assert_eq!(keys(&answer), keys(shown), "{command}: {answer}");
+            }
+            if command.contains(".subscribe ") {
+                self.id = answer.trim().to_owned();
+                self.wait_until_it_stands();
+            }
+        }
+    }
+
+    fn kamcmd(&self, command: &str) -> String {
+        let command = self.real(command);
+        let mut words = command.split(' ');
+        assert_eq!(words.next(), Some("kamcmd"));
+        let socket = format!("unixs:{}/kamailio_ctl", self.server.dir().display());
+        let output = Command::new("kamcmd").args(["-s", &socket]).args(words).output().expect("kamcmd can be executed");
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    }
+
+    /// Makes a JSON call: its answer has the shape that the page shows.
+    fn run_json(&self, block: &str) {
+        let lines: Vec<Value> = block.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [request, shown] = &lines[..] else { panic!("{block}") };
+        let params = serde_json::from_str(&self.real(&request["params"].to_string())).expect("JSON");
+        let answer = self.server.rpc(request["method"].as_str().expect("a method"), params).expect("an answer");
+        assert_eq!(shape(&answer), shape(&shown["result"]), "{answer}");
+    }
+
+    fn wait_until_it_stands(&self) {
+        let id: u64 = self.id.parse().expect("a plain integer");
+        eventually(SOON, "the subscription stands", || {
+            let shown = self.server.rpc("presence_b2b.show", json!([id])).expect("it is there");
+            (shown["state"] == "confirmed" && shown["notifies"] == 1).then_some(())
+        });
+    }
+
+    fn stop(self) {
+        self.server.stop();
+        self.presence.stop();
+    }
+}
+
+/// The names in an answer of kamcmd, in order; a plain number is `#`.
+fn keys(answer: &str) -> Vec<String> {
+    let lines = answer.lines().map(str::trim).filter(|line| !line.is_empty());
+    let key = |line: &str| {
+        if line.parse::<u32>().is_ok() { "#".into() } else { line.split(": ").next().unwrap_or_default().into() }
+    };
+    lines.map(key).collect()
+}
+
+/// A JSON value with the values gone and their types left.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
+        Value::Array(items) => items.iter().map(shape).collect(),
+        Value::Number(_) => json!("number"),
+        Value::String(_) => json!("text"),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn the_readme_works() {
+    let mut session = Session::start();
+    for block in blocks_in("README.md", "console") {
+        session.run_console(&block);
+    }
+    let told = between(&text_of("README.md"), "The server's log meanwhile: `", "`")[0].to_owned();
+    let told = session.real(&told);
+    eventually(SOON, &told, || session.server.log().text().contains(&told).then_some(()));
+    session.stop();
+}
+
+#[test]
+fn rpc_examples_work() {
+    let mut session = Session::start();
+    let page = text_of("docs/rpc.md");
+    let (mut consoles, mut calls) = (0, 0);
+    for block in blocks(&page) {
+        match block.language.as_str() {
+            "console" => {
+                session.run_console(&block.text);
+                consoles += 1;
+            }
+            "json" => {
+                session.run_json(&block.text);
+                calls += 1;
+            }
+            other => panic!("a block in {other:?}"),
+        }
+    }
+    assert!(consoles >= 6 && calls >= 3);
+    // All fields that an answer has are in the page's tables.
+    let answer = session.kamcmd("kamcmd presence_b2b.trace detailed");
+    for key in keys(&answer).into_iter().filter(|key| key.bytes().all(|byte| byte.is_ascii_alphabetic())) {
+        assert!(page.contains(&format!("`{key}`")), "{key} is not described");
+    }
+    session.stop();
+}
