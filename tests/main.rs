@@ -9,4 +9,5 @@ mod documentation;
 mod fences;
 mod harness;
 mod install;
+mod overflow;
 mod watch;

@@ -23,7 +23,7 @@ use crate::host::clock;
 use crate::host::lock::ProcessLock;
 use crate::host::process::{Bell, ProcessError};
 use crate::host::shm::{Root, Shm};
-use crate::qsa::{self, LastQueued, Pushed, QsaError, QueueId, SubscriptionId, Wake};
+use crate::qsa::{self, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError};
 use crate::subscription::{Env, Instant, Subscription};
 
@@ -131,10 +131,22 @@ impl Engine {
     /// What every step needs done once the shard's lock is released, but for answering and sending.
     fn settle(&self, wake: bool, pushed: Option<Pushed<Shm>>) {
         if let Some(pushed) = pushed {
+            let lost_end = pushed.gone.as_ref().filter(|gone| gone.is_last()).map(Message::subscription);
             pushed.finish();
+            if let Some(subscription) = lost_end {
+                self.end_untold(subscription);
+            }
         }
         if wake {
             self.deadline_bell.ring();
+        }
+    }
+
+    /// The last message of a subscription fell out of a full queue. Where the module is the subscriber itself, nobody
+    /// else would end the internal subscription.
+    fn end_untold(&self, subscription: SubscriptionId) {
+        if self.hub.with_subscription(subscription, |view| view.queue).is_some_and(|queue| self.is_own(queue)) {
+            let _ = self.hub.unsubscribe(subscription);
         }
     }
 
