@@ -113,7 +113,7 @@ pub struct Config {
     pub max_subscriptions: u32,
     /// Shards of the registry.
     pub shards: usize,
-    /// Most messages waiting for the event route.
+    /// Most messages waiting for the event route, for each worker.
     pub queue_limit: u32,
     /// See [`Raw::presence_route`].
     pub presence_route: String,

@@ -12,7 +12,7 @@ pub enum QsaError {
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
     /// The notifier of the package does not take the subscription.
-    #[error("subscription refused: {0}")]
+    #[error(transparent)]
     Refused(#[from] Refused),
     /// The subscription has ended or never was.
     #[error("no such subscription: it has ended or never was")]

@@ -40,6 +40,17 @@ impl<A: Allocator> Message<A> {
         Ok(Prepared { text: Packed::try_new([content_type, body], alloc)? })
     }
 
+    /// Takes over the body of the message it replaces when it has none itself: news of a failed refresh, say, must not
+    /// take the newest state away. What ends the subscription ends its state as well.
+    pub(super) fn inherit(&mut self, older: &mut Self) {
+        let goes_on = matches!(self.news.status, Status::Active | Status::Pending);
+        if goes_on && !self.news.with_body && older.news.with_body {
+            std::mem::swap(&mut self.text, &mut older.text);
+            std::mem::swap(&mut self.data, &mut older.data);
+            self.news.with_body = true;
+        }
+    }
+
     /// The subscription it belongs to.
     #[must_use]
     pub fn subscription(&self) -> SubscriptionId {

@@ -34,6 +34,9 @@ impl Wake {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastQueued(u64);
 
+/// How many last messages in a row are spared by one displacement.
+const MOST_SPARED: usize = 16;
+
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -217,11 +220,12 @@ impl<A: Allocator + Clone> Queue<A> {
             if let Some(queued) = self.ring.by_number(last.0)
                 && queued.subscription() == message.subscription()
             {
-                let older = std::mem::replace(queued, message);
+                let mut older = std::mem::replace(queued, message);
+                queued.inherit(&mut older);
                 self.counters.merged += 1;
                 return Pushed { outcome: Outcome::Merged, wake: None, gone: Some(older) };
             }
-            gone = self.ring.pop();
+            gone = self.displace();
             self.counters.dropped += 1;
             outcome = Outcome::Displaced;
         }
@@ -236,6 +240,21 @@ impl<A: Allocator + Clone> Queue<A> {
                 Pushed { outcome: Outcome::Lost, wake: None, gone: Some(message) }
             }
         }
+    }
+
+    /// Takes out the oldest message; the last ones of their subscriptions are spared and go to the end, where nothing of
+    /// theirs can be overtaken. Only so many in one go, as locks are held.
+    fn displace(&mut self) -> Option<Message<A>> {
+        for _ in 0..MOST_SPARED {
+            match self.ring.pop() {
+                Some(message) if message.is_last() => match self.ring.push(message) {
+                    Ok(_) => {}
+                    Err(message) => return Some(message),
+                },
+                other => return other,
+            }
+        }
+        self.ring.pop()
     }
 
     fn snapshot(&self) -> Counters {

@@ -7,6 +7,7 @@ use crate::host::pv::Value;
 use crate::host::route::EventRoute;
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
+use crate::registry::Handle;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
@@ -67,8 +68,13 @@ impl Current {
             |view: crate::qsa::View<'_>| (view.record.to_vec(), view.subscriber.to_vec(), view.package.to_vec());
         let (record, subscriber, package) = engine.hub.with_subscription(message.subscription(), texts)?;
         let presentity = presentity(message.content_type(), message.body());
+        // The subscriber's value is the id, but for the moment in which the subscription is being made.
+        let id = match u32::try_from(delivered.subscriber_data) {
+            Ok(id) if id != 0 => id,
+            _ => engine.find_own(&record, &subscriber, &package).map_or(0, Handle::id),
+        };
         Some(Self {
-            id: u32::try_from(delivered.subscriber_data).unwrap_or(0),
+            id,
             record,
             subscriber,
             package,

@@ -44,6 +44,42 @@ fn messages_come_in_order_with_all_they_say() {
 }
 
 #[test]
+fn a_merged_message_without_a_body_keeps_the_newest_state() {
+    let hub = hub();
+    let q = queue(&hub, 1);
+    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    say(&hub, id, b"open");
+    let failed = News {
+        status: Status::Active,
+        code: 500,
+        reason: Brief::new(b"Server Internal Error"),
+        next_attempt: Some(9),
+        with_body: false,
+        last: false,
+    };
+    hub.notify_news(id, &failed, b"", b"").unwrap();
+    let message = hub.pop(q).unwrap().message;
+    assert_eq!((message.code(), message.content_type(), message.body()), (500, &b"text/plain"[..], &b"open"[..]));
+    say(&hub, id, b"open");
+    hub.notify_news(id, &News { status: Status::Terminated, ..failed }, b"", b"").unwrap();
+    assert_eq!(hub.pop(q).unwrap().message.body(), b"", "an ended subscription has no state");
+}
+
+#[test]
+fn the_last_message_of_a_subscription_is_not_displaced() {
+    let hub = hub();
+    let q = queue(&hub, 3);
+    let [ending, first, second, third] = [b"a", b"b", b"c", b"d"].map(|record| hub.subscribe(&new(record, q)).unwrap());
+    hub.notify(ending, Status::Terminated, b"noresource", b"", b"").unwrap();
+    say(&hub, first, b"1");
+    say(&hub, second, b"2");
+    say(&hub, third, b"3");
+    let told: Vec<_> = std::iter::from_fn(|| hub.pop(q)).map(|delivered| delivered.message.subscription()).collect();
+    assert_eq!(told, [second, ending, third], "the oldest that is not the last of its subscription had to go");
+    assert_eq!(hub.queue_counters(q).unwrap().dropped, 1);
+}
+
+#[test]
 fn nothing_of_an_ended_subscription_is_delivered() {
     let hub = hub();
     let q = queue(&hub, 10);
