@@ -18,7 +18,7 @@ use crate::support::wait::{SOON, eventually};
 /// What the examples call the record, the subscriber and the id of their one subscription.
 const RECORD: &str = "sip:alice@example.com";
 const SUBSCRIBER: &str = "sip:watcher@example.org";
-const ID: &str = "4194328";
+const ID: &str = "1027";
 
 /// Around examples that are a part of a configuration.
 const FRAME: &[&str] =

@@ -49,17 +49,18 @@ impl Handle {
     /// The number operators see: positive, 31 bits, unlike that of the slot's last 511 occupants.
     #[must_use]
     pub fn id(self) -> u32 {
-        (self.generation & GENERATION_MASK) << INDEX_BITS | (self.index + 1)
+        // Generations start at 1: the first occupants get the shortest numbers.
+        (self.generation.wrapping_sub(1) & GENERATION_MASK) << INDEX_BITS | (self.index + 1)
     }
 
-    /// Index and low bits of the generation that [`Handle::id`] made this number of.
+    /// Index and low bits of the count of generations that [`Handle::id`] made this number of.
     pub(super) fn parts_of_id(id: u32) -> Option<(u32, u32)> {
         let index = (id & MOST_SLOTS).checked_sub(1)?;
         (id >> 31 == 0).then_some((index, id >> INDEX_BITS))
     }
 
-    /// Whether a generation has these low bits.
+    /// Whether a generation's count, from 0 on, has these low bits.
     pub(super) fn generation_matches(generation: u32, low_bits: u32) -> bool {
-        generation & GENERATION_MASK == low_bits
+        generation.wrapping_sub(1) & GENERATION_MASK == low_bits
     }
 }
