@@ -10,4 +10,5 @@ mod fences;
 mod harness;
 mod install;
 mod overflow;
+mod request;
 mod watch;

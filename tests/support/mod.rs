@@ -5,6 +5,7 @@
 //! all tests run side by side. Nothing sleeps for a fixed time: see [`wait::eventually`].
 
 pub mod address;
+pub mod b2b;
 pub mod config;
 pub mod endpoint;
 pub mod kamailio;
