@@ -10,5 +10,8 @@ mod fences;
 mod harness;
 mod install;
 mod overflow;
+mod early_notify;
+mod failures;
+mod redirect;
 mod request;
 mod watch;

@@ -1,0 +1,152 @@
+//! 3xx: the targets it names are tried, best first, each once and not without end (RFC 3261 §8.1.3.4).
+
+use crate::support::address::own_ip;
+use crate::support::b2b::{Newsreader, TELL};
+use crate::support::config::Builder;
+use crate::support::endpoint::Received;
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::SOON;
+
+fn eager() -> Builder {
+    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+    let builder = builder.b2b_param("failure_backoff_max", 1);
+    // A dead target is given up after this many milliseconds.
+    builder.modparam("tm", "fr_timer", 700).route(TELL)
+}
+
+/// The same attempt goes on: only the target and the transaction are new.
+fn assert_goes_on(next: &Received, before: &Received, target: &str) {
+    assert_eq!(next.uri(), target);
+    for name in ["To", "From", "Call-ID", "Event", "Expires", "Contact"] {
+        assert_eq!(next.headers(name), before.headers(name), "{name}");
+    }
+    assert!(next.cseq().0 > before.cseq().0);
+    assert_ne!(next.branch(), before.branch());
+}
+
+#[test]
+fn a_redirection_is_followed_and_the_dialog_is_with_the_target() {
+    let (registrar, home) = (Notifier::udp(), Notifier::tcp());
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
+        let first = registrar.expect_subscribe(SOON);
+        registrar.redirect(&first, &[&home.uri("desk")]);
+        let moved = home.expect_subscribe(SOON);
+        assert_eq!(moved.uri(), home.uri("desk"));
+        assert_eq!((moved.need("To"), moved.need("Call-ID")), (first.need("To"), first.need("Call-ID")));
+        assert_eq!(moved.need("Contact"), format!("<sip:{};transport=tcp>", server.addr()), "the socket now used");
+        let mut dialog = home.accept(&moved, 600);
+        dialog.notify(Notify::active(600));
+        assert_eq!((news.next("the state").status.as_str(), server.show(id)["retries"].as_u64()), ("active", Some(0)));
+        server.refresh(id);
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!(refresh.uri(), dialog.contact);
+        dialog.accept(&refresh, 600);
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
+/// The best is dead, the second refuses, the third, named first, takes it.
+#[test]
+fn targets_are_tried_best_first() {
+    let (registrar, refusing, taking) = (Notifier::udp(), Notifier::udp(), Notifier::udp());
+    let dead = format!("sip:alice@{}", own_ip());
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
+        let first = registrar.expect_subscribe(SOON);
+        let contacts = format!(
+            "<{}>;q=0.2, \"The best, <they> say\" <{dead}>;q=1.0;expires=9, <{}>;q=0.25",
+            taking.uri("third"),
+            refusing.uri("second")
+        );
+        registrar.reject(&first, 302, &[("Contact", &contacts)]);
+        let second = refusing.expect_subscribe(SOON);
+        assert_goes_on(&second, &first, &refusing.uri("second"));
+        assert!(second.cseq().0 == first.cseq().0 + 2, "the dead one was tried");
+        refusing.reject(&second, 480, &[]);
+        let third = taking.expect_subscribe(SOON);
+        assert_goes_on(&third, &second, &taking.uri("third"));
+        let mut dialog = taking.accept(&third, 600);
+        dialog.notify(Notify::active(600));
+        server.show_when(id, "active", |shown| shown["status"] == "active");
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+/// Each target names a new one. After five the attempt has failed; the next one begins with the record again.
+#[test]
+fn a_chain_of_redirections_ends() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("step0");
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&record, &server.uri("watcher"));
+        let mut call_id = String::new();
+        for step in 0..=5 {
+            let subscribe = notifier.expect_subscribe(SOON);
+            assert_eq!(subscribe.uri(), notifier.uri(&format!("step{step}")));
+            notifier.redirect(&subscribe, &[&notifier.uri(&format!("step{}", step + 1))]);
+            call_id = subscribe.need("Call-ID").to_owned();
+        }
+        let told = news.next("the failure");
+        assert_eq!((told.status.as_str(), told.code, told.next_attempt), ("terminated", 302, Some(1)));
+        assert_eq!(server.show(id)["last_reply"], 302);
+        let again = notifier.expect_subscribe(SOON);
+        assert_eq!(again.uri(), record);
+        assert_ne!(again.need("Call-ID"), call_id);
+        let mut dialog = notifier.accept(&again, 600);
+        dialog.notify(Notify::active(600));
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_circle_of_redirections_is_left_at_once() {
+    let (one, two) = (Notifier::udp(), Notifier::udp());
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&one.uri("alice"), &server.uri("watcher"));
+        one.redirect(&one.expect_subscribe(SOON), &[&two.uri("alice")]);
+        two.redirect(&two.expect_subscribe(SOON), &[&one.uri("alice"), &two.uri("alice")]);
+        let told = news.next("the failure");
+        assert_eq!((told.code, told.reason.as_str(), told.next_attempt), (302, "Moved Temporarily", Some(1)));
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+#[test]
+fn a_redirection_to_nowhere_is_a_failure() {
+    let notifier = Notifier::udp();
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        // 305 names a proxy and 380 another service: neither is a target (RFC 3261 §21.3.4, §21.3.5).
+        let answers = [(302, None), (302, Some("<>")), (305, Some("<sip:192.0.2.1>")), (380, Some("<sip:192.0.2.1>"))];
+        for (before, (code, contact)) in answers.into_iter().enumerate() {
+            let subscribe = notifier.expect_subscribe(SOON);
+            assert_eq!(subscribe.uri(), notifier.uri("alice"));
+            let headers: Vec<(&str, &str)> = contact.iter().map(|contact| ("Contact", *contact)).collect();
+            notifier.reject(&subscribe, code, &headers);
+            let told = news.next("the failure");
+            assert_eq!((told.status.as_str(), told.code), ("terminated", code));
+            assert_eq!(server.show(id)["retries"].as_u64(), Some(before as u64 + 1));
+        }
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
