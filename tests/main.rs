@@ -12,6 +12,7 @@ mod install;
 mod overflow;
 mod early_notify;
 mod failures;
+mod parameters;
 mod redirect;
 mod request;
 mod watch;

@@ -102,6 +102,7 @@ pub struct Builder {
     params: Vec<(String, String, Value)>,
     blocks: Vec<String>,
     b2b: Option<PathBuf>,
+    example: Option<PathBuf>,
     kemi: bool,
     whole: Option<String>,
 }
@@ -122,6 +123,7 @@ impl Builder {
             params: Vec::new(),
             blocks: Vec::new(),
             b2b: None,
+            example: None,
             kemi: false,
             whole: None,
         };
@@ -176,6 +178,13 @@ impl Builder {
         self
     }
 
+    /// Without one of the modules that every server under test has.
+    pub fn without_module(mut self, name: &str) -> Builder {
+        self.modules.retain(|have| have != name);
+        self.params.retain(|(module, ..)| module != name);
+        self
+    }
+
     /// A module parameter; a later one of the same name wins.
     pub fn modparam(mut self, module: &str, name: &str, value: impl Into<Value>) -> Builder {
         self.params.push((module.to_owned(), name.to_owned(), value.into()));
@@ -209,6 +218,14 @@ impl Builder {
     /// With the module under test.
     pub fn b2b(mut self) -> Builder {
         self.b2b = Some(module_under_test());
+        self
+    }
+
+    /// With this file of `tests/cfg` as it is: it loads tm and the module under test and has the routing.
+    pub fn example(mut self, name: &str) -> Builder {
+        // A module can be loaded once only, and tmx only after tm.
+        self.modules.retain(|have| !matches!(have.as_str(), "tm" | "tmx"));
+        self.example = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cfg").join(name));
         self
     }
 
@@ -266,6 +283,9 @@ impl Builder {
         if let Some(path) = &self.b2b {
             line(format!("loadmodule \"{}\"", path.display()));
         }
+        if let Some(path) = &self.example {
+            line(format!("include_file \"{}\"", path.display()));
+        }
         line(self.fifo());
         for (module, name, value) in &self.params {
             line(param(module, name, value));
@@ -274,9 +294,18 @@ impl Builder {
         self.fill_in(&text, dir)
     }
 
+    /// Where the server looks for modules.
+    pub(super) fn module_folders(&self) -> String {
+        let installed = modules_dir().display().to_string();
+        match self.example.as_ref().and_then(|_| Some(module_under_test().parent()?.display().to_string())) {
+            Some(own) => format!("{own}:{installed}"),
+            None => installed,
+        }
+    }
+
     /// Whether the test has brought its own `request_route`.
     pub(super) fn has_request_route(&self) -> bool {
-        self.kemi || self.blocks.iter().any(|block| block.contains("request_route"))
+        self.kemi || self.example.is_some() || self.blocks.iter().any(|block| block.contains("request_route"))
     }
 
     /// Where the RPC FIFO is.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::address::SIP_PORT;
-use super::config::{Builder, modules_dir};
+use super::config::Builder;
 use super::log::Log;
 use super::process::Group;
 use super::rpc::{Rpc, RpcError};
@@ -204,7 +204,7 @@ fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
     let file = File::create(log.path()).expect("the log file can be made");
     let mut command = Command::new(binary);
     command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);
-    command.arg("-L").arg(modules_dir());
+    command.arg("-L").arg(builder.module_folders());
     command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator]);
     command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
     command
