@@ -15,4 +15,5 @@ mod failures;
 mod parameters;
 mod redirect;
 mod request;
+mod script;
 mod watch;

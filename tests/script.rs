@@ -1,0 +1,216 @@
+//! `b2b_subscribe()`, `b2b_unsubscribe()` and `event_route[qsa:notify]` in the native script.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::config::Builder;
+use crate::support::endpoint::{Endpoint, Received};
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::pidf::pidf;
+use crate::support::shm::leaves_nothing;
+use crate::support::sip::Message;
+use crate::support::wait::{SOON, eventually};
+
+/// An OPTIONS with X-Do says what to call with which parameters; the answer is 200 for true and 403 for false.
+const ROUTE: &str = r#"
+request_route {
+    if (is_method("NOTIFY")) {
+        if (!handle_notify()) {
+            sl_send_reply("481", "Subscription does not exist");
+        }
+        exit;
+    }
+    $var(record) = $hdr(X-Record);
+    $avp(subscriber) = $hdr(X-Subscriber);
+    $var(done) = -1;
+    switch ($hdr(X-Do)) {
+        case "subscribe2":
+            if (b2b_subscribe("$var(record)", "$avp(subscriber)")) $var(done) = 1;
+            break;
+        case "subscribe3":
+            if (b2b_subscribe("$hdr(X-Record)", "sip:$hdr(X-User)@{ip}", "$hdr(X-Package)")) $var(done) = 1;
+            break;
+        case "subscribe4":
+            if (b2b_subscribe("$var(record)", "$avp(subscriber)", "$hdr(X-Package)", "$hdr(X-Flags)")) $var(done) = 1;
+            break;
+        case "unsubscribe2":
+            if (b2b_unsubscribe("$var(record)", "$avp(subscriber)")) $var(done) = 1;
+            break;
+        case "unsubscribe3":
+            if (b2b_unsubscribe("$var(record)", "$avp(subscriber)", "$hdr(X-Package)")) $var(done) = 1;
+            break;
+    }
+    if ($var(done) > 0) {
+        sl_send_reply("200", "True");
+    } else {
+        sl_send_reply("403", "False");
+    }
+}
+"#;
+
+fn builder() -> Builder {
+    Server::b2b().b2b_param("min_resubscribe_time", 0).route(ROUTE)
+}
+
+/// Whoever has the script do things.
+struct Caller<'s> {
+    server: &'s Server,
+    endpoint: Endpoint,
+    subscriber: String,
+}
+
+impl<'s> Caller<'s> {
+    fn new(server: &'s Server) -> Caller<'s> {
+        Caller { server, endpoint: Endpoint::udp(), subscriber: server.uri("watcher") }
+    }
+
+    /// Whether the function was true.
+    fn call(&self, function: &str, record: &str, headers: &[(&str, &str)]) -> bool {
+        let uri = self.server.uri("script");
+        let request = self.endpoint.fresh_request("OPTIONS", &uri, &uri, &uri);
+        let request = request.with("X-Do", function).with("X-Record", record).with("X-Subscriber", &self.subscriber);
+        let request = headers.iter().fold(request, |request: Message, (name, value)| request.set(name, value));
+        let answer: Received = self.endpoint.exchange(&request, self.server.addr(), SOON);
+        assert!([200, 403].contains(&answer.status()), "{}", answer.message);
+        answer.status() == 200
+    }
+
+    /// The function is false, and one line of the log, no more, says why.
+    fn assert_false(&self, function: &str, record: &str, headers: &[(&str, &str)], parts: &[&str]) {
+        let mark = self.server.log().mark();
+        assert!(!self.call(function, record, headers));
+        let lines = self.server.log().since(mark, "presence_b2b");
+        let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+        for part in ["ERROR", function.trim_end_matches(char::is_numeric)].iter().chain(parts) {
+            assert!(line.contains(part), "{line:?} lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn two_to_four_parameters_with_variables() {
+    let notifier = Notifier::udp();
+    let server = builder().start();
+    let caller = Caller::new(&server);
+    let record = notifier.uri("alice");
+    leaves_nothing(&server, || {
+        let user = ("X-User", "watcher");
+        for (subscribe, unsubscribe, package, flags) in [
+            ("subscribe2", "unsubscribe2", "presence", ""),
+            ("subscribe3", "unsubscribe3", "dialog", ""),
+            ("subscribe4", "unsubscribe3", "message-summary", ""),
+        ] {
+            let headers = [("X-Package", package), ("X-Flags", flags), user];
+            assert!(caller.call(subscribe, &record, &headers));
+            let first = notifier.expect_subscribe(SOON);
+            assert_eq!((first.uri(), first.header("Event")), (&record[..], Some(package)));
+            assert_eq!(first.uri_in("From"), Some(&caller.subscriber[..]));
+            assert!(caller.call(subscribe, &record, &headers), "there already: true again");
+            let mut dialog = notifier.accept(&first, 600);
+            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            assert!(caller.call(subscribe, &record, &headers));
+            assert_eq!(server.trace()["subscriptions"], 1, "the same one");
+
+            assert!(caller.call(unsubscribe, &record, &headers));
+            crate::support::b2b::farewell(&mut dialog);
+            server.await_no_subscription();
+            caller.assert_false(unsubscribe, &record, &headers, &["no such subscription"]);
+        }
+        assert!(notifier.try_subscribe(Duration::ZERO).is_none());
+    });
+    server.stop();
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_one_line() {
+    let server = builder().start();
+    let caller = Caller::new(&server);
+    let record = "sip:alice@192.0.2.1";
+    leaves_nothing(&server, || {
+        for bad in ["alice", "tel:+4930123", "sip:", "sip:alice@[::1", "http://alice@192.0.2.1"] {
+            caller.assert_false("subscribe2", bad, &[], &[bad, "the record is not a SIP URI"]);
+            let subscriber = [("X-Subscriber", bad)];
+            caller.assert_false("subscribe2", record, &subscriber, &["the subscriber is not a SIP URI"]);
+        }
+        let presense = [("X-User", "watcher"), ("X-Package", "presense")];
+        caller.assert_false("subscribe3", record, &presense, &["unknown event package \"presense\"", "presence, "]);
+        caller.assert_false("unsubscribe3", record, &presense, &["unknown event package \"presense\""]);
+        let flag = [("X-Package", "presence"), ("X-Flags", "dx")];
+        caller.assert_false("subscribe4", record, &flag, &["unknown flag in \"dx\""]);
+        let flag = [("X-Package", "presence"), ("X-Flags", "d")];
+        caller.assert_false("subscribe4", record, &flag, &["only when the module dialog is loaded"]);
+        caller.assert_false("unsubscribe2", record, &[], &["no such subscription"]);
+        assert_eq!(server.trace()["subscriptions"], 0);
+    });
+    server.stop();
+}
+
+const FIELDS: &str = r#"event_route[qsa:notify] {
+    xlog("L_NOTICE", "FIELDS id=$qsa(id) record=$qsa(record) subscriber=$qsa(subscriber) package=$qsa(package).\n");
+    xlog("L_NOTICE", "FIELDS status=$qsa(status) code=$qsa(code) reason=$qsa(reason) next_attempt=$qsa(next_attempt).\n");
+    xlog("L_NOTICE", "FIELDS basic=$qsa(basic) note=$qsa(note) content_type=$qsa(content_type) body=$qsa(body).\n");
+}"#;
+
+/// What the route was told since `lines` were, as text after `FIELDS`.
+fn told(server: &Server, lines: usize) -> String {
+    let text = eventually(SOON, "the event route runs", || {
+        let text = server.log().text();
+        let parts: Vec<&str> = text.split("FIELDS ").skip(1 + lines).collect();
+        (parts.len() >= 3 && parts[2].contains(".\n")).then(|| parts[..3].concat())
+    });
+    text.replace("\r\n", "\n")
+}
+
+#[test]
+fn every_field_of_the_event_route() {
+    let notifier = Notifier::udp();
+    let server = builder().b2b_param("on_error_retry_time", 60).route(FIELDS).start();
+    let record = notifier.uri("alice");
+    let id = server.subscribe(&record, &server.uri("watcher"));
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+
+    dialog.notify(Notify::pending(600));
+    let text = told(&server, 0);
+    let subscriber = server.uri("watcher");
+    let who = format!("id={id} record={record} subscriber={subscriber} package=presence.");
+    for part in [&who[..], "status=pending code=0 reason= next_attempt=<null>.", "basic=<null> note=<null>"] {
+        assert!(text.contains(part), "{text:?} lacks {part:?}");
+    }
+    assert!(text.contains("content_type=<null> body=<null>."), "{text:?}");
+
+    let document = pidf(&record, "closed", Some("at lunch"));
+    dialog.notify(Notify::state("active;expires=600;reason=probation").pidf(&document));
+    let text = told(&server, 3);
+    for part in [
+        "status=active code=0 reason=probation next_attempt=<null>.",
+        "basic=closed note=at lunch content_type=application/pidf+xml",
+        &format!("body={document}."),
+    ] {
+        assert!(text.contains(part), "{text:?} lacks {part:?}");
+    }
+
+    dialog.notify(Notify::terminated("probation", 45));
+    let text = told(&server, 6);
+    assert!(text.contains("status=terminated code=0 reason=probation next_attempt=45."), "{text:?}");
+    assert!(text.contains(&who), "{text:?}");
+    assert_eq!(server.rpc("presence_b2b.unsubscribe", json!([id])).err(), None);
+    server.await_no_subscription();
+    server.stop();
+}
+
+/// Outside of the event route there is nothing to show; a field that does not exist is a mistake in the script.
+#[test]
+fn fields_elsewhere() {
+    let route = r#"request_route { if ($qsa(status) == $null) { sl_send_reply("200", "Null"); } exit; }"#;
+    let server = Server::b2b().route(route).start();
+    let peer = Endpoint::udp();
+    let uri = server.uri("a");
+    let answer = peer.exchange(&peer.fresh_request("OPTIONS", &uri, &uri, &uri), server.addr(), SOON);
+    assert_eq!(answer.status(), 200);
+    server.stop();
+    let route = r#"request_route { xlog("$qsa(colour)\n"); }"#;
+    let said = Server::b2b().route(route).start_refused();
+    assert!(said.contains("qsa(colour)"), "{said}");
+}
