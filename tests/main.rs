@@ -4,6 +4,7 @@
 mod support;
 
 mod c_api;
+mod call;
 mod demo_runs;
 mod documentation;
 mod fences;

@@ -1,0 +1,170 @@
+//! A subscription bound to a call: it ends with it.
+
+use crate::support::b2b::farewell;
+use crate::support::config::Builder;
+use crate::support::endpoint::{Endpoint, Received};
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::sip::Message;
+use crate::support::wait::SOON;
+
+/// A proxy that tracks calls, and subscribes to X-Record for each when there is one.
+const ROUTE: &str = r#"
+request_route {
+    if (is_method("NOTIFY")) {
+        if (!handle_notify()) {
+            sl_send_reply("481", "Subscription does not exist");
+        }
+        exit;
+    }
+    if (has_totag()) {
+        loose_route();
+        t_relay();
+        exit;
+    }
+    if (is_method("INVITE")) {
+        record_route();
+        dlg_manage();
+    }
+    if (!b2b_subscribe("$hdr(X-Record)", "sip:watcher@{ip}", "presence", "d")) {
+        sl_send_reply("500", "No Subscription");
+        exit;
+    }
+    t_relay();
+}
+"#;
+
+fn builder() -> Builder {
+    Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(ROUTE)
+}
+
+/// A call through the server, seen from both ends.
+struct Call {
+    caller: Endpoint,
+    callee: Endpoint,
+    server: std::net::SocketAddr,
+    invite: Message,
+}
+
+impl Call {
+    fn between(server: &Server) -> Call {
+        let (caller, callee) = (Endpoint::udp(), Endpoint::udp());
+        let invite = caller.fresh_request("INVITE", &callee.uri("bob"), &caller.uri("alice"), &callee.uri("bob"));
+        Call { caller, callee, server: server.addr(), invite }
+    }
+
+    /// INVITE until it arrives at the callee.
+    fn ring(&mut self, record: &str) -> Received {
+        let uri = self.invite.uri().to_owned();
+        let (from, to) = (self.caller.uri("alice"), self.callee.uri("bob"));
+        self.invite = self.caller.fresh_request("INVITE", &uri, &from, &to).with("X-Record", record);
+        self.caller.send(&self.invite, self.server);
+        self.callee.expect_request("INVITE", SOON)
+    }
+
+    /// The callee's final answer, until the caller's ACK.
+    fn answer(&self, arrived: &Received, status: u16) -> Received {
+        let contact = format!("<{}>", self.callee.uri("bob"));
+        let answer = self.callee.response_to(arrived, status, "Scripted").with("Contact", contact);
+        self.callee.answer(arrived, &answer);
+        let answer = self.caller.final_response(&self.invite, SOON).expect("the answer comes through");
+        let ack = match status {
+            200 => self.within(&answer, "ACK", 1),
+            // RFC 3261 §17.1.1.3: the ACK of a refusal is of the same transaction.
+            _ => self.within(&answer, "ACK", 1).set("Via", self.invite.need("Via")).without("Route"),
+        };
+        self.caller.send(&ack, self.server);
+        answer
+    }
+
+    /// A request of the caller within the dialog.
+    fn within(&self, answer: &Message, method: &str, cseq: u32) -> Message {
+        let mut request = self.caller.request(method, &self.callee.uri("bob"));
+        for route in answer.list("Record-Route").into_iter().rev() {
+            request = request.with("Route", route);
+        }
+        for (name, from) in [("From", &self.invite), ("To", answer), ("Call-ID", &self.invite)] {
+            request = request.with(name, from.need(name));
+        }
+        request.with("CSeq", format!("{cseq} {method}"))
+    }
+
+    fn hang_up(&self, answer: &Message) {
+        let bye = self.within(answer, "BYE", 2);
+        self.caller.send(&bye, self.server);
+        let arrived = self.callee.expect_request("BYE", SOON);
+        self.callee.reply(&arrived, 200, "OK");
+        assert_eq!(self.caller.final_response(&bye, SOON).map(|answer| answer.status()), Some(200));
+    }
+}
+
+#[test]
+fn bye_ends_the_subscription() {
+    let notifier = Notifier::udp();
+    let server = builder().start();
+    let mut call = Call::between(&server);
+    leaves_nothing(&server, || {
+        let arrived = call.ring(&notifier.uri("bob"));
+        let first = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.accept(&first, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let answer = call.answer(&arrived, 200);
+        call.callee.expect_request("ACK", SOON);
+        assert_eq!(server.trace()["subscriptions"], 1, "a call that stands keeps it");
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        call.hang_up(&answer);
+        farewell(&mut dialog);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+#[test]
+fn a_call_that_fails_ends_the_subscription() {
+    let notifier = Notifier::udp();
+    let server = builder().start();
+    let mut call = Call::between(&server);
+    leaves_nothing(&server, || {
+        let arrived = call.ring(&notifier.uri("bob"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        call.answer(&arrived, 486);
+        farewell(&mut dialog);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// The subscription has ended by itself before the call does: its end finds nothing and harms nobody.
+#[test]
+fn a_call_may_outlive_the_subscription() {
+    let notifier = Notifier::udp();
+    let server = builder().start();
+    let mut call = Call::between(&server);
+    leaves_nothing(&server, || {
+        let arrived = call.ring(&notifier.uri("bob"));
+        notifier.reject(&notifier.expect_subscribe(SOON), 489, &[]);
+        server.await_no_subscription();
+        let answer = call.answer(&arrived, 200);
+        call.callee.expect_request("ACK", SOON);
+        call.hang_up(&answer);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_request_without_a_call_binds_nothing() {
+    let server = builder().start();
+    let peer = Endpoint::udp();
+    leaves_nothing(&server, || {
+        let uri = server.uri("script");
+        let request = peer.fresh_request("OPTIONS", &uri, &uri, &uri).with("X-Record", peer.uri("bob"));
+        let mark = server.log().mark();
+        assert_eq!(peer.exchange(&request, server.addr(), SOON).status(), 500);
+        let lines = server.log().since(mark, "ERROR: presence_b2b");
+        assert!(matches!(&lines[..], [line] if line.contains("belongs to no tracked call")), "{lines:?}");
+        assert_eq!(server.trace()["subscriptions"], 0);
+    });
+    server.stop();
+}
