@@ -2,26 +2,25 @@
 
 use super::bindings as ks;
 use super::text::view;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 /// An event route, found once before the fork.
 #[derive(Clone, Debug)]
 pub struct EventRoute {
-    name: &'static str,
+    name: &'static CStr,
     native: Option<i32>,
-    kemi_callback: String,
+    /// KEMI engines read to the NUL, whatever length they are told.
+    kemi_callback: CString,
 }
 
 impl EventRoute {
     /// Looks up `event_route[name]`; `kemi_callback` is the KEMI function that stands in for it (empty for none).
     #[must_use]
-    pub fn find(name: &'static str, kemi_callback: &str) -> Self {
-        let native = CString::new(name).ok().and_then(|name| {
-            // SAFETY: the name ends with NUL and is only read.
-            let number = unsafe { ks::pb2b_event_route(name.as_ptr()) };
-            (number >= 0).then_some(number)
-        });
-        Self { name, native, kemi_callback: kemi_callback.to_owned() }
+    pub fn find(name: &'static CStr, kemi_callback: &str) -> Self {
+        // SAFETY: the name ends with NUL and is only read.
+        let number = unsafe { ks::pb2b_event_route(name.as_ptr()) };
+        let native = (number >= 0).then_some(number);
+        Self { name, native, kemi_callback: CString::new(kemi_callback).unwrap_or_default() }
     }
 
     /// Whether there is anything to run.
@@ -33,9 +32,9 @@ impl EventRoute {
     /// Runs the route with an empty message; `false` when nothing ran.
     #[must_use]
     pub fn run(&self) -> bool {
-        let (callback, event) = (view(self.kemi_callback.as_bytes()), view(self.name.as_bytes()));
+        let (callback, event) = (view(self.kemi_callback.to_bytes()), view(self.name.to_bytes()));
         let native = if self.kemi_callback.is_empty() { self.native.unwrap_or(-1) } else { -1 };
-        // SAFETY: the host reads the strings; NULL stands for an empty message that it makes up.
+        // SAFETY: the host reads the strings, which end with NUL; NULL stands for an empty message that it makes up.
         unsafe { ks::pb2b_run_event_route(native, &callback, &event, std::ptr::null_mut()) >= 0 }
     }
 }

@@ -9,13 +9,14 @@ use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::registry::Handle;
 use std::cell::RefCell;
+use std::ffi::CStr;
 use std::sync::OnceLock;
 
 /// The route, found before the fork.
 static ROUTE: OnceLock<EventRoute> = OnceLock::new();
 
 /// Name of the event route.
-const NAME: &str = "qsa:notify";
+const NAME: &CStr = c"qsa:notify";
 
 /// Looks for the event route; call once, in `mod_init`. `callback` is the KEMI function's name, empty for none.
 pub fn find_route(callback: &str) {
