@@ -175,10 +175,16 @@ fn next_required<'c>(call: &'c Call, name: &str) -> Result<&'c [u8], Fault> {
         .ok_or_else(|| Fault(400, format!("the parameter {name} is missing")))
 }
 
+/// A number from 0 to what every transport carries.
 fn next_number(call: &Call, name: &str) -> Result<Option<usize>, Fault> {
     let Some(text) = call.next_text() else { return Ok(None) };
-    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Fault(400, format!("{name} is \"{}\", but must be a number", lossy(text))))
+    let text = lossy(text);
+    // Some transports write a negative number as its two's complement.
+    let number = text.parse::<i64>().ok().or_else(|| text.parse::<u64>().ok().map(u64::cast_signed));
+    let fits = number.and_then(|number| i32::try_from(number).ok()).and_then(|number| usize::try_from(number).ok());
+    let given = number.map_or(text, |number| number.to_string());
+    fits.map(Some)
+        .ok_or_else(|| Fault(400, format!("{name} is \"{given}\", but must be a number from 0 to {}", i32::MAX)))
 }
 
 fn next_handle(call: &Call, engine: &Engine) -> Result<Handle, Fault> {
