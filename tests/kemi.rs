@@ -1,0 +1,127 @@
+//! The script's functions and the event callback from JavaScript (KEMI).
+
+use crate::support::b2b::{Newsreader, farewell};
+use crate::support::config::Builder;
+use crate::support::endpoint::Endpoint;
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::pidf::pidf;
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::SOON;
+
+/// An OPTIONS with X-Do says what to call; the answer's reason phrase is what the function returned.
+const SCRIPT: &str = r#"
+function ksr_request_route() {
+    if (KSR.is_method("NOTIFY")) {
+        if (KSR.presence_b2b.handle_notify() < 0) {
+            KSR.sl.sl_send_reply(481, "Subscription does not exist");
+        }
+        return;
+    }
+    var get = function (name) { return KSR.pv.gete("$hdr(" + name + ")"); };
+    var result = 0;
+    if (get("X-Do") == "subscribe") {
+        result = KSR.presence_b2b.b2b_subscribe(get("X-Record"), get("X-Subscriber"), get("X-Package"), get("X-Flags"));
+    } else {
+        result = KSR.presence_b2b.b2b_unsubscribe(get("X-Record"), get("X-Subscriber"), get("X-Package"));
+    }
+    KSR.sl.sl_send_reply(200, "returned " + result);
+}
+
+function on_qsa(event) {
+    var line = "NEWS";
+    var fields = ["id", "record", "status", "code", "reason", "next_attempt", "basic"];
+    for (var i = 0; i < fields.length; i++) {
+        line += "|" + KSR.pv.getvs("$qsa(" + fields[i] + ")", "<null>");
+    }
+    KSR.notice(line + "|" + event + "\n");
+}
+"#;
+
+fn builder() -> Builder {
+    Server::b2b().kemi(SCRIPT).b2b_param("min_resubscribe_time", 0).b2b_param("event_callback", "on_qsa")
+}
+
+/// What the function returned.
+fn call(server: &Server, function: &str, record: &str, package: &str, flags: &str) -> String {
+    let peer = Endpoint::udp();
+    let uri = server.uri("script");
+    let request = peer.fresh_request("OPTIONS", &uri, &uri, &uri).with("X-Do", function).with("X-Record", record);
+    let request = request.with("X-Subscriber", server.uri("watcher"));
+    let request = request.with("X-Package", package).with("X-Flags", flags);
+    let answer = peer.exchange(&request, server.addr(), SOON).to_string();
+    let (first, _) = answer.split_once('\n').expect("a first line");
+    first.strip_prefix("SIP/2.0 200 returned ").unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+#[test]
+fn subscribe_be_told_and_unsubscribe() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server = builder().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        assert_eq!(call(&server, "subscribe", &record, "presence", ""), "1");
+        let first = notifier.expect_subscribe(SOON);
+        assert_eq!((first.uri(), first.header("Event")), (&record[..], Some("presence")));
+        assert_eq!(first.uri_in("From"), Some(&server.uri("watcher")[..]));
+        assert_eq!(call(&server, "subscribe", &record, "", ""), "1", "there already; presence is the default");
+        let mut dialog = notifier.accept(&first, 600);
+        let answer = dialog.notify(Notify::active(600).pidf(&pidf(&record, "open", None)));
+        assert_eq!(answer.status(), 200);
+        let told = news.next("the callback runs");
+        assert_eq!((&told.record, told.status.as_str(), told.code), (&record, "active", 0));
+        assert_eq!((told.basic.as_deref(), told.next_attempt), (Some("open"), None));
+        let mut stranger = dialog.clone();
+        stranger.remote = "<sip:watcher@192.0.2.1>;tag=nobody".into();
+        assert_eq!(stranger.notify(Notify::active(600)).status(), 481);
+
+        assert_eq!(call(&server, "unsubscribe", &record, "presence", ""), "1");
+        farewell(&mut dialog);
+        server.await_no_subscription();
+        news.assert_no_more();
+    });
+    let line = server.log().text().lines().filter(|line| line.contains("NEWS|")).next_back().map(str::to_owned);
+    assert!(line.is_some_and(|line| line.ends_with("|qsa:notify")), "the callback is told the event's name");
+    server.stop();
+}
+
+#[test]
+fn failures_are_told_and_refusals_are_negative() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server = builder().b2b_param("on_error_retry_time", 60).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        for (function, record, package, flags) in [
+            ("subscribe", "alice", "presence", ""),
+            ("subscribe", &record[..], "presense", ""),
+            ("subscribe", &record[..], "presence", "x"),
+            ("subscribe", &record[..], "presence", "d"),
+            ("unsubscribe", &record[..], "presence", ""),
+        ] {
+            assert_eq!(call(&server, function, record, package, flags), "-1", "{function} {record} {package} {flags}");
+        }
+        assert_eq!(call(&server, "subscribe", &record, "dialog", ""), "1");
+        notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
+        let told = news.next("the failure");
+        assert_eq!((told.status.as_str(), told.code, told.next_attempt), ("terminated", 404, Some(60)));
+        assert_eq!(call(&server, "unsubscribe", &record, "dialog", ""), "1");
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// The callback that a parameter names is not there. The engine says nothing of that, and nothing else suffers.
+#[test]
+fn a_callback_that_is_missing_harms_nobody() {
+    let notifier = Notifier::udp();
+    let server = builder().b2b_param("event_callback", "nobody").start();
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
