@@ -65,26 +65,28 @@ fn a_refused_subscribe_is_tried_again_as_a_new_one() {
 fn attempts_that_fail_again_and_again_back_off_to_the_cap() {
     let notifier = Notifier::udp();
     let server = quick().b2b_param("failure_backoff_max", 2).start();
-    let mut news = Newsreader::new(&server);
-    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let mut last = None;
-    for (failures, (least, most)) in [(0, 0), (1000, 1000), (1000, 2000), (1000, 2000)].into_iter().enumerate() {
-        let subscribe = notifier.expect_subscribe(SOON);
-        if let Some(last) = last {
-            let waited = subscribe.at.duration_since(last);
-            // The answer travels, the machine is busy, and the wait is counted from the answer.
-            assert!(waited >= Duration::from_millis(least - 50), "attempt {failures} after {waited:?}");
-            assert!(waited <= Duration::from_millis(most + 1500), "attempt {failures} after {waited:?}");
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let mut last = None;
+        for (failures, (least, most)) in [(0, 0), (1000, 1000), (1000, 2000), (1000, 2000)].into_iter().enumerate() {
+            let subscribe = notifier.expect_subscribe(SOON);
+            if let Some(last) = last {
+                let waited = subscribe.at.duration_since(last);
+                // The answer travels, the machine is busy, and the wait is counted from the answer.
+                assert!(waited >= Duration::from_millis(least - 50), "attempt {failures} after {waited:?}");
+                assert!(waited <= Duration::from_millis(most + 1500), "attempt {failures} after {waited:?}");
+            }
+            last = Some(subscribe.at);
+            notifier.reject(&subscribe, 500, &[]);
+            let told = news.next("the failure");
+            assert_told(&told, "terminated", 500, "Scripted");
+            let most = if failures == 0 { 1 } else { 2 };
+            assert!(told.next_attempt.is_some_and(|next| (1..=most).contains(&next)), "{told:?}");
+            assert_eq!(server.show(id)["retries"], failures + 1);
         }
-        last = Some(subscribe.at);
-        notifier.reject(&subscribe, 500, &[]);
-        let told = news.next("the failure");
-        assert_told(&told, "terminated", 500, "Scripted");
-        let most = if failures == 0 { 1 } else { 2 };
-        assert!(told.next_attempt.is_some_and(|next| (1..=most).contains(&next)), "{told:?}");
-        assert_eq!(server.show(id)["retries"], failures + 1);
-    }
-    stop_waiting(&server, id);
+        stop_waiting(&server, id);
+    });
     server.stop();
 }
 
@@ -140,19 +142,21 @@ fn too_brief_is_asked_again_for_longer_at_once() {
 fn too_brief_without_a_number_backs_off() {
     let notifier = Notifier::udp();
     let server = quick().start();
-    let mut news = Newsreader::new(&server);
-    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let mut last = None;
-    for headers in [&[][..], &[("Min-Expires", "60")], &[("Min-Expires", "soon")]] {
-        let subscribe = notifier.expect_subscribe(SOON);
-        let waited = last.map(|last| subscribe.at.duration_since(last));
-        assert!(waited.is_none_or(|waited| waited >= Duration::from_millis(950)), "{waited:?}");
-        last = Some(subscribe.at);
-        assert_eq!(subscribe.header("Expires"), Some("3600"));
-        notifier.reject(&subscribe, 423, headers);
-        assert_told(&news.next("the failure"), "terminated", 423, "Scripted");
-    }
-    stop_waiting(&server, id);
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let mut last = None;
+        for headers in [&[][..], &[("Min-Expires", "60")], &[("Min-Expires", "soon")]] {
+            let subscribe = notifier.expect_subscribe(SOON);
+            let waited = last.map(|last| subscribe.at.duration_since(last));
+            assert!(waited.is_none_or(|waited| waited >= Duration::from_millis(950)), "{waited:?}");
+            last = Some(subscribe.at);
+            assert_eq!(subscribe.header("Expires"), Some("3600"));
+            notifier.reject(&subscribe, 423, headers);
+            assert_told(&news.next("the failure"), "terminated", 423, "Scripted");
+        }
+        stop_waiting(&server, id);
+    });
     server.stop();
 }
 
@@ -200,15 +204,17 @@ fn a_refused_connection_is_tried_again() {
     let ip = own_ip();
     let record = format!("sip:alice@{ip};transport=tcp");
     let server = quick().start();
-    let mut news = Newsreader::new(&server);
-    let id = server.subscribe(&record, &server.uri("watcher"));
-    let told = news.next("the failure");
-    assert!(told.status == "terminated" && [0, 408, 477, 503].contains(&told.code), "{told:?}");
-    assert_eq!(told.next_attempt, Some(1));
-    let notifier = Notifier::on(Endpoint::at(Transport::Tcp, ip));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    dialog.notify(Notify::active(600));
-    server.end(id, &mut dialog);
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&record, &server.uri("watcher"));
+        let told = news.next("the failure");
+        assert!(told.status == "terminated" && [0, 408, 477, 503].contains(&told.code), "{told:?}");
+        assert_eq!(told.next_attempt, Some(1));
+        let notifier = Notifier::on(Endpoint::at(Transport::Tcp, ip));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600));
+        server.end(id, &mut dialog);
+    });
     server.stop();
 }
 

@@ -87,14 +87,16 @@ fn contact_is_the_advertised_address() {
     let builder = eager();
     let listen = Listen::udp(builder.ip()).advertise("198.51.100.7:5090");
     let server = builder.listen(listen).start();
-    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let first = notifier.expect_subscribe(SOON);
-    assert_eq!(first.headers("Contact"), ["<sip:198.51.100.7:5090>"]);
-    let mut dialog = notifier.accept(&first, 600);
-    dialog.via_hop(server.addr());
-    let answer = dialog.notify(Notify::active(600));
-    assert_eq!((answer.status(), answer.header("Contact")), (200, Some("<sip:198.51.100.7:5090>")));
-    server.end(id, &mut dialog);
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let first = notifier.expect_subscribe(SOON);
+        assert_eq!(first.headers("Contact"), ["<sip:198.51.100.7:5090>"]);
+        let mut dialog = notifier.accept(&first, 600);
+        dialog.via_hop(server.addr());
+        let answer = dialog.notify(Notify::active(600));
+        assert_eq!((answer.status(), answer.header("Contact")), (200, Some("<sip:198.51.100.7:5090>")));
+        server.end(id, &mut dialog);
+    });
     server.stop();
 }
 
@@ -102,20 +104,22 @@ fn contact_is_the_advertised_address() {
 fn each_package_accepts_its_own_bodies() {
     let notifier = Notifier::udp();
     let server = eager().start();
-    for (package, accept) in [
-        ("presence.winfo", "application/watcherinfo+xml"),
-        ("dialog", "application/dialog-info+xml"),
-        ("reg", "application/reginfo+xml"),
-        ("message-summary", "application/simple-message-summary"),
-    ] {
-        let params = serde_json::json!([notifier.uri("alice"), server.uri("watcher"), package]);
-        let id = server.rpc("presence_b2b.subscribe", params).expect("an id").as_u64().expect("a number");
-        let first = notifier.expect_subscribe(SOON);
-        assert_eq!((first.headers("Event"), first.headers("Accept")), (vec![package], vec![accept]));
-        let mut dialog = notifier.accept(&first, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-        server.end(id, &mut dialog);
-    }
+    leaves_nothing(&server, || {
+        for (package, accept) in [
+            ("presence.winfo", "application/watcherinfo+xml"),
+            ("dialog", "application/dialog-info+xml"),
+            ("reg", "application/reginfo+xml"),
+            ("message-summary", "application/simple-message-summary"),
+        ] {
+            let params = serde_json::json!([notifier.uri("alice"), server.uri("watcher"), package]);
+            let id = server.rpc("presence_b2b.subscribe", params).expect("an id").as_u64().expect("a number");
+            let first = notifier.expect_subscribe(SOON);
+            assert_eq!((first.headers("Event"), first.headers("Accept")), (vec![package], vec![accept]));
+            let mut dialog = notifier.accept(&first, 600);
+            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            server.end(id, &mut dialog);
+        }
+    });
     server.stop();
 }
 
@@ -179,14 +183,16 @@ fn a_strict_presence_route_takes_the_request_uri() {
     let edge = Notifier::udp();
     let strict = format!("sip:{}", edge.endpoint.addr());
     let server = eager().b2b_param("presence_route", format!("<{strict}>, <sip:192.0.2.9;lr>")).start();
-    let record = "sip:alice@192.0.2.1";
-    let id = server.subscribe(record, &server.uri("watcher"));
-    let first = edge.expect_subscribe(SOON);
-    assert_eq!((first.uri(), first.need("To")), (&strict[..], "<sip:alice@192.0.2.1>"));
-    assert_eq!(first.list("Route"), ["<sip:192.0.2.9;lr>", "<sip:alice@192.0.2.1>"]);
-    let mut dialog = edge.accept(&first, 600);
-    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-    server.end(id, &mut dialog);
+    leaves_nothing(&server, || {
+        let record = "sip:alice@192.0.2.1";
+        let id = server.subscribe(record, &server.uri("watcher"));
+        let first = edge.expect_subscribe(SOON);
+        assert_eq!((first.uri(), first.need("To")), (&strict[..], "<sip:alice@192.0.2.1>"));
+        assert_eq!(first.list("Route"), ["<sip:192.0.2.9;lr>", "<sip:alice@192.0.2.1>"]);
+        let mut dialog = edge.accept(&first, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        server.end(id, &mut dialog);
+    });
     server.stop();
 }
 

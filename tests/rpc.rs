@@ -95,43 +95,50 @@ fn show_and_list_have_every_field() {
 fn trace_counts_and_shows_states_in_detail() {
     let notifier = Notifier::udp();
     let server = eager().start();
-    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    dialog.notify(Notify::active(600));
-    let other = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
-    notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
-    server.show_when(other, "waiting", |shown| shown["state"] == "waiting");
-    let trace = eventually(SOON, "both messages are delivered", || {
-        Some(server.trace()).filter(|trace| trace["delivered"] == 2)
+    leaves_nothing(&server, || {
+        let before = server.trace();
+        let more =
+            |trace: &Value, count: &str| trace[count].as_i64().zip(before[count].as_i64()).map_or(-1, |(a, b)| a - b);
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600));
+        let other = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
+        notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
+        server.show_when(other, "waiting", |shown| shown["state"] == "waiting");
+        let trace = eventually(SOON, "both messages are delivered", || {
+            Some(server.trace()).filter(|trace| more(trace, "delivered") == 2)
+        });
+        let counts = ["subscriptions", "created", "destroyed", "received", "delivered", "merged", "dropped", "queued"];
+        assert_eq!(names(&trace), sorted(counts));
+        for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {
+            assert_eq!(more(&trace, count), by, "{count}: {before} -> {trace}");
+        }
+        assert_eq!((&trace["merged"], &trace["dropped"], &trace["queued"]), (&json!(0), &json!(0), &json!(0)));
+
+        for detailed in [json!(["detailed"]), json!([1])] {
+            let trace = server.rpc("presence_b2b.trace", detailed).expect("trace");
+            let states = trace["states"].as_array().expect("an array");
+            let mut seen: Vec<(u64, &str, &str)> = states
+                .iter()
+                .map(|row| {
+                    assert_eq!(names(row), sorted(["id", "record", "subscriber", "package", "state", "status"]));
+                    let text = |name: &str| row[name].as_str().expect("a text");
+                    (row["id"].as_u64().expect("an id"), text("state"), text("status"))
+                })
+                .collect();
+            seen.sort_unstable();
+            let mut expected = [(id, "confirmed", "active"), (other, "waiting", "terminated")];
+            expected.sort_unstable();
+            assert_eq!(seen, expected);
+        }
+        let error = server.rpc("presence_b2b.trace", json!(["everything"])).expect_err("no such mode");
+        assert_eq!((error.code, error.message.contains("everything")), (400, true), "{error}");
+
+        server.unsubscribe(other);
+        server.end(id, &mut dialog);
+        let trace = server.trace();
+        assert_eq!((more(&trace, "created"), more(&trace, "destroyed")), (2, 2), "{trace}");
     });
-    let counts = ["subscriptions", "created", "destroyed", "received", "delivered", "merged", "dropped", "queued"];
-    assert_eq!(names(&trace), sorted(counts));
-    assert_eq!((&trace["subscriptions"], &trace["created"], &trace["destroyed"]), (&json!(2), &json!(2), &json!(0)));
-    assert_eq!((&trace["received"], &trace["merged"], &trace["dropped"]), (&json!(2), &json!(0), &json!(0)));
-
-    for detailed in [json!(["detailed"]), json!([1])] {
-        let trace = server.rpc("presence_b2b.trace", detailed).expect("trace");
-        let states = trace["states"].as_array().expect("an array");
-        let mut seen: Vec<(u64, &str, &str)> = states
-            .iter()
-            .map(|row| {
-                assert_eq!(names(row), sorted(["id", "record", "subscriber", "package", "state", "status"]));
-                let text = |name: &str| row[name].as_str().expect("a text");
-                (row["id"].as_u64().expect("an id"), text("state"), text("status"))
-            })
-            .collect();
-        seen.sort_unstable();
-        let mut expected = [(id, "confirmed", "active"), (other, "waiting", "terminated")];
-        expected.sort_unstable();
-        assert_eq!(seen, expected);
-    }
-    let error = server.rpc("presence_b2b.trace", json!(["everything"])).expect_err("no such mode");
-    assert_eq!((error.code, error.message.contains("everything")), (400, true), "{error}");
-
-    server.unsubscribe(other);
-    server.end(id, &mut dialog);
-    let trace = server.trace();
-    assert_eq!((&trace["created"], &trace["destroyed"]), (&json!(2), &json!(2)), "{trace}");
     server.stop();
 }
 
@@ -141,33 +148,36 @@ fn many_subscriptions_are_listed_in_pages() {
     let silent = Endpoint::udp();
     // Spread far beyond the test: they exist, and nothing is sent.
     let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
-    let mut ids: Vec<u64> =
-        (0..COUNT).map(|user| server.subscribe(&silent.uri(&format!("user{user}")), &server.uri("watcher"))).collect();
-    let page = |params: Value| -> Vec<u64> {
-        let list = server.rpc("presence_b2b.list", params).expect("a page");
-        list.as_array().expect("an array").iter().map(|row| row["id"].as_u64().expect("an id")).collect()
-    };
-    assert_eq!(page(json!([])).len(), 100, "unless told otherwise");
-    assert_eq!(page(json!([200])).len(), 50);
-    assert_eq!(page(json!([249, 10])).len(), 1);
-    assert_eq!(page(json!([250, 10])), [0_u64; 0]);
-    let mut paged: Vec<u64> = (0..COUNT).step_by(60).flat_map(|offset| page(json!([offset, 60]))).collect();
-    assert_eq!(page(json!([0, 1000])), paged, "the same order on every page");
-    paged.sort_unstable();
-    ids.sort_unstable();
-    assert_eq!(paged, ids, "each once");
-    for (params, part) in [
-        (json!([0, 0]), "limit is 0, but must be 1 to 1000"),
-        (json!([0, 1001]), "limit is 1001"),
-        (json!(["many"]), "offset is \"many\""),
-        (json!([-1]), "offset is \"-1\""),
-    ] {
-        let error = server.rpc("presence_b2b.list", params).expect_err("no such page");
-        assert_eq!((error.code, error.message.contains(part)), (400, true), "{error}");
-    }
-    ids.iter().for_each(|id| server.unsubscribe(*id));
-    assert_eq!(page(json!([])), [0_u64; 0]);
-    assert_eq!(silent.count("SUBSCRIBE"), 0);
+    leaves_nothing(&server, || {
+        let mut ids: Vec<u64> = (0..COUNT)
+            .map(|user| server.subscribe(&silent.uri(&format!("user{user}")), &server.uri("watcher")))
+            .collect();
+        let page = |params: Value| -> Vec<u64> {
+            let list = server.rpc("presence_b2b.list", params).expect("a page");
+            list.as_array().expect("an array").iter().map(|row| row["id"].as_u64().expect("an id")).collect()
+        };
+        assert_eq!(page(json!([])).len(), 100, "unless told otherwise");
+        assert_eq!(page(json!([200])).len(), 50);
+        assert_eq!(page(json!([249, 10])).len(), 1);
+        assert_eq!(page(json!([250, 10])), [0_u64; 0]);
+        let mut paged: Vec<u64> = (0..COUNT).step_by(60).flat_map(|offset| page(json!([offset, 60]))).collect();
+        assert_eq!(page(json!([0, 1000])), paged, "the same order on every page");
+        paged.sort_unstable();
+        ids.sort_unstable();
+        assert_eq!(paged, ids, "each once");
+        for (params, part) in [
+            (json!([0, 0]), "limit is 0, but must be 1 to 1000"),
+            (json!([0, 1001]), "limit is 1001"),
+            (json!(["many"]), "offset is \"many\""),
+            (json!([-1]), "offset is \"-1\""),
+        ] {
+            let error = server.rpc("presence_b2b.list", params).expect_err("no such page");
+            assert_eq!((error.code, error.message.contains(part)), (400, true), "{error}");
+        }
+        ids.iter().for_each(|id| server.unsubscribe(*id));
+        assert_eq!(page(json!([])), [0_u64; 0]);
+        assert_eq!(silent.count("SUBSCRIBE"), 0);
+    });
     server.stop();
 }
 
@@ -205,21 +215,23 @@ fn subscribe_gives_the_same_id_for_the_same() {
 
 #[test]
 fn an_id_must_be_one_that_exists() {
-    let server = Server::b2b().start();
-    let gone = server.subscribe("sip:alice@192.0.2.1;transport=tcp", &server.uri("watcher"));
-    server.rpc("presence_b2b.unsubscribe", json!([gone])).expect("it can end");
-    for command in ["presence_b2b.show", "presence_b2b.unsubscribe", "presence_b2b.refresh"] {
-        for (params, code, part) in [
-            (json!([]), 400, "the parameter id is missing".to_owned()),
-            (json!(["first"]), 400, "id is \"first\", but must be a number".to_owned()),
-            (json!([-1]), 400, "id is \"-1\"".to_owned()),
-            (json!([1]), 404, "no subscription 1".to_owned()),
-            (json!([i32::MAX]), 404, format!("no subscription {}", i32::MAX)),
-        ] {
-            let error = server.rpc(command, params).expect_err("no such id");
-            assert_eq!((error.code, error.message.contains(&part)), (code, true), "{command}: {error}");
+    let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
+    leaves_nothing(&server, || {
+        let gone = server.subscribe("sip:alice@192.0.2.1", &server.uri("watcher"));
+        server.rpc("presence_b2b.unsubscribe", json!([gone])).expect("it can end");
+        for command in ["presence_b2b.show", "presence_b2b.unsubscribe", "presence_b2b.refresh"] {
+            for (params, code, part) in [
+                (json!([]), 400, "the parameter id is missing".to_owned()),
+                (json!(["first"]), 400, "id is \"first\", but must be a number".to_owned()),
+                (json!([-1]), 400, "id is \"-1\"".to_owned()),
+                (json!([1]), 404, "no subscription 1".to_owned()),
+                (json!([i32::MAX]), 404, format!("no subscription {}", i32::MAX)),
+            ] {
+                let error = server.rpc(command, params).expect_err("no such id");
+                assert_eq!((error.code, error.message.contains(&part)), (code, true), "{command}: {error}");
+            }
         }
-    }
+    });
     server.stop();
 }
 
@@ -227,19 +239,23 @@ fn an_id_must_be_one_that_exists() {
 fn refresh_is_held_back_by_min_resubscribe_time() {
     let notifier = Notifier::udp();
     let server = Server::b2b().b2b_param("min_resubscribe_time", 2).start();
-    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let first = notifier.expect_subscribe(SOON);
-    let mut dialog = notifier.accept(&first, 600);
-    dialog.notify(Notify::active(600));
-    let answer = server.rpc("presence_b2b.refresh", json!([id])).expect("when");
-    assert_eq!((names(&answer), &answer["id"]), (vec!["id", "next_action_in"], &json!(id)));
-    assert!(answer["next_action_in"].as_u64().is_some_and(|left| (1..=2).contains(&left)), "{answer}");
-    let refresh = dialog.expect_subscribe(SOON);
-    assert!(refresh.at.duration_since(first.at) >= std::time::Duration::from_millis(1950));
-    dialog.accept(&refresh, 600);
-    server.show_when(id, "refreshed", |shown| shown["local_cseq"] == refresh.cseq().0 && shown["state"] == "confirmed");
-    // The end is never held back.
-    server.end(id, &mut dialog);
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let first = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.accept(&first, 600);
+        dialog.notify(Notify::active(600));
+        let answer = server.rpc("presence_b2b.refresh", json!([id])).expect("when");
+        assert_eq!((names(&answer), &answer["id"]), (vec!["id", "next_action_in"], &json!(id)));
+        assert!(answer["next_action_in"].as_u64().is_some_and(|left| (1..=2).contains(&left)), "{answer}");
+        let refresh = dialog.expect_subscribe(SOON);
+        assert!(refresh.at.duration_since(first.at) >= std::time::Duration::from_millis(1950));
+        dialog.accept(&refresh, 600);
+        server.show_when(id, "refreshed", |shown| {
+            shown["local_cseq"] == refresh.cseq().0 && shown["state"] == "confirmed"
+        });
+        // The end is never held back.
+        server.end(id, &mut dialog);
+    });
     server.stop();
 }
 
@@ -248,14 +264,16 @@ fn refresh_is_held_back_by_min_resubscribe_time() {
 fn refresh_ends_a_long_wait() {
     let notifier = Notifier::udp();
     let server = eager().start();
-    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
-    let shown = server.show_when(id, "waiting", |shown| shown["state"] == "waiting");
-    assert!(shown["next_action_in"].as_u64().is_some_and(|left| left > 590), "{shown}");
-    server.refresh(id);
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    dialog.notify(Notify::active(600));
-    server.end(id, &mut dialog);
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
+        let shown = server.show_when(id, "waiting", |shown| shown["state"] == "waiting");
+        assert!(shown["next_action_in"].as_u64().is_some_and(|left| left > 590), "{shown}");
+        server.refresh(id);
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600));
+        server.end(id, &mut dialog);
+    });
     server.stop();
 }
 
@@ -265,33 +283,37 @@ fn kamcmd_understands_it_all() {
     let peer = Endpoint::udp();
     let server = eager().b2b_param("max_subscribe_delay", 100_000).module("ctl");
     let server = server.modparam("ctl", "binrpc", "unix:{dir}/ctl").start();
-    let kamcmd = |arguments: &[&str]| {
-        let socket = format!("unix:{}/ctl", server.dir().display());
-        let output = Command::new("kamcmd").args(["-s", &socket]).args(arguments).output().expect("kamcmd runs");
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-    };
-    let (alice, watcher) = (peer.uri("alice"), server.uri("watcher"));
-    let id = kamcmd(&["presence_b2b.subscribe", &alice, &watcher]);
-    let id = id.trim();
-    assert!(id.parse::<u32>().is_ok(), "{id}");
-    let shown = kamcmd(&["presence_b2b.show", id]);
-    for part in [format!("id: {id}\n"), format!("record: {alice}\n"), "state: waiting\n".into()] {
-        assert!(shown.contains(&part), "{shown} lacks {part}");
-    }
-    let list = kamcmd(&["presence_b2b.list", "0", "5"]);
-    assert!(list.contains(&format!("subscriber: {watcher}\n")), "{list}");
-    let trace = kamcmd(&["presence_b2b.trace", "detailed"]);
-    assert!(trace.contains("subscriptions: 1\n") && trace.contains("state: waiting\n"), "{trace}");
-    assert!(kamcmd(&["presence_b2b.refresh", id]).contains("next_action_in: "));
-    let subscribe = peer.expect_request("SUBSCRIBE", SOON);
-    peer.reply(&subscribe, 404, "Not Here");
-    eventually(SOON, "it waits again", || kamcmd(&["presence_b2b.show", id]).contains("retries: 1\n").then_some(()));
-    assert!(kamcmd(&["presence_b2b.unsubscribe", "7"]).contains("error: 404 - there is no subscription 7"));
-    kamcmd(&["presence_b2b.unsubscribe", id]);
-    server.await_no_subscription();
-    for command in ["trace", "list", "show", "subscribe", "unsubscribe", "refresh"] {
-        let help = kamcmd(&["help", &format!("presence_b2b.{command}")]);
-        assert!(help.contains("Parameters: "), "{command}: {help}");
-    }
+    leaves_nothing(&server, || {
+        let kamcmd = |arguments: &[&str]| {
+            let socket = format!("unix:{}/ctl", server.dir().display());
+            let output = Command::new("kamcmd").args(["-s", &socket]).args(arguments).output().expect("kamcmd runs");
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        };
+        let (alice, watcher) = (peer.uri("alice"), server.uri("watcher"));
+        let id = kamcmd(&["presence_b2b.subscribe", &alice, &watcher]);
+        let id = id.trim();
+        assert!(id.parse::<u32>().is_ok(), "{id}");
+        let shown = kamcmd(&["presence_b2b.show", id]);
+        for part in [format!("id: {id}\n"), format!("record: {alice}\n"), "state: waiting\n".into()] {
+            assert!(shown.contains(&part), "{shown} lacks {part}");
+        }
+        let list = kamcmd(&["presence_b2b.list", "0", "5"]);
+        assert!(list.contains(&format!("subscriber: {watcher}\n")), "{list}");
+        let trace = kamcmd(&["presence_b2b.trace", "detailed"]);
+        assert!(trace.contains("subscriptions: 1\n") && trace.contains("state: waiting\n"), "{trace}");
+        assert!(kamcmd(&["presence_b2b.refresh", id]).contains("next_action_in: "));
+        let subscribe = peer.expect_request("SUBSCRIBE", SOON);
+        peer.reply(&subscribe, 404, "Not Here");
+        eventually(SOON, "it waits again", || {
+            kamcmd(&["presence_b2b.show", id]).contains("retries: 1\n").then_some(())
+        });
+        assert!(kamcmd(&["presence_b2b.unsubscribe", "7"]).contains("error: 404 - there is no subscription 7"));
+        kamcmd(&["presence_b2b.unsubscribe", id]);
+        server.await_no_subscription();
+        for command in ["trace", "list", "show", "subscribe", "unsubscribe", "refresh"] {
+            let help = kamcmd(&["help", &format!("presence_b2b.{command}")]);
+            assert!(help.contains("Parameters: "), "{command}: {help}");
+        }
+    });
     server.stop();
 }

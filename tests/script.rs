@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
+use crate::support::log::Mark;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
@@ -153,50 +152,51 @@ const FIELDS: &str = r#"event_route[qsa:notify] {
     xlog("L_NOTICE", "FIELDS basic=$qsa(basic) note=$qsa(note) content_type=$qsa(content_type) body=$qsa(body).\n");
 }"#;
 
-/// What the route was told since `lines` were, as text after `FIELDS`.
-fn told(server: &Server, lines: usize) -> String {
+/// The route's lines behind the first `known` since `mark`, three of them, as one text.
+fn told(server: &Server, mark: Mark, known: usize) -> String {
     let text = eventually(SOON, "the event route runs", || {
-        let text = server.log().text();
-        let parts: Vec<&str> = text.split("FIELDS ").skip(1 + lines).collect();
+        let text = server.log().text_since(mark);
+        let parts: Vec<&str> = text.split("FIELDS ").skip(1 + known).collect();
         (parts.len() >= 3 && parts[2].contains(".\n")).then(|| parts[..3].concat())
     });
     text.replace("\r\n", "\n")
 }
 
+fn assert_has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{text:?} lacks {part:?}");
+    }
+}
+
 #[test]
 fn every_field_of_the_event_route() {
     let notifier = Notifier::udp();
-    let server = builder().b2b_param("on_error_retry_time", 60).route(FIELDS).start();
-    let record = notifier.uri("alice");
-    let id = server.subscribe(&record, &server.uri("watcher"));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    let server = builder().route(FIELDS).start();
+    let (record, subscriber) = (notifier.uri("alice"), server.uri("watcher"));
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let id = server.subscribe(&record, &subscriber);
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        let who = format!("id={id} record={record} subscriber={subscriber} package=presence.");
 
-    dialog.notify(Notify::pending(600));
-    let text = told(&server, 0);
-    let subscriber = server.uri("watcher");
-    let who = format!("id={id} record={record} subscriber={subscriber} package=presence.");
-    for part in [&who[..], "status=pending code=0 reason= next_attempt=<null>.", "basic=<null> note=<null>"] {
-        assert!(text.contains(part), "{text:?} lacks {part:?}");
-    }
-    assert!(text.contains("content_type=<null> body=<null>."), "{text:?}");
+        dialog.notify(Notify::pending(600));
+        let text = told(&server, mark, 0);
+        assert_has(&text, &[&who, "status=pending code=0 reason= next_attempt=<null>."]);
+        assert_has(&text, &["basic=<null> note=<null> content_type=<null> body=<null>."]);
 
-    let document = pidf(&record, "closed", Some("at lunch"));
-    dialog.notify(Notify::state("active;expires=600;reason=probation").pidf(&document));
-    let text = told(&server, 3);
-    for part in [
-        "status=active code=0 reason=probation next_attempt=<null>.",
-        "basic=closed note=at lunch content_type=application/pidf+xml",
-        &format!("body={document}."),
-    ] {
-        assert!(text.contains(part), "{text:?} lacks {part:?}");
-    }
+        let document = pidf(&record, "closed", Some("at lunch"));
+        dialog.notify(Notify::state("active;expires=600;reason=probation").pidf(&document));
+        let text = told(&server, mark, 3);
+        assert_has(&text, &["status=active code=0 reason=probation next_attempt=<null>."]);
+        assert_has(&text, &["basic=closed note=at lunch content_type=application/pidf+xml"]);
+        assert_has(&text, &[&format!("body={document}.")]);
 
-    dialog.notify(Notify::terminated("probation", 45));
-    let text = told(&server, 6);
-    assert!(text.contains("status=terminated code=0 reason=probation next_attempt=45."), "{text:?}");
-    assert!(text.contains(&who), "{text:?}");
-    assert_eq!(server.rpc("presence_b2b.unsubscribe", json!([id])).err(), None);
-    server.await_no_subscription();
+        dialog.notify(Notify::terminated("probation", 45));
+        let text = told(&server, mark, 6);
+        assert_has(&text, &[&who, "status=terminated code=0 reason=probation next_attempt=45."]);
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
     server.stop();
 }
 

@@ -24,8 +24,10 @@ impl Server {
         self.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
     }
 
-    /// Has a SUBSCRIBE sent as soon as `min_resubscribe_time` allows.
+    /// Has a SUBSCRIBE sent as soon as `min_resubscribe_time` allows: another one than that in flight, if there is one.
     pub fn refresh(&self, id: u64) {
+        let idle = |shown: &Value| shown["state"] == "confirmed" || shown["state"] == "waiting";
+        self.show_when(id, "no SUBSCRIBE is in flight", idle);
         self.rpc("presence_b2b.refresh", json!([id])).expect("it can be refreshed");
     }
 

@@ -51,11 +51,14 @@ impl Log {
         Mark(self.text().len())
     }
 
+    /// What was logged after `mark`.
+    pub fn text_since(&self, mark: Mark) -> String {
+        self.text().get(mark.0..).unwrap_or_default().to_owned()
+    }
+
     /// The lines logged after `mark` that contain `part`.
     pub fn since(&self, mark: Mark, part: &str) -> Vec<String> {
-        let text = self.text();
-        let new = text.get(mark.0..).unwrap_or_default();
-        new.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
+        self.text_since(mark).lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
     /// The last `count` lines, as one text.
