@@ -81,7 +81,7 @@ fn subscribe_be_told_and_unsubscribe() {
         server.await_no_subscription();
         news.assert_no_more();
     });
-    let line = server.log().text().lines().filter(|line| line.contains("NEWS|")).next_back().map(str::to_owned);
+    let line = server.log().text().lines().rfind(|line| line.contains("NEWS|")).map(str::to_owned);
     assert!(line.is_some_and(|line| line.ends_with("|qsa:notify")), "the callback is told the event's name");
     server.stop();
 }

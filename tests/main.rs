@@ -13,6 +13,7 @@ mod install;
 mod overflow;
 mod early_notify;
 mod failures;
+mod kamcmd;
 mod kemi;
 mod parameters;
 mod redirect;

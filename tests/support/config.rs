@@ -3,64 +3,13 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-use super::address::{SIP_PORT, own_ip};
+use super::address::own_ip;
 use super::kamailio::Server;
+pub use super::place::{module_under_test, modules_dir};
 use super::rpc;
-
-/// A module parameter's value.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// An `int` parameter.
-    Int(i64),
-    /// A `string` parameter.
-    Text(String),
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Value {
-        Value::Int(number)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Value {
-        Value::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Value {
-        Value::Text(text)
-    }
-}
-
-/// What a server listens on: `udp:127.5.0.1:5060`, perhaps with an advertised address.
-#[derive(Clone, Debug)]
-pub struct Listen(String);
-
-impl Listen {
-    /// UDP on the SIP port of `ip`.
-    pub fn udp(ip: Ipv4Addr) -> Listen {
-        Listen(format!("udp:{ip}:{SIP_PORT}"))
-    }
-
-    /// TCP on the SIP port of `ip`.
-    pub fn tcp(ip: Ipv4Addr) -> Listen {
-        Listen(format!("tcp:{ip}:{SIP_PORT}"))
-    }
-
-    /// With `host` or `host:port` written into Via and Record-Route in place of the real address.
-    pub fn advertise(self, address: &str) -> Listen {
-        Listen(format!("{} advertise {address}", self.0))
-    }
-
-    /// With a name that `$fs`-like variables and the module's socket parameters take.
-    pub fn named(self, name: &str) -> Listen {
-        Listen(format!("{} name \"{name}\"", self.0))
-    }
-}
+use super::setting::param;
+pub use super::setting::{Listen, Value};
 
 /// The modules every server under test has.
 const MODULES: &[&str] =
@@ -334,40 +283,4 @@ impl Builder {
     pub(super) fn fill_in(&self, text: &str, dir: &Path) -> String {
         text.replace("{dir}", &dir.display().to_string()).replace("{ip}", &self.ip.to_string())
     }
-}
-
-fn param(module: &str, name: &str, value: &Value) -> String {
-    match value {
-        Value::Int(number) => format!("modparam(\"{module}\", \"{name}\", {number})"),
-        Value::Text(text) => {
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\r', "\\r").replace('\n', "\\n");
-            format!("modparam(\"{module}\", \"{name}\", \"{text}\")")
-        }
-    }
-}
-
-/// The module under test: `PRESENCE_B2B_SO`, else what the build leaves in `target/release`.
-pub fn module_under_test() -> PathBuf {
-    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/presence_b2b.so");
-    let path = env::var_os("PRESENCE_B2B_SO").map_or_else(built, PathBuf::from);
-    assert!(
-        path.is_file(),
-        "the module under test is not at {}: run `make` first, or name it with PRESENCE_B2B_SO",
-        path.display()
-    );
-    path
-}
-
-/// Where Kamailio's own modules are: `KAMAILIO_MODULES`, else the first usual folder that has them.
-pub fn modules_dir() -> PathBuf {
-    if let Some(named) = env::var_os("KAMAILIO_MODULES") {
-        return named.into();
-    }
-    let multiarch = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
-    let usual = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"].map(PathBuf::from);
-    multiarch
-        .chain(usual)
-        .map(|base| base.join("kamailio/modules"))
-        .find(|dir| dir.join("tm.so").is_file())
-        .expect("Kamailio's modules are in no usual folder: install Kamailio, or name it with KAMAILIO_MODULES")
 }

@@ -1,0 +1,69 @@
+//! Single lines of a configuration.
+
+use std::net::Ipv4Addr;
+
+use super::address::SIP_PORT;
+
+/// A module parameter's value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// An `int` parameter.
+    Int(i64),
+    /// A `string` parameter.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value::Int(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
+}
+
+/// What a server listens on: `udp:127.5.0.1:5060`, perhaps with an advertised address.
+#[derive(Clone, Debug)]
+pub struct Listen(pub(super) String);
+
+impl Listen {
+    /// UDP on the SIP port of `ip`.
+    pub fn udp(ip: Ipv4Addr) -> Listen {
+        Listen(format!("udp:{ip}:{SIP_PORT}"))
+    }
+
+    /// TCP on the SIP port of `ip`.
+    pub fn tcp(ip: Ipv4Addr) -> Listen {
+        Listen(format!("tcp:{ip}:{SIP_PORT}"))
+    }
+
+    /// With `host` or `host:port` written into Via and Record-Route in place of the real address.
+    pub fn advertise(self, address: &str) -> Listen {
+        Listen(format!("{} advertise {address}", self.0))
+    }
+
+    /// With a name that `$fs`-like variables and the module's socket parameters take.
+    pub fn named(self, name: &str) -> Listen {
+        Listen(format!("{} name \"{name}\"", self.0))
+    }
+}
+
+/// A `modparam` line.
+pub(super) fn param(module: &str, name: &str, value: &Value) -> String {
+    match value {
+        Value::Int(number) => format!("modparam(\"{module}\", \"{name}\", {number})"),
+        Value::Text(text) => {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\r', "\\r").replace('\n', "\\n");
+            format!("modparam(\"{module}\", \"{name}\", \"{text}\")")
+        }
+    }
+}
