@@ -63,7 +63,9 @@ impl Call {
 
     /// Ends the command with an error.
     pub fn fault(&self, code: i32, text: &str) {
-        if let (Some(fault), Ok(text)) = (self.functions().fault, std::ffi::CString::new(text)) {
+        // A NUL (from a parameter that the text quotes) must not turn a fault into success.
+        let text = std::ffi::CString::new(text.replace('\0', "?"));
+        if let (Some(fault), Ok(text)) = (self.functions().fault, text) {
             // SAFETY: the format takes one C string, copied by the host.
             unsafe { fault(self.context, code, format(c"%s"), text.as_ptr()) };
         }
