@@ -211,6 +211,28 @@ fn subscribe_gives_the_same_id_for_the_same() {
     server.stop();
 }
 
+/// A URI becomes a line of a SIP message: what would end the line, or the URI before its end, is no URI.
+#[test]
+fn a_uri_brings_nothing_else_into_the_message() {
+    let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
+    leaves_nothing(&server, || {
+        let good = "sip:alice@192.0.2.1";
+        for end in ["\r\nX-More: 1", "\n", ";x=\r\n y", ">", ";x=>;tag=1", " ", "\t", ";x=\"", "<sip:b@c>"] {
+            let bad = format!("{good}{end}");
+            for params in [json!([bad, good]), json!([good, bad])] {
+                let error = server.rpc("presence_b2b.subscribe", params).expect_err(&bad);
+                assert_eq!((error.code, error.message.contains("is not a SIP URI")), (400, true), "{bad:?}: {error}");
+            }
+        }
+        for bad in [" sip:alice@192.0.2.1", "<sip:alice@192.0.2.1>", "sip:al ice@192.0.2.1", "sip:al\r\nice@192.0.2.1"]
+        {
+            server.rpc("presence_b2b.subscribe", json!([bad, good])).expect_err(bad);
+        }
+        assert_eq!(server.trace()["subscriptions"], 0);
+    });
+    server.stop();
+}
+
 #[test]
 fn an_id_must_be_one_that_exists() {
     let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
