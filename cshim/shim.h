@@ -135,6 +135,8 @@ int pb2b_socket_proto(const socket_info_t *socket);
 
 /* number of an event route of the native script; -1 if the script has none of this name */
 int pb2b_event_route(const char *name);
+/* 1 if a KEMI engine runs the script */
+int pb2b_has_kemi_engine(void);
 /* Runs an event route: the native one of this number, or if that is negative the KEMI callback of this name (may be NULL).
  * msg may be NULL: an empty message is made up. Returns 1 if the route ended with drop, 0 if not, negative if nothing ran. */
 int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, sip_msg_t *msg);

@@ -11,6 +11,11 @@ int pb2b_event_route(const char *name)
 	return number >= 0 && event_rt.rlist[number] != NULL ? number : -1;
 }
 
+int pb2b_has_kemi_engine(void)
+{
+	return sr_kemi_eng_get() != NULL;
+}
+
 int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, sip_msg_t *msg)
 {
 	struct run_act_ctx ctx;

@@ -10,6 +10,7 @@ use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
 use crate::host::guard::guard;
 use crate::host::process::{self, ProcessError};
+use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
 use crate::host::{dialog, log};
 use crate::notifier;
@@ -75,6 +76,8 @@ enum StartError {
     #[error("the SIP user agent cannot be registered as a notifier: {0}")]
     Notifier(#[from] QsaError),
     #[error(transparent)]
+    Route(#[from] NoEngine),
+    #[error(transparent)]
     Process(#[from] ProcessError),
     #[error("no message can be made up for the event route (out of memory)")]
     FakedMessage,
@@ -96,7 +99,7 @@ fn start() -> Result<(), StartError> {
     if !dialog::bind(engine::on_call_end) {
         log::debug(|| "the module dialog is not loaded: no subscription can be bound to a call".into());
     }
-    event::find_route(&config.event_callback);
+    event::find_route(&config.event_callback)?;
     process::announce(config.workers)?;
     engine::create(config)?;
     let engine = engine::engine().ok_or(EngineError::NoRoom)?;

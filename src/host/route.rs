@@ -13,14 +13,29 @@ pub struct EventRoute {
     kemi_callback: CString,
 }
 
+/// A KEMI callback without KEMI.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "modparam event_callback is \"{callback}\", but the script runs in no KEMI engine: set cfgengine, or leave it empty and write event_route[qsa:notify]"
+)]
+pub struct NoEngine {
+    callback: String,
+}
+
 impl EventRoute {
     /// Looks up `event_route[name]`; `kemi_callback` is the KEMI function that stands in for it (empty for none).
-    #[must_use]
-    pub fn find(name: &'static CStr, kemi_callback: &str) -> Self {
+    ///
+    /// # Errors
+    /// When a callback is named and the script runs in no KEMI engine.
+    pub fn find(name: &'static CStr, kemi_callback: &str) -> Result<Self, NoEngine> {
+        // SAFETY: looks at what the configuration file has set.
+        if !kemi_callback.is_empty() && unsafe { ks::pb2b_has_kemi_engine() } == 0 {
+            return Err(NoEngine { callback: kemi_callback.to_owned() });
+        }
         // SAFETY: the name ends with NUL and is only read.
         let number = unsafe { ks::pb2b_event_route(name.as_ptr()) };
         let native = (number >= 0).then_some(number);
-        Self { name, native, kemi_callback: CString::new(kemi_callback).unwrap_or_default() }
+        Ok(Self { name, native, kemi_callback: CString::new(kemi_callback).unwrap_or_default() })
     }
 
     /// Whether there is anything to run.

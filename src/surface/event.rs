@@ -4,7 +4,7 @@ use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Presentity};
 use crate::engine::Engine;
 use crate::host::log;
 use crate::host::pv::Value;
-use crate::host::route::EventRoute;
+use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::registry::Handle;
@@ -19,8 +19,12 @@ static ROUTE: OnceLock<EventRoute> = OnceLock::new();
 const NAME: &CStr = c"qsa:notify";
 
 /// Looks for the event route; call once, in `mod_init`. `callback` is the KEMI function's name, empty for none.
-pub fn find_route(callback: &str) {
-    let _ = ROUTE.set(EventRoute::find(NAME, callback));
+///
+/// # Errors
+/// When a callback is named and nothing could run it.
+pub fn find_route(callback: &str) -> Result<(), NoEngine> {
+    let _ = ROUTE.set(EventRoute::find(NAME, callback)?);
+    Ok(())
 }
 
 /// What `$qsa(…)` shows while the route runs; texts stay where they are until it has ended.
