@@ -37,7 +37,7 @@ impl Engine {
     }
 
     fn take(&self, message: Message<'_>, ids: &DialogIds<'_>) -> Result<Handled, Refusal> {
-        let cseq = message.cseq()?;
+        let cseq = message.cseq(b"NOTIFY")?;
         let event = message.event()?;
         let contact = message.contact()?;
         let route_set = message.record_routes()?.join(&b", "[..]);

@@ -91,17 +91,18 @@ impl<'m> Message<'m> {
         unsafe { ks::pb2b_to(self.raw).as_ref().map_or(&[][..], |to| bytes(&to.tag_value)) }
     }
 
-    /// CSeq number.
+    /// CSeq number of a request with this method.
     ///
     /// # Errors
-    /// When the header is missing or malformed.
-    pub fn cseq(self) -> Result<u32, Malformed> {
-        let (mut number, mut method) = (0, ks::str_::default());
+    /// When the header is missing or malformed, or names another method (RFC 3261 §8.1.1.5).
+    pub fn cseq(self, method: &[u8]) -> Result<u32, Malformed> {
+        let (mut number, mut named) = (0, ks::str_::default());
         // SAFETY: the message is valid, the outputs are ours.
-        if unsafe { ks::pb2b_cseq(self.raw, &mut number, &mut method) } < 0 {
+        if unsafe { ks::pb2b_cseq(self.raw, &mut number, &mut named) } < 0 {
             return Err(Malformed("CSeq"));
         }
-        Ok(number)
+        // SAFETY: the name points into the message.
+        if unsafe { bytes(&named) } == method { Ok(number) } else { Err(Malformed("CSeq")) }
     }
 
     /// The Event header; its default when there is none.

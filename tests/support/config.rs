@@ -85,6 +85,12 @@ impl Builder {
         self.ip
     }
 
+    /// On this address, whose server has been stopped, in place of one of its own.
+    pub fn at(mut self, ip: Ipv4Addr) -> Builder {
+        self.ip = ip;
+        self
+    }
+
     /// SIP workers per UDP socket, and for TCP altogether. 2 unless told.
     pub fn children(mut self, count: u32) -> Builder {
         self.children = count;
