@@ -20,3 +20,4 @@ pub mod setting;
 pub mod shm;
 pub mod sip;
 pub mod wait;
+pub mod watch;

@@ -1,0 +1,170 @@
+//! A subscription of the module to a record of a scripted notifier, with all that its event route is told of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::endpoint::Received;
+use super::kamailio::Server;
+use super::notifier::{Dialog, Notifier, Notify};
+use super::pidf::pidf;
+use super::wait::{SOON, eventually};
+
+/// Each message becomes one line of the log; [`Watch::news`] reads them.
+pub const TELL: &str = r#"event_route[qsa:notify] {
+    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(status)|$qsa(basic)|$qsa(note)|$qsa(reason)|$qsa(code)|$qsa(next_attempt)|\n");
+}"#;
+
+/// What the event route was told. What is null there is empty here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// `$qsa(status)`
+    pub status: String,
+    /// `$qsa(basic)`
+    pub basic: String,
+    /// `$qsa(note)`
+    pub note: String,
+    /// `$qsa(reason)`
+    pub reason: String,
+    /// `$qsa(code)`
+    pub code: u16,
+    /// `$qsa(next_attempt)`
+    pub next_attempt: Option<u32>,
+}
+
+/// One subscription.
+pub struct Watch<'s> {
+    server: &'s Server,
+    /// Its id in RPC.
+    pub id: u64,
+}
+
+impl<'s> Watch<'s> {
+    /// Subscribes `sip:watcher@` the server to `record`.
+    pub fn begin(server: &'s Server, record: &str) -> Watch<'s> {
+        Watch::of(server, record, "watcher")
+    }
+
+    /// Subscribes `sip:subscriber@` the server to `record`.
+    pub fn of(server: &'s Server, record: &str, subscriber: &str) -> Watch<'s> {
+        let id = server.rpc("presence_b2b.subscribe", json!([record, server.uri(subscriber)])).expect("an id");
+        Watch { server, id: id.as_u64().expect("a plain integer") }
+    }
+
+    /// A subscription to `alice` that stands: accepted for `expires` seconds and notified once, of `open` and `first`.
+    pub fn standing(server: &'s Server, notifier: &Notifier, expires: u32) -> (Watch<'s>, Dialog, Received) {
+        let watch = Watch::begin(server, &notifier.uri("alice"));
+        let subscribe = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.accept(&subscribe, expires);
+        watch.await_state("confirmed");
+        assert_eq!(dialog.notify(told(expires, "first")).status(), 200);
+        watch.await_note("first");
+        (watch, dialog, subscribe)
+    }
+
+    /// `presence_b2b.show`.
+    pub fn show(&self) -> Value {
+        self.server.rpc("presence_b2b.show", json!([self.id])).expect("the subscription")
+    }
+
+    /// A number in `presence_b2b.show`.
+    pub fn number(&self, field: &str) -> u64 {
+        let shown = self.show();
+        shown[field].as_u64().unwrap_or_else(|| panic!("no number {field} in {shown}"))
+    }
+
+    /// Waits until it is in that state, and shows it.
+    pub fn await_state(&self, state: &str) -> Value {
+        let mut last = Value::Null;
+        eventually(SOON, &format!("subscription {} is {state}", self.id), || {
+            last = self.show();
+            (last["state"] == state).then(|| last.clone())
+        })
+    }
+
+    /// All that the event route was told, in order.
+    pub fn news(&self) -> Vec<News> {
+        let prefix = format!("NEWS|{}|", self.id);
+        let text = self.server.log().text();
+        text.lines().filter_map(|line| line.split_once(&prefix)).map(|(_, rest)| parse(rest)).collect()
+    }
+
+    /// The notes the event route was told, in order.
+    pub fn notes(&self) -> Vec<String> {
+        self.news().into_iter().map(|news| news.note).collect()
+    }
+
+    /// Waits until the event route is told something `wanted`.
+    pub fn await_news(&self, what: &str, wanted: impl Fn(&News) -> bool) -> News {
+        eventually(SOON, what, || self.news().into_iter().rev().find(&wanted))
+    }
+
+    /// Waits until the event route is told this note.
+    pub fn await_note(&self, note: &str) -> News {
+        self.await_news(&format!("the note {note}"), |news| news.note == note)
+    }
+
+    /// Asks for its end.
+    pub fn unsubscribe(&self) {
+        self.server.rpc("presence_b2b.unsubscribe", json!([self.id])).expect("it can end");
+    }
+
+    /// Asks for a SUBSCRIBE as soon as it is allowed.
+    pub fn refresh(&self) {
+        self.server.rpc("presence_b2b.refresh", json!([self.id])).expect("it can be refreshed");
+    }
+
+    /// Waits until nothing is known of it.
+    pub fn await_gone(&self, within: Duration) {
+        eventually(within, "the subscription is gone", || self.is_gone().then_some(()));
+    }
+
+    /// Whether nothing is known of it.
+    pub fn is_gone(&self) -> bool {
+        self.server.rpc("presence_b2b.show", json!([self.id])).is_err_and(|fault| fault.code == 404)
+    }
+
+    /// Ends it in good order on both sides.
+    pub fn end(self, dialog: &mut Dialog) {
+        self.unsubscribe();
+        let farewell = dialog.expect_subscribe(SOON);
+        assert_eq!(farewell.header("Expires"), Some("0"), "{}", farewell.message);
+        dialog.accept(&farewell, 0);
+        assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+        self.await_gone(SOON);
+    }
+}
+
+/// An active NOTIFY with a document that says `open` and this note.
+pub fn told(expires: u32, note: &str) -> Notify {
+    Notify::active(expires).pidf(&pidf("sip:alice@example.com", "open", Some(note)))
+}
+
+/// The same but for the time that has passed.
+pub fn assert_unchanged(before: &Value, after: &Value, what: &str) {
+    let timeless = |shown: &Value| {
+        let mut shown = shown.clone();
+        for field in ["expires_in", "next_action_in"] {
+            shown.as_object_mut().expect("a struct").remove(field);
+        }
+        shown
+    };
+    assert_eq!(timeless(before), timeless(after), "{what}");
+    for field in ["expires_in", "next_action_in"] {
+        let [was, is] = [before, after].map(|shown| shown[field].as_i64().unwrap_or(-1));
+        assert!(is <= was && was - is < 30, "{what}: {field} went from {was} to {is}");
+    }
+}
+
+fn parse(line: &str) -> News {
+    let mut fields = line.split('|').map(|field| if field == "<null>" { "" } else { field }.to_owned());
+    let mut next = || fields.next().unwrap_or_default();
+    News {
+        status: next(),
+        basic: next(),
+        note: next(),
+        reason: next(),
+        code: next().parse().unwrap_or(0),
+        next_attempt: next().parse().ok(),
+    }
+}
