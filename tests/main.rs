@@ -14,6 +14,7 @@ mod harness;
 mod install;
 mod kamcmd;
 mod kemi;
+mod notify;
 mod overflow;
 mod parameters;
 mod redirect;
