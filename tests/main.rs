@@ -3,6 +3,7 @@
 #[allow(dead_code)] // a helper may wait for its first behaviour
 mod support;
 
+mod bad_input;
 mod c_api;
 mod call;
 mod demo_runs;
