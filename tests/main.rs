@@ -19,6 +19,7 @@ mod notify;
 mod overflow;
 mod parameters;
 mod redirect;
+mod refresh;
 mod request;
 mod rpc;
 mod script;

@@ -1,0 +1,294 @@
+//! Keeping a subscription alive: when the refresh comes, what it looks like, and what follows when it fails.
+
+use std::time::Duration;
+
+use crate::support::endpoint::{Endpoint, Received, Transport};
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::sip::target_of;
+use crate::support::wait::SOON;
+use crate::support::watch::{TELL, Watch, told};
+
+/// A server where nothing holds a refresh back but the second that no parameter can take away.
+fn prompt() -> Server {
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 2);
+    server.b2b_param("on_error_retry_time", 1).route(TELL).start()
+}
+
+/// The next refresh, asked for so that nobody waits for it.
+fn refresh_of(watch: &Watch<'_>, dialog: &Dialog) -> Received {
+    watch.refresh();
+    dialog.expect_subscribe(SOON)
+}
+
+#[test]
+fn the_time_is_planned_by_the_parameters() {
+    // resubscribe_delta, min_resubscribe_time; granted: seconds until the refresh
+    let cases = [
+        // The defaults: half of what is too short for both.
+        (30, 30, [(3600, 3570), (45, 30), (30, 15), (20, 10)]),
+        (100, 50, [(600, 500), (151, 51), (120, 50), (40, 20)]),
+        (0, 0, [(600, 300), (400, 200), (100, 50), (40, 20)]),
+    ];
+    for (delta, min, grants) in cases {
+        let server = Server::b2b().b2b_param("resubscribe_delta", delta).b2b_param("min_resubscribe_time", min);
+        let server = server.route(TELL).start();
+        let notifier = Notifier::udp();
+        for (granted, wanted) in grants {
+            let (watch, mut dialog, _) = Watch::standing(&server, &notifier, granted);
+            let next = watch.number("next_action_in");
+            assert!(next <= wanted && next + 4 > wanted, "delta {delta}, min {min}, granted {granted}: {next}");
+            watch.end(&mut dialog);
+        }
+        server.stop();
+    }
+}
+
+#[test]
+fn a_short_grant_is_refreshed_in_time() {
+    let server = prompt();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 4);
+        for _ in 0..2 {
+            let refresh = dialog.expect_subscribe(SOON);
+            let after = refresh.at - first.at;
+            assert!(after > Duration::from_millis(1500), "{after:?}");
+            dialog.accept(&refresh, 4);
+            assert_eq!(dialog.notify(told(4, "again")).status(), 200);
+        }
+        assert!(watch.news().iter().all(|news| news.status == "active"), "{:?}", watch.news());
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+fn stays_in_its_dialog(transport: Transport) {
+    let server = prompt();
+    let (notifier, moved) = (Notifier::new(transport), Notifier::new(transport));
+    leaves_nothing(&server, || {
+        let watch = Watch::begin(&server, &notifier.uri("alice"));
+        let first = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.accept(&first, 600);
+        watch.await_state("confirmed");
+        // The NOTIFY's Contact counts, not the 2xx's (RFC 6665 §4.4.1).
+        dialog.contact = moved.uri("elsewhere");
+        assert_eq!(dialog.notify(told(600, "first")).status(), 200);
+        dialog.move_to(&moved.endpoint);
+
+        let refresh = refresh_of(&watch, &dialog);
+        assert_eq!(refresh.uri(), moved.uri("elsewhere"));
+        assert_eq!(refresh.need("To"), format!("{};tag={}", first.need("To"), dialog.local_tag));
+        assert_eq!(refresh.cseq(), (first.cseq().0 + 1, "SUBSCRIBE"));
+        for same in ["Call-ID", "From", "Contact", "Event", "Accept", "Expires"] {
+            assert_eq!(refresh.need(same), first.need(same));
+        }
+        assert!(refresh.header("Route").is_none(), "{}", refresh.message);
+        assert_eq!(refresh.headers("Event").len() + refresh.headers("Contact").len(), 2, "{}", refresh.message);
+        assert_eq!(refresh.from.ip(), first.from.ip(), "the same socket");
+        if transport == Transport::Udp {
+            assert_eq!(refresh.from, first.from, "the same socket");
+        }
+
+        // A 2xx is a target refresh too (RFC 6665 §3.2).
+        dialog.contact = moved.uri("third");
+        dialog.accept(&refresh, 600);
+        watch.await_state("confirmed");
+        let refresh = refresh_of(&watch, &dialog);
+        assert_eq!((refresh.uri(), refresh.cseq().0), (moved.uri("third").as_str(), first.cseq().0 + 2));
+        dialog.accept(&refresh, 600);
+        watch.await_state("confirmed");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn stays_in_its_dialog_over_udp() {
+    stays_in_its_dialog(Transport::Udp);
+}
+
+#[test]
+fn stays_in_its_dialog_over_tcp() {
+    stays_in_its_dialog(Transport::Tcp);
+}
+
+/// A dialog whose first NOTIFY came with this Record-Route, and its refresh, which comes to `proxy`.
+fn routed<'s>(
+    server: &'s Server,
+    notifier: &Notifier,
+    proxy: &Endpoint,
+    routes: &[&str],
+) -> (Watch<'s>, Dialog, Received) {
+    let watch = Watch::begin(server, &notifier.uri("alice"));
+    let first = notifier.expect_subscribe(SOON);
+    let mut dialog = notifier.dialog(&first);
+    // What the 2xx says of the route is forgotten when the NOTIFY says something else.
+    dialog.answer(&first, 200, &[("Expires", "600"), ("Record-Route", "<sip:127.0.0.9;lr>")]);
+    watch.await_state("confirmed");
+    let notify = routes.iter().fold(told(600, "first"), |notify, route| notify.with("Record-Route", route));
+    assert_eq!(dialog.notify(notify).status(), 200);
+    // The route set is made once: what a later NOTIFY says changes nothing.
+    let later = told(600, "second").with("Record-Route", "<sip:127.0.0.8;lr>");
+    assert_eq!(dialog.notify(later).status(), 200);
+    watch.await_note("second");
+    watch.refresh();
+    let refresh = proxy.expect_request("SUBSCRIBE", SOON);
+    (watch, dialog, refresh)
+}
+
+/// Answers through the proxy and ends the subscription through it.
+fn end_through(proxy: &Endpoint, watch: Watch<'_>, dialog: &mut Dialog, refresh: &Received) {
+    proxy.answer(refresh, &dialog.response(refresh, 200).with("Expires", 600));
+    watch.await_state("confirmed");
+    watch.unsubscribe();
+    let farewell = proxy.expect_request("SUBSCRIBE", SOON);
+    assert_eq!(farewell.list("Route"), refresh.list("Route"));
+    assert_eq!((farewell.uri(), farewell.need("Expires")), (refresh.uri(), "0"));
+    proxy.answer(&farewell, &dialog.response(&farewell, 200).with("Expires", 0));
+    assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+    watch.await_gone(SOON);
+}
+
+#[test]
+fn goes_by_the_route_set_of_the_notify() {
+    let server = prompt();
+    let (notifier, proxy) = (Notifier::udp(), Endpoint::udp());
+    let nearest = format!("<sip:{};lr;x=1>", proxy.addr());
+    leaves_nothing(&server, || {
+        // In the order of the NOTIFY (RFC 3261 §12.1.1), over several lines and in one.
+        let lines = [&format!("{nearest}, <sip:second@127.0.0.7;lr>"), "\"Third, of three\" <sip:127.0.0.6;lr>;p=v"];
+        let (watch, mut dialog, refresh) = routed(&server, &notifier, &proxy, &lines);
+        assert_eq!(refresh.uri(), dialog.contact);
+        let wanted = [&nearest, "<sip:second@127.0.0.7;lr>", "\"Third, of three\" <sip:127.0.0.6;lr>;p=v"];
+        assert_eq!(refresh.list("Route"), wanted);
+        end_through(&proxy, watch, &mut dialog, &refresh);
+    });
+    server.stop();
+}
+
+#[test]
+fn goes_through_a_strict_router() {
+    let server = prompt();
+    let (notifier, proxy) = (Notifier::udp(), Endpoint::udp());
+    let strict = format!("sip:{}", proxy.addr());
+    leaves_nothing(&server, || {
+        let lines = [&*format!("<{strict}>"), "<sip:second@127.0.0.7;lr>"];
+        let (watch, mut dialog, refresh) = routed(&server, &notifier, &proxy, &lines);
+        // RFC 3261 §12.2.1.1: its URI is the Request-URI, and the target is the last route.
+        assert_eq!(refresh.uri(), strict);
+        assert_eq!(refresh.list("Route"), ["<sip:second@127.0.0.7;lr>", &*format!("<{}>", dialog.contact)]);
+        end_through(&proxy, watch, &mut dialog, &refresh);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_refresh_that_fails_is_repeated_in_the_dialog() {
+    let server = prompt();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
+        for (number, code) in [(2, 500), (3, 503)] {
+            let refresh = if number == 2 { refresh_of(&watch, &dialog) } else { dialog.expect_subscribe(SOON) };
+            assert_eq!((refresh.cseq().0, refresh.need("Call-ID")), (number, first.need("Call-ID")));
+            dialog.answer(&refresh, code, &[]);
+            let told = watch.await_news("the failure", |news| news.code == code);
+            assert_eq!(told.status, "active", "the dialog stands until it expires");
+            assert!(told.next_attempt.is_some_and(|seconds| (1..=3).contains(&seconds)), "{told:?}");
+            let shown = watch.await_state("confirmed");
+            let [reply, retries] = ["last_reply", "retries"].map(|field| shown[field].as_u64());
+            assert_eq!((reply, retries), (Some(code.into()), Some(1)));
+            assert!(shown["expires_in"].as_u64().is_some_and(|left| left > 560), "{shown}");
+            // Nothing of the dialog is lost meanwhile, and a NOTIFY shows that the notifier is alive: counting begins anew.
+            // It tells what is left of the old grant; more would mean that the refresh has worked after all.
+            assert_eq!(dialog.notify(Notify::active(580).cseq(10 + number)).status(), 200);
+        }
+        server_recovers(&watch, &mut dialog);
+    });
+    server.stop();
+}
+
+fn server_recovers(watch: &Watch<'_>, dialog: &mut Dialog) {
+    let refresh = dialog.expect_subscribe(SOON);
+    assert_eq!(refresh.cseq().0, 4);
+    dialog.accept(&refresh, 600);
+    let shown = watch.await_state("confirmed");
+    assert_eq!((shown["last_reply"].as_u64(), shown["retries"].as_u64()), (Some(200), Some(0)));
+    dialog.cseq = 20;
+    watch.unsubscribe();
+    let farewell = dialog.expect_subscribe(SOON);
+    dialog.accept(&farewell, 0);
+    assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+    watch.await_gone(SOON);
+}
+
+#[test]
+fn a_dialog_the_notifier_has_forgotten_is_made_anew() {
+    let server = prompt();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut old, _) = Watch::standing(&server, &notifier, 600);
+        let refresh = refresh_of(&watch, &old);
+        old.answer(&refresh, 481, &[]);
+        let told_of = watch.await_news("481", |news| news.code == 481);
+        assert_eq!(told_of.status, "terminated");
+        assert!(told_of.next_attempt.is_some_and(|seconds| seconds <= 1), "at once: {told_of:?}");
+        let again = notifier.expect_subscribe(SOON);
+        assert!(again.at - refresh.at < Duration::from_secs(5));
+        assert_ne!(again.need("Call-ID"), refresh.need("Call-ID"));
+        assert_ne!(again.param("From", "tag"), refresh.param("From", "tag"));
+        assert_eq!((again.uri(), again.header("Route")), (notifier.uri("alice").as_str(), None));
+        assert_eq!(old.notify(told(600, "of the old dialog")).status(), 481);
+        let mut dialog = notifier.accept(&again, 600);
+        assert_eq!(dialog.notify(told(600, "of the new dialog")).status(), 200);
+        watch.await_note("of the new dialog");
+        watch.await_state("confirmed");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn what_is_granted_beyond_what_was_asked_is_cut() {
+    let server = Server::b2b().b2b_param("default_expiration", 60).b2b_param("min_resubscribe_time", 0);
+    let server = server.route(TELL).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 900);
+        assert_eq!(first.need("Expires"), "60");
+        for _ in 0..2 {
+            let [expires, next] = ["expires_in", "next_action_in"].map(|field| watch.number(field));
+            assert!((50..=60).contains(&expires) && (20..=30).contains(&next), "{expires} {next}");
+            let refresh = refresh_of(&watch, &dialog);
+            assert_eq!(refresh.need("Expires"), "60");
+            dialog.accept(&refresh, 900);
+            watch.await_state("confirmed");
+        }
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+/// A refresh that a NOTIFY crosses is still one refresh, and the answer to it still counts.
+#[test]
+fn a_notify_may_cross_the_refresh() {
+    let server = prompt();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
+        let refresh = refresh_of(&watch, &dialog);
+        watch.await_state("resubscription");
+        assert_eq!(dialog.notify(told(600, "crossing")).status(), 200);
+        watch.await_note("crossing");
+        assert_eq!(watch.show()["state"], "resubscription");
+        dialog.accept(&refresh, 300);
+        watch.await_state("confirmed");
+        assert!(watch.number("expires_in") <= 300);
+        assert_eq!(target_of(refresh.uri_in("Contact").expect("a Contact")), target_of(&dialog.remote_target));
+        assert_eq!(refresh.need("Call-ID"), first.need("Call-ID"));
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
