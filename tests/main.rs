@@ -9,6 +9,7 @@ mod call;
 mod demo_runs;
 mod documentation;
 mod early_notify;
+mod ending;
 mod failures;
 mod fences;
 mod harness;
