@@ -24,4 +24,5 @@ mod refresh;
 mod request;
 mod rpc;
 mod script;
+mod terminated;
 mod watch;
