@@ -19,6 +19,7 @@ mod kemi;
 mod notify;
 mod overflow;
 mod parameters;
+mod processes;
 mod redirect;
 mod refresh;
 mod request;
