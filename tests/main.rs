@@ -20,6 +20,7 @@ mod notify;
 mod overflow;
 mod parameters;
 mod processes;
+mod real_presence;
 mod redirect;
 mod refresh;
 mod request;
