@@ -11,10 +11,11 @@ const LEAST: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(2);
 
 /// How long after a grant to refresh: `resubscribe_delta` before its end, but not before `min_resubscribe_time`, and
-/// never after its end: half of a short grant, at least a second.
+/// never after its end: half of a short grant, at least a second. A grant that leaves no time before `resubscribe_delta`
+/// is a short one as well when no least time is set, or it would be refreshed every second.
 pub(super) fn refresh_delay(granted: Duration, policy: &Policy) -> Duration {
-    let wanted = granted.saturating_sub(policy.resubscribe_delta).max(policy.min_resubscribe_time).max(LEAST);
-    if wanted < granted { wanted } else { (granted / 2).max(LEAST) }
+    let wanted = granted.saturating_sub(policy.resubscribe_delta).max(policy.min_resubscribe_time);
+    if !wanted.is_zero() && wanted < granted { wanted.max(LEAST) } else { (granted / 2).max(LEAST) }
 }
 
 /// The earliest instant for a SUBSCRIBE after one sent at `last_sent` (`min_resubscribe_time`).
