@@ -2,12 +2,13 @@
 
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::{PIDF, pidf};
 use crate::support::shm::leaves_nothing;
 use crate::support::sip::Message;
 use crate::support::wait::SOON;
-use crate::support::watch::{TELL, Watch, assert_unchanged, told};
+use crate::support::watch::{Watch, assert_unchanged, told};
 
 /// Without `t_newtran()`, so that what tm would refuse reaches the module.
 const WITHOUT_TRANSACTION: &str = r#"request_route {

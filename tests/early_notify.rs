@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::b2b::{Newsreader, TELL};
 use crate::support::config::Builder;
 use crate::support::endpoint::Transport;
 use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
@@ -29,7 +29,7 @@ fn answered_late_over(transport: Transport) {
         let early = Notify::active(600).pidf(&pidf(&record, "open", None));
         assert_eq!(dialog.notify(early).status(), 200);
         let told = news.next("the early state");
-        assert_eq!((told.status.as_str(), told.basic.as_deref()), ("active", Some("open")));
+        assert_eq!((told.status.as_str(), told.basic.as_str()), ("active", "open"));
         let shown = server.show(id);
         assert_eq!((&shown["remote_tag"], &shown["notifies"]), (&json!(dialog.local_tag), &json!(1)), "{shown}");
         assert_eq!((&shown["remote_target"], &shown["remote_cseq"]), (&json!(dialog.contact), &json!(1)), "{shown}");
@@ -38,7 +38,7 @@ fn answered_late_over(transport: Transport) {
         let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
         assert_eq!((&shown["last_reply"], &shown["retries"]), (&json!(200), &json!(0)), "{shown}");
         dialog.notify(Notify::active(600).pidf(&pidf(&record, "closed", None)));
-        assert_eq!(news.next("the next state").basic.as_deref(), Some("closed"));
+        assert_eq!(news.next("the next state").basic, "closed");
         server.end(id, &mut dialog);
         news.assert_no_more();
     });

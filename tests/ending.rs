@@ -6,10 +6,11 @@ use serde_json::json;
 
 use crate::support::endpoint::Transport;
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
-use crate::support::watch::{TELL, Watch, told};
+use crate::support::watch::{Watch, told};
 
 /// Long enough to see that something does not come, short enough for every test.
 const A_MOMENT: Duration = Duration::from_millis(300);

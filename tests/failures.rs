@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::address::own_ip;
-use crate::support::b2b::{News, Newsreader, TELL};
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
+use crate::support::news::{News, Newsreader, TELL};
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::{leaves_nothing, leaves_nothing_in};
 use crate::support::wait::SOON;

@@ -1,9 +1,10 @@
 //! The script's functions and the event callback from JavaScript (KEMI).
 
-use crate::support::b2b::{Newsreader, farewell};
+use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
@@ -30,7 +31,7 @@ function ksr_request_route() {
 
 function on_qsa(event) {
     var line = "NEWS";
-    var fields = ["id", "record", "status", "code", "reason", "next_attempt", "basic"];
+    var fields = ["id", "record", "status", "code", "reason", "next_attempt", "basic", "note"];
     for (var i = 0; i < fields.length; i++) {
         line += "|" + KSR.pv.getvs("$qsa(" + fields[i] + ")", "<null>");
     }
@@ -71,7 +72,7 @@ fn subscribe_be_told_and_unsubscribe() {
         assert_eq!(answer.status(), 200);
         let told = news.next("the callback runs");
         assert_eq!((&told.record, told.status.as_str(), told.code), (&record, "active", 0));
-        assert_eq!((told.basic.as_deref(), told.next_attempt), (Some("open"), None));
+        assert_eq!((told.basic.as_str(), told.next_attempt), ("open", None));
         let mut stranger = dialog.clone();
         stranger.remote = "<sip:watcher@192.0.2.1>;tag=nobody".into();
         assert_eq!(stranger.notify(Notify::active(600)).status(), 481);

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
-use crate::support::watch::{TELL, Watch, assert_unchanged, told};
+use crate::support::watch::{Watch, assert_unchanged, told};
 
 /// `handle_notify()` makes the transaction; what it does not know is told apart by its return code.
 const WITHOUT_TRANSACTION: &str = r#"request_route {

@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
-use crate::support::watch::{TELL, Watch, told};
+use crate::support::watch::{Watch, told};
 
-/// The event route waits while the gate is shut, and says that it waits.
+/// The head of an event route that waits while the gate is shut, and says that it waits.
 const GATED: &str = r#"event_route[qsa:notify] {
     if ($shv(gate) == 1) xlog("L_NOTICE", "AT THE GATE\n");
-    while ($shv(gate) == 1) usleep("2000");
-    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(status)|$qsa(basic)|$qsa(note)|$qsa(reason)|$qsa(code)|$qsa(next_attempt)|\n");
-}"#;
+    while ($shv(gate) == 1) usleep("2000");"#;
 
 /// A server whose only b2b worker stops in the event route when the gate is shut.
 fn gated(queue_limit: i64) -> Server {
     let server = Server::b2b().module("cfgutils").modparam("pv", "shvset", "gate=i:0");
     let server = server.global("max_while_loops=1000000").b2b_param("workers", 1);
-    server.b2b_param("queue_limit", queue_limit).b2b_param("min_resubscribe_time", 0).route(GATED).start()
+    let route = TELL.replacen("event_route[qsa:notify] {", GATED, 1);
+    server.b2b_param("queue_limit", queue_limit).b2b_param("min_resubscribe_time", 0).route(&route).start()
 }
 
 fn set_gate(server: &Server, shut: bool) {

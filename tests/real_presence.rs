@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::support::endpoint::Transport;
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::pidf::pidf;
 use crate::support::presence_server::{PresenceBuilder, PresenceServer};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually, until};
-use crate::support::watch::{TELL, Watch};
+use crate::support::watch::Watch;
 
 const RECORDS: usize = 50;
 const WATCHERS: [&str; 2] = ["watcher", "other"];

@@ -1,10 +1,10 @@
 //! 3xx: the targets it names are tried, best first, each once and not without end (RFC 3261 §8.1.3.4).
 
 use crate::support::address::own_ip;
-use crate::support::b2b::{Newsreader, TELL};
 use crate::support::config::Builder;
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::sip::target_of;
 use crate::support::wait::SOON;
-use crate::support::watch::{TELL, Watch, told};
+use crate::support::watch::{Watch, told};
 
 /// A server where nothing holds a refresh back but the second that no parameter can take away.
 fn prompt() -> Server {

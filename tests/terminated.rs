@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::support::kamailio::Server;
+use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
-use crate::support::watch::{TELL, Watch, told};
+use crate::support::watch::{Watch, told};
 
 /// `on_error_retry_time`: when nobody says better. Longer than any test.
 const WHEN_IN_DOUBT: u32 = 77;

@@ -3,14 +3,8 @@
 use serde_json::{Value, json};
 
 use super::kamailio::Server;
-use super::log::Mark;
 use super::notifier::{Dialog, Notify};
 use super::wait::{SOON, eventually};
-
-/// Makes each message of the event route one line of the log, for [`News`].
-pub const TELL: &str = r#"event_route[qsa:notify] {
-    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(record)|$qsa(status)|$qsa(code)|$qsa(reason)|$qsa(next_attempt)|$qsa(basic)|\n");
-}"#;
 
 impl Server {
     /// Subscribes by RPC; the id.
@@ -68,74 +62,4 @@ pub fn farewell(dialog: &mut Dialog) {
     assert_eq!(last.header("Expires"), Some("0"), "{}", last.message);
     dialog.accept(&last, 0);
     assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
-}
-
-/// One message of the event route. `<null>` is the script's word for nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
-    /// `$qsa(id)`
-    pub id: u64,
-    /// `$qsa(record)`
-    pub record: String,
-    /// `$qsa(status)`
-    pub status: String,
-    /// `$qsa(code)`
-    pub code: u16,
-    /// `$qsa(reason)`
-    pub reason: String,
-    /// `$qsa(next_attempt)`
-    pub next_attempt: Option<u32>,
-    /// `$qsa(basic)`
-    pub basic: Option<String>,
-}
-
-impl News {
-    fn parse(line: &str) -> Option<News> {
-        let (_, fields) = line.split_once("NEWS|")?;
-        let [id, record, status, code, reason, next_attempt, basic, _end] = fields.split('|').collect::<Vec<_>>()[..]
-        else {
-            return None; // still being written
-        };
-        Some(News {
-            id: id.parse().expect("an id"),
-            record: record.to_owned(),
-            status: status.to_owned(),
-            code: code.parse().expect("a code"),
-            reason: reason.to_owned(),
-            next_attempt: next_attempt.parse().ok(),
-            basic: (basic != "<null>").then(|| basic.to_owned()),
-        })
-    }
-}
-
-/// Reads the news of a server with [`TELL`], one after the other.
-pub struct Newsreader<'s> {
-    server: &'s Server,
-    from: Mark,
-    read: usize,
-}
-
-impl<'s> Newsreader<'s> {
-    /// Reads what is told from now on.
-    pub fn new(server: &'s Server) -> Newsreader<'s> {
-        Newsreader { server, from: server.log().mark(), read: 0 }
-    }
-
-    /// The next piece of news; panics when none comes.
-    pub fn next(&mut self, what: &str) -> News {
-        let news = eventually(SOON, what, || self.all().into_iter().nth(self.read));
-        self.read += 1;
-        news
-    }
-
-    /// All pieces of news so far, read or not.
-    pub fn all(&self) -> Vec<News> {
-        self.server.log().since(self.from, "NEWS|").iter().filter_map(|line| News::parse(line)).collect()
-    }
-
-    /// Asserts that nothing has been told that was not read.
-    pub fn assert_no_more(&self) {
-        let all = self.all();
-        assert_eq!(all.len(), self.read, "untold: {:?}", all.get(self.read..));
-    }
 }

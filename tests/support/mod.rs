@@ -10,6 +10,7 @@ pub mod config;
 pub mod endpoint;
 pub mod kamailio;
 pub mod log;
+pub mod news;
 pub mod notifier;
 pub mod pidf;
 pub mod place;

@@ -6,35 +6,16 @@ use serde_json::{Value, json};
 
 use super::endpoint::Received;
 use super::kamailio::Server;
+use super::log::Mark;
+use super::news::News;
 use super::notifier::{Dialog, Notifier, Notify};
 use super::pidf::pidf;
 use super::wait::{SOON, eventually};
 
-/// Each message becomes one line of the log; [`Watch::news`] reads them.
-pub const TELL: &str = r#"event_route[qsa:notify] {
-    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(status)|$qsa(basic)|$qsa(note)|$qsa(reason)|$qsa(code)|$qsa(next_attempt)|\n");
-}"#;
-
-/// What the event route was told. What is null there is empty here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct News {
-    /// `$qsa(status)`
-    pub status: String,
-    /// `$qsa(basic)`
-    pub basic: String,
-    /// `$qsa(note)`
-    pub note: String,
-    /// `$qsa(reason)`
-    pub reason: String,
-    /// `$qsa(code)`
-    pub code: u16,
-    /// `$qsa(next_attempt)`
-    pub next_attempt: Option<u32>,
-}
-
 /// One subscription.
 pub struct Watch<'s> {
     server: &'s Server,
+    from: Mark,
     /// Its id in RPC.
     pub id: u64,
 }
@@ -47,8 +28,7 @@ impl<'s> Watch<'s> {
 
     /// Subscribes `sip:subscriber@` the server to `record`.
     pub fn of(server: &'s Server, record: &str, subscriber: &str) -> Watch<'s> {
-        let id = server.rpc("presence_b2b.subscribe", json!([record, server.uri(subscriber)])).expect("an id");
-        Watch { server, id: id.as_u64().expect("a plain integer") }
+        Watch { server, from: server.log().mark(), id: server.subscribe(record, &server.uri(subscriber)) }
     }
 
     /// A subscription to `alice` that stands: accepted for `expires` seconds and notified once, of `open` and `first`.
@@ -64,7 +44,7 @@ impl<'s> Watch<'s> {
 
     /// `presence_b2b.show`.
     pub fn show(&self) -> Value {
-        self.server.rpc("presence_b2b.show", json!([self.id])).expect("the subscription")
+        self.server.show(self.id)
     }
 
     /// A number in `presence_b2b.show`.
@@ -75,18 +55,12 @@ impl<'s> Watch<'s> {
 
     /// Waits until it is in that state, and shows it.
     pub fn await_state(&self, state: &str) -> Value {
-        let mut last = Value::Null;
-        eventually(SOON, &format!("subscription {} is {state}", self.id), || {
-            last = self.show();
-            (last["state"] == state).then(|| last.clone())
-        })
+        self.server.show_when(self.id, &format!("subscription {} is {state}", self.id), |shown| shown["state"] == state)
     }
 
     /// All that the event route was told, in order.
     pub fn news(&self) -> Vec<News> {
-        let prefix = format!("NEWS|{}|", self.id);
-        let text = self.server.log().text();
-        text.lines().filter_map(|line| line.split_once(&prefix)).map(|(_, rest)| parse(rest)).collect()
+        News::since(self.server, self.from).into_iter().filter(|news| news.id == self.id).collect()
     }
 
     /// The notes the event route was told, in order.
@@ -106,7 +80,7 @@ impl<'s> Watch<'s> {
 
     /// Asks for its end.
     pub fn unsubscribe(&self) {
-        self.server.rpc("presence_b2b.unsubscribe", json!([self.id])).expect("it can end");
+        self.server.unsubscribe(self.id);
     }
 
     /// Asks for a SUBSCRIBE as soon as it is allowed.
@@ -153,18 +127,5 @@ pub fn assert_unchanged(before: &Value, after: &Value, what: &str) {
     for field in ["expires_in", "next_action_in"] {
         let [was, is] = [before, after].map(|shown| shown[field].as_i64().unwrap_or(-1));
         assert!(is <= was && was - is < 30, "{what}: {field} went from {was} to {is}");
-    }
-}
-
-fn parse(line: &str) -> News {
-    let mut fields = line.split('|').map(|field| if field == "<null>" { "" } else { field }.to_owned());
-    let mut next = || fields.next().unwrap_or_default();
-    News {
-        status: next(),
-        basic: next(),
-        note: next(),
-        reason: next(),
-        code: next().parse().unwrap_or(0),
-        next_attempt: next().parse().ok(),
     }
 }
