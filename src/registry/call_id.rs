@@ -4,6 +4,7 @@
 //! other bits are random (at least 120).
 
 use crate::subscription::Fresh;
+use crate::subscription::digest::CNONCE_LEN;
 
 /// Length of a Call-ID made here.
 pub const CALL_ID_LEN: usize = 32;
@@ -11,19 +12,21 @@ pub const CALL_ID_LEN: usize = 32;
 /// Length of a local tag made here.
 pub const LOCAL_TAG_LEN: usize = 16;
 
-/// How many random bytes a Call-ID and a local tag are made of.
-pub const RANDOM_LEN: usize = (CALL_ID_LEN + LOCAL_TAG_LEN) / 2;
+/// How many random bytes the texts of [`FreshIds`] are made of.
+pub const RANDOM_LEN: usize = (CALL_ID_LEN + LOCAL_TAG_LEN + CNONCE_LEN) / 2;
 
 /// How many digits at the front of a Call-ID hold the number of the shard.
 const NUMBER_LEN: usize = 4;
 
-/// Identifiers for a dialog in a certain shard.
+/// Random text for a request of a certain shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreshIds {
     /// Call-ID.
     pub call_id: [u8; CALL_ID_LEN],
     /// Local tag.
     pub local_tag: [u8; LOCAL_TAG_LEN],
+    /// Nonce for authorizations.
+    pub cnonce: [u8; CNONCE_LEN],
 }
 
 impl FreshIds {
@@ -32,8 +35,9 @@ impl FreshIds {
         let [high, low, ..] = &mut random;
         let number = usize::from(u16::from_be_bytes([*high, *low])) & !mask | shard & mask;
         [*high, *low] = u16::try_from(number).unwrap_or(0).to_be_bytes();
-        let mut ids = Self { call_id: [0; CALL_ID_LEN], local_tag: [0; LOCAL_TAG_LEN] };
-        let text = ids.call_id.as_chunks_mut::<2>().0.iter_mut().chain(ids.local_tag.as_chunks_mut::<2>().0);
+        let mut ids = Self { call_id: [0; CALL_ID_LEN], local_tag: [0; LOCAL_TAG_LEN], cnonce: [0; CNONCE_LEN] };
+        let dialog = ids.call_id.as_chunks_mut::<2>().0.iter_mut().chain(ids.local_tag.as_chunks_mut::<2>().0);
+        let text = dialog.chain(ids.cnonce.as_chunks_mut::<2>().0);
         for (digits, byte) in text.zip(random) {
             *digits = [digit(byte >> 4), digit(byte & 15)];
         }
@@ -43,7 +47,7 @@ impl FreshIds {
     /// As a subscription wants them.
     #[must_use]
     pub fn as_fresh(&self) -> Fresh<'_> {
-        Fresh { call_id: &self.call_id, local_tag: &self.local_tag }
+        Fresh { call_id: &self.call_id, local_tag: &self.local_tag, cnonce: self.cnonce }
     }
 }
 

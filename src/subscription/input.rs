@@ -1,5 +1,6 @@
 //! What can happen to a subscription.
 
+use super::digest::{CNONCE_LEN, Challenge, Concealed};
 use super::substate::SubscriptionState;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
@@ -32,17 +33,28 @@ pub enum Input<'a> {
     Notify(Notify<'a>),
     /// Somebody wants a SUBSCRIBE now (an operator): refresh, or retry when waiting; held back by `min_resubscribe_time`.
     Refresh,
+    /// The subscription has credentials of its own from now on, which go before those of a realm. A request that was
+    /// refused for want of them is repeated, held back by `min_resubscribe_time`.
+    Credentials {
+        /// User name.
+        username: &'a [u8],
+        /// Password or hash, as [`Secret::parse`](super::Secret::parse) takes it.
+        secret: Concealed<&'a [u8]>,
+    },
     /// The internal subscriber has gone.
     Unsubscribe,
 }
 
-/// Identifiers for a dialog that may have to be opened now (RFC 3261 §8.1.1.3, §8.1.1.4: unguessable, never reused).
+/// Unguessable text for a request, never used before: identifiers for a dialog that may have to be opened
+/// (RFC 3261 §8.1.1.3, §8.1.1.4), and a nonce of our own (RFC 7616 §3.4).
 #[derive(Clone, Copy, Debug)]
 pub struct Fresh<'a> {
     /// Call-ID for the new dialog.
     pub call_id: &'a [u8],
     /// From tag for the new dialog.
     pub local_tag: &'a [u8],
+    /// Nonce for authorizations: letters and digits.
+    pub cnonce: [u8; CNONCE_LEN],
 }
 
 /// The local socket of a dialog: a number the host understands. It means nothing here.
@@ -72,6 +84,10 @@ pub struct Reply<'a> {
     pub retry_after: Option<u32>,
     /// Contact URIs of a 3xx, best q first.
     pub redirect: &'a [&'a [u8]],
+    /// WWW-Authenticate and Proxy-Authenticate headers of a 401 or 407, in the order of the message.
+    pub challenges: &'a [Challenge<'a>],
+    /// Authentication-Info header of a 2xx.
+    pub authentication_info: Option<&'a [u8]>,
 }
 
 /// What the life of a subscription needs of a NOTIFY.

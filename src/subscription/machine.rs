@@ -4,6 +4,7 @@
 //! memory changes nothing.
 
 mod accepted;
+mod challenged;
 mod command;
 mod deadline;
 mod ending;
@@ -12,6 +13,7 @@ mod refused;
 mod reply;
 
 use super::dialog::Dialog;
+use super::digest::{CNONCE_LEN, Credential, Sessions};
 use super::input::Input;
 use super::output::{News, Output, Request, Status};
 use super::package::Package;
@@ -44,6 +46,8 @@ pub struct Env<'a> {
     pub policy: &'a Policy,
     /// A random number, fresh for every input.
     pub random: u64,
+    /// User names and secrets for realms.
+    pub credentials: &'a [Credential],
 }
 
 const RECORD: usize = 0;
@@ -60,6 +64,10 @@ pub struct Subscription<A: Allocator + Clone> {
     pub(super) dialog: Option<Dialog<A>>,
     /// Where a redirected attempt goes.
     targets: Option<Box<Targets<A>, A>>,
+    /// The realms that have challenged.
+    sessions: Option<Box<Sessions<A>, A>>,
+    /// User name and secret of this subscription alone.
+    own_credentials: Option<Box<Packed<2, A>, A>>,
     state: State,
     deadline: Moment,
     last_sent: Moment,
@@ -78,7 +86,18 @@ pub struct Subscription<A: Allocator + Clone> {
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
     widened: bool,
+    /// How often this attempt has been repeated after a challenge.
+    answers: Answers,
     alloc: A,
+}
+
+/// Repetitions of one request after challenges.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    count: u8,
+    stales: u8,
+    /// The next request goes on with the attempt: the repetitions so far count.
+    goes_on: bool,
 }
 
 impl<A: Allocator + Clone> Subscription<A> {
@@ -93,6 +112,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             package: subject.package,
             dialog: None,
             targets: None,
+            sessions: None,
+            own_credentials: None,
             state: State::Waiting(Attempt::Unstarted),
             deadline: Moment::NONE,
             last_sent: Moment::NONE,
@@ -105,6 +126,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             last_reply: 0,
             status: None,
             widened: false,
+            answers: Answers::default(),
             alloc,
         })
     }
@@ -126,6 +148,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             Input::Reply(reply) => self.on_reply(&reply, now, env),
             Input::Notify(notify) => self.on_notify(&notify, now, env),
             Input::Refresh => Ok(self.on_refresh(now, env)),
+            Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
             Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
         }
     }
@@ -152,7 +175,8 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
-    fn send(&mut self, state: State, expires: u32, now: Instant, policy: &Policy) -> Output {
+    fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], now: Instant, env: &Env<'_>) -> Output {
+        let authorizations = self.authorize(cnonce, env);
         let Some(dialog) = &self.dialog else { return Output::default() };
         let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
         let request = Request {
@@ -168,11 +192,12 @@ impl<A: Allocator + Clone> Subscription<A> {
             package: self.package.name,
             event_id: self.event_id().to_vec(),
             socket: dialog.socket(),
+            authorizations,
         };
         self.local_cseq = cseq;
         self.asked = expires;
         self.last_sent = now.into();
-        self.deadline = now.after(policy.watchdog).into();
+        self.deadline = now.after(env.policy.watchdog).into();
         self.state = state;
         Output { send: Some(request), ..Output::default() }
     }

@@ -1,4 +1,4 @@
-//! PURE. One subscription's life: state, dialog, policy, packages.
+//! PURE. One subscription's life: state, dialog, policy, packages, digest authentication.
 //!
 //! [`Subscription::handle`] takes what happened and the time, and says what is to be done. Nothing here reads a clock,
 //! a random number or a parameter, sends, locks or logs. Memory comes from the allocator `A` (Kamailio's shared memory
@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod dialog;
+pub mod digest;
 mod failure;
 mod input;
 mod machine;
@@ -22,6 +23,7 @@ mod tests;
 mod text;
 mod time;
 
+pub use digest::{Authorization, Challenge, Concealed, Credential, Guard, Secret};
 pub use input::{Content, Fresh, Input, Notify, Reply, Socket};
 pub use machine::{Env, Subject, Subscription};
 pub use output::{Answer, News, Output, Request, Status};

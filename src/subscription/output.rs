@@ -1,5 +1,6 @@
 //! What a subscription wants done after an input.
 
+use super::digest::Authorization;
 use super::input::Socket;
 use super::text::Brief;
 
@@ -43,6 +44,8 @@ pub struct Request {
     pub event_id: Vec<u8>,
     /// The socket of the dialog, once known.
     pub socket: Option<Socket>,
+    /// What is known to be asked for by the realms on the way.
+    pub authorizations: Vec<Authorization>,
 }
 
 impl Request {

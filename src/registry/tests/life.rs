@@ -114,7 +114,12 @@ impl Life for Told {
                 output.news = Some(News { status, code, reason, next_attempt: None, with_body: false, last: false });
             }
             Input::Unsubscribe => output.forget = true,
-            Input::Start | Input::Sent { .. } | Input::SendFailed { .. } | Input::Dropped { .. } | Input::Refresh => {}
+            Input::Start
+            | Input::Sent { .. }
+            | Input::SendFailed { .. }
+            | Input::Dropped { .. }
+            | Input::Refresh
+            | Input::Credentials { .. } => {}
         }
         Ok(output)
     }

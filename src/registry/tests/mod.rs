@@ -37,7 +37,7 @@ pub(super) const POLICY: Policy = Policy {
     max_redirects: 5,
 };
 
-pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0 };
+pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0, credentials: &[] };
 
 /// Every insertion happens now.
 pub(super) const NOW: Instant = Instant(1_000);

@@ -34,7 +34,8 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// Keeps the socket of the newest request for the dialog. The reply may have been faster than this word.
     pub(super) fn on_sent(&mut self, cseq: u32, socket: Socket) -> Output {
         match self.state {
-            State::Unconfirmed
+            State::Waiting(Attempt::Continued)
+            | State::Unconfirmed
             | State::UnconfirmedDestroy
             | State::Confirmed { .. }
             | State::Resubscription { .. }
@@ -45,7 +46,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                     dialog.set_socket(socket);
                 }
             }
-            State::Waiting(_) | State::Destroyed => {}
+            State::Waiting(Attempt::Unstarted | Attempt::Fresh) | State::Destroyed => {}
         }
         Output::default()
     }

@@ -17,9 +17,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             return Ok(Output::default());
         }
         match self.state {
-            State::Waiting(Attempt::Fresh) => self.open(Some(fresh), now, env),
-            State::Waiting(Attempt::Continued) => self.open(None, now, env),
-            State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, now, env)),
+            State::Waiting(Attempt::Fresh) => self.open(fresh, true, now, env),
+            State::Waiting(Attempt::Continued) => self.open(fresh, false, now, env),
+            State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, fresh, now, env)),
             // The watchdog: the transaction layer has lost the request.
             State::Unconfirmed
             | State::UnconfirmedDestroy
@@ -27,7 +27,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             | State::ResubscriptionDestroy
             | State::Predestroyed(Farewell::Sent) => self.on_outcome(Outcome::Failed(Failure::TIMEOUT), now, env),
             State::Predestroyed(Farewell::Due) => {
-                Ok(self.send(State::Predestroyed(Farewell::Sent), 0, now, env.policy))
+                Ok(self.send(State::Predestroyed(Farewell::Sent), 0, fresh.cnonce, now, env))
             }
             State::WaitingForTermination => Ok(self.destroy()),
             State::Waiting(Attempt::Unstarted) | State::Destroyed => {
@@ -38,20 +38,34 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     /// The request that opens a dialog (RFC 6665 §4.1.2.1): with new identifiers, or, when the attempt goes on, with
-    /// those it has. It goes to the record or to where a redirection points; the To stays the record.
-    fn open(&mut self, fresh: Option<Fresh<'_>>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        let (call_id, local_tag) = match (&fresh, &self.dialog) {
-            (Some(fresh), _) => (fresh.call_id, fresh.local_tag),
-            (None, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
-            (None, None) => return Ok(self.drop_dialog(now, env)),
+    /// those it has. It goes to the record or to where a redirection points; the To stays the record. What is said
+    /// again to the same target leaves through the same socket.
+    fn open(&mut self, fresh: Fresh<'_>, is_new: bool, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let (call_id, local_tag) = match (is_new, &self.dialog) {
+            (true, _) => (fresh.call_id, fresh.local_tag),
+            (false, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
+            (false, None) => return Ok(self.drop_dialog(now, env)),
         };
         let redirected = self.targets.as_deref().and_then(|targets| targets.current());
         let target = redirected.unwrap_or(self.record());
-        self.dialog = Some(Dialog::try_begin(call_id, local_tag, target, self.alloc.clone())?);
-        Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), now, env.policy))
+        let same = self.dialog.as_ref().filter(|dialog| !is_new && dialog.target() == target);
+        let socket = same.and_then(Dialog::socket);
+        let mut dialog = Dialog::try_begin(call_id, local_tag, target, self.alloc.clone())?;
+        if let Some(socket) = socket {
+            dialog.set_socket(socket);
+        }
+        self.dialog = Some(dialog);
+        Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), fresh.cnonce, now, env))
     }
 
-    fn on_confirmed_deadline(&mut self, next: Instant, awaits: Awaits, now: Instant, env: &Env<'_>) -> Output {
+    fn on_confirmed_deadline(
+        &mut self,
+        next: Instant,
+        awaits: Awaits,
+        fresh: Fresh<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Output {
         let notify_by = match awaits {
             Awaits::FirstNotify { by } if by <= now => return self.end(Failure::inner(b"no NOTIFY"), now, env),
             Awaits::FirstNotify { by } => Some(by),
@@ -64,6 +78,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         if self.dialog.as_ref().is_none_or(|dialog| dialog.remote_tag().is_empty()) {
             return self.drop_dialog(now, env);
         }
-        self.send(State::Resubscription { notify_by }, self.wanted_expires(env.policy), now, env.policy)
+        let expires = self.wanted_expires(env.policy);
+        self.send(State::Resubscription { notify_by }, expires, fresh.cnonce, now, env)
     }
 }

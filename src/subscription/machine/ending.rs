@@ -1,5 +1,6 @@
 //! How attempts, dialogs and subscriptions end.
 
+use super::super::digest::Refusal;
 use super::super::failure::{self, LARGEST_MIN_EXPIRES, LONGEST_RETRY_AFTER, Then};
 use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
@@ -34,6 +35,11 @@ impl<'a> Failure<'a> {
         Self { code: 0, reason, retry_after: None, min_expires: None, then: Then::BackOff, with_body: false }
     }
 
+    /// A challenge that is not answered.
+    pub(super) fn refused(refusal: Refusal, reply: &Reply<'a>) -> Self {
+        Self { reason: refusal.text(), ..Self::of(reply) }
+    }
+
     /// A reply of 300 and above.
     pub(super) fn of(reply: &Reply<'a>) -> Self {
         Self {
@@ -66,6 +72,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         });
         self.targets = None;
         self.widened = false;
+        self.answers.goes_on = false;
         match at {
             Some(at) => {
                 self.wait(Attempt::Fresh, at);
@@ -94,6 +101,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let at = at.max(self.earliest(now, env.policy));
         self.targets = None;
         self.widened = false;
+        self.answers.goes_on = false;
         self.wait(Attempt::Fresh, at);
         let news = self.tell(News {
             status: Status::Terminated,
@@ -117,6 +125,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.deadline = Moment::NONE;
         self.dialog = None;
         self.targets = None;
+        self.sessions = None;
+        self.own_credentials = None;
         Output { forget: true, ..Output::default() }
     }
 

@@ -149,6 +149,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let planned = now.after(schedule::refresh_delay(left, env.policy));
         match (awaits, told) {
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
+                self.answers.goes_on = false;
                 self.confirm(planned, Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {

@@ -26,6 +26,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let targets = Targets::try_extend(old, self.record(), reply.redirect, max, self.alloc.clone())?;
         Ok(targets.map(|targets| {
             self.targets = Some(targets);
+            self.leave_target();
             self.note(reply.code, reply.reason);
             self.go_on(now)
         }))
@@ -33,7 +34,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// The same attempt goes on at once, not held back by `min_resubscribe_time`. Where a NOTIFY has made a dialog, it
     /// goes on with new identifiers: those are taken.
-    fn go_on(&mut self, now: Instant) -> Output {
+    pub(super) fn go_on(&mut self, now: Instant) -> Output {
         let is_taken = self.dialog.as_ref().is_none_or(|dialog| !dialog.remote_tag().is_empty());
         self.wait(if is_taken { Attempt::Fresh } else { Attempt::Continued }, now);
         Output::default()
@@ -54,6 +55,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         // A 6xx speaks for all targets (RFC 3261 §21.6).
         if failure.code < 600 && self.targets.as_deref_mut().is_some_and(Targets::advance) {
             self.note(failure.code, failure.reason);
+            self.leave_target();
             return self.go_on(now);
         }
         self.end(Failure { then, ..failure }, now, env)
@@ -73,14 +75,19 @@ impl<A: Allocator + Clone> Subscription<A> {
             self.note(failure.code, failure.reason);
             self.min_expires = min_expires;
             self.widened = true;
-            self.confirm(now, notify_by.map_or(Awaits::Retry, |by| Awaits::FirstNotify { by }));
-            return Output::default();
+            return self.refresh_again(notify_by, now);
         }
         let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > now);
         match expiry {
             Some(expiry) if !rule.ends_dialog && notify_by.is_none() => self.stay(&failure, expiry, now, env),
             Some(_) | None => self.end(Failure { then: rule.to_refresh, ..failure }, now, env),
         }
+    }
+
+    /// The same refresh goes on at once, not held back by `min_resubscribe_time`.
+    pub(super) fn refresh_again(&mut self, notify_by: Option<Instant>, now: Instant) -> Output {
+        self.confirm(now, notify_by.map_or(Awaits::Retry, |by| Awaits::FirstNotify { by }));
+        Output::default()
     }
 
     /// The dialog stays in spite of a failed refresh, and the internal subscriber is told. The retry: when Retry-After
@@ -93,6 +100,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let delay = if told.is_some() { delay } else { delay.min((expiry.since(now) / 2).max(Duration::from_secs(1))) };
         let at = now.after(delay).max(self.earliest(now, env.policy));
         self.widened = false;
+        self.answers.goes_on = false;
         let next = if at < expiry {
             self.confirm(at, Awaits::Retry);
             at

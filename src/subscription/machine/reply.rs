@@ -16,6 +16,8 @@ pub(super) enum Outcome<'a> {
     Accepted(&'a Reply<'a>),
     /// 3xx that names other targets.
     Redirected(&'a Reply<'a>),
+    /// 401 or 407 that says how to be authorized.
+    Challenged(&'a Reply<'a>),
     /// Anything else.
     Failed(Failure<'a>),
 }
@@ -26,6 +28,7 @@ impl<'a> Outcome<'a> {
             200..=299 => Self::Accepted(reply),
             // 305 names a proxy and 380 another service (RFC 3261 §21.3.4, §21.3.5): neither is another target.
             300..=304 | 306..=379 | 381..=399 => Self::Redirected(reply),
+            401 | 407 if !reply.challenges.is_empty() => Self::Challenged(reply),
             0..=199 | 305 | 380 | 400..=u16::MAX => Self::Failed(Failure::of(reply)),
         }
     }
@@ -36,7 +39,12 @@ impl<A: Allocator + Clone> Subscription<A> {
         if reply.cseq != self.local_cseq || reply.code < 200 {
             return Ok(Output::default());
         }
-        self.on_outcome(Outcome::of(reply), now, env)
+        let renewed = self.try_renew(reply)?;
+        let output = self.on_outcome(Outcome::of(reply), now, env)?;
+        if renewed.is_some() && self.sessions.is_some() {
+            self.sessions = renewed;
+        }
+        Ok(output)
     }
 
     /// The newest request has not left.
@@ -59,13 +67,17 @@ impl<A: Allocator + Clone> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        use Outcome::{Accepted, Failed, Redirected};
+        use Outcome::{Accepted, Challenged, Failed, Redirected};
         match (self.state, outcome) {
             (State::Unconfirmed, Accepted(reply)) => self.opened(reply, now, env),
             (State::Unconfirmed, Redirected(reply)) => match self.redirect(reply, now, env)? {
                 Some(output) => Ok(output),
                 None => Ok(self.not_opened(Failure::of(reply), now, env)),
             },
+            (State::Unconfirmed, Challenged(reply)) => Ok(match self.learn(reply, env)? {
+                Ok(()) => self.go_on(now),
+                Err(refusal) => self.not_opened(Failure::refused(refusal, reply), now, env),
+            }),
             (State::Unconfirmed, Failed(failure)) => Ok(self.not_opened(failure, now, env)),
 
             (State::Resubscription { notify_by }, Accepted(reply)) => self.refreshed(reply, notify_by, now, env),
@@ -73,16 +85,27 @@ impl<A: Allocator + Clone> Subscription<A> {
                 Some(output) => Ok(output),
                 None => Ok(self.not_refreshed(Failure::of(reply), notify_by, now, env)),
             },
+            (State::Resubscription { notify_by }, Challenged(reply)) => Ok(match self.learn(reply, env)? {
+                Ok(()) => self.refresh_again(notify_by, now),
+                Err(refusal) => self.not_refreshed(Failure::refused(refusal, reply), notify_by, now, env),
+            }),
             (State::Resubscription { notify_by }, Failed(failure)) => {
                 Ok(self.not_refreshed(failure, notify_by, now, env))
             }
 
             (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now),
             (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now),
-            (State::UnconfirmedDestroy, Redirected(Reply { code, .. })) => Ok(self.not_opened_for_nobody(*code, now)),
+            (State::UnconfirmedDestroy, Redirected(Reply { code, .. }) | Challenged(Reply { code, .. })) => {
+                Ok(self.not_opened_for_nobody(*code, now))
+            }
             (State::UnconfirmedDestroy, Failed(Failure { code, .. })) => Ok(self.not_opened_for_nobody(code, now)),
             (State::ResubscriptionDestroy, Redirected(Reply { code, .. })) => {
                 Ok(self.not_refreshed_for_nobody(*code, now))
+            }
+            // The farewell takes the answer along. Without one it is tried as well: it may be let through.
+            (State::ResubscriptionDestroy, Challenged(reply)) => {
+                let _ = self.learn(reply, env)?;
+                Ok(self.not_refreshed_for_nobody(reply.code, now))
             }
             (State::ResubscriptionDestroy, Failed(Failure { code, .. })) => {
                 Ok(self.not_refreshed_for_nobody(code, now))
@@ -94,6 +117,10 @@ impl<A: Allocator + Clone> Subscription<A> {
                 self.deadline = now.after(env.policy.wait_for_term_notify).into();
                 Ok(Output::default())
             }
+            (State::Predestroyed(Farewell::Sent), Challenged(reply)) => Ok(match self.learn(reply, env)? {
+                Ok(()) => self.say_farewell(now),
+                Err(_) => self.destroy(),
+            }),
             (State::Predestroyed(Farewell::Sent), Redirected(_) | Failed(_)) => Ok(self.destroy()),
 
             (
@@ -102,7 +129,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 | State::Predestroyed(Farewell::Due)
                 | State::WaitingForTermination
                 | State::Destroyed,
-                Accepted(_) | Redirected(_) | Failed(_),
+                Accepted(_) | Redirected(_) | Challenged(_) | Failed(_),
             ) => Ok(Output::default()),
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn every_step_can_fail_and_be_repeated() {
     let mut life = Life::started();
-    let fresh = Fresh { call_id: b"call", local_tag: b"tag" };
+    let fresh = Fresh { call_id: b"call", local_tag: b"tag", cnonce: CNONCE };
     let long = [b'x'; 3000];
     let redirect: &[&[u8]] = &[b"sip:a@x", &long];
     let state = |text: &'static str| SubscriptionState::parse(text.as_bytes());
@@ -85,6 +85,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify) => Input::Notify(*notify),
         Input::Refresh => Input::Refresh,
+        Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },
         Input::Unsubscribe => Input::Unsubscribe,
     }
 }

@@ -5,8 +5,8 @@ use super::*;
 use proptest::prelude::*;
 
 const CODES: &[u16] = &[
-    100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 403, 404, 405, 406, 407, 408, 410, 416,
-    423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699,
+    100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 401, 401, 403, 404, 405, 406, 407, 407,
+    408, 410, 416, 423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699,
 ];
 const STATES: &[&str] = &[
     "active",
@@ -36,6 +36,20 @@ const CONTENTS: &[Content] = &[
     Content::Malformed,
     Content::TooLarge,
 ];
+const CHALLENGES: &[&[Challenge<'static>]] = &[
+    &[],
+    &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n1\", qop=\"auth\"" }],
+    &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n2\", stale=true" }],
+    &[
+        Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p1\", nonce=\"n3\", opaque=\"x\", stale=TRUE" },
+        Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n4\", algorithm=SHA-256" },
+    ],
+    &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p2\", nonce=\"n5\", qop=\"auth-int\"" }],
+    &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p3\", nonce=\"n6\", algorithm=MD5-sess, qop=\"auth\"" }],
+    &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p4\", nonce=\"n7\"" }],
+    &[Challenge { guard: Guard::End, value: b"Digest realm=\"p5\", nonce=\"n8\", algorithm=X" }],
+    &[Challenge { guard: Guard::End, value: b"Digest realm=" }],
+];
 const NUMBERS: &[Option<u32>] =
     &[None, None, Some(0), Some(1), Some(20), Some(61), Some(600), Some(7200), Some(u32::MAX)];
 
@@ -48,8 +62,9 @@ enum Step {
     Pass(u64),
     Sent(u32),
     Unsent(u32, bool),
-    Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize },
+    Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize, challenge: usize },
     Notify { cseq: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
+    Credentials(bool),
     Refresh,
     Unsubscribe,
 }
@@ -63,9 +78,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0u64..100_000).prop_map(Step::Pass),
         2 => (0u32..2).prop_map(Step::Sent),
         1 => (0u32..2, any::<bool>()).prop_map(|(old, dropped)| Step::Unsent(old, dropped)),
-        10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick()).prop_map(
-            |(old, code, tag, contact, numbers, redirect)| Step::Reply { old: old == 0, code, tag, contact, numbers, redirect }
+        10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick(), pick()).prop_map(
+            |(old, code, tag, contact, numbers, redirect, challenge)|
+                Step::Reply { old: old == 0, code, tag, contact, numbers, redirect, challenge }
         ),
+        1 => any::<bool>().prop_map(Step::Credentials),
         8 => (0u32..4, pick(), pick(), pick(), pick(), 0..20).prop_map(|(cseq, tag, contact, state, content, event)| {
             Step::Notify { cseq, tag, contact, state, content, event: event > 0 }
         }),
@@ -81,7 +98,7 @@ fn pick<T: Copy>(from: &[T], number: usize) -> T {
 fn take(life: &mut Life, step: &Step, allowed: i64) {
     let cseq = life.sent.last().map_or(0, |(_, request)| request.cseq);
     let names = (format!("call{}", life.sent.len()), format!("tag{}", life.sent.len()));
-    let fresh = Fresh { call_id: names.0.as_bytes(), local_tag: names.1.as_bytes() };
+    let fresh = Fresh { call_id: names.0.as_bytes(), local_tag: names.1.as_bytes(), cnonce: CNONCE };
     let input = match *step {
         Step::Start => Input::Start,
         Step::Due => {
@@ -93,7 +110,7 @@ fn take(life: &mut Life, step: &Step, allowed: i64) {
         Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
         Step::Unsent(old, false) => Input::SendFailed { cseq: cseq.saturating_sub(old) },
         Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
-        Step::Reply { old, code, tag, contact, numbers, redirect } => Input::Reply(Reply {
+        Step::Reply { old, code, tag, contact, numbers, redirect, challenge } => Input::Reply(Reply {
             cseq: cseq.saturating_sub(u32::from(old)),
             code: pick(CODES, code),
             reason: b"phrase",
@@ -104,6 +121,8 @@ fn take(life: &mut Life, step: &Step, allowed: i64) {
             min_expires: pick(NUMBERS, numbers[1]),
             retry_after: pick(NUMBERS, numbers[2]),
             redirect: pick(REDIRECTS, redirect),
+            challenges: pick(CHALLENGES, challenge),
+            authentication_info: (challenge % 3 == 0).then_some(b"nextnonce=\"next\""),
         }),
         Step::Notify { cseq, tag, contact, state, content, event } => {
             life.remote_cseq += cseq;
@@ -118,6 +137,10 @@ fn take(life: &mut Life, step: &Step, allowed: i64) {
                 content: pick(CONTENTS, content),
             })
         }
+        Step::Credentials(hashed) => Input::Credentials {
+            username: b"own",
+            secret: Concealed(if hashed { b"HA1:0123456789abcdef0123456789abcdef" } else { b"word" }),
+        },
         Step::Refresh => Input::Refresh,
         Step::Unsubscribe => Input::Unsubscribe,
     };
@@ -148,6 +171,7 @@ proptest! {
             max_subscribe_delay: secs(5),
             ..policy()
         });
+        life.credentials.push(credential("*:user:secret"));
         life.give(Input::Start);
         for (step, allowed, random) in &steps {
             life.random = *random;
@@ -156,7 +180,7 @@ proptest! {
         if !life.forgotten {
             life.give(Input::Unsubscribe);
         }
-        for _ in 0..4 {
+        for _ in 0..5 {
             if !life.forgotten {
                 life.due();
             }
@@ -165,16 +189,44 @@ proptest! {
         prop_assert_eq!(life.account.out(), RECORD.len() + SUBSCRIBER.len());
     }
 
-    /// Without redirections, 423 and grants shorter than `min_resubscribe_time`, two SUBSCRIBEs are never closer.
+    /// Whatever the challenges, a request is not repeated more often than they allow: in a time too short for anything
+    /// else, only repetitions are sent.
+    #[test]
+    fn challenges_are_no_storm(replies in proptest::collection::vec((any::<usize>(), any::<bool>()), 30)) {
+        for mut life in [Life::asking(), Life::active(3600)] {
+            life.credentials = vec![credential("*:user:secret")];
+            if life.state() == "confirmed" {
+                life.pass(secs(100));
+                life.give(Input::Refresh);
+                life.due();
+            }
+            let first = life.sent.len();
+            for (challenge, proxy) in &replies {
+                if !life.subscription.state().in_flight() {
+                    break;
+                }
+                let code = if *proxy { 407 } else { 401 };
+                life.reply_with(code, |reply| reply.challenges = pick(CHALLENGES, *challenge));
+                if life.due_in() == 0.0 {
+                    life.due();
+                }
+            }
+            let repeated = life.sent.len() - first;
+            prop_assert!(repeated <= usize::from(digest::MOST_ANSWERS), "{repeated} repetitions");
+        }
+    }
+
+    /// Without redirections, challenges, 423 and grants shorter than `min_resubscribe_time`, two SUBSCRIBEs are never closer.
     #[test]
     fn requests_keep_their_distance(steps in proptest::collection::vec((step(), any::<u64>()), 0..80)) {
         let mut life = Life::started();
         for (step, random) in &steps {
             life.random = *random;
             let step = match step.clone() {
+                // Challenges are bounded elsewhere.
                 Step::Reply { old, code, tag, contact, numbers, .. } => {
                     let code = if CODES[code % CODES.len()] == 423 { 0 } else { code };
-                    Step::Reply { old, code, tag, contact, numbers: [0, numbers[1], numbers[2]], redirect: 0 }
+                    Step::Reply { old, code, tag, contact, numbers: [0, numbers[1], numbers[2]], redirect: 0, challenge: 0 }
                 }
                 Step::Notify { cseq, tag, contact, state, content, event } => {
                     let state = if pick(STATES, state).contains("expires=5") { 0 } else { state };

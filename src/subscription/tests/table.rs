@@ -21,6 +21,11 @@ fn lives() -> Vec<Row> {
             life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
             life
         }),
+        ("waiting, refused", || {
+            let mut life = Life::asking();
+            life.reply_with(401, |reply| reply.challenges = &[STRANGE]);
+            life
+        }),
         ("unconfirmed", Life::asking),
         ("unconfirmed, notified", || {
             let mut life = Life::asking();
@@ -79,8 +84,12 @@ fn refreshing() -> Life {
     life
 }
 
-/// The inputs: start, deadline due, sent, send failed, dropped, replies to the newest request, NOTIFYs (active,
-/// terminated as deactivated or rejected), refresh, unsubscribe.
+const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
+const STRANGE: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"strange\", nonce=\"n\"" };
+
+/// The inputs: start, deadline due, sent, send failed, dropped, replies to the newest request (401 with
+/// a challenge that can be answered, and with one that cannot), NOTIFYs (active,
+/// terminated as deactivated or rejected), refresh, credentials, unsubscribe.
 fn inputs() -> Vec<Column> {
     fn cseq(life: &Life) -> u32 {
         life.sent.last().map_or(0, |(_, request)| request.cseq)
@@ -92,6 +101,8 @@ fn inputs() -> Vec<Column> {
         ("fail", |life| life.give(Input::SendFailed { cseq: cseq(life) })),
         ("drop", |life| life.give(Input::Dropped { cseq: cseq(life) })),
         ("200", |life| life.reply(200)),
+        ("401", |life| life.reply_with(401, |reply| reply.challenges = &[KNOWN])),
+        ("401x", |life| life.reply_with(401, |reply| reply.challenges = &[STRANGE])),
         ("302", |life| life.reply_with(302, |reply| reply.redirect = &[b"sip:b@x"])),
         ("408", |life| life.reply(408)),
         ("423", |life| life.reply_with(423, |reply| reply.min_expires = Some(9999))),
@@ -101,6 +112,7 @@ fn inputs() -> Vec<Column> {
         ("deac", |life| life.notify("terminated;reason=deactivated")),
         ("rejd", |life| life.notify("terminated;reason=rejected")),
         ("refr", |life| life.give(Input::Refresh)),
+        ("cred", |life| life.give(Input::Credentials { username: b"u", secret: Concealed(b"s") })),
         ("unsb", |life| life.give(Input::Unsubscribe)),
     ]
 }
@@ -129,23 +141,24 @@ fn cell(life: &Life, output: &Output) -> String {
 }
 
 const TABLE: &str = "
-                         strt due  sent fail drop 200  302  408  423  481  489  actv deac rejd refr unsb
-waiting, unstarted       W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting                  W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    D
-unconfirmed              U    W!   U    W!   W!   C    w    W!   w    W!   D!   U!2  W!2  D!2  U    u
-unconfirmed, notified    U    C    U    C    C    C    W    C    W    W!   D!   U!2  W!2  D!2  U    u
-unconfirmed_destroy      u    D    u    D    D    P    D    D    D    D    D    u2   D2   D2   u    u
-confirmed                C    R>   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
-confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
-confirmed, to retry      C    R>   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
-confirmed, to expire     C    W!   C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    P
-resubscription           R    C!   R    C!   C!   C    W    C!   C    W!   D!   R!2  W!2  D!2  R    r
-resubscription_destroy   r    P    r    P    P    P    P    P    P    D    D    r2   D2   D2   r    r
-predestroyed, due        P    P>   P    P    P    P    P    P    P    P    P    P2   D2   D2   P    P
-predestroyed, sent       P    D    P    D    D    T    D    D    D    D    D    P2   D2   D2   P    P
-waiting_for_termination  T    D    T    T    T    T    T    T    T    T    T    T2   D2   D2   T    T
-destroyed                D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
+                         strt due  sent fail drop 200  401  401x 302  408  423  481  489  actv deac rejd refr cred unsb
+waiting, unstarted       W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting                  W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+waiting, refused         W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+unconfirmed              U    W!   U    W!   W!   C    w    W!   w    W!   w    W!   D!   U!2  W!2  D!2  U    U    u
+unconfirmed, notified    U    C    U    C    C    C    W    W!   W    C    W    W!   D!   U!2  W!2  D!2  U    U    u
+unconfirmed_destroy      u    D    u    D    D    P    D    D    D    D    D    D    D    u2   D2   D2   u    u    u
+confirmed                C    R>   C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    P
+confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    P
+confirmed, to retry      C    R>   C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    P
+confirmed, to expire     C    W!   C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    P
+resubscription           R    C!   R    C!   C!   C    C    C!   W    C!   C    W!   D!   R!2  W!2  D!2  R    R    r
+resubscription_destroy   r    P    r    P    P    P    P    P    P    P    P    D    D    r2   D2   D2   r    r    r
+predestroyed, due        P    P>   P    P    P    P    P    P    P    P    P    P    P    P2   D2   D2   P    P    P
+predestroyed, sent       P    D    P    D    D    T    P    D    D    D    D    D    D    P2   D2   D2   P    P    P
+waiting_for_termination  T    D    T    T    T    T    T    T    T    T    T    T    T    T2   D2   D2   T    T    T
+destroyed                D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
 ";
 
 #[test]

@@ -1,0 +1,220 @@
+//! Challenges as they come, and which of them are answered.
+
+use super::algorithm::Algorithm;
+use super::authorization::Qop;
+use super::{MOST_REALMS, Refusal};
+
+/// Most bytes of all challenges of one reply. What is larger is not even read.
+const MOST_BYTES: usize = 8192;
+
+/// Most bytes of a realm.
+const MOST_REALM: usize = 256;
+
+/// Most bytes of a nonce, and of an opaque: they go back in every request.
+const MOST_NONCE: usize = 2048;
+
+/// Most challenges in one header.
+const MOST_IN_ONE: usize = 32;
+
+/// Who challenges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The other end: WWW-Authenticate, answered in Authorization.
+    End,
+    /// A proxy: Proxy-Authenticate, answered in Proxy-Authorization.
+    Proxy,
+}
+
+impl Guard {
+    /// The name of the header that holds the answer.
+    #[must_use]
+    pub fn answer_header(self) -> &'static str {
+        match self {
+            Self::End => "Authorization",
+            Self::Proxy => "Proxy-Authorization",
+        }
+    }
+}
+
+/// One WWW-Authenticate or Proxy-Authenticate header of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge<'a> {
+    /// Which of the two.
+    pub guard: Guard,
+    /// Its value.
+    pub value: &'a [u8],
+}
+
+/// A challenge that can be understood. Texts are what stands between the quotes, as it stands there: that is what is
+/// hashed and what goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Asked<'a> {
+    pub(in super::super) guard: Guard,
+    pub(in super::super) realm: &'a [u8],
+    pub(super) nonce: &'a [u8],
+    pub(super) opaque: Option<&'a [u8]>,
+    pub(in super::super) algorithm: Algorithm,
+    pub(super) names_algorithm: bool,
+    pub(super) qop: Qop,
+    pub(in super::super) is_stale: bool,
+}
+
+/// The challenges to be answered: for each guard and realm the topmost that is understood and that `can_answer`
+/// (RFC 8760 §2.4). Who is one of several realms is answered although others cannot be.
+pub(in super::super) fn choose<'a>(
+    challenges: &[Challenge<'a>],
+    can_answer: impl Fn(&Asked<'a>) -> bool,
+) -> Result<Vec<Asked<'a>>, Refusal> {
+    if challenges.iter().fold(0usize, |sum, one| sum.saturating_add(one.value.len())) > MOST_BYTES {
+        return Err(Refusal::TooLarge);
+    }
+    let mut chosen: Vec<Asked<'a>> = Vec::new();
+    let mut refusal = None;
+    for asked in challenges.iter().flat_map(read) {
+        match asked {
+            Ok(asked) if chosen.iter().any(|one| one.guard == asked.guard && one.realm == asked.realm) => {}
+            Ok(asked) if can_answer(&asked) => chosen.push(asked),
+            // What the operator can do something about is told first.
+            Ok(_) => refusal = Some(Refusal::NoCredentials),
+            Err(problem) => refusal = refusal.or(Some(problem)),
+        }
+    }
+    match chosen.len() {
+        0 => Err(refusal.unwrap_or(Refusal::Unsupported)),
+        1..=MOST_REALMS => Ok(chosen),
+        _ => Err(Refusal::TooMany),
+    }
+}
+
+/// The `nextnonce` of an Authentication-Info header.
+pub(in super::super) fn next_nonce(value: &[u8]) -> Option<&[u8]> {
+    let value = Some(value).filter(|value| value.len() <= MOST_BYTES)?;
+    let found = split(value).find_map(|item| {
+        let (name, value) = parameter(item)?;
+        name.eq_ignore_ascii_case(b"nextnonce").then_some(value)
+    })?;
+    unquoted(found).filter(|nonce| !nonce.is_empty() && nonce.len() <= MOST_NONCE)
+}
+
+/// The parameters of one challenge, as they stand; the first of a name counts.
+#[derive(Clone, Copy, Default)]
+struct Fields<'a> {
+    scheme: &'a [u8],
+    realm: Option<&'a [u8]>,
+    nonce: Option<&'a [u8]>,
+    opaque: Option<&'a [u8]>,
+    algorithm: Option<&'a [u8]>,
+    qop: Option<&'a [u8]>,
+    stale: Option<&'a [u8]>,
+}
+
+/// The challenges in one header: normally one, but RFC 7235 allows a list.
+fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Refusal>> {
+    let mut all: Vec<Fields<'a>> = Vec::new();
+    for item in split(challenge.value) {
+        let (head, value) = parameter(item).unwrap_or((item, b""));
+        // A scheme stands before the first parameter, with nothing but a space between.
+        let space = head.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        let (scheme, name) = match space.and_then(|at| head.split_at_checked(at)) {
+            Some((scheme, name)) => (Some(scheme), name.trim_ascii()),
+            None if value.is_empty() => (Some(head), &b""[..]),
+            None => (None, head),
+        };
+        if let Some(scheme) = scheme {
+            all.push(Fields { scheme, ..Fields::default() });
+        }
+        if all.len() > MOST_IN_ONE {
+            return vec![Err(Refusal::TooLarge)];
+        }
+        let Some(fields) = all.last_mut() else { return vec![Err(Refusal::Malformed)] };
+        let field = match name.to_ascii_lowercase().as_slice() {
+            b"realm" => &mut fields.realm,
+            b"nonce" => &mut fields.nonce,
+            b"opaque" => &mut fields.opaque,
+            b"algorithm" => &mut fields.algorithm,
+            b"qop" => &mut fields.qop,
+            b"stale" => &mut fields.stale,
+            _ => continue,
+        };
+        *field = field.or(Some(value));
+    }
+    all.iter().map(|fields| fields.understand(challenge.guard)).collect()
+}
+
+impl<'a> Fields<'a> {
+    fn understand(&self, guard: Guard) -> Result<Asked<'a>, Refusal> {
+        if !self.scheme.eq_ignore_ascii_case(b"Digest") {
+            return Err(Refusal::Unsupported);
+        }
+        let text = |raw: Option<&'a [u8]>| raw.map(|raw| unquoted(raw).ok_or(Refusal::Malformed)).transpose();
+        let (realm, nonce, opaque) = (text(self.realm)?, text(self.nonce)?, text(self.opaque)?);
+        let (Some(realm), Some(nonce)) = (realm, nonce.filter(|nonce| !nonce.is_empty())) else {
+            return Err(Refusal::Malformed);
+        };
+        if realm.len() > MOST_REALM || nonce.len() > MOST_NONCE || opaque.is_some_and(|text| text.len() > MOST_NONCE) {
+            return Err(Refusal::TooLarge);
+        }
+        let named = text(self.algorithm)?;
+        let algorithm = named.map_or(Some(Algorithm::DEFAULT), Algorithm::find).ok_or(Refusal::Unsupported)?;
+        let qop = best(text(self.qop)?).ok_or(Refusal::Unsupported)?;
+        let is_stale = text(self.stale)?.is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"));
+        let names_algorithm = named.is_some();
+        Ok(Asked { guard, realm, nonce, opaque, algorithm, names_algorithm, qop, is_stale })
+    }
+}
+
+/// The quality of protection to use; `None` when none of those offered is known.
+fn best(offered: Option<&[u8]>) -> Option<Qop> {
+    let Some(offered) = offered.filter(|offered| !offered.trim_ascii().is_empty()) else { return Some(Qop::None) };
+    let offers =
+        |name: &[u8]| offered.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(name));
+    if offers(b"auth") {
+        Some(Qop::Auth)
+    } else if offers(b"auth-int") {
+        Some(Qop::AuthInt)
+    } else {
+        None
+    }
+}
+
+/// The parts of a list, without the white space around them; commas between quotes do not count.
+fn split(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let items = list.split(move |byte| {
+        let is_comma = *byte == b',' && !is_quoted;
+        match *byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+        is_comma
+    });
+    items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
+}
+
+/// Name (perhaps with a scheme before it) and value.
+fn parameter(item: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = item.split_at_checked(item.iter().position(|byte| *byte == b'=')?)?;
+    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+}
+
+/// A token, or what stands between the quotes; `None` when it is neither, or holds what no header may.
+fn unquoted(raw: &[u8]) -> Option<&[u8]> {
+    let Some(rest) = raw.strip_prefix(b"\"") else {
+        let is_token = !raw.is_empty() && raw.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(byte));
+        return is_token.then_some(raw);
+    };
+    let inner = rest.strip_suffix(b"\"")?;
+    let mut is_escaped = false;
+    for byte in inner {
+        match byte {
+            _ if byte.is_ascii_control() => return None,
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return None,
+            _ => {}
+        }
+    }
+    (!is_escaped).then_some(inner)
+}

@@ -1,0 +1,105 @@
+//! User names and passwords. Nothing here shows a secret: neither `Debug` nor any error.
+
+use super::algorithm::{Algorithm, Hash};
+
+/// What proves that a user is who it claims to be.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// The password itself.
+    Password(Vec<u8>),
+    /// The hash of user name, realm and password in hexadecimal digits: good for the algorithms of its length only.
+    Hashed(Vec<u8>),
+}
+
+/// How a hashed secret begins.
+const HASHED: &[u8] = b"HA1:";
+
+impl Secret {
+    /// Reads `HA1:` and 32 (MD5) or 64 (SHA-256) hexadecimal digits, or else a password. `None` for digits that are
+    /// none or of another number.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        match text.strip_prefix(HASHED) {
+            Some(digits) if matches!(digits.len(), 32 | 64) && digits.iter().all(u8::is_ascii_hexdigit) => {
+                Some(Self::Hashed(digits.to_ascii_lowercase()))
+            }
+            Some(_) => None,
+            None => Some(Self::Password(text.to_vec())),
+        }
+    }
+
+    /// Whether a challenge of this algorithm can be answered with it.
+    pub(in super::super) fn fits(&self, algorithm: Algorithm) -> bool {
+        match self {
+            Self::Password(_) => true,
+            Self::Hashed(digits) => match algorithm.hash {
+                Hash::Md5 => digits.len() == 32,
+                Hash::Sha256 => digits.len() == 64,
+                Hash::Sha512t256 => false,
+            },
+        }
+    }
+
+    /// H(user name:realm:password).
+    pub(super) fn key(&self, hash: Hash, username: &[u8], realm: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Password(password) => hash.of(&[username, realm, password]),
+            Self::Hashed(digits) => digits.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What no log may show.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Concealed<T>(pub T);
+
+impl<T> std::fmt::Debug for Concealed<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A user name and secret for a realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The realm; `None` for every realm that has no credential of its own.
+    pub realm: Option<Vec<u8>>,
+    /// User name.
+    pub username: Vec<u8>,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+impl Credential {
+    /// Reads `realm:username:secret` (see [`Secret::parse`]). An empty realm or `*` stands for every realm, for which
+    /// only a password will do. `None` when it is not that.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let colon = |byte: &u8| *byte == b':';
+        let (realm, rest) = text.split_at_checked(text.iter().position(colon)?)?;
+        let rest = rest.get(1..)?;
+        let (username, secret) = rest.split_at_checked(rest.iter().position(colon)?)?;
+        let realm = (!realm.is_empty() && realm != b"*").then(|| realm.to_vec());
+        let secret = Secret::parse(secret.get(1..)?)?;
+        let is_lost = realm.is_none() && matches!(secret, Secret::Hashed(_));
+        (Self::is_username(username) && !is_lost).then(|| Self { realm, username: username.to_vec(), secret })
+    }
+
+    /// Whether this can be a user name: not empty, no colon, nothing that a header cannot hold.
+    #[must_use]
+    pub fn is_username(text: &[u8]) -> bool {
+        !text.is_empty() && text.iter().all(|byte| !byte.is_ascii_control() && *byte != b':')
+    }
+
+    /// The one for this realm: its own before one for every realm.
+    pub(in super::super) fn find<'c>(all: &'c [Self], realm: &[u8]) -> Option<&'c Self> {
+        let own = all.iter().find(|one| one.realm.as_deref() == Some(realm));
+        own.or_else(|| all.iter().find(|one| one.realm.is_none()))
+    }
+}

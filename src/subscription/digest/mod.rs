@@ -1,0 +1,64 @@
+//! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): challenges read, remembered and answered.
+//!
+//! A notifier or a proxy on the way challenges a request; the subscription repeats it with an answer, and from then on
+//! answers before it is asked, counting the uses of the nonce. What it remembers of a realm is bounded.
+
+mod algorithm;
+mod authorization;
+mod challenge;
+mod credential;
+mod sessions;
+
+pub use algorithm::Algorithm;
+pub use authorization::{Authorization, Qop};
+pub use challenge::{Challenge, Guard};
+pub use credential::{Concealed, Credential, Secret};
+
+pub(super) use challenge::{Asked, choose, next_nonce};
+pub(super) use sessions::{Known, Sessions};
+
+/// How many realms one request can be authorized for.
+pub(super) const MOST_REALMS: usize = 4;
+
+/// How often one request is repeated because it was challenged.
+pub(super) const MOST_ANSWERS: u8 = 8;
+
+/// How often of these because a nonce was stale.
+pub(super) const MOST_STALES: u8 = 3;
+
+/// Length of a cnonce.
+pub const CNONCE_LEN: usize = 16;
+
+/// Why a challenge is not answered. The text is short enough for a [`Brief`](super::Brief).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No credentials are known for any of its realms.
+    NoCredentials,
+    /// The answer has been given and was wrong.
+    Rejected,
+    /// The nonce was stale too often.
+    Stale,
+    /// More realms, or more challenges after each other, than are answered.
+    TooMany,
+    /// More bytes than any honest challenge has.
+    TooLarge,
+    /// Not by the grammar.
+    Malformed,
+    /// Only schemes, algorithms or qualities of protection that nobody here knows.
+    Unsupported,
+}
+
+impl Refusal {
+    /// What the internal subscriber and operators read.
+    pub(super) fn text(self) -> &'static [u8] {
+        match self {
+            Self::NoCredentials => b"no credentials for the realm",
+            Self::Rejected => b"credentials rejected",
+            Self::Stale => b"nonce stale again and again",
+            Self::TooMany => b"too many challenges",
+            Self::TooLarge => b"challenge too large",
+            Self::Malformed => b"malformed challenge",
+            Self::Unsupported => b"no supported digest algorithm",
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What is remembered of the realms that have challenged.
+
+use super::super::text::{OutOfMemory, Packed};
+use super::algorithm::Algorithm;
+use super::authorization::{Authorization, Qop};
+use super::challenge::{Asked, Guard};
+use super::credential::Secret;
+use super::{CNONCE_LEN, MOST_REALMS, Refusal};
+use allocator_api2::alloc::Allocator;
+
+const TEXTS: usize = 3;
+const REALM: usize = 0;
+const NONCE: usize = 1;
+const OPAQUE: usize = 2;
+
+/// The nonce of each realm and how often it has been used.
+pub(in super::super) struct Sessions<A: Allocator> {
+    text: Packed<{ MOST_REALMS * TEXTS }, A>,
+    marks: [Option<Mark>; MOST_REALMS],
+}
+
+#[derive(Clone, Copy)]
+struct Mark {
+    guard: Guard,
+    algorithm: Algorithm,
+    names_algorithm: bool,
+    has_opaque: bool,
+    qop: Qop,
+    /// The cnonce of the first use: kept, because the `-sess` algorithms hash it into their key.
+    cnonce: [u8; CNONCE_LEN],
+    nc: u32,
+    /// The request at hand has been repeated because of this realm.
+    is_tried: bool,
+}
+
+/// A realm that has challenged.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Known<'a> {
+    pub(in super::super) guard: Guard,
+    pub(in super::super) realm: &'a [u8],
+    pub(in super::super) algorithm: Algorithm,
+    pub(in super::super) is_tried: bool,
+}
+
+type Texts<'a> = [&'a [u8]; TEXTS];
+
+impl<A: Allocator + Clone> Sessions<A> {
+    /// What is known after these challenges: theirs, those of this request's other realms, and as many more as there
+    /// is room for.
+    pub(in super::super) fn try_learn(
+        old: Option<&Self>,
+        asked: &[Asked<'_>],
+        alloc: A,
+    ) -> Result<Result<Self, Refusal>, OutOfMemory> {
+        let is_new = |mark: &Mark, texts: &Texts<'_>| {
+            !asked.iter().any(|one| one.guard == mark.guard && Some(&one.realm) == texts.get(REALM))
+        };
+        let others: Vec<(Mark, Texts<'_>)> =
+            old.into_iter().flat_map(Self::entries).filter(|(mark, texts)| is_new(mark, texts)).collect();
+        if asked.len().saturating_add(others.iter().filter(|(mark, _)| mark.is_tried).count()) > MOST_REALMS {
+            return Ok(Err(Refusal::TooMany));
+        }
+        let fresh = asked.iter().map(|one| {
+            let same = |(mark, [realm, nonce, _]): &(Mark, Texts<'_>)| {
+                (mark.guard, mark.algorithm, *realm, *nonce) == (one.guard, one.algorithm, one.realm, one.nonce)
+            };
+            let used = old.and_then(|old| old.entries().find(same)).map(|(mark, _)| mark);
+            (Mark::of(one, used), [one.realm, one.nonce, one.opaque.unwrap_or_default()])
+        });
+        let tried = others.iter().filter(|(mark, _)| mark.is_tried).copied();
+        let spare = others.iter().filter(|(mark, _)| !mark.is_tried).copied();
+        Self::try_collect(fresh.chain(tried).chain(spare), alloc).map(Ok)
+    }
+
+    /// With another nonce for the other end (`nextnonce`, RFC 7616 §3.5); `None` when it has not challenged, or several
+    /// realms of it have.
+    pub(in super::super) fn try_renew(&self, nonce: &[u8], alloc: A) -> Result<Option<Self>, OutOfMemory> {
+        let is_end = |mark: &Mark| mark.guard == Guard::End;
+        if self.marks.iter().flatten().filter(|mark| is_end(mark)).count() != 1 {
+            return Ok(None);
+        }
+        let renewed = self.entries().map(|(mark, [realm, old, opaque])| {
+            if is_end(&mark) { (Mark { nc: 0, ..mark }, [realm, nonce, opaque]) } else { (mark, [realm, old, opaque]) }
+        });
+        Self::try_collect(renewed, alloc).map(Some)
+    }
+
+    fn try_collect<'a>(entries: impl Iterator<Item = (Mark, Texts<'a>)>, alloc: A) -> Result<Self, OutOfMemory> {
+        let mut marks = [None; MOST_REALMS];
+        let mut texts: [&[u8]; MOST_REALMS * TEXTS] = [b""; MOST_REALMS * TEXTS];
+        for ((place, room), (mark, entry)) in marks.iter_mut().zip(texts.as_chunks_mut::<TEXTS>().0).zip(entries) {
+            *place = Some(mark);
+            *room = entry;
+        }
+        Ok(Self { text: Packed::try_new(texts, alloc)?, marks })
+    }
+}
+
+impl<A: Allocator> Sessions<A> {
+    fn entries(&self) -> impl Iterator<Item = (Mark, Texts<'_>)> {
+        let texts = |index: usize| [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
+        self.marks.iter().enumerate().filter_map(move |(index, mark)| Some(((*mark)?, texts(index))))
+    }
+
+    /// The realms.
+    pub(in super::super) fn known(&self) -> impl Iterator<Item = Known<'_>> {
+        self.entries().map(|(Mark { guard, algorithm, is_tried, .. }, [realm, _, _])| Known {
+            guard,
+            realm,
+            algorithm,
+            is_tried,
+        })
+    }
+
+    /// A new request, or new credentials: no realm has had its answer yet.
+    pub(in super::super) fn nothing_tried(&mut self) {
+        for mark in self.marks.iter_mut().flatten() {
+            mark.is_tried = false;
+        }
+    }
+
+    /// The authorizations of one request; each use of a nonce is counted.
+    pub(in super::super) fn authorize(
+        &mut self,
+        cnonce: [u8; CNONCE_LEN],
+        credential: impl Fn(Known<'_>) -> Option<(Vec<u8>, Secret)>,
+    ) -> Vec<Authorization> {
+        let mut all = Vec::new();
+        for (index, place) in self.marks.iter_mut().enumerate() {
+            let Some(mark) = place else { continue };
+            let [realm, nonce, opaque] = [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
+            let Mark { guard, algorithm, is_tried, .. } = *mark;
+            // A nonce that has been used up is left alone: there will be another challenge.
+            let Some(nc) = mark.nc.checked_add(1) else { continue };
+            let Some((username, secret)) = credential(Known { guard, realm, algorithm, is_tried }) else { continue };
+            if mark.nc == 0 {
+                mark.cnonce = cnonce;
+            }
+            mark.nc = nc;
+            all.push(Authorization {
+                guard,
+                username,
+                secret,
+                realm: realm.to_vec(),
+                nonce: nonce.to_vec(),
+                opaque: mark.has_opaque.then(|| opaque.to_vec()),
+                algorithm,
+                names_algorithm: mark.names_algorithm,
+                qop: mark.qop,
+                cnonce: mark.cnonce,
+                nc,
+            });
+        }
+        all
+    }
+}
+
+impl Mark {
+    /// A nonce that has been `used` is counted on.
+    fn of(asked: &Asked<'_>, used: Option<Self>) -> Self {
+        Self {
+            guard: asked.guard,
+            algorithm: asked.algorithm,
+            names_algorithm: asked.names_algorithm,
+            has_opaque: asked.opaque.is_some(),
+            qop: asked.qop,
+            cnonce: used.map_or([b'0'; CNONCE_LEN], |used| used.cnonce),
+            nc: used.map_or(0, |used| used.nc),
+            is_tried: true,
+        }
+    }
+}

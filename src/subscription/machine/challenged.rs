@@ -1,0 +1,151 @@
+//! A request that was challenged (RFC 3261 §22).
+
+use super::super::digest::{
+    self, Authorization, CNONCE_LEN, Credential, Known, MOST_ANSWERS, MOST_STALES, Refusal, Secret, Sessions,
+};
+use super::super::input::Reply;
+use super::super::output::Output;
+use super::super::state::{Attempt, Awaits, State};
+use super::super::text::{OutOfMemory, Packed};
+use super::super::time::Instant;
+use super::{Answers, Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+
+const USERNAME: usize = 0;
+const SECRET: usize = 1;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its
+    /// answer is not given another, unless all that was wrong is the nonce's age (RFC 7616 §3.3). Nothing is remembered
+    /// after a refusal: the next attempt begins without an answer.
+    pub(super) fn learn(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Result<(), Refusal>, OutOfMemory> {
+        let learnt = match self.judge_challenges(reply, env) {
+            Ok((asked, is_stale)) => {
+                let old = self.sessions.as_deref();
+                let learnt = Sessions::try_learn(old, &asked, self.alloc.clone())?;
+                learnt.map(|sessions| (sessions, is_stale))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        Ok(match learnt {
+            Ok((sessions, is_stale)) => {
+                self.sessions = Some(Box::try_new_in(sessions, self.alloc.clone()).map_err(|_| OutOfMemory)?);
+                self.answers.count = self.answers.count.saturating_add(1);
+                self.answers.stales = self.answers.stales.saturating_add(u8::from(is_stale));
+                self.answers.goes_on = true;
+                self.note(reply.code, reply.reason);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.sessions = None;
+                Err(refusal)
+            }
+        })
+    }
+
+    /// The challenges to be answered, and whether one of them is a realm's that has had an answer.
+    fn judge_challenges<'a>(
+        &self,
+        reply: &Reply<'a>,
+        env: &Env<'_>,
+    ) -> Result<(Vec<digest::Asked<'a>>, bool), Refusal> {
+        let asked = digest::choose(reply.challenges, |one| {
+            let is_tried = false;
+            let known = Known { guard: one.guard, realm: one.realm, algorithm: one.algorithm, is_tried };
+            self.credential(known, env).is_some()
+        })?;
+        let had_answer = |one: &&digest::Asked<'_>| {
+            let same = |known: Known<'_>| known.is_tried && known.guard == one.guard && known.realm == one.realm;
+            self.sessions.as_deref().is_some_and(|sessions| sessions.known().any(same))
+        };
+        if asked.iter().filter(had_answer).any(|one| !one.is_stale) {
+            return Err(Refusal::Rejected);
+        }
+        let is_stale = asked.iter().any(|one| had_answer(&one));
+        if is_stale && self.answers.stales >= MOST_STALES {
+            return Err(Refusal::Stale);
+        }
+        if self.answers.count >= MOST_ANSWERS {
+            return Err(Refusal::TooMany);
+        }
+        Ok((asked, is_stale))
+    }
+
+    /// User name and secret for a realm, if they are good for its algorithm.
+    fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Option<(Vec<u8>, Secret)> {
+        let (username, secret) = match &self.own_credentials {
+            Some(own) => (own.get(USERNAME).to_vec(), Secret::parse(own.get(SECRET))?),
+            None => {
+                let found = Credential::find(env.credentials, known.realm)?;
+                (found.username.clone(), found.secret.clone())
+            }
+        };
+        secret.fits(known.algorithm).then_some((username, secret))
+    }
+
+    /// The authorizations of the request that is sent now.
+    pub(super) fn authorize(&mut self, cnonce: [u8; CNONCE_LEN], env: &Env<'_>) -> Vec<Authorization> {
+        let goes_on = std::mem::take(&mut self.answers.goes_on);
+        if !goes_on {
+            self.answers = Answers::default();
+        }
+        let Some(mut sessions) = self.sessions.take() else { return Vec::new() };
+        if !goes_on {
+            sessions.nothing_tried();
+        }
+        let all = sessions.authorize(cnonce, |known| self.credential(known, env));
+        self.sessions = Some(sessions);
+        all
+    }
+
+    /// The attempt goes on with another target, which is not shown what this one has asked for.
+    pub(super) fn leave_target(&mut self) {
+        self.sessions = None;
+        self.answers.goes_on = true;
+    }
+
+    /// The realms after a 2xx that tells the next nonce.
+    pub(super) fn try_renew(&self, reply: &Reply<'_>) -> Result<Option<Box<Sessions<A>, A>>, OutOfMemory> {
+        let told = reply.authentication_info.filter(|_| (200..300).contains(&reply.code)).and_then(digest::next_nonce);
+        let (Some(nonce), Some(sessions)) = (told, self.sessions.as_deref()) else { return Ok(None) };
+        let Some(renewed) = sessions.try_renew(nonce, self.alloc.clone())? else { return Ok(None) };
+        Box::try_new_in(renewed, self.alloc.clone()).map(Some).map_err(|_| OutOfMemory)
+    }
+
+    /// Credentials of the subscription's own. A request that was refused for want of them is repeated; one that is in
+    /// flight with others may be answered once more.
+    pub(super) fn on_credentials(
+        &mut self,
+        username: &[u8],
+        secret: &[u8],
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        if self.state == State::Destroyed {
+            return Ok(Output::default());
+        }
+        let packed = Packed::try_new([username, secret], self.alloc.clone())?;
+        self.own_credentials = Some(Box::try_new_in(packed, self.alloc.clone()).map_err(|_| OutOfMemory)?);
+        if let Some(sessions) = &mut self.sessions {
+            sessions.nothing_tried();
+        }
+        let was_refused = matches!(self.last_reply, 401 | 407) && !self.answers.goes_on;
+        Ok(match self.state {
+            State::Waiting(Attempt::Fresh) | State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. }
+                if was_refused =>
+            {
+                self.on_refresh(now, env)
+            }
+            State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Confirmed { .. }
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => Output::default(),
+        })
+    }
+}
