@@ -16,6 +16,7 @@ PB2B_ASSERT(offsetof(module_exports_t, destroy_mod_f) == sizeof(module_exports_t
 PB2B_ASSERT(sizeof(rpc_export_t) == 32, "rpc_export_t has four members");
 PB2B_ASSERT(sizeof(gen_lock_t) <= 64, "a lock fits into a cache line");
 PB2B_ASSERT(__alignof__(gen_lock_t) <= 16, "a lock needs no more than the alignment of shared memory");
+PB2B_ASSERT(PARAM_USE_FUNC == 1u << 31, "parameters that call a function are marked by the highest bit");
 
 /* Locks begin as zero bytes (in Rust, before they are in their place), which both kinds take for unlocked. */
 #if !defined(USE_FUTEX) && !defined(FAST_LOCK)

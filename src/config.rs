@@ -1,7 +1,8 @@
 //! Every parameter: name, type, unit, default, range.
 #![forbid(unsafe_code)]
 
-use crate::subscription::Policy;
+pub use crate::subscription::Concealed;
+use crate::subscription::{Credential, Policy};
 use std::ffi::CStr;
 use std::time::Duration;
 
@@ -38,6 +39,12 @@ pub enum ConfigError {
         /// What is wanted instead.
         wanted: &'static str,
     },
+    /// A credential that is none. It is not shown, because it holds a secret.
+    #[error(
+        "modparam credential number {0} is malformed, but must be \"realm:username:password\" or \"realm:username:HA1:hash\" \
+         with 32 (MD5) or 64 (SHA-256) hexadecimal digits; the realm \"*\" stands for all and needs a password"
+    )]
+    Credential(usize),
 }
 
 /// An integer parameter.
@@ -98,6 +105,8 @@ pub struct Raw {
     pub presence_outbound_proxy: String,
     /// `event_callback`: name of the KEMI function for QSA messages; empty for the native event route.
     pub event_callback: String,
+    /// `credential`, as often as it was set: `realm:username:password`.
+    pub credentials: Vec<Concealed<Vec<u8>>>,
 }
 
 /// Checked parameters.
@@ -125,6 +134,8 @@ pub struct Config {
     pub presence_outbound_proxy: String,
     /// See [`Raw::event_callback`].
     pub event_callback: String,
+    /// User names and secrets for realms.
+    pub credentials: Vec<Credential>,
 }
 
 /// Syntax only the host can judge.
@@ -180,6 +191,10 @@ impl Config {
             });
         }
         let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
+        let credentials = raw.credentials.iter().zip(1..);
+        let credentials = credentials
+            .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             policy: Policy {
                 default_expiration: duration(default_expiration),
@@ -204,6 +219,7 @@ impl Config {
             presence_route: raw.presence_route,
             presence_outbound_proxy: raw.presence_outbound_proxy,
             event_callback: raw.event_callback,
+            credentials,
         })
     }
 }

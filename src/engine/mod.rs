@@ -125,7 +125,7 @@ impl Engine {
     }
 
     fn env(&self) -> Env<'_> {
-        Env { policy: &self.config.policy, random: clock::spread(), credentials: &[] }
+        Env { policy: &self.config.policy, random: clock::spread(), credentials: &self.config.credentials }
     }
 
     /// What every step needs done once the shard's lock is released, but for answering and sending.

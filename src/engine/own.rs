@@ -4,7 +4,7 @@ use super::Engine;
 use crate::host::dialog::{Call, CallError};
 use crate::qsa::{NewSubscription, QsaError, QueueId};
 use crate::registry::Handle;
-use crate::subscription::{Package, Subject, package};
+use crate::subscription::{Concealed, Credential, Input, Package, Secret, Subject, package};
 
 /// How `b2b_subscribe` is to behave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub enum OwnError {
     /// Another module's.
     #[error("this subscription belongs to another module, which must end it itself")]
     Foreign,
+    /// Credentials that no header can hold.
+    #[error("the user name is empty or holds a colon or control characters, or the hash after \"HA1:\" is malformed")]
+    Credentials,
     /// No call to bind to.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -141,6 +144,21 @@ impl Engine {
             return Err(OwnError::Foreign);
         }
         self.hub.unsubscribe(owner.subscription).map_err(|_| OwnError::Unknown)
+    }
+
+    /// Gives a subscription of script or RPC credentials of its own.
+    ///
+    /// # Errors
+    /// When it cannot have them.
+    pub fn give_credentials(&self, handle: Handle, username: &[u8], secret: &[u8]) -> Result<(), OwnError> {
+        if !Credential::is_username(username) || Secret::parse(secret).is_none() {
+            return Err(OwnError::Credentials);
+        }
+        if self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) }) {
+            Ok(())
+        } else {
+            Err(OwnError::Unknown)
+        }
     }
 
     /// One subscription's messages always go to one worker, so that they are told in order.

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::host::message::Message;
 use crate::host::transaction::Final;
 use crate::registry::Handle;
-use crate::subscription::{Input, Reply};
+use crate::subscription::{Challenge, Guard, Input, Reply};
 
 /// What tm tells: runs in whichever process read the reply, or in a timer process.
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
@@ -36,12 +36,21 @@ impl Engine {
         let routes = message.record_routes().unwrap_or_default();
         let route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
         let redirect = by_preference(contacts);
+        let challenges;
         match code {
             200..=299 => {
+                reply.authentication_info = message.authentication_info();
                 reply.contact = redirect.first().copied();
                 reply.route_set = &route_set;
             }
             300..=399 => reply.redirect = &redirect,
+            401 | 407 => {
+                let end = message.www_challenges().into_iter().map(|value| Challenge { guard: Guard::End, value });
+                let proxies = message.proxy_challenges().into_iter();
+                challenges =
+                    end.chain(proxies.map(|value| Challenge { guard: Guard::Proxy, value })).collect::<Vec<_>>();
+                reply.challenges = &challenges;
+            }
             _ => {}
         }
         self.nudge(handle, Input::Reply(reply));

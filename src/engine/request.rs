@@ -6,6 +6,8 @@ use crate::host::transaction::Outgoing;
 use crate::host::uri;
 use crate::subscription::{Package, Request, package};
 
+const METHOD: &[u8] = b"SUBSCRIBE";
+
 /// Why a SUBSCRIBE cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -56,7 +58,14 @@ impl Plan {
         let unreachable = || PlanError::NextHop(lossy(&next_hop));
         let socket = ListenSocket::towards(&next_hop, known).ok_or_else(unreachable)?;
         let contact = socket.contact_uri(b"").ok_or_else(unreachable)?;
-        let headers = headers(request, &route_header, &contact, config);
+        let mut headers = headers(request, &route_header, &contact, config);
+        for authorization in &request.authorizations {
+            // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.
+            if let Some(value) = authorization.value(METHOD, &request_uri, b"") {
+                let name = authorization.guard.answer_header().as_bytes();
+                headers.extend([name, b": ", &value, b"\r\n"].concat());
+            }
+        }
         Ok(Self { request_uri, next_hop, headers, socket })
     }
 
@@ -64,7 +73,7 @@ impl Plan {
     #[must_use]
     pub fn outgoing<'a>(&'a self, request: &'a Request) -> Outgoing<'a> {
         Outgoing {
-            method: b"SUBSCRIBE",
+            method: METHOD,
             request_uri: &self.request_uri,
             next_hop: &self.next_hop,
             to: &request.record,

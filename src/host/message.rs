@@ -147,6 +147,38 @@ impl<'m> Message<'m> {
         (found == 0).then(|| unsafe { bytes(&out) })
     }
 
+    /// The values of all WWW-Authenticate headers.
+    #[must_use]
+    pub fn www_challenges(self) -> Vec<&'m [u8]> {
+        self.headers(ks::HDR_WWW_AUTHENTICATE_T)
+    }
+
+    /// The values of all Proxy-Authenticate headers.
+    #[must_use]
+    pub fn proxy_challenges(self) -> Vec<&'m [u8]> {
+        self.headers(ks::HDR_PROXY_AUTHENTICATE_T)
+    }
+
+    /// Value of the Authentication-Info header.
+    #[must_use]
+    pub fn authentication_info(self) -> Option<&'m [u8]> {
+        self.named_header("Authentication-Info")
+    }
+
+    /// Bodies of all headers of this type.
+    fn headers(self, kind: ks::_hdr_types_t) -> Vec<&'m [u8]> {
+        let mut values = Vec::new();
+        let mut header: *mut ks::hdr_field_t = std::ptr::null_mut();
+        loop {
+            // SAFETY: the message is valid; the result is null or a header of it.
+            header = unsafe { ks::pb2b_next_header(self.raw, header, kind) };
+            // SAFETY: as above.
+            let Some(this) = (unsafe { header.as_ref() }) else { return values };
+            // SAFETY: the text points into the message.
+            values.push(unsafe { bytes(&this.body) }.trim_ascii());
+        }
+    }
+
     /// Value of the Subscription-State header.
     #[must_use]
     pub fn subscription_state(self) -> Option<&'m [u8]> {

@@ -1,14 +1,16 @@
 //! The `modparam`s: where the server writes them, and how they become a [`Raw`].
 
 use super::Exported;
-use crate::config::{INTEGERS, Integers, Raw, Syntax};
+use crate::config::{Concealed, INTEGERS, Integers, Raw, Syntax};
 use crate::host::bindings as ks;
+use crate::host::guard::guard;
 use crate::host::text::bytes;
 use crate::host::uri;
 use std::cell::UnsafeCell;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Integers as the configuration file sets them.
 static VALUES: [AtomicI32; INTEGERS.len()] = {
@@ -34,7 +36,11 @@ static TEXTS: [Text; TEXT_NAMES.len()] =
 const TEXT_NAMES: [&CStr; 4] =
     [c"presence_route", c"additional_presence_headers", c"presence_outbound_proxy", c"event_callback"];
 
-const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 1;
+/// The credentials as the configuration file sets them: read and taken before the fork.
+static CREDENTIALS: Mutex<Vec<Concealed<Vec<u8>>>> = Mutex::new(Vec::new());
+
+/// The integers, the texts, `credential`, and the empty entry.
+const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 2;
 
 /// The table the server reads; ends with an empty entry.
 pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
@@ -49,8 +55,24 @@ pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
         table[index + text] = entry(TEXT_NAMES[text], ks::PARAM_STR, TEXTS[text].0.get().cast());
         text += 1;
     }
+    // A function takes each value, so that the parameter can be set many times.
+    table[index + text] = entry(c"credential", ks::PARAM_STR | USE_FUNCTION, add_credential as *mut c_void);
     table
 });
+
+/// `PARAM_USE_FUNC`, which is made of a sizeof that the bindings cannot carry; the C side asserts it.
+const USE_FUNCTION: u32 = 1 << 31;
+
+unsafe extern "C" fn add_credential(_: c_uint, value: *mut c_void) -> c_int {
+    guard("modparam credential", -1, || {
+        // SAFETY: the server passes a text, which lives while the function runs.
+        let Some(text) = (unsafe { value.cast::<ks::str_>().as_ref() }) else { return -1 };
+        // SAFETY: as above.
+        let text = unsafe { bytes(text) }.to_vec();
+        CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner).push(Concealed(text));
+        0
+    })
+}
 
 const fn entry(name: &'static CStr, kind: u32, place: *mut c_void) -> ks::param_export_t {
     ks::param_export_t { name: name.as_ptr().cast_mut().cast::<c_char>(), type_: kind, param_pointer: place }
@@ -69,6 +91,7 @@ pub fn as_set() -> Raw {
         additional_presence_headers: additional_presence_headers.read(),
         presence_outbound_proxy: presence_outbound_proxy.read(),
         event_callback: event_callback.read(),
+        credentials: std::mem::take(&mut *CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)),
     }
 }
 

@@ -36,7 +36,7 @@ const fn command(name: &'static CStr, function: Function1, parameters: c_int) ->
 const ANYWHERE: u32 = ks::ANY_ROUTE;
 
 /// Native script functions; ends with an empty entry.
-pub static mut COMMANDS: Exported<[ks::cmd_export_t; 8]> = Exported([
+pub static mut COMMANDS: Exported<[ks::cmd_export_t; 9]> = Exported([
     command(c"handle_notify", handle_notify, 0),
     command(c"b2b_subscribe", subscribe2, 2),
     // SAFETY: the server calls a function of three or four parameters with as many; it keeps them all in one pointer type.
@@ -46,6 +46,8 @@ pub static mut COMMANDS: Exported<[ks::cmd_export_t; 8]> = Exported([
     command(c"b2b_unsubscribe", unsubscribe2, 2),
     // SAFETY: as above.
     command(c"b2b_unsubscribe", unsafe { std::mem::transmute::<Function3, Function1>(unsubscribe3) }, 3),
+    // SAFETY: as above, with five.
+    command(c"b2b_credentials", unsafe { std::mem::transmute::<Function5, Function1>(credentials) }, 5),
     // For other modules, which ask for it by this name; no script can call it.
     ks::cmd_export_t {
         name: c"bind_presence_b2b".as_ptr().cast_mut(),
@@ -60,6 +62,8 @@ pub static mut COMMANDS: Exported<[ks::cmd_export_t; 8]> = Exported([
 type Bind = unsafe extern "C" fn(*mut Api) -> c_int;
 type Function3 = unsafe extern "C" fn(*mut ks::sip_msg, Parameter, Parameter, Parameter) -> c_int;
 type Function4 = unsafe extern "C" fn(*mut ks::sip_msg, Parameter, Parameter, Parameter, Parameter) -> c_int;
+
+type Function5 = unsafe extern "C" fn(*mut ks::sip_msg, Parameter, Parameter, Parameter, Parameter, Parameter) -> c_int;
 
 /// Runs a script function: its message, and its parameters evaluated.
 fn scripted<const N: usize>(
@@ -136,11 +140,26 @@ unsafe extern "C" fn unsubscribe3(
     })
 }
 
+unsafe extern "C" fn credentials(
+    message: *mut ks::sip_msg,
+    record: Parameter,
+    subscriber: Parameter,
+    package: Parameter,
+    username: Parameter,
+    password: Parameter,
+) -> c_int {
+    let parameters = [record, subscriber, package, username, password];
+    scripted("b2b_credentials", message, parameters, |_, [record, subscriber, package, username, password]| {
+        script::credentials(record, subscriber, package, username, password)
+    })
+}
+
 /// KEMI functions; ends with an empty entry.
-pub static mut KEMI: Exported<[ks::sr_kemi_t; 4]> = Exported([
+pub static mut KEMI: Exported<[ks::sr_kemi_t; 5]> = Exported([
     kemi(c"handle_notify", kemi_handle_notify as *mut c_void, 0),
     kemi(c"b2b_subscribe", kemi_subscribe as *mut c_void, 4),
     kemi(c"b2b_unsubscribe", kemi_unsubscribe as *mut c_void, 3),
+    kemi(c"b2b_credentials", kemi_credentials as *mut c_void, 5),
     ks::sr_kemi_t {
         mname: NO_TEXT,
         fname: NO_TEXT,
@@ -221,6 +240,23 @@ unsafe extern "C" fn kemi_unsubscribe(
     unsafe {
         kemi_call("b2b_unsubscribe", message, [record, subscriber, package], |_, [record, subscriber, package]| {
             script::unsubscribe(record, subscriber, package)
+        })
+    }
+}
+
+unsafe extern "C" fn kemi_credentials(
+    message: *mut ks::sip_msg,
+    record: *mut ks::str_,
+    subscriber: *mut ks::str_,
+    package: *mut ks::str_,
+    username: *mut ks::str_,
+    password: *mut ks::str_,
+) -> c_int {
+    let parameters = [record, subscriber, package, username, password];
+    // SAFETY: called by the server.
+    unsafe {
+        kemi_call("b2b_credentials", message, parameters, |_, [record, subscriber, package, username, password]| {
+            script::credentials(record, subscriber, package, username, password)
         })
     }
 }

@@ -23,7 +23,7 @@ impl From<NoRoom> for Fault {
 impl From<OwnError> for Fault {
     fn from(error: OwnError) -> Self {
         let code = match error {
-            OwnError::Package(_) | OwnError::Refused { .. } | OwnError::Call(_) => 400,
+            OwnError::Package(_) | OwnError::Refused { .. } | OwnError::Call(_) | OwnError::Credentials => 400,
             OwnError::Foreign => 403,
             OwnError::Unknown => 404,
             OwnError::Ended | OwnError::Off => 500,

@@ -40,6 +40,14 @@ pub fn unsubscribe(record: &[u8], subscriber: &[u8], package: &[u8]) -> i32 {
     verdict("b2b_unsubscribe", |engine| engine.unsubscribe(engine.find_own(record, subscriber, package)?))
 }
 
+/// `b2b_credentials(record, subscriber, package, username, password)`. The password is not logged.
+#[must_use]
+pub fn credentials(record: &[u8], subscriber: &[u8], package: &[u8], username: &[u8], password: &[u8]) -> i32 {
+    verdict("b2b_credentials", |engine| {
+        engine.give_credentials(engine.find_own(record, subscriber, package)?, username, password)
+    })
+}
+
 fn verdict(function: &str, work: impl FnOnce(&Engine) -> Result<(), OwnError>) -> i32 {
     let Some(engine) = engine::engine() else { return FALSE };
     match work(engine) {
