@@ -12,6 +12,7 @@ mod early_notify;
 mod ending;
 mod failures;
 mod fences;
+mod digest;
 mod harness;
 mod install;
 mod kamcmd;

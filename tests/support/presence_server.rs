@@ -38,6 +38,55 @@ request_route {
 }
 "#;
 
+/// The same for subscribers who say who they are: first to a proxy, if there is one, then to the server itself.
+const GUARDED: &str = r#"
+request_route {
+    if (is_method("SUBSCRIBE")) {
+        PROXY
+        if (!pv_www_authenticate("{realm}", "{password}", "0") || $au != "{user}") {
+            xlog("L_NOTICE", "GUARD challenges $cs $hdr(Authorization)\n");
+            www_challenge("{realm}", "{qop}");
+            exit;
+        }
+        xlog("L_NOTICE", "GUARD admits $cs $hdr(Authorization)\n");
+    }
+    route(PRESENCE);
+}
+"#;
+
+const GUARDED_PROXY: &str = r#"
+        if (!pv_proxy_authenticate("{realm}", "{password}", "0") || $au != "{user}") {
+            xlog("L_NOTICE", "PROXY challenges $cs $hdr(Proxy-Authorization)\n");
+            proxy_challenge("{realm}", "{qop}");
+            exit;
+        }
+"#;
+
+/// Who may subscribe.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The realm that challenges.
+    pub realm: &'a str,
+    /// User name.
+    pub user: &'a str,
+    /// Password.
+    pub password: &'a str,
+    /// Whether a proxy of the same realm challenges as well, before the server does.
+    pub proxy: bool,
+    /// The quality of protection that is asked for.
+    pub qop: Qop,
+}
+
+/// Quality of protection, as `auth` numbers them. It can ask for `auth-int` too, but does not hash the body when it checks
+/// the answer: no right one is accepted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Qop {
+    /// None: RFC 2069.
+    None,
+    /// `auth`, with the uses of each nonce counted.
+    Auth,
+}
+
 /// Describes a presence server; [`PresenceBuilder::start`] starts it.
 pub struct PresenceBuilder {
     server: Builder,
@@ -64,6 +113,22 @@ impl PresenceBuilder {
     /// The longest subscription or publication it grants.
     pub fn max_expires(self, seconds: i64) -> PresenceBuilder {
         self.param("presence", "max_expires", seconds)
+    }
+
+    /// Kamailio's `auth` guards it: only this user may subscribe.
+    pub fn credentials(self, credentials: Credentials<'_>) -> PresenceBuilder {
+        let guarded = GUARDED.replace("PROXY\n", if credentials.proxy { GUARDED_PROXY } else { "\n" });
+        let guarded = guarded
+            .replace("{realm}", credentials.realm)
+            .replace("{user}", credentials.user)
+            .replace("{password}", credentials.password);
+        let inner = ROUTE.replace("request_route", "route[PRESENCE]");
+        let guarded = guarded.replace("{qop}", &(credentials.qop as u8).to_string());
+        let guard = self.server(|server| server.module("auth").route(&guarded).route(&inner));
+        match credentials.qop {
+            Qop::Auth => guard.param("auth", "qop", "auth").param("auth", "nonce_count", 1),
+            Qop::None => guard,
+        }
     }
 
     /// Any module parameter.
