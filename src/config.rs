@@ -41,7 +41,7 @@ pub enum ConfigError {
     },
     /// A credential that is none. It is not shown, because it holds a secret.
     #[error(
-        "modparam credential number {0} is malformed, but must be \"realm:username:password\" or \"realm:username:HA1:hash\" \
+        "modparam credential number {0} is malformed, but must be \"username:realm:password\" or \"username:realm:HA1:hash\" \
          with 32 (MD5) or 64 (SHA-256) hexadecimal digits; the realm \"*\" stands for all and needs a password"
     )]
     Credential(usize),
@@ -105,7 +105,7 @@ pub struct Raw {
     pub presence_outbound_proxy: String,
     /// `event_callback`: name of the KEMI function for QSA messages; empty for the native event route.
     pub event_callback: String,
-    /// `credential`, as often as it was set: `realm:username:password`.
+    /// `credential`, as often as it was set: `username:realm:password`.
     pub credentials: Vec<Concealed<Vec<u8>>>,
 }
 

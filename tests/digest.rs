@@ -39,7 +39,7 @@ request_route {
 const TELL: &str = r#"event_route[qsa:notify] { xlog("L_NOTICE", "NEWS $qsa(status) [$qsa(reason)]\n"); }"#;
 
 fn b2b() -> Builder {
-    Server::b2b().route(TELL).b2b_param("credential", format!("example:{USER}:{PASSWORD}"))
+    Server::b2b().route(TELL).b2b_param("credential", format!("{USER}:example:{PASSWORD}"))
 }
 
 fn subscribe(server: &Server, record: &str) -> u64 {
@@ -210,7 +210,7 @@ fn passwords_are_never_shown() {
 
 #[test]
 fn a_malformed_credential_is_refused_and_not_shown() {
-    let log = Server::b2b().b2b_param("credential", "a:b").b2b_param("credential", "*:u:HA1:swordfish").start_refused();
+    let log = Server::b2b().b2b_param("credential", "a:b").b2b_param("credential", "u:*:HA1:swordfish").start_refused();
     assert!(log.contains("modparam credential number 1 is malformed"), "{log}");
     assert!(!log.contains("swordfish"), "{log}");
 }
@@ -251,7 +251,7 @@ fn assert_repeats(second: &Received, first: &Received) {
 #[test]
 fn several_challenges_at_once_and_in_the_dialog() {
     let notifier = Notifier::udp();
-    let proxy = format!("J\u{e4}s\u{f8}n, Inc.:{USER}:{PASSWORD}");
+    let proxy = format!("{USER}:J\u{e4}s\u{f8}n, Inc.:{PASSWORD}");
     let server = b2b().b2b_param("credential", proxy).b2b_param("min_resubscribe_time", 0).start();
     let round = || {
         let id = subscribe(&server, &notifier.uri("alice"));
@@ -356,7 +356,7 @@ fn challenges_in_bad_faith_are_bounded() {
 
 #[test]
 fn endless_challenges_come_to_an_end() {
-    let server = b2b().b2b_param("credential", "*:anybody:at all").start();
+    let server = b2b().b2b_param("credential", "anybody:*:at all").start();
     for (make, count, reason) in [
         // A new nonce each time, and never content.
         ((|n| format!("Digest realm=\"example\", nonce=\"n{n}\"")) as fn(usize) -> String, 2, "credentials rejected"),

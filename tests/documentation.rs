@@ -167,7 +167,9 @@ fn integers() -> Vec<Integer> {
 fn texts() -> Vec<String> {
     let source = text_of("src/module/parameters.rs");
     let names = *between(&source, "const TEXT_NAMES", "];").first().expect("the names");
-    between(names, "c\"", "\"").into_iter().map(str::to_owned).collect()
+    // Those with a function of their own stand by themselves.
+    let functions = between(&source, "= entry(c\"", "\", ks::PARAM_STR | USE_FUNCTION");
+    between(names, "c\"", "\"").into_iter().chain(functions).map(str::to_owned).collect()
 }
 
 /// The part of a page below a heading.

@@ -77,14 +77,14 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Reads `realm:username:secret` (see [`Secret::parse`]). An empty realm or `*` stands for every realm, for which
-    /// only a password will do. `None` when it is not that.
+    /// Reads `username:realm:secret`, as the `credential` of Kamailio's module `uac` (see [`Secret::parse`]). An empty
+    /// realm or `*` stands for every realm, for which only a password will do. `None` when it is not that.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let colon = |byte: &u8| *byte == b':';
-        let (realm, rest) = text.split_at_checked(text.iter().position(colon)?)?;
+        let (username, rest) = text.split_at_checked(text.iter().position(colon)?)?;
         let rest = rest.get(1..)?;
-        let (username, secret) = rest.split_at_checked(rest.iter().position(colon)?)?;
+        let (realm, secret) = rest.split_at_checked(rest.iter().position(colon)?)?;
         let realm = (!realm.is_empty() && realm != b"*").then(|| realm.to_vec());
         let secret = Secret::parse(secret.get(1..)?)?;
         let is_lost = realm.is_none() && matches!(secret, Secret::Hashed(_));

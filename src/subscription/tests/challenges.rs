@@ -169,7 +169,7 @@ fn a_nonce_that_comes_again_is_counted_on() {
 #[test]
 fn realms_are_bounded() {
     let mut life = Life::asking();
-    life.credentials = vec![credential("*:user:secret")];
+    life.credentials = vec![credential("user:*:secret")];
     for realm in 0..4 {
         challenge(&mut life, 407, &[proxy(&format!("Digest realm=r{realm}, nonce=n"))]);
         life.due();
@@ -182,7 +182,7 @@ fn realms_are_bounded() {
 #[test]
 fn a_realm_that_asks_no_more_makes_room() {
     let mut life = Life::asking();
-    life.credentials = vec![credential("*:user:secret")];
+    life.credentials = vec![credential("user:*:secret")];
     for attempt in 0..6 {
         challenge(&mut life, 407, &[proxy(&format!("Digest realm=r{attempt}, nonce=n"))]);
         life.due();

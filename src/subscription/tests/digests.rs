@@ -214,7 +214,7 @@ fn what_cannot_be_answered_has_a_reason() {
 #[test]
 fn credentials_are_read_and_found_and_not_shown() {
     assert_eq!(
-        Credential::parse(b"r:u:p:w"),
+        Credential::parse(b"u:r:p:w"),
         Some(Credential {
             realm: Some(b"r".to_vec()),
             username: b"u".to_vec(),
@@ -222,11 +222,11 @@ fn credentials_are_read_and_found_and_not_shown() {
         })
     );
     for bad in
-        ["", "r", "r:u", "r::p", "r:\n:p", "r:u:HA1:xyz", "r:u:HA1:0123", "*:u:HA1:0123456789abcdef0123456789abcdef"]
+        ["", "u", "u:r", ":r:p", "\n:r:p", "u:r:HA1:xyz", "u:r:HA1:0123", "u:*:HA1:0123456789abcdef0123456789abcdef"]
     {
         assert_eq!(Credential::parse(bad.as_bytes()), None, "{bad}");
     }
-    let all = [credential("*:any:x"), credential("r:own:swordfish"), credential(":second:x")];
+    let all = [credential("any:*:x"), credential("own:r:swordfish"), credential("second::x")];
     assert_eq!(Credential::find(&all, b"r").unwrap().username, b"own");
     assert_eq!(Credential::find(&all, b"other").unwrap().username, b"any");
     assert!(Credential::find(&all[1..2], b"other").is_none());

@@ -75,7 +75,7 @@ impl Life {
             policy,
             now,
             random: 0,
-            credentials: vec![credential("known:user:secret")],
+            credentials: vec![credential("user:known:secret")],
             sent,
             remote_cseq,
             dialogs,

@@ -171,7 +171,7 @@ proptest! {
             max_subscribe_delay: secs(5),
             ..policy()
         });
-        life.credentials.push(credential("*:user:secret"));
+        life.credentials.push(credential("user:*:secret"));
         life.give(Input::Start);
         for (step, allowed, random) in &steps {
             life.random = *random;
@@ -194,7 +194,7 @@ proptest! {
     #[test]
     fn challenges_are_no_storm(replies in proptest::collection::vec((any::<usize>(), any::<bool>()), 30)) {
         for mut life in [Life::asking(), Life::active(3600)] {
-            life.credentials = vec![credential("*:user:secret")];
+            life.credentials = vec![credential("user:*:secret")];
             if life.state() == "confirmed" {
                 life.pass(secs(100));
                 life.give(Input::Refresh);
