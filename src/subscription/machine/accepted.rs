@@ -71,7 +71,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         if self.granted(reply).is_none() {
             return Ok(self.destroy());
         }
-        if let Some(dialog) = self.dialog.as_mut() {
+        if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag) {
             dialog.try_retarget(reply.contact, self.alloc.clone())?;
         }
         self.accept(reply);

@@ -94,12 +94,18 @@ impl<A: Allocator + Clone> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
+        let is_other_fork = self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() != notify.remote_tag);
         self.adopt_notify(notify)?;
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
         let told = self.adopt_expiry(state.expires, now);
         match self.state {
             State::Confirmed { next, awaits } => self.replan(next, awaits, told, now, env),
+            // The refresh is in the dialog of a 2xx, and this NOTIFY makes that of another fork: what becomes of the
+            // refresh is no word about this dialog.
+            State::Resubscription { .. } if is_other_fork => {
+                self.replan(self.earliest(now, env.policy), Awaits::Nothing, Told::Later, now, env);
+            }
             State::Resubscription { .. } => self.state = State::Resubscription { notify_by: None },
             State::Unconfirmed
             | State::UnconfirmedDestroy

@@ -243,3 +243,43 @@ fn the_socket_of_the_newest_request_is_kept_for_the_dialog() {
     life.due();
     assert_eq!(life.request().socket, Some(Socket(3)), "the reply was faster");
 }
+
+/// A 2xx of one fork, a refresh to it, and then the first NOTIFY, which is another fork's and makes the dialog: what
+/// becomes of that refresh is no word about this dialog.
+#[test]
+fn a_refresh_to_another_fork_says_nothing_about_the_dialog() {
+    let refreshing = || {
+        let mut life = Life::asking();
+        life.policy.min_resubscribe_time = secs(1);
+        life.reply_with(200, |reply| reply.expires = Some(600));
+        life.pass(secs(10));
+        life.give(Input::Refresh);
+        life.due();
+        assert_eq!((life.state(), life.request().remote_tag.as_slice()), ("resubscription", &b"notifier"[..]));
+        life
+    };
+    let other = |life: &mut Life| {
+        let output = life.notify_with("active", |notify| {
+            notify.remote_tag = b"other";
+            notify.contact = Some(b"sip:other@x");
+        });
+        assert_eq!(output.answer, Some(Answer::Ok));
+    };
+    for code in [200, 302, 408, 423, 481, 489] {
+        let mut life = refreshing();
+        other(&mut life);
+        let before = life.snapshot();
+        assert_eq!((before.state, before.next_action_in), ("confirmed", Some(560)), "as the 2xx had granted");
+        let output = life.reply_with(code, |reply| reply.redirect = &[b"sip:x@y"]);
+        assert!(output.news.is_none() && life.snapshot() == before, "{code}");
+        life.due();
+        assert_eq!(life.request().target, b"sip:other@x");
+        assert_eq!(life.request().remote_tag, b"other");
+    }
+    let mut life = refreshing();
+    life.give(Input::Unsubscribe);
+    other(&mut life);
+    life.reply(200);
+    life.due();
+    assert_eq!((life.request().expires, life.request().target.as_slice()), (0, &b"sip:other@x"[..]));
+}

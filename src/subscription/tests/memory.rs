@@ -23,7 +23,7 @@ fn every_step_can_fail_and_be_repeated() {
     let accepted = |cseq| Reply { cseq, code: 200, remote_tag: b"tag", contact: Some(b"sip:c@x"), ..Reply::default() };
     let moved = Notify { cseq: 6, contact: Some(b"sip:moved@x"), ..notify };
     let again = Notify { cseq: 7, contact: Some(b"sip:again@x"), ..notify };
-    let contact = |cseq, contact| Reply { contact: Some(contact), ..accepted(cseq) };
+    let contact = |cseq, contact| Reply { contact: Some(contact), remote_tag: b"other", ..accepted(cseq) };
     let steps: Vec<(Input<'_>, bool)> = vec![
         (Input::Deadline(fresh), true),
         (Input::Reply(Reply { cseq: 1, code: 302, redirect, ..Reply::default() }), true),
