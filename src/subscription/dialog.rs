@@ -12,6 +12,7 @@ const TARGET: usize = 3;
 const ROUTE_SET: usize = 4;
 
 /// A dialog, or the half of one that our first request began.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Dialog<A: Allocator> {
     text: Packed<5, A>,
     socket: Option<Socket>,

@@ -59,6 +59,7 @@ pub struct Fresh<'a> {
 
 /// The local socket of a dialog: a number the host understands. It means nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub struct Socket(pub u64);
 
 /// What the life of a subscription needs of a final reply.

@@ -9,6 +9,8 @@ mod command;
 mod deadline;
 mod ending;
 mod notify;
+#[cfg(test)]
+mod picture;
 mod refused;
 mod reply;
 
@@ -25,6 +27,8 @@ use super::text::{Brief, OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
+#[cfg(test)]
+pub(super) use picture::Picture;
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +62,7 @@ const EVENT_ID: usize = 2;
 const LAST_CSEQ: u32 = (1 << 31) - 1;
 
 /// One subscription: who watches what, where it stands, and its SIP dialog.
+#[cfg_attr(test, derive(Clone))]
 pub struct Subscription<A: Allocator + Clone> {
     subject: Packed<3, A>,
     package: &'static Package,

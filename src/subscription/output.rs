@@ -90,6 +90,7 @@ impl Answer {
 
 /// The status of a subscription as its internal subscriber sees it (the QSA's vocabulary).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub enum Status {
     /// The notifier gives the state.
     Active,

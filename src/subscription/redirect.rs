@@ -6,6 +6,7 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 
 /// Targets of one attempt: those already tried, the one being tried, those to come. Never more than `max_redirects`.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Targets<A: Allocator> {
     /// Each target behind its length (four bytes).
     list: Vec<u8, A>,
@@ -65,7 +66,7 @@ impl<A: Allocator> Targets<A> {
         exists
     }
 
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest: &[u8] = &self.list;
         std::iter::from_fn(move || {
             let (length, tail) = rest.split_first_chunk::<4>()?;

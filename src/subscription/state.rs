@@ -4,6 +4,7 @@ use super::time::Instant;
 
 /// The states of a subscription, each with what is true in it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub enum State {
     /// No dialog; the next attempt begins at the deadline.
     Waiting(Attempt),
@@ -35,6 +36,7 @@ pub enum State {
 
 /// What a waiting subscription will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub enum Attempt {
     /// Nothing before it is started.
     Unstarted,
@@ -46,6 +48,7 @@ pub enum Attempt {
 
 /// What a confirmed subscription waits for besides its next SUBSCRIBE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub enum Awaits {
     /// Nothing.
     Nothing,
@@ -62,6 +65,7 @@ pub enum Awaits {
 
 /// How far the end of a subscription is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub enum Farewell {
     /// The SUBSCRIBE with Expires 0 is to be sent.
     Due,

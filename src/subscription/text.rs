@@ -10,6 +10,7 @@ use allocator_api2::vec::Vec;
 pub struct OutOfMemory;
 
 /// `N` byte strings in one exactly sized allocation.
+#[cfg_attr(test, derive(Clone))]
 pub struct Packed<const N: usize, A: Allocator> {
     ends: [u32; N],
     bytes: Box<[u8], A>,

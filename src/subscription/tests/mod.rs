@@ -6,6 +6,7 @@ mod digests;
 mod ending;
 mod failures;
 mod memory;
+mod model;
 mod notifies;
 mod random;
 mod redirects;

@@ -178,3 +178,9 @@ fn every_input_in_every_state() {
     }
     assert_eq!(table.trim_end(), TABLE.trim_matches('\n'), "\n{table}");
 }
+
+/// Every pair of state and input, by their names.
+pub(super) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let columns: Vec<_> = inputs().into_iter().map(|(name, _)| name).collect();
+    lives().into_iter().flat_map(move |(row, _)| columns.clone().into_iter().map(move |column| (row, column)))
+}

@@ -1,0 +1,90 @@
+//! For tests: everything a subscription's future depends on.
+
+use super::super::dialog::Dialog;
+use super::super::input::Socket;
+use super::super::output::Status;
+use super::super::state::{Awaits, State};
+use super::super::time::Instant;
+use super::Subscription;
+use allocator_api2::alloc::Allocator;
+
+/// A subscription as seen from a moment: two with equal pictures behave alike from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Picture {
+    pub state: State,
+    pub deadline: Option<Instant>,
+    pub last_sent: Option<Instant>,
+    pub local_cseq: u32,
+    pub asked: u32,
+    pub min_expires: u32,
+    pub retries: u32,
+    pub status: Option<Status>,
+    pub widened: bool,
+    pub targets: Option<(Option<Vec<u8>>, Vec<Vec<u8>>)>,
+    pub dialog: Option<DialogPicture>,
+}
+
+/// Its dialog.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DialogPicture {
+    pub call_id: Vec<u8>,
+    pub local_tag: Vec<u8>,
+    pub remote_tag: Vec<u8>,
+    pub target: Vec<u8>,
+    pub route_set: Vec<u8>,
+    pub socket: Option<Socket>,
+    pub expiry: Option<Instant>,
+    pub remote_cseq: Option<u32>,
+}
+
+impl Picture {
+    /// The instant that stands for "now".
+    pub const NOW: Instant = Instant(1 << 40);
+}
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// Where its memory comes from.
+    pub fn allocator(&self) -> &A {
+        &self.alloc
+    }
+
+    /// What its future depends on, with all times as seen from `now`.
+    pub fn picture(&self, now: Instant) -> Picture {
+        let seen = |at: Instant| Instant(Picture::NOW.0.saturating_add(at.0).saturating_sub(now.0));
+        Picture {
+            state: match self.state {
+                State::Confirmed { next, awaits } => State::Confirmed {
+                    next: seen(next),
+                    awaits: match awaits {
+                        Awaits::FirstNotify { by } => Awaits::FirstNotify { by: seen(by) },
+                        Awaits::Nothing | Awaits::Retry | Awaits::Expiry => awaits,
+                    },
+                },
+                State::Resubscription { notify_by } => State::Resubscription { notify_by: notify_by.map(seen) },
+                state => state,
+            },
+            deadline: self.deadline.get().map(seen),
+            last_sent: self.last_sent.get().map(seen),
+            local_cseq: self.local_cseq,
+            asked: self.asked,
+            min_expires: self.min_expires,
+            retries: self.retries,
+            status: self.status,
+            widened: self.widened,
+            targets: self
+                .targets
+                .as_ref()
+                .map(|targets| (targets.current().map(<[u8]>::to_vec), targets.iter().map(<[u8]>::to_vec).collect())),
+            dialog: self.dialog.as_ref().map(|dialog| DialogPicture {
+                call_id: dialog.call_id().to_vec(),
+                local_tag: dialog.local_tag().to_vec(),
+                remote_tag: dialog.remote_tag().to_vec(),
+                target: dialog.target().to_vec(),
+                route_set: dialog.route_set().to_vec(),
+                socket: dialog.socket(),
+                expiry: dialog.expiry().map(seen),
+                remote_cseq: Dialog::remote_cseq(dialog),
+            }),
+        }
+    }
+}

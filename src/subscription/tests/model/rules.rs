@@ -1,0 +1,267 @@
+//! What must hold in every state, told by an observer who sees only what goes in and comes out.
+
+use super::super::*;
+use super::world::{Fork, Message, Sending, Word, World};
+
+/// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
+/// asks for longer, and the end.
+const LONGEST_RUN: u8 = 4;
+
+/// What the observer remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Ghost {
+    /// The newest NOTIFY answered with 200: its dialog, its notifier, its CSeq.
+    pub accepted: Option<(u32, Fork, u32)>,
+    /// The newest confirmed remote side: tag, target, route set.
+    remote: Option<(Vec<u8>, Vec<u8>, Vec<u8>)>,
+    /// Whether a NOTIFY has made the dialog that is ours.
+    made: bool,
+    /// Whether the newest accepted NOTIFY ended its dialog.
+    ended: bool,
+    /// When the newest SUBSCRIBE was sent.
+    sent: Option<Instant>,
+    /// How many have been sent with less than `min_resubscribe_time` in between.
+    run: u8,
+    /// The next one need not wait: a 3xx or 423 has just asked for it.
+    hastened: bool,
+}
+
+/// A ghost as its future depends on it.
+pub type Seen = (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>, [bool; 3], Option<u64>, u8);
+
+impl Ghost {
+    pub fn seen(&self, now: Instant, ranks: impl Fn(u32, Fork, u32) -> (u32, u32)) -> Seen {
+        let accepted = self.accepted.map(|(dialog, fork, cseq)| (fork, ranks(dialog, fork, cseq)));
+        let sent = self.sent.map(|at| now.since(at).as_secs().min(2));
+        (accepted, self.remote.clone(), [self.made, self.ended, self.hastened], sent, self.run)
+    }
+}
+
+/// What was handed in, as the observer understands it.
+#[derive(Clone, Copy, Debug)]
+pub enum Given {
+    Start,
+    Deadline,
+    Refresh,
+    Unsubscribe,
+    Message(Message),
+}
+
+macro_rules! rule {
+    ($holds:expr, $($said:tt)+) => {
+        if !$holds {
+            return Err(format!($($said)+));
+        }
+    };
+}
+
+/// Judges one step: `before` and `world` are the two sides of it.
+pub fn judge(before: &World, world: &mut World, given: Given, output: &Output) -> Result<(), String> {
+    sending(before, world, given, output)?;
+    answering(before, world, given, output)?;
+    telling(before, world, output)?;
+    replying(before, world, given);
+    if world.own_dialog() != before.own_dialog() || world.subscription.call_id().is_empty() {
+        world.ghost.remote = None;
+        world.ghost.made = false;
+        world.ghost.accepted = None;
+    }
+    standing(world)
+}
+
+fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> Result<(), String> {
+    let Some(request) = &output.send else { return Ok(()) };
+    let policy = super::world::small_policy();
+    rule!(matches!(given, Given::Deadline), "only the deadline sends, not {given:?}");
+    rule!(!before.subscription.state().in_flight(), "one request at a time");
+    rule!(request.cseq == before.subscription.local_cseq + 1, "CSeq {} is not one more", request.cseq);
+    rule!(!world.unsubscribed || request.expires == 0, "asks for more although nobody wants it");
+    rule!(world.unsubscribed || request.expires > 0, "ends what is still wanted");
+    let ghost = &mut world.ghost;
+    if request.is_initial() {
+        rule!(request.route_set.is_empty(), "a route set without a dialog");
+        ghost.remote = None;
+        ghost.made = false;
+    } else {
+        let sent_to = Some((&request.remote_tag, &request.target, &request.route_set));
+        let newest = ghost.remote.as_ref().map(|(tag, target, route_set)| (tag, target, route_set));
+        rule!(sent_to == newest, "sent to {sent_to:?}, but the newest confirmed is {newest:?}");
+    }
+    let close = ghost.sent.is_some_and(|at| world.now.since(at) < policy.min_resubscribe_time);
+    rule!(!close || ghost.hastened || request.expires == 0, "two SUBSCRIBEs too close together");
+    ghost.run = if close { ghost.run + 1 } else { 1 };
+    rule!(ghost.run <= LONGEST_RUN, "{} SUBSCRIBEs in a run", ghost.run);
+    ghost.sent = Some(world.now);
+    ghost.hastened = false;
+    Ok(())
+}
+
+fn answering(before: &World, world: &mut World, given: Given, output: &Output) -> Result<(), String> {
+    let Given::Message(Message::Notify { dialog, fork, cseq, moved, word }) = given else {
+        rule!(output.answer.is_none(), "an answer without a NOTIFY");
+        return Ok(());
+    };
+    let news = output.news.as_ref();
+    let other = before.ghost.accepted.filter(|(known, other, _)| *known == dialog && *other != fork);
+    let newest = before.ghost.accepted.filter(|(known, of, _)| *known == dialog && *of == fork).map(|known| known.2);
+    match output.answer {
+        None => {
+            rule!(news.is_none(), "news from a NOTIFY of no dialog");
+            rule!(other.is_some(), "a NOTIFY of our dialog is nobody's");
+            return Ok(());
+        }
+        Some(Answer::Ok) => rule!(other.is_none(), "a second dialog beside the one with {other:?}"),
+        Some(Answer::StaleCseq) => rule!(newest.is_some_and(|newest| cseq < newest), "a NOTIFY in order is stale"),
+        Some(answer) => rule!(word == Word::Missing && answer == MISSING, "{answer:?} to {word:?}"),
+    }
+    if output.answer != Some(Answer::Ok) || newest == Some(cseq) {
+        rule!(news.is_none(), "news from a NOTIFY that was refused or has been delivered");
+        return Ok(());
+    }
+    rule!(newest.is_none_or(|newest| newest < cseq), "accepted out of order");
+    rule!(word != Word::Missing, "accepted without a Subscription-State");
+    rule!(news.is_some() != world.unsubscribed, "an accepted NOTIFY is delivered once, unless nobody wants it");
+    if let Some(news) = news {
+        let told = match word {
+            Word::Active | Word::ActiveSooner => Status::Active,
+            Word::Pending | Word::Missing => Status::Pending,
+            Word::Rejected => Status::Rejected,
+            Word::Deactivated | Word::Probation | Word::TimedOut => Status::Terminated,
+        };
+        rule!(news.status == told && news.with_body, "{word:?} is told as {:?}", news.status);
+    }
+    if word.ends() {
+        rule!(world.own_dialog() != Some(dialog), "the dialog outlives its end");
+    }
+    let ghost = &mut world.ghost;
+    let remote = match ghost.remote.take().filter(|_| ghost.made) {
+        Some((tag, _, route_set)) => (tag, fork.contact(moved).to_vec(), route_set),
+        None => (fork.tag().to_vec(), fork.contact(moved).to_vec(), route_of_notify(cseq)),
+    };
+    ghost.remote = Some(remote);
+    (ghost.accepted, ghost.made, ghost.ended) = (Some((dialog, fork, cseq)), true, word.ends());
+    Ok(())
+}
+
+const MISSING: Answer = Answer::BadRequest("Missing or Malformed Subscription-State");
+
+/// Every NOTIFY brings another Record-Route: only the first one's counts.
+pub fn route_of_notify(cseq: u32) -> Vec<u8> {
+    if cseq == 1 { b"<sip:first;lr>".to_vec() } else { b"<sip:later;lr>".to_vec() }
+}
+
+fn telling(before: &World, world: &World, output: &Output) -> Result<(), String> {
+    rule!(!world.unsubscribed || output.news.is_none(), "news after unsubscribe");
+    rule!(output.forget == (world.subscription.state() == State::Destroyed && !before.forgotten), "forget once");
+    let Some(news) = &output.news else { return Ok(()) };
+    rule!(Some(news.status) == world.subscription.status(), "the status is not what was told");
+    rule!(news.last == output.forget, "the last news comes with the end");
+    rule!(news.status != Status::Rejected || news.last, "rejected and yet to be tried again");
+    Ok(())
+}
+
+/// A 2xx confirms the remote side too; a 3xx or 423 asks for another SUBSCRIBE at once.
+fn replying(before: &World, world: &mut World, given: Given) {
+    let state = before.subscription.state();
+    match given {
+        Given::Message(Message::Accept { cseq, fork, moved, .. })
+            if state.in_flight() && cseq == before.subscription.local_cseq =>
+        {
+            let ghost = &mut world.ghost;
+            let contact = fork.contact(moved).to_vec();
+            match &mut ghost.remote {
+                Some((tag, target, _)) if tag == fork.tag() => *target = contact,
+                Some(_) => {}
+                None => ghost.remote = Some((fork.tag().to_vec(), contact, b"<sip:reply;lr>".to_vec())),
+            }
+        }
+        Given::Message(Message::Refuse { cseq, refusal })
+            if state.in_flight() && cseq == before.subscription.local_cseq =>
+        {
+            world.ghost.hastened |= matches!(refusal.code(), 302 | 423);
+        }
+        Given::Message(
+            Message::Accept { .. }
+            | Message::Refuse { .. }
+            | Message::Notify { .. }
+            | Message::Subscribe { .. }
+            | Message::Word { word: Sending::Sent | Sending::Failed | Sending::Dropped, .. },
+        )
+        | Given::Start
+        | Given::Deadline
+        | Given::Refresh
+        | Given::Unsubscribe => {}
+    }
+}
+
+/// What holds wherever it stands.
+fn standing(world: &World) -> Result<(), String> {
+    let (subscription, state) = (&world.subscription, world.subscription.state());
+    let idle = matches!(state, State::Destroyed | State::Waiting(Attempt::Unstarted));
+    rule!(subscription.deadline().is_none() == idle, "deadline {:?} in {state:?}", subscription.deadline());
+    rule!(
+        !world.ghost.ended || world.unsubscribed || subscription.status() != Some(Status::Active),
+        "terminated, and shown as active"
+    );
+    let picture = subscription.picture(Instant(0));
+    let expiry = picture.dialog.as_ref().and_then(|dialog| dialog.expiry);
+    if let (State::Confirmed { .. }, Some(expiry)) = (state, expiry) {
+        rule!(picture.deadline.is_some_and(|at| at <= expiry), "stands beyond what was granted");
+    }
+    if matches!(state, State::Confirmed { .. }) {
+        rule!(expiry.is_some(), "stands for ever");
+        let tag = picture.dialog.map(|dialog| dialog.remote_tag);
+        rule!(tag == world.ghost.remote.as_ref().map(|(tag, ..)| tag.clone()), "stands with nobody");
+    }
+    Ok(())
+}
+
+/// From here on nobody answers and nobody wants it: time alone must end it, and nothing may be left. Nor may any of
+/// what must be ignored change anything.
+pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
+    let policy = small();
+    let env = Env { policy: &policy, random: 0 };
+    let fresh = Fresh { call_id: b"call0", local_tag: b"tag0" };
+    let seen = world.subscription.picture(world.now);
+    let out = account.out();
+    let mut alone = world.subscription.clone();
+    let old = Reply { cseq: seen.local_cseq.wrapping_sub(1), code: 481, ..Reply::default() };
+    let mut ignored = vec![Input::Reply(old), Input::Reply(Reply { cseq: seen.local_cseq, code: 180, ..old })];
+    if seen.deadline.is_some() {
+        ignored.push(Input::Start);
+    }
+    if subscription_is_early(world) {
+        ignored.push(Input::Deadline(fresh));
+    }
+    for input in ignored {
+        let name = format!("{input:?}");
+        let output = alone.handle(input, world.now, &env).map_err(|error| error.to_string())?;
+        rule!(output.send.is_none() && output.news.is_none() && !output.forget, "{name} is not ignored");
+        rule!(alone.picture(world.now) == seen, "{name} changes something");
+    }
+    let (mut now, mut forgotten) = (world.now, world.forgotten);
+    let mut input = Input::Unsubscribe;
+    for _ in 0..5 {
+        let output = alone.handle(input, now, &env).map_err(|error| error.to_string())?;
+        rule!(output.news.is_none(), "news after unsubscribe");
+        forgotten |= output.forget;
+        let Some(deadline) = alone.deadline() else { break };
+        now = now.max(deadline);
+        input = Input::Deadline(fresh);
+    }
+    rule!(forgotten, "does not end by itself after unsubscribe: {:?}", alone.state());
+    let all = policy.watchdog * 2 + policy.wait_for_term_notify;
+    rule!(now.since(world.now) <= all, "needs {:?} to end", now.since(world.now));
+    rule!(account.out() == out + RECORD.len() + SUBSCRIBER.len(), "leaves memory behind");
+    drop(alone);
+    rule!(account.out() == out, "leaks");
+    Ok(())
+}
+
+fn small() -> Policy {
+    super::world::small_policy()
+}
+
+fn subscription_is_early(world: &World) -> bool {
+    world.subscription.deadline().is_none_or(|deadline| world.now < deadline)
+}

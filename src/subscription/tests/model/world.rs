@@ -1,0 +1,321 @@
+//! The small world: one subscription, a proxy that may fork, two notifiers behind it, and what is under way between them.
+
+use super::super::*;
+use super::rules::Ghost;
+use crate::subscription::machine::Picture;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// At most so many messages are under way at a time: then one has to arrive, or get lost, before time goes on.
+pub const UNDER_WAY: usize = 3;
+
+/// Times of a few seconds each, so that their differences are few.
+pub fn small_policy() -> Policy {
+    Policy {
+        default_expiration: secs(12),
+        on_error_retry_time: secs(3),
+        failure_backoff_max: secs(6),
+        wait_for_term_notify: secs(2),
+        resubscribe_delta: secs(2),
+        min_resubscribe_time: secs(2),
+        max_subscribe_delay: secs(0),
+        timer_n: secs(3),
+        watchdog: secs(4),
+        max_redirects: 1,
+    }
+}
+
+/// One of the two notifiers behind the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fork {
+    A,
+    B,
+}
+
+impl Fork {
+    pub fn tag(self) -> &'static [u8] {
+        match self {
+            Self::A => b"A",
+            Self::B => b"B",
+        }
+    }
+
+    /// Where the notifier wants its requests, before and after it has moved.
+    pub fn contact(self, moved: bool) -> &'static [u8] {
+        match (self, moved) {
+            (Self::A, false) => b"sip:A@first",
+            (Self::A, true) => b"sip:A@moved",
+            (Self::B, false) => b"sip:B@first",
+            (Self::B, true) => b"sip:B@moved",
+        }
+    }
+}
+
+/// What a notifier answers to a SUBSCRIBE it does not simply accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    Moved,
+    Timeout,
+    TooBrief,
+    Unknown,
+    BadEvent,
+    Unavailable,
+    Stale,
+    Nothing,
+}
+
+impl Refusal {
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Nothing => 200,
+            Self::Moved => 302,
+            Self::Timeout => 408,
+            Self::TooBrief => 423,
+            Self::Unknown => 481,
+            Self::BadEvent => 489,
+            Self::Stale => 500,
+            Self::Unavailable => 503,
+        }
+    }
+}
+
+/// What a NOTIFY says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Word {
+    Active,
+    ActiveSooner,
+    Pending,
+    Deactivated,
+    Rejected,
+    Probation,
+    TimedOut,
+    /// No Subscription-State at all.
+    Missing,
+}
+
+impl Word {
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::ActiveSooner => "active;expires=4",
+            Self::Pending => "pending",
+            Self::Deactivated => "terminated;reason=deactivated",
+            Self::Rejected => "terminated;reason=rejected",
+            Self::Probation => "terminated;reason=probation;retry-after=5",
+            Self::TimedOut => "terminated;reason=timeout",
+            Self::Missing => "",
+        }
+    }
+
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Deactivated | Self::Rejected | Self::Probation | Self::TimedOut)
+    }
+}
+
+/// A message that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// A SUBSCRIBE, to `fork` when it is within a dialog.
+    Subscribe { dialog: u32, fork: Option<Fork>, cseq: u32, expires: u32 },
+    /// A 2xx.
+    Accept { cseq: u32, fork: Fork, moved: bool, expires: u32 },
+    /// Any other final reply.
+    Refuse { cseq: u32, refusal: Refusal },
+    /// A NOTIFY.
+    Notify { dialog: u32, fork: Fork, cseq: u32, moved: bool, word: Word },
+    /// The transaction layer's word: sent, failed or dropped.
+    Word { cseq: u32, word: Sending },
+}
+
+/// What became of a request handed to the transaction layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sending {
+    Sent,
+    Failed,
+    Dropped,
+}
+
+/// A dialog as a notifier knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving {
+    pub dialog: u32,
+    pub fork: Fork,
+    pub newest: u32,
+    pub notified: u32,
+    pub until: Instant,
+    pub moved: bool,
+    pub pending: bool,
+}
+
+/// Everything there is.
+#[derive(Clone)]
+pub struct World {
+    pub subscription: Subscription<Accounted>,
+    pub now: Instant,
+    pub dialogs: u32,
+    pub under_way: Vec<Message>,
+    pub serving: Vec<Serving>,
+    /// The request given to the transaction layer that has not left yet.
+    pub sending: Option<Message>,
+    pub unsubscribed: bool,
+    pub forgotten: bool,
+    /// How many more things may go wrong.
+    pub mishaps: u8,
+    pub ghost: Ghost,
+}
+
+impl World {
+    pub fn new(mishaps: u8) -> Self {
+        let life = Life::unstarted(small_policy());
+        Self {
+            subscription: life.subscription,
+            now: life.now,
+            dialogs: 0,
+            under_way: Vec::new(),
+            serving: Vec::new(),
+            sending: None,
+            unsubscribed: false,
+            forgotten: false,
+            mishaps,
+            ghost: Ghost::default(),
+        }
+    }
+
+    /// The number in the Call-ID of the subscription's dialog.
+    pub fn own_dialog(&self) -> Option<u32> {
+        number_of(self.subscription.call_id())
+    }
+
+    pub fn serves(&self, dialog: u32, fork: Fork) -> Option<usize> {
+        self.serving.iter().position(|one| one.dialog == dialog && one.fork == fork)
+    }
+
+    /// Two worlds with the same key have the same future: times are as seen from now, Call-IDs and CSeqs are their
+    /// ranks (they are compared with each other and nothing else), the order of what is under way is no matter.
+    pub fn key(&self) -> u64 {
+        let mut picture = self.subscription.picture(self.now);
+        let (dialogs, local, remote) = self.ranks(&picture);
+        let seen = |at: Instant| at.0.wrapping_sub(self.now.0);
+        let oldest = Instant(Picture::NOW.0 - 20_000);
+        canonical(&mut picture, oldest, &dialogs, &local, |dialog, fork, cseq| rank(&remote, &(dialog, fork, cseq)));
+        let mut under_way: Vec<u64> = self
+            .under_way
+            .iter()
+            .chain(&self.sending)
+            .map(|message| {
+                hash(&match *message {
+                    Message::Subscribe { dialog, fork, cseq, expires } => {
+                        Message::Subscribe { dialog: rank(&dialogs, &dialog), fork, cseq: rank(&local, &cseq), expires }
+                    }
+                    Message::Accept { cseq, fork, moved, expires } => {
+                        Message::Accept { cseq: rank(&local, &cseq), fork, moved, expires }
+                    }
+                    Message::Refuse { cseq, refusal } => Message::Refuse { cseq: rank(&local, &cseq), refusal },
+                    Message::Notify { dialog, fork, cseq, moved, word } => Message::Notify {
+                        dialog: rank(&dialogs, &dialog),
+                        fork,
+                        cseq: rank(&remote, &(dialog, fork, cseq)),
+                        moved,
+                        word,
+                    },
+                    Message::Word { cseq, word } => Message::Word { cseq: rank(&local, &cseq), word },
+                })
+            })
+            .collect();
+        under_way.sort_unstable();
+        let mut serving: Vec<_> = self
+            .serving
+            .iter()
+            .map(|one| {
+                let ranks = (rank(&dialogs, &one.dialog), one.fork, rank(&local, &one.newest));
+                let notified = rank(&remote, &(one.dialog, one.fork, one.notified));
+                (ranks, notified, seen(one.until), one.moved, one.pending)
+            })
+            .collect();
+        serving.sort_unstable();
+        let ghost = self
+            .ghost
+            .seen(self.now, |dialog, fork, cseq| (rank(&dialogs, &dialog), rank(&remote, &(dialog, fork, cseq))));
+        let flags = (self.sending.is_some(), self.unsubscribed, self.forgotten, self.mishaps);
+        hash(&(picture, under_way, serving, flags, ghost))
+    }
+
+    /// Every Call-ID, CSeq of ours and CSeq of theirs that somebody still holds.
+    #[expect(clippy::type_complexity)]
+    fn ranks(&self, picture: &Picture) -> (BTreeSet<u32>, BTreeSet<u32>, BTreeSet<(u32, Fork, u32)>) {
+        let (mut dialogs, mut local, mut remote) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        local.insert(picture.local_cseq);
+        if let Some(dialog) = &picture.dialog {
+            let number = number_of(&dialog.call_id).unwrap_or(0);
+            dialogs.insert(number);
+            if let Some((cseq, fork)) = dialog.remote_cseq.zip(fork_of(&dialog.remote_tag)) {
+                remote.insert((number, fork, cseq));
+            }
+        }
+        for message in self.under_way.iter().chain(&self.sending) {
+            match *message {
+                Message::Subscribe { dialog, cseq, .. } => {
+                    dialogs.insert(dialog);
+                    local.insert(cseq);
+                }
+                Message::Accept { cseq, .. } | Message::Refuse { cseq, .. } | Message::Word { cseq, .. } => {
+                    local.insert(cseq);
+                }
+                Message::Notify { dialog, fork, cseq, .. } => {
+                    dialogs.insert(dialog);
+                    remote.insert((dialog, fork, cseq));
+                }
+            }
+        }
+        for one in &self.serving {
+            dialogs.insert(one.dialog);
+            local.insert(one.newest);
+            remote.insert((one.dialog, one.fork, one.notified));
+        }
+        if let Some((dialog, fork, cseq)) = self.ghost.accepted {
+            dialogs.insert(dialog);
+            remote.insert((dialog, fork, cseq));
+        }
+        (dialogs, local, remote)
+    }
+}
+
+fn canonical(
+    picture: &mut Picture,
+    oldest: Instant,
+    dialogs: &BTreeSet<u32>,
+    local: &BTreeSet<u32>,
+    remote: impl Fn(u32, Fork, u32) -> u32,
+) {
+    picture.local_cseq = rank(local, &picture.local_cseq);
+    // The back-off has reached its cap by then.
+    picture.retries = picture.retries.min(2);
+    // Older than anything that was ever asked for.
+    picture.last_sent = picture.last_sent.map(|at| at.max(oldest));
+    let Some(dialog) = &mut picture.dialog else { return };
+    let number = number_of(&dialog.call_id).unwrap_or(0);
+    if let Some((cseq, fork)) = dialog.remote_cseq.zip(fork_of(&dialog.remote_tag)) {
+        dialog.remote_cseq = Some(remote(number, fork, cseq));
+    }
+    dialog.call_id = rank(dialogs, &number).to_string().into_bytes();
+    dialog.local_tag.clear();
+}
+
+fn rank<T: Ord>(all: &BTreeSet<T>, one: &T) -> u32 {
+    u32::try_from(all.range(..one).count()).unwrap()
+}
+
+pub fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The number in a Call-ID of this world.
+pub fn number_of(call_id: &[u8]) -> Option<u32> {
+    std::str::from_utf8(call_id).ok()?.strip_prefix("call")?.parse().ok()
+}
+
+pub fn fork_of(tag: &[u8]) -> Option<Fork> {
+    [Fork::A, Fork::B].into_iter().find(|fork| fork.tag() == tag)
+}
