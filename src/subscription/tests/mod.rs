@@ -10,6 +10,7 @@ mod model;
 mod notifies;
 mod random;
 mod redirects;
+mod reference;
 mod refreshes;
 mod substates;
 mod table;

@@ -8,6 +8,10 @@ const CODES: &[u16] = &[
     100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 401, 401, 403, 404, 405, 406, 407, 407,
     408, 410, 416, 423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699,
 ];
+/// Where 200 and 302 stand in the list.
+pub(super) const ACCEPTED: usize = 2;
+pub(super) const MOVED: usize = 9;
+
 const STATES: &[&str] = &[
     "active",
     "active",
@@ -55,7 +59,7 @@ const NUMBERS: &[Option<u32>] =
 
 /// One step, as numbers that are made an input when the subscription is there.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Start,
     Due,
     Early,
@@ -69,7 +73,7 @@ enum Step {
     Unsubscribe,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let pick = || any::<usize>();
     prop_oneof![
         1 => Just(Step::Start),
@@ -95,7 +99,8 @@ fn pick<T: Copy>(from: &[T], number: usize) -> T {
     from[number % from.len()]
 }
 
-fn take(life: &mut Life, step: &Step, allowed: i64) {
+/// Makes the step an input, and hands life and input to `give`; a step that only takes time needs none.
+pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Life, Input<'_>)) {
     let cseq = life.sent.last().map_or(0, |(_, request)| request.cseq);
     let names = (format!("call{}", life.sent.len()), format!("tag{}", life.sent.len()));
     let fresh = Fresh { call_id: names.0.as_bytes(), local_tag: names.1.as_bytes(), cnonce: CNONCE };
@@ -144,6 +149,15 @@ fn take(life: &mut Life, step: &Step, allowed: i64) {
         Step::Refresh => Input::Refresh,
         Step::Unsubscribe => Input::Unsubscribe,
     };
+    give(life, input);
+}
+
+fn take(life: &mut Life, step: &Step, allowed: i64) {
+    with_input(life, step, |life, input| give(life, input, allowed));
+}
+
+/// Lets only so many allocations succeed at first: without memory nothing changes.
+fn give(life: &mut Life, input: Input<'_>, allowed: i64) {
     let picture =
         |life: &Life| (life.snapshot(), life.subscription.state(), life.subscription.deadline(), life.account.out());
     let before = picture(life);

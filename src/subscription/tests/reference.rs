@@ -1,0 +1,587 @@
+//! The same rules told a second time, simply: with flags, growing lists and whole milliseconds, from the text of the
+//! RFCs and of the decisions taken. What it shows to the outside must be what the machine shows.
+
+use super::random::{ACCEPTED, MOVED, Step, step, with_input};
+use super::*;
+use proptest::prelude::*;
+
+/// What can be seen after an input.
+#[derive(Debug, Default, PartialEq)]
+struct Shown {
+    state: &'static str,
+    /// Target, To tag, Route, CSeq, Expires, and whether Call-ID and tag are new.
+    request: Option<(Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool)>,
+    answer: Option<u16>,
+    /// Status, code, whether and when there is another attempt, body, whether these are the last.
+    news: Option<(Status, u16, Option<u64>, bool, bool)>,
+    forget: bool,
+    due: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    Idle,
+    Wait,
+    Ask,
+    Stand,
+    Refresh,
+    Bye,
+    ByeSent,
+    LastWord,
+    Over,
+}
+
+/// What is done after a failure.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Now,
+    Later,
+    Never(Status),
+}
+
+/// A notifier as we know it: tag, where it is, how to get there.
+#[derive(Clone, Default)]
+struct Peer {
+    tag: Vec<u8>,
+    target: Vec<u8>,
+    routes: Vec<u8>,
+}
+
+struct Reference {
+    policy: Policy,
+    now: u64,
+    phase: Phase,
+    gone: bool,
+    due: Option<u64>,
+    /// The next request opens a dialog with new identifiers.
+    anew: bool,
+    peer: Peer,
+    /// CSeq of the newest NOTIFY of the dialog, which it has made.
+    heard: Option<u32>,
+    ends: Option<u64>,
+    next: u64,
+    first_by: Option<u64>,
+    retrying: bool,
+    lapsing: bool,
+    sent: Option<u64>,
+    cseq: u32,
+    asked: u64,
+    least: u64,
+    widened: bool,
+    failures: u32,
+    status: Option<Status>,
+    tried: Vec<Vec<u8>>,
+    ahead: Vec<Vec<u8>>,
+    shown: Shown,
+}
+
+const SECOND: u64 = 1000;
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap()
+}
+
+impl Reference {
+    fn new(policy: Policy, now: Instant) -> Self {
+        Self {
+            policy,
+            now: now.0,
+            phase: Phase::Idle,
+            gone: false,
+            due: None,
+            anew: true,
+            peer: Peer::default(),
+            heard: None,
+            ends: None,
+            next: 0,
+            first_by: None,
+            retrying: false,
+            lapsing: false,
+            sent: None,
+            cseq: 0,
+            asked: 0,
+            least: 0,
+            widened: false,
+            failures: 0,
+            status: None,
+            tried: Vec::new(),
+            ahead: Vec::new(),
+            shown: Shown::default(),
+        }
+    }
+
+    fn take(&mut self, input: &Input<'_>, now: Instant) -> Shown {
+        self.now = now.0;
+        self.shown = Shown::default();
+        match input {
+            Input::Start if self.phase == Phase::Idle => self.wait(true, self.now),
+            Input::Start | Input::Sent { .. } => {}
+            Input::Deadline(_) if self.due.is_some_and(|due| due <= self.now) => self.on_due(),
+            Input::Deadline(_) => {}
+            Input::SendFailed { cseq } | Input::Dropped { cseq } if *cseq == self.cseq => {
+                self.outcome(&Reply { cseq: *cseq, ..Reply::default() });
+            }
+            Input::SendFailed { .. } | Input::Dropped { .. } => {}
+            Input::Reply(reply) if reply.cseq == self.cseq && reply.code >= 200 => self.outcome(reply),
+            Input::Reply(_) => {}
+            Input::Notify(notify) => self.on_notify(notify),
+            Input::Refresh => self.on_refresh(),
+            Input::Unsubscribe => self.on_unsubscribe(),
+        }
+        let mut shown = std::mem::take(&mut self.shown);
+        shown.due = self.due;
+        shown.state = match (self.phase, self.gone) {
+            (Phase::Idle | Phase::Wait, _) => "waiting",
+            (Phase::Ask, false) => "unconfirmed",
+            (Phase::Ask, true) => "unconfirmed_destroy",
+            (Phase::Stand, _) => "confirmed",
+            (Phase::Refresh, false) => "resubscription",
+            (Phase::Refresh, true) => "resubscription_destroy",
+            (Phase::Bye | Phase::ByeSent, _) => "predestroyed",
+            (Phase::LastWord, _) => "waiting_for_termination",
+            (Phase::Over, _) => "destroyed",
+        };
+        shown
+    }
+
+    fn on_due(&mut self) {
+        match self.phase {
+            Phase::Wait => {
+                let anew = self.anew;
+                let target = self.tried.last().cloned().unwrap_or(RECORD.to_vec());
+                self.peer = Peer { target, ..Peer::default() };
+                (self.heard, self.ends) = (None, None);
+                self.request(Phase::Ask, self.wanted(), anew);
+            }
+            Phase::Stand if self.first_by.is_some_and(|by| by <= self.now) => self.fail(0, Then::Later, None, false),
+            Phase::Stand if self.lapsing || self.now < self.next => {
+                let at = self.next.max(self.earliest());
+                self.tell(Status::Terminated, 0, Some(at), false);
+                self.forget_targets();
+                self.wait(true, at);
+            }
+            Phase::Stand if self.peer.tag.is_empty() => self.fail(0, Then::Later, None, false),
+            Phase::Stand => self.request(Phase::Refresh, self.wanted(), false),
+            Phase::Ask | Phase::Refresh | Phase::ByeSent => {
+                self.outcome(&Reply { cseq: self.cseq, code: 408, ..Reply::default() });
+            }
+            Phase::Bye => self.request(Phase::ByeSent, 0, false),
+            Phase::LastWord => self.over(),
+            Phase::Idle | Phase::Over => {}
+        }
+    }
+
+    fn outcome(&mut self, reply: &Reply<'_>) {
+        let accepted = (200..300).contains(&reply.code);
+        match (self.phase, self.gone) {
+            (Phase::Ask | Phase::Refresh, _) if accepted && self.granted(reply) == 0 => {
+                if self.gone {
+                    self.over()
+                } else {
+                    self.fail(reply.code, Then::Later, None, false)
+                }
+            }
+            (Phase::Ask | Phase::Refresh, false) if accepted => self.accepted(reply),
+            (Phase::Ask | Phase::Refresh, true) if accepted => {
+                self.learn(reply);
+                self.bye();
+            }
+            (Phase::Ask, true) if self.is_stray(reply.code) => self.bye(),
+            (Phase::Refresh, true) if !ends_dialog(reply.code) => self.bye(),
+            (Phase::Ask | Phase::Refresh, true) => self.over(),
+            (Phase::ByeSent, _) if accepted => {
+                self.phase = Phase::LastWord;
+                self.due = Some(self.now + ms(self.policy.wait_for_term_notify));
+            }
+            (Phase::ByeSent, _) => self.over(),
+            (Phase::Ask | Phase::Refresh, false) => self.refused(reply),
+            (Phase::Idle | Phase::Wait | Phase::Stand | Phase::Bye | Phase::LastWord | Phase::Over, _) => {}
+        }
+    }
+
+    fn accepted(&mut self, reply: &Reply<'_>) {
+        self.learn(reply);
+        let until = self.now + self.granted(reply) * SECOND;
+        if self.phase == Phase::Ask {
+            self.ends = self.ends.or(Some(until));
+            let timer_n = self.sent.unwrap() + ms(self.policy.timer_n);
+            self.first_by = self.heard.is_none().then_some(timer_n);
+        } else {
+            self.ends = Some(until);
+            self.failures = if self.heard.is_some() { 0 } else { self.failures };
+        }
+        self.forget_targets();
+        self.stand(self.planned());
+    }
+
+    /// What a 2xx says of the remote side: the first NOTIFY's word counts more.
+    fn learn(&mut self, reply: &Reply<'_>) {
+        let contact = reply.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
+        let initial = self.phase == Phase::Ask;
+        if initial && self.heard.is_none() {
+            self.peer = Peer { tag: reply.remote_tag.to_vec(), target: contact, routes: reply.route_set.to_vec() };
+        } else if self.peer.tag == reply.remote_tag || !(initial || self.gone) {
+            self.peer.target = contact;
+        }
+    }
+
+    fn refused(&mut self, reply: &Reply<'_>) {
+        let code = reply.code;
+        let initial = self.phase == Phase::Ask;
+        if matches!(code, 300..=399) && code != 305 && code != 380 && self.follow(reply.redirect) {
+            return self.go_on();
+        }
+        if initial && self.is_stray(code) {
+            self.ends = self.ends.or(Some(self.sent.unwrap() + self.asked * SECOND));
+            self.forget_targets();
+            self.first_by = None;
+            return self.stand(self.planned());
+        }
+        let most = self.wanted().max(7 * 24 * 3600);
+        let longer = reply.min_expires.map(u64::from).filter(|least| *least > self.asked && *least <= most);
+        if let (423, Some(least), false) = (code, longer, self.widened) {
+            (self.least, self.widened) = (least, true);
+            if initial {
+                return self.go_on();
+            }
+            self.stand(self.now);
+            self.retrying = self.first_by.is_none();
+            return;
+        }
+        if initial && code < 600 && !self.ahead.is_empty() {
+            self.tried.push(self.ahead.remove(0));
+            return self.go_on();
+        }
+        let stands = self.ends.filter(|ends| *ends > self.now && self.first_by.is_none() && !ends_dialog(code));
+        let then = match code {
+            489 => Then::Never(Status::Rejected),
+            406 if initial => Then::Never(Status::Rejected),
+            481 if !initial => Then::Now,
+            _ => Then::Later,
+        };
+        match stands.filter(|_| !initial) {
+            Some(ends) => self.keep(reply, ends),
+            None => self.fail(code, then, reply.retry_after, false),
+        }
+    }
+
+    /// The refresh has failed and the dialog stands: again in good time, or a new dialog afterwards.
+    fn keep(&mut self, reply: &Reply<'_>, ends: u64) {
+        let told = told(reply.retry_after);
+        let pause = self.pause(Then::Later, reply.retry_after);
+        let pause = if told.is_some() { pause } else { pause.min(((ends - self.now) / 2).max(SECOND)) };
+        let at = (self.now + pause).max(self.earliest());
+        self.widened = false;
+        let lapses = at >= ends;
+        let at = if lapses && told.is_none() { ends.max(self.earliest()) } else { at };
+        self.stand(at);
+        (self.retrying, self.lapsing) = (!lapses, lapses);
+        self.tell(self.status.unwrap_or(Status::Pending), reply.code, Some(at), false);
+    }
+
+    /// Takes over the targets of a 3xx; false when none of them is new or there have been enough.
+    fn follow(&mut self, contacts: &[&[u8]]) -> bool {
+        let mut new: Vec<Vec<u8>> = Vec::new();
+        for contact in contacts.iter().map(|uri| uri.to_vec()) {
+            if !contact.is_empty() && contact != RECORD && !self.tried.contains(&contact) && !new.contains(&contact) {
+                new.push(contact);
+            }
+        }
+        let room = usize::from(self.policy.max_redirects).saturating_sub(self.tried.len());
+        if new.is_empty() || room == 0 {
+            return false;
+        }
+        self.ahead.retain(|uri| !contacts.contains(&uri.as_slice()));
+        new.append(&mut self.ahead);
+        new.truncate(room);
+        self.tried.push(new.remove(0));
+        self.ahead = new;
+        true
+    }
+
+    fn on_notify(&mut self, notify: &Notify<'_>) {
+        if matches!(self.phase, Phase::Idle | Phase::Wait | Phase::Over) {
+            return;
+        }
+        let is_other = self.peer.tag != notify.remote_tag;
+        if self.heard.is_some() && is_other {
+            return;
+        }
+        let refusal = match (notify.event, notify.remote_tag, notify.state, self.heard) {
+            (event, ..) if event != b"presence" || notify.event_id.is_some() => Some(489),
+            (_, b"", ..) | (_, _, None, _) => Some(400),
+            (.., Some(newest)) if notify.cseq < newest => Some(500),
+            (.., Some(newest)) if notify.cseq == newest => Some(200),
+            _ => None,
+        };
+        self.shown.answer = refusal.or(Some(200));
+        let (None, Some(state)) = (refusal, notify.state) else { return };
+        let body = notify.content == Content::Acceptable;
+        if state.value == StateValue::Terminated {
+            return if self.gone { self.over() } else { self.terminated(&state, body) };
+        }
+        let refusal = match notify.content {
+            Content::Unsupported => 415,
+            Content::Malformed => 400,
+            Content::TooLarge => 413,
+            Content::Acceptable | Content::Empty => 200,
+        };
+        if refusal != 200 && !self.gone {
+            self.shown.answer = Some(refusal);
+            return;
+        }
+        let contact = notify.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
+        if self.heard.is_none() {
+            self.peer = Peer { tag: notify.remote_tag.to_vec(), target: contact, routes: notify.route_set.to_vec() };
+        } else {
+            self.peer.target = contact;
+        }
+        self.heard = Some(notify.cseq);
+        if self.gone {
+            return;
+        }
+        self.failures = 0;
+        self.told_expiry(state.expires, is_other);
+        let was_active = self.status == Some(Status::Active);
+        let active = state.value == StateValue::Active || state.value == StateValue::Other && was_active;
+        self.tell(if active { Status::Active } else { Status::Pending }, 0, None, body);
+    }
+
+    /// An expiry of a NOTIFY counts unless it is 0, too long, or the known one but for two seconds.
+    fn told_expiry(&mut self, expires: Option<u32>, is_other: bool) {
+        let before = self.ends;
+        let longest = self.sent.unwrap() + self.asked * SECOND;
+        if let Some(seconds) = expires.filter(|seconds| *seconds > 0) {
+            let told = (self.now + u64::from(seconds) * SECOND).min(longest);
+            if before.is_none_or(|ends| ends.abs_diff(told) > 2 * SECOND) {
+                self.ends = Some(told);
+            }
+        }
+        let later = self.ends > before;
+        let sooner = self.ends < before;
+        let refreshes_another = self.phase == Phase::Refresh && is_other;
+        if self.phase == Phase::Stand || refreshes_another {
+            let troubled = (self.retrying || self.lapsing) && !refreshes_another;
+            let next = match (troubled, later || refreshes_another, sooner) {
+                (_, true, _) => self.planned(),
+                (false, false, true) => self.next.min(self.planned()),
+                (true, false, _) | (false, false, false) => self.next,
+            };
+            let (retrying, lapsing) = (troubled && !later && self.retrying, troubled && !later && self.lapsing);
+            self.first_by = None;
+            self.stand(next);
+            (self.retrying, self.lapsing) = (retrying, lapsing);
+        } else if self.phase == Phase::Refresh {
+            self.first_by = None;
+        }
+    }
+
+    fn terminated(&mut self, state: &SubscriptionState<'_>, body: bool) {
+        let reason = state.reason.map(<[u8]>::to_ascii_lowercase);
+        let (then, heeds) = match reason.as_deref() {
+            Some(b"deactivated") => (Then::Now, false),
+            Some(b"timeout" | b"giveup") => (Then::Now, true),
+            Some(b"rejected") => (Then::Never(Status::Rejected), false),
+            Some(b"noresource" | b"invariant") => (Then::Never(Status::Terminated), false),
+            Some(_) | None => (Then::Later, true),
+        };
+        self.fail(0, then, state.retry_after.filter(|_| heeds), body);
+    }
+
+    fn on_refresh(&mut self) {
+        match self.phase {
+            Phase::Wait => self.due = self.due.min(Some(self.earliest())),
+            Phase::Stand => {
+                let retrying = self.retrying || self.lapsing;
+                self.stand(self.next.min(self.earliest()));
+                self.retrying = retrying;
+            }
+            Phase::Idle | Phase::Ask | Phase::Refresh | Phase::Bye | Phase::ByeSent | Phase::LastWord | Phase::Over => {
+            }
+        }
+    }
+
+    fn on_unsubscribe(&mut self) {
+        self.gone = true;
+        match self.phase {
+            Phase::Idle | Phase::Wait => self.over(),
+            Phase::Stand => self.bye(),
+            Phase::Ask | Phase::Refresh | Phase::Bye | Phase::ByeSent | Phase::LastWord | Phase::Over => {}
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ ways on
+
+    fn fail(&mut self, code: u16, then: Then, retry_after: Option<u32>, body: bool) {
+        if let Then::Never(status) = then {
+            self.tell(status, code, None, body);
+            self.over();
+            return;
+        }
+        let at = (self.now + self.pause(then, retry_after)).max(self.earliest());
+        self.tell(Status::Terminated, code, Some(at), body);
+        self.forget_targets();
+        self.wait(true, at);
+    }
+
+    fn pause(&mut self, then: Then, retry_after: Option<u32>) -> u64 {
+        self.failures += 1;
+        let first = ms(self.policy.on_error_retry_time);
+        match told(retry_after) {
+            Some(told) => told,
+            None if then == Then::Now && self.failures == 1 => 0,
+            None if self.failures == 1 => first,
+            // The half of it, as nothing is left to chance here.
+            None => first.saturating_mul(1 << (self.failures - 1).min(20)).min(ms(self.policy.failure_backoff_max)) / 2,
+        }
+    }
+
+    fn tell(&mut self, status: Status, code: u16, at: Option<u64>, body: bool) {
+        self.status = Some(status);
+        let seconds = at.map(|at| (at - self.now).div_ceil(SECOND));
+        self.shown.news = Some((status, code, seconds, body, false));
+    }
+
+    fn wait(&mut self, anew: bool, until: u64) {
+        (self.phase, self.anew, self.due) = (Phase::Wait, anew, Some(until));
+        (self.first_by, self.retrying, self.lapsing) = (None, false, false);
+    }
+
+    fn go_on(&mut self) {
+        self.wait(!self.peer.tag.is_empty(), self.now);
+    }
+
+    fn stand(&mut self, next: u64) {
+        (self.phase, self.next) = (Phase::Stand, next);
+        (self.retrying, self.lapsing) = (false, false);
+        self.due = [Some(next), self.ends, self.first_by].into_iter().flatten().min();
+    }
+
+    fn bye(&mut self) {
+        if self.peer.tag.is_empty() {
+            return self.over();
+        }
+        (self.phase, self.due) = (Phase::Bye, Some(self.now));
+    }
+
+    fn over(&mut self) {
+        if let Some(news) = &mut self.shown.news {
+            news.4 = true;
+        }
+        (self.phase, self.due) = (Phase::Over, None);
+        self.shown.forget = true;
+    }
+
+    fn request(&mut self, phase: Phase, expires: u64, anew: bool) {
+        self.cseq += 1;
+        let Peer { tag, target, routes } = self.peer.clone();
+        self.shown.request = Some((target, tag, routes, self.cseq, u32::try_from(expires).unwrap(), anew));
+        (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
+        self.due = Some(self.now + ms(self.policy.watchdog));
+    }
+
+    fn forget_targets(&mut self) {
+        self.tried.clear();
+        self.ahead.clear();
+        self.widened = false;
+    }
+
+    fn wanted(&self) -> u64 {
+        self.policy.default_expiration.as_secs().max(self.least)
+    }
+
+    fn granted(&self, reply: &Reply<'_>) -> u64 {
+        reply.expires.map_or(self.asked, |seconds| u64::from(seconds).min(self.asked))
+    }
+
+    fn earliest(&self) -> u64 {
+        self.sent.map_or(self.now, |sent| (sent + ms(self.policy.min_resubscribe_time).max(SECOND)).max(self.now))
+    }
+
+    /// `resubscribe_delta` before the end, not before `min_resubscribe_time`; half of what is too short for both.
+    fn planned(&self) -> u64 {
+        let left = self.ends.unwrap_or(self.now).saturating_sub(self.now);
+        let delta = left.saturating_sub(ms(self.policy.resubscribe_delta));
+        let wanted = delta.max(ms(self.policy.min_resubscribe_time)).max(SECOND);
+        self.now + if wanted < left { wanted } else { (left / 2).max(SECOND) }
+    }
+
+    /// A timeout of a request that a NOTIFY has answered.
+    fn is_stray(&self, code: u16) -> bool {
+        matches!(code, 0 | 408 | 504) && self.heard.is_some()
+    }
+}
+
+/// RFC 6665 §4.1.2.2.
+fn ends_dialog(code: u16) -> bool {
+    [404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604].contains(&code)
+}
+
+fn told(retry_after: Option<u32>) -> Option<u64> {
+    retry_after.filter(|seconds| *seconds > 0).map(|seconds| u64::from(seconds).min(86_400) * SECOND)
+}
+
+/// What the machine shows.
+fn shown(life: &Life, output: &Output, known: &mut Vec<u8>) -> Shown {
+    Shown {
+        state: life.state(),
+        request: output.send.clone().map(|sent| {
+            let anew = sent.call_id != *known;
+            *known = sent.call_id;
+            (sent.target, sent.remote_tag, sent.route_set, sent.cseq, sent.expires, anew)
+        }),
+        answer: output.answer.map(|answer| answer.code_and_phrase().0),
+        news: output
+            .news
+            .map(|news| (news.status, news.code, news.next_attempt.map(u64::from), news.with_body, news.last)),
+        forget: output.forget,
+        due: life.subscription.deadline().map(|at| at.0),
+    }
+}
+
+/// As [`step`], but more of what subscriptions go far by: acceptance, redirection, two notifiers, time.
+fn lively_step() -> impl Strategy<Value = Step> {
+    let tag = || prop_oneof![3 => Just(0usize), 1 => Just(3)];
+    let reply = |code, tag, grant, redirect| Step::Reply {
+        old: false,
+        code,
+        tag,
+        contact: 1,
+        numbers: [grant, 0, 0],
+        redirect,
+    };
+    prop_oneof![
+        8 => step(),
+        4 => Just(Step::Due),
+        3 => (tag(), 5usize..8).prop_map(move |(tag, grant)| reply(ACCEPTED, tag, grant, 0)),
+        2 => (1usize..4).prop_map(move |redirect| reply(MOVED, 0, 0, redirect)),
+        3 => (tag(), 0usize..5).prop_map(|(tag, state)| Step::Notify { cseq: 1, tag, contact: 2, state, content: 0, event: true }),
+        1 => Just(Step::Refresh),
+        2 => (0u64..12_000).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_life_is_as_the_rfcs_tell_it(
+        steps in proptest::collection::vec(lively_step(), 0..60),
+        min in 0u64..60,
+        delta in 0u64..60,
+    ) {
+        let policy = Policy { min_resubscribe_time: secs(min), resubscribe_delta: secs(delta), ..policy() };
+        let mut life = Life::unstarted(policy.clone());
+        let mut reference = Reference::new(policy, life.now);
+        let (mut known, mut before) = (Vec::new(), String::new());
+        for step in std::iter::once(&Step::Start).chain(&steps) {
+            with_input(&mut life, step, |life, input| {
+                let expected = reference.take(&input, life.now);
+                let said = format!("{before}{input:?}");
+                let output = life.give(input);
+                assert_eq!(shown(life, &output, &mut known), expected, "after {said}");
+                before = format!("{}\n{:?}\n", said.lines().last().unwrap_or_default(), life.subscription.state());
+            });
+        }
+    }
+}
