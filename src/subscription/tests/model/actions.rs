@@ -42,6 +42,11 @@ pub enum Action {
     AcceptBoth {
         which: usize,
     },
+    /// One notifier accepts and says so by its NOTIFY; the reply that gets through is the other one's refusal.
+    AcceptBehind {
+        which: usize,
+        refusal: Refusal,
+    },
     /// A SUBSCRIBE is refused.
     Refuse {
         which: usize,
@@ -88,6 +93,7 @@ impl Action {
             | Self::Lose { .. }
             | Self::Accept { .. }
             | Self::AcceptBoth { .. }
+            | Self::AcceptBehind { .. }
             | Self::Refuse { .. }
             | Self::Restart
             | Self::Refresh => true,
@@ -137,10 +143,7 @@ pub fn possible(world: &World) -> Vec<Action> {
         if !world.serving.is_empty() {
             all.push(Action::Restart);
         }
-        all.extend([Action::Start, Action::Refresh]);
-        if !world.unsubscribed {
-            all.push(Action::Unsubscribe);
-        }
+        all.extend([Action::Start, Action::Refresh, Action::Unsubscribe]);
     }
     let room = UNDER_WAY.saturating_sub(world.under_way.len());
     all.retain(|action| {
@@ -148,6 +151,7 @@ pub fn possible(world: &World) -> Vec<Action> {
             Action::Notify { .. } | Action::Expire(_) | Action::ArriveTwice(_) => 1,
             Action::Due if !world.subscription.state().in_flight() => 1,
             Action::AcceptBoth { .. } => 2,
+            Action::AcceptBehind { .. } => 1,
             _ => 0,
         };
         needs <= room && action.price(world) <= world.mishaps
@@ -174,6 +178,8 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
             all.push(Action::Accept { which, fork: Fork::A, short: true, pending: false });
             all.push(Action::Accept { which, fork: Fork::A, short: false, pending: true });
             all.push(Action::AcceptBoth { which });
+            let refusals = [Refusal::Moved, Refusal::TooBrief, Refusal::Unknown, Refusal::BadEvent];
+            all.extend(refusals.map(|refusal| Action::AcceptBehind { which, refusal }));
             all.extend(REFUSALS.map(|refusal| Action::Refuse { which, refusal }));
             // An attempt that went on meets a notifier that has taken its first request.
             all.retain(|action| !(is_acceptance(*action) && world.serving.iter().any(|one| one.dialog == dialog)));
@@ -205,7 +211,7 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
 }
 
 fn is_acceptance(action: Action) -> bool {
-    matches!(action, Action::Accept { .. } | Action::AcceptBoth { .. })
+    matches!(action, Action::Accept { .. } | Action::AcceptBoth { .. } | Action::AcceptBehind { .. })
 }
 
 /// Lets it happen.
@@ -262,6 +268,14 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
             let message = world.under_way.swap_remove(which);
             open(world, message, Fork::A, false, false, true);
             open(world, message, Fork::B, false, false, false);
+            Ok(())
+        }
+        Action::AcceptBehind { which, refusal } => {
+            let message = world.under_way.swap_remove(which);
+            open(world, message, Fork::A, false, false, false);
+            if let Message::Subscribe { cseq, .. } = message {
+                world.under_way.push(Message::Refuse { cseq, refusal });
+            }
             Ok(())
         }
         Action::Refuse { which, refusal } => {

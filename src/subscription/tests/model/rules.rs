@@ -107,7 +107,9 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     match output.answer {
         None => {
             rule!(news.is_none(), "news from a NOTIFY of no dialog");
-            rule!(other.is_some(), "a NOTIFY of our dialog is nobody's");
+            // Between two requests of an attempt that goes on there is no dialog.
+            let waits = matches!(before.subscription.state(), State::Waiting(_));
+            rule!(other.is_some() || waits, "a NOTIFY of our dialog is nobody's");
             return Ok(());
         }
         Some(Answer::Ok) => rule!(other.is_none(), "a second dialog beside the one with {other:?}"),
