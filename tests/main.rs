@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod c_api;
 mod call;
+mod conformance;
 mod demo_runs;
 mod digest;
 mod documentation;
