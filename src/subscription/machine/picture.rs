@@ -20,7 +20,8 @@ pub struct Picture {
     pub retries: u32,
     pub status: Option<Status>,
     pub widened: bool,
-    pub targets: Option<(Option<Vec<u8>>, Vec<Vec<u8>>)>,
+    /// The one being tried, and all.
+    pub targets: Option<[Vec<Vec<u8>>; 2]>,
     pub dialog: Option<DialogPicture>,
 }
 
@@ -71,10 +72,10 @@ impl<A: Allocator + Clone> Subscription<A> {
             retries: self.retries,
             status: self.status,
             widened: self.widened,
-            targets: self
-                .targets
-                .as_ref()
-                .map(|targets| (targets.current().map(<[u8]>::to_vec), targets.iter().map(<[u8]>::to_vec).collect())),
+            targets: self.targets.as_ref().map(|targets| {
+                let owned = |uris: &mut dyn Iterator<Item = &[u8]>| uris.map(<[u8]>::to_vec).collect();
+                [owned(&mut targets.current().into_iter()), owned(&mut targets.iter())]
+            }),
             dialog: self.dialog.as_ref().map(|dialog| DialogPicture {
                 call_id: dialog.call_id().to_vec(),
                 local_tag: dialog.local_tag().to_vec(),

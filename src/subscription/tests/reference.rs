@@ -5,12 +5,14 @@ use super::random::{ACCEPTED, MOVED, Step, step, with_input};
 use super::*;
 use proptest::prelude::*;
 
+/// Target, To tag, Route, CSeq, Expires, and whether Call-ID and tag are new.
+type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool);
+
 /// What can be seen after an input.
 #[derive(Debug, Default, PartialEq)]
 struct Shown {
     state: &'static str,
-    /// Target, To tag, Route, CSeq, Expires, and whether Call-ID and tag are new.
-    request: Option<(Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool)>,
+    request: Option<Asked>,
     answer: Option<u16>,
     /// Status, code, whether and when there is another attempt, body, whether these are the last.
     news: Option<(Status, u16, Option<u64>, bool, bool)>,
@@ -501,9 +503,10 @@ impl Reference {
     /// `resubscribe_delta` before the end, not before `min_resubscribe_time`; half of what is too short for both.
     fn planned(&self) -> u64 {
         let left = self.ends.unwrap_or(self.now).saturating_sub(self.now);
-        let delta = left.saturating_sub(ms(self.policy.resubscribe_delta));
-        let wanted = delta.max(ms(self.policy.min_resubscribe_time)).max(SECOND);
-        self.now + if wanted < left { wanted } else { (left / 2).max(SECOND) }
+        let before = left.saturating_sub(ms(self.policy.resubscribe_delta));
+        let wanted = before.max(ms(self.policy.min_resubscribe_time));
+        let fits = wanted > 0 && wanted < left;
+        self.now + (if fits { wanted } else { left / 2 }).max(SECOND)
     }
 
     /// A timeout of a request that a NOTIFY has answered.
@@ -562,7 +565,7 @@ fn lively_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_life_is_as_the_rfcs_tell_it(
