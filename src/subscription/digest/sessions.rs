@@ -14,6 +14,7 @@ const NONCE: usize = 1;
 const OPAQUE: usize = 2;
 
 /// The nonce of each realm and how often it has been used.
+#[cfg_attr(test, derive(Clone))]
 pub(in super::super) struct Sessions<A: Allocator> {
     text: Packed<{ MOST_REALMS * TEXTS }, A>,
     marks: [Option<Mark>; MOST_REALMS],
@@ -100,6 +101,12 @@ impl<A: Allocator> Sessions<A> {
     fn entries(&self) -> impl Iterator<Item = (Mark, Texts<'_>)> {
         let texts = |index: usize| [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
         self.marks.iter().enumerate().filter_map(move |(index, mark)| Some(((*mark)?, texts(index))))
+    }
+
+    /// For tests: all texts, uses and marks, as far as a future depends on them.
+    #[cfg(test)]
+    pub(in super::super) fn picture(&self) -> Vec<(Vec<Vec<u8>>, u32, bool)> {
+        self.entries().map(|(mark, texts)| (texts.map(<[u8]>::to_vec).to_vec(), mark.nc, mark.is_tried)).collect()
     }
 
     /// The realms.

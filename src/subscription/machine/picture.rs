@@ -20,6 +20,11 @@ pub struct Picture {
     pub retries: u32,
     pub status: Option<Status>,
     pub widened: bool,
+    /// Repetitions after challenges: how many, of old nonces, and whether the next request is one.
+    pub answers: (u8, u8, bool),
+    /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
+    pub sessions: Vec<(Vec<Vec<u8>>, u32, bool)>,
+    pub own_credentials: Option<[Vec<u8>; 2]>,
     /// The one being tried, and all.
     pub targets: Option<[Vec<Vec<u8>>; 2]>,
     pub dialog: Option<DialogPicture>,
@@ -72,6 +77,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             retries: self.retries,
             status: self.status,
             widened: self.widened,
+            answers: (self.answers.count, self.answers.stales, self.answers.goes_on),
+            sessions: self.sessions.as_ref().map(|sessions| sessions.picture()).unwrap_or_default(),
+            own_credentials: self.own_credentials.as_ref().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
             targets: self.targets.as_ref().map(|targets| {
                 let owned = |uris: &mut dyn Iterator<Item = &[u8]>| uris.map(<[u8]>::to_vec).collect();
                 [owned(&mut targets.current().into_iter()), owned(&mut targets.iter())]

@@ -375,14 +375,14 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
     let before = world.clone();
     let dialogs = world.dialogs + 1;
     let (call_id, local_tag) = (format!("call{dialogs}"), format!("tag{dialogs}"));
-    let fresh = Fresh { call_id: call_id.as_bytes(), local_tag: local_tag.as_bytes() };
+    let fresh = Fresh { call_id: call_id.as_bytes(), local_tag: local_tag.as_bytes(), cnonce: [0; 16] };
     let route_set = match given {
         Given::Message(Message::Notify { cseq, .. }) => rules::route_of_notify(cseq),
         _ => b"<sip:reply;lr>".to_vec(),
     };
     visited.note(&world.subscription, given);
     let policy = small_policy();
-    let env = Env { policy: &policy, random: 0 };
+    let env = Env { policy: &policy, random: 0, credentials: &[] };
     let input = input_of(given, fresh, &route_set);
     let output = flaw.handle(&mut world.subscription, input, world.now, &env).map_err(|error| error.to_string())?;
     world.unsubscribed |= matches!(given, Given::Unsubscribe);

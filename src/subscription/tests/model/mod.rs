@@ -81,11 +81,17 @@ const THIRD: &[(&str, &str, &str)] = &[
     ("waiting, continued", "408", "a redirection, and a timeout that was under way already"),
 ];
 
+/// Nobody is challenged in this world: what belongs to challenges is proven by the table, by random lives and by the tests
+/// of challenges.
+const OF_CHALLENGES: (&[&str], &[&str]) = (&["waiting, refused"], &["401", "401x", "cred"]);
+
 /// Searches with so many mishaps; the pairs that are not met must be these.
 fn explored(mishaps: u8, but_for: &[&[(&'static str, &'static str, &str)]]) {
     let start = std::time::Instant::now();
     let report = explore(mishaps, Flaw::None).unwrap_or_else(|found| panic!("{found}"));
-    let all: BTreeSet<_> = table::pairs().collect();
+    let (rows, columns) = OF_CHALLENGES;
+    let challenges = |pair: &(&str, &str)| rows.contains(&pair.0) || columns.contains(&pair.1);
+    let all: BTreeSet<_> = table::pairs().filter(|pair| !challenges(pair)).collect();
     let missed: BTreeSet<_> = all.difference(&report.visited.0).copied().collect();
     let (states, transitions, depth, time) = (report.states, report.transitions, report.depth, start.elapsed());
     println!("{mishaps} mishaps: {states} states, {transitions} transitions, depth {depth}, {time:.1?}");
@@ -97,13 +103,11 @@ fn explored(mishaps: u8, but_for: &[&[(&'static str, &'static str, &str)]]) {
     assert_eq!(missed, but_for.iter().copied().flatten().flat_map(pairs).collect(), "pairs that are not met");
 }
 
+/// `PRESENCE_B2B_MISHAPS=3` searches further, for minutes and with more memory; do that after a change of the machine.
 #[test]
 fn every_life_with_two_mishaps_keeps_the_rules() {
-    explored(2, &[IMPOSSIBLE, FAR, THIRD]);
-}
-
-#[test]
-#[ignore = "takes minutes and a few GB; run it after a change of the machine"]
-fn every_life_with_three_mishaps_keeps_the_rules() {
-    explored(3, &[IMPOSSIBLE, FAR]);
+    match std::env::var("PRESENCE_B2B_MISHAPS").as_deref() {
+        Ok("3") => explored(3, &[IMPOSSIBLE, FAR]),
+        _ => explored(2, &[IMPOSSIBLE, FAR, THIRD]),
+    }
 }

@@ -222,8 +222,8 @@ fn standing(world: &World) -> Result<(), String> {
 /// what must be ignored change anything.
 pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     let policy = small();
-    let env = Env { policy: &policy, random: 0 };
-    let fresh = Fresh { call_id: b"call0", local_tag: b"tag0" };
+    let env = Env { policy: &policy, random: 0, credentials: &[] };
+    let fresh = Fresh { call_id: b"call0", local_tag: b"tag0", cnonce: [0; 16] };
     let seen = world.subscription.picture(world.now);
     let out = account.out();
     let mut alone = world.subscription.clone();
