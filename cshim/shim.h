@@ -109,6 +109,8 @@ rr_t *pb2b_header_routes(hdr_field_t *header);
 /* one entry as it was written: "<sip:…;lr>;param" */
 void pb2b_route_text(const rr_t *route, str *out);
 
+/* the Request-URI as it came; empty for a reply */
+void pb2b_request_uri(const sip_msg_t *msg, str *out);
 socket_info_t *pb2b_recv_socket(const sip_msg_t *msg);
 
 /* ---- transactions, sockets, URIs: shim_tm.c ---- */

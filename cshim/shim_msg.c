@@ -175,6 +175,13 @@ void pb2b_route_text(const rr_t *route, str *out)
 	out->len = route->len;
 }
 
+void pb2b_request_uri(const sip_msg_t *msg, str *out)
+{
+	memset(out, 0, sizeof(*out));
+	if(pb2b_is_request(msg))
+		*out = msg->first_line.u.request.uri;
+}
+
 socket_info_t *pb2b_recv_socket(const sip_msg_t *msg)
 {
 	return msg->rcv.bind_address;

@@ -6,6 +6,7 @@ use crate::host::log;
 use crate::host::message::{DialogIds, Malformed, Message};
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::{self, Transaction};
+use crate::host::uri;
 use crate::subscription::{Answer, Content, Input, Notify, OutOfMemory, Package, SubscriptionState, package};
 
 /// Whether a NOTIFY was one of ours.
@@ -142,10 +143,13 @@ fn judge(package: Option<&'static Package>, invited: &[String], content_type: Op
 fn headers(answer: Answer, message: Message<'_>, package: Option<&'static Package>) -> Vec<u8> {
     match answer {
         // The same Contact as in the SUBSCRIBE, or some peers move the dialog to another transport.
-        Answer::Ok => match ListenSocket::of(message).and_then(|socket| socket.contact_uri(b"")) {
-            Some(contact) => [b"Contact: <", &contact[..], b">\r\n"].concat(),
-            None => Vec::new(),
-        },
+        Answer::Ok => {
+            let secure = uri::is_sips(message.request_uri());
+            match ListenSocket::of(message).and_then(|socket| socket.contact_uri(secure)) {
+                Some(contact) => [b"Contact: <", &contact[..], b">\r\n"].concat(),
+                None => Vec::new(),
+            }
+        }
         Answer::UnsupportedMediaType => {
             let accept = package.map_or(String::new(), |package| package.accept.join(", "));
             format!("Accept: {accept}\r\n").into_bytes()

@@ -50,6 +50,8 @@ impl Plan {
                 (first.uri.to_vec(), all.join(&b", "[..]), first.uri.to_vec())
             }
         };
+        // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
+        let secure = [&request.record, &request_uri, &first_hop].into_iter().any(|uri| uri::is_sips(uri));
         let next_hop = match config.presence_outbound_proxy.as_bytes() {
             [] => first_hop,
             proxy => proxy.to_vec(),
@@ -57,7 +59,7 @@ impl Plan {
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
         let unreachable = || PlanError::NextHop(lossy(&next_hop));
         let socket = ListenSocket::towards(&next_hop, known).ok_or_else(unreachable)?;
-        let contact = socket.contact_uri(b"").ok_or_else(unreachable)?;
+        let contact = socket.contact_uri(secure).ok_or_else(unreachable)?;
         let mut headers = headers(request, &route_header, &contact, config);
         for authorization in &request.authorizations {
             // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.

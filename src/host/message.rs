@@ -58,6 +58,17 @@ impl<'m> Message<'m> {
         unsafe { ks::pb2b_is_request(self.raw) != 0 && ks::pb2b_method_id(self.raw) == ks::METHOD_NOTIFY as i32 }
     }
 
+    /// The Request-URI as it came; empty for a reply.
+    #[must_use]
+    pub fn request_uri(self) -> &'m [u8] {
+        let mut uri = ks::str_::default();
+        // SAFETY: the message is valid, the output is ours; the text lies in the message.
+        unsafe {
+            ks::pb2b_request_uri(self.raw, &mut uri);
+            bytes(&uri)
+        }
+    }
+
     /// Parses all headers; must come before every reading function below.
     ///
     /// # Errors

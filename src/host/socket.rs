@@ -41,9 +41,10 @@ impl ListenSocket {
         (found >= 0 && !socket.is_null()).then_some(Self(socket))
     }
 
-    /// The URI under which this socket can be reached: advertised address and port where there are some (RFC 3261 §8.1.1.8).
+    /// The URI under which this socket can be reached: advertised address and port where there are some (RFC 3261
+    /// §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
-    pub fn contact_uri(self, user: &[u8]) -> Option<Vec<u8>> {
+    pub fn contact_uri(self, secure: bool) -> Option<Vec<u8>> {
         let (mut host, mut port) = (ks::str_::default(), ks::str_::default());
         // SAFETY: the socket lives as long as the server; the outputs then point at its texts.
         let (host, port, proto) = unsafe {
@@ -52,17 +53,24 @@ impl ListenSocket {
             }
             (bytes(&host), bytes(&port), ks::pb2b_socket_proto(self.0))
         };
-        let mut uri = b"sip:".to_vec();
-        if !user.is_empty() {
-            uri.extend_from_slice(user);
-            uri.push(b'@');
+        // A SIPS URI with transport=tls is deprecated (RFC 3261 §26.2.2); without one it means TLS.
+        let (scheme, transport): (&[u8], &[u8]) = match proto {
+            p if secure && p == ks::PROTO_TLS as i32 => (b"sips:", b""),
+            p if secure && p == ks::PROTO_WSS as i32 => (b"sips:", b";transport=ws"),
+            other => (b"sip:", transport_parameter(other)),
+        };
+        let mut uri = scheme.to_vec();
+        // The host writes IPv6 addresses without brackets, but keeps them in what is advertised.
+        if host.contains(&b':') && !host.starts_with(b"[") {
+            uri.extend([b"[", host, b"]"].concat());
+        } else {
+            uri.extend_from_slice(host);
         }
-        uri.extend_from_slice(host);
         if !port.is_empty() {
             uri.push(b':');
             uri.extend_from_slice(port);
         }
-        uri.extend_from_slice(transport_parameter(proto));
+        uri.extend_from_slice(transport);
         Some(uri)
     }
 

@@ -6,12 +6,16 @@ use super::text::{bytes, view};
 /// Whether the host can parse this SIP or SIPS URI.
 #[must_use]
 pub fn is_sip_uri(uri: &[u8]) -> bool {
-    let head = uri.get(..5).unwrap_or(uri);
-    let sip = head.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip:"));
-    let sips = head.eq_ignore_ascii_case(b"sips:");
+    let sip = uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip:"));
     let clean = uri.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"'));
     // SAFETY: the host only reads the text.
-    (sip || sips) && clean && unsafe { ks::pb2b_uri_valid(&view(uri)) } == 1
+    (sip || is_sips(uri)) && clean && unsafe { ks::pb2b_uri_valid(&view(uri)) } == 1
+}
+
+/// Whether this is a SIPS URI.
+#[must_use]
+pub fn is_sips(uri: &[u8]) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
 /// Whether the host can parse this value of a Route header.
