@@ -7,7 +7,7 @@ use crate::host::message::{DialogIds, Malformed, Message};
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::{self, Transaction};
 use crate::host::uri;
-use crate::subscription::{Answer, Content, Input, Notify, OutOfMemory, Package, SubscriptionState, package};
+use crate::subscription::{Answer, Content, Input, Notify, OutOfMemory, Package, Socket, SubscriptionState, package};
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Engine {
         self.settle(stepped.wake, stepped.delivered);
         let Some(answer) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answer.code_and_phrase();
-        self.answer(message, code, phrase, &headers(answer, message, package));
+        self.answer(message, code, phrase, &headers(answer, message, stepped.output.socket, package));
         Ok(Handled::Yes)
     }
 
@@ -140,12 +140,14 @@ fn judge(package: Option<&'static Package>, invited: &[String], content_type: Op
 }
 
 /// The headers an answer needs beside those of the transaction.
-fn headers(answer: Answer, message: Message<'_>, package: Option<&'static Package>) -> Vec<u8> {
+fn headers(answer: Answer, message: Message<'_>, socket: Option<Socket>, package: Option<&'static Package>) -> Vec<u8> {
     match answer {
-        // The same Contact as in the SUBSCRIBE, or some peers move the dialog to another transport.
+        // The same Contact as in the SUBSCRIBE, however the NOTIFY came, or some peers move the dialog to another
+        // transport.
         Answer::Ok => {
-            let secure = uri::is_sips(message.request_uri());
-            match ListenSocket::of(message).and_then(|socket| socket.contact_uri(secure)) {
+            let socket = socket.and_then(|socket| ListenSocket::from_token(socket.0));
+            let socket = socket.or_else(|| ListenSocket::of(message));
+            match socket.and_then(|socket| socket.contact_uri(uri::is_sips(message.request_uri()))) {
                 Some(contact) => [b"Contact: <", &contact[..], b">\r\n"].concat(),
                 None => Vec::new(),
             }

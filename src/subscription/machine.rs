@@ -151,7 +151,11 @@ impl<A: Allocator + Clone> Subscription<A> {
             Input::SendFailed { cseq } => self.on_unsent(cseq, b"send failed", now, env),
             Input::Dropped { cseq } => self.on_unsent(cseq, b"dropped by script", now, env),
             Input::Reply(reply) => self.on_reply(&reply, now, env),
-            Input::Notify(notify) => self.on_notify(&notify, now, env),
+            Input::Notify(notify) => {
+                // A NOTIFY may end the dialog that it is answered in.
+                let socket = self.dialog.as_ref().and_then(Dialog::socket);
+                Ok(Output { socket, ..self.on_notify(&notify, now, env)? })
+            }
             Input::Refresh => Ok(self.on_refresh(now, env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
             Input::Unsubscribe => Ok(self.on_unsubscribe(now)),

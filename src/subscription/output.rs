@@ -11,6 +11,8 @@ pub struct Output {
     pub send: Option<Request>,
     /// How to answer the NOTIFY; `None` after a NOTIFY means that it does not belong to this subscription (481 by the script).
     pub answer: Option<Answer>,
+    /// The socket of the dialog, whose address the answer's Contact is; `None` when it is not known.
+    pub socket: Option<Socket>,
     /// What the internal subscriber is told.
     pub news: Option<News>,
     /// The subscription has ended: remove its record.

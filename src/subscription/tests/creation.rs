@@ -235,13 +235,14 @@ fn the_socket_of_the_newest_request_is_kept_for_the_dialog() {
     life.give(Input::Sent { cseq: 7, socket: Socket(1) });
     life.give(Input::Sent { cseq: 1, socket: Socket(2) });
     life.reply(200);
-    life.notify("active");
+    assert_eq!(life.notify("active").socket, Some(Socket(2)), "for the answer's Contact");
     life.due();
     assert_eq!(life.request().socket, Some(Socket(2)));
     life.reply(200);
     life.give(Input::Sent { cseq: 2, socket: Socket(3) });
     life.due();
     assert_eq!(life.request().socket, Some(Socket(3)), "the reply was faster");
+    assert_eq!(life.notify("terminated").socket, Some(Socket(3)), "the dialog has ended by now");
 }
 
 /// A 2xx of one fork, a refresh to it, and then the first NOTIFY, which is another fork's and makes the dialog: what
