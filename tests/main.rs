@@ -29,4 +29,6 @@ mod request;
 mod rpc;
 mod script;
 mod terminated;
+mod transports;
+mod transports_tls;
 mod watch;

@@ -123,7 +123,11 @@ impl Endpoint {
 
     /// A peer on `ip`: a second transport of another one, or an address that was refused until now.
     pub fn at(transport: Transport, ip: Ipv4Addr) -> Endpoint {
-        let addr = SocketAddr::from((ip, SIP_PORT));
+        Endpoint::bound(transport, (ip, SIP_PORT).into())
+    }
+
+    /// A peer on this very address, IPv4 or IPv6.
+    pub fn bound(transport: Transport, addr: SocketAddr) -> Endpoint {
         let udp = (transport == Transport::Udp).then(|| UdpSocket::bind(addr).expect("an own UDP address"));
         let shared = Arc::new(Shared {
             addr,
@@ -329,7 +333,7 @@ impl Shared {
             return Ok(Arc::clone(stream));
         }
         // Bound first: on loopback every unbound socket would come from 127.0.0.1.
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         socket.bind(&SocketAddr::new(self.addr.ip(), 0).into())?;
         socket.connect(&to.into())?;
         Ok(self.adopt(socket.into(), to))

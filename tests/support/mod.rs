@@ -20,5 +20,6 @@ pub mod rpc;
 pub mod setting;
 pub mod shm;
 pub mod sip;
+pub mod tls;
 pub mod wait;
 pub mod watch;

@@ -1,6 +1,6 @@
 //! Single lines of a configuration.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::address::SIP_PORT;
 
@@ -44,6 +44,11 @@ impl Listen {
     /// TCP on the SIP port of `ip`.
     pub fn tcp(ip: Ipv4Addr) -> Listen {
         Listen(format!("tcp:{ip}:{SIP_PORT}"))
+    }
+
+    /// `udp`, `tcp` or `tls` on any address, IPv4 or IPv6.
+    pub fn on(protocol: &str, addr: SocketAddr) -> Listen {
+        Listen(format!("{protocol}:{addr}"))
     }
 
     /// With `host` or `host:port` written into Via and Record-Route in place of the real address.

@@ -1,0 +1,128 @@
+//! A record of a real presence server, reached over TLS.
+
+use crate::support::b2b::{Newsreader, TELL};
+use crate::support::kamailio::Server;
+use crate::support::pidf::pidf;
+use crate::support::presence_server::PresenceServer;
+use crate::support::shm::leaves_nothing;
+use crate::support::tls::TLS_PORT;
+use crate::support::wait::{SOON, eventually};
+
+/// A presence server's routing that logs who subscribes how.
+const PRESENCE_ROUTE: &str = r#"request_route {
+    if (is_method("SUBSCRIBE")) {
+        xlog("L_NOTICE", "SEEN|$proto|$ru|$hdr(Contact)|$hdr(Expires)|\n");
+    }
+    if (is_method("PUBLISH|SUBSCRIBE")) {
+        if (!t_newtran()) {
+            sl_reply_error();
+            exit;
+        }
+        if (is_method("PUBLISH")) {
+            handle_publish();
+        } else {
+            handle_subscribe();
+        }
+        t_release();
+        exit;
+    }
+    sl_send_reply("405", "Method Not Allowed");
+}
+event_route[tm:local-request] { xlog("L_NOTICE", "SENT|$rm|$ru|\n"); }
+onreply_route { xlog("L_NOTICE", "ANSWER|$proto|$rs|$hdr(Contact)|\n"); }"#;
+
+/// The module's own routing, which takes NOTIFYs over TLS only.
+const B2B_ROUTE: &str = r#"request_route {
+    if (is_method("NOTIFY") && $proto == "tls") {
+        if (!t_newtran()) {
+            sl_reply_error();
+            exit;
+        }
+        if (!handle_notify()) {
+            t_reply("481", "Subscription does not exist");
+        }
+        exit;
+    }
+    sl_send_reply("405", "Not Over This");
+}"#;
+
+fn watch_over_tls(scheme: &str, parameter: &str) {
+    let presence = PresenceServer::builder().server(|server| server.tls().route(PRESENCE_ROUTE)).start();
+    let server = Server::b2b().tls().b2b_param("min_resubscribe_time", 0).route(B2B_ROUTE).route(TELL).start();
+    let record = format!("{scheme}:alice@{}:{TLS_PORT}{parameter}", presence.server.ip());
+    let contact = format!("<{scheme}:{}:{TLS_PORT}{parameter}>", server.ip());
+    leaves_nothing(&server, || {
+        let mark = presence.server.log().mark();
+        let seen = |what: &str, start: &str, expires: &str| {
+            eventually(SOON, what, || {
+                let lines = presence.server.log().since(mark, "SEEN|");
+                let wanted = |line: &&String| line.contains(start) && line.contains(&format!("|{expires}|"));
+                lines.iter().rfind(wanted).map(|line| assert!(line.contains(&format!("|{contact}|")), "{line}"))
+            });
+        };
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&record, &server.uri("watcher"));
+        assert_eq!(news.next("the first state").status, "active");
+        seen("the first SUBSCRIBE", &format!("|tls|{record}|"), "3600");
+        for basic in ["open", "closed", "open"] {
+            presence.publish("alice", &pidf(&presence.uri("alice"), basic, None));
+            let told = news.next(basic);
+            assert_eq!((told.status.as_str(), told.basic.as_deref()), ("active", Some(basic)));
+        }
+        let notified = presence.server.log().since(mark, "SENT|NOTIFY|");
+        assert!(notified.iter().all(|line| line.contains(contact.trim_matches(['<', '>']))), "{notified:?}");
+        eventually(SOON, "the answers to the NOTIFYs", || {
+            let answers = presence.server.log().since(mark, "ANSWER|tls|200|");
+            assert!(answers.iter().all(|line| line.contains(&contact)), "{answers:?}");
+            (answers.len() >= notified.len()).then_some(())
+        });
+
+        let refreshed = server.show(id)["notifies"].as_u64().expect("a count");
+        server.refresh(id);
+        server.show_when(id, "the NOTIFY after the refresh", |shown| shown["notifies"].as_u64() > Some(refreshed));
+        let shown = server.show(id);
+        assert_eq!((&shown["state"], &shown["last_reply"]), (&"confirmed".into(), &200.into()), "{shown}");
+        let target = format!("|tls|sip:{}:{TLS_PORT};transport=tls|", presence.server.ip());
+        seen("the refresh", &target, "3600");
+        server.unsubscribe(id);
+        server.await_no_subscription();
+        seen("the end", &target, "0");
+        presence.unpublish("alice");
+    });
+    server.stop();
+    presence.stop();
+}
+
+#[test]
+fn a_record_with_transport_tls() {
+    watch_over_tls("sip", ";transport=tls");
+}
+
+/// RFC 3261 §8.1.1.8: the Contact of what asks for a SIPS URI is one, too.
+#[test]
+fn a_sips_record() {
+    watch_over_tls("sips", "");
+}
+
+/// Nobody has signed the presence server's certificate: whoever checks it does not subscribe, and is told.
+#[test]
+fn a_certificate_that_is_not_trusted() {
+    let presence = PresenceServer::builder().server(|server| server.tls().route(PRESENCE_ROUTE)).start();
+    let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("min_resubscribe_time", 0);
+    let server = server.modparam("tm", "fr_timer", 700).modparam("tls", "verify_certificate", 1);
+    let server = server.modparam("tls", "require_certificate", 1).route(TELL).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&format!("sips:alice@{}:{TLS_PORT}", presence.server.ip()), &server.uri("watcher"));
+        for _ in 0..2 {
+            let told = news.next("the failure");
+            assert_eq!((told.status.as_str(), told.code), ("terminated", 408), "{told:?}");
+            assert!(told.next_attempt.is_some_and(|next| next <= 2), "{told:?}");
+        }
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
+    assert_eq!(presence.server.log().since(Default::default(), "SEEN|"), Vec::<String>::new(), "nothing got through");
+    server.stop();
+    presence.stop();
+}
