@@ -126,6 +126,26 @@ fn an_ipv6_record_over_tcp() {
     over_ipv6(Transport::Tcp);
 }
 
+/// Neither the record nor the notifier's Contact can be reached.
+#[test]
+fn an_ipv6_outbound_proxy() {
+    let proxy = Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6()));
+    let own = own_ipv6();
+    let builder = eager();
+    let ipv4 = Listen::udp(builder.ip());
+    let builder = builder.b2b_param("presence_outbound_proxy", format!("sip:{}", proxy.endpoint.addr()));
+    let server = builder.listen(ipv4).listen(Listen::on("udp", own)).start();
+    let side = Side::new(Transport::Udp, own);
+    leaves_nothing(&server, || {
+        let (id, mut dialog) = watch(&server, &proxy, "sip:alice@192.0.2.1", &side);
+        dialog.contact = "sip:alice@192.0.2.2".into();
+        notify(&mut dialog, &side, Notify::active(600));
+        refresh(&server, id, &mut dialog, &side);
+        end(&server, id, &mut dialog, &side);
+    });
+    server.stop();
+}
+
 #[test]
 fn an_advertised_ipv6_address_keeps_its_brackets() {
     let notifier = Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6()));
@@ -301,6 +321,28 @@ fn contact_is_the_socket_that_a_multihomed_server_chooses() {
     server.stop();
 }
 
+/// The server speaks TCP over IPv4 only.
+#[test]
+fn a_record_that_no_socket_leads_to() {
+    let builder = eager();
+    let listen = Listen::tcp(builder.ip());
+    let server = builder.listen(listen).start();
+    for record in [format!("sip:alice@{}", own_ip()), format!("sip:alice@{};transport=tcp", own_ipv6())] {
+        leaves_nothing(&server, || {
+            let mut news = Newsreader::new(&server);
+            let id = server.subscribe(&record, &server.uri("watcher"));
+            for _ in 0..2 {
+                let told = news.next("the failure");
+                assert_eq!((told.status.as_str(), told.reason.as_str()), ("terminated", "send failed"), "{told:?}");
+            }
+            server.unsubscribe(id);
+            server.await_no_subscription();
+        });
+        assert!(server.log().text().contains(&format!("SUBSCRIBE to {record} not sent: no socket")), "{record}");
+    }
+    server.stop();
+}
+
 /// UDP is advertised under another name than it has, TCP is not.
 #[test]
 fn only_the_advertised_socket_is_advertised() {
@@ -329,16 +371,10 @@ fn only_the_advertised_socket_is_advertised() {
 
 // ---------------------------------------------------------------------------------------------------------- connections
 
-/// How many TCP connections the server has.
-fn connections(server: &Server) -> u64 {
-    let info = server.rpc("core.tcp_info", json!([])).expect("core.tcp_info");
-    info["opened_connections"].as_u64().unwrap_or_else(|| panic!("no count in {info}"))
-}
-
 /// Closes all connections with the peer and waits until the server has noticed.
 fn hang_up(server: &Server, peer: &Endpoint) {
     peer.hang_up();
-    eventually(SOON, "the server has closed its side", || (connections(server) == 0).then_some(()));
+    eventually(SOON, "the server has closed its side", || (server.connections() == 0).then_some(()));
 }
 
 #[test]
@@ -358,7 +394,7 @@ fn all_of_a_dialog_takes_one_connection() {
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!(refresh.from, first.from);
         dialog.accept(&refresh, 600);
-        assert_eq!((connections(&server), notifier.endpoint.connections()), (1, 1));
+        assert_eq!((server.connections(), notifier.endpoint.connections()), (1, 1));
         dialog.via_hop(side.addr);
         server.end(id, &mut dialog);
     });

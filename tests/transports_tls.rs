@@ -1,6 +1,7 @@
 //! A record of a real presence server, reached over TLS.
 
 use crate::support::b2b::{Newsreader, TELL};
+use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
@@ -8,10 +9,15 @@ use crate::support::shm::leaves_nothing;
 use crate::support::tls::TLS_PORT;
 use crate::support::wait::{SOON, eventually};
 
-/// A presence server's routing that logs who subscribes how.
+/// A presence server's routing that logs who subscribes how, and closes that connection when it is asked for OPTIONS.
 const PRESENCE_ROUTE: &str = r#"request_route {
     if (is_method("SUBSCRIBE")) {
         xlog("L_NOTICE", "SEEN|$proto|$ru|$hdr(Contact)|$hdr(Expires)|\n");
+        $shv(connection) = $conid;
+    }
+    if (is_method("OPTIONS") && tcp_close_connection("$shv(connection)")) {
+        sl_send_reply("200", "Closed");
+        exit;
     }
     if (is_method("PUBLISH|SUBSCRIBE")) {
         if (!t_newtran()) {
@@ -46,8 +52,13 @@ const B2B_ROUTE: &str = r#"request_route {
     sl_send_reply("405", "Not Over This");
 }"#;
 
+fn presence_over_tls() -> PresenceServer {
+    PresenceServer::builder().server(|server| server.tls().module("tcpops").route(PRESENCE_ROUTE)).start()
+}
+
 fn watch_over_tls(scheme: &str, parameter: &str) {
-    let presence = PresenceServer::builder().server(|server| server.tls().route(PRESENCE_ROUTE)).start();
+    let presence = presence_over_tls();
+    let operator = Endpoint::udp();
     let server = Server::b2b().tls().b2b_param("min_resubscribe_time", 0).route(B2B_ROUTE).route(TELL).start();
     let record = format!("{scheme}:alice@{}:{TLS_PORT}{parameter}", presence.server.ip());
     let contact = format!("<{scheme}:{}:{TLS_PORT}{parameter}>", server.ip());
@@ -77,6 +88,12 @@ fn watch_over_tls(scheme: &str, parameter: &str) {
             (answers.len() >= notified.len()).then_some(())
         });
 
+        // The presence server closes the connection that brought the SUBSCRIBE; the refresh makes another one.
+        let before = server.connections();
+        let uri = presence.uri("hang-up");
+        let hang_up = operator.fresh_request("OPTIONS", &uri, &uri, &uri);
+        assert_eq!(operator.exchange(&hang_up, presence.server.addr(), SOON).status(), 200);
+        eventually(SOON, "one connection less", || (server.connections() < before).then_some(()));
         let refreshed = server.show(id)["notifies"].as_u64().expect("a count");
         server.refresh(id);
         server.show_when(id, "the NOTIFY after the refresh", |shown| shown["notifies"].as_u64() > Some(refreshed));
@@ -107,7 +124,7 @@ fn a_sips_record() {
 /// Nobody has signed the presence server's certificate: whoever checks it does not subscribe, and is told.
 #[test]
 fn a_certificate_that_is_not_trusted() {
-    let presence = PresenceServer::builder().server(|server| server.tls().route(PRESENCE_ROUTE)).start();
+    let presence = presence_over_tls();
     let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("min_resubscribe_time", 0);
     let server = server.modparam("tm", "fr_timer", 700).modparam("tls", "verify_certificate", 1);
     let server = server.modparam("tls", "require_certificate", 1).route(TELL).start();

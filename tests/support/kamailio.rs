@@ -152,6 +152,12 @@ impl Server {
         list.as_array().map_or(0, |list| list.iter().filter(|process| named(process)).count())
     }
 
+    /// How many TCP and TLS connections the server has.
+    pub fn connections(&self) -> u64 {
+        let info = self.rpc("core.tcp_info", json!([])).expect("core.tcp_info");
+        info["opened_connections"].as_u64().unwrap_or_else(|| panic!("no count in {info}"))
+    }
+
     /// Stops the server; fails when it did not end well or logged something that must never happen.
     pub fn stop(mut self) {
         if let Err(reason) = self.shut_down() {
