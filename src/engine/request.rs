@@ -25,8 +25,8 @@ pub struct Plan {
     request_uri: Vec<u8>,
     next_hop: Vec<u8>,
     headers: Vec<u8>,
-    /// The socket it leaves through.
-    pub socket: ListenSocket,
+    /// The socket it leaves through, unless the script has it leave through another one.
+    socket: ListenSocket,
 }
 
 impl Plan {

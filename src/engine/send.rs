@@ -39,7 +39,7 @@ impl Engine {
         let cseq = request.cseq;
         let outcome = match Plan::make(request, &self.config) {
             Ok(plan) => match transaction::send(&plan.outgoing(request), handle.to_u64()) {
-                Sent::Yes => Input::Sent { cseq, socket: Socket(plan.socket.token()) },
+                Sent::Yes(socket) => Input::Sent { cseq, socket: Socket(socket.token()) },
                 Sent::Dropped => Input::Dropped { cseq },
                 Sent::Failed => Input::SendFailed { cseq },
             },

@@ -74,6 +74,11 @@ impl ListenSocket {
         Some(uri)
     }
 
+    /// A socket that the host names; `None` for null.
+    pub(super) fn from_raw(socket: *mut ks::socket_info_t) -> Option<Self> {
+        (!socket.is_null()).then_some(Self(socket))
+    }
+
     /// The host's socket.
     #[must_use]
     pub fn as_raw(self) -> *mut ks::socket_info_t {

@@ -82,8 +82,9 @@ pub struct Outgoing<'a> {
 /// What became of a request given to tm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// There is a transaction; its end will be told.
-    Yes,
+    /// There is a transaction; its end will be told. The script may have had the request leave through another socket
+    /// (`$fs` in `event_route[tm:local-request]`).
+    Yes(ListenSocket),
     /// The script dropped it (`event_route[tm:local-request]`); nothing will be told.
     Dropped,
     /// It could not be sent; nothing will be told.
@@ -124,7 +125,7 @@ pub fn send(request: &Outgoing<'_>, parameter: u64) -> Sent {
     let Some(request_within) = bound.tm.t_request_within else { return Sent::Failed };
     // SAFETY: all that `uac` points at outlives the call; tm copies what it keeps; the parameter is a plain number.
     match unsafe { request_within(&mut uac) } {
-        1.. => Sent::Yes,
+        1.. => Sent::Yes(ListenSocket::from_raw(dialog.send_sock).unwrap_or(request.socket)),
         0 => Sent::Dropped,
         _ => Sent::Failed,
     }
