@@ -321,6 +321,26 @@ fn contact_is_the_socket_that_a_multihomed_server_chooses() {
     server.stop();
 }
 
+/// `$fs` for the first SUBSCRIBE is enough: the dialog stays there, and its next Contact says so.
+#[test]
+fn a_dialog_stays_at_the_socket_that_the_script_chose() {
+    let notifier = Notifier::udp();
+    let [default, chosen] = [(); 2].map(|()| Side::new(Transport::Udp, sip_port(own_ip())));
+    let route = format!("event_route[tm:local-request] {{ if ($tt == $null) {{ $fs = \"udp:{}\"; }} }}", chosen.addr);
+    let builder = eager().listen(Listen::on("udp", default.addr)).listen(Listen::on("udp", chosen.addr));
+    let server = builder.route(&route).start();
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let first = notifier.expect_subscribe(SOON);
+        assert_eq!(first.from, chosen.addr);
+        let mut dialog = notifier.accept(&first, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        refresh(&server, id, &mut dialog, &chosen);
+        end(&server, id, &mut dialog, &chosen);
+    });
+    server.stop();
+}
+
 /// The server speaks TCP over IPv4 only.
 #[test]
 fn a_record_that_no_socket_leads_to() {
