@@ -18,13 +18,15 @@ pub(super) struct Dialog<A: Allocator> {
     socket: Option<Socket>,
     expiry: Moment,
     remote_cseq: Option<u32>,
+    /// A NOTIFY has named the target.
+    target_told: bool,
 }
 
 impl<A: Allocator + Clone> Dialog<A> {
     /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b""], alloc)?;
-        Ok(Self { text, socket: None, expiry: Moment::NONE, remote_cseq: None })
+        Ok(Self { text, socket: None, expiry: Moment::NONE, remote_cseq: None, target_told: false })
     }
 
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
@@ -87,6 +89,16 @@ impl<A: Allocator> Dialog<A> {
     /// A NOTIFY with this CSeq was accepted: from now on the dialog is made.
     pub(super) fn accept(&mut self, cseq: u32) {
         self.remote_cseq = Some(cseq);
+    }
+
+    /// Whether a NOTIFY has named the target, which then counts more than the 2xx to the first request, however late.
+    pub(super) fn is_target_told(&self) -> bool {
+        self.target_told
+    }
+
+    /// A NOTIFY has named the target.
+    pub(super) fn target_told(&mut self) {
+        self.target_told = true;
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {

@@ -112,11 +112,12 @@ impl<A: Allocator + Clone> Subscription<A> {
 }
 
 /// The dialog as a 2xx to the first request tells it (RFC 3261 §12.1.2). A NOTIFY that has made it wins over a 2xx with
-/// another To tag: that one comes from another fork.
+/// another To tag: that one comes from another fork. One that has named the target wins over every 2xx: the notifier may
+/// have moved since it sent that one.
 fn adopt_reply<A: Allocator + Clone>(dialog: &mut Dialog<A>, reply: &Reply<'_>, alloc: A) -> Result<(), OutOfMemory> {
     if !dialog.is_made() {
         dialog.try_adopt(reply.remote_tag, reply.contact, reply.route_set, alloc)
-    } else if reply.remote_tag == dialog.remote_tag() {
+    } else if reply.remote_tag == dialog.remote_tag() && !dialog.is_target_told() {
         dialog.try_retarget(reply.contact, alloc)
     } else {
         Ok(())

@@ -83,6 +83,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             dialog.try_adopt(notify.remote_tag, notify.contact, notify.route_set, self.alloc.clone())?;
         }
         dialog.accept(notify.cseq);
+        if notify.contact.is_some() {
+            dialog.target_told();
+        }
         Ok(())
     }
 

@@ -230,6 +230,17 @@ fn a_2xx_without_a_tag_waits_for_the_notify() {
 }
 
 #[test]
+fn a_2xx_that_comes_after_a_notify_does_not_move_the_target_back() {
+    for (named, target) in [(Some(&b"sip:moved@192.0.2.9"[..]), &b"sip:moved@192.0.2.9"[..]), (None, NOTIFIER)] {
+        let mut life = Life::asking();
+        life.notify_with("active", |notify| notify.contact = named);
+        life.reply(200);
+        life.due();
+        assert_eq!(life.request().target, target);
+    }
+}
+
+#[test]
 fn the_socket_of_the_newest_request_is_kept_for_the_dialog() {
     let mut life = Life::asking();
     life.give(Input::Sent { cseq: 7, socket: Socket(1) });
