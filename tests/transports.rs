@@ -550,3 +550,24 @@ fn a_notify_may_come_over_another_transport() {
         server.stop();
     }
 }
+
+/// The 2xx is the oldest word of the notifier, even when it comes last.
+#[test]
+fn a_late_2xx_does_not_move_the_dialog_back() {
+    let (notifier, other) = (Notifier::udp(), Notifier::udp());
+    let server = eager().start();
+    let side = Side::new(Transport::Udp, server.addr());
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let first = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.dialog(&first);
+        let accepted = dialog.response(&first, 200).with("Expires", 600);
+        dialog.contact = other.uri("notifier");
+        notify(&mut dialog, &side, Notify::active(600));
+        notifier.endpoint.answer(&first, &accepted);
+        dialog.move_to(&other.endpoint);
+        refresh(&server, id, &mut dialog, &side);
+        end(&server, id, &mut dialog, &side);
+    });
+    server.stop();
+}
