@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::address::{SIP_PORT, own_ip, own_ipv6, own_port};
-use crate::support::b2b::{Newsreader, TELL};
 use crate::support::config::{Builder, Listen};
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
@@ -108,7 +108,7 @@ fn over_ipv6(transport: Transport) {
         notify(&mut dialog, &side, Notify::active(600).pidf(&pidf("sip:alice@[::1]", "open", None)));
         assert_eq!(news.next("the subscription").status, "active");
         let told = news.next("the state");
-        assert_eq!((told.record.as_str(), told.basic.as_deref()), (record.as_str(), Some("open")));
+        assert_eq!((told.record.as_str(), told.basic.as_str()), (record.as_str(), "open"));
         let refresh = refresh(&server, id, &mut dialog, &side);
         assert!(refresh.need("Via").starts_with(&format!("SIP/2.0/{} [::1]:", transport.upper())));
         end(&server, id, &mut dialog, &side);
@@ -434,7 +434,7 @@ fn a_refresh_connects_again_after_the_connection_was_lost() {
         assert_eq!(server.show(id)["state"], "confirmed", "a connection is not the dialog");
         // The notifier connects to the Contact...
         notify(&mut dialog, &side, Notify::active(600).pidf(&pidf("sip:alice@x", "open", None)));
-        assert_eq!(news.next("the state").basic.as_deref(), Some("open"));
+        assert_eq!(news.next("the state").basic.as_str(), "open");
         hang_up(&server, &notifier.endpoint);
         // ... and the server to the notifier's.
         let before = server.show(id)["call_id"].clone();
@@ -511,7 +511,7 @@ fn a_refresh_to_a_closed_port_is_tried_again_until_the_peer_is_back() {
             let told = news.next("the state");
             (told.code == 0).then_some(told)
         });
-        assert_eq!((news_of_state.status.as_str(), news_of_state.basic.as_deref()), ("active", Some("open")));
+        assert_eq!((news_of_state.status.as_str(), news_of_state.basic.as_str()), ("active", "open"));
         let shown = server.show(id);
         assert_eq!((&shown["retries"], &shown["last_reply"]), (&json!(0), &json!(200)), "{shown}");
         end(&server, id, &mut dialog, &side);
@@ -537,7 +537,7 @@ fn a_notify_may_come_over_another_transport() {
             let document = pidf("sip:alice@x", "closed", None);
             let answer = dialog.notify_from(&other, Notify::active(600).pidf(&document));
             assert_eq!((answer.status(), answer.headers("Contact")), (200, vec![&side.contact[..]]));
-            assert_eq!(news.next("the state").basic.as_deref(), Some("closed"));
+            assert_eq!(news.next("the state").basic.as_str(), "closed");
             refresh(&server, id, &mut dialog, &side);
             server.unsubscribe(id);
             let last = dialog.expect_subscribe(Duration::from_secs(10));

@@ -1,8 +1,8 @@
 //! A record of a real presence server, reached over TLS.
 
-use crate::support::b2b::{Newsreader, TELL};
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
 use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
 use crate::support::shm::leaves_nothing;
@@ -78,7 +78,7 @@ fn watch_over_tls(scheme: &str, parameter: &str) {
         for basic in ["open", "closed", "open"] {
             presence.publish("alice", &pidf(&presence.uri("alice"), basic, None));
             let told = news.next(basic);
-            assert_eq!((told.status.as_str(), told.basic.as_deref()), ("active", Some(basic)));
+            assert_eq!((told.status.as_str(), told.basic.as_str()), ("active", basic));
         }
         let notified = presence.server.log().since(mark, "SENT|NOTIFY|");
         assert!(notified.iter().all(|line| line.contains(contact.trim_matches(['<', '>']))), "{notified:?}");
