@@ -41,6 +41,7 @@ pub struct DialogPicture {
     pub socket: Option<Socket>,
     pub expiry: Option<Instant>,
     pub remote_cseq: Option<u32>,
+    pub target_told: bool,
 }
 
 impl Picture {
@@ -93,6 +94,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 socket: dialog.socket(),
                 expiry: dialog.expiry().map(seen),
                 remote_cseq: Dialog::remote_cseq(dialog),
+                target_told: dialog.is_target_told(),
             }),
         }
     }

@@ -47,6 +47,8 @@ struct Peer {
     tag: Vec<u8>,
     target: Vec<u8>,
     routes: Vec<u8>,
+    /// A NOTIFY has named the target.
+    told: bool,
 }
 
 struct Reference {
@@ -222,7 +224,10 @@ impl Reference {
         let contact = reply.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
         let initial = self.phase == Phase::Ask;
         if initial && self.heard.is_none() {
-            self.peer = Peer { tag: reply.remote_tag.to_vec(), target: contact, routes: reply.route_set.to_vec() };
+            self.peer =
+                Peer { tag: reply.remote_tag.to_vec(), target: contact, routes: reply.route_set.to_vec(), told: false };
+        } else if initial && self.peer.told {
+            // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
         } else if self.peer.tag == reply.remote_tag || !(initial || self.gone) {
             self.peer.target = contact;
         }
@@ -335,10 +340,16 @@ impl Reference {
         }
         let contact = notify.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
         if self.heard.is_none() {
-            self.peer = Peer { tag: notify.remote_tag.to_vec(), target: contact, routes: notify.route_set.to_vec() };
+            self.peer = Peer {
+                tag: notify.remote_tag.to_vec(),
+                target: contact,
+                routes: notify.route_set.to_vec(),
+                told: false,
+            };
         } else {
             self.peer.target = contact;
         }
+        self.peer.told |= notify.contact.is_some();
         self.heard = Some(notify.cseq);
         if self.gone {
             return;
@@ -477,7 +488,7 @@ impl Reference {
 
     fn request(&mut self, phase: Phase, expires: u64, anew: bool) {
         self.cseq += 1;
-        let Peer { tag, target, routes } = self.peer.clone();
+        let Peer { tag, target, routes, told: _ } = self.peer.clone();
         self.shown.request = Some((target, tag, routes, self.cseq, u32::try_from(expires).unwrap(), anew));
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));

@@ -171,8 +171,10 @@ fn replying(before: &World, world: &mut World, given: Given) {
         {
             let ghost = &mut world.ghost;
             let contact = fork.contact(moved).to_vec();
+            // A NOTIFY says more of the target than the 2xx to the first SUBSCRIBE, however late that comes.
+            let is_told = before.ghost.made && state.name().starts_with("unconfirmed");
             match &mut ghost.remote {
-                Some((tag, target, _)) if tag == fork.tag() => *target = contact,
+                Some((tag, target, _)) if tag == fork.tag() && !is_told => *target = contact,
                 Some(_) => {}
                 None => ghost.remote = Some((fork.tag().to_vec(), contact, b"<sip:reply;lr>".to_vec())),
             }
