@@ -35,8 +35,9 @@ install: build
 	@install -D -m 644 cshim/presence_b2b_api.h "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 	@echo "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 
+# The tests mostly wait for something: more of them at a time than there are processors.
 test: setup build
-	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
 
 demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)
