@@ -94,7 +94,8 @@ fn interrupted_it_cleans_up() {
         assert!(processes(files.path()).len() > 2, "two servers run");
         // SAFETY: a plain system call; the process is a child that has not been waited for.
         unsafe { libc::kill(child.id() as i32, signal) };
-        let ended = eventually(SOON, "the demo ends", || child.try_wait().expect("it can be waited for"));
+        // A server is given 20 s to end, and there are two.
+        let ended = eventually(4 * SOON, "the demo ends", || child.try_wait().expect("it can be waited for"));
         let mut complained = String::new();
         child.stderr.take().expect("a pipe").read_to_string(&mut complained).expect("UTF-8");
         assert_eq!(ended.code(), Some(status), "{complained}");
