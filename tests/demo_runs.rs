@@ -4,6 +4,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -20,6 +21,14 @@ fn demo(files: &Path) -> Command {
     // All its files are made under TMPDIR, and its servers name their runtime directory in their arguments.
     command.env("TMPDIR", files).env_remove("PRESENCE_B2B_DEMO_SWALLOW");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A shell lets what it runs in the background ignore SIGINT, the tests perhaps among it; the demo must not inherit that.
+    // SAFETY: between fork and exec only a system call is made.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
     command
 }
 
