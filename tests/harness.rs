@@ -13,7 +13,7 @@ use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::{basic_of, note_of, pidf};
 use crate::support::presence_server::PresenceServer;
-use crate::support::process::group_exists;
+use crate::support::process::{group_exists, members};
 use crate::support::shm::Shm;
 use crate::support::sip::Message;
 use crate::support::wait::{SOON, eventually};
@@ -29,8 +29,9 @@ fn a_server_starts_answers_and_leaves_nothing() {
 
     let (pid, dir) = (server.pid(), server.dir().to_owned());
     assert!(group_exists(pid));
+    assert!(members(pid).contains(&pid) && members(pid).len() > 5, "{:?}", members(pid));
     server.stop();
-    assert!(!group_exists(pid));
+    assert!(!group_exists(pid) && members(pid).is_empty());
     assert!(!dir.exists());
 }
 
