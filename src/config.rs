@@ -159,22 +159,10 @@ impl Config {
                 return Err(ConfigError::Range { name, value, least, most, unit });
             }
         }
-        let [
-            default_expiration,
-            on_error_retry_time,
-            wait_for_term_notify,
-            resubscribe_delta,
-            min_resubscribe_time,
-            handle_presence_subscriptions,
-            max_subscribe_delay,
-            workers,
-            max_subscriptions,
-            failure_backoff_max,
-            shards,
-            queue_limit,
-        ] = raw.integers;
-        if !shards.unsigned_abs().is_power_of_two() {
-            return Err(ConfigError::Shards(shards));
+        let value = |name: &str| integer(&raw.integers, name);
+        let time = |name: &str| duration(value(name));
+        if !value("shards").unsigned_abs().is_power_of_two() {
+            return Err(ConfigError::Shards(value("shards")));
         }
         if !raw.presence_route.is_empty() && !syntax.is_route(&raw.presence_route) {
             return Err(ConfigError::Text {
@@ -197,23 +185,23 @@ impl Config {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             policy: Policy {
-                default_expiration: duration(default_expiration),
-                on_error_retry_time: duration(on_error_retry_time),
+                default_expiration: time("default_expiration"),
+                on_error_retry_time: time("on_error_retry_time"),
                 // A first retry later than the cap is the operator's word too: configurations older than the cap stay valid.
-                failure_backoff_max: duration(failure_backoff_max.max(on_error_retry_time)),
-                wait_for_term_notify: duration(wait_for_term_notify),
-                resubscribe_delta: duration(resubscribe_delta),
-                min_resubscribe_time: duration(min_resubscribe_time),
-                max_subscribe_delay: duration(max_subscribe_delay),
+                failure_backoff_max: time("failure_backoff_max").max(time("on_error_retry_time")),
+                wait_for_term_notify: time("wait_for_term_notify"),
+                resubscribe_delta: time("resubscribe_delta"),
+                min_resubscribe_time: time("min_resubscribe_time"),
+                max_subscribe_delay: time("max_subscribe_delay"),
                 timer_n: TIMER_N,
                 watchdog: WATCHDOG,
                 max_redirects: MAX_REDIRECTS,
             },
-            handle_presence_subscriptions: handle_presence_subscriptions != 0,
-            workers: u16::try_from(workers).unwrap_or(1),
-            max_subscriptions: max_subscriptions.unsigned_abs(),
-            shards: shards.unsigned_abs() as usize,
-            queue_limit: queue_limit.unsigned_abs(),
+            handle_presence_subscriptions: value("handle_presence_subscriptions") != 0,
+            workers: u16::try_from(value("workers")).unwrap_or(1),
+            max_subscriptions: value("max_subscriptions").unsigned_abs(),
+            shards: value("shards").unsigned_abs() as usize,
+            queue_limit: value("queue_limit").unsigned_abs(),
             invited_types: invited_types(&additional_presence_headers),
             additional_presence_headers,
             presence_route: raw.presence_route,
@@ -232,6 +220,12 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Enough for every honest chain of servers, few enough to stop a circle.
 const MAX_REDIRECTS: u8 = 5;
+
+/// The value of an integer parameter; 0 for a name that is none's (a test reads the sources for such).
+fn integer(values: &Integers, name: &str) -> i32 {
+    let place = INTEGERS.iter().position(|parameter| parameter.name.to_bytes() == name.as_bytes());
+    place.and_then(|place| values.get(place)).copied().unwrap_or(0)
+}
 
 fn duration(seconds: i32) -> Duration {
     Duration::from_secs(u64::from(seconds.unsigned_abs()))
@@ -292,6 +286,22 @@ mod tests {
         Raw { integers: INTEGERS.map(|parameter| parameter.default), ..Raw::default() }
     }
 
+    fn set(raw: &mut Raw, name: &str, value: i32) {
+        let place = INTEGERS.iter().position(|parameter| parameter.name.to_bytes() == name.as_bytes());
+        raw.integers[place.expect("a parameter")] = value;
+    }
+
+    #[test]
+    fn every_name_asked_for_is_a_parameter() {
+        let source = include_str!("config.rs");
+        for call in ["value(\"", "time(\""] {
+            for name in source.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
+                let known = INTEGERS.iter().any(|parameter| parameter.name.to_bytes() == name.as_bytes());
+                assert!(known || name.is_empty() || name.contains('\\'), "{name} is no integer parameter");
+            }
+        }
+    }
+
     #[test]
     fn defaults_are_accepted() {
         let config = Config::check(defaults(), &Any).expect("defaults");
@@ -318,14 +328,14 @@ mod tests {
     #[test]
     fn shards_are_a_power_of_two() {
         let mut raw = defaults();
-        raw.integers[10] = 48;
+        set(&mut raw, "shards", 48);
         assert_eq!(Config::check(raw, &Any).expect_err("48"), ConfigError::Shards(48));
     }
 
     #[test]
     fn a_cap_below_the_first_retry_is_raised_to_it() {
         let mut raw = defaults();
-        raw.integers[1] = 7200;
+        set(&mut raw, "on_error_retry_time", 7200);
         let config = Config::check(raw, &Any).expect("an old configuration");
         assert_eq!(config.policy.failure_backoff_max, Duration::from_secs(7200));
     }
