@@ -70,8 +70,12 @@ const fn number(name: &'static CStr, default: i32, least: i32, most: i32) -> Int
     IntegerParameter { name, default, least, most, unit: "" }
 }
 
+const fn percent(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
+    IntegerParameter { name, default, least, most, unit: " percent" }
+}
+
 /// All integer parameters, in the order of [`Integers`].
-pub const INTEGERS: [IntegerParameter; 12] = [
+pub const INTEGERS: [IntegerParameter; 13] = [
     seconds(c"default_expiration", 3600, 1, TEN_YEARS),
     seconds(c"on_error_retry_time", 120, 1, TEN_YEARS),
     seconds(c"wait_for_term_notify", 30, 0, TEN_YEARS),
@@ -84,6 +88,7 @@ pub const INTEGERS: [IntegerParameter; 12] = [
     seconds(c"failure_backoff_max", 3600, 1, TEN_YEARS),
     number(c"shards", 64, 1, 256),
     number(c"queue_limit", 10_000, 1, 1_000_000),
+    percent(c"refresh_jitter", 10, 0, 50),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -192,6 +197,7 @@ impl Config {
                 wait_for_term_notify: time("wait_for_term_notify"),
                 resubscribe_delta: time("resubscribe_delta"),
                 min_resubscribe_time: time("min_resubscribe_time"),
+                refresh_jitter: u8::try_from(value("refresh_jitter")).unwrap_or(0),
                 max_subscribe_delay: time("max_subscribe_delay"),
                 timer_n: TIMER_N,
                 watchdog: WATCHDOG,

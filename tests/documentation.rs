@@ -140,7 +140,7 @@ struct Integer {
     unit: &'static str,
 }
 
-/// Reads `seconds(c"name", default, least, most),` and `number(…)` of the parameter table.
+/// Reads `seconds(c"name", default, least, most),`, `percent(…)` and `number(…)` of the parameter table.
 fn integers() -> Vec<Integer> {
     let source = text_of("src/config.rs");
     let named =
@@ -157,7 +157,11 @@ fn integers() -> Vec<Integer> {
         .map(|(kind, rest)| {
             let parts: Vec<&str> = rest.split(", ").collect();
             let [name, default, least, most] = parts[..] else { panic!("{rest}") };
-            let unit = if kind == "seconds" { " seconds" } else { "" };
+            let unit = match kind {
+                "seconds" => " seconds",
+                "percent" => " percent",
+                _ => "",
+            };
             let name = name.trim_end_matches('"').to_owned();
             Integer { name, default: number(default), least: number(least), most: number(most), unit }
         })

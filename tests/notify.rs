@@ -174,7 +174,7 @@ fn the_state_is_read_by_its_grammar() {
 #[test]
 fn a_sooner_expiry_moves_the_refresh() {
     let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 2);
-    let server = server.route(TELL).start();
+    let server = server.b2b_param("refresh_jitter", 0).route(TELL).start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 3600);

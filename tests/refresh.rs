@@ -34,7 +34,7 @@ fn the_time_is_planned_by_the_parameters() {
     ];
     for (delta, min, grants) in cases {
         let server = Server::b2b().b2b_param("resubscribe_delta", delta).b2b_param("min_resubscribe_time", min);
-        let server = server.route(TELL).start();
+        let server = server.b2b_param("refresh_jitter", 0).route(TELL).start();
         let notifier = Notifier::udp();
         for (granted, wanted) in grants {
             let (watch, mut dialog, _) = Watch::standing(&server, &notifier, granted);
@@ -44,6 +44,33 @@ fn the_time_is_planned_by_the_parameters() {
         }
         server.stop();
     }
+}
+
+/// Twenty-four refreshes over half an hour: all in one half of it is one chance in eight million.
+#[test]
+fn refreshes_of_what_was_granted_together_are_spread() {
+    const COUNT: usize = 24;
+    let server = Server::b2b().b2b_param("refresh_jitter", 50).route(TELL).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let mut standing = Vec::new();
+        for user in 0..COUNT {
+            let watch = Watch::begin(&server, &notifier.uri(&format!("user{user}")));
+            let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 3600);
+            watch.await_state("confirmed");
+            assert_eq!(dialog.notify(told(3600, "first")).status(), 200);
+            standing.push((watch, dialog));
+        }
+        // The plan is 3570 s, and half of it is the soonest; a minute for all of this is plenty.
+        let planned: Vec<u64> = standing.iter().map(|(watch, _)| watch.number("next_action_in")).collect();
+        assert!(planned.iter().all(|next| (1725..=3570).contains(next)), "{planned:?}");
+        let early = planned.iter().filter(|next| **next < 2650).count();
+        assert!((1..COUNT).contains(&early), "{planned:?}");
+        for (watch, mut dialog) in standing {
+            watch.end(&mut dialog);
+        }
+    });
+    server.stop();
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn sorted<const N: usize>(mut names: [&str; N]) -> Vec<&str> {
 #[test]
 fn show_and_list_have_every_field() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = eager().b2b_param("refresh_jitter", 0).start();
     let record = notifier.uri("alice");
     leaves_nothing(&server, || {
         let id = server.subscribe(&record, &server.uri("watcher"));

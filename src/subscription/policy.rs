@@ -17,6 +17,8 @@ pub struct Policy {
     pub resubscribe_delta: Duration,
     /// `min_resubscribe_time`: least time between two consecutive SUBSCRIBEs of a subscription.
     pub min_resubscribe_time: Duration,
+    /// `refresh_jitter`: how much earlier than planned a refresh may come, in percent of the time until then.
+    pub refresh_jitter: u8,
     /// `max_subscribe_delay`: first SUBSCRIBEs are spread evenly over this span.
     pub max_subscribe_delay: Duration,
     /// Timer N (RFC 6665 §4.1.2.4): how long the first NOTIFY is awaited after a SUBSCRIBE.

@@ -13,9 +13,17 @@ const SLACK: Duration = Duration::from_secs(2);
 /// How long after a grant to refresh: `resubscribe_delta` before its end, but not before `min_resubscribe_time`, and
 /// never after its end: half of a short grant, at least a second. A grant that leaves no time before `resubscribe_delta`
 /// is a short one as well when no least time is set, or it would be refreshed every second.
-pub(super) fn refresh_delay(granted: Duration, policy: &Policy) -> Duration {
+///
+/// That is the plan. The refresh comes up to `refresh_jitter` of it earlier, but not before `min_resubscribe_time`, so
+/// that subscriptions that were granted together are not refreshed together.
+pub(super) fn refresh_delay(granted: Duration, policy: &Policy, random: u64) -> Duration {
     let wanted = granted.saturating_sub(policy.resubscribe_delta).max(policy.min_resubscribe_time);
-    if !wanted.is_zero() && wanted < granted { wanted.max(LEAST) } else { (granted / 2).max(LEAST) }
+    let fits = !wanted.is_zero() && wanted < granted;
+    let plan = if fits { wanted.max(LEAST) } else { (granted / 2).max(LEAST) };
+    let jitter = plan.saturating_mul(u32::from(policy.refresh_jitter)) / 100;
+    let soonest = plan.saturating_sub(jitter).max(policy.min_resubscribe_time.max(LEAST)).min(plan);
+    let span = u64::try_from(plan.saturating_sub(soonest).as_millis()).unwrap_or(u64::MAX);
+    plan.saturating_sub(Duration::from_millis(random % span.saturating_add(1)))
 }
 
 /// The earliest instant for a SUBSCRIBE after one sent at `last_sent` (`min_resubscribe_time`).

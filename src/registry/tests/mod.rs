@@ -31,6 +31,7 @@ pub(super) const POLICY: Policy = Policy {
     wait_for_term_notify: Duration::from_secs(32),
     resubscribe_delta: Duration::from_secs(30),
     min_resubscribe_time: Duration::from_secs(1),
+    refresh_jitter: 0,
     max_subscribe_delay: Duration::ZERO,
     timer_n: Duration::from_secs(32),
     watchdog: Duration::from_secs(40),

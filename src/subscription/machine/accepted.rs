@@ -27,7 +27,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             Awaits::FirstNotify { by: self.last_sent.get().unwrap_or(now).after(env.policy.timer_n) }
         };
         self.accept(reply);
-        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy)), awaits);
+        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random)), awaits);
         Ok(Output::default())
     }
 
@@ -50,7 +50,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             self.retries = 0;
         }
         self.accept(reply);
-        self.confirm(now.after(schedule::refresh_delay(granted, env.policy)), awaits);
+        self.confirm(now.after(schedule::refresh_delay(granted, env.policy, env.random)), awaits);
         Ok(Output::default())
     }
 
@@ -106,7 +106,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.note(failure.code, failure.reason);
         self.targets = None;
         self.widened = false;
-        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy)), Awaits::Nothing);
+        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random)), Awaits::Nothing);
         Output::default()
     }
 }

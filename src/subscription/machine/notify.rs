@@ -155,7 +155,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// worked.
     fn replan(&mut self, next: Instant, awaits: Awaits, told: Told, now: Instant, env: &Env<'_>) {
         let left = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).map_or(Duration::ZERO, |at| at.since(now));
-        let planned = now.after(schedule::refresh_delay(left, env.policy));
+        let planned = now.after(schedule::refresh_delay(left, env.policy, env.random));
         match (awaits, told) {
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
                 self.answers.goes_on = false;

@@ -35,6 +35,7 @@ pub(super) fn policy() -> Policy {
         wait_for_term_notify: secs(30),
         resubscribe_delta: secs(30),
         min_resubscribe_time: secs(30),
+        refresh_jitter: 0,
         max_subscribe_delay: secs(0),
         timer_n: secs(32),
         watchdog: secs(60),

@@ -183,6 +183,7 @@ proptest! {
             min_resubscribe_time: secs(min),
             resubscribe_delta: secs(delta),
             max_subscribe_delay: secs(5),
+            refresh_jitter: 50,
             ..policy()
         });
         life.credentials.push(credential("user:*:secret"));

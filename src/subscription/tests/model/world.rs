@@ -18,6 +18,7 @@ pub fn small_policy() -> Policy {
         wait_for_term_notify: secs(2),
         resubscribe_delta: secs(2),
         min_resubscribe_time: secs(2),
+        refresh_jitter: 0,
         max_subscribe_delay: secs(0),
         timer_n: secs(3),
         watchdog: secs(4),
