@@ -42,6 +42,7 @@
 #include "core/parser/parse_rr.h"
 #include "core/parser/parse_content.h"
 #include "core/parser/contact/parse_contact.h"
+#include "modules/sl/sl.h"
 #include "modules/tm/tm_load.h"
 #include "modules/dialog/dlg_load.h"
 #include "modules/dialog/dlg_hash.h"
@@ -116,6 +117,9 @@ socket_info_t *pb2b_recv_socket(const sip_msg_t *msg);
 /* ---- transactions, sockets, URIs: shim_tm.c ---- */
 
 int pb2b_load_tm(struct tm_binds *out);
+int pb2b_load_xtm(tm_xapi_t *out);
+/* fails quietly when the module sl is not loaded */
+int pb2b_load_sl(sl_api_t *out);
 /* the number in the CSeq of a local transaction */
 int pb2b_cell_cseq(const struct cell *t, unsigned int *out);
 /* the transaction of the message being processed; NULL if there is none */

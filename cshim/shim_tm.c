@@ -12,6 +12,19 @@ int pb2b_load_tm(struct tm_binds *out)
 	return load_tm_api(out) < 0 ? -1 : 0;
 }
 
+int pb2b_load_xtm(tm_xapi_t *out)
+{
+	return tm_load_xapi(out) < 0 ? -1 : 0;
+}
+
+/* Not sl_load_api(), which logs an error where the module is not loaded. */
+int pb2b_load_sl(sl_api_t *out)
+{
+	bind_sl_f bind = (bind_sl_f)find_export("bind_sl", 0, 0);
+
+	return bind == NULL || bind(out) < 0 ? -1 : 0;
+}
+
 /* Kamailio 6.0 renamed it. */
 #if VERSIONVAL >= 6000000
 #define CELL_CSEQ cseq_hdr_n

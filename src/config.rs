@@ -75,7 +75,7 @@ const fn percent(name: &'static CStr, default: i32, least: i32, most: i32) -> In
 }
 
 /// All integer parameters, in the order of [`Integers`].
-pub const INTEGERS: [IntegerParameter; 13] = [
+pub const INTEGERS: &[IntegerParameter] = &[
     seconds(c"default_expiration", 3600, 1, TEN_YEARS),
     seconds(c"on_error_retry_time", 120, 1, TEN_YEARS),
     seconds(c"wait_for_term_notify", 30, 0, TEN_YEARS),
@@ -89,6 +89,7 @@ pub const INTEGERS: [IntegerParameter; 13] = [
     number(c"shards", 64, 1, 256),
     number(c"queue_limit", 10_000, 1, 1_000_000),
     percent(c"refresh_jitter", 10, 0, 50),
+    number(c"stateless_answers", 1, 0, 1),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -129,6 +130,8 @@ pub struct Config {
     pub shards: usize,
     /// Most messages waiting for the event route, for each worker.
     pub queue_limit: u32,
+    /// Whether a NOTIFY for which the script has made no transaction is answered without one.
+    pub stateless_answers: bool,
     /// See [`Raw::presence_route`].
     pub presence_route: String,
     /// See [`Raw::additional_presence_headers`]; empty or ending in CRLF.
@@ -208,6 +211,7 @@ impl Config {
             max_subscriptions: value("max_subscriptions").unsigned_abs(),
             shards: value("shards").unsigned_abs() as usize,
             queue_limit: value("queue_limit").unsigned_abs(),
+            stateless_answers: value("stateless_answers") != 0,
             invited_types: invited_types(&additional_presence_headers),
             additional_presence_headers,
             presence_route: raw.presence_route,
@@ -289,7 +293,7 @@ mod tests {
     }
 
     fn defaults() -> Raw {
-        Raw { integers: INTEGERS.map(|parameter| parameter.default), ..Raw::default() }
+        Raw { integers: std::array::from_fn(|index| INTEGERS[index].default), ..Raw::default() }
     }
 
     fn set(raw: &mut Raw, name: &str, value: i32) {

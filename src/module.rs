@@ -12,7 +12,7 @@ use crate::host::guard::guard;
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
-use crate::host::{dialog, log};
+use crate::host::{dialog, log, stateless};
 use crate::notifier;
 use crate::qsa::QsaError;
 use crate::surface::event;
@@ -94,10 +94,14 @@ unsafe extern "C" fn mod_init() -> c_int {
 }
 
 fn start() -> Result<(), StartError> {
-    let config = Config::check(parameters::as_set(), &parameters::HostSyntax)?;
+    let mut config = Config::check(parameters::as_set(), &parameters::HostSyntax)?;
     transaction::bind(engine::on_reply)?;
     if !dialog::bind(engine::on_call_end) {
         log::debug(|| "the module dialog is not loaded: no subscription can be bound to a call".into());
+    }
+    if !stateless::bind() && config.stateless_answers {
+        log::debug(|| "the module sl is not loaded: every NOTIFY is answered in a transaction".into());
+        config.stateless_answers = false;
     }
     event::find_route(&config.event_callback)?;
     process::announce(config.workers)?;

@@ -28,6 +28,7 @@ mod refresh;
 mod request;
 mod rpc;
 mod script;
+mod stateless;
 mod terminated;
 mod transports;
 mod transports_tls;

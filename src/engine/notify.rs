@@ -5,9 +5,12 @@ use crate::document::{ContentType, MAX_DOCUMENT, check_body};
 use crate::host::log;
 use crate::host::message::{DialogIds, Malformed, Message};
 use crate::host::socket::ListenSocket;
+use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::host::uri;
-use crate::subscription::{Answer, Content, Input, Notify, OutOfMemory, Package, Socket, SubscriptionState, package};
+use crate::subscription::{
+    Answer, Content, Input, Notify, OutOfMemory, Package, Socket, StateValue, SubscriptionState, package,
+};
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +28,27 @@ impl Engine {
             return Handled::No;
         }
         let Ok(ids) = message.dialog_ids() else { return Handled::No };
-        match self.take(message, &ids) {
+        let way = self.way();
+        match self.take(message, &ids, way) {
+            // A subscription that has ended does not know its NOTIFYs any more, but the last one was answered by tm.
+            Ok(Handled::No) if !transaction::is_made() && transaction::is_repeated(message) => Handled::Yes,
             Ok(handled) => handled,
             Err(Refusal::Malformed(Malformed(header))) => {
-                self.refuse(message, &ids, 400, &format!("Malformed {header}"), b"")
+                self.refuse(message, &ids, way, 400, &format!("Malformed {header}"), b"")
             }
             Err(Refusal::OutOfMemory) => {
                 log::error("out of shared memory: a NOTIFY is answered 503; enlarge it with the server's option -m");
-                self.refuse(message, &ids, 503, "Service Unavailable", b"Retry-After: 30\r\n")
+                self.refuse(message, &ids, way, 503, "Service Unavailable", b"Retry-After: 30\r\n")
             }
         }
     }
 
-    fn take(&self, message: Message<'_>, ids: &DialogIds<'_>) -> Result<Handled, Refusal> {
+    /// A transaction that the script has made is used.
+    fn way(&self) -> Way {
+        if self.config.stateless_answers && !transaction::is_made() { Way::Stateless } else { Way::Stateful }
+    }
+
+    fn take(&self, message: Message<'_>, ids: &DialogIds<'_>, way: Way) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
         let event = message.event()?;
         let contact = message.contact()?;
@@ -49,6 +60,7 @@ impl Engine {
         let with_body = content == Content::Acceptable;
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let prepared = Self::prepare(texts.0, texts.1)?;
+        let state = message.subscription_state().and_then(SubscriptionState::parse);
         let input = Input::Notify(Notify {
             cseq,
             remote_tag: ids.remote_tag,
@@ -56,7 +68,8 @@ impl Engine {
             route_set: &route_set,
             event: event.package,
             event_id: event.id,
-            state: message.subscription_state().and_then(SubscriptionState::parse),
+            state,
+            may_repeat: way == Way::Stateless,
             content,
         });
         let step = self.registry.step_dialog(
@@ -71,20 +84,37 @@ impl Engine {
         self.settle(stepped.wake, stepped.delivered);
         let Some(answer) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answer.code_and_phrase();
-        self.answer(message, code, phrase, &headers(answer, message, stepped.output.socket, package));
+        // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.
+        let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
+        let way = if is_last { Way::Stateful } else { way };
+        self.answer(message, way, code, phrase, &headers(answer, message, stepped.output.socket, package));
         Ok(Handled::Yes)
     }
 
     /// Answers a NOTIFY of a subscription of ours that cannot be taken; one of somebody else's is left alone.
-    fn refuse(&self, message: Message<'_>, ids: &DialogIds<'_>, code: u16, phrase: &str, headers: &[u8]) -> Handled {
+    fn refuse(
+        &self,
+        message: Message<'_>,
+        ids: &DialogIds<'_>,
+        way: Way,
+        code: u16,
+        phrase: &str,
+        headers: &[u8],
+    ) -> Handled {
         if self.registry.find_dialog(ids.call_id, ids.local_tag).is_none() {
             return Handled::No;
         }
-        self.answer(message, code, phrase, headers);
+        self.answer(message, way, code, phrase, headers);
         Handled::Yes
     }
 
-    fn answer(&self, message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) {
+    fn answer(&self, message: Message<'_>, way: Way, code: u16, phrase: &str, headers: &[u8]) {
+        if way == Way::Stateless {
+            if !stateless::reply(message, code, phrase, headers) {
+                log::error(&format!("a NOTIFY could not be answered with {code}; the notifier will send it again"));
+            }
+            return;
+        }
         match transaction::ensure(message) {
             Transaction::Ready => {
                 if !transaction::reply(message, code, phrase, headers) {
@@ -98,6 +128,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// How a NOTIFY is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// In a transaction of tm, which absorbs retransmissions.
+    Stateful,
+    /// Without one: the subscription knows what it has accepted, and its answers to all else do not change.
+    Stateless,
 }
 
 /// Why a NOTIFY was not taken.

@@ -16,6 +16,7 @@ pub mod route;
 pub mod rpc;
 pub mod shm;
 pub mod socket;
+pub mod stateless;
 pub mod text;
 pub mod transaction;
 pub mod uri;

@@ -5,13 +5,14 @@ use super::guard::guard;
 use super::message::Message;
 use super::socket::ListenSocket;
 use super::text::view;
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 /// tm's functions, and who hears of final replies. Set before the fork.
 struct Bound {
     tm: ks::tm_binds,
+    more: ks::tm_xapi_t,
     on_reply: ReplyHandler,
 }
 
@@ -49,7 +50,12 @@ pub fn bind(on_reply: ReplyHandler) -> Result<(), NoTm> {
     if unsafe { ks::pb2b_load_tm(&mut tm) } < 0 {
         return Err(NoTm);
     }
-    TM.set(Bound { tm, on_reply }).map_err(|_| NoTm)
+    let mut more = ks::tm_xapi_t::default();
+    // SAFETY: as above.
+    if unsafe { ks::pb2b_load_xtm(&mut more) } < 0 {
+        return Err(NoTm);
+    }
+    TM.set(Bound { tm, more, on_reply }).map_err(|_| NoTm)
 }
 
 /// A request as tm needs it.
@@ -163,8 +169,7 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, _kind: c_int, params: *mut ks
 #[must_use]
 pub fn ensure(message: Message<'_>) -> Transaction {
     let Some(bound) = TM.get() else { return Transaction::None };
-    // SAFETY: asks tm for this process's current transaction.
-    if !unsafe { ks::pb2b_current_transaction(&bound.tm) }.is_null() {
+    if is_made() {
         return Transaction::Ready;
     }
     let Some(new_transaction) = bound.tm.t_newtran else { return Transaction::None };
@@ -174,6 +179,21 @@ pub fn ensure(message: Message<'_>) -> Transaction {
         0 => Transaction::Repeated,
         _ => Transaction::None,
     }
+}
+
+/// Whether there is a server transaction for the request being processed.
+#[must_use]
+pub fn is_made() -> bool {
+    // SAFETY: asks tm for this process's current transaction.
+    TM.get().is_some_and(|bound| !unsafe { ks::pb2b_current_transaction(&bound.tm) }.is_null())
+}
+
+/// Whether a request repeats one that has its transaction; tm has answered it again then. Makes none.
+#[must_use]
+pub fn is_repeated(message: Message<'_>) -> bool {
+    let Some(check) = TM.get().and_then(|bound| bound.more.t_check_trans) else { return false };
+    // SAFETY: the message is the one being processed.
+    unsafe { check(message.as_raw()) == 0 }
 }
 
 /// See [`ensure`].
@@ -192,14 +212,24 @@ pub enum Transaction {
 #[must_use]
 pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
     let Some(bound) = TM.get() else { return false };
-    let (Some(reply), Ok(mut phrase)) = (bound.tm.t_reply, CString::new(phrase).map(CString::into_bytes_with_nul))
-    else {
-        return false;
-    };
+    let Some(reply) = bound.tm.t_reply else { return false };
+    with_phrase(message, phrase, headers, |phrase| {
+        // SAFETY: the message is the one being processed; the phrase ends with NUL and is copied.
+        unsafe { reply(message.as_raw(), u32::from(code), phrase) >= 0 }
+    })
+}
+
+/// Adds header lines to the answer to come, and hands the phrase over as the host wants it; `false` when one cannot be.
+pub(super) fn with_phrase(
+    message: Message<'_>,
+    phrase: &str,
+    headers: &[u8],
+    answer: impl FnOnce(*mut c_char) -> bool,
+) -> bool {
+    let Ok(mut phrase) = CString::new(phrase).map(CString::into_bytes_with_nul) else { return false };
     // SAFETY: the message is the one being processed; the host copies the text.
     if !headers.is_empty() && unsafe { ks::pb2b_add_reply_header(message.as_raw(), &view(headers)) } < 0 {
         return false;
     }
-    // SAFETY: as above; the phrase ends with NUL and is copied.
-    unsafe { reply(message.as_raw(), u32::from(code), phrase.as_mut_ptr().cast()) >= 0 }
+    answer(phrase.as_mut_ptr().cast())
 }

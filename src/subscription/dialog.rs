@@ -18,6 +18,8 @@ pub(super) struct Dialog<A: Allocator> {
     socket: Option<Socket>,
     expiry: Moment,
     remote_cseq: Option<u32>,
+    /// Which CSeqs below the newest were accepted: bit n is the one n + 1 below.
+    accepted: u32,
     /// A NOTIFY has named the target.
     target_told: bool,
 }
@@ -26,7 +28,7 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b""], alloc)?;
-        Ok(Self { text, socket: None, expiry: Moment::NONE, remote_cseq: None, target_told: false })
+        Ok(Self { text, socket: None, expiry: Moment::NONE, remote_cseq: None, accepted: 0, target_told: false })
     }
 
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
@@ -88,7 +90,18 @@ impl<A: Allocator> Dialog<A> {
 
     /// A NOTIFY with this CSeq was accepted: from now on the dialog is made.
     pub(super) fn accept(&mut self, cseq: u32) {
+        self.accepted = match self.remote_cseq.map(|newest| cseq.saturating_sub(newest)) {
+            None | Some(33..) => 0,
+            Some(0) => self.accepted,
+            Some(ahead) => self.accepted.checked_shl(ahead).unwrap_or(0) | 1 << (ahead - 1),
+        };
         self.remote_cseq = Some(cseq);
+    }
+
+    /// Whether a NOTIFY with this CSeq, below the newest, was accepted; only the last 32 numbers are known.
+    pub(super) fn has_accepted(&self, cseq: u32) -> bool {
+        let behind = self.remote_cseq.and_then(|newest| newest.checked_sub(cseq));
+        behind.and_then(|behind| behind.checked_sub(1)).is_some_and(|bit| bit < 32 && self.accepted >> bit & 1 == 1)
     }
 
     /// Whether a NOTIFY has named the target, which then counts more than the 2xx to the first request, however late.

@@ -108,6 +108,8 @@ pub struct Notify<'a> {
     pub event_id: Option<&'a [u8]>,
     /// The Subscription-State header; `None` when absent or not readable by its grammar.
     pub state: Option<SubscriptionState<'a>>,
+    /// No transaction stands before it, so that a lower CSeq may be a retransmission; otherwise it is a new request.
+    pub may_repeat: bool,
     /// What is to be thought of the body.
     pub content: Content,
 }

@@ -47,6 +47,7 @@ pub fn notify<'a>(cseq: u32) -> Input<'a> {
         event: b"presence",
         event_id: None,
         state: None,
+        may_repeat: false,
         content: Content::Empty,
     })
 }

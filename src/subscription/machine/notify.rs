@@ -1,5 +1,6 @@
 //! A NOTIFY in the dialog (RFC 6665 §4.1.3).
 
+use super::super::dialog::Dialog;
 use super::super::failure;
 use super::super::input::{Content, Notify};
 use super::super::output::{Answer, News, Output, Status};
@@ -65,7 +66,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             return Judgement::Answer(Answer::BadRequest("Missing or Malformed Subscription-State"));
         };
         match dialog.remote_cseq() {
-            Some(newest) if notify.cseq < newest => Judgement::Answer(Answer::StaleCseq),
+            Some(newest) if notify.cseq < newest => Judgement::Answer(late(notify, dialog)),
             Some(newest) if notify.cseq == newest => Judgement::Answer(Answer::Ok),
             Some(_) | None => match state.value {
                 StateValue::Terminated => Judgement::Ended(state),
@@ -183,6 +184,16 @@ impl<A: Allocator + Clone> Subscription<A> {
         let output = self.end(failure, now, env);
         self.last_reply = last_reply;
         Output { answer: Some(Answer::Ok), ..output }
+    }
+}
+
+/// The answer to a NOTIFY that comes after a newer one. A retransmission gets what it got before.
+fn late<A: Allocator + Clone>(notify: &Notify<'_>, dialog: &Dialog<A>) -> Answer {
+    match refusal_of(notify.content) {
+        _ if !notify.may_repeat => Answer::StaleCseq,
+        _ if dialog.has_accepted(notify.cseq) => Answer::Ok,
+        Some(refusal) => refusal,
+        None => Answer::StaleCseq,
     }
 }
 

@@ -18,6 +18,7 @@ fn every_step_can_fail_and_be_repeated() {
         event: b"presence",
         event_id: None,
         state: state("active;expires=100"),
+        may_repeat: false,
         content: Content::Acceptable,
     };
     let accepted = |cseq| Reply { cseq, code: 200, remote_tag: b"tag", contact: Some(b"sip:c@x"), ..Reply::default() };

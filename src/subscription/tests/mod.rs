@@ -223,6 +223,7 @@ impl Life {
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(state.as_bytes()),
+            may_repeat: false,
             content: Content::Acceptable,
         };
         change(&mut notify);

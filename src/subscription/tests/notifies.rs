@@ -181,6 +181,31 @@ fn an_old_terminated_notify_is_not_acted_upon() {
 }
 
 #[test]
+fn without_a_transaction_an_accepted_number_is_a_retransmission() {
+    let mut life = Life::active(3600);
+    let newest = life.remote_cseq;
+    let mut told = |cseq: u32, may_repeat: bool| {
+        let output = life.notify_with("active", |notify| (notify.cseq, notify.may_repeat) = (cseq, may_repeat));
+        (output.answer, output.news.is_some())
+    };
+    assert_eq!(told(newest + 2, true), (Some(Answer::Ok), true));
+    assert_eq!(told(newest + 33, true), (Some(Answer::Ok), true));
+    for (cseq, may_repeat, answer) in [
+        (newest + 33, true, Answer::Ok),
+        (newest + 2, true, Answer::Ok),
+        (newest + 2, false, Answer::StaleCseq),
+        (newest + 1, true, Answer::StaleCseq),
+        (newest + 3, true, Answer::StaleCseq),
+        (newest, true, Answer::StaleCseq),
+        (0, true, Answer::StaleCseq),
+    ] {
+        assert_eq!(told(cseq, may_repeat), (Some(answer), false), "{cseq}");
+    }
+    assert_eq!(told(newest + 66, true), (Some(Answer::Ok), true));
+    assert_eq!(told(newest + 33, true), (Some(Answer::StaleCseq), false), "too long ago to be known");
+}
+
+#[test]
 fn answers_have_codes() {
     let all = [
         Answer::Ok,

@@ -67,7 +67,7 @@ pub(super) enum Step {
     Sent(u32),
     Unsent(u32, bool),
     Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize, challenge: usize },
-    Notify { cseq: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
+    Notify { cseq: u32, late: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
     Credentials(bool),
     Refresh,
     Unsubscribe,
@@ -87,9 +87,10 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
                 Step::Reply { old: old == 0, code, tag, contact, numbers, redirect, challenge }
         ),
         1 => any::<bool>().prop_map(Step::Credentials),
-        8 => (0u32..4, pick(), pick(), pick(), pick(), 0..20).prop_map(|(cseq, tag, contact, state, content, event)| {
-            Step::Notify { cseq, tag, contact, state, content, event: event > 0 }
-        }),
+        8 => (0u32..4, 0u32..20, pick(), pick(), pick(), pick(), 0..20).prop_map(
+            |(cseq, late, tag, contact, state, content, event)|
+                Step::Notify { cseq, late: late.saturating_sub(15), tag, contact, state, content, event: event > 0 }
+        ),
         1 => Just(Step::Refresh),
         1 => Just(Step::Unsubscribe),
     ]
@@ -129,16 +130,17 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             challenges: pick(CHALLENGES, challenge),
             authentication_info: (challenge % 3 == 0).then_some(b"nextnonce=\"next\""),
         }),
-        Step::Notify { cseq, tag, contact, state, content, event } => {
+        Step::Notify { cseq, late, tag, contact, state, content, event } => {
             life.remote_cseq += cseq;
             Input::Notify(Notify {
-                cseq: life.remote_cseq - 1,
+                cseq: life.remote_cseq - 1 - late,
                 remote_tag: pick(TAGS, tag),
                 contact: pick(CONTACTS, contact),
                 route_set: b"<sip:p;lr>",
                 event: if event { b"presence" } else { b"dialog" },
                 event_id: None,
                 state: SubscriptionState::parse(pick(STATES, state).as_bytes()),
+                may_repeat: tag % 2 == 0,
                 content: pick(CONTENTS, content),
             })
         }
@@ -243,9 +245,9 @@ proptest! {
                     let code = if CODES[code % CODES.len()] == 423 { 0 } else { code };
                     Step::Reply { old, code, tag, contact, numbers: [0, numbers[1], numbers[2]], redirect: 0, challenge: 0 }
                 }
-                Step::Notify { cseq, tag, contact, state, content, event } => {
+                Step::Notify { cseq, late, tag, contact, state, content, event } => {
                     let state = if pick(STATES, state).contains("expires=5") { 0 } else { state };
-                    Step::Notify { cseq, tag, contact, state, content, event }
+                    Step::Notify { cseq, late, tag, contact, state, content, event }
                 }
                 other => other,
             };

@@ -62,6 +62,8 @@ struct Reference {
     peer: Peer,
     /// CSeq of the newest NOTIFY of the dialog, which it has made.
     heard: Option<u32>,
+    /// CSeqs of all NOTIFYs accepted in the dialog.
+    taken: Vec<u32>,
     ends: Option<u64>,
     next: u64,
     first_by: Option<u64>,
@@ -96,6 +98,7 @@ impl Reference {
             anew: true,
             peer: Peer::default(),
             heard: None,
+            taken: Vec::new(),
             ends: None,
             next: 0,
             first_by: None,
@@ -318,7 +321,17 @@ impl Reference {
         let refusal = match (notify.event, notify.remote_tag, notify.state, self.heard) {
             (event, ..) if event != b"presence" || notify.event_id.is_some() => Some(489),
             (_, b"", ..) | (_, _, None, _) => Some(400),
-            (.., Some(newest)) if notify.cseq < newest => Some(500),
+            (.., Some(newest)) if notify.cseq < newest => {
+                let again = newest - notify.cseq <= 32 && self.taken.contains(&notify.cseq);
+                Some(match notify.content {
+                    _ if !notify.may_repeat => 500,
+                    _ if again => 200,
+                    Content::Unsupported => 415,
+                    Content::Malformed => 400,
+                    Content::TooLarge => 413,
+                    Content::Acceptable | Content::Empty => 500,
+                })
+            }
             (.., Some(newest)) if notify.cseq == newest => Some(200),
             _ => None,
         };
@@ -350,7 +363,11 @@ impl Reference {
             self.peer.target = contact;
         }
         self.peer.told |= notify.contact.is_some();
+        if self.heard.is_none() {
+            self.taken.clear();
+        }
         self.heard = Some(notify.cseq);
+        self.taken.push(notify.cseq);
         if self.gone {
             return;
         }

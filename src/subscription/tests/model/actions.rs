@@ -438,6 +438,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(word.header().as_bytes()),
+            may_repeat: false,
             content: Content::Acceptable,
         }),
         Message::Word { cseq, word: Sending::Sent } => Input::Sent { cseq, socket: Socket(1) },

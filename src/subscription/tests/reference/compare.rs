@@ -51,7 +51,7 @@ fn lively_step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Due),
         3 => (tag(), 5usize..8).prop_map(move |(tag, grant)| reply(ACCEPTED, tag, grant, 0)),
         2 => (1usize..4).prop_map(move |redirect| reply(MOVED, 0, 0, redirect)),
-        3 => (tag(), 0usize..5).prop_map(|(tag, state)| Step::Notify { cseq: 1, tag, contact: 2, state, content: 0, event: true }),
+        3 => (tag(), 0usize..5).prop_map(|(tag, state)| Step::Notify { cseq: 1, late: 0, tag, contact: 2, state, content: 0, event: true }),
         1 => Just(Step::Refresh),
         2 => (0u64..12_000).prop_map(Step::Pass),
     ]

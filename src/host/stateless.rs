@@ -1,0 +1,34 @@
+//! sl: answers given without a transaction.
+
+use super::bindings as ks;
+use super::message::Message;
+use super::transaction;
+use std::sync::OnceLock;
+
+struct Bound(ks::sl_api_t);
+
+// SAFETY: a table of functions, written once before the fork and only read afterwards.
+unsafe impl Sync for Bound {}
+// SAFETY: as above.
+unsafe impl Send for Bound {}
+
+static SL: OnceLock<Bound> = OnceLock::new();
+
+/// Binds to sl, if it is loaded; call once, in `mod_init`. Whether it is.
+pub fn bind() -> bool {
+    let mut sl = ks::sl_api_t::default();
+    // SAFETY: fills our table.
+    let found = unsafe { ks::pb2b_load_sl(&mut sl) } >= 0;
+    found && SL.set(Bound(sl)).is_ok()
+}
+
+/// Answers a request without a transaction, with extra header lines (each ending in CRLF). `false` when sl refused, or
+/// is not loaded.
+#[must_use]
+pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
+    let Some(reply) = SL.get().and_then(|bound| bound.0.zreply) else { return false };
+    transaction::with_phrase(message, phrase, headers, |phrase| {
+        // SAFETY: the message is the one being processed; the phrase ends with NUL and is copied.
+        unsafe { reply(message.as_raw(), code.into(), phrase) >= 0 }
+    })
+}
