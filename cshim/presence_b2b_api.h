@@ -19,7 +19,8 @@
  * Rules for all functions:
  *
  * - They return 0 (or what their comment says) when they did what they are for, else one of the negative QSA_E_*. When
- *   they fail, nothing has changed. They write nothing to the log, but for a defect in this module itself.
+ *   they fail, nothing has changed. They write nothing to the log, but for a defect in this module itself and for options
+ *   that subscribe() is refused for.
  * - They may be called in any process once presence_b2b's mod_init has run (before: QSA_E_NOT_READY), under no lock of
  *   the caller's that his own callbacks take. Registrations and queues belong into mod_init, before the fork, so that
  *   all processes know their numbers.
@@ -213,14 +214,20 @@ typedef struct qsa_notifier_params
 	void *user;					   /**< handed to both */
 } qsa_notifier_params_t;
 
-/** For subscribe(). Set all members not needed to 0. */
+/**
+ * For subscribe(). Set all members not needed to 0.
+ *
+ * What first_param means is the package's. Where the SIP user agent is the notifier, it holds the options of the
+ * subscription, such as "id=desk;expires=600" (see docs/options.md); empty for none. It refuses unknown, repeated and
+ * malformed ones (QSA_E_REFUSED, if nobody else takes the subscription) and logs which and why.
+ */
 typedef struct qsa_subscribe_params
 {
 	qsa_domain_t domain; /**< 0: the default domain */
 	str package;		 /**< event package, such as "presence" */
 	str record;			 /**< whose state: for SIP, a URI */
 	str subscriber;		 /**< who wants to know: for SIP, a URI */
-	str first_param;	 /**< subscription parameter of the package; mostly empty */
+	str first_param;	 /**< subscription parameter of the package; see below */
 	qsa_queue_t queue;	 /**< where the messages are to go */
 	void *subscriber_data;
 } qsa_subscribe_params_t;

@@ -7,9 +7,10 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
-use crate::support::shm::Shm;
+use crate::support::shm::{Shm, leaves_nothing_in};
 use crate::support::wait::{SOON, eventually};
 
 /// Builds the C module, once.
@@ -105,6 +106,41 @@ fn a_c_module_answers_from_internal_status_without_sip() {
     assert_eq!((&counters["dropped"], &counters["wakes"]), (&json!(1), &json!(5)), "{counters}");
     base.assert_back(&server);
     server.stop();
+}
+
+/// The first parameter of a subscription that is served over SIP is its options.
+#[test]
+fn the_first_parameter_is_the_options() {
+    let notifier = Notifier::udp();
+    let server = start(1000);
+    let record = notifier.uri("alice");
+    leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || options_of_one(&server, &notifier, &record));
+    server.stop();
+}
+
+fn options_of_one(server: &Server, notifier: &Notifier, record: &str) {
+    for (bad, said) in [
+        ("exipres=60", "unknown option \"exipres\": known are id, expires"),
+        ("expires=0", "option expires is \"0\", but must be 1 to 315360000 seconds"),
+    ] {
+        let mark = server.log().mark();
+        let params = json!(["presence", record, "sip:watcher@example.org", bad]);
+        assert!(refused(server, "subscribe", params).contains("refused"), "{bad}");
+        let lines = server.log().since(mark, "ERROR: presence_b2b");
+        assert!(lines.len() == 1 && lines[0].contains(said) && lines[0].contains(record), "{lines:?}");
+    }
+    let params = json!(["presence", record, "sip:watcher@example.org", "Expires = 77; ID=\"desk\""]);
+    let id = call(server, "subscribe", params);
+    let first = notifier.expect_subscribe(SOON);
+    assert_eq!((first.header("Event"), first.header("Expires")), (Some("presence;id=desk"), Some("77")));
+    assert_eq!(call(server, "look", json!([id]))["first_param"], "Expires = 77; ID=\"desk\"");
+    let mut dialog = notifier.accept(&first, 77);
+    assert_eq!(dialog.notify(Notify::active(77)).status(), 200);
+    assert_eq!(call(server, "pop", json!([]))["status"], "active");
+    call(server, "unsubscribe", json!([id]));
+    crate::support::b2b::farewell(&mut dialog);
+    server.await_no_subscription();
+    none(server);
 }
 
 #[test]

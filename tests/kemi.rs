@@ -23,6 +23,9 @@ function ksr_request_route() {
     var result = 0;
     if (get("X-Do") == "subscribe") {
         result = KSR.presence_b2b.b2b_subscribe(get("X-Record"), get("X-Subscriber"), get("X-Package"), get("X-Flags"));
+    } else if (get("X-Do") == "subscribe_with") {
+        result = KSR.presence_b2b.b2b_subscribe_with(
+            get("X-Record"), get("X-Subscriber"), get("X-Package"), get("X-Flags"), get("X-Options"));
     } else {
         result = KSR.presence_b2b.b2b_unsubscribe(get("X-Record"), get("X-Subscriber"), get("X-Package"));
     }
@@ -45,11 +48,15 @@ fn builder() -> Builder {
 
 /// What the function returned.
 fn call(server: &Server, function: &str, record: &str, package: &str, flags: &str) -> String {
+    call_with(server, function, record, package, flags, "")
+}
+
+fn call_with(server: &Server, function: &str, record: &str, package: &str, flags: &str, options: &str) -> String {
     let peer = Endpoint::udp();
     let uri = server.uri("script");
     let request = peer.fresh_request("OPTIONS", &uri, &uri, &uri).with("X-Do", function).with("X-Record", record);
     let request = request.with("X-Subscriber", server.uri("watcher"));
-    let request = request.with("X-Package", package).with("X-Flags", flags);
+    let request = request.with("X-Package", package).with("X-Flags", flags).with("X-Options", options);
     let answer = peer.exchange(&request, server.addr(), SOON).to_string();
     let (first, _) = answer.split_once('\n').expect("a first line");
     first.strip_prefix("SIP/2.0 200 returned ").unwrap_or_else(|| panic!("{answer}")).to_owned()
@@ -109,6 +116,32 @@ fn failures_are_told_and_refusals_are_negative() {
         assert_eq!((told.status.as_str(), told.code, told.next_attempt), ("terminated", 404, Some(60)));
         assert_eq!(call(&server, "unsubscribe", &record, "dialog", ""), "1");
         server.await_no_subscription();
+    });
+    server.stop();
+}
+
+#[test]
+fn options_have_a_function_of_their_own() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server = builder().start();
+    leaves_nothing(&server, || {
+        let with = |options: &str| call_with(&server, "subscribe_with", &record, "presence", "", options);
+        let mark = server.log().mark();
+        assert_eq!(with("expires=no"), "-1");
+        let lines = server.log().since(mark, "ERROR: presence_b2b");
+        let said = "option expires is \"no\", but must be 1 to 315360000 seconds";
+        assert!(lines.len() == 1 && lines[0].contains(said), "{lines:?}");
+        for (options, event, expires) in [("", "presence", "3600"), ("id=desk;expires=77", "presence;id=desk", "77")] {
+            assert_eq!(with(options), "1");
+            let first = notifier.expect_subscribe(SOON);
+            assert_eq!((first.header("Event"), first.header("Expires")), (Some(event), Some(expires)));
+            let mut dialog = notifier.accept(&first, 60);
+            assert_eq!(dialog.notify(Notify::active(60)).status(), 200);
+            assert_eq!(call(&server, "unsubscribe", &record, event, ""), "1");
+            farewell(&mut dialog);
+            server.await_no_subscription();
+        }
     });
     server.stop();
 }

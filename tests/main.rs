@@ -19,6 +19,7 @@ mod install;
 mod kamcmd;
 mod kemi;
 mod notify;
+mod options;
 mod overflow;
 mod parameters;
 mod processes;

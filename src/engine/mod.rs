@@ -14,7 +14,7 @@ mod start;
 mod worker;
 
 pub use notify::Handled;
-pub use own::{Flags, OwnError, on_call_end};
+pub use own::{Flags, OwnError, Wish, on_call_end};
 pub use reply::on_reply;
 pub use start::Origin;
 

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::host::dialog::{Call, CallError};
 use crate::qsa::{NewSubscription, QsaError, QueueId};
 use crate::registry::Handle;
-use crate::subscription::{Concealed, Credential, Input, Package, Secret, Subject, package};
+use crate::subscription::{Concealed, Credential, Input, OptionError, Options, Package, Secret, Subject, package};
 
 /// How `b2b_subscribe` is to behave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,12 +28,34 @@ impl Flags {
     }
 }
 
+/// What script or RPC ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// URI of the record.
+    pub record: &'a [u8],
+    /// URI of the subscriber.
+    pub subscriber: &'a [u8],
+    /// Event package, perhaps with an id as in an Event header; empty for presence.
+    pub package: &'a [u8],
+    /// Further [`Options`]; empty for none.
+    pub options: &'a [u8],
+}
+
 /// Why script or RPC did not get their way.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnError {
     /// The package is none of ours.
     #[error("unknown event package \"{0}\": known are {known}", known = package::ALL.map(|package| package.name).join(", "))]
     Package(String),
+    /// Options that cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    /// More than an id behind a package.
+    #[error("\"{0}\" names a subscription, which only the option id does: give other options when it is made")]
+    Name(String),
+    /// Asked for again, but not the same.
+    #[error("there is this subscription with other options: end it first, or give the new one an id of its own")]
+    Differs,
     /// The hub or the SIP user agent refused.
     #[error("no subscription to {record}: {cause}")]
     Refused {
@@ -68,36 +90,38 @@ impl Engine {
         self.event_queues.contains(&queue)
     }
 
-    /// Subscribes for script or RPC. An existing subscription to the same is kept and named again.
+    /// Subscribes for script or RPC. An existing subscription to the same is kept and named again, if it has the same
+    /// options.
     ///
     /// # Errors
     /// See [`OwnError`]; nothing is left behind.
-    pub fn subscribe(
-        &self,
-        record: &[u8],
-        subscriber: &[u8],
-        package: &[u8],
-        call: Option<&Call>,
-    ) -> Result<Handle, OwnError> {
-        let package = known(package)?;
+    pub fn subscribe(&self, wish: &Wish<'_>, call: Option<&Call>) -> Result<Handle, OwnError> {
+        let Wish { record, subscriber, .. } = *wish;
+        let (package, id) = named(wish.package)?;
+        let options = match (&id[..], wish.options) {
+            ("", given) => Options::parse(given)?,
+            (_, b"") => Options { id, ..Options::default() },
+            // So that an id given twice is refused.
+            (id, given) => Options::parse(&[b"id=", id.as_bytes(), b";", given].concat())?,
+        };
         if !self.config.handle_presence_subscriptions {
             return Err(OwnError::Off);
         }
-        if let Some(handle) = self.find(record, subscriber, package) {
-            watch(handle, call)?;
-            return Ok(handle);
+        if let Some(handle) = self.find(record, subscriber, package, &options.id) {
+            return self.same(handle, &options, call);
         }
+        let first_param = options.to_string();
         let new = NewSubscription {
             domain: super::Hub::DEFAULT_DOMAIN,
             package: package.name.as_bytes(),
             record,
             subscriber,
-            first_param: &[],
+            first_param: first_param.as_bytes(),
             queue: self.queue_for(record, subscriber),
             subscriber_data: 0,
         };
         let made = self.hub.subscribe(&new);
-        let handle = self.find(record, subscriber, package);
+        let handle = self.find(record, subscriber, package, &options.id);
         match (made, handle) {
             (Ok(subscription), Some(handle)) => {
                 let watched = watch(handle, call);
@@ -108,10 +132,7 @@ impl Engine {
                 Ok(handle)
             }
             // Another process was faster: its subscription is the one.
-            (Err(_), Some(handle)) => {
-                watch(handle, call)?;
-                Ok(handle)
-            }
+            (Err(_), Some(handle)) => self.same(handle, &options, call),
             (Ok(subscription), None) => {
                 let _ = self.hub.unsubscribe(subscription);
                 Err(OwnError::Ended)
@@ -122,16 +143,28 @@ impl Engine {
         }
     }
 
-    /// The subscription of script or RPC to this.
+    /// The subscription of script or RPC to this. An id may follow the package, as in an Event header.
     ///
     /// # Errors
     /// When the package is unknown or there is no such subscription.
     pub fn find_own(&self, record: &[u8], subscriber: &[u8], package: &[u8]) -> Result<Handle, OwnError> {
-        self.find(record, subscriber, known(package)?).ok_or(OwnError::Unknown)
+        let (package, id) = named(package)?;
+        self.find(record, subscriber, package, &id).ok_or(OwnError::Unknown)
     }
 
-    fn find(&self, record: &[u8], subscriber: &[u8], package: &'static Package) -> Option<Handle> {
-        self.registry.find(&Subject { record, subscriber, package, event_id: &[] })
+    fn find(&self, record: &[u8], subscriber: &[u8], package: &'static Package, id: &str) -> Option<Handle> {
+        self.registry.find(&Subject { record, subscriber, package, event_id: id.as_bytes() })
+    }
+
+    /// The subscription that is there already, if its options are those asked for.
+    fn same(&self, handle: Handle, options: &Options, call: Option<&Call>) -> Result<Handle, OwnError> {
+        match self.registry.view(handle, |subscription, _| subscription.terms()) {
+            Some(terms) if terms != options.terms => Err(OwnError::Differs),
+            Some(_) | None => {
+                watch(handle, call)?;
+                Ok(handle)
+            }
+        }
     }
 
     /// Ends a subscription of script or RPC.
@@ -172,6 +205,19 @@ impl Engine {
 
 fn watch(handle: Handle, call: Option<&Call>) -> Result<(), CallError> {
     call.map_or(Ok(()), |call| call.watch(handle.to_u64()))
+}
+
+/// A package and perhaps an id, as in an Event header: `presence;id=desk`.
+fn named(text: &[u8]) -> Result<(&'static Package, String), OwnError> {
+    let semicolon = text.iter().position(|byte| *byte == b';');
+    let (package, rest) = text.split_at_checked(semicolon.unwrap_or(text.len())).unwrap_or((text, &[]));
+    let package = known(package.trim_ascii_end())?;
+    let options = Options::parse(rest.strip_prefix(b";").unwrap_or_default())?;
+    let id = options.id.clone();
+    if options != (Options { id, ..Options::default() }) {
+        return Err(OwnError::Name(String::from_utf8_lossy(text).into_owned()));
+    }
+    Ok((package, options.id))
 }
 
 fn known(name: &[u8]) -> Result<&'static Package, OwnError> {

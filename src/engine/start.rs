@@ -5,7 +5,7 @@ use crate::host::shm::Shm;
 use crate::host::{log, uri};
 use crate::qsa::{LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
-use crate::subscription::{Input, OutOfMemory, Package, Subject, Subscription};
+use crate::subscription::{Input, Options, OutOfMemory, Package, Subject, Subscription};
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct Origin<'a> {
     pub subscriber: &'a [u8],
     /// Event package.
     pub package: &'static Package,
+    /// What it is to be like.
+    pub options: &'a Options,
     /// The internal subscription.
     pub subscription: SubscriptionId,
     /// Where its news go.
@@ -36,10 +38,11 @@ impl Engine {
         if !uri::is_sip_uri(origin.subscriber) {
             return Err(Refused::new("the subscriber is not a SIP URI"));
         }
-        let subject =
-            Subject { record: origin.record, subscriber: origin.subscriber, package: origin.package, event_id: &[] };
+        let Origin { record, subscriber, package, options, .. } = *origin;
+        let subject = Subject { record, subscriber, package, event_id: options.id.as_bytes() };
         let now = Self::now();
-        let subscription = Subscription::try_new(subject, Shm).map_err(|OutOfMemory| NO_MEMORY)?;
+        let subscription = Subscription::try_new(subject, Shm).and_then(|made| made.try_under(options.terms));
+        let subscription = subscription.map_err(|OutOfMemory| NO_MEMORY)?;
         let owner = Owner { subscription: origin.subscription, queue: origin.queue, last: LastQueued::default() };
         let named = self.is_own(origin.queue);
         match self.registry.insert(subscription, owner, named, now, &self.env()) {

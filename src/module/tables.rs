@@ -36,13 +36,17 @@ const fn command(name: &'static CStr, function: Function1, parameters: c_int) ->
 const ANYWHERE: u32 = ks::ANY_ROUTE;
 
 /// Native script functions; ends with an empty entry.
-pub static mut COMMANDS: Exported<[ks::cmd_export_t; 9]> = Exported([
+pub static mut COMMANDS: Exported<[ks::cmd_export_t; 11]> = Exported([
     command(c"handle_notify", handle_notify, 0),
     command(c"b2b_subscribe", subscribe2, 2),
     // SAFETY: the server calls a function of three or four parameters with as many; it keeps them all in one pointer type.
     command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function3, Function1>(subscribe3) }, 3),
     // SAFETY: as above.
     command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function4, Function1>(subscribe4) }, 4),
+    // SAFETY: as above, with five.
+    command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
+    // SAFETY: as above.
+    command(c"b2b_subscribe_with", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
     command(c"b2b_unsubscribe", unsubscribe2, 2),
     // SAFETY: as above.
     command(c"b2b_unsubscribe", unsafe { std::mem::transmute::<Function3, Function1>(unsubscribe3) }, 3),
@@ -95,7 +99,7 @@ unsafe extern "C" fn handle_notify(message: *mut ks::sip_msg, _: Parameter, _: P
 
 unsafe extern "C" fn subscribe2(message: *mut ks::sip_msg, record: Parameter, subscriber: Parameter) -> c_int {
     scripted("b2b_subscribe", message, [record, subscriber], |message, [record, subscriber]| {
-        script::subscribe(message, record, subscriber, b"", b"")
+        script::subscribe(message, record, subscriber, b"", b"", b"")
     })
 }
 
@@ -106,7 +110,7 @@ unsafe extern "C" fn subscribe3(
     package: Parameter,
 ) -> c_int {
     scripted("b2b_subscribe", message, [record, subscriber, package], |message, [record, subscriber, package]| {
-        script::subscribe(message, record, subscriber, package, b"")
+        script::subscribe(message, record, subscriber, package, b"", b"")
     })
 }
 
@@ -119,7 +123,21 @@ unsafe extern "C" fn subscribe4(
 ) -> c_int {
     let parameters = [record, subscriber, package, flags];
     scripted("b2b_subscribe", message, parameters, |message, [record, subscriber, package, flags]| {
-        script::subscribe(message, record, subscriber, package, flags)
+        script::subscribe(message, record, subscriber, package, flags, b"")
+    })
+}
+
+unsafe extern "C" fn subscribe5(
+    message: *mut ks::sip_msg,
+    record: Parameter,
+    subscriber: Parameter,
+    package: Parameter,
+    flags: Parameter,
+    options: Parameter,
+) -> c_int {
+    let parameters = [record, subscriber, package, flags, options];
+    scripted("b2b_subscribe", message, parameters, |message, [record, subscriber, package, flags, options]| {
+        script::subscribe(message, record, subscriber, package, flags, options)
     })
 }
 
@@ -155,9 +173,10 @@ unsafe extern "C" fn credentials(
 }
 
 /// KEMI functions; ends with an empty entry.
-pub static mut KEMI: Exported<[ks::sr_kemi_t; 5]> = Exported([
+pub static mut KEMI: Exported<[ks::sr_kemi_t; 6]> = Exported([
     kemi(c"handle_notify", kemi_handle_notify as *mut c_void, 0),
     kemi(c"b2b_subscribe", kemi_subscribe as *mut c_void, 4),
+    kemi(c"b2b_subscribe_with", kemi_subscribe_with as *mut c_void, 5),
     kemi(c"b2b_unsubscribe", kemi_unsubscribe as *mut c_void, 3),
     kemi(c"b2b_credentials", kemi_credentials as *mut c_void, 5),
     ks::sr_kemi_t {
@@ -225,8 +244,30 @@ unsafe extern "C" fn kemi_subscribe(
     // SAFETY: called by the server.
     unsafe {
         kemi_call("b2b_subscribe", message, parameters, |message, [record, subscriber, package, flags]| {
-            script::subscribe(message, record, subscriber, package, flags)
+            script::subscribe(message, record, subscriber, package, flags, b"")
         })
+    }
+}
+
+unsafe extern "C" fn kemi_subscribe_with(
+    message: *mut ks::sip_msg,
+    record: *mut ks::str_,
+    subscriber: *mut ks::str_,
+    package: *mut ks::str_,
+    flags: *mut ks::str_,
+    options: *mut ks::str_,
+) -> c_int {
+    let parameters = [record, subscriber, package, flags, options];
+    // SAFETY: called by the server.
+    unsafe {
+        kemi_call(
+            "b2b_subscribe_with",
+            message,
+            parameters,
+            |message, [record, subscriber, package, flags, options]| {
+                script::subscribe(message, record, subscriber, package, flags, options)
+            },
+        )
     }
 }
 
@@ -281,7 +322,8 @@ const fn help(text: &'static CStr) -> Help {
 static TRACE_HELP: Help = help(c"Counts of subscriptions and messages. Parameters: [detailed]");
 static LIST_HELP: Help = help(c"A page of subscriptions. Parameters: [offset [limit]]");
 static SHOW_HELP: Help = help(c"One subscription. Parameters: id");
-static SUBSCRIBE_HELP: Help = help(c"Subscribes and answers with the id. Parameters: record subscriber [package]");
+static SUBSCRIBE_HELP: Help =
+    help(c"Subscribes and answers with the id. Parameters: record subscriber [package [options]]");
 static UNSUBSCRIBE_HELP: Help = help(c"Ends a subscription made by script or RPC. Parameters: id");
 static REFRESH_HELP: Help = help(c"Refreshes a subscription, or retries it, as soon as allowed. Parameters: id");
 

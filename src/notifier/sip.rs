@@ -1,9 +1,10 @@
 //! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
 
 use crate::engine::{self, Hub, Origin};
+use crate::host::log;
 use crate::qsa::{Notifier, QsaError, Refused, Subscribed, SubscriptionId};
 use crate::registry::Handle;
-use crate::subscription::package;
+use crate::subscription::{Options, package};
 
 /// Registers the user agent for every package it speaks, in the default domain.
 ///
@@ -24,10 +25,16 @@ fn subscribe(_user: usize, subscribed: &Subscribed<'_>) -> Result<u64, Refused> 
         return Ok(0);
     }
     let package = package::find(subscribed.package).ok_or_else(|| Refused::new("unknown event package"))?;
+    // Those of script and RPC have been looked at before; a C module learns no more than that it was refused.
+    let options = Options::parse(subscribed.first_param).map_err(|error| {
+        log::error(&format!("no subscription to {}: {error}", String::from_utf8_lossy(subscribed.record)));
+        Refused::new("its options are wrong")
+    })?;
     let origin = Origin {
         record: subscribed.record,
         subscriber: subscribed.subscriber,
         package,
+        options: &options,
         subscription: subscribed.id,
         queue: subscribed.queue,
     };

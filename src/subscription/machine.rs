@@ -17,6 +17,7 @@ mod reply;
 use super::dialog::Dialog;
 use super::digest::{CNONCE_LEN, Credential, Sessions};
 use super::input::Input;
+use super::options::Terms;
 use super::output::{News, Output, Request, Status};
 use super::package::Package;
 use super::policy::Policy;
@@ -71,6 +72,8 @@ pub struct Subscription<A: Allocator + Clone> {
     targets: Option<Box<Targets<A>, A>>,
     /// The realms that have challenged.
     sessions: Option<Box<Sessions<A>, A>>,
+    /// What was asked for when it was made, if anything was.
+    terms: Option<Box<Terms, A>>,
     /// User name and secret of this subscription alone.
     own_credentials: Option<Box<Packed<2, A>, A>>,
     state: State,
@@ -118,6 +121,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             dialog: None,
             targets: None,
             sessions: None,
+            terms: None,
             own_credentials: None,
             state: State::Waiting(Attempt::Unstarted),
             deadline: Moment::NONE,
@@ -134,6 +138,24 @@ impl<A: Allocator + Clone> Subscription<A> {
             answers: Answers::default(),
             alloc,
         })
+    }
+
+    /// The same under terms of its own.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when they find no room.
+    pub fn try_under(mut self, terms: Terms) -> Result<Self, OutOfMemory> {
+        self.terms = match terms == Terms::default() {
+            true => None,
+            false => Some(Box::try_new_in(terms, self.alloc.clone()).map_err(|_| OutOfMemory)?),
+        };
+        Ok(self)
+    }
+
+    /// The terms it was made under.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.terms.as_deref().copied().unwrap_or_default()
     }
 
     /// Takes one input and says what is to be done. Read [`deadline`](Self::deadline) again afterwards.
@@ -211,9 +233,10 @@ impl<A: Allocator + Clone> Subscription<A> {
         Output { send: Some(request), ..Output::default() }
     }
 
-    /// Expires of the next request: `default_expiration`, or what a 423 demanded.
+    /// Expires of the next request: its own or `default_expiration`, or what a 423 demanded.
     fn wanted_expires(&self, policy: &Policy) -> u32 {
-        u32::try_from(policy.default_expiration.as_secs()).unwrap_or(u32::MAX).max(self.min_expires).max(1)
+        let usual = || u32::try_from(policy.default_expiration.as_secs()).unwrap_or(u32::MAX);
+        self.terms().expires.unwrap_or_else(usual).max(self.min_expires).max(1)
     }
 
     fn tell(&mut self, news: News) -> Option<News> {

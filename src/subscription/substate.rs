@@ -71,7 +71,7 @@ impl<'a> SubscriptionState<'a> {
 }
 
 /// What stands before the first semicolon that is not inside a quoted string, and what stands behind it.
-fn split_param(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(super) fn split_param(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut quoted, mut escaped) = (false, false);
     let semicolon = text.iter().position(|byte| {
         let literal = escaped;
@@ -104,6 +104,6 @@ fn seconds(digits: &[u8]) -> Option<u32> {
 }
 
 /// token (RFC 3261 §25.1).
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }

@@ -8,6 +8,7 @@ use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::registry::Handle;
+use crate::subscription::Options;
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -32,6 +33,7 @@ struct Current {
     record: Vec<u8>,
     subscriber: Vec<u8>,
     package: Vec<u8>,
+    event_id: String,
     id: u32,
     status: &'static str,
     reason: String,
@@ -69,20 +71,27 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
 impl Current {
     fn of(engine: &Engine, delivered: &Delivered<Shm>) -> Option<Self> {
         let message = &delivered.message;
-        let texts =
-            |view: crate::qsa::View<'_>| (view.record.to_vec(), view.subscriber.to_vec(), view.package.to_vec());
-        let (record, subscriber, package) = engine.hub.with_subscription(message.subscription(), texts)?;
+        let texts = |view: crate::qsa::View<'_>| {
+            [view.record, view.subscriber, view.package, view.first_param].map(<[u8]>::to_vec)
+        };
+        let [record, subscriber, package, options] = engine.hub.with_subscription(message.subscription(), texts)?;
+        let event_id = Options::parse(&options).unwrap_or_default().id;
         let presentity = presentity(message.content_type(), message.body());
         // The subscriber's value is the id, but for the moment in which the subscription is being made.
         let id = match u32::try_from(delivered.subscriber_data) {
             Ok(id) if id != 0 => id,
-            _ => engine.find_own(&record, &subscriber, &package).map_or(0, Handle::id),
+            _ => {
+                let name = [&package[..], b";id=", event_id.as_bytes()].concat();
+                let name = if event_id.is_empty() { &package } else { &name };
+                engine.find_own(&record, &subscriber, name).map_or(0, Handle::id)
+            }
         };
         Some(Self {
             id,
             record,
             subscriber,
             package,
+            event_id,
             status: message.status().name(),
             reason: message.reason().to_owned(),
             code: message.code(),
@@ -102,10 +111,11 @@ fn presentity(content_type: &[u8], body: &[u8]) -> Option<Presentity> {
 }
 
 /// The fields of `$qsa(…)`, by number.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "record",
     "subscriber",
     "package",
+    "event_id",
     "id",
     "status",
     "reason",
@@ -140,6 +150,7 @@ impl Current {
             "record" => Value::Text(&self.record),
             "subscriber" => Value::Text(&self.subscriber),
             "package" => Value::Text(&self.package),
+            "event_id" if !self.event_id.is_empty() => Value::Text(self.event_id.as_bytes()),
             "id" => Value::Number(self.id),
             "status" => Value::Text(self.status.as_bytes()),
             "reason" => Value::Text(self.reason.as_bytes()),

@@ -1,6 +1,6 @@
 //! RPC commands. Fields are named alike in all of them.
 
-use crate::engine::{self, Engine, OwnError};
+use crate::engine::{self, Engine, OwnError, Wish};
 use crate::host::rpc::{Call, NoRoom, Row};
 use crate::registry::Handle;
 use crate::subscription::Snapshot;
@@ -23,7 +23,13 @@ impl From<NoRoom> for Fault {
 impl From<OwnError> for Fault {
     fn from(error: OwnError) -> Self {
         let code = match error {
-            OwnError::Package(_) | OwnError::Refused { .. } | OwnError::Call(_) | OwnError::Credentials => 400,
+            OwnError::Package(_)
+            | OwnError::Options(_)
+            | OwnError::Name(_)
+            | OwnError::Differs
+            | OwnError::Refused { .. }
+            | OwnError::Call(_)
+            | OwnError::Credentials => 400,
             OwnError::Foreign => 403,
             OwnError::Unknown => 404,
             OwnError::Ended | OwnError::Off => 500,
@@ -100,13 +106,14 @@ pub fn show(call: &Call) {
     });
 }
 
-/// `presence_b2b.subscribe <record> <subscriber> [package]`: the id of the subscription.
+/// `presence_b2b.subscribe <record> <subscriber> [package [options]]`: the id of the subscription.
 pub fn subscribe(call: &Call) {
     answer(call, |engine| {
         let record = next_required(call, "record")?;
         let subscriber = next_required(call, "subscriber")?;
         let package = call.next_text().unwrap_or_default();
-        let handle = engine.subscribe(record, subscriber, package, None)?;
+        let options = call.next_text().unwrap_or_default();
+        let handle = engine.subscribe(&Wish { record, subscriber, package, options }, None)?;
         Ok(call.add_number(i32::try_from(handle.id()).unwrap_or(i32::MAX))?)
     });
 }
@@ -148,6 +155,9 @@ fn fill(row: &Row<'_>, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault>
         (c"status", snapshot.status),
     ] {
         row.text(name, text.as_bytes())?;
+    }
+    if !snapshot.event_id.is_empty() {
+        row.text(c"event_id", snapshot.event_id.as_bytes())?;
     }
     if let Some(seconds) = snapshot.expires_in {
         row.number(c"expires_in", seconds)?;

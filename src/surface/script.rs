@@ -1,6 +1,6 @@
 //! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
 
-use crate::engine::{self, Engine, Flags, Handled, OwnError};
+use crate::engine::{self, Engine, Flags, Handled, OwnError, Wish};
 use crate::host::dialog::Call;
 use crate::host::log;
 use crate::host::message::Message;
@@ -20,9 +20,16 @@ pub fn handle_notify(message: Message<'_>) -> i32 {
     }
 }
 
-/// `b2b_subscribe(record, subscriber [, package [, flags]])`.
+/// `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.
 #[must_use]
-pub fn subscribe(message: Message<'_>, record: &[u8], subscriber: &[u8], package: &[u8], flags: &[u8]) -> i32 {
+pub fn subscribe(
+    message: Message<'_>,
+    record: &[u8],
+    subscriber: &[u8],
+    package: &[u8],
+    flags: &[u8],
+    options: &[u8],
+) -> i32 {
     let Some(flags) = Flags::parse(flags) else {
         let flags = String::from_utf8_lossy(flags);
         log::error(&format!("b2b_subscribe: unknown flag in \"{flags}\": known is d (ends with the call)"));
@@ -30,7 +37,7 @@ pub fn subscribe(message: Message<'_>, record: &[u8], subscriber: &[u8], package
     };
     verdict("b2b_subscribe", |engine| {
         let call = if flags.with_call { Some(Call::of(message)?) } else { None };
-        engine.subscribe(record, subscriber, package, call.as_ref()).map(drop)
+        engine.subscribe(&Wish { record, subscriber, package, options }, call.as_ref()).map(drop)
     })
 }
 

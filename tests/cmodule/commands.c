@@ -52,10 +52,10 @@ static void rpc_subscribe(rpc_t *rpc, void *ctx)
 	int err;
 
 	memset(&params, 0, sizeof(params));
-	if(rpc->scan(ctx, ".S.S.S", &params.package, &params.record,
-			   &params.subscriber)
+	if(rpc->scan(ctx, ".S.S.S*.S", &params.package, &params.record,
+			   &params.subscriber, &params.first_param)
 			< 3) {
-		rpc->fault(ctx, 400, "package record subscriber");
+		rpc->fault(ctx, 400, "package record subscriber [first_param]");
 		return;
 	}
 	params.queue = queue;
@@ -297,7 +297,7 @@ static void rpc_counters(rpc_t *rpc, void *ctx)
 
 #define DOC(name, text) static const char *name[2] = {text, NULL}
 
-DOC(subscribe_doc, "Subscribes: package record subscriber. Returns the id.");
+DOC(subscribe_doc, "Subscribes: package record subscriber [first_param]. Returns the id.");
 DOC(unsubscribe_doc, "Unsubscribes: id.");
 DOC(look_doc, "Shows a subscription's texts: id.");
 DOC(notify_doc, "Tells: id status content_type body [reason].");

@@ -127,6 +127,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.targets = None;
         self.sessions = None;
         self.own_credentials = None;
+        self.terms = None;
         Output { forget: true, ..Output::default() }
     }
 

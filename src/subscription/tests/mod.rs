@@ -8,6 +8,7 @@ mod failures;
 mod memory;
 mod model;
 mod notifies;
+mod options;
 mod random;
 mod redirects;
 mod reference;
@@ -67,10 +68,16 @@ pub(super) struct Life {
 impl Life {
     /// Not started.
     pub(super) fn unstarted(policy: Policy) -> Self {
+        Self::under(Terms::default(), policy)
+    }
+
+    /// Not started, under terms of its own.
+    pub(super) fn under(terms: Terms, policy: Policy) -> Self {
         let account = Accounted::new();
         let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
         let now = Instant(1_000_000);
-        let subscription = Subscription::try_new(subject, account.clone()).unwrap();
+        let subscription =
+            Subscription::try_new(subject, account.clone()).and_then(|made| made.try_under(terms)).unwrap();
         let (sent, remote_cseq, dialogs) = (Vec::new(), 100, 0);
         Self {
             subscription,

@@ -1,0 +1,142 @@
+//! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
+
+use super::substate::{is_token, split_param};
+
+/// The longest time an option may name: ten years.
+const LONGEST: u32 = 315_360_000;
+
+/// Every option there is.
+const NAMES: [&str; 2] = ["id", "expires"];
+
+/// What one subscription is to be like, checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `id`: parameter of the Event header (RFC 6665 §8.2.1), a part of the subscription's name; empty for none.
+    pub id: String,
+    /// What the subscription keeps.
+    pub terms: Terms,
+}
+
+/// The options that decide on the life of a subscription. The default is those of a subscription without options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// `expires`: seconds asked for in place of `default_expiration`, 1 to 315360000.
+    pub expires: Option<u32>,
+}
+
+/// What is wrong with the text of options.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// No such option.
+    #[error("unknown option \"{name}\": known are {known}", known = NAMES.join(", "))]
+    Unknown {
+        /// The name that was given.
+        name: String,
+    },
+    /// An option that is given more than once.
+    #[error("option {name} is given again, as \"{value}\", but may be given once")]
+    Repeated {
+        /// Its name.
+        name: &'static str,
+        /// The later value.
+        value: String,
+    },
+    /// A value that is not what it must be.
+    #[error("option {name} is \"{value}\", but must be {wanted}")]
+    Value {
+        /// Name of the option.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+        /// What is wanted instead.
+        wanted: &'static str,
+    },
+}
+
+const A_TOKEN: &str = "a token: letters, digits and any of - . ! % * _ + ` ' ~";
+
+impl Options {
+    /// Reads `name=value;name=value`: names in any case, values also as quoted strings, white space around both; an
+    /// empty text is no options.
+    ///
+    /// # Errors
+    /// The first option that is unknown, given twice or malformed, with its value and what is allowed.
+    pub fn parse(text: &[u8]) -> Result<Self, OptionError> {
+        let mut options = Self::default();
+        let mut given = Vec::new();
+        let mut rest = Some(text).filter(|text| !text.trim_ascii().is_empty());
+        while let Some(params) = rest {
+            let (param, after) = split_param(params);
+            let (name, value) = named(param)?;
+            if given.contains(&name) {
+                return Err(OptionError::Repeated { name, value: shown(&value) });
+            }
+            given.push(name);
+            options.take(name, &value)?;
+            rest = after;
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, name: &'static str, value: &[u8]) -> Result<(), OptionError> {
+        let wrong = |wanted| OptionError::Value { name, value: shown(value), wanted };
+        match name {
+            "id" => self.id = token(value).ok_or_else(|| wrong(A_TOKEN))?,
+            _ => {
+                let seconds = number(value, 1, LONGEST).ok_or_else(|| wrong("1 to 315360000 seconds"))?;
+                self.terms.expires = Some(seconds);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The same options as text that [`Options::parse`] reads.
+impl std::fmt::Display for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let id = Some(&self.id).filter(|id| !id.is_empty()).map(|id| format!("id={id}"));
+        let expires = self.terms.expires.map(|seconds| format!("expires={seconds}"));
+        f.write_str(&id.into_iter().chain(expires).collect::<Vec<_>>().join(";"))
+    }
+}
+
+/// Name and value of one parameter; without an equals sign the value is empty.
+fn named(param: &[u8]) -> Result<(&'static str, Vec<u8>), OptionError> {
+    let equals = param.iter().position(|byte| *byte == b'=').unwrap_or(param.len());
+    let (name, value) = param.split_at_checked(equals).unwrap_or((param, &[]));
+    let name = name.trim_ascii();
+    let known = NAMES.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name));
+    let known = known.ok_or_else(|| OptionError::Unknown { name: shown(name) })?;
+    Ok((known, unquoted(value.strip_prefix(b"=").unwrap_or(value).trim_ascii())))
+}
+
+/// What a quoted string says; any other text as it stands.
+fn unquoted(text: &[u8]) -> Vec<u8> {
+    let Some(inner) = text.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")) else {
+        return text.to_vec();
+    };
+    let mut escaped = false;
+    let said = inner.iter().copied().filter(|byte| {
+        escaped = *byte == b'\\' && !escaped;
+        !escaped
+    });
+    let said = said.collect();
+    // A quote that is escaped does not end the string.
+    if escaped { text.to_vec() } else { said }
+}
+
+fn token(value: &[u8]) -> Option<String> {
+    let is_one = !value.is_empty() && value.iter().all(|byte| is_token(*byte));
+    String::from_utf8(value.to_vec()).ok().filter(|_| is_one)
+}
+
+/// Digits and nothing else, within the range.
+fn number(value: &[u8], least: u32, most: u32) -> Option<u32> {
+    let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|number| (least..=most).contains(number))
+}
+
+/// A text for a message of one line.
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).chars().take(64).flat_map(char::escape_debug).collect()
+}

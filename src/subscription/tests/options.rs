@@ -1,0 +1,135 @@
+//! The text of options, and what becomes of a subscription that has some.
+
+use super::*;
+use proptest::prelude::*;
+
+fn parse(text: &str) -> Options {
+    Options::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+fn refused(text: &str) -> String {
+    match Options::parse(text.as_bytes()) {
+        Ok(options) => panic!("{text:?} is {options:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn terms(text: &str) -> Terms {
+    parse(text).terms
+}
+
+#[test]
+fn the_grammar() {
+    for none in ["", " ", "\r\n "] {
+        assert_eq!(parse(none), Options::default());
+    }
+    for same in [
+        "id=desk;expires=60",
+        "EXPIRES=60;Id=desk",
+        " id = desk ;\r\n expires\t= 60 ",
+        "id=\"desk\";expires=\"60\"",
+        "id=\"d\\e\\sk\";expires=060",
+    ] {
+        let options = parse(same);
+        assert_eq!((options.id.as_str(), options.terms.expires), ("desk", Some(60)), "{same}");
+        assert_eq!(options.to_string(), "id=desk;expires=60");
+    }
+    assert_eq!(parse("id=a-.!%*_+`'~9").id, "a-.!%*_+`'~9");
+    assert_eq!(parse("expires=315360000").terms.expires, Some(315_360_000));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_is_allowed() {
+    let seconds = "1 to 315360000 seconds";
+    for (text, parts) in [
+        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires"]),
+        (";", ["unknown option \"\"", "known are"]),
+        ("expires=60;", ["unknown option \"\"", "known are"]),
+        ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
+        ("id", ["option id is \"\"", "a token"]),
+        ("id=", ["option id is \"\"", "a token"]),
+        ("id=a b", ["option id is \"a b\"", "a token"]),
+        ("id=\"a;b\"", ["option id is \"a;b\"", "a token"]),
+        ("id=\"a", ["option id is \"\\\"a\"", "a token"]),
+        ("id=\"a\\\"", ["option id is", "a token"]),
+        ("id=\"a\"b", ["option id is", "a token"]),
+        ("id=\u{e4}", ["option id is \"\u{e4}\"", "a token"]),
+        ("expires", ["option expires is \"\"", seconds]),
+        ("expires=0", ["option expires is \"0\"", seconds]),
+        ("expires=315360001", ["option expires is \"315360001\"", seconds]),
+        ("expires=99999999999999999999", ["is \"99999999999999999999\"", seconds]),
+        ("expires=-1", ["option expires is \"-1\"", seconds]),
+        ("expires=+1", ["option expires is \"+1\"", seconds]),
+        ("expires=6 0", ["option expires is \"6 0\"", seconds]),
+        ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
+    ] {
+        let said = refused(text);
+        assert!(parts.iter().all(|part| said.contains(part)), "{text:?}: {said}");
+        assert!(!said.contains('\n'), "{said:?}");
+    }
+    assert!(refused(&"x".repeat(10_000)).len() < 300);
+}
+
+#[test]
+fn its_own_expiry_goes_before_the_parameter() {
+    let mut life = Life::under(terms("expires=77"), policy());
+    life.give(Input::Start);
+    life.due();
+    assert_eq!(life.request().expires, 77);
+    life.reply(200);
+    life.notify("active");
+    life.due();
+    assert_eq!(life.request().expires, 77, "a refresh as well");
+    life.reply_with(423, |reply| reply.min_expires = Some(90));
+    life.due();
+    assert_eq!(life.request().expires, 90, "a 423 goes before both");
+}
+
+#[test]
+fn only_who_has_options_pays_for_them() {
+    let account = Accounted::new();
+    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
+    let plain = Subscription::try_new(subject, account.clone()).unwrap();
+    let out = account.out();
+    let plain = plain.try_under(Terms::default()).unwrap();
+    assert_eq!(account.out(), out);
+    let mut life = Life::under(terms("expires=77"), policy());
+    assert!(life.account.out() > out);
+    life.give(Input::Start);
+    life.give(Input::Unsubscribe);
+    assert_eq!(life.account.out(), out, "the end leaves the names alone");
+    drop(plain);
+    account.allow(1);
+    let made = Subscription::try_new(subject, account.clone()).and_then(|made| made.try_under(terms("expires=1")));
+    assert!(made.is_err());
+    assert_eq!(account.out(), 0);
+}
+
+fn any_options() -> impl Strategy<Value = Options> {
+    let id = proptest::option::of("[a-zA-Z0-9.!%*_+`'~-]{1,12}").prop_map(Option::unwrap_or_default);
+    let expires = proptest::option::of(1u32..=315_360_000);
+    (id, expires).prop_map(|(id, expires)| Options { id, terms: Terms { expires } })
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in ".{0,80}", bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        for text in [text.as_bytes(), &bytes] {
+            if let Ok(options) = Options::parse(text) {
+                prop_assert_eq!(parse(&options.to_string()), options);
+            }
+        }
+    }
+
+    #[test]
+    fn what_looks_like_options_is_read_or_refused(text in "((id|expires|Fetch|x)[=; \"\\\\]{0,3}[0-9a.\" ]{0,6};?){0,5}") {
+        if let Ok(options) = Options::parse(text.as_bytes()) {
+            prop_assert_eq!(parse(&options.to_string()), options);
+        }
+    }
+
+    #[test]
+    fn options_are_read_as_they_are_written(options in any_options()) {
+        prop_assert_eq!(parse(&options.to_string()), options);
+    }
+}
