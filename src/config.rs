@@ -1,6 +1,8 @@
 //! Every parameter: name, type, unit, default, range.
 #![forbid(unsafe_code)]
 
+mod package_policy;
+
 pub use crate::subscription::Concealed;
 use crate::subscription::{Credential, Policy};
 use std::ffi::CStr;
@@ -39,6 +41,16 @@ pub enum ConfigError {
         /// What is wanted instead.
         wanted: &'static str,
     },
+    /// A policy of a package that is none.
+    #[error("modparam package_policy is \"{value}\", but \"{part}\" is wrong: {wanted}")]
+    PackagePolicy {
+        /// The value that was set.
+        value: String,
+        /// What of it is wrong.
+        part: String,
+        /// What is wanted instead.
+        wanted: String,
+    },
     /// A credential that is none. It is not shown, because it holds a secret.
     #[error(
         "modparam credential number {0} is malformed, but must be \"username:realm:password\" or \"username:realm:HA1:hash\" \
@@ -60,6 +72,16 @@ pub struct IntegerParameter {
     pub most: i32,
     /// Its unit, after a space; empty for plain numbers.
     pub unit: &'static str,
+}
+
+impl IntegerParameter {
+    fn name(&self) -> &'static str {
+        self.name.to_str().unwrap_or_default()
+    }
+
+    fn allows(&self, value: i32) -> bool {
+        (self.least..=self.most).contains(&value)
+    }
 }
 
 const fn seconds(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
@@ -111,6 +133,8 @@ pub struct Raw {
     pub presence_outbound_proxy: String,
     /// `event_callback`: name of the KEMI function for QSA messages; empty for the native event route.
     pub event_callback: String,
+    /// `package_policy`, as often as it was set: `package: key=value; …`.
+    pub package_policies: Vec<String>,
     /// `credential`, as often as it was set: `username:realm:password`.
     pub credentials: Vec<Concealed<Vec<u8>>>,
 }
@@ -161,14 +185,13 @@ impl Config {
     /// The first parameter that is out of range or malformed, with its name, value and what is allowed.
     pub fn check(raw: Raw, syntax: &impl Syntax) -> Result<Self, ConfigError> {
         for (parameter, &value) in INTEGERS.iter().zip(&raw.integers) {
-            if value < parameter.least || value > parameter.most {
+            if !parameter.allows(value) {
                 let IntegerParameter { least, most, unit, .. } = *parameter;
-                let name = parameter.name.to_str().unwrap_or_default();
+                let name = parameter.name();
                 return Err(ConfigError::Range { name, value, least, most, unit });
             }
         }
         let value = |name: &str| integer(&raw.integers, name);
-        let time = |name: &str| duration(value(name));
         if !value("shards").unsigned_abs().is_power_of_two() {
             return Err(ConfigError::Shards(value("shards")));
         }
@@ -186,26 +209,14 @@ impl Config {
                 wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp",
             });
         }
+        let packages = package_policy::read(&raw.package_policies, &raw.integers)?;
         let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
         let credentials = raw.credentials.iter().zip(1..);
         let credentials = credentials
             .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            policy: Policy {
-                default_expiration: time("default_expiration"),
-                on_error_retry_time: time("on_error_retry_time"),
-                // A first retry later than the cap is the operator's word too: configurations older than the cap stay valid.
-                failure_backoff_max: time("failure_backoff_max").max(time("on_error_retry_time")),
-                wait_for_term_notify: time("wait_for_term_notify"),
-                resubscribe_delta: time("resubscribe_delta"),
-                min_resubscribe_time: time("min_resubscribe_time"),
-                refresh_jitter: u8::try_from(value("refresh_jitter")).unwrap_or(0),
-                max_subscribe_delay: time("max_subscribe_delay"),
-                timer_n: TIMER_N,
-                watchdog: WATCHDOG,
-                max_redirects: MAX_REDIRECTS,
-            },
+            policy: Policy { packages, ..policy(&raw.integers) },
             handle_presence_subscriptions: value("handle_presence_subscriptions") != 0,
             workers: u16::try_from(value("workers")).unwrap_or(1),
             max_subscriptions: value("max_subscriptions").unsigned_abs(),
@@ -219,6 +230,28 @@ impl Config {
             event_callback: raw.event_callback,
             credentials,
         })
+    }
+}
+
+/// The policy that these integers, which are in their ranges, make.
+fn policy(values: &Integers) -> Policy {
+    let value = |name: &str| integer(values, name);
+    let time = |name: &str| duration(value(name));
+    Policy {
+        default_expiration: time("default_expiration"),
+        on_error_retry_time: time("on_error_retry_time"),
+        // A first retry later than the cap is the operator's word too: configurations older than the cap stay valid.
+        failure_backoff_max: time("failure_backoff_max").max(time("on_error_retry_time")),
+        wait_for_term_notify: time("wait_for_term_notify"),
+        resubscribe_delta: time("resubscribe_delta"),
+        min_resubscribe_time: time("min_resubscribe_time"),
+        refresh_jitter: u8::try_from(value("refresh_jitter")).unwrap_or(0),
+        max_subscribe_delay: time("max_subscribe_delay"),
+        timer_n: TIMER_N,
+        watchdog: WATCHDOG,
+        max_redirects: MAX_REDIRECTS,
+        overrides: Vec::new(),
+        packages: Vec::new(),
     }
 }
 

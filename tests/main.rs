@@ -22,6 +22,7 @@ mod notify;
 mod options;
 mod overflow;
 mod parameters;
+mod policy;
 mod processes;
 mod real_presence;
 mod redirect;

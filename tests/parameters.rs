@@ -57,6 +57,20 @@ fn malformed_texts_refuse_the_start() {
     }
 }
 
+/// The error says what of the text is wrong and what is allowed.
+#[test]
+fn a_malformed_package_policy_refuses_the_start() {
+    for (policy, parts) in [
+        ("mwi: 404=never", ["\"mwi\" is wrong", "message-summary"]),
+        ("reg: workers=3", ["\"workers=3\" is wrong", "default_expiration"]),
+        ("reg: 404=never; refresh_jitter=51", ["\"refresh_jitter=51\" is wrong", "0 to 50 percent"]),
+        ("reg: rejected=later", ["\"rejected=later\" is wrong", "at_once, back_off, never"]),
+        ("reg: 200=never", ["\"200=never\" is wrong", "300 to 699"]),
+    ] {
+        assert_refused("package_policy", policy, &[&[policy][..], &parts].concat());
+    }
+}
+
 #[test]
 fn tm_must_be_loaded_first() {
     let said =

@@ -39,8 +39,11 @@ const TEXT_NAMES: [&CStr; 4] =
 /// The credentials as the configuration file sets them: read and taken before the fork.
 static CREDENTIALS: Mutex<Vec<Concealed<Vec<u8>>>> = Mutex::new(Vec::new());
 
-/// The integers, the texts, `credential`, and the empty entry.
-const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 2;
+/// The policies of packages as the configuration file sets them, likewise.
+static PACKAGE_POLICIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The integers, the texts, `credential`, `package_policy`, and the empty entry.
+const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 3;
 
 /// The table the server reads; ends with an empty entry.
 pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
@@ -56,7 +59,9 @@ pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
         text += 1;
     }
     // A function takes each value, so that the parameter can be set many times.
-    table[index + text] = entry(c"credential", ks::PARAM_STR | USE_FUNCTION, add_credential as *mut c_void);
+    let many = index + text;
+    table[many] = entry(c"credential", ks::PARAM_STR | USE_FUNCTION, add_credential as *mut c_void);
+    table[many + 1] = entry(c"package_policy", ks::PARAM_STR | USE_FUNCTION, add_package_policy as *mut c_void);
     table
 });
 
@@ -70,6 +75,17 @@ unsafe extern "C" fn add_credential(_: c_uint, value: *mut c_void) -> c_int {
         // SAFETY: as above.
         let text = unsafe { bytes(text) }.to_vec();
         CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner).push(Concealed(text));
+        0
+    })
+}
+
+unsafe extern "C" fn add_package_policy(_: c_uint, value: *mut c_void) -> c_int {
+    guard("modparam package_policy", -1, || {
+        // SAFETY: the server passes a text, which lives while the function runs.
+        let Some(text) = (unsafe { value.cast::<ks::str_>().as_ref() }) else { return -1 };
+        // SAFETY: as above.
+        let text = String::from_utf8_lossy(unsafe { bytes(text) }).into_owned();
+        PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner).push(text);
         0
     })
 }
@@ -91,6 +107,7 @@ pub fn as_set() -> Raw {
         additional_presence_headers: additional_presence_headers.read(),
         presence_outbound_proxy: presence_outbound_proxy.read(),
         event_callback: event_callback.read(),
+        package_policies: std::mem::take(&mut *PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner)),
         credentials: std::mem::take(&mut *CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)),
     }
 }

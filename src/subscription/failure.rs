@@ -1,7 +1,7 @@
 //! What follows a failure: tables, not branches.
 
 use super::output::Status;
-use super::policy::Policy;
+use super::policy::{Action, After, Policy};
 use std::time::Duration;
 
 /// The longest Retry-After or retry-after that is obeyed: a day. Who says more is asked again after a day, so that a
@@ -22,6 +22,18 @@ pub(super) enum Then {
     Widen,
     /// No new attempt; the internal subscriber is told this status for the last time.
     Never(Status),
+}
+
+impl Then {
+    /// What is done instead. Who is given up is told the status that belongs to the failure, or else this one.
+    fn overridden(self, action: Action, given_up: Status) -> Self {
+        match (action, self) {
+            (Action::AtOnce, _) => Self::AtOnce,
+            (Action::BackOff, _) => Self::BackOff,
+            (Action::Never, Self::Never(status)) => Self::Never(status),
+            (Action::Never, Self::AtOnce | Self::BackOff | Self::Widen) => Self::Never(given_up),
+        }
+    }
 }
 
 /// What a final reply of 300 and above means.
@@ -60,9 +72,31 @@ const RULES: &[Rule] = &[
 /// Any other code, and failures without one: tried again; a dialog stays until it expires (RFC 5057 §5.1 for 408).
 const OTHER: Rule = rule((0, 0), false, Then::BackOff, Then::BackOff);
 
-/// The rule for a code; 0 is a failure without a reply.
-pub(super) fn rule_for(code: u16) -> Rule {
+/// The rule for a code; 0 is a failure without a reply. Which codes end a dialog cannot be overridden.
+pub(super) fn rule_for(code: u16, policy: &Policy) -> Rule {
+    let rule = default_rule(code);
+    let fits = |after: &After| matches!(after, After::Codes(first, last) if (*first..=*last).contains(&code));
+    match overridden(policy, fits) {
+        Some(action) => {
+            let then = |default: Then| default.overridden(action, Status::Rejected);
+            Rule { to_initial: then(rule.to_initial), to_refresh: then(rule.to_refresh), ..rule }
+        }
+        None => rule,
+    }
+}
+
+/// Whether a code ends the dialog when it answers a refresh (RFC 6665 §4.1.2.2).
+pub(super) fn ends_dialog(code: u16) -> bool {
+    default_rule(code).ends_dialog
+}
+
+fn default_rule(code: u16) -> Rule {
     RULES.iter().copied().find(|rule| (rule.codes.0..=rule.codes.1).contains(&code)).unwrap_or(OTHER)
+}
+
+/// The action of the last override that fits.
+fn overridden(policy: &Policy, fits: impl Fn(&After) -> bool) -> Option<Action> {
+    policy.overrides.iter().rev().find(|one| fits(&one.after)).map(|one| one.action)
 }
 
 /// Whether a reply says nothing about the notifier, only that a final answer got lost on the way.
@@ -98,9 +132,18 @@ const ENDINGS: &[Ending] = &[
 const UNKNOWN_ENDING: Ending = ending(b"", true, Then::BackOff);
 
 /// The ending for a reason parameter.
-pub(super) fn ending_for(reason: Option<&[u8]>) -> Ending {
+pub(super) fn ending_for(reason: Option<&[u8]>, policy: &Policy) -> Ending {
     let known = |reason: &[u8]| ENDINGS.iter().copied().find(|ending| ending.reason.eq_ignore_ascii_case(reason));
-    reason.and_then(known).unwrap_or(UNKNOWN_ENDING)
+    let ending = reason.and_then(known).unwrap_or(UNKNOWN_ENDING);
+    let fits = |after: &After| match (after, reason) {
+        (After::Reason(Some(name)), Some(reason)) => name.as_bytes().eq_ignore_ascii_case(reason),
+        (After::Reason(None), None) => true,
+        (After::Reason(_) | After::Codes(..), _) => false,
+    };
+    match overridden(policy, fits) {
+        Some(action) => Ending { then: ending.then.overridden(action, Status::Terminated), ..ending },
+        None => ending,
+    }
 }
 
 /// How long to wait after the `failures`th failure in a row: `on_error_retry_time` first, then twice as long each time

@@ -166,6 +166,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed; the input may be tried again.
     pub fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let env = &Env { policy: env.policy.of(self.package), ..*env };
         match input {
             Input::Start => Ok(self.on_start(now, env)),
             Input::Deadline(fresh) => self.on_deadline(fresh, now, env),

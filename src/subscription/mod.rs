@@ -30,7 +30,7 @@ pub use machine::{Env, Subject, Subscription};
 pub use options::{OptionError, Options, Terms};
 pub use output::{Answer, News, Output, Request, Status};
 pub use package::Package;
-pub use policy::Policy;
+pub use policy::{Action, After, Override, Policy};
 pub use snapshot::Snapshot;
 pub use state::{Attempt, Awaits, Farewell, State};
 pub use substate::{StateValue, SubscriptionState};

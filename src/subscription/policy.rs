@@ -1,5 +1,6 @@
 //! The values a subscription's decisions depend on.
 
+use super::package::Package;
 use std::time::Duration;
 
 /// Parameters of the module as the core sees them, and the protocol's own times.
@@ -27,4 +28,45 @@ pub struct Policy {
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.
     pub max_redirects: u8,
+    /// `package_policy`: what follows a failure, where it is not what the RFCs say. The last that fits counts.
+    pub overrides: Vec<Override>,
+    /// `package_policy`: the policies of the packages that have one of their own, by event type.
+    pub packages: Vec<(&'static str, Policy)>,
+}
+
+impl Policy {
+    /// The policy for subscriptions of this package.
+    #[must_use]
+    pub fn of(&self, package: &Package) -> &Self {
+        self.packages.iter().find(|(name, _)| *name == package.name).map_or(self, |(_, own)| own)
+    }
+}
+
+/// What is done after a failure, in place of what the tables say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The failure.
+    pub after: After,
+    /// What is done.
+    pub action: Action,
+}
+
+/// A failure that can be overridden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// A final reply with a code from the first to the last, both included, 300 to 699.
+    Codes(u16, u16),
+    /// A NOTIFY that ends the subscription for this reason (RFC 6665 §4.1.3), compared without case; `None`: without one.
+    Reason(Option<String>),
+}
+
+/// What can be done after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A new attempt as soon as `min_resubscribe_time` allows; repeated, it backs off.
+    AtOnce,
+    /// A new attempt after Retry-After, or else after the back-off.
+    BackOff,
+    /// No new attempt.
+    Never,
 }

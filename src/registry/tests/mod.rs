@@ -36,6 +36,8 @@ pub(super) const POLICY: Policy = Policy {
     timer_n: Duration::from_secs(32),
     watchdog: Duration::from_secs(40),
     max_redirects: 5,
+    overrides: Vec::new(),
+    packages: Vec::new(),
 };
 
 pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0, credentials: &[] };

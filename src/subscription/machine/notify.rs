@@ -172,7 +172,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// The notifier has ended the subscription: acted upon in any state, whatever the body is (RFC 6665 §4.1.3).
     fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, now: Instant, env: &Env<'_>) -> Output {
-        let ending = failure::ending_for(state.reason);
+        let ending = failure::ending_for(state.reason, env.policy);
         let last_reply = self.last_reply;
         self.notifies = self.notifies.saturating_add(1);
         let failure = Failure {

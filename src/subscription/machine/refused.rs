@@ -45,7 +45,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         if self.is_made_in_spite_of(failure.code) {
             return self.confirm_by_notify(&failure, now, env);
         }
-        let then = failure::rule_for(failure.code).to_initial;
+        let then = failure::rule_for(failure.code, env.policy).to_initial;
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| then == Then::Widen) {
             self.note(failure.code, failure.reason);
             self.min_expires = min_expires;
@@ -62,7 +62,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     /// A refresh has failed. Some codes end the dialog; with all others it stands until it expires, and a retry is
-    /// planned within that time if one fits (RFC 6665 §4.1.2.2).
+    /// planned within that time if one fits (RFC 6665 §4.1.2.2). Where no other attempt is wanted, the dialog is left.
     pub(super) fn not_refreshed(
         &mut self,
         failure: Failure<'_>,
@@ -70,17 +70,19 @@ impl<A: Allocator + Clone> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Output {
-        let rule = failure::rule_for(failure.code);
+        let rule = failure::rule_for(failure.code, env.policy);
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| rule.to_refresh == Then::Widen) {
             self.note(failure.code, failure.reason);
             self.min_expires = min_expires;
             self.widened = true;
             return self.refresh_again(notify_by, now);
         }
+        let failure = Failure { then: rule.to_refresh, ..failure };
+        let is_over = rule.ends_dialog || matches!(failure.then, Then::Never(_));
         let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > now);
         match expiry {
-            Some(expiry) if !rule.ends_dialog && notify_by.is_none() => self.stay(&failure, expiry, now, env),
-            Some(_) | None => self.end(Failure { then: rule.to_refresh, ..failure }, now, env),
+            Some(expiry) if !is_over && notify_by.is_none() => self.stay(&failure, expiry, now, env),
+            Some(_) | None => self.end(failure, now, env),
         }
     }
 
@@ -127,7 +129,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
     pub(super) fn not_refreshed_for_nobody(&mut self, code: u16, now: Instant) -> Output {
-        if failure::rule_for(code).ends_dialog { self.destroy() } else { self.say_farewell(now) }
+        if failure::ends_dialog(code) { self.destroy() } else { self.say_farewell(now) }
     }
 
     /// Whether a NOTIFY has made the dialog and the final reply only got lost (RFC 6665 §4.1.2.4). Any other refusal

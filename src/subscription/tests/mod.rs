@@ -9,6 +9,7 @@ mod memory;
 mod model;
 mod notifies;
 mod options;
+mod overrides;
 mod random;
 mod redirects;
 mod reference;
@@ -41,7 +42,37 @@ pub(super) fn policy() -> Policy {
         timer_n: secs(32),
         watchdog: secs(60),
         max_redirects: 3,
+        overrides: Vec::new(),
+        packages: Vec::new(),
     }
+}
+
+/// An override for the codes from `first` to `last`.
+pub(super) fn after_codes(first: u16, last: u16, action: Action) -> Override {
+    Override { after: After::Codes(first, last), action }
+}
+
+/// An override for this reason.
+pub(super) fn after_reason(reason: &str, action: Action) -> Override {
+    Override { after: After::Reason(Some(reason.to_owned())), action }
+}
+
+/// What an operator may say: everything is otherwise.
+pub(super) fn contrary() -> Vec<Override> {
+    let mut all = vec![
+        after_codes(300, 699, Action::AtOnce),
+        after_codes(400, 404, Action::Never),
+        after_codes(423, 423, Action::BackOff),
+        after_codes(503, 503, Action::Never),
+        after_codes(489, 489, Action::BackOff),
+        after_codes(481, 481, Action::BackOff),
+        after_reason("Rejected", Action::AtOnce),
+        after_reason("noresource", Action::BackOff),
+        after_reason("deactivated", Action::Never),
+        after_reason("probation", Action::AtOnce),
+    ];
+    all.push(Override { after: After::Reason(None), action: Action::AtOnce });
+    all
 }
 
 pub(super) const CNONCE: [u8; digest::CNONCE_LEN] = *b"0a4f113b0a4f113b";

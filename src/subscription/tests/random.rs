@@ -180,8 +180,10 @@ proptest! {
         steps in proptest::collection::vec((step(), 0i64..4, any::<u64>()), 0..60),
         min in 0u64..60,
         delta in 0u64..60,
+        is_contrary in any::<bool>(),
     ) {
         let mut life = Life::unstarted(Policy {
+            overrides: if is_contrary { contrary() } else { Vec::new() },
             min_resubscribe_time: secs(min),
             resubscribe_delta: secs(delta),
             max_subscribe_delay: secs(5),
@@ -235,8 +237,14 @@ proptest! {
 
     /// Without redirections, challenges, 423 and grants shorter than `min_resubscribe_time`, two SUBSCRIBEs are never closer.
     #[test]
-    fn requests_keep_their_distance(steps in proptest::collection::vec((step(), any::<u64>()), 0..80)) {
+    fn requests_keep_their_distance(
+        steps in proptest::collection::vec((step(), any::<u64>()), 0..80),
+        is_contrary in any::<bool>(),
+    ) {
         let mut life = Life::started();
+        if is_contrary {
+            life.policy.overrides = contrary();
+        }
         for (step, random) in &steps {
             life.random = *random;
             let step = match step.clone() {

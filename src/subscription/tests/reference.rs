@@ -250,7 +250,8 @@ impl Reference {
         }
         let most = self.wanted().max(7 * 24 * 3600);
         let longer = reply.min_expires.map(u64::from).filter(|least| *least > self.asked && *least <= most);
-        if let (423, Some(least), false) = (code, longer, self.widened) {
+        let is_said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= 423 && 423 <= *last));
+        if let (423, Some(least), false, None) = (code, longer, self.widened, is_said) {
             (self.least, self.widened) = (least, true);
             if initial {
                 return self.go_on();
@@ -263,23 +264,26 @@ impl Reference {
             self.tried.push(self.ahead.remove(0));
             return self.go_on();
         }
-        let stands = self.ends.filter(|ends| *ends > self.now && self.first_by.is_none() && !ends_dialog(code));
         let then = match code {
             489 => Then::Never(Status::Rejected),
             406 if initial => Then::Never(Status::Rejected),
             481 if !initial => Then::Now,
             _ => Then::Later,
         };
-        match stands.filter(|_| !initial) {
-            Some(ends) => self.keep(reply, ends),
+        let said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= code && code <= *last));
+        let then = said.map_or(then, |action| otherwise(action, then, Status::Rejected));
+        let never = matches!(then, Then::Never(_));
+        let stands = self.ends.filter(|ends| *ends > self.now && self.first_by.is_none() && !ends_dialog(code));
+        match stands.filter(|_| !initial && !never) {
+            Some(ends) => self.keep(reply, then, ends),
             None => self.fail(code, then, reply.retry_after, false),
         }
     }
 
     /// The refresh has failed and the dialog stands: again in good time, or a new dialog afterwards.
-    fn keep(&mut self, reply: &Reply<'_>, ends: u64) {
+    fn keep(&mut self, reply: &Reply<'_>, then: Then, ends: u64) {
         let told = told(reply.retry_after);
-        let pause = self.pause(Then::Later, reply.retry_after);
+        let pause = self.pause(then, reply.retry_after);
         let pause = if told.is_some() { pause } else { pause.min(((ends - self.now) / 2).max(SECOND)) };
         let at = (self.now + pause).max(self.earliest());
         self.widened = false;
@@ -416,7 +420,17 @@ impl Reference {
             Some(b"noresource" | b"invariant") => (Then::Never(Status::Terminated), false),
             Some(_) | None => (Then::Later, true),
         };
+        let said = self.said(|after| match after {
+            After::Reason(name) => name.as_ref().map(|name| name.to_ascii_lowercase().into_bytes()) == reason,
+            After::Codes(..) => false,
+        });
+        let then = said.map_or(then, |action| otherwise(action, then, Status::Terminated));
         self.fail(0, then, state.retry_after.filter(|_| heeds), body);
+    }
+
+    /// What the operator has said last of a failure.
+    fn said(&self, of: impl Fn(&After) -> bool) -> Option<Action> {
+        self.policy.overrides.iter().filter(|one| of(&one.after)).map(|one| one.action).last()
     }
 
     fn on_refresh(&mut self) {
@@ -541,6 +555,15 @@ impl Reference {
     /// A timeout of a request that a NOTIFY has answered.
     fn is_stray(&self, code: u16) -> bool {
         matches!(code, 0 | 408 | 504) && self.heard.is_some()
+    }
+}
+
+/// What an operator has said in place of what follows otherwise.
+fn otherwise(action: Action, then: Then, given_up: Status) -> Then {
+    match action {
+        Action::AtOnce => Then::Now,
+        Action::BackOff => Then::Later,
+        Action::Never => Then::Never(if let Then::Never(status) = then { status } else { given_up }),
     }
 }
 

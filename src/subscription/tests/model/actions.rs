@@ -4,9 +4,7 @@ use super::super::*;
 use super::broken::Flaw;
 use super::rules::{self, Given};
 use super::search::Visited;
-use super::world::{
-    Fork, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of, small_policy,
-};
+use super::world::{Fork, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of};
 
 /// One thing that can happen. Those that use up a mishap are marked by [`Action::is_mishap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,8 +379,7 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
         _ => b"<sip:reply;lr>".to_vec(),
     };
     visited.note(&world.subscription, given);
-    let policy = small_policy();
-    let env = Env { policy: &policy, random: 0, credentials: &[] };
+    let env = Env { policy: world.book.policy(), random: 0, credentials: &[] };
     let input = input_of(given, fresh, &route_set);
     let output = flaw.handle(&mut world.subscription, input, world.now, &env).map_err(|error| error.to_string())?;
     world.unsubscribed |= matches!(given, Given::Unsubscribe);

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::search::explore;
+use super::world::Book;
 
 /// A subscription with something wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Flaw {
 
 /// The flaw is found, and the observer says this.
 fn assert_found(flaw: Flaw, mishaps: u8, says: &str) {
-    let found = explore(mishaps, flaw).expect_err("the flaw is found");
+    let found = explore(mishaps, flaw, Book::Rfc).expect_err("the flaw is found");
     assert!(found.contains(says), "{flaw:?}: {found}");
 }
 

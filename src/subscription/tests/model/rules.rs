@@ -1,7 +1,7 @@
 //! What must hold in every state, told by an observer who sees only what goes in and comes out.
 
 use super::super::*;
-use super::world::{Fork, Message, Sending, Word, World};
+use super::world::{Book, Fork, Message, Sending, Word, World};
 
 /// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
 /// asks for longer, and the end.
@@ -71,7 +71,7 @@ pub fn judge(before: &World, world: &mut World, given: Given, output: &Output) -
 
 fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> Result<(), String> {
     let Some(request) = &output.send else { return Ok(()) };
-    let policy = super::world::small_policy();
+    let policy = world.book.policy();
     rule!(matches!(given, Given::Deadline), "only the deadline sends, not {given:?}");
     rule!(!before.subscription.state().in_flight(), "one request at a time");
     rule!(request.cseq == before.subscription.local_cseq + 1, "CSeq {} is not one more", request.cseq);
@@ -124,13 +124,9 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     rule!(word != Word::Missing, "accepted without a Subscription-State");
     rule!(news.is_some() != world.unsubscribed, "an accepted NOTIFY is delivered once, unless nobody wants it");
     if let Some(news) = news {
-        let told = match word {
-            Word::Active | Word::ActiveSooner => Status::Active,
-            Word::Pending | Word::Missing => Status::Pending,
-            Word::Rejected => Status::Rejected,
-            Word::Deactivated | Word::Probation | Word::TimedOut => Status::Terminated,
-        };
-        rule!(news.status == told && news.with_body, "{word:?} is told as {:?}", news.status);
+        let (status, last) = word.told(world.book);
+        rule!(news.status == status && news.with_body, "{word:?} is told as {:?}", news.status);
+        rule!(news.last == last, "{word:?} is the end or not, against the book");
     }
     if word.ends() {
         rule!(world.own_dialog() != Some(dialog), "the dialog outlives its end");
@@ -158,6 +154,8 @@ fn telling(before: &World, world: &World, output: &Output) -> Result<(), String>
     let Some(news) = &output.news else { return Ok(()) };
     rule!(Some(news.status) == world.subscription.status(), "the status is not what was told");
     rule!(news.last == output.forget, "the last news comes with the end");
+    rule!(news.code != 489 || news.last == (world.book == Book::Rfc), "489 is the end or not, against the book");
+    rule!(news.code != 503 || news.last == (world.book == Book::Operator), "503 is the end or not, against the book");
     rule!(news.status != Status::Rejected || news.last, "rejected and yet to be tried again");
     Ok(())
 }
@@ -223,8 +221,8 @@ fn standing(world: &World) -> Result<(), String> {
 /// From here on nobody answers and nobody wants it: time alone must end it, and nothing may be left. Nor may any of
 /// what must be ignored change anything.
 pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
-    let policy = small();
-    let env = Env { policy: &policy, random: 0, credentials: &[] };
+    let policy = world.book.policy();
+    let env = Env { policy, random: 0, credentials: &[] };
     let fresh = Fresh { call_id: b"call0", local_tag: b"tag0", cnonce: [0; 16] };
     let seen = world.subscription.picture(world.now);
     let out = account.out();
@@ -260,10 +258,6 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     drop(alone);
     rule!(account.out() == out, "leaks");
     Ok(())
-}
-
-fn small() -> Policy {
-    super::world::small_policy()
 }
 
 fn subscription_is_early(world: &World) -> bool {

@@ -4,7 +4,7 @@ use super::super::*;
 use super::actions::{Action, apply, possible};
 use super::broken::Flaw;
 use super::rules::{Given, stand_alone};
-use super::world::{Message, Sending, Word, World};
+use super::world::{Book, Message, Sending, Word, World};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt::Write;
 
@@ -82,8 +82,8 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
 
 /// Goes through everything that can happen with at most so many mishaps, until nothing new is found. An error tells
 /// what rule was broken, and the shortest way there.
-pub fn explore(mishaps: u8, flaw: Flaw) -> Result<Report, String> {
-    let first = World::new(mishaps);
+pub fn explore(mishaps: u8, flaw: Flaw, book: Book) -> Result<Report, String> {
+    let first = World::new(mishaps, book);
     let account = first.subscription.allocator().clone();
     let mut known = HashSet::from([first.key()]);
     let mut ways: Vec<(usize, Option<Action>)> = vec![(0, None)];

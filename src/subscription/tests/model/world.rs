@@ -5,12 +5,13 @@ use super::rules::Ghost;
 use crate::subscription::machine::Picture;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 
 /// At most so many messages are under way at a time: then one has to arrive, or get lost, before time goes on.
 pub const UNDER_WAY: usize = 3;
 
 /// Times of a few seconds each, so that their differences are few.
-pub fn small_policy() -> Policy {
+fn small_policy() -> Policy {
     Policy {
         default_expiration: secs(12),
         on_error_retry_time: secs(3),
@@ -23,6 +24,41 @@ pub fn small_policy() -> Policy {
         timer_n: secs(3),
         watchdog: secs(4),
         max_redirects: 1,
+        overrides: Vec::new(),
+        packages: Vec::new(),
+    }
+}
+
+/// Whose word counts after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Book {
+    /// The RFCs'.
+    Rfc,
+    /// An operator's, who knows better.
+    Operator,
+}
+
+impl Book {
+    /// The parameters; the operator's are those of the package alone.
+    pub fn policy(self) -> &'static Policy {
+        static RFC: LazyLock<Policy> = LazyLock::new(small_policy);
+        static OPERATOR: LazyLock<Policy> = LazyLock::new(|| {
+            let overrides = vec![
+                after_codes(300, 399, Action::Never),
+                after_codes(404, 599, Action::AtOnce),
+                after_codes(503, 503, Action::Never),
+                after_codes(489, 489, Action::BackOff),
+                after_reason("rejected", Action::AtOnce),
+                after_reason("deactivated", Action::Never),
+                after_reason("timeout", Action::BackOff),
+            ];
+            let own = Policy { overrides, ..small_policy() };
+            Policy { packages: vec![("presence", own)], default_expiration: secs(99), ..small_policy() }
+        });
+        match self {
+            Self::Rfc => &RFC,
+            Self::Operator => &OPERATOR,
+        }
     }
 }
 
@@ -108,6 +144,18 @@ impl Word {
         }
     }
 
+    /// What is told of it: the status, and whether these are the last news.
+    pub fn told(self, book: Book) -> (Status, bool) {
+        match (self, book) {
+            (Self::Active | Self::ActiveSooner, _) => (Status::Active, false),
+            (Self::Pending | Self::Missing, _) => (Status::Pending, false),
+            (Self::Rejected, Book::Rfc) => (Status::Rejected, true),
+            (Self::Deactivated, Book::Operator) => (Status::Terminated, true),
+            (Self::Rejected, Book::Operator) | (Self::Deactivated, Book::Rfc) => (Status::Terminated, false),
+            (Self::Probation | Self::TimedOut, _) => (Status::Terminated, false),
+        }
+    }
+
     pub fn ends(self) -> bool {
         matches!(self, Self::Deactivated | Self::Rejected | Self::Probation | Self::TimedOut)
     }
@@ -160,13 +208,14 @@ pub struct World {
     pub sending: Option<Message>,
     pub unsubscribed: bool,
     pub forgotten: bool,
+    pub book: Book,
     /// How many more things may go wrong.
     pub mishaps: u8,
     pub ghost: Ghost,
 }
 
 impl World {
-    pub fn new(mishaps: u8) -> Self {
+    pub fn new(mishaps: u8, book: Book) -> Self {
         let life = Life::unstarted(small_policy());
         Self {
             subscription: life.subscription,
@@ -177,6 +226,7 @@ impl World {
             sending: None,
             unsubscribed: false,
             forgotten: false,
+            book,
             mishaps,
             ghost: Ghost::default(),
         }

@@ -65,8 +65,11 @@ proptest! {
         steps in proptest::collection::vec(lively_step(), 0..60),
         min in 0u64..60,
         delta in 0u64..60,
+        is_contrary in any::<bool>(),
     ) {
-        let policy = Policy { min_resubscribe_time: secs(min), resubscribe_delta: secs(delta), ..policy() };
+        let overrides = if is_contrary { contrary() } else { Vec::new() };
+        let policy =
+            Policy { min_resubscribe_time: secs(min), resubscribe_delta: secs(delta), overrides, ..policy() };
         let mut life = Life::unstarted(policy.clone());
         let mut reference = Reference::new(policy, life.now);
         let (mut known, mut before) = (Vec::new(), String::new());

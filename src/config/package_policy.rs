@@ -1,0 +1,197 @@
+//! Policies of single packages: `package: key=value; key=value; …`.
+
+use super::{ConfigError, INTEGERS, IntegerParameter, Integers, policy};
+use crate::subscription::{Action, After, Override, Policy, package};
+
+/// The integer parameters that a package may have a value of its own for.
+const KEYS: [&str; 8] = [
+    "default_expiration",
+    "on_error_retry_time",
+    "failure_backoff_max",
+    "wait_for_term_notify",
+    "resubscribe_delta",
+    "min_resubscribe_time",
+    "refresh_jitter",
+    "max_subscribe_delay",
+];
+
+/// What can be done after a failure.
+const ACTIONS: [(&str, Action); 3] =
+    [("at_once", Action::AtOnce), ("back_off", Action::BackOff), ("never", Action::Never)];
+
+/// A NOTIFY that ends a subscription without a reason.
+const NO_REASON: &str = "none";
+
+/// The policies of all packages that have one. What is set again counts anew.
+///
+/// # Errors
+/// [`ConfigError::PackagePolicy`], for the first text that is wrong.
+pub(super) fn read(texts: &[String], common: &Integers) -> Result<Vec<(&'static str, Policy)>, ConfigError> {
+    let mut packages: Vec<OfPackage> = Vec::new();
+    for text in texts {
+        let wrong = |(part, wanted): Wrong<'_>| ConfigError::PackagePolicy {
+            value: text.clone(),
+            part: part.to_owned(),
+            wanted,
+        };
+        let (name, settings) = text.split_once(':').ok_or_else(|| wrong((text, form())))?;
+        let name = name.trim();
+        let known = package::find(name.as_bytes()).ok_or_else(|| wrong((name, packages_known())))?;
+        let place = packages.iter().position(|one| one.name == known.name).unwrap_or(packages.len());
+        if place == packages.len() {
+            packages.push(OfPackage { name: known.name, integers: *common, overrides: Vec::new() });
+        }
+        let Some(of_package) = packages.get_mut(place) else { continue };
+        for setting in settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
+            of_package.set(setting).map_err(wrong)?;
+        }
+    }
+    let done = packages.into_iter().map(|one| (one.name, Policy { overrides: one.overrides, ..policy(&one.integers) }));
+    Ok(done.collect())
+}
+
+/// What is wrong, and what is wanted instead.
+type Wrong<'a> = (&'a str, String);
+
+struct OfPackage {
+    name: &'static str,
+    integers: Integers,
+    overrides: Vec<Override>,
+}
+
+impl OfPackage {
+    /// Takes one `key=value`.
+    fn set<'a>(&mut self, setting: &'a str) -> Result<(), Wrong<'a>> {
+        let (key, value) = setting.split_once('=').ok_or_else(|| (setting, form()))?;
+        let (key, value) = (key.trim(), value.trim());
+        let mut integers = INTEGERS.iter().zip(&mut self.integers);
+        if let Some((parameter, place)) = integers.find(|(parameter, _)| parameter.name() == key) {
+            if !KEYS.contains(&key) {
+                return Err((setting, form()));
+            }
+            *place = integer(parameter, value).ok_or_else(|| (setting, range(parameter)))?;
+            return Ok(());
+        }
+        let after = after(key).ok_or_else(|| (setting, form()))?;
+        let action = ACTIONS.iter().find(|(name, _)| *name == value).map(|(_, action)| *action);
+        let action = action.ok_or_else(|| (setting, form()))?;
+        self.overrides.push(Override { after, action });
+        Ok(())
+    }
+}
+
+fn integer(parameter: &IntegerParameter, text: &str) -> Option<i32> {
+    text.parse().ok().filter(|value| parameter.allows(*value))
+}
+
+/// A code, a range of codes, or a reason.
+fn after(key: &str) -> Option<After> {
+    if key.starts_with(|first: char| first.is_ascii_digit()) {
+        let (first, last) = key.split_once('-').unwrap_or((key, key));
+        let (first, last) = (code(first)?, code(last)?);
+        return (first <= last).then_some(After::Codes(first, last));
+    }
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
+    let is_reason = !key.is_empty() && key.bytes().all(is_token);
+    is_reason.then(|| After::Reason((!key.eq_ignore_ascii_case(NO_REASON)).then(|| key.to_owned())))
+}
+
+/// A final status code that is no acceptance.
+fn code(text: &str) -> Option<u16> {
+    text.trim().parse().ok().filter(|code| (300..=699).contains(code))
+}
+
+fn range(parameter: &IntegerParameter) -> String {
+    let IntegerParameter { least, most, unit, .. } = parameter;
+    format!("{} must be {least} to {most}{unit}", parameter.name())
+}
+
+fn packages_known() -> String {
+    format!("the package must be one of {}", package::ALL.map(|package| package.name).join(", "))
+}
+
+fn form() -> String {
+    let actions = ACTIONS.map(|(name, _)| name).join(", ");
+    format!(
+        "it must be \"package: key=value; key=value\", where a key is one of {} with a number, or a reason of a termination \
+         ({NO_REASON} for none), a code or a range of codes from 300 to 699 with one of {actions}",
+        KEYS.join(", "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn read_all(texts: &[&str]) -> Result<Vec<(&'static str, Policy)>, String> {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        read(&texts, &std::array::from_fn(|index| INTEGERS[index].default)).map_err(|error| error.to_string())
+    }
+
+    fn one(after: After, action: Action) -> Override {
+        Override { after, action }
+    }
+
+    fn reason(name: &str) -> After {
+        After::Reason(Some(name.to_owned()))
+    }
+
+    #[test]
+    fn every_key_is_a_parameter() {
+        for key in KEYS {
+            assert!(INTEGERS.iter().any(|parameter| parameter.name() == key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_that_of_all_but_for_what_it_says() {
+        let all = read_all(&[
+            "reg: default_expiration=7200; rejected=back_off ;404 = never; 480-489=at_once; none=never;refresh_jitter=20;",
+            " presence.winfo :",
+            "reg:Out-To-Lunch=at_once;default_expiration=60",
+        ])
+        .expect("policies");
+        let [(reg, policy), (winfo, untouched)] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((*reg, *winfo), ("reg", "presence.winfo"));
+        assert_eq!((policy.default_expiration, policy.refresh_jitter), (Duration::from_secs(60), 20));
+        assert_eq!(policy.resubscribe_delta, untouched.resubscribe_delta);
+        assert_eq!(untouched.default_expiration, Duration::from_secs(3600));
+        assert!(untouched.overrides.is_empty());
+        let wanted = [
+            one(reason("rejected"), Action::BackOff),
+            one(After::Codes(404, 404), Action::Never),
+            one(After::Codes(480, 489), Action::AtOnce),
+            one(After::Reason(None), Action::Never),
+            one(reason("Out-To-Lunch"), Action::AtOnce),
+        ];
+        assert_eq!(policy.overrides, wanted);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_is_allowed() {
+        for (text, part, wanted) in [
+            ("reg", "\"reg\" is wrong", "key=value"),
+            ("mwi: 404=never", "\"mwi\" is wrong", "presence, presence.winfo, dialog, reg, message-summary"),
+            ("reg: default_expiration=0", "\"default_expiration=0\" is wrong", "1 to 315360000 seconds"),
+            ("reg: refresh_jitter=51", "\"refresh_jitter=51\" is wrong", "0 to 50 percent"),
+            ("reg: refresh_jitter=never", "\"refresh_jitter=never\" is wrong", "0 to 50 percent"),
+            ("reg: min_resubscribe_time=99999999999", "min_resubscribe_time", "0 to 315360000 seconds"),
+            ("reg: workers=3", "\"workers=3\" is wrong", "default_expiration, on_error_retry_time"),
+            ("reg: rejected=later", "\"rejected=later\" is wrong", "at_once, back_off, never"),
+            ("reg: 404", "\"404\" is wrong", "key=value"),
+            ("reg: 200=never", "\"200=never\" is wrong", "300 to 699"),
+            ("reg: 299-404=never", "\"299-404=never\" is wrong", "300 to 699"),
+            ("reg: 404-700=never", "\"404-700=never\" is wrong", "300 to 699"),
+            ("reg: 489-480=never", "\"489-480=never\" is wrong", "300 to 699"),
+            ("reg: 4x4=never", "\"4x4=never\" is wrong", "300 to 699"),
+            ("reg: re jected=never", "\"re jected=never\" is wrong", "a reason"),
+            ("reg: =never", "\"=never\" is wrong", "a reason"),
+        ] {
+            let error = read_all(&["dialog: 404=never", text]).expect_err(text);
+            for part in ["modparam package_policy", &format!("\"{text}\""), part, wanted] {
+                assert!(error.contains(part), "{error} lacks {part}");
+            }
+        }
+    }
+}
