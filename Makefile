@@ -3,6 +3,7 @@
 #   make setup    installs what Debian has to give for that
 #   make test     all tests; ends with "N passed, N failed"
 #   make demo     shows the main job
+#   make bench    measures; QUICK=1 does less of everything, ONLY=P1,P5 does some
 #   make install  puts the module where the server looks for it, and the header for C modules (DESTDIR honoured)
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ CARGO ?= cargo
 INCLUDEDIR ?= /usr/include/kamailio
 MODULE := target/release/presence_b2b.so
 
-.PHONY: build setup install test demo clean
+.PHONY: build setup install test demo bench clean
 
 build:
 	@.ci/setup --check
@@ -42,6 +43,10 @@ test: setup build
 demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo
+
+bench: setup build
+	@$(CARGO) build --release --example bench 2> >(grep -v '^ *Finished ' >&2 || true)
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" QUICK="$(QUICK)" ONLY="$(ONLY)" target/release/examples/bench
 
 clean:
 	@$(CARGO) clean

@@ -4,6 +4,7 @@
 mod support;
 
 mod bad_input;
+mod bench_parts;
 mod c_api;
 mod call;
 mod conformance;

@@ -211,7 +211,7 @@ fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
     let mut command = Command::new(binary);
     command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);
     command.arg("-L").arg(builder.module_folders());
-    command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator]);
+    command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator, "-X", builder.allocator]);
     command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
     command
 }

@@ -1,0 +1,175 @@
+//! The load: NOTIFYs in the dialogs that a notifier has learnt, as many as the server takes or so many a second.
+
+use std::io;
+use std::net::{SocketAddrV4, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::message::{branch_number, status};
+use crate::net::{self, Batch};
+use crate::notifier::{Desk, Writer};
+use crate::signals;
+
+/// Requests that are in flight: some milliseconds of work, so that the server never waits for the load.
+pub const WINDOW: usize = 256;
+/// How long an answer may take before the request counts as lost.
+const LOST: Duration = Duration::from_secs(2);
+/// How long the load rests between two looks: it must not be what wakes up for each answer.
+const REST: Duration = Duration::from_micros(100);
+/// The step through the records, prime, so that no two NOTIFYs in a row are of neighbours.
+const STEP: usize = 7_368_787;
+
+/// What came of some NOTIFYs.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Answered with 2xx.
+    pub accepted: usize,
+    /// Answered otherwise.
+    pub refused: usize,
+    /// Not answered.
+    pub lost: usize,
+    /// From the first request to the last answer.
+    pub took: Duration,
+    /// How long each answer took, in seconds, if that was asked for.
+    pub latencies: Vec<f64>,
+}
+
+impl Outcome {
+    /// The sentence that says what went wrong, if anything did.
+    pub fn problem(&self) -> Option<String> {
+        (self.refused + self.lost > 0).then(|| format!("{} refused, {} lost", self.refused, self.lost))
+    }
+}
+
+/// Sends NOTIFYs.
+pub struct Load {
+    socket: UdpSocket,
+    writer: Writer,
+    inbox: Batch,
+    outbox: Batch,
+    next_id: u64,
+    next_record: usize,
+}
+
+impl Load {
+    /// In the dialogs of `desk`.
+    pub fn new(desk: &Desk) -> io::Result<Load> {
+        let socket = net::socket(SocketAddrV4::new(*desk.addr.ip(), 0))?;
+        let std::net::SocketAddr::V4(addr) = socket.local_addr()? else {
+            return Err(io::Error::other("not an IPv4 socket"));
+        };
+        Ok(Load {
+            socket,
+            writer: desk.writer(addr),
+            inbox: Batch::default(),
+            outbox: Batch::default(),
+            next_id: 0,
+            next_record: 0,
+        })
+    }
+
+    /// `count` NOTIFYs of the first `records` records, as many at once as the server takes.
+    pub fn saturate(&mut self, desk: &Desk, to: SocketAddrV4, records: usize, count: usize) -> io::Result<Outcome> {
+        let begun = Instant::now();
+        let mut outcome = Outcome::default();
+        let (mut sent, mut last_answer) = (0, Instant::now());
+        while signals::came().is_none() {
+            let back = outcome.accepted + outcome.refused;
+            let free = WINDOW.saturating_sub(sent - back).min(count - sent);
+            if free > 0 {
+                let mut dialogs = desk.dialogs();
+                for _ in 0..free.min(net::BATCH) {
+                    sent += usize::from(self.push(&mut dialogs, to, records));
+                }
+            }
+            self.outbox.send(&self.socket)?;
+            let answers = self.take(&mut outcome, None)?;
+            if answers > 0 {
+                last_answer = Instant::now();
+            }
+            if outcome.accepted + outcome.refused >= count {
+                break;
+            }
+            if last_answer.elapsed() > LOST {
+                outcome.lost = sent - outcome.accepted - outcome.refused;
+                break;
+            }
+            if answers < net::BATCH / 2 && (free == 0 || sent == count) {
+                thread::sleep(REST);
+            }
+        }
+        outcome.took = begun.elapsed();
+        Ok(outcome)
+    }
+
+    /// NOTIFYs of the first `records` records at `rate` a second for as long as `until` says, whether or not the server
+    /// keeps up; each tells when it was sent, in its body after `sent at `.
+    pub fn pace(
+        &mut self,
+        desk: &Desk,
+        to: SocketAddrV4,
+        records: usize,
+        rate: f64,
+        mut until: impl FnMut(Duration) -> bool,
+    ) -> io::Result<Outcome> {
+        let begun = Instant::now();
+        let mut outcome = Outcome::default();
+        let mut times = Vec::new();
+        let first_id = self.next_id;
+        while signals::came().is_none() && !until(begun.elapsed()) {
+            let due = (begun.elapsed().as_secs_f64() * rate) as usize;
+            while times.len() < due && !self.outbox.is_full() {
+                self.writer.stamp("sent at ", &format!("{:020}", monotonic()));
+                if !self.push(&mut desk.dialogs(), to, records) {
+                    return Err(io::Error::other("no dialog to send a NOTIFY in"));
+                }
+                times.push(Instant::now());
+            }
+            self.outbox.send(&self.socket)?;
+            if self.take(&mut outcome, Some((&times, first_id)))? == 0 {
+                thread::sleep(REST / 2);
+            }
+        }
+        let end = Instant::now();
+        while outcome.accepted + outcome.refused < times.len() && end.elapsed() < LOST {
+            self.take(&mut outcome, Some((&times, first_id)))?;
+            thread::sleep(REST);
+        }
+        outcome.lost = times.len() - outcome.accepted - outcome.refused;
+        outcome.took = end - begun;
+        Ok(outcome)
+    }
+
+    fn push(&mut self, dialogs: &mut crate::dialogs::Dialogs, to: SocketAddrV4, records: usize) -> bool {
+        self.next_record = (self.next_record + STEP) % records;
+        let pushed = self.writer.push(&mut self.outbox, dialogs, to, self.next_record, self.next_id);
+        self.next_id += u64::from(pushed);
+        pushed
+    }
+
+    fn take(&mut self, outcome: &mut Outcome, times: Option<(&[Instant], u64)>) -> io::Result<usize> {
+        let count = self.inbox.receive(&self.socket)?;
+        let now = Instant::now();
+        for (message, _) in self.inbox.iter() {
+            match status(message) {
+                Some(200..=299) => outcome.accepted += 1,
+                Some(300..) => outcome.refused += 1,
+                _ => continue,
+            }
+            let sent = times.and_then(|(times, first)| {
+                let number = branch_number(message)?.checked_sub(first)?;
+                times.get(usize::try_from(number).ok()?)
+            });
+            outcome.latencies.extend(sent.map(|sent| (now - *sent).as_secs_f64()));
+        }
+        Ok(count)
+    }
+}
+
+/// Nanoseconds of the clock that all processes share.
+fn monotonic() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one valid timespec, which outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}

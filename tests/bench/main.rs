@@ -1,0 +1,62 @@
+//! The benchmark: what a NOTIFY, a subscription and a refresh cost, each beside the least that Kamailio itself needs for it.
+//!
+//! All that is compared runs side by side in the same rounds on one machine; what is judged is the ratio. The servers run
+//! with `-x tlsf -X tlsf` and one worker unless a line says otherwise. `QUICK=1` does less of everything, `ONLY=P1,P5`
+//! does some.
+
+#![allow(dead_code)] // what the other goals need
+
+#[allow(dead_code)] // the integration tests use the rest
+#[path = "../support/mod.rs"]
+mod support;
+
+#[allow(dead_code)] // the demo uses the rest
+#[path = "../demo/signals.rs"]
+mod signals;
+
+mod cases;
+mod compare;
+mod dialogs;
+mod load;
+mod measure;
+mod message;
+mod net;
+mod notifier;
+mod options;
+mod population;
+mod report;
+mod servers;
+mod statistics;
+mod table;
+
+use std::env;
+use std::process::ExitCode;
+
+use options::Options;
+use report::Report;
+
+fn main() -> ExitCode {
+    signals::listen();
+    let variable = |name: &str| env::var(name).ok();
+    let options = match Options::read(variable("QUICK").as_deref(), variable("ONLY").as_deref()) {
+        Ok(options) => options,
+        Err(problem) => return fail(&problem),
+    };
+    let mut report = match Report::new() {
+        Ok(report) => report,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let outcome = cases::run(&options, &mut report);
+    if let Err(error) = report.finish() {
+        return fail(&error.to_string());
+    }
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure.to_string()),
+    }
+}
+
+fn fail(problem: &str) -> ExitCode {
+    eprintln!("bench: {problem}");
+    ExitCode::FAILURE
+}

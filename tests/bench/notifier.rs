@@ -1,0 +1,309 @@
+//! A notifier for a million dialogs: answers each SUBSCRIBE with 200 and, if it is told to, a NOTIFY.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use crate::dialogs::Dialogs;
+use crate::message::{branch, header, parameter, record_number, status};
+use crate::net::{self, Batch};
+use crate::support::address::{SIP_PORT, own_ip};
+
+/// What the body of a NOTIFY is.
+#[derive(Clone)]
+pub struct Document {
+    /// The Event.
+    pub event: &'static str,
+    /// The Content-Type.
+    pub content_type: &'static str,
+    /// The body.
+    pub text: String,
+}
+
+/// How long a subscription is granted.
+#[derive(Clone, Copy, Debug)]
+pub enum Grant {
+    /// So many seconds.
+    For(u32),
+    /// Until a moment that is the same for all.
+    Until(Instant),
+}
+
+/// What the notifier does; can be changed while it runs.
+#[derive(Clone)]
+pub struct Manners {
+    /// How long it grants.
+    pub grant: Grant,
+    /// Whether it sends a NOTIFY after the 200 to the first SUBSCRIBE of a dialog.
+    pub notify_first: bool,
+    /// Whether it does so after later ones.
+    pub notify_later: bool,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+pub struct Counts {
+    /// SUBSCRIBEs that opened a dialog.
+    pub first: AtomicU64,
+    /// SUBSCRIBEs in a dialog.
+    pub later: AtomicU64,
+    /// 2xx to NOTIFYs that this notifier sent by itself.
+    pub accepted: AtomicU64,
+    /// Other final replies to them.
+    pub refused: AtomicU64,
+}
+
+/// What the notifier, and those who send NOTIFYs in its dialogs, share.
+pub struct Desk {
+    /// Its address.
+    pub addr: SocketAddrV4,
+    /// What it has counted.
+    pub counts: Counts,
+    dialogs: Mutex<Dialogs>,
+    manners: Mutex<Manners>,
+    document: Document,
+}
+
+impl Desk {
+    /// The dialogs, for as long as the guard lives.
+    pub fn dialogs(&self) -> MutexGuard<'_, Dialogs> {
+        self.dialogs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Changes what the notifier does.
+    pub fn behave(&self, manners: Manners) {
+        *self.manners.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = manners;
+    }
+
+    fn manners(&self) -> Manners {
+        self.manners.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Writes NOTIFYs that come from `via`.
+    pub fn writer(&self, via: SocketAddrV4) -> Writer {
+        let mut tail = format!(
+            "Max-Forwards: 70\r\nContact: <sip:{}>\r\nEvent: {}\r\nSubscription-State: active;expires=3600\r\n",
+            self.addr, self.document.event
+        );
+        let _ = write!(
+            tail,
+            "Content-Type: {}\r\nContent-Length: {}\r\n\r\n{}",
+            self.document.content_type,
+            self.document.text.len(),
+            self.document.text
+        );
+        Writer { via, tail: tail.into_bytes(), head: String::new() }
+    }
+}
+
+/// Writes NOTIFYs.
+pub struct Writer {
+    via: SocketAddrV4,
+    tail: Vec<u8>,
+    head: String,
+}
+
+impl Writer {
+    /// Adds the record's next NOTIFY to `peer` to the batch. False: its dialog is not known.
+    pub fn push(
+        &mut self,
+        batch: &mut Batch,
+        dialogs: &mut Dialogs,
+        peer: SocketAddrV4,
+        number: usize,
+        id: u64,
+    ) -> bool {
+        let Some(named) = dialogs.next(number) else { return false };
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        self.head.clear();
+        let _ = write!(
+            self.head,
+            "NOTIFY sip:{peer} SIP/2.0\r\nVia: SIP/2.0/UDP {};{}\r\nFrom: <sip:r{number}@notifier.invalid>;tag=n{number}\r\n\
+             To: <sip:w{number}@watcher.invalid>;tag={}\r\nCall-ID: {}\r\nCSeq: {} NOTIFY\r\n",
+            self.via,
+            branch(id),
+            text(named.tag),
+            text(named.call_id),
+            named.cseq,
+        );
+        batch.push(peer, &[self.head.as_bytes(), &self.tail]);
+        true
+    }
+
+    /// Writes `stamp` over the same number of bytes of the body, after `mark`.
+    pub fn stamp(&mut self, mark: &str, stamp: &str) {
+        let place = self.tail.windows(mark.len()).position(|part| part == mark.as_bytes());
+        if let Some(at) = place.map(|at| at + mark.len()) {
+            self.tail[at..at + stamp.len()].copy_from_slice(stamp.as_bytes());
+        }
+    }
+}
+
+/// The notifier itself: one step at a time, or as a thread of its own ([`Notifier::spawn`]).
+pub struct Notifier {
+    desk: Arc<Desk>,
+    socket: UdpSocket,
+    writer: Writer,
+    inbox: Batch,
+    outbox: Batch,
+    sent: u64,
+}
+
+impl Notifier {
+    /// On an address of its own, for `count` records whose Call-ID and tag take `room` bytes together.
+    pub fn new(count: usize, room: usize, document: Document) -> io::Result<Notifier> {
+        let ip: Ipv4Addr = own_ip();
+        let addr = SocketAddrV4::new(ip, SIP_PORT);
+        let manners = Manners { grant: Grant::For(3600), notify_first: true, notify_later: true };
+        let desk = Arc::new(Desk {
+            addr,
+            counts: Counts::default(),
+            dialogs: Mutex::new(Dialogs::new(count, room)),
+            manners: Mutex::new(manners),
+            document,
+        });
+        let writer = desk.writer(addr);
+        Ok(Notifier {
+            socket: net::socket(addr)?,
+            writer,
+            desk,
+            inbox: Batch::default(),
+            outbox: Batch::default(),
+            sent: 0,
+        })
+    }
+
+    /// What it shares.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Its socket, for those who drive it.
+    pub fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Takes what waits, and answers it. How many datagrams it was.
+    pub fn step(&mut self) -> io::Result<usize> {
+        let count = self.inbox.receive(&self.socket)?;
+        let manners = self.desk.manners();
+        let desk = Arc::clone(&self.desk);
+        let mut dialogs = desk.dialogs();
+        for (message, peer) in self.inbox.iter() {
+            let counts = &desk.counts;
+            match status(message) {
+                Some(100..=199) => {}
+                Some(200..=299) => {
+                    counts.accepted.fetch_add(1, Ordering::Relaxed);
+                }
+                Some(_) => {
+                    counts.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                None if message.starts_with(b"SUBSCRIBE ") => {
+                    let Some(asked) = Asked::read(message) else { continue };
+                    let counter = if asked.opens { &counts.first } else { &counts.later };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    dialogs.learn(asked.number, asked.call_id, asked.tag);
+                    let [answer, tail] = asked.answer(self.desk.addr, manners.grant);
+                    self.outbox.push(peer, &[answer.as_bytes(), tail.as_bytes()]);
+                    let notify = if asked.opens { manners.notify_first } else { manners.notify_later };
+                    if self.outbox.is_full() {
+                        self.outbox.send(&self.socket)?;
+                    }
+                    if notify {
+                        self.sent += 1;
+                        self.writer.push(&mut self.outbox, &mut dialogs, peer, asked.number, self.sent);
+                    }
+                    if self.outbox.is_full() {
+                        self.outbox.send(&self.socket)?;
+                    }
+                }
+                None => {}
+            }
+        }
+        drop(dialogs);
+        self.outbox.send(&self.socket)?;
+        Ok(count)
+    }
+
+    /// Lets it run by itself.
+    pub fn spawn(mut self) -> Running {
+        let (desk, ended) = (Arc::clone(&self.desk), Arc::new(AtomicBool::new(false)));
+        let end = Arc::clone(&ended);
+        let run = move || {
+            while !end.load(Ordering::Relaxed) {
+                match self.step() {
+                    Ok(0) => net::wait_for(&self.socket, Duration::from_millis(50)),
+                    Ok(_) => {}
+                    Err(error) => return eprintln!("the notifier has ended: {error}"),
+                }
+            }
+        };
+        Running { desk, ended, thread: Some(thread::spawn(run)) }
+    }
+}
+
+/// A notifier that runs by itself until this is dropped.
+pub struct Running {
+    /// What it shares.
+    pub desk: Arc<Desk>,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What matters of a SUBSCRIBE.
+struct Asked<'a> {
+    number: usize,
+    call_id: &'a [u8],
+    tag: &'a [u8],
+    opens: bool,
+    copied: [&'a [u8]; 4],
+    expires: u32,
+}
+
+impl<'a> Asked<'a> {
+    fn read(message: &'a [u8]) -> Option<Asked<'a>> {
+        let [via, from, to] = [header(message, "Via")?, header(message, "From")?, header(message, "To")?];
+        let [call_id, cseq] = [header(message, "Call-ID")?, header(message, "CSeq")?];
+        let expires = header(message, "Expires").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        Some(Asked {
+            number: record_number(message)?,
+            call_id,
+            tag: parameter(from, ";tag=")?,
+            opens: parameter(to, ";tag=").is_none(),
+            copied: [via, from, to, cseq],
+            expires: expires.unwrap_or(3600),
+        })
+    }
+
+    fn answer(&self, me: SocketAddrV4, grant: Grant) -> [String; 2] {
+        let [via, from, to, cseq] = self.copied.map(String::from_utf8_lossy);
+        let number = self.number;
+        let tag = if self.opens { format!(";tag=n{number}") } else { String::new() };
+        let granted = match grant {
+            Grant::For(seconds) => seconds,
+            Grant::Until(moment) => moment.saturating_duration_since(Instant::now()).as_secs_f64().round() as u32,
+        };
+        [
+            format!("SIP/2.0 200 OK\r\nVia: {via}\r\nFrom: {from}\r\nTo: {to}{tag}\r\n"),
+            format!(
+                "Call-ID: {}\r\nCSeq: {cseq}\r\nContact: <sip:r{number}@{me}>\r\nExpires: {}\r\nContent-Length: 0\r\n\r\n",
+                String::from_utf8_lossy(self.call_id),
+                granted.min(self.expires)
+            ),
+        ]
+    }
+}

@@ -1,0 +1,15 @@
+//! The parts of the benchmark that need no server: their own tests run here. That the whole builds is seen by every build
+//! of the tests; nothing here takes a time.
+
+#![allow(dead_code)] // the benchmark uses the rest
+
+#[path = "bench/dialogs.rs"]
+mod dialogs;
+#[path = "bench/message.rs"]
+mod message;
+#[path = "bench/options.rs"]
+mod options;
+#[path = "bench/statistics.rs"]
+mod statistics;
+#[path = "bench/table.rs"]
+mod table;
