@@ -104,6 +104,11 @@ pub(super) fn is_timeout(code: u16) -> bool {
     matches!(code, 0 | 408 | 504)
 }
 
+/// Whether what has failed may well succeed a moment later: a server's trouble, a timeout, a request that did not leave.
+pub(super) fn is_transient(code: u16) -> bool {
+    matches!(code, 0 | 408 | 500..=599)
+}
+
 /// What the reason of a terminated subscription means (RFC 6665 §4.1.3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {

@@ -8,6 +8,7 @@ mod challenged;
 mod command;
 mod deadline;
 mod ending;
+mod fetch;
 mod notify;
 #[cfg(test)]
 mod picture;
@@ -73,7 +74,7 @@ pub struct Subscription<A: Allocator + Clone> {
     /// The realms that have challenged.
     sessions: Option<Box<Sessions<A>, A>>,
     /// What was asked for when it was made, if anything was.
-    terms: Option<Box<Terms, A>>,
+    kept: Option<Box<Kept, A>>,
     /// User name and secret of this subscription alone.
     own_credentials: Option<Box<Packed<2, A>, A>>,
     state: State,
@@ -99,6 +100,14 @@ pub struct Subscription<A: Allocator + Clone> {
     alloc: A,
 }
 
+/// What is kept of options.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    terms: Terms,
+    /// The deadline of a fetch that has started.
+    until: Moment,
+}
+
 /// Repetitions of one request after challenges.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
@@ -121,7 +130,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             dialog: None,
             targets: None,
             sessions: None,
-            terms: None,
+            kept: None,
             own_credentials: None,
             state: State::Waiting(Attempt::Unstarted),
             deadline: Moment::NONE,
@@ -145,9 +154,12 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`] when they find no room.
     pub fn try_under(mut self, terms: Terms) -> Result<Self, OutOfMemory> {
-        self.terms = match terms == Terms::default() {
+        self.kept = match terms == Terms::default() {
             true => None,
-            false => Some(Box::try_new_in(terms, self.alloc.clone()).map_err(|_| OutOfMemory)?),
+            false => {
+                let kept = Kept { terms, until: Moment::NONE };
+                Some(Box::try_new_in(kept, self.alloc.clone()).map_err(|_| OutOfMemory)?)
+            }
         };
         Ok(self)
     }
@@ -155,7 +167,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// The terms it was made under.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        self.terms.as_deref().copied().unwrap_or_default()
+        self.kept.as_deref().map(|kept| kept.terms).unwrap_or_default()
     }
 
     /// Takes one input and says what is to be done. Read [`deadline`](Self::deadline) again afterwards.
@@ -193,7 +205,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             nearest = nearest.min(by);
         }
         self.state = State::Confirmed { next, awaits };
-        self.deadline = nearest.into();
+        self.arm(nearest);
     }
 
     /// Goes to waiting. Only an attempt that goes on keeps what it has of a dialog.
@@ -203,7 +215,12 @@ impl<A: Allocator + Clone> Subscription<A> {
             Attempt::Continued => {}
         }
         self.state = State::Waiting(attempt);
-        self.deadline = until.into();
+        self.arm(until);
+    }
+
+    /// Sets the deadline; that of a fetch is never later than its end.
+    fn arm(&mut self, at: Instant) {
+        self.deadline = self.fetch_until().map_or(at, |until| until.min(at)).into();
     }
 
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
@@ -229,13 +246,16 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.local_cseq = cseq;
         self.asked = expires;
         self.last_sent = now.into();
-        self.deadline = now.after(env.policy.watchdog).into();
+        self.arm(now.after(env.policy.watchdog));
         self.state = state;
         Output { send: Some(request), ..Output::default() }
     }
 
-    /// Expires of the next request: its own or `default_expiration`, or what a 423 demanded.
+    /// Expires of the next request: its own or `default_expiration`, or what a 423 demanded; 0 for a fetch.
     fn wanted_expires(&self, policy: &Policy) -> u32 {
+        if self.terms().fetch.is_some() {
+            return 0;
+        }
         let usual = || u32::try_from(policy.default_expiration.as_secs()).unwrap_or(u32::MAX);
         self.terms().expires.unwrap_or_else(usual).max(self.min_expires).max(1)
     }

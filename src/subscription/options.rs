@@ -5,8 +5,14 @@ use super::substate::{is_token, split_param};
 /// The longest time an option may name: ten years.
 const LONGEST: u32 = 315_360_000;
 
+/// How long a fetch waits unless told, in seconds: as Timer N (RFC 6665 §4.1.2.4).
+const FETCH: u32 = 32;
+
+/// The longest that a fetch may wait, in seconds.
+const LONGEST_FETCH: u32 = 3600;
+
 /// Every option there is.
-const NAMES: [&str; 2] = ["id", "expires"];
+const NAMES: [&str; 3] = ["id", "expires", "fetch"];
 
 /// What one subscription is to be like, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Options {
 pub struct Terms {
     /// `expires`: seconds asked for in place of `default_expiration`, 1 to 315360000.
     pub expires: Option<u32>,
+    /// `fetch`: the state is asked for once (RFC 6665 §4.4.3), and awaited for so many seconds, 1 to 3600.
+    pub fetch: Option<u32>,
 }
 
 /// What is wrong with the text of options.
@@ -69,19 +77,31 @@ impl Options {
             let (param, after) = split_param(params);
             let (name, value) = named(param)?;
             if given.contains(&name) {
-                return Err(OptionError::Repeated { name, value: shown(&value) });
+                return Err(OptionError::Repeated { name, value: shown(value.as_deref().unwrap_or_default()) });
             }
             given.push(name);
-            options.take(name, &value)?;
+            options.take(name, value.as_deref())?;
             rest = after;
         }
-        Ok(options)
+        match options.terms {
+            Terms { expires: Some(seconds), fetch: Some(_) } => Err(OptionError::Value {
+                name: "expires",
+                value: seconds.to_string(),
+                wanted: "left out where option fetch is given",
+            }),
+            Terms { .. } => Ok(options),
+        }
     }
 
-    fn take(&mut self, name: &'static str, value: &[u8]) -> Result<(), OptionError> {
+    fn take(&mut self, name: &'static str, given: Option<&[u8]>) -> Result<(), OptionError> {
+        let value = given.unwrap_or_default();
         let wrong = |wanted| OptionError::Value { name, value: shown(value), wanted };
         match name {
             "id" => self.id = token(value).ok_or_else(|| wrong(A_TOKEN))?,
+            "fetch" => {
+                let seconds = given.map_or(Some(FETCH), |value| number(value, 1, LONGEST_FETCH));
+                self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
+            }
             _ => {
                 let seconds = number(value, 1, LONGEST).ok_or_else(|| wrong("1 to 315360000 seconds"))?;
                 self.terms.expires = Some(seconds);
@@ -96,18 +116,19 @@ impl std::fmt::Display for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let id = Some(&self.id).filter(|id| !id.is_empty()).map(|id| format!("id={id}"));
         let expires = self.terms.expires.map(|seconds| format!("expires={seconds}"));
-        f.write_str(&id.into_iter().chain(expires).collect::<Vec<_>>().join(";"))
+        let fetch = self.terms.fetch.map(|seconds| format!("fetch={seconds}"));
+        f.write_str(&id.into_iter().chain(expires).chain(fetch).collect::<Vec<_>>().join(";"))
     }
 }
 
-/// Name and value of one parameter; without an equals sign the value is empty.
-fn named(param: &[u8]) -> Result<(&'static str, Vec<u8>), OptionError> {
+/// Name and value of one parameter; without an equals sign there is no value.
+fn named(param: &[u8]) -> Result<(&'static str, Option<Vec<u8>>), OptionError> {
     let equals = param.iter().position(|byte| *byte == b'=').unwrap_or(param.len());
     let (name, value) = param.split_at_checked(equals).unwrap_or((param, &[]));
     let name = name.trim_ascii();
     let known = NAMES.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name));
     let known = known.ok_or_else(|| OptionError::Unknown { name: shown(name) })?;
-    Ok((known, unquoted(value.strip_prefix(b"=").unwrap_or(value).trim_ascii())))
+    Ok((known, value.strip_prefix(b"=").map(|value| unquoted(value.trim_ascii()))))
 }
 
 /// What a quoted string says; any other text as it stands.

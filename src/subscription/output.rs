@@ -38,7 +38,7 @@ pub struct Request {
     pub cseq: u32,
     /// Route header value of the dialog (its route set); empty when it has none. A request that opens a dialog has none here.
     pub route_set: Vec<u8>,
-    /// Expires in seconds; 0 ends the subscription.
+    /// Expires in seconds; 0 ends the subscription, or only asks for the state when the request opens a dialog.
     pub expires: u32,
     /// Event type.
     pub package: &'static str,

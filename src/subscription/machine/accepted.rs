@@ -16,6 +16,9 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
     pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        if let Some(until) = self.fetch_until() {
+            return self.fetch_accepted(reply, until);
+        }
         let Some(granted) = self.granted(reply) else { return Ok(self.refuse_nothing_granted(reply, now, env)) };
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
         adopt_reply(dialog, reply, self.alloc.clone())?;
@@ -89,7 +92,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.end(Failure { code: reply.code, ..Failure::inner(b"no time granted") }, now, env)
     }
 
-    fn accept(&mut self, reply: &Reply<'_>) {
+    pub(super) fn accept(&mut self, reply: &Reply<'_>) {
         self.note(reply.code, reply.reason);
         self.targets = None;
         self.widened = false;
@@ -114,7 +117,11 @@ impl<A: Allocator + Clone> Subscription<A> {
 /// The dialog as a 2xx to the first request tells it (RFC 3261 §12.1.2). A NOTIFY that has made it wins over a 2xx with
 /// another To tag: that one comes from another fork. One that has named the target wins over every 2xx: the notifier may
 /// have moved since it sent that one.
-fn adopt_reply<A: Allocator + Clone>(dialog: &mut Dialog<A>, reply: &Reply<'_>, alloc: A) -> Result<(), OutOfMemory> {
+pub(super) fn adopt_reply<A: Allocator + Clone>(
+    dialog: &mut Dialog<A>,
+    reply: &Reply<'_>,
+    alloc: A,
+) -> Result<(), OutOfMemory> {
     if !dialog.is_made() {
         dialog.try_adopt(reply.remote_tag, reply.contact, reply.route_set, alloc)
     } else if reply.remote_tag == dialog.remote_tag() && !dialog.is_target_told() {

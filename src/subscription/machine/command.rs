@@ -10,11 +10,14 @@ use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
 impl<A: Allocator + Clone> Subscription<A> {
-    /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`. A second start does nothing.
+    /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
+    /// start does nothing.
     pub(super) fn on_start(&mut self, now: Instant, env: &Env<'_>) -> Output {
         match self.state {
             State::Waiting(Attempt::Unstarted) => {
-                let span = u64::try_from(env.policy.max_subscribe_delay.as_millis()).unwrap_or(u64::MAX);
+                let is_fetch = self.begin_fetch(now);
+                let span = if is_fetch { Duration::ZERO } else { env.policy.max_subscribe_delay };
+                let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
                 let delay = Duration::from_millis(env.random % span.saturating_add(1));
                 self.wait(Attempt::Fresh, now.after(delay));
             }
@@ -59,6 +62,8 @@ impl<A: Allocator + Clone> Subscription<A> {
                 let planned = self.deadline().unwrap_or(earliest);
                 self.wait(attempt, planned.min(earliest));
             }
+            // A fetch that was accepted has no other request to bring forward.
+            State::Confirmed { .. } if self.fetch_until().is_some() => {}
             State::Confirmed { next, awaits } => {
                 let awaits = match awaits {
                     Awaits::Expiry => Awaits::Retry,
@@ -78,10 +83,12 @@ impl<A: Allocator + Clone> Subscription<A> {
         Output::default()
     }
 
-    /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3).
+    /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3). One
+    /// that was only asked once has nothing to end.
     pub(super) fn on_unsubscribe(&mut self, now: Instant) -> Output {
         match self.state {
             State::Waiting(_) => self.destroy(),
+            State::Unconfirmed | State::Confirmed { .. } if self.fetch_until().is_some() => self.destroy(),
             State::Unconfirmed => {
                 self.state = State::UnconfirmedDestroy;
                 Output::default()

@@ -16,6 +16,9 @@ impl<A: Allocator + Clone> Subscription<A> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(Output::default());
         }
+        if self.fetch_until().is_some_and(|until| until <= now) {
+            return Ok(self.fetch_over(now, env));
+        }
         match self.state {
             State::Waiting(Attempt::Fresh) => self.open(fresh, true, now, env),
             State::Waiting(Attempt::Continued) => self.open(fresh, false, now, env),

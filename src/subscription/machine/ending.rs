@@ -55,9 +55,12 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// Ends attempt and dialog, tells the internal subscriber, and plans the next attempt if there is to be one.
     pub(super) fn end(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
         self.note(failure.code, failure.reason);
-        let (status, at) = match failure.then {
-            Then::Never(status) => (status, None),
-            Then::AtOnce | Then::BackOff | Then::Widen => {
+        let (status, at) = match (failure.then, self.fetch_until()) {
+            (Then::Never(status), _) => (status, None),
+            (Then::AtOnce | Then::BackOff | Then::Widen, Some(until)) => {
+                (Status::Terminated, self.fetch_again(&failure, until, now, env))
+            }
+            (Then::AtOnce | Then::BackOff | Then::Widen, None) => {
                 let delay = self.count_failure(&failure, env);
                 (Status::Terminated, Some(now.after(delay).max(self.earliest(now, env.policy))))
             }
@@ -127,15 +130,16 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.targets = None;
         self.sessions = None;
         self.own_credentials = None;
-        self.terms = None;
+        self.kept = None;
         Output { forget: true, ..Output::default() }
     }
 
     /// The longer Expires a 423 asks for, once per attempt. A Min-Expires that is missing, that is no longer than what
-    /// was asked, or that is beyond reason is no help.
+    /// was asked, or that is beyond reason is no help; nor is any to a fetch, which is for no time at all.
     pub(super) fn wider(&self, failure: &Failure<'_>, policy: &Policy) -> Option<u32> {
         let longest = LARGEST_MIN_EXPIRES.max(self.wanted_expires(policy));
-        failure.min_expires.filter(|min| !self.widened && *min > self.asked && *min <= longest)
+        let is_fetch = self.fetch_until().is_some();
+        failure.min_expires.filter(|min| !is_fetch && !self.widened && *min > self.asked && *min <= longest)
     }
 
     /// Keeps what operators want to read.

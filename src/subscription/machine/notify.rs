@@ -26,10 +26,14 @@ impl<A: Allocator + Clone> Subscription<A> {
             State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => match self.judge(notify) {
                 Judgement::Foreign => Ok(Output::default()),
                 Judgement::Answer(answer) => Ok(answered(answer)),
-                Judgement::Ended(state) => Ok(self.terminated(&state, notify.content, now, env)),
-                Judgement::Stands(state) => match refusal_of(notify.content) {
-                    Some(answer) => Ok(answered(answer)),
-                    None => self.state_told(&state, notify, now, env),
+                Judgement::Ended(state) => Ok(match self.fetch_until() {
+                    Some(_) => self.fetched(&state, notify.content),
+                    None => self.terminated(&state, notify.content, now, env),
+                }),
+                Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
+                    (Some(answer), _) => Ok(answered(answer)),
+                    (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
+                    (None, None) => self.state_told(&state, notify, now, env),
                 },
             },
             // The internal subscriber has gone: answered and discarded, whatever the body is.

@@ -25,6 +25,8 @@ pub struct Picture {
     /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
     pub sessions: Vec<(Vec<Vec<u8>>, u32, bool)>,
     pub own_credentials: Option<[Vec<u8>; 2]>,
+    /// Expires of its own, and the deadline of a fetch.
+    pub kept: (Option<u32>, Option<Instant>),
     /// The one being tried, and all.
     pub targets: Option<[Vec<Vec<u8>>; 2]>,
     pub dialog: Option<DialogPicture>,
@@ -81,6 +83,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             answers: (self.answers.count, self.answers.stales, self.answers.goes_on),
             sessions: self.sessions.as_ref().map(|sessions| sessions.picture()).unwrap_or_default(),
             own_credentials: self.own_credentials.as_ref().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
+            kept: (self.terms().expires, self.fetch_until().map(seen)),
             targets: self.targets.as_ref().map(|targets| {
                 let owned = |uris: &mut dyn Iterator<Item = &[u8]>| uris.map(<[u8]>::to_vec).collect();
                 [owned(&mut targets.current().into_iter()), owned(&mut targets.iter())]

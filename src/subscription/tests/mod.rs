@@ -5,6 +5,7 @@ mod creation;
 mod digests;
 mod ending;
 mod failures;
+mod fetches;
 mod memory;
 mod model;
 mod notifies;

@@ -35,6 +35,9 @@ fn the_grammar() {
         assert_eq!(options.to_string(), "id=desk;expires=60");
     }
     assert_eq!(parse("id=a-.!%*_+`'~9").id, "a-.!%*_+`'~9");
+    for (text, seconds) in [("fetch", 32), (" Fetch ", 32), ("fetch=1", 1), ("fetch=\"3600\"", 3600)] {
+        assert_eq!(parse(text).to_string(), format!("fetch={seconds}"));
+    }
     assert_eq!(parse("expires=315360000").terms.expires, Some(315_360_000));
 }
 
@@ -42,7 +45,7 @@ fn the_grammar() {
 fn what_is_wrong_is_named_with_what_is_allowed() {
     let seconds = "1 to 315360000 seconds";
     for (text, parts) in [
-        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires"]),
+        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires, fetch"]),
         (";", ["unknown option \"\"", "known are"]),
         ("expires=60;", ["unknown option \"\"", "known are"]),
         ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
@@ -61,6 +64,12 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("expires=-1", ["option expires is \"-1\"", seconds]),
         ("expires=+1", ["option expires is \"+1\"", seconds]),
         ("expires=6 0", ["option expires is \"6 0\"", seconds]),
+        ("fetch=", ["option fetch is \"\"", "1 to 3600 seconds, or without a value"]),
+        ("fetch=0", ["option fetch is \"0\"", "1 to 3600 seconds, or without a value"]),
+        ("fetch=3601", ["option fetch is \"3601\"", "1 to 3600 seconds, or without a value"]),
+        ("fetch;expires=60", ["option expires is \"60\"", "left out where option fetch is given"]),
+        ("expires=60;fetch", ["option expires is \"60\"", "left out where option fetch is given"]),
+        ("fetch;FETCH=3", ["option fetch is given again, as \"3\"", "once"]),
         ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
     ] {
         let said = refused(text);
@@ -107,8 +116,12 @@ fn only_who_has_options_pays_for_them() {
 
 fn any_options() -> impl Strategy<Value = Options> {
     let id = proptest::option::of("[a-zA-Z0-9.!%*_+`'~-]{1,12}").prop_map(Option::unwrap_or_default);
-    let expires = proptest::option::of(1u32..=315_360_000);
-    (id, expires).prop_map(|(id, expires)| Options { id, terms: Terms { expires } })
+    let times = prop_oneof![
+        Just((None, None)),
+        (1u32..=315_360_000).prop_map(|expires| (Some(expires), None)),
+        (1u32..=3600).prop_map(|fetch| (None, Some(fetch))),
+    ];
+    (id, times).prop_map(|(id, (expires, fetch))| Options { id, terms: Terms { expires, fetch } })
 }
 
 proptest! {

@@ -181,8 +181,9 @@ proptest! {
         min in 0u64..60,
         delta in 0u64..60,
         is_contrary in any::<bool>(),
+        fetch in proptest::option::weighted(0.3, 1u32..3600),
     ) {
-        let mut life = Life::unstarted(Policy {
+        let mut life = Life::under(Terms { fetch, ..Terms::default() }, Policy {
             overrides: if is_contrary { contrary() } else { Vec::new() },
             min_resubscribe_time: secs(min),
             resubscribe_delta: secs(delta),

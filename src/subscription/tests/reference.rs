@@ -53,6 +53,9 @@ struct Peer {
 
 struct Reference {
     policy: Policy,
+    /// The state is wanted once, within so many milliseconds of the start; then until when.
+    fetch: Option<u64>,
+    until: Option<u64>,
     now: u64,
     phase: Phase,
     gone: bool,
@@ -88,9 +91,11 @@ fn ms(time: Duration) -> u64 {
 }
 
 impl Reference {
-    fn new(policy: Policy, now: Instant) -> Self {
+    fn new(policy: Policy, fetch: Option<u64>, now: Instant) -> Self {
         Self {
             policy,
+            fetch,
+            until: None,
             now: now.0,
             phase: Phase::Idle,
             gone: false,
@@ -121,7 +126,10 @@ impl Reference {
         self.now = now.0;
         self.shown = Shown::default();
         match input {
-            Input::Start if self.phase == Phase::Idle => self.wait(true, self.now),
+            Input::Start if self.phase == Phase::Idle => {
+                self.until = self.fetch.map(|fetch| self.now + fetch);
+                self.wait(true, self.now);
+            }
             Input::Start | Input::Sent { .. } => {}
             Input::Deadline(_) if self.due.is_some_and(|due| due <= self.now) => self.on_due(),
             Input::Deadline(_) => {}
@@ -135,6 +143,9 @@ impl Reference {
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
             Input::Unsubscribe => self.on_unsubscribe(),
+        }
+        if let (Some(due), Some(until)) = (self.due, self.until) {
+            self.due = Some(due.min(until));
         }
         let mut shown = std::mem::take(&mut self.shown);
         shown.due = self.due;
@@ -153,6 +164,10 @@ impl Reference {
     }
 
     fn on_due(&mut self) {
+        if self.until.is_some_and(|until| until <= self.now) {
+            let code = if self.phase == Phase::Stand { 0 } else { 408 };
+            return self.fail(code, Then::Later, None, false);
+        }
         match self.phase {
             Phase::Wait => {
                 let anew = self.anew;
@@ -182,6 +197,12 @@ impl Reference {
     fn outcome(&mut self, reply: &Reply<'_>) {
         let accepted = (200..300).contains(&reply.code);
         match (self.phase, self.gone) {
+            (Phase::Ask, _) if accepted && self.fetch.is_some() => {
+                self.learn(reply);
+                self.forget_targets();
+                self.stand(self.until.unwrap());
+                self.first_by = self.until;
+            }
             (Phase::Ask | Phase::Refresh, _) if accepted && self.granted(reply) == 0 => {
                 if self.gone {
                     self.over()
@@ -251,7 +272,8 @@ impl Reference {
         let most = self.wanted().max(7 * 24 * 3600);
         let longer = reply.min_expires.map(u64::from).filter(|least| *least > self.asked && *least <= most);
         let is_said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= 423 && 423 <= *last));
-        if let (423, Some(least), false, None) = (code, longer, self.widened, is_said) {
+        let may_widen = is_said.is_none() && self.fetch.is_none();
+        if let (423, Some(least), false, true) = (code, longer, self.widened, may_widen) {
             (self.least, self.widened) = (least, true);
             if initial {
                 return self.go_on();
@@ -342,6 +364,17 @@ impl Reference {
         self.shown.answer = refusal.or(Some(200));
         let (None, Some(state)) = (refusal, notify.state) else { return };
         let body = notify.content == Content::Acceptable;
+        let usable = matches!(notify.content, Content::Acceptable | Content::Empty);
+        if self.fetch.is_some() && (usable || state.value == StateValue::Terminated) {
+            let status = match (state.value, state.reason) {
+                (StateValue::Active, _) => Status::Active,
+                (StateValue::Pending | StateValue::Other, _) => Status::Pending,
+                (StateValue::Terminated, Some(b"rejected")) => Status::Rejected,
+                (StateValue::Terminated, _) => Status::Terminated,
+            };
+            self.tell(status, 0, None, body);
+            return self.over();
+        }
         if state.value == StateValue::Terminated {
             return if self.gone { self.over() } else { self.terminated(&state, body) };
         }
@@ -436,6 +469,7 @@ impl Reference {
     fn on_refresh(&mut self) {
         match self.phase {
             Phase::Wait => self.due = self.due.min(Some(self.earliest())),
+            Phase::Stand if self.fetch.is_some() => {}
             Phase::Stand => {
                 let retrying = self.retrying || self.lapsing;
                 self.stand(self.next.min(self.earliest()));
@@ -449,6 +483,7 @@ impl Reference {
     fn on_unsubscribe(&mut self) {
         self.gone = true;
         match self.phase {
+            Phase::Ask | Phase::Stand if self.fetch.is_some() => self.over(),
             Phase::Idle | Phase::Wait => self.over(),
             Phase::Stand => self.bye(),
             Phase::Ask | Phase::Refresh | Phase::Bye | Phase::ByeSent | Phase::LastWord | Phase::Over => {}
@@ -464,6 +499,11 @@ impl Reference {
             return;
         }
         let at = (self.now + self.pause(then, retry_after)).max(self.earliest());
+        let may_pass = code == 0 || code == 408 || code / 100 == 5;
+        if self.until.is_some_and(|until| at >= until || !may_pass) {
+            self.tell(Status::Terminated, code, None, body);
+            return self.over();
+        }
         self.tell(Status::Terminated, code, Some(at), body);
         self.forget_targets();
         self.wait(true, at);
@@ -532,7 +572,7 @@ impl Reference {
     }
 
     fn wanted(&self) -> u64 {
-        self.policy.default_expiration.as_secs().max(self.least)
+        if self.fetch.is_some() { 0 } else { self.policy.default_expiration.as_secs().max(self.least) }
     }
 
     fn granted(&self, reply: &Reply<'_>) -> u64 {

@@ -32,6 +32,29 @@ fn lives() -> Vec<Row> {
             life.notify("active");
             life
         }),
+        ("waiting, fetch", || {
+            let mut life = fetching(3600);
+            life.reply(503);
+            life
+        }),
+        ("waiting, fetch goes on", || {
+            let mut life = fetching(3600);
+            life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
+            life
+        }),
+        ("waiting, fetch is over", || {
+            let mut life = fetching(3600);
+            life.reply(503);
+            life.pass(secs(3600));
+            life
+        }),
+        ("unconfirmed, fetch", || fetching(3600)),
+        ("unconfirmed, fetch short", || fetching(32)),
+        ("confirmed, fetch", || {
+            let mut life = fetching(32);
+            life.reply(200);
+            life
+        }),
         ("unconfirmed_destroy", || after_unsubscribe(Life::asking())),
         ("confirmed", || Life::active(3600)),
         ("confirmed, unnotified", || {
@@ -73,6 +96,14 @@ fn lives() -> Vec<Row> {
 
 fn after_unsubscribe(mut life: Life) -> Life {
     life.give(Input::Unsubscribe);
+    life
+}
+
+/// The SUBSCRIBE of a fetch is in flight.
+fn fetching(seconds: u32) -> Life {
+    let mut life = Life::under(Terms { fetch: Some(seconds), ..Terms::default() }, policy());
+    life.give(Input::Start);
+    life.due();
     life
 }
 
@@ -148,6 +179,12 @@ waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    
 waiting, refused         W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
 unconfirmed              U    W!   U    W!   W!   C    w    W!   w    W!   w    W!   D!   U!2  W!2  D!2  U    U    u
 unconfirmed, notified    U    C    U    C    C    C    W    W!   W    C    W    W!   D!   U!2  W!2  D!2  U    U    u
+waiting, fetch           W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, fetch goes on   w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+waiting, fetch is over   W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+unconfirmed, fetch       U    W!   U    W!   W!   C    w    D!   w    W!   D!   D!   D!   D!2  D!2  D!2  U    U    D
+unconfirmed, fetch short U    D!   U    D!   D!   C    w    D!   w    D!   D!   D!   D!   D!2  D!2  D!2  U    U    D
+confirmed, fetch         C    D!   C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D!2  C    C    D
 unconfirmed_destroy      u    D    u    D    D    P    D    D    D    D    D    D    D    u2   D2   D2   u    u    u
 confirmed                C    R>   C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    P
 confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    P

@@ -143,6 +143,8 @@ pub fn possible(world: &World) -> Vec<Action> {
         }
         all.extend([Action::Start, Action::Refresh, Action::Unsubscribe]);
     }
+    // A 200 with Expires 0 is what a fetch asks for, and comes with the NOTIFY.
+    all.retain(|action| !(world.is_fetch() && matches!(action, Action::Refuse { refusal: Refusal::Nothing, .. })));
     let room = UNDER_WAY.saturating_sub(world.under_way.len());
     all.retain(|action| {
         let needs = match action {
@@ -319,13 +321,20 @@ fn word(
 /// A notifier takes the first SUBSCRIBE.
 fn open(world: &mut World, message: Message, fork: Fork, short: bool, pending: bool, answers: bool) {
     let Message::Subscribe { dialog, cseq, expires, .. } = message else { return };
-    let expires = if short { 6 } else { expires };
+    let is_fetch = expires == 0;
+    let expires = if short && !is_fetch { 6 } else { expires };
     let until = world.now.after(secs(expires.into()));
     world.serving.push(Serving { dialog, fork, newest: cseq, notified: 0, until, moved: false, pending });
     if answers {
         world.under_way.push(Message::Accept { cseq, fork, moved: false, expires });
     }
-    notify(world, world.serving.len() - 1, if pending { Word::Pending } else { Word::Active }, false);
+    // Whoever is asked once mostly says that this was all; an oddity is a state that goes on.
+    let word = match (pending, is_fetch && !short) {
+        (true, _) => Word::Pending,
+        (false, true) => Word::TimedOut,
+        (false, false) => Word::Active,
+    };
+    notify(world, world.serving.len() - 1, word, false);
 }
 
 /// A notifier sends its next NOTIFY.

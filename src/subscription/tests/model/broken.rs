@@ -1,6 +1,7 @@
 //! The search can fail: it finds each of these flaws.
 
 use super::super::*;
+use super::FETCH;
 use super::search::explore;
 use super::world::Book;
 
@@ -24,6 +25,8 @@ pub enum Flaw {
     TalksOn,
     /// Loses its deadline when a reply is overdue.
     Sleeps,
+    /// Takes a pending NOTIFY for the beginning of more, although it was asked once.
+    StaysOn,
     /// Asks for another 30 s of silence with every NOTIFY, also when nobody wants it.
     NeverEnds,
 }
@@ -51,6 +54,11 @@ impl Flaw {
         let mut policy = env.policy.clone();
         match (self, &mut input) {
             (Self::IgnoresTermination, Input::Notify(_)) if told == Some(StateValue::Terminated) => {
+                return Ok(Output { answer: Some(Answer::Ok), ..Output::default() });
+            }
+            (Self::StaysOn, Input::Notify(_))
+                if told == Some(StateValue::Pending) && subscription.fetch_until().is_some() =>
+            {
                 return Ok(Output { answer: Some(Answer::Ok), ..Output::default() });
             }
             (Self::MixesForks, Input::Notify(notify)) if made => {
@@ -90,7 +98,8 @@ impl Flaw {
 
 /// The flaw is found, and the observer says this.
 fn assert_found(flaw: Flaw, mishaps: u8, says: &str) {
-    let found = explore(mishaps, flaw, Book::Rfc).expect_err("the flaw is found");
+    let found = explore(mishaps, flaw, Book::Rfc, Terms::default());
+    let found = found.and_then(|_| explore(mishaps, flaw, Book::Rfc, FETCH)).expect_err("the flaw is found");
     assert!(found.contains(says), "{flaw:?}: {found}");
 }
 
@@ -104,5 +113,6 @@ fn flaws_are_found() {
     assert_found(Flaw::Hammers, 2, "too close together");
     assert_found(Flaw::TalksOn, 0, "an accepted NOTIFY is delivered once");
     assert_found(Flaw::Sleeps, 0, "forget once");
+    assert_found(Flaw::StaysOn, 1, "an accepted NOTIFY is delivered once");
     assert_found(Flaw::NeverEnds, 0, "nobody wants it");
 }

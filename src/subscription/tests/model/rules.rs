@@ -76,7 +76,10 @@ fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> 
     rule!(!before.subscription.state().in_flight(), "one request at a time");
     rule!(request.cseq == before.subscription.local_cseq + 1, "CSeq {} is not one more", request.cseq);
     rule!(!world.unsubscribed || request.expires == 0, "asks for more although nobody wants it");
-    rule!(world.unsubscribed || request.expires > 0, "ends what is still wanted");
+    rule!(!world.unsubscribed || !world.is_fetch(), "ends what is over by itself");
+    rule!(world.unsubscribed || request.expires > 0 || world.is_fetch(), "ends what is still wanted");
+    rule!(!world.is_fetch() || (request.expires == 0 && request.is_initial()), "asks for more than the state");
+    let is_farewell = request.expires == 0 && !world.is_fetch();
     let ghost = &mut world.ghost;
     if request.is_initial() {
         rule!(request.route_set.is_empty(), "a route set without a dialog");
@@ -88,7 +91,7 @@ fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> 
         rule!(sent_to == newest, "sent to {sent_to:?}, but the newest confirmed is {newest:?}");
     }
     let close = ghost.sent.is_some_and(|at| world.now.since(at) < policy.min_resubscribe_time);
-    rule!(!close || ghost.hastened || request.expires == 0, "two SUBSCRIBEs too close together");
+    rule!(!close || ghost.hastened || is_farewell, "two SUBSCRIBEs too close together");
     ghost.run = if close { ghost.run + 1 } else { 1 };
     rule!(ghost.run <= LONGEST_RUN, "{} SUBSCRIBEs in a run", ghost.run);
     ghost.sent = Some(world.now);
@@ -124,10 +127,13 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     rule!(word != Word::Missing, "accepted without a Subscription-State");
     rule!(news.is_some() != world.unsubscribed, "an accepted NOTIFY is delivered once, unless nobody wants it");
     if let Some(news) = news {
-        let (status, last) = word.told(world.book);
+        // What comes of being asked once is no failure that an operator could have a word on.
+        let book = if world.is_fetch() { Book::Rfc } else { world.book };
+        let (status, last) = word.told(book);
         rule!(news.status == status && news.with_body, "{word:?} is told as {:?}", news.status);
-        rule!(news.last == last, "{word:?} is the end or not, against the book");
+        rule!(news.last == (last || world.is_fetch()), "{word:?} is the end or not, against the book");
     }
+    rule!(!world.is_fetch() || output.forget, "asked once, and not done after the answer");
     if word.ends() {
         rule!(world.own_dialog() != Some(dialog), "the dialog outlives its end");
     }
@@ -154,8 +160,14 @@ fn telling(before: &World, world: &World, output: &Output) -> Result<(), String>
     let Some(news) = &output.news else { return Ok(()) };
     rule!(Some(news.status) == world.subscription.status(), "the status is not what was told");
     rule!(news.last == output.forget, "the last news comes with the end");
-    rule!(news.code != 489 || news.last == (world.book == Book::Rfc), "489 is the end or not, against the book");
-    rule!(news.code != 503 || news.last == (world.book == Book::Operator), "503 is the end or not, against the book");
+    rule!(
+        news.code != 489 || world.is_fetch() || news.last == (world.book == Book::Rfc),
+        "489 is the end or not, against the book"
+    );
+    rule!(
+        news.code != 503 || world.is_fetch() || news.last == (world.book == Book::Operator),
+        "503 is the end or not, against the book"
+    );
     rule!(news.status != Status::Rejected || news.last, "rejected and yet to be tried again");
     Ok(())
 }
@@ -210,8 +222,13 @@ fn standing(world: &World) -> Result<(), String> {
     if let (State::Confirmed { .. }, Some(expiry)) = (state, expiry) {
         rule!(picture.deadline.is_some_and(|at| at <= expiry), "stands beyond what was granted");
     }
+    let until = subscription.fetch_until();
+    rule!(
+        until.is_none_or(|until| subscription.deadline().is_some_and(|at| at <= until.max(world.now))),
+        "waits too long"
+    );
     if matches!(state, State::Confirmed { .. }) {
-        rule!(expiry.is_some(), "stands for ever");
+        rule!(expiry.is_some() || until.is_some(), "stands for ever");
         let tag = picture.dialog.map(|dialog| dialog.remote_tag);
         rule!(tag == world.ghost.remote.as_ref().map(|(tag, ..)| tag.clone()), "stands with nobody");
     }
@@ -242,10 +259,15 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
         rule!(alone.picture(world.now) == seen, "{name} changes something");
     }
     let (mut now, mut forgotten) = (world.now, world.forgotten);
+    let fetches = world.subscription.fetch_until().is_some();
+    if fetches {
+        fetch_alone(world, alone.clone(), &env)?;
+    }
     let mut input = Input::Unsubscribe;
     for _ in 0..5 {
         let output = alone.handle(input, now, &env).map_err(|error| error.to_string())?;
         rule!(output.news.is_none(), "news after unsubscribe");
+        rule!(!fetches || output.forget, "asked once, and not forgotten at once");
         forgotten |= output.forget;
         let Some(deadline) = alone.deadline() else { break };
         now = now.max(deadline);
@@ -257,6 +279,22 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     rule!(account.out() == out + RECORD.len() + SUBSCRIBER.len(), "leaves memory behind");
     drop(alone);
     rule!(account.out() == out, "leaks");
+    Ok(())
+}
+
+/// A fetch that nobody answers any more says so by its deadline at the latest, and is over.
+fn fetch_alone(world: &World, mut alone: Subscription<Accounted>, env: &Env<'_>) -> Result<(), String> {
+    let until = alone.fetch_until().unwrap_or(world.now).max(world.now);
+    for number in 100.. {
+        let Some(deadline) = alone.deadline() else { break };
+        let now = world.now.max(deadline);
+        rule!(now <= until, "waits beyond its deadline");
+        let (call_id, local_tag) = (format!("call{number}"), format!("tag{number}"));
+        let fresh = Fresh { call_id: call_id.as_bytes(), local_tag: local_tag.as_bytes(), cnonce: [0; 16] };
+        let output = alone.handle(Input::Deadline(fresh), now, env).map_err(|error| error.to_string())?;
+        rule!(output.forget == output.news.is_some_and(|news| news.last), "the last news comes with the end");
+    }
+    rule!(alone.state() == State::Destroyed, "does not end by itself: {:?}", alone.state());
     Ok(())
 }
 

@@ -31,9 +31,14 @@ impl Visited {
 
 /// The row of the table a subscription is in.
 pub fn row_of(subscription: &Subscription<Accounted>) -> &'static str {
+    let is_fetch = subscription.fetch_until().is_some();
     let made = subscription.dialog.as_ref().is_some_and(|dialog| dialog.is_made());
     match subscription.state() {
         State::Waiting(Attempt::Unstarted) => "waiting, unstarted",
+        State::Waiting(Attempt::Continued) if is_fetch => "waiting, fetch goes on",
+        State::Waiting(Attempt::Fresh) if is_fetch => "waiting, fetch",
+        State::Unconfirmed if is_fetch => "unconfirmed, fetch",
+        State::Confirmed { .. } if is_fetch => "confirmed, fetch",
         State::Waiting(Attempt::Continued) => "waiting, continued",
         State::Unconfirmed if made => "unconfirmed, notified",
         State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. } => "confirmed, unnotified",
@@ -82,8 +87,8 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
 
 /// Goes through everything that can happen with at most so many mishaps, until nothing new is found. An error tells
 /// what rule was broken, and the shortest way there.
-pub fn explore(mishaps: u8, flaw: Flaw, book: Book) -> Result<Report, String> {
-    let first = World::new(mishaps, book);
+pub fn explore(mishaps: u8, flaw: Flaw, book: Book, terms: Terms) -> Result<Report, String> {
+    let first = World::new(mishaps, book, terms);
     let account = first.subscription.allocator().clone();
     let mut known = HashSet::from([first.key()]);
     let mut ways: Vec<(usize, Option<Action>)> = vec![(0, None)];

@@ -209,14 +209,15 @@ pub struct World {
     pub unsubscribed: bool,
     pub forgotten: bool,
     pub book: Book,
+    fetches: bool,
     /// How many more things may go wrong.
     pub mishaps: u8,
     pub ghost: Ghost,
 }
 
 impl World {
-    pub fn new(mishaps: u8, book: Book) -> Self {
-        let life = Life::unstarted(small_policy());
+    pub fn new(mishaps: u8, book: Book, terms: Terms) -> Self {
+        let life = Life::under(terms, small_policy());
         Self {
             subscription: life.subscription,
             now: life.now,
@@ -227,9 +228,15 @@ impl World {
             unsubscribed: false,
             forgotten: false,
             book,
+            fetches: terms.fetch.is_some(),
             mishaps,
             ghost: Ghost::default(),
         }
+    }
+
+    /// Whether the state is asked for once.
+    pub fn is_fetch(&self) -> bool {
+        self.fetches
     }
 
     /// The number in the Call-ID of the subscription's dialog.

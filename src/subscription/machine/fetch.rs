@@ -1,0 +1,92 @@
+//! A fetch: one SUBSCRIBE with Expires 0, one NOTIFY with the state, nothing left (RFC 6665 §3.1.1, §4.4.3).
+//!
+//! It is in these states only: waiting, unconfirmed, confirmed (accepted, the NOTIFY is awaited), destroyed. What is
+//! under way when it ends is nobody's: there is nothing at the notifier that would have to be ended.
+
+use super::super::failure;
+use super::super::input::{Content, Reply};
+use super::super::output::{Answer, News, Output, Status};
+use super::super::state::{Awaits, State};
+use super::super::substate::{StateValue, SubscriptionState};
+use super::super::text::{Brief, OutOfMemory};
+use super::super::time::{Instant, Moment};
+use super::accepted::adopt_reply;
+use super::ending::Failure;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// The clock of a fetch begins to run; false when this is none.
+    pub(super) fn begin_fetch(&mut self, now: Instant) -> bool {
+        let Some(kept) = self.kept.as_deref_mut() else { return false };
+        kept.until =
+            kept.terms.fetch.map_or(Moment::NONE, |seconds| now.after(Duration::from_secs(u64::from(seconds))).into());
+        kept.until != Moment::NONE
+    }
+
+    /// Until when a fetch that has started waits; `None` for any other subscription.
+    pub(in super::super) fn fetch_until(&self) -> Option<Instant> {
+        self.kept.as_deref().and_then(|kept| kept.until.get())
+    }
+
+    /// The request of a fetch is accepted: the NOTIFY is to come. What the 2xx grants is no matter.
+    pub(super) fn fetch_accepted(&mut self, reply: &Reply<'_>, until: Instant) -> Result<Output, OutOfMemory> {
+        if let Some(dialog) = self.dialog.as_mut() {
+            adopt_reply(dialog, reply, self.alloc.clone())?;
+        }
+        self.accept(reply);
+        self.confirm(until, Awaits::FirstNotify { by: until });
+        Ok(Output::default())
+    }
+
+    /// The NOTIFY of a fetch, whatever state it tells: there will be no other.
+    pub(super) fn fetched(&mut self, state: &SubscriptionState<'_>, content: Content) -> Output {
+        self.notifies = self.notifies.saturating_add(1);
+        let is_rejected = state.reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"rejected"));
+        let status = match state.value {
+            StateValue::Active => Status::Active,
+            StateValue::Pending | StateValue::Other => Status::Pending,
+            StateValue::Terminated if is_rejected => Status::Rejected,
+            StateValue::Terminated => Status::Terminated,
+        };
+        let news = self.tell(News {
+            status,
+            code: 0,
+            reason: Brief::new(state.reason.unwrap_or_default()),
+            next_attempt: None,
+            with_body: content == Content::Acceptable,
+            last: true,
+        });
+        Output { answer: Some(Answer::Ok), news, ..self.destroy() }
+    }
+
+    /// When a fetch that has failed is tried again: only after what may be over soon, and only before its deadline.
+    pub(super) fn fetch_again(
+        &mut self,
+        failure: &Failure<'_>,
+        until: Instant,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Option<Instant> {
+        if !failure::is_transient(failure.code) {
+            return None;
+        }
+        let delay = self.count_failure(failure, env);
+        Some(now.after(delay).max(self.earliest(now, env.policy))).filter(|at| *at < until)
+    }
+
+    /// The deadline of a fetch has passed.
+    pub(super) fn fetch_over(&mut self, now: Instant, env: &Env<'_>) -> Output {
+        match self.state {
+            State::Confirmed { .. } => self.end(Failure::inner(b"no NOTIFY"), now, env),
+            State::Waiting(_) | State::Unconfirmed => self.end(Failure::TIMEOUT, now, env),
+            State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => self.destroy(),
+        }
+    }
+}
