@@ -15,20 +15,20 @@ const C_OPTIONS: &[&str] = &["-std=gnu99", "-fPIC", "-w"];
 const TYPES: &[&str] = &[
     "module_exports_t|cmd_export_t|param_export_t|rpc_export_t|rpc_t|pv_export_t|pv_(spec|param|value)_t|sr_kemi_t|fparam_t",
     "str|sip_msg_t|hdr_field_t|_hdr_types_t|to_body_t|event_t|contact_t|param_t|rr_t|sip_uri_t|request_method|sip_protos",
-    "socket_info_t|gen_lock_t|tm_binds|tm_xapi_t|sl_api_t|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|cell|tmcb_params",
+    "sr_event_param_t|socket_info_t|gen_lock_t|tm_binds|tm_xapi_t|sl_api_t|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|cell|tmcb_params",
     "dlg_binds|dlg_cell|dlg_cb_params",
 ];
 
 const FUNCTIONS: &[&str] = &[
     "pb2b_.*",
-    "register_procs|fork_process|cfg_register_child|cfg_child_init",
+    "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init",
     "parse_uri|parse_rr_body|free_rr|faked_msg_init|sr_kemi_modules_add",
     "pv_get_(null|strval|uintval)|fixup_(free_)?spve_all|get_str_fparam",
 ];
 
 const VARIABLES: &[&str] = &[
     "PB2B_.*",
-    "TMCB_LOCAL_COMPLETED|DLGCB_.*|PROC_(MAIN|RPC)|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|DBG)|METHOD_NOTIFY",
+    "TMCB_LOCAL_COMPLETED|DLGCB_.*|PROC_(INIT|MAIN|RPC)|SREV_TCP_CLOSED|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|DBG)|METHOD_NOTIFY",
     "PARAM_(INT|STR)|NO_SCRIPT|(REQUEST|ANY)_ROUTE|PVT_OTHER|PV_NAME_INTSTR|HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS",
 ];
 

@@ -30,6 +30,7 @@
 #include "core/route.h"
 #include "core/action.h"
 #include "core/data_lump_rpl.h"
+#include "core/events.h"
 #include "core/forward.h"
 #include "core/socket_info.h"
 #include "core/parser/msg_parser.h"
@@ -69,10 +70,15 @@ void pb2b_log(int level, const str *file, int line, const str *func, const str *
 /* At the head of an extra process's loop: takes over run-time changes of parameters. */
 void pb2b_cfg_update(void);
 
+/* the number of the connection that SREV_TCP_CLOSED is about; 0 when it was closed because it was idle */
+int pb2b_closed_connection(const sr_event_param_t *event);
+
 /* ---- messages: shim_msg.c ---- */
 
 /* FAKED_REPLY stands for "no answer came"; it is not a message and must not be read. */
 int pb2b_is_faked_reply(const sip_msg_t *msg);
+/* the number of the connection it came over; 0 when its transport has none */
+int pb2b_connection(const sip_msg_t *msg);
 int pb2b_parse_all(sip_msg_t *msg);
 int pb2b_is_request(const sip_msg_t *msg);
 int pb2b_method_id(const sip_msg_t *msg);

@@ -3,6 +3,8 @@
  */
 #include "shim.h"
 
+#include "core/tcp_conn.h"
+
 #include <stdio.h>
 
 /* What Rust presumes. The headers were compiled with the server's own defines, so that a difference shows here. */
@@ -84,3 +86,10 @@ void pb2b_cfg_update(void)
 	cfg_update();
 }
 
+
+int pb2b_closed_connection(const sr_event_param_t *event)
+{
+	const tcp_closed_event_info_t *closed = event->data;
+
+	return closed == NULL || closed->con == NULL || closed->reason == TCP_CLOSED_TIMEOUT ? 0 : closed->con->id;
+}

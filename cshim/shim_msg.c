@@ -12,6 +12,19 @@ int pb2b_is_faked_reply(const sip_msg_t *msg)
 	return msg == FAKED_REPLY;
 }
 
+int pb2b_connection(const sip_msg_t *msg)
+{
+	switch(msg->rcv.proto) {
+		case PROTO_TCP:
+		case PROTO_TLS:
+		case PROTO_WS:
+		case PROTO_WSS:
+			return msg->rcv.proto_reserved1;
+		default:
+			return 0;
+	}
+}
+
 int pb2b_parse_all(sip_msg_t *msg)
 {
 	return parse_headers(msg, HDR_EOH_F, 0) < 0 ? -1 : 0;

@@ -112,6 +112,7 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"queue_limit", 10_000, 1, 1_000_000),
     percent(c"refresh_jitter", 10, 0, 50),
     number(c"stateless_answers", 1, 0, 1),
+    number(c"refresh_on_flow_loss", 1, 0, 1),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -156,6 +157,8 @@ pub struct Config {
     pub queue_limit: u32,
     /// Whether a NOTIFY for which the script has made no transaction is answered without one.
     pub stateless_answers: bool,
+    /// Whether the loss of its connection brings a subscription's refresh forward.
+    pub refresh_on_flow_loss: bool,
     /// See [`Raw::presence_route`].
     pub presence_route: String,
     /// See [`Raw::additional_presence_headers`]; empty or ending in CRLF.
@@ -223,6 +226,7 @@ impl Config {
             shards: value("shards").unsigned_abs() as usize,
             queue_limit: value("queue_limit").unsigned_abs(),
             stateless_answers: value("stateless_answers") != 0,
+            refresh_on_flow_loss: value("refresh_on_flow_loss") != 0,
             invited_types: invited_types(&additional_presence_headers),
             additional_presence_headers,
             presence_route: raw.presence_route,

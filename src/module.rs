@@ -12,7 +12,7 @@ use crate::host::guard::guard;
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
-use crate::host::{dialog, log, stateless};
+use crate::host::{connection, dialog, log, stateless};
 use crate::notifier;
 use crate::qsa::QsaError;
 use crate::surface::event;
@@ -115,7 +115,25 @@ fn start() -> Result<(), StartError> {
     Ok(())
 }
 
+/// Before the fork, when every module has had its `mod_init`.
+fn before_fork(engine: &engine::Engine) {
+    if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
+        log::warn(
+            "another module listens to closed connections (tcpops does): call b2b_flow_lost() in event_route[tcp:closed] \
+             to have subscriptions refreshed when their connection is lost",
+        );
+    }
+}
+
 unsafe extern "C" fn child_init(rank: c_int) -> c_int {
+    if rank == ks::PROC_INIT {
+        return guard("child_init", -1, || {
+            if let Some(engine) = engine::engine() {
+                before_fork(engine);
+            }
+            0
+        });
+    }
     guard("child_init", -1, || match (rank == ks::PROC_MAIN as c_int, engine::engine()) {
         (true, Some(engine)) => match engine.fork_workers(event::on_message) {
             Ok(()) => 0,

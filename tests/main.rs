@@ -15,6 +15,7 @@ mod early_notify;
 mod ending;
 mod failures;
 mod fences;
+mod flows;
 mod harness;
 mod install;
 mod kamcmd;

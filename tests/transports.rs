@@ -18,6 +18,7 @@ use crate::support::wait::{SOON, eventually};
 /// A server whose subscriptions may send the next SUBSCRIBE at once, and which gives up soon.
 fn eager() -> Builder {
     let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+    let builder = builder.b2b_param("refresh_on_flow_loss", 0);
     builder.modparam("tm", "fr_timer", 700).route(TELL)
 }
 

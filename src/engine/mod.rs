@@ -5,6 +5,7 @@
 //! release the lock, then answer, wake and send.
 #![forbid(unsafe_code)]
 
+mod flows;
 mod notify;
 mod own;
 mod reply;
@@ -13,6 +14,7 @@ mod send;
 mod start;
 mod worker;
 
+pub use flows::on_flow_lost;
 pub use notify::Handled;
 pub use own::{Flags, OwnError, Wish, on_call_end};
 pub use reply::on_reply;
@@ -58,6 +60,8 @@ pub struct Engine {
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
     event_queues: Vec<QueueId>,
+    /// Connections that are lost.
+    lost_flows: flows::LostFlows,
     /// Wakes any worker: a deadline has come nearer.
     deadline_bell: Bell,
     /// Wakes one worker each: a message waits in its queue.
@@ -107,7 +111,8 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         event_bells.push(Bell::hung()?);
     }
     let deadline_bell = Bell::hung()?;
-    let engine = Engine { registry, hub, config, event_queues, deadline_bell, event_bells };
+    let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
+    let engine = Engine { registry, hub, config, event_queues, lost_flows, deadline_bell, event_bells };
     ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
 }
 

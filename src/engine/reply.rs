@@ -4,7 +4,7 @@ use super::Engine;
 use crate::host::message::Message;
 use crate::host::transaction::Final;
 use crate::registry::Handle;
-use crate::subscription::{Challenge, Guard, Input, Reply};
+use crate::subscription::{Challenge, Flow, Guard, Input, Reply};
 
 /// What tm tells: runs in whichever process read the reply, or in a timer process.
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
@@ -39,6 +39,7 @@ impl Engine {
         let challenges;
         match code {
             200..=299 => {
+                reply.flow = message.connection().filter(|_| self.config.refresh_on_flow_loss).map(Flow);
                 reply.authentication_info = message.authentication_info();
                 reply.contact = redirect.first().copied();
                 reply.route_set = &route_set;

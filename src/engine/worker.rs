@@ -34,7 +34,8 @@ impl Engine {
     fn work(&self, worker: usize, on_event: EventHandler) {
         let sent = self.send_due(worker);
         let told = self.tell(worker, on_event);
-        if sent || told {
+        let lost = self.see_to_lost_flows(BATCH);
+        if sent || told || lost {
             return;
         }
         match self.event_bells.get(worker) {

@@ -1,8 +1,10 @@
 //! A SIP message that the host is processing, read through the host's parser.
 
 use super::bindings as ks;
+use super::connection;
 use super::text::bytes;
 use std::marker::PhantomData;
+use std::num::NonZero;
 
 /// A message for as long as the host processes it.
 #[derive(Clone, Copy)]
@@ -280,6 +282,13 @@ impl<'m> Message<'m> {
                 route = this.next;
             }
         }
+    }
+
+    /// The number of the connection it came over, if its transport has connections.
+    #[must_use]
+    pub fn connection(self) -> Option<NonZero<u32>> {
+        // SAFETY: the message is valid.
+        connection::number_of(unsafe { ks::pb2b_connection(self.raw) })
     }
 
     /// Status code of a reply.

@@ -5,6 +5,7 @@
 
 pub mod bindings;
 pub mod clock;
+pub mod connection;
 pub mod dialog;
 pub mod guard;
 pub mod lock;

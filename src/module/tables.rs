@@ -36,8 +36,9 @@ const fn command(name: &'static CStr, function: Function1, parameters: c_int) ->
 const ANYWHERE: u32 = ks::ANY_ROUTE;
 
 /// Native script functions; ends with an empty entry.
-pub static mut COMMANDS: Exported<[ks::cmd_export_t; 11]> = Exported([
+pub static mut COMMANDS: Exported<[ks::cmd_export_t; 12]> = Exported([
     command(c"handle_notify", handle_notify, 0),
+    ks::cmd_export_t { flags: ANYWHERE, ..command(c"b2b_flow_lost", flow_lost, 0) },
     command(c"b2b_subscribe", subscribe2, 2),
     // SAFETY: the server calls a function of three or four parameters with as many; it keeps them all in one pointer type.
     command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function3, Function1>(subscribe3) }, 3),
@@ -91,6 +92,10 @@ fn scripted<const N: usize>(
         // SAFETY: the server's message lives while the function runs.
         work(unsafe { Message::from_raw(message) }, values)
     })
+}
+
+unsafe extern "C" fn flow_lost(message: *mut ks::sip_msg, _: Parameter, _: Parameter) -> c_int {
+    scripted("b2b_flow_lost", message, [], |message, []| script::flow_lost(message))
 }
 
 unsafe extern "C" fn handle_notify(message: *mut ks::sip_msg, _: Parameter, _: Parameter) -> c_int {
@@ -173,8 +178,9 @@ unsafe extern "C" fn credentials(
 }
 
 /// KEMI functions; ends with an empty entry.
-pub static mut KEMI: Exported<[ks::sr_kemi_t; 6]> = Exported([
+pub static mut KEMI: Exported<[ks::sr_kemi_t; 7]> = Exported([
     kemi(c"handle_notify", kemi_handle_notify as *mut c_void, 0),
+    kemi(c"b2b_flow_lost", kemi_flow_lost as *mut c_void, 0),
     kemi(c"b2b_subscribe", kemi_subscribe as *mut c_void, 4),
     kemi(c"b2b_subscribe_with", kemi_subscribe_with as *mut c_void, 5),
     kemi(c"b2b_unsubscribe", kemi_unsubscribe as *mut c_void, 3),
@@ -226,6 +232,11 @@ unsafe fn kemi_call<const N: usize>(
         // SAFETY: as above.
         work(unsafe { Message::from_raw(message) }, values)
     })
+}
+
+unsafe extern "C" fn kemi_flow_lost(message: *mut ks::sip_msg) -> c_int {
+    // SAFETY: called by the server.
+    unsafe { kemi_call("b2b_flow_lost", message, [], |message, []| script::flow_lost(message)) }
 }
 
 unsafe extern "C" fn kemi_handle_notify(message: *mut ks::sip_msg) -> c_int {

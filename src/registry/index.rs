@@ -36,9 +36,20 @@ impl<A: Allocator> Index<A> {
         }
     }
 
+    /// Puts `slot` in the place of `before`.
+    pub(super) fn replace(&mut self, hash: u32, before: u32, slot: u32) {
+        if let Ok(mut entry) = self.table.find_entry(spread(hash), |entry| entry.slot == before) {
+            entry.get_mut().slot = slot;
+        }
+    }
+
     /// A slot with this hash that `is_it`.
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         self.table.find(spread(hash), |entry| entry.hash == hash && is_it(entry.slot)).map(|entry| entry.slot)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     #[cfg(test)]

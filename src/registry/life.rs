@@ -1,6 +1,6 @@
 //! What the registry needs of a subscription.
 
-use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Subject, Subscription};
+use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output, Subject, Subscription};
 use allocator_api2::alloc::Allocator;
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
@@ -16,6 +16,9 @@ pub trait Life {
 
     /// What it is about; never changes.
     fn subject(&self) -> Subject<'_>;
+
+    /// The connection it depends on, if any.
+    fn flow(&self) -> Option<Flow>;
 
     /// Call-ID of the dialog; empty while there is none.
     fn call_id(&self) -> &[u8];
@@ -40,6 +43,10 @@ impl<A: Allocator + Clone> Life for Subscription<A> {
             package: self.package(),
             event_id: self.event_id(),
         }
+    }
+
+    fn flow(&self) -> Option<Flow> {
+        self.flow()
     }
 
     fn call_id(&self) -> &[u8] {

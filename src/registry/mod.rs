@@ -16,6 +16,7 @@ mod chunks;
 mod deadlines;
 mod due;
 mod error;
+mod flows;
 mod handle;
 mod index;
 mod layout;

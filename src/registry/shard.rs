@@ -5,7 +5,7 @@ use super::table::Table;
 use crate::subscription::Instant;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The earliest deadline of a shard without deadlines.
 const NEVER: u64 = u64::MAX;
@@ -16,6 +16,7 @@ pub(super) struct Shard<S, O, A: Allocator + Clone, L> {
     earliest: AtomicU64,
     live: AtomicU32,
     foreign: AtomicU32,
+    flows: AtomicBool,
     table: Mutex<L, Table<S, O, A>>,
 }
 
@@ -28,6 +29,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
             earliest: AtomicU64::new(NEVER),
             live: AtomicU32::new(0),
             foreign: AtomicU32::new(0),
+            flows: AtomicBool::new(false),
             table: Mutex::new(Table::new_in(layout, number, alloc)),
         }
     }
@@ -40,6 +42,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
     pub(super) fn publish(&self, table: &Table<S, O, A>) -> bool {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
+        self.flows.store(table.has_flows(), Ordering::Release);
         let now = table.earliest().map_or(NEVER, |(at, _)| at.0);
         now < self.earliest.swap(now, Ordering::AcqRel)
     }
@@ -55,6 +58,11 @@ impl<S, O, A: Allocator + Clone, L> Shard<S, O, A, L> {
     /// How many subscriptions it has.
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether one of its subscriptions depends on a connection.
+    pub(super) fn has_flows(&self) -> bool {
+        self.flows.load(Ordering::Acquire)
     }
 
     /// Whether it has a dialog whose Call-ID leads to another shard.

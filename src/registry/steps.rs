@@ -5,7 +5,7 @@ use super::error::RegistryError;
 use super::handle::Handle;
 use super::life::Life;
 use super::shard::{Guard, Shard};
-use crate::subscription::{Env, Input, Instant, OutOfMemory, Output};
+use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -134,6 +134,35 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         match self.at_dialog(call_id, local_tag) {
             Some(found) => self.run(found, input, now, env, deliver),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether any subscription depends on a connection; takes no lock.
+    #[must_use]
+    pub fn has_flows(&self) -> bool {
+        self.shards.iter().any(|shard| shard.has_flows())
+    }
+
+    /// Hands one of the subscriptions that depend on this connection [`Input::FlowLost`], as [`Registry::step`]; `None`
+    /// when there is none (left). Each forgets the connection in that step.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing has changed, `deliver` was not called.
+    pub fn step_flow<R>(
+        &self,
+        flow: Flow,
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let found = self.shards.iter().filter(|shard| shard.has_flows()).find_map(|shard| {
+            let table = shard.lock();
+            let slot = table.find_flow(flow)?;
+            Some(Found { shard, table, slot })
+        });
+        match found {
+            Some(found) => self.run(found, Input::FlowLost(flow), now, env, deliver),
             None => Ok(None),
         }
     }

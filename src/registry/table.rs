@@ -1,12 +1,13 @@
 //! What a shard's lock guards: the records and their three indexes, always in step with each other.
 
 use super::deadlines::Deadlines;
+use super::flows::{Flows, Link};
 use super::handle::Handle;
 use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
 use super::slots::Slots;
-use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Subject};
+use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output, Reply, Subject};
 use allocator_api2::alloc::Allocator;
 
 /// A subscription and what belongs to it.
@@ -17,6 +18,8 @@ pub(super) struct Record<S, O> {
     name: Option<u32>,
     /// Its place in the index of dialogs.
     dialog: Option<Dialog>,
+    /// Its place in the list of its connection.
+    pub(super) flow: Option<Link>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,7 @@ pub(super) struct Table<S, O, A: Allocator + Clone> {
     records: Slots<Record<S, O>, A>,
     names: Index<A>,
     dialogs: Index<A>,
+    flows: Flows<A>,
     deadlines: Deadlines<A>,
     foreign: u32,
 }
@@ -44,6 +48,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
             records: Slots::new_in(layout.most_slots(), alloc.clone()),
             names: Index::new_in(alloc.clone()),
             dialogs: Index::new_in(alloc.clone()),
+            flows: Flows::new_in(alloc.clone()),
             deadlines: Deadlines::new_in(alloc),
             foreign: 0,
         }
@@ -62,6 +67,16 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     /// How many of them have a dialog whose Call-ID does not lead to this shard.
     pub(super) fn foreign(&self) -> u32 {
         self.foreign
+    }
+
+    /// Whether one depends on a connection.
+    pub(super) fn has_flows(&self) -> bool {
+        !self.flows.is_empty()
+    }
+
+    /// One that depends on this connection.
+    pub(super) fn find_flow(&self, flow: Flow) -> Option<u32> {
+        self.flows.find(flow)
     }
 
     /// How many slots there are, live and free.
@@ -126,7 +141,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
 
     /// Adds a record; only after [`Table::try_reserve`]. `name` is its hash when it is to be found by name.
     pub(super) fn insert(&mut self, life: S, owner: O, name: Option<u32>) -> Result<Handle, OutOfMemory> {
-        let (slot, generation) = self.records.insert(Record { life, owner, name, dialog: None })?;
+        let (slot, generation) = self.records.insert(Record { life, owner, name, dialog: None, flow: None })?;
         if let Some(hash) = name {
             self.names.insert(hash, slot);
         }
@@ -143,6 +158,9 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
         self.dialogs.try_reserve()?;
+        if matches!(&input, Input::Reply(Reply { flow: Some(_), .. })) {
+            self.flows.try_reserve()?;
+        }
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let ends = matches!(input, Input::Unsubscribe);
         let output = record.life.handle(input, now, env)?;
@@ -164,11 +182,14 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
             self.dialogs.remove(dialog.hash, slot);
             self.foreign -= u32::from(dialog.foreign);
         }
+        if let Some(link) = record.flow {
+            self.flows.unlink(&mut self.records, slot, link);
+        }
         self.deadlines.set(slot, None);
         Some(record)
     }
 
-    /// Indexes the deadline and the dialog a record has now. The memory is reserved.
+    /// Indexes the deadline, the connection and the dialog a record has now. The memory is reserved.
     fn index(&mut self, slot: u32) {
         let Some((_, record)) = self.records.get_mut(slot) else { return };
         self.deadlines.set(slot, record.life.deadline());
@@ -178,6 +199,8 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
             Dialog { hash: place.hash, foreign: place.shard != self.shard }
         });
         let before = std::mem::replace(&mut record.dialog, now);
+        let flow = record.life.flow();
+        self.flows.set(&mut self.records, slot, flow);
         if before == now {
             return;
         }

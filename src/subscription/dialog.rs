@@ -1,6 +1,6 @@
 //! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
 
-use super::input::Socket;
+use super::input::{Flow, Socket};
 use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
@@ -16,19 +16,31 @@ const ROUTE_SET: usize = 4;
 pub(super) struct Dialog<A: Allocator> {
     text: Packed<5, A>,
     socket: Option<Socket>,
+    flow: Option<Flow>,
     expiry: Moment,
-    remote_cseq: Option<u32>,
+    /// Means nothing before the dialog is made.
+    remote_cseq: u32,
     /// Which CSeqs below the newest were accepted: bit n is the one n + 1 below.
     accepted: u32,
     /// A NOTIFY has named the target.
     target_told: bool,
+    made: bool,
 }
 
 impl<A: Allocator + Clone> Dialog<A> {
     /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b""], alloc)?;
-        Ok(Self { text, socket: None, expiry: Moment::NONE, remote_cseq: None, accepted: 0, target_told: false })
+        Ok(Self {
+            text,
+            socket: None,
+            flow: None,
+            expiry: Moment::NONE,
+            remote_cseq: 0,
+            accepted: 0,
+            target_told: false,
+            made: false,
+        })
     }
 
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
@@ -80,27 +92,28 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether a NOTIFY has made the dialog (RFC 6665 §4.4.1); a 2xx alone gives a provisional one.
     pub(super) fn is_made(&self) -> bool {
-        self.remote_cseq.is_some()
+        self.made
     }
 
     /// CSeq of the newest NOTIFY.
     pub(super) fn remote_cseq(&self) -> Option<u32> {
-        self.remote_cseq
+        self.made.then_some(self.remote_cseq)
     }
 
     /// A NOTIFY with this CSeq was accepted: from now on the dialog is made.
     pub(super) fn accept(&mut self, cseq: u32) {
-        self.accepted = match self.remote_cseq.map(|newest| cseq.saturating_sub(newest)) {
+        self.accepted = match self.remote_cseq().map(|newest| cseq.saturating_sub(newest)) {
             None | Some(33..) => 0,
             Some(0) => self.accepted,
             Some(ahead) => self.accepted.checked_shl(ahead).unwrap_or(0) | 1 << (ahead - 1),
         };
-        self.remote_cseq = Some(cseq);
+        self.remote_cseq = cseq;
+        self.made = true;
     }
 
     /// Whether a NOTIFY with this CSeq, below the newest, was accepted; only the last 32 numbers are known.
     pub(super) fn has_accepted(&self, cseq: u32) -> bool {
-        let behind = self.remote_cseq.and_then(|newest| newest.checked_sub(cseq));
+        let behind = self.remote_cseq().and_then(|newest| newest.checked_sub(cseq));
         behind.and_then(|behind| behind.checked_sub(1)).is_some_and(|bit| bit < 32 && self.accepted >> bit & 1 == 1)
     }
 
@@ -120,6 +133,15 @@ impl<A: Allocator> Dialog<A> {
 
     pub(super) fn set_socket(&mut self, socket: Socket) {
         self.socket = Some(socket);
+    }
+
+    /// The connection the newest accepted request went over.
+    pub(super) fn flow(&self) -> Option<Flow> {
+        self.flow
+    }
+
+    pub(super) fn set_flow(&mut self, flow: Option<Flow>) {
+        self.flow = flow;
     }
 
     /// When the granted time ends; `None` before anybody said so.

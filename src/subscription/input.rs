@@ -2,6 +2,7 @@
 
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
 use super::substate::SubscriptionState;
+use std::num::NonZero;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ pub enum Input<'a> {
         /// Password or hash, as [`Secret::parse`](super::Secret::parse) takes it.
         secret: Concealed<&'a [u8]>,
     },
+    /// The connection that the dialog's SUBSCRIBEs go over is lost: a refresh makes a new one, and shows whether the
+    /// notifier still knows the subscription.
+    FlowLost(Flow),
     /// The internal subscriber has gone.
     Unsubscribe,
 }
@@ -61,6 +65,11 @@ pub struct Fresh<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub struct Socket(pub u64);
+
+/// A connection of a transport that has connections: a number the host understands. It means nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+pub struct Flow(pub NonZero<u32>);
 
 /// What the life of a subscription needs of a final reply.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,6 +96,8 @@ pub struct Reply<'a> {
     pub redirect: &'a [&'a [u8]],
     /// WWW-Authenticate and Proxy-Authenticate headers of a 401 or 407, in the order of the message.
     pub challenges: &'a [Challenge<'a>],
+    /// The connection it came over, if it did come over one.
+    pub flow: Option<Flow>,
     /// Authentication-Info header of a 2xx.
     pub authentication_info: Option<&'a [u8]>,
 }

@@ -17,7 +17,7 @@ mod reply;
 
 use super::dialog::Dialog;
 use super::digest::{CNONCE_LEN, Credential, Sessions};
-use super::input::Input;
+use super::input::{Flow, Input};
 use super::options::Terms;
 use super::output::{News, Output, Request, Status};
 use super::package::Package;
@@ -193,6 +193,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             }
             Input::Refresh => Ok(self.on_refresh(now, env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
+            Input::FlowLost(flow) => Ok(self.on_flow_lost(flow, now, env)),
             Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
         }
     }
@@ -321,6 +322,12 @@ impl<A: Allocator + Clone> Subscription<A> {
     #[must_use]
     pub fn local_tag(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], Dialog::local_tag)
+    }
+
+    /// The connection that the dialog's SUBSCRIBEs go over, if it is known and not lost.
+    #[must_use]
+    pub fn flow(&self) -> Option<Flow> {
+        self.dialog.as_ref().and_then(Dialog::flow)
     }
 
     /// The status last told to the internal subscriber; `None` before the first word.

@@ -25,7 +25,7 @@ mod text;
 mod time;
 
 pub use digest::{Authorization, Challenge, Concealed, Credential, Guard, Secret};
-pub use input::{Content, Fresh, Input, Notify, Reply, Socket};
+pub use input::{Content, Flow, Fresh, Input, Notify, Reply, Socket};
 pub use machine::{Env, Subject, Subscription};
 pub use options::{OptionError, Options, Terms};
 pub use output::{Answer, News, Output, Request, Status};

@@ -41,6 +41,18 @@ pub fn subscribe(
     })
 }
 
+/// `b2b_flow_lost()`, for `event_route[tcp:closed]`: true when the message has a connection.
+#[must_use]
+pub fn flow_lost(message: Message<'_>) -> i32 {
+    match message.connection() {
+        Some(number) => {
+            engine::on_flow_lost(number);
+            TRUE
+        }
+        None => FALSE,
+    }
+}
+
 /// `b2b_unsubscribe(record, subscriber [, package])`.
 #[must_use]
 pub fn unsubscribe(record: &[u8], subscriber: &[u8], package: &[u8]) -> i32 {

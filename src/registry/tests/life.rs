@@ -8,13 +8,15 @@
 
 use crate::registry::Life;
 use crate::subscription::package::PRESENCE;
-use crate::subscription::{Brief, Content, Env, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply};
+use crate::subscription::{
+    Brief, Content, Env, Flow, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply,
+};
 use crate::subscription::{Status, Subject};
 use crate::testing::Accounted;
 
 const ARM: u16 = 200;
 const DIALOG: u16 = 201;
-const CANCEL: u16 = 400;
+pub const CANCEL: u16 = 400;
 const FAIL: u16 = 500;
 
 /// The deadline becomes `at`.
@@ -65,6 +67,7 @@ pub struct Told {
     pub deadline: Option<Instant>,
     pub notifies: u32,
     pub deadlines: u32,
+    pub flow: Option<Flow>,
 }
 
 impl Told {
@@ -74,7 +77,7 @@ impl Told {
 
     pub fn try_new(record: &str, alloc: &Accounted) -> Result<Self, OutOfMemory> {
         let record = Packed::try_new([record.as_bytes()], alloc.clone())?;
-        Ok(Self { record, dialog: None, alloc: alloc.clone(), deadline: None, notifies: 0, deadlines: 0 })
+        Ok(Self { record, dialog: None, alloc: alloc.clone(), deadline: None, notifies: 0, deadlines: 0, flow: None })
     }
 
     pub fn set_dialog(&mut self, call_id: &[u8], local_tag: &[u8]) -> Result<(), OutOfMemory> {
@@ -106,7 +109,11 @@ impl Life for Told {
                 self.deadline = None;
                 self.deadlines += 1;
             }
-            Input::Reply(order) => self.obey(&order)?,
+            Input::Reply(order) => {
+                self.obey(&order)?;
+                self.flow = order.flow;
+            }
+            Input::FlowLost(flow) => assert_eq!(self.flow.take(), Some(flow)),
             Input::Notify(notify) => {
                 self.notifies += 1;
                 let code = u16::try_from(notify.cseq).unwrap();
@@ -127,6 +134,10 @@ impl Life for Told {
 
     fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    fn flow(&self) -> Option<Flow> {
+        self.flow
     }
 
     fn subject(&self) -> Subject<'_> {

@@ -4,6 +4,7 @@ mod by_dialog;
 mod by_name;
 mod deadlines;
 mod due;
+mod flows;
 mod handles;
 mod life;
 mod memory;

@@ -96,6 +96,9 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.note(reply.code, reply.reason);
         self.targets = None;
         self.widened = false;
+        if let Some(dialog) = &mut self.dialog {
+            dialog.set_flow(reply.flow);
+        }
     }
 
     /// The dialog stands, because a NOTIFY has made it, although no final reply has come: it was accepted

@@ -1,13 +1,16 @@
 //! What the module itself asks of a subscription: start, refresh, unsubscribe; and what became of a request.
 
 use super::super::dialog::Dialog;
-use super::super::input::Socket;
+use super::super::input::{Flow, Socket};
 use super::super::output::Output;
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::super::time::Instant;
 use super::{Env, Subscription};
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
+
+/// Refreshes after the loss of a connection are spread over so many milliseconds.
+const FLOW_LOST_SPAN: u64 = 2000;
 
 impl<A: Allocator + Clone> Subscription<A> {
     /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
@@ -54,9 +57,37 @@ impl<A: Allocator + Clone> Subscription<A> {
         Output::default()
     }
 
-    /// Brings the next SUBSCRIBE forward, as near as `min_resubscribe_time` allows.
+    /// The connection is lost: the next SUBSCRIBE is brought forward, but not those of all its dialogs to the same moment.
+    pub(super) fn on_flow_lost(&mut self, flow: Flow, now: Instant, env: &Env<'_>) -> Output {
+        let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.flow() == Some(flow)) else {
+            return Output::default();
+        };
+        dialog.set_flow(None);
+        match self.state {
+            State::Confirmed { .. } => {
+                let delay = Duration::from_millis(env.random % FLOW_LOST_SPAN);
+                self.hasten(now.after(delay), now, env)
+            }
+            // What is in flight hears of it from the transaction layer.
+            State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => Output::default(),
+        }
+    }
+
+    /// Somebody wants the next SUBSCRIBE now.
     pub(super) fn on_refresh(&mut self, now: Instant, env: &Env<'_>) -> Output {
-        let earliest = self.earliest(now, env.policy);
+        self.hasten(now, now, env)
+    }
+
+    /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows.
+    fn hasten(&mut self, wanted: Instant, now: Instant, env: &Env<'_>) -> Output {
+        let earliest = self.earliest(now, env.policy).max(wanted);
         match self.state {
             State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
                 let planned = self.deadline().unwrap_or(earliest);

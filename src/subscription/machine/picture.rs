@@ -1,7 +1,7 @@
 //! For tests: everything a subscription's future depends on.
 
 use super::super::dialog::Dialog;
-use super::super::input::Socket;
+use super::super::input::{Flow, Socket};
 use super::super::output::Status;
 use super::super::state::{Awaits, State};
 use super::super::time::Instant;
@@ -41,6 +41,7 @@ pub struct DialogPicture {
     pub target: Vec<u8>,
     pub route_set: Vec<u8>,
     pub socket: Option<Socket>,
+    pub flow: Option<Flow>,
     pub expiry: Option<Instant>,
     pub remote_cseq: Option<u32>,
     pub target_told: bool,
@@ -95,6 +96,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 target: dialog.target().to_vec(),
                 route_set: dialog.route_set().to_vec(),
                 socket: dialog.socket(),
+                flow: dialog.flow(),
                 expiry: dialog.expiry().map(seen),
                 remote_cseq: Dialog::remote_cseq(dialog),
                 target_told: dialog.is_target_told(),

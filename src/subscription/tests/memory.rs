@@ -87,6 +87,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Notify(notify) => Input::Notify(*notify),
         Input::Refresh => Input::Refresh,
         Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },
+        Input::FlowLost(flow) => Input::FlowLost(*flow),
         Input::Unsubscribe => Input::Unsubscribe,
     }
 }

@@ -278,6 +278,11 @@ impl Life {
     }
 }
 
+/// The connection with this number, which is not 0.
+pub(super) fn flow(number: u32) -> Flow {
+    Flow(std::num::NonZero::new(number).unwrap())
+}
+
 /// News of a failure or an end: status, code, reason, next attempt.
 pub(super) fn told(output: &Output) -> (Status, u16, String, Option<u32>) {
     let news = output.news.expect("news");

@@ -70,6 +70,7 @@ pub(super) enum Step {
     Notify { cseq: u32, late: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
     Credentials(bool),
     Refresh,
+    FlowLost(u32),
     Unsubscribe,
 }
 
@@ -92,6 +93,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
                 Step::Notify { cseq, late: late.saturating_sub(15), tag, contact, state, content, event: event > 0 }
         ),
         1 => Just(Step::Refresh),
+        1 => (1u32..3).prop_map(Step::FlowLost),
         1 => Just(Step::Unsubscribe),
     ]
 }
@@ -128,6 +130,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             retry_after: pick(NUMBERS, numbers[2]),
             redirect: pick(REDIRECTS, redirect),
             challenges: pick(CHALLENGES, challenge),
+            flow: (redirect % 3 > 0).then(|| flow(u32::try_from(redirect % 3).unwrap())),
             authentication_info: (challenge % 3 == 0).then_some(b"nextnonce=\"next\""),
         }),
         Step::Notify { cseq, late, tag, contact, state, content, event } => {
@@ -149,6 +152,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             secret: Concealed(if hashed { b"HA1:0123456789abcdef0123456789abcdef" } else { b"word" }),
         },
         Step::Refresh => Input::Refresh,
+        Step::FlowLost(number) => Input::FlowLost(flow(number)),
         Step::Unsubscribe => Input::Unsubscribe,
     };
     give(life, input);

@@ -70,6 +70,7 @@ struct Reference {
     heard: Option<u32>,
     /// CSeqs of all NOTIFYs accepted in the dialog.
     taken: Vec<u32>,
+    flow: Option<Flow>,
     ends: Option<u64>,
     next: u64,
     first_by: Option<u64>,
@@ -107,6 +108,7 @@ impl Reference {
             peer: Peer::default(),
             heard: None,
             taken: Vec::new(),
+            flow: None,
             ends: None,
             next: 0,
             first_by: None,
@@ -145,6 +147,13 @@ impl Reference {
             Input::Notify(notify) => self.on_notify(notify),
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
+            Input::FlowLost(flow) if self.flow == Some(*flow) => {
+                self.flow = None;
+                if self.phase == Phase::Stand {
+                    self.on_refresh();
+                }
+            }
+            Input::FlowLost(_) => {}
             Input::Unsubscribe => self.on_unsubscribe(),
         }
         if let (Some(due), Some(until)) = (self.due, self.until) {
@@ -176,7 +185,7 @@ impl Reference {
                 let anew = self.anew;
                 let target = self.tried.last().cloned().unwrap_or(RECORD.to_vec());
                 self.peer = Peer { target, ..Peer::default() };
-                (self.heard, self.ends) = (None, None);
+                (self.heard, self.ends, self.flow) = (None, None, None);
                 self.request(Phase::Ask, self.wanted(), anew);
             }
             Phase::Stand if self.first_by.is_some_and(|by| by <= self.now) => self.fail(0, Then::Later, None, false),
@@ -248,6 +257,7 @@ impl Reference {
 
     /// What a 2xx says of the remote side: the first NOTIFY's word counts more.
     fn learn(&mut self, reply: &Reply<'_>) {
+        self.flow = reply.flow;
         let contact = reply.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
         let initial = self.phase == Phase::Ask;
         if initial && self.heard.is_none() {

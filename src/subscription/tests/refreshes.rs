@@ -252,6 +252,55 @@ fn a_refresh_that_does_not_leave_is_retried_within_the_dialog() {
     }
 }
 
+/// Standing over connection 7 since a while.
+fn connected() -> Life {
+    let mut life = Life::asking();
+    life.reply_with(200, |reply| reply.flow = Some(flow(7)));
+    life.notify("active");
+    life.pass(secs(100));
+    life
+}
+
+#[test]
+fn the_loss_of_the_connection_brings_the_refresh_forward() {
+    let mut life = connected();
+    let planned = life.due_in();
+    life.give(Input::FlowLost(flow(6)));
+    assert_eq!(life.due_in(), planned, "another connection");
+    life.random = 4_000_700;
+    life.give(Input::FlowLost(flow(7)));
+    assert_eq!(life.due_in(), 0.7);
+    assert_eq!(life.subscription.flow(), None);
+    let next = life.due_in();
+    life.random = 0;
+    life.give(Input::FlowLost(flow(7)));
+    assert_eq!(life.due_in(), next, "a connection is lost once");
+    life.due();
+    assert_eq!(life.state(), "resubscription");
+    life.reply_with(200, |reply| reply.flow = Some(flow(8)));
+    life.give(Input::FlowLost(flow(8)));
+    assert_eq!(life.due_in(), 30.0, "not before min_resubscribe_time");
+}
+
+#[test]
+fn the_loss_of_the_connection_is_no_word_to_what_is_in_flight_or_ends() {
+    for prepare in [
+        (|life| {
+            life.give(Input::Refresh);
+            life.due();
+        }) as fn(&mut Life),
+        |life| {
+            life.give(Input::Unsubscribe);
+        },
+    ] {
+        let mut life = connected();
+        prepare(&mut life);
+        let before = (life.state(), life.due_in());
+        life.give(Input::FlowLost(flow(7)));
+        assert_eq!((life.state(), life.due_in()), before);
+    }
+}
+
 proptest! {
     /// The refresh is never later than without the jitter, never sooner than it allows, and never before what holds it back.
     #[test]

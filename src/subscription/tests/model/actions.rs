@@ -5,6 +5,7 @@ use super::broken::Flaw;
 use super::rules::{self, Given};
 use super::search::Visited;
 use super::world::{Fork, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of};
+use std::num::NonZero;
 
 /// One thing that can happen. Those that use up a mishap are marked by [`Action::is_mishap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub enum Action {
     Restart,
     Start,
     Refresh,
+    /// The connection of the dialog is lost.
+    LoseFlow,
     Unsubscribe,
 }
 
@@ -94,10 +97,14 @@ impl Action {
             | Self::AcceptBehind { .. }
             | Self::Refuse { .. }
             | Self::Restart
-            | Self::Refresh => true,
+            | Self::Refresh
+            | Self::LoseFlow => true,
         }
     }
 }
+
+/// The only connection there is.
+const FLOW: Flow = Flow(NonZero::<u32>::MIN);
 
 const REFUSALS: [Refusal; 7] = [
     Refusal::Moved,
@@ -141,7 +148,7 @@ pub fn possible(world: &World) -> Vec<Action> {
         if !world.serving.is_empty() {
             all.push(Action::Restart);
         }
-        all.extend([Action::Start, Action::Refresh, Action::Unsubscribe]);
+        all.extend([Action::Start, Action::Refresh, Action::LoseFlow, Action::Unsubscribe]);
     }
     // A 200 with Expires 0 is what a fetch asks for, and comes with the NOTIFY.
     all.retain(|action| !(world.is_fetch() && matches!(action, Action::Refuse { refusal: Refusal::Nothing, .. })));
@@ -297,6 +304,7 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
         }
         Action::Start => give(world, Given::Start, flaw, visited),
         Action::Refresh => give(world, Given::Refresh, flaw, visited),
+        Action::LoseFlow => give(world, Given::FlowLost, flaw, visited),
         Action::Unsubscribe => give(world, Given::Unsubscribe, flaw, visited),
     }
 }
@@ -413,6 +421,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Given::Start => return Input::Start,
         Given::Deadline => return Input::Deadline(fresh),
         Given::Refresh => return Input::Refresh,
+        Given::FlowLost => return Input::FlowLost(FLOW),
         Given::Unsubscribe => return Input::Unsubscribe,
         Given::Message(message) => message,
     };
@@ -425,6 +434,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             contact: Some(fork.contact(moved)),
             route_set,
             expires: Some(expires),
+            flow: Some(FLOW),
             ..Reply::default()
         }),
         Message::Refuse { cseq, refusal } => Input::Reply(Reply {

@@ -43,6 +43,7 @@ pub enum Given {
     Start,
     Deadline,
     Refresh,
+    FlowLost,
     Unsubscribe,
     Message(Message),
 }
@@ -204,6 +205,7 @@ fn replying(before: &World, world: &mut World, given: Given) {
         | Given::Start
         | Given::Deadline
         | Given::Refresh
+        | Given::FlowLost
         | Given::Unsubscribe => {}
     }
 }

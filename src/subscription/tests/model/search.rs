@@ -56,6 +56,7 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
         Given::Start => return Some("strt"),
         Given::Deadline => return Some("due"),
         Given::Refresh => return Some("refr"),
+        Given::FlowLost => return Some("flow"),
         Given::Unsubscribe => return Some("unsb"),
         Given::Message(message) => message,
     };

@@ -1,0 +1,35 @@
+//! Connections of the transports that have them, and how their loss is heard of.
+
+use super::bindings as ks;
+use super::guard::guard;
+use std::ffi::c_int;
+use std::num::NonZero;
+use std::sync::OnceLock;
+
+/// Who hears of a lost connection. Set before the fork.
+static ON_LOSS: OnceLock<fn(NonZero<u32>)> = OnceLock::new();
+
+/// Has `on_loss` called, in the server's TCP main process, with the number of every connection that the other side has
+/// closed or that broke; not with those closed because they were idle. Call in `child_init(PROC_INIT)`: the server has
+/// room for one listener, and a module that insists on being it (tcpops) asks in its `mod_init`. `false` when it has.
+pub fn listen(on_loss: fn(NonZero<u32>)) -> bool {
+    // SAFETY: the function is valid in every process; before the fork is the time.
+    let taken = unsafe { ks::sr_event_register_cb(ks::SREV_TCP_CLOSED as c_int, Some(on_closed)) } < 0;
+    !taken && ON_LOSS.set(on_loss).is_ok()
+}
+
+unsafe extern "C" fn on_closed(event: *mut ks::sr_event_param_t) -> c_int {
+    guard("the connection callback", 0, || {
+        // SAFETY: the server passes a valid event.
+        let number = unsafe { ks::pb2b_closed_connection(event) };
+        if let (Some(on_loss), Some(number)) = (ON_LOSS.get(), number_of(number)) {
+            on_loss(number);
+        }
+        0
+    })
+}
+
+/// The host's number of a connection; 0 and less are none.
+pub(super) fn number_of(number: c_int) -> Option<NonZero<u32>> {
+    u32::try_from(number).ok().and_then(NonZero::new)
+}

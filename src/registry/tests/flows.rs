@@ -1,0 +1,45 @@
+//! Finding the subscriptions that depend on a connection.
+
+use super::life::CANCEL;
+use super::{ENV, NOW, insert, step, table};
+use crate::subscription::{Flow, Input, Reply};
+use std::collections::BTreeSet;
+use std::num::NonZero;
+
+fn flow(number: u32) -> Flow {
+    Flow(NonZero::new(number).unwrap())
+}
+
+fn over(number: Option<u32>) -> Input<'static> {
+    Input::Reply(Reply { code: CANCEL, flow: number.map(flow), ..Reply::default() })
+}
+
+#[test]
+fn each_hears_once_that_its_connection_is_lost() {
+    let (table, alloc) = table(4, 0);
+    assert!(!table.has_flows());
+    let handles: Vec<_> =
+        (0..60).map(|n| insert(&table, &alloc, &format!("sip:{n}@example.com"), false).handle()).collect();
+    for (n, handle) in handles.iter().enumerate() {
+        step(&table, *handle, over(Some(u32::try_from(n % 3 + 1).unwrap()))).unwrap();
+    }
+    // One goes over to another connection, one to none, one ends.
+    step(&table, handles[0], over(Some(2))).unwrap();
+    step(&table, handles[3], over(None)).unwrap();
+    step(&table, handles[6], Input::Unsubscribe).unwrap();
+    let lost = |number| {
+        let mut told = BTreeSet::new();
+        while let Some(stepped) = table.step_flow(flow(number), NOW, &ENV, |_, _, _| ()).unwrap() {
+            assert!(told.insert(handles.iter().position(|handle| *handle == stepped.handle).unwrap()));
+        }
+        told
+    };
+    let of = |rest: usize| (0..60).filter(move |n| n % 3 == rest);
+    assert_eq!(lost(9), BTreeSet::new());
+    assert_eq!(lost(1), of(0).filter(|n| ![0, 3, 6].contains(n)).collect());
+    assert_eq!(lost(2), of(1).chain([0]).collect());
+    assert!(table.has_flows());
+    assert_eq!(lost(3), of(2).collect());
+    assert_eq!(lost(3), BTreeSet::new());
+    assert!(!table.has_flows());
+}

@@ -1,0 +1,127 @@
+//! A lost connection: the subscriptions over it are refreshed at once, over a new one.
+
+use std::time::Duration;
+
+use crate::support::config::Builder;
+use crate::support::kamailio::Server;
+use crate::support::news::TELL;
+use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::{SOON, eventually};
+use crate::support::watch::{Watch, told};
+
+/// A server that may send the next SUBSCRIBE at once, and which gives up soon.
+fn eager() -> Builder {
+    Server::b2b().b2b_param("min_resubscribe_time", 0).modparam("tm", "fr_timer", 2000).route(TELL)
+}
+
+/// How tcpops has the script tell of closed connections.
+const TELL_LOSS: &str = r#"event_route[tcp:closed] {
+    if (b2b_flow_lost()) xlog("L_NOTICE", "TOLD $conid\n");
+}"#;
+
+fn accept(dialog: &mut Dialog, within: Duration) {
+    let refresh = dialog.expect_subscribe(within);
+    assert_ne!(refresh.header("Expires"), Some("0"));
+    dialog.accept(&refresh, 600);
+    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+}
+
+/// The dialog goes on after the notifier has closed its connections.
+fn goes_on(server: &Server) {
+    let notifier = Notifier::tcp();
+    leaves_nothing(server, || {
+        let (watch, mut dialog, _) = Watch::standing(server, &notifier, 600);
+        let before = watch.show()["call_id"].clone();
+        for _ in 0..2 {
+            notifier.endpoint.hang_up();
+            accept(&mut dialog, SOON);
+        }
+        assert_eq!(watch.show()["call_id"], before, "the same dialog");
+        watch.end(&mut dialog);
+    });
+}
+
+#[test]
+fn a_lost_connection_is_made_again_by_a_refresh() {
+    let server = eager().start();
+    goes_on(&server);
+    server.stop();
+}
+
+#[test]
+fn all_subscriptions_over_it_are_refreshed_and_no_other() {
+    let server = eager().start();
+    let [lost, kept] = [Notifier::tcp(), Notifier::tcp()];
+    leaves_nothing(&server, || {
+        let mut over = Vec::new();
+        for n in 0..20 {
+            let watch = Watch::of(&server, &lost.uri("alice"), &format!("watcher{n}"));
+            let mut dialog = lost.accept(&lost.expect_subscribe(SOON), 600);
+            assert_eq!(dialog.notify(told(600, "first")).status(), 200);
+            watch.await_note("first");
+            over.push((watch, dialog));
+        }
+        let (other, mut others, _) = Watch::standing(&server, &kept, 600);
+        let before = other.number("local_cseq");
+        lost.endpoint.hang_up();
+        for (_, dialog) in &mut over {
+            accept(dialog, SOON);
+        }
+        assert_eq!(other.number("local_cseq"), before);
+        for (watch, mut dialog) in over {
+            watch.end(&mut dialog);
+        }
+        other.end(&mut others);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_notifier_that_has_forgotten_is_subscribed_to_anew_at_once() {
+    let server = eager().start();
+    let notifier = Notifier::tcp();
+    leaves_nothing(&server, || {
+        let (watch, dialog, first) = Watch::standing(&server, &notifier, 600);
+        notifier.endpoint.hang_up();
+        let refresh = dialog.expect_subscribe(SOON);
+        dialog.answer(&refresh, 481, &[]);
+        let again = notifier.expect_subscribe(SOON);
+        assert_ne!(again.header("Call-ID"), first.header("Call-ID"));
+        let mut dialog = notifier.accept(&again, 600);
+        assert_eq!(dialog.notify(told(600, "again")).status(), 200);
+        watch.await_note("again");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn nothing_is_sent_when_the_parameter_says_so_or_the_server_itself_closes_an_idle_connection() {
+    let idle = eager().global("tcp_connection_lifetime=1").start();
+    let off = eager().b2b_param("refresh_on_flow_loss", 0).start();
+    let notifiers = [Notifier::tcp(), Notifier::tcp()];
+    let [(one, mut first, _), (two, mut second, _)] =
+        [Watch::standing(&idle, &notifiers[0], 600), Watch::standing(&off, &notifiers[1], 600)];
+    notifiers[1].endpoint.hang_up();
+    for server in [&idle, &off] {
+        // A process that reads holds it for some seconds beyond its lifetime.
+        eventually(4 * SOON, "the connection is closed", || (server.connections() == 0).then_some(()));
+    }
+    // A refresh would come within two seconds.
+    notifiers[0].endpoint.expect_none("SUBSCRIBE", Duration::from_secs(3));
+    notifiers[1].endpoint.expect_none("SUBSCRIBE", Duration::ZERO);
+    one.end(&mut first);
+    two.end(&mut second);
+    idle.stop();
+    off.stop();
+}
+
+#[test]
+fn the_script_tells_where_another_module_listens() {
+    let server =
+        eager().module("tcpops").route(TELL_LOSS).allow_log("another module listens to closed connections").start();
+    goes_on(&server);
+    assert!(server.log().text().contains("TOLD "));
+    server.stop();
+}
