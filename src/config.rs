@@ -111,6 +111,7 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"shards", 64, 1, 256),
     number(c"queue_limit", 10_000, 1, 1_000_000),
     percent(c"refresh_jitter", 10, 0, 50),
+    number(c"timer_n_on_refresh", 0, 0, 1),
     number(c"stateless_answers", 1, 0, 1),
     number(c"refresh_on_flow_loss", 1, 0, 1),
 ];
@@ -252,6 +253,7 @@ fn policy(values: &Integers) -> Policy {
         refresh_jitter: u8::try_from(value("refresh_jitter")).unwrap_or(0),
         max_subscribe_delay: time("max_subscribe_delay"),
         timer_n: TIMER_N,
+        timer_n_on_refresh: value("timer_n_on_refresh") != 0,
         watchdog: WATCHDOG,
         max_redirects: MAX_REDIRECTS,
         overrides: Vec::new(),

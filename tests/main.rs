@@ -34,6 +34,7 @@ mod rpc;
 mod script;
 mod stateless;
 mod terminated;
+mod timer_n;
 mod transports;
 mod transports_tls;
 mod watch;

@@ -38,6 +38,7 @@ fn integers_out_of_range_refuse_the_start() {
         ("shards", 257, "1 to 256"),
         ("shards", 48, "power of two"),
         ("queue_limit", 0, "1 to 1000000"),
+        ("timer_n_on_refresh", 2, "0 to 1"),
         ("refresh_jitter", 51, "0 to 50 percent"),
     ] {
         assert_refused(name, value, &[&format!("is {value}"), range]);

@@ -4,7 +4,7 @@ use super::{ConfigError, INTEGERS, IntegerParameter, Integers, policy};
 use crate::subscription::{Action, After, Override, Policy, package};
 
 /// The integer parameters that a package may have a value of its own for.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "default_expiration",
     "on_error_retry_time",
     "failure_backoff_max",
@@ -13,6 +13,7 @@ const KEYS: [&str; 8] = [
     "min_resubscribe_time",
     "refresh_jitter",
     "max_subscribe_delay",
+    "timer_n_on_refresh",
 ];
 
 /// What can be done after a failure.

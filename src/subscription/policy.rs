@@ -24,6 +24,8 @@ pub struct Policy {
     pub max_subscribe_delay: Duration,
     /// Timer N (RFC 6665 §4.1.2.4): how long the first NOTIFY is awaited after a SUBSCRIBE.
     pub timer_n: Duration,
+    /// `timer_n_on_refresh`: whether Timer N applies to refreshes too, as RFC 6665 §4.1.2.4 has it.
+    pub timer_n_on_refresh: bool,
     /// How long to wait for the transaction layer's word before the request is taken for lost.
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.

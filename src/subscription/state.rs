@@ -21,7 +21,7 @@ pub enum State {
     },
     /// A refresh is in flight (RFC 6665 §4.1.2.2).
     Resubscription {
-        /// Timer N of a dialog that no NOTIFY has made yet.
+        /// Timer N, where a NOTIFY is insisted on: of a dialog that none has made yet, or of this refresh.
         notify_by: Option<Instant>,
     },
     /// As resubscription, and the internal subscriber has gone.
@@ -52,7 +52,7 @@ pub enum Attempt {
 pub enum Awaits {
     /// Nothing.
     Nothing,
-    /// The first NOTIFY, until Timer N (RFC 6665 §4.1.2.4).
+    /// The first NOTIFY of the dialog or after a refresh, until Timer N (RFC 6665 §4.1.2.4).
     FirstNotify {
         /// When it fires.
         by: Instant,

@@ -31,6 +31,13 @@ impl<'s> Watch<'s> {
         Watch { server, from: server.log().mark(), id: server.subscribe(record, &server.uri(subscriber)) }
     }
 
+    /// Subscribes `sip:watcher@` the server to `record` for this package.
+    pub fn to(server: &'s Server, record: &str, package: &str) -> Watch<'s> {
+        let from = server.log().mark();
+        let id = server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher"), package])).expect("an id");
+        Watch { server, from, id: id.as_u64().expect("a plain integer") }
+    }
+
     /// A subscription to `alice` that stands: accepted for `expires` seconds and notified once, of `open` and `first`.
     pub fn standing(server: &'s Server, notifier: &Notifier, expires: u32) -> (Watch<'s>, Dialog, Received) {
         let watch = Watch::begin(server, &notifier.uri("alice"));

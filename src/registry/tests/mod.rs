@@ -35,6 +35,7 @@ pub(super) const POLICY: Policy = Policy {
     refresh_jitter: 0,
     max_subscribe_delay: Duration::ZERO,
     timer_n: Duration::from_secs(32),
+    timer_n_on_refresh: false,
     watchdog: Duration::from_secs(40),
     max_redirects: 5,
     overrides: Vec::new(),

@@ -12,6 +12,9 @@ use super::{Env, Subscription};
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
+/// 204: accepted, and nothing new (RFC 5839 §7.3).
+const NO_NOTIFICATION: u16 = 204;
+
 impl<A: Allocator + Clone> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
@@ -46,8 +49,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
         dialog.try_retarget(reply.contact, self.alloc.clone())?;
         dialog.set_expiry(now.after(granted));
-        // Timer N would apply here too (RFC 6665 §4.1.2.4), but peers that answer a refresh with a 2xx and no NOTIFY
-        // are met in the field: only the dialog's first NOTIFY is insisted on.
+        // No NOTIFY follows a 204 (RFC 5839 §4.2), but the first of a dialog is still to come.
+        let notify_by = notify_by.filter(|_| reply.code != NO_NOTIFICATION || !dialog.is_made());
         let awaits = notify_by.map_or(Awaits::Nothing, |by| Awaits::FirstNotify { by });
         if dialog.is_made() {
             self.retries = 0;

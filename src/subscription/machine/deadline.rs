@@ -72,7 +72,9 @@ impl<A: Allocator + Clone> Subscription<A> {
         let notify_by = match awaits {
             Awaits::FirstNotify { by } if by <= now => return self.end(Failure::inner(b"no NOTIFY"), now, env),
             Awaits::FirstNotify { by } => Some(by),
-            Awaits::Nothing | Awaits::Retry => None,
+            // Peers that answer a refresh with a 2xx and no NOTIFY are met in the field: unless the operator says
+            // otherwise, only the dialog's first NOTIFY is insisted on.
+            Awaits::Nothing | Awaits::Retry => env.policy.timer_n_on_refresh.then(|| now.after(env.policy.timer_n)),
             Awaits::Expiry => return self.expire(next, now, env),
         };
         if now < next {

@@ -81,7 +81,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let is_over = rule.ends_dialog || matches!(failure.then, Then::Never(_));
         let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > now);
         match expiry {
-            Some(expiry) if !is_over && notify_by.is_none() => self.stay(&failure, expiry, now, env),
+            Some(expiry) if !is_over && self.has_made_dialog() => self.stay(&failure, expiry, now, env),
             Some(_) | None => self.end(failure, now, env),
         }
     }

@@ -41,6 +41,7 @@ pub(super) fn policy() -> Policy {
         refresh_jitter: 0,
         max_subscribe_delay: secs(0),
         timer_n: secs(32),
+        timer_n_on_refresh: false,
         watchdog: secs(60),
         max_redirects: 3,
         overrides: Vec::new(),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 const CODES: &[u16] = &[
     100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 401, 401, 403, 404, 405, 406, 407, 407,
-    408, 410, 416, 423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699,
+    408, 410, 416, 423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699, 204,
 ];
 /// Where 200 and 302 stand in the list.
 pub(super) const ACCEPTED: usize = 2;
@@ -189,6 +189,7 @@ proptest! {
     ) {
         let mut life = Life::under(Terms { fetch, ..Terms::default() }, Policy {
             overrides: if is_contrary { contrary() } else { Vec::new() },
+            timer_n_on_refresh: is_contrary,
             min_resubscribe_time: secs(min),
             resubscribe_delta: secs(delta),
             max_subscribe_delay: secs(5),

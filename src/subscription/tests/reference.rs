@@ -196,7 +196,11 @@ impl Reference {
                 self.wait(true, at);
             }
             Phase::Stand if self.peer.tag.is_empty() => self.fail(0, Then::Later, None, false),
-            Phase::Stand => self.request(Phase::Refresh, self.wanted(), false),
+            Phase::Stand => {
+                let by = self.now + ms(self.policy.timer_n);
+                self.first_by = self.first_by.or(self.policy.timer_n_on_refresh.then_some(by));
+                self.request(Phase::Refresh, self.wanted(), false);
+            }
             Phase::Ask | Phase::Refresh | Phase::ByeSent => {
                 self.outcome(&Reply { cseq: self.cseq, code: 408, ..Reply::default() });
             }
@@ -250,6 +254,7 @@ impl Reference {
         } else {
             self.ends = Some(until);
             self.failures = if self.heard.is_some() { 0 } else { self.failures };
+            self.first_by = self.first_by.filter(|_| self.heard.is_none() || reply.code != 204);
         }
         self.forget_targets();
         self.stand(self.planned());
@@ -308,7 +313,7 @@ impl Reference {
         let said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= code && code <= *last));
         let then = said.map_or(then, |action| otherwise(action, then, Status::Rejected));
         let never = matches!(then, Then::Never(_));
-        let stands = self.ends.filter(|ends| *ends > self.now && self.first_by.is_none() && !ends_dialog(code));
+        let stands = self.ends.filter(|ends| *ends > self.now && self.heard.is_some() && !ends_dialog(code));
         match stands.filter(|_| !initial && !never) {
             Some(ends) => self.keep(reply, then, ends),
             None => self.fail(code, then, reply.retry_after, false),
@@ -321,7 +326,7 @@ impl Reference {
         let pause = self.pause(then, reply.retry_after);
         let pause = if told.is_some() { pause } else { pause.min(((ends - self.now) / 2).max(SECOND)) };
         let at = (self.now + pause).max(self.earliest());
-        self.widened = false;
+        (self.widened, self.first_by) = (false, None);
         let lapses = at >= ends;
         let at = if lapses && told.is_none() { ends.max(self.earliest()) } else { at };
         self.stand(at);

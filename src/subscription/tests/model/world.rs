@@ -22,6 +22,7 @@ fn small_policy() -> Policy {
         refresh_jitter: 0,
         max_subscribe_delay: secs(0),
         timer_n: secs(3),
+        timer_n_on_refresh: false,
         watchdog: secs(4),
         max_redirects: 1,
         overrides: Vec::new(),
@@ -52,7 +53,7 @@ impl Book {
                 after_reason("deactivated", Action::Never),
                 after_reason("timeout", Action::BackOff),
             ];
-            let own = Policy { overrides, ..small_policy() };
+            let own = Policy { overrides, timer_n_on_refresh: true, ..small_policy() };
             Policy { packages: vec![("presence", own)], default_expiration: secs(99), ..small_policy() }
         });
         match self {

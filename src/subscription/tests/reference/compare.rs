@@ -68,10 +68,16 @@ proptest! {
         delta in 0u64..60,
         is_contrary in any::<bool>(),
         fetch in proptest::option::weighted(0.3, prop_oneof![Just(32u32), 1u32..3600]),
+        timer_n_on_refresh in any::<bool>(),
     ) {
         let overrides = if is_contrary { contrary() } else { Vec::new() };
-        let policy =
-            Policy { min_resubscribe_time: secs(min), resubscribe_delta: secs(delta), overrides, ..policy() };
+        let policy = Policy {
+            min_resubscribe_time: secs(min),
+            resubscribe_delta: secs(delta),
+            overrides,
+            timer_n_on_refresh,
+            ..policy()
+        };
         let mut life = Life::under(Terms { fetch, ..Terms::default() }, policy.clone());
         let mut reference = Reference::new(policy, fetch.map(|seconds| u64::from(seconds) * SECOND), life.now);
         let (mut known, mut before) = (Vec::new(), String::new());
