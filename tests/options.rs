@@ -155,6 +155,43 @@ fn its_own_expiry_in_every_subscribe() {
     server.stop();
 }
 
+#[test]
+fn rates_are_in_every_event_header() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server = builder().start();
+    leaves_nothing(&server, || {
+        let options = "max-rate=0.5; Min-Rate=\"0.10\"; adaptive-min-rate=0.2; id=desk";
+        let event = Some("presence;id=desk;max-rate=0.5;min-rate=0.1;adaptive-min-rate=0.2");
+        let id = subscribe(&server, &record, "presence", options).expect("an id");
+        let first = notifier.expect_subscribe(SOON);
+        assert_eq!(first.header("Event"), event);
+        let mut dialog = notifier.accept(&first, 600);
+        for (event, status) in [
+            ("presence;id=desk", 200),
+            ("presence;id=desk;max-rate=0.5", 200),
+            ("presence;max-rate=9;id=desk;min-rate=1", 200),
+            ("presence;max-rate=0.5", 489),
+        ] {
+            let notify = Notify::state("active;expires=600;max-rate=0.5;min-rate=0.1").event(event);
+            assert_eq!(dialog.notify(notify).status(), status, "{event}");
+        }
+        server.refresh(id);
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!(refresh.header("Event"), event);
+        dialog.accept(&refresh, 600);
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        dialog.event = "presence;id=desk".into();
+        server.unsubscribe(id);
+        let farewell = dialog.expect_subscribe(SOON);
+        assert_eq!((farewell.header("Event"), farewell.header("Expires")), (event, Some("0")));
+        dialog.accept(&farewell, 0);
+        assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
 /// What the event route is told last; nothing is left of the fetch.
 fn last(news: &mut Newsreader<'_>, server: &Server) -> (String, u16, String) {
     let told = news.next("the last word");
@@ -328,9 +365,15 @@ fn wrong_options_are_refused() {
     let server = builder().start();
     leaves_nothing(&server, || {
         for (package, options, said) in [
-            ("presence", "exipres=60", "unknown option \"exipres\": known are id, expires, fetch"),
+            (
+                "presence",
+                "exipres=60",
+                "unknown option \"exipres\": known are id, expires, fetch, max-rate, min-rate, adaptive-min-rate",
+            ),
             ("presence", "expires=60;expires=70", "option expires is given again, as \"70\", but may be given once"),
             ("presence", "expires=0", "option expires is \"0\", but must be 1 to 315360000 seconds"),
+            ("presence", "max-rate=0", "option max-rate is \"0\", but must be notifications per second, more than 0"),
+            ("presence", "max-rate=1;min-rate=2", "option min-rate is \"2\", but must be no more than option max-rate"),
             ("presence", "fetch=3601", "option fetch is \"3601\", but must be 1 to 3600 seconds, or without a value"),
             (
                 "presence",

@@ -102,11 +102,9 @@ fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> 
     if !route.is_empty() {
         line("Route", &[route]);
     }
-    if request.event_id.is_empty() {
-        line("Event", &[request.package.as_bytes()]);
-    } else {
-        line("Event", &[request.package.as_bytes(), b";id=", &request.event_id]);
-    }
+    let id: &[&[u8]] = if request.event_id.is_empty() { &[] } else { &[b";id=", &request.event_id] };
+    let rates: String = request.rates.parameters().map(|(name, rate)| format!(";{name}={rate}")).collect();
+    line("Event", &[request.package.as_bytes(), &id.concat(), rates.as_bytes()]);
     line("Expires", &[request.expires.to_string().as_bytes()]);
     line("Contact", &[b"<", contact, b">"]);
     if let Some(Package { accept, supported, .. }) = package::find(request.package.as_bytes()) {

@@ -241,6 +241,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             expires,
             package: self.package.name,
             event_id: self.event_id().to_vec(),
+            rates: self.terms().rates,
             socket: dialog.socket(),
             authorizations,
         };

@@ -1,5 +1,6 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
+use super::rates::{Rate, Rates};
 use super::substate::{is_token, split_param};
 
 /// The longest time an option may name: ten years.
@@ -12,7 +13,7 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 3] = ["id", "expires", "fetch"];
+const NAMES: [&str; 6] = ["id", "expires", "fetch", "max-rate", "min-rate", "adaptive-min-rate"];
 
 /// What one subscription is to be like, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,30 @@ pub struct Terms {
     pub expires: Option<u32>,
     /// `fetch`: the state is asked for once (RFC 6665 §4.4.3), and awaited for so many seconds, 1 to 3600.
     pub fetch: Option<u32>,
+    /// `max-rate`, `min-rate` and `adaptive-min-rate` (RFC 6446).
+    pub rates: Rates,
+}
+
+impl Terms {
+    /// Those of a subscription without options.
+    pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE };
+}
+
+impl Terms {
+    /// Refuses terms that contradict each other.
+    fn consistent(&self) -> Result<(), OptionError> {
+        if let Self { expires: Some(seconds), fetch: Some(_), .. } = self {
+            let wanted = "left out where option fetch is given";
+            return Err(OptionError::Value { name: "expires", value: seconds.to_string(), wanted });
+        }
+        let Some(max) = self.rates.max else { return Ok(()) };
+        match self.rates.parameters().find(|(_, rate)| *rate > max) {
+            Some((name, rate)) => {
+                Err(OptionError::Value { name, value: rate.to_string(), wanted: "no more than option max-rate" })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// What is wrong with the text of options.
@@ -61,6 +86,8 @@ pub enum OptionError {
     },
 }
 
+const A_RATE: &str = "notifications per second, more than 0 and less than 100, with at most 10 decimals, such as 0.5";
+
 const A_TOKEN: &str = "a token: letters, digits and any of - . ! % * _ + ` ' ~";
 
 impl Options {
@@ -83,14 +110,8 @@ impl Options {
             options.take(name, value.as_deref())?;
             rest = after;
         }
-        match options.terms {
-            Terms { expires: Some(seconds), fetch: Some(_) } => Err(OptionError::Value {
-                name: "expires",
-                value: seconds.to_string(),
-                wanted: "left out where option fetch is given",
-            }),
-            Terms { .. } => Ok(options),
-        }
+        options.terms.consistent()?;
+        Ok(options)
     }
 
     fn take(&mut self, name: &'static str, given: Option<&[u8]>) -> Result<(), OptionError> {
@@ -101,6 +122,16 @@ impl Options {
             "fetch" => {
                 let seconds = given.map_or(Some(FETCH), |value| number(value, 1, LONGEST_FETCH));
                 self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
+            }
+            "max-rate" | "min-rate" | "adaptive-min-rate" => {
+                let rate = Rate::parse(value).ok_or_else(|| wrong(A_RATE))?;
+                let Rates { max, min, adaptive_min } = &mut self.terms.rates;
+                let place = match name {
+                    "max-rate" => max,
+                    "min-rate" => min,
+                    _ => adaptive_min,
+                };
+                *place = Some(rate);
             }
             _ => {
                 let seconds = number(value, 1, LONGEST).ok_or_else(|| wrong("1 to 315360000 seconds"))?;
@@ -114,10 +145,12 @@ impl Options {
 /// The same options as text that [`Options::parse`] reads.
 impl std::fmt::Display for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Terms { expires, fetch, rates } = self.terms;
         let id = Some(&self.id).filter(|id| !id.is_empty()).map(|id| format!("id={id}"));
-        let expires = self.terms.expires.map(|seconds| format!("expires={seconds}"));
-        let fetch = self.terms.fetch.map(|seconds| format!("fetch={seconds}"));
-        f.write_str(&id.into_iter().chain(expires).chain(fetch).collect::<Vec<_>>().join(";"))
+        let times = [("expires", expires), ("fetch", fetch)];
+        let times = times.into_iter().filter_map(|(name, seconds)| Some(format!("{name}={}", seconds?)));
+        let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
+        f.write_str(&id.into_iter().chain(times).chain(rates).collect::<Vec<_>>().join(";"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::digest::Authorization;
 use super::input::Socket;
+use super::rates::Rates;
 use super::text::Brief;
 
 /// What is to be done, in this order: answer, news, send; then forget.
@@ -44,6 +45,8 @@ pub struct Request {
     pub package: &'static str,
     /// Event `id` parameter; empty when there is none.
     pub event_id: Vec<u8>,
+    /// Rates asked for, further parameters of the Event header (RFC 6446).
+    pub rates: Rates,
     /// The socket of the dialog, once known.
     pub socket: Option<Socket>,
     /// What is known to be asked for by the realms on the way.

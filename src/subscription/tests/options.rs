@@ -45,7 +45,7 @@ fn the_grammar() {
 fn what_is_wrong_is_named_with_what_is_allowed() {
     let seconds = "1 to 315360000 seconds";
     for (text, parts) in [
-        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires, fetch"]),
+        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires, fetch, max-rate"]),
         (";", ["unknown option \"\"", "known are"]),
         ("expires=60;", ["unknown option \"\"", "known are"]),
         ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
@@ -70,6 +70,17 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("fetch;expires=60", ["option expires is \"60\"", "left out where option fetch is given"]),
         ("expires=60;fetch", ["option expires is \"60\"", "left out where option fetch is given"]),
         ("fetch;FETCH=3", ["option fetch is given again, as \"3\"", "once"]),
+        ("max-rate", ["option max-rate is \"\"", "more than 0 and less than 100"]),
+        ("max-rate=0", ["option max-rate is \"0\"", "more than 0 and less than 100"]),
+        ("min-rate=0.0000000000", ["option min-rate is \"0.0000000000\"", "more than 0"]),
+        ("min-rate=0.00000000001", ["option min-rate is \"0.00000000001\"", "at most 10 decimals"]),
+        ("adaptive-min-rate=100", ["option adaptive-min-rate is \"100\"", "less than 100"]),
+        ("max-rate=.5", ["option max-rate is \".5\"", "such as 0.5"]),
+        ("max-rate=5.", ["option max-rate is \"5.\"", "such as 0.5"]),
+        ("max-rate=1e1", ["option max-rate is \"1e1\"", "such as 0.5"]),
+        ("max-rate=-1", ["option max-rate is \"-1\"", "such as 0.5"]),
+        ("max-rate=1;min-rate=1.1", ["option min-rate is \"1.1\"", "no more than option max-rate"]),
+        ("adaptive-min-rate=2;max-rate=1", ["option adaptive-min-rate is \"2\"", "no more than option max-rate"]),
         ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
     ] {
         let said = refused(text);
@@ -77,6 +88,38 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         assert!(!said.contains('\n'), "{said:?}");
     }
     assert!(refused(&"x".repeat(10_000)).len() < 300);
+}
+
+#[test]
+fn rates_are_decimals() {
+    for (text, shown) in [
+        ("1", "1"),
+        ("99.9999999999", "99.9999999999"),
+        ("0.0000000001", "0.0000000001"),
+        ("05.50", "5.5"),
+        ("10.0", "10"),
+    ] {
+        assert_eq!(Rate::parse(text.as_bytes()).map(|rate| rate.to_string()).as_deref(), Some(shown));
+    }
+    let options = parse("Max-Rate=1;min-rate=\"0.1\";adaptive-min-rate=1.0");
+    assert_eq!(options.to_string(), "max-rate=1;min-rate=0.1;adaptive-min-rate=1");
+    assert!(Rate::parse(b"0.10") < Rate::parse(b"0.2"));
+}
+
+#[test]
+fn rates_are_in_every_request_and_harm_no_notify() {
+    let mut life = Life::under(terms("max-rate=0.5;min-rate=0.1"), policy());
+    life.give(Input::Start);
+    let rates = life.subscription.terms().rates;
+    for _ in 0..3 {
+        life.due();
+        assert_eq!(life.request().rates, rates);
+        life.reply(200);
+        assert_eq!(life.notify("active;min-rate=0.1").answer, Some(Answer::Ok));
+    }
+    life.give(Input::Unsubscribe);
+    life.due();
+    assert_eq!((life.request().expires, life.request().rates), (0, rates));
 }
 
 #[test]
@@ -121,7 +164,12 @@ fn any_options() -> impl Strategy<Value = Options> {
         (1u32..=315_360_000).prop_map(|expires| (Some(expires), None)),
         (1u32..=3600).prop_map(|fetch| (None, Some(fetch))),
     ];
-    (id, times).prop_map(|(id, (expires, fetch))| Options { id, terms: Terms { expires, fetch } })
+    let rate = "[0-9]{1,2}(\\.[0-9]{1,10})?".prop_map(|text| Rate::parse(text.as_bytes()));
+    let rates = [rate.clone(), rate.clone(), rate].prop_map(|[max, min, adaptive_min]| {
+        let below = |one: Option<Rate>| one.filter(|one| max.is_none_or(|max| *one <= max));
+        Rates { max, min: below(min), adaptive_min: below(adaptive_min) }
+    });
+    (id, times, rates).prop_map(|(id, (expires, fetch), rates)| Options { id, terms: Terms { expires, fetch, rates } })
 }
 
 proptest! {
@@ -135,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_like_options_is_read_or_refused(text in "((id|expires|Fetch|x)[=; \"\\\\]{0,3}[0-9a.\" ]{0,6};?){0,5}") {
+    fn what_looks_like_options_is_read_or_refused(text in "((id|expires|Fetch|max-rate|min-rate|x)[=; \"\\\\]{0,3}[0-9a.\" ]{0,6};?){0,5}") {
         if let Ok(options) = Options::parse(text.as_bytes()) {
             prop_assert_eq!(parse(&options.to_string()), options);
         }

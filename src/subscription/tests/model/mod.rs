@@ -83,7 +83,7 @@ const THIRD: &[(&str, &str, &str)] = &[
 ];
 
 /// A fetch that has time for a retry.
-const FETCH: Terms = Terms { expires: None, fetch: Some(9) };
+const FETCH: Terms = Terms { fetch: Some(9), ..Terms::NONE };
 
 /// Pairs that a fetch cannot meet. What is destroyed or not started is as with any other.
 const IMPOSSIBLE_FETCH: &[(&str, &str, &str)] = &[
