@@ -223,16 +223,10 @@ impl<'m> Message<'m> {
     /// # Errors
     /// When a Contact header is there and not one URI can be read from it.
     pub fn contacts(self) -> Result<Vec<(&'m [u8], i32)>, Malformed> {
-        let mut contacts = Vec::new();
-        let mut contact = std::ptr::null_mut();
-        loop {
-            // SAFETY: the message is valid; each result is null or a parsed contact that lives with it.
-            contact = unsafe { ks::pb2b_next_contact(self.raw, contact) };
-            // SAFETY: as above.
-            let Some(this) = (unsafe { contact.as_ref() }) else { break };
-            // SAFETY: the contact is valid, its strings point into the message.
-            contacts.push(unsafe { (bytes(&this.uri), ks::pb2b_contact_q(this)) });
-        }
+        // SAFETY: the contact is valid.
+        let preference = |contact: &ks::contact_t| unsafe { ks::pb2b_contact_q(contact) };
+        let mut contacts: Vec<_> = self.parsed_contacts().map(|(uri, contact)| (uri, preference(contact))).collect();
+        contacts.sort_by_key(|(uri, _)| uri.as_ptr());
         if contacts.is_empty() && self.header(ks::HDR_CONTACT_T).is_some() {
             return Err(Malformed("Contact"));
         }
@@ -244,13 +238,24 @@ impl<'m> Message<'m> {
     /// # Errors
     /// When there is a Contact that cannot be parsed.
     pub fn contact(self) -> Result<Option<&'m [u8]>, Malformed> {
-        // SAFETY: the message is valid; the result is null or a parsed contact that lives with it.
-        match unsafe { ks::pb2b_next_contact(self.raw, std::ptr::null_mut()).as_ref() } {
-            // SAFETY: the URI points into the message.
-            Some(contact) => Ok(Some(unsafe { bytes(&contact.uri) })),
+        match self.parsed_contacts().map(|(uri, _)| uri).min_by_key(|uri| uri.as_ptr()) {
             None if self.header(ks::HDR_CONTACT_T).is_some() => Err(Malformed("Contact")),
-            None => Ok(None),
+            first => Ok(first),
         }
+    }
+
+    /// The contacts with their URIs. Kamailio 5.6 has those of one header in reverse order: what tells their order is
+    /// where they stand in the message.
+    fn parsed_contacts(self) -> impl Iterator<Item = (&'m [u8], &'m ks::contact_t)> {
+        let mut contact = std::ptr::null_mut();
+        std::iter::from_fn(move || {
+            // SAFETY: the message is valid; each result is null or a parsed contact that lives with it.
+            contact = unsafe { ks::pb2b_next_contact(self.raw, contact) };
+            // SAFETY: as above.
+            let this: &'m ks::contact_t = unsafe { contact.as_ref() }?;
+            // SAFETY: the URI points into the message.
+            Some((unsafe { bytes(&this.uri) }, this))
+        })
     }
 
     /// The entries of all Record-Route headers as they were written, in the order of the message.
