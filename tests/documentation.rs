@@ -286,7 +286,7 @@ fn log_messages_are_in_the_source() {
 
 /// A part of a configuration, made whole.
 fn framed(example: &str) -> String {
-    const TOP: &[&str] = &["modparam", "request_route", "event_route", "route"];
+    const TOP: &[&str] = &["modparam", "use_dns", "request_route", "event_route", "route"];
     let modules: String = FRAME.iter().map(|name| format!("loadmodule \"{name}.so\"\n")).collect();
     let table = "modparam(\"htable\", \"htable\", \"state=>size=8;\")\n";
     let is_top = TOP.iter().any(|word| example.trim_start().starts_with(word));

@@ -4,7 +4,9 @@
 mod support;
 
 mod bad_input;
+mod bad_replies;
 mod bench_parts;
+mod bodies;
 mod c_api;
 mod call;
 mod conformance;
@@ -13,9 +15,11 @@ mod digest;
 mod documentation;
 mod early_notify;
 mod ending;
+mod failover;
 mod failures;
 mod fences;
 mod flows;
+mod framing;
 mod harness;
 mod install;
 mod kamcmd;

@@ -64,6 +64,14 @@ impl Message {
         self
     }
 
+    /// With the headers of that name under another one: a compact form, or letters of another case.
+    pub fn renamed(mut self, name: &str, to: &str) -> Message {
+        for (have, _) in self.headers.iter_mut().filter(|(have, _)| same_header(have, name)) {
+            to.clone_into(have);
+        }
+        self
+    }
+
     /// With a body.
     pub fn with_body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Message {
         let mut message = self.set("Content-Type", content_type);
@@ -163,6 +171,14 @@ impl Message {
         }
         head += "\r\n";
         [head.as_bytes(), &self.body].concat()
+    }
+
+    /// The same without Content-Length: only a datagram can do without.
+    pub fn to_bytes_without_length(&self) -> Vec<u8> {
+        let whole = self.clone().without("Content-Length").to_bytes();
+        let line = format!("Content-Length: {}\r\n", self.body.len());
+        let at = whole.windows(line.len()).position(|bytes| bytes == line.as_bytes()).expect("it is written last");
+        [&whole[..at], &whole[at + line.len()..]].concat()
     }
 
     /// Takes a datagram apart.

@@ -1,0 +1,320 @@
+//! Replies to SUBSCRIBEs that are wrong, absurd or in bad faith: a clear reason, bounded work, and never a storm.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::config::Builder;
+use crate::support::endpoint::{Received, Transport};
+use crate::support::kamailio::Server;
+use crate::support::news::{News, Newsreader, TELL};
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::sip::Message;
+use crate::support::wait::SOON;
+
+/// How long nothing more has to come for there to be no storm: what goes on "at once" is there within this.
+const A_MOMENT: Duration = Duration::from_millis(300);
+
+/// A server that waits long after a failure, so that each SUBSCRIBE beyond the first is one too many.
+fn patient() -> Builder {
+    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100);
+    // A connection's buffer must hold the largest reply; it has 16 kB unless told.
+    builder.global("tcp_rd_buf_size=262144").route(TELL)
+}
+
+/// A reply to the first SUBSCRIBE that makes it fail.
+struct Bad<'a> {
+    what: &'a str,
+    reply: Message,
+    /// What is told of it.
+    code: u16,
+    reason: &'a str,
+    /// After how many seconds the next attempt is.
+    next: u32,
+}
+
+/// The subscription fails once, for the reason given, and waits as long as it should.
+fn assert_fails_once<'a>(server: &Server, notifier: &Notifier, make: impl FnOnce(&Received) -> Bad<'a>) {
+    let mut news = Newsreader::new(server);
+    let before = notifier.endpoint.count("SUBSCRIBE");
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let subscribe = notifier.expect_subscribe(SOON);
+    let Bad { what, reply, code, reason, next } = make(&subscribe);
+    notifier.endpoint.answer(&subscribe, &reply);
+    assert_failed(server, id, &news.next(what), &Bad { what, reply, code, reason, next });
+    notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
+    assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 1, "{what}");
+    server.unsubscribe(id);
+    server.await_no_subscription();
+    news.assert_no_more();
+}
+
+fn assert_failed(server: &Server, id: u64, told: &News, bad: &Bad<'_>) -> Value {
+    let shown = server.show(id);
+    let what = bad.what;
+    assert_eq!((told.status.as_str(), told.code, told.reason.as_str()), ("terminated", bad.code, bad.reason), "{what}");
+    assert_eq!(told.next_attempt, Some(bad.next), "{what}");
+    assert_eq!((&shown["state"], &shown["retries"]), (&"waiting".into(), &1.into()), "{what}: {shown}");
+    assert_eq!(
+        (&shown["last_reply"], &shown["last_reason"]),
+        (&bad.code.into(), &bad.reason.into()),
+        "{what}: {shown}"
+    );
+    let wait = shown["next_action_in"].as_u64().unwrap_or_default();
+    assert!(wait <= u64::from(bad.next) && wait + 30 > u64::from(bad.next), "{what}: {shown}");
+    shown
+}
+
+/// A reply with these headers in place of its own.
+fn reply(notifier: &Notifier, to: &Message, code: u16, headers: &[(&str, &str)]) -> Message {
+    let plain = notifier.endpoint.response_to(to, code, "Scripted");
+    headers.iter().fold(plain, |reply, (name, value)| reply.with(name, value))
+}
+
+#[test]
+fn retry_after_is_believed_within_reason() {
+    const DAY: u32 = 86_400;
+    let server = patient().start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        // Of a reply with a header that the server itself cannot read, only the code is known.
+        const UNREAD: &str = "no usable reply";
+        let cases: [(&[&str], u32, &str); 9] = [
+            (&["1000000000"], DAY, "Scripted"),
+            (&["9999999999"], DAY, "Scripted"),
+            (&["86401;duration=1 (a day (and a second))"], DAY, "Scripted"),
+            // Of two the first counts, as of any header that can be there once.
+            (&["200", "300"], 200, "Scripted"),
+            (&["0"], 100, "Scripted"),
+            (&["99999999999999999999999999"], 100, UNREAD),
+            (&["-5"], 100, UNREAD),
+            (&["soon"], 100, UNREAD),
+            (&["Thu, 01 Jan 2099 00:00:00 GMT"], 100, UNREAD),
+        ];
+        for (values, next, reason) in cases {
+            assert_fails_once(&server, &notifier, |subscribe| {
+                let headers: Vec<_> = values.iter().map(|value| ("Retry-After", *value)).collect();
+                let reply = reply(&notifier, subscribe, 503, &headers);
+                Bad { what: values[0], reply, code: 503, reason, next }
+            });
+        }
+    });
+    server.stop();
+}
+
+/// A thousand targets, in one header or in as many: five are tried (the sixth SUBSCRIBE is the last), and then it has
+/// failed.
+fn of_a_thousand_targets_few_are_tried(transport: Transport) {
+    const TARGETS: usize = 1000;
+    const TRIED: usize = 5;
+    let server = patient().start();
+    let notifier = Notifier::new(transport);
+    let targets: Vec<String> = (0..TARGETS).map(|n| notifier.uri(&format!("t{n}"))).collect();
+    let same = vec![notifier.uri("t0"); TARGETS];
+    let q = |n: usize| format!("{}.{:03}", 0, TARGETS - 1 - n);
+    let rising: Vec<String> = targets.iter().enumerate().map(|(n, uri)| format!("<{uri}>;q={}", q(n))).collect();
+    leaves_nothing(&server, || {
+        let one_line: Vec<String> = vec![rising.join(", ")];
+        let backwards: Vec<String> = rising.iter().rev().cloned().collect();
+        let alike: Vec<String> = same.iter().map(|uri| format!("<{uri}>")).collect();
+        for (what, lines, tried) in [
+            ("a line", &one_line, TRIED),
+            ("lines", &rising, TRIED),
+            ("backwards", &backwards, TRIED),
+            ("alike", &alike, 1),
+        ] {
+            let mut news = Newsreader::new(&server);
+            let before = notifier.endpoint.count("SUBSCRIBE");
+            let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+            let first = notifier.expect_subscribe(SOON);
+            let headers: Vec<_> = lines.iter().map(|line| ("Contact", line.as_str())).collect();
+            notifier.endpoint.answer(&first, &reply(&notifier, &first, 300, &headers));
+            for target in targets.iter().take(tried) {
+                let subscribe = notifier.expect_subscribe(SOON);
+                assert_eq!(subscribe.uri(), target, "{what}: best first, and then as they stand");
+                notifier.reject(&subscribe, 480, &[]);
+            }
+            let bad = Bad { what, reply: first.message.clone(), code: 480, reason: "Scripted", next: 100 };
+            assert_failed(&server, id, &news.next(what), &bad);
+            notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
+            assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 1 + tried, "{what}");
+            server.unsubscribe(id);
+            server.await_no_subscription();
+            news.assert_no_more();
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn of_a_thousand_targets_few_are_tried_over_udp() {
+    of_a_thousand_targets_few_are_tried(Transport::Udp);
+}
+
+#[test]
+fn of_a_thousand_targets_few_are_tried_over_tcp() {
+    of_a_thousand_targets_few_are_tried(Transport::Tcp);
+}
+
+/// Each target names a thousand new ones: five redirections, and it has failed.
+#[test]
+fn redirections_do_not_multiply() {
+    let server = patient().start();
+    let notifier = Notifier::tcp();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let before = notifier.endpoint.count("SUBSCRIBE");
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        for step in 0..=5 {
+            let subscribe = notifier.expect_subscribe(SOON);
+            let line: Vec<String> = (0..1000).map(|n| format!("<{}>", notifier.uri(&format!("s{step}n{n}")))).collect();
+            notifier.endpoint.answer(&subscribe, &reply(&notifier, &subscribe, 302, &[("Contact", &line.join(","))]));
+        }
+        let told = news.next("the failure");
+        let end = Message::response(302, "Scripted");
+        assert_failed(
+            &server,
+            id,
+            &told,
+            &Bad { what: "a tree", reply: end, code: 302, reason: "Scripted", next: 100 },
+        );
+        notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
+        assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 6);
+        server.unsubscribe(id);
+        server.await_no_subscription();
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
+/// Challenges that no stream is too narrow for.
+#[test]
+fn challenges_of_any_size_are_bounded() {
+    let server = patient().b2b_param("credential", "watcher:example:secret").start();
+    let notifier = Notifier::tcp();
+    let digest = |rest: String| format!("Digest realm=\"example\", nonce=\"n\", {rest}");
+    let of_realms = |count: usize| (0..count).map(|n| format!("Digest realm=\"r{n}\", nonce=\"n\"")).collect();
+    let long = |what: &str, length: usize| format!("{what}=\"{}\"", "x".repeat(length));
+    let cases = [
+        (vec![format!("Digest realm=\"example\", {}", long("nonce", 65_536))], "challenge too large"),
+        (vec![format!("Digest nonce=\"n\", {}", long("realm", 65_536))], "challenge too large"),
+        (vec![format!("Digest nonce=\"n\", realm=\"{}\"", "\\\"".repeat(30_000))], "challenge too large"),
+        (vec![digest(long("opaque", 65_536))], "challenge too large"),
+        (vec![digest(long("unknown", 65_536))], "challenge too large"),
+        (vec!["Digest realm=\"\", nonce=\"n\"".to_owned()], "no credentials for the realm"),
+        (vec!["Digest realm=\"%s%n$rs\", nonce=\"n\"".to_owned()], "no credentials for the realm"),
+        (vec!["Digest realm=\"\u{1}\u{7f}\", nonce=\"n\"".to_owned()], "malformed challenge"),
+        (vec!["Digest realm=\"EXAMPLE\", nonce=\"n\"".to_owned()], "no credentials for the realm"),
+        (vec![format!("Digest {}", ",".repeat(60_000))], "challenge too large"),
+        (vec!["Digest".to_owned()], "malformed challenge"),
+        (vec![String::new()], "no supported digest algorithm"),
+        // Nothing at all is a refusal like any other.
+        (vec![], "Scripted"),
+        (of_realms(1000), "challenge too large"),
+        (of_realms(100), "no credentials for the realm"),
+    ];
+    leaves_nothing(&server, || {
+        for (number, (values, reason)) in cases.iter().enumerate() {
+            let what = format!("case {number}");
+            assert_fails_once(&server, &notifier, |subscribe| {
+                let headers: Vec<_> = values.iter().map(|value| ("WWW-Authenticate", value.as_str())).collect();
+                let reply = reply(&notifier, subscribe, 401, &headers);
+                Bad { what: &what, reply, code: 401, reason, next: 100 }
+            });
+        }
+    });
+    server.stop();
+}
+
+/// A reason phrase is shown as far as there is room, whatever it is.
+#[test]
+fn reason_phrases_are_cut() {
+    let server = patient().start();
+    let notifier = Notifier::tcp();
+    leaves_nothing(&server, || {
+        for (phrase, shown) in [
+            ("".to_owned(), ""),
+            ("r".repeat(60_000), "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"),
+            ("%s%n$rs\\".to_owned(), "%s%n$rs\\"),
+            (
+                "\u{20ac}".repeat(100),
+                "\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{20ac}",
+            ),
+        ] {
+            assert_fails_once(&server, &notifier, |subscribe| {
+                let reply = notifier.endpoint.response_to(subscribe, 500, &phrase);
+                Bad { what: shown, reply, code: 500, reason: shown, next: 100 }
+            });
+        }
+    });
+    server.stop();
+}
+
+/// A 2xx grants what its first Expires says; one that cannot be read is as good as none (RFC 6665 §4.2.1.1: the
+/// notifier takes what was asked for).
+#[test]
+fn what_a_2xx_grants_is_what_its_first_expires_says() {
+    let server = patient().start();
+    let notifier = Notifier::udp();
+    let asked = 3600;
+    let cases: [(&[&str], u64); 7] = [
+        (&["90", "3000"], 90),
+        (&["3000", "90"], 3000),
+        (&[], asked),
+        (&["soon"], asked),
+        (&["-1"], asked),
+        (&["4294967295"], asked),
+        (&["99999999999999999999"], asked),
+    ];
+    leaves_nothing(&server, || {
+        for (values, granted) in cases {
+            let before = notifier.endpoint.count("SUBSCRIBE");
+            let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+            let subscribe = notifier.expect_subscribe(SOON);
+            let mut dialog = notifier.dialog(&subscribe);
+            let plain = dialog.response(&subscribe, 200);
+            let reply = values.iter().fold(plain, |reply, value| reply.with("Expires", value));
+            notifier.endpoint.answer(&subscribe, &reply);
+            let shown = server.show_when(id, "accepted", |shown| shown["state"] == "confirmed");
+            let left = shown["expires_in"].as_u64().unwrap_or_default();
+            assert!(left <= granted && left + 30 > granted, "{values:?}: {shown}");
+            assert_eq!(dialog.notify(Notify::state("active")).status(), 200);
+            notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
+            assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 1, "{values:?}");
+            server.end(id, &mut dialog);
+        }
+        assert_fails_once(&server, &notifier, |subscribe| {
+            let reply = reply(&notifier, subscribe, 200, &[("Expires", "0"), ("Expires", "600")]);
+            Bad { what: "nothing granted", reply, code: 200, reason: "no time granted", next: 100 }
+        });
+    });
+    server.stop();
+}
+
+/// A 2xx without a Contact, or with one that cannot be read, and a NOTIFY without one: what is left is the record.
+#[test]
+fn without_any_contact_the_record_stays_the_target() {
+    let server = patient().start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        for contact in [None, Some("<sip:"), Some("<>"), Some("\"open"), Some("*")] {
+            let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+            let subscribe = notifier.expect_subscribe(SOON);
+            let mut dialog = notifier.dialog(&subscribe);
+            let accepted = dialog.response(&subscribe, 200).without("Contact").with("Expires", "600");
+            let accepted = contact.into_iter().fold(accepted, |reply, contact| reply.with("Contact", contact));
+            notifier.endpoint.answer(&subscribe, &accepted);
+            server.show_when(id, "accepted", |shown| shown["state"] == "confirmed");
+            assert_eq!(dialog.notify(Notify::active(600).without("Contact")).status(), 200, "{contact:?}");
+            server.show_when(id, "active", |shown| shown["status"] == "active");
+            assert_eq!(server.show(id)["remote_target"], notifier.uri("alice"), "{contact:?}");
+            server.refresh(id);
+            let refresh = dialog.expect_subscribe(SOON);
+            assert_eq!(refresh.uri(), notifier.uri("alice"), "{contact:?}");
+            dialog.accept(&refresh, 600);
+            server.end(id, &mut dialog);
+        }
+    });
+    server.stop();
+}

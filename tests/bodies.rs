@@ -1,0 +1,111 @@
+//! Bodies that the module does not read: those it hands on as they are, and those it has not asked for.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::b2b::farewell;
+use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::pidf::pidf;
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::{SOON, eventually};
+use crate::support::watch::{Watch, assert_unchanged, told};
+
+/// Type and body in hexadecimal digits: no line end of the body is lost in the log.
+const EXACTLY: &str = r#"event_route[qsa:notify] {
+    xlog("L_NOTICE", "BODY|$qsa(content_type)|$(qsa(body){s.encode.hexa})|\n");
+}"#;
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// RFC 3842 §5.2, and what is met in the field: no Message-Account, other letters, bare line ends, nothing but a line.
+#[test]
+fn messages_waiting_are_handed_on_byte_by_byte() {
+    const SUMMARY: &str = "application/simple-message-summary";
+    let server = Server::b2b().route(EXACTLY).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let request = json!([notifier.uri("alice"), server.uri("watcher"), "message-summary"]);
+        let id = server.rpc("presence_b2b.subscribe", request).expect("an id").as_u64().expect("a number");
+        let subscribe = notifier.expect_subscribe(SOON);
+        assert_eq!((subscribe.need("Event"), subscribe.need("Accept")), ("message-summary", SUMMARY));
+        let mut dialog = notifier.accept(&subscribe, 600);
+        let bodies = [
+            "Messages-Waiting: yes\r\nMessage-Account: sip:alice@vmail.example.com\r\nVoice-Message: 2/8 (0/2)\r\n\r\n\
+             To: <alice@atlanta.example.com>\r\nSubject: carpool tomorrow\r\n\r\n",
+            "Messages-Waiting: no\r\n",
+            "messages-waiting:YES\r\nVoice-Message:\t4294967295/0\r\nX-Oddity: \u{e4}\r\n",
+            "Messages-Waiting: yes\nVoice-Message: 1/0",
+            "\r\n",
+        ];
+        for body in bodies {
+            let mark = server.log().mark();
+            assert_eq!(dialog.notify(Notify::active(600).body(SUMMARY, body)).status(), 200, "{body:?}");
+            let line = eventually(SOON, "the body", || {
+                server.log().since(mark, "BODY|").into_iter().find(|line| line.ends_with('|'))
+            });
+            assert!(line.ends_with(&format!("BODY|{SUMMARY}|{}|", hex(body))), "{body:?}: {line}");
+        }
+        // The word of the package is its own: a presence document is not what was asked for.
+        let foreign = dialog.notify(Notify::active(600).pidf(&pidf("sip:alice@example.com", "open", None)));
+        assert_eq!((foreign.status(), foreign.need("Accept")), (415, SUMMARY));
+        server.unsubscribe(id);
+        farewell(&mut dialog);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// What was not advertised is refused with what is accepted, and nothing else happens: several parts in one (RFC 3261
+/// §7.4), partial documents (RFC 5263), lists (RFC 4662), compressed ones.
+#[test]
+fn what_was_not_asked_for_is_refused_and_harms_nothing() {
+    let server = Server::b2b().route(TELL).start();
+    let notifier = Notifier::udp();
+    let part = |kind: &str, id: &str, body: &str| {
+        format!("--b\r\nContent-Type: {kind}\r\nContent-ID: <{id}>\r\nContent-Length: {}\r\n\r\n{body}\r\n", body.len())
+    };
+    let inner = pidf("sip:alice@example.com", "closed", Some("bad"));
+    let mixed = format!("{}{}--b--\r\n", part("text/plain", "a", "hello"), part("application/pidf+xml", "d", &inner));
+    let rlmi = "<?xml version=\"1.0\"?><list xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"sip:friends@example.com\" \
+                version=\"0\" fullState=\"true\"/>";
+    let related =
+        format!("{}{}--b--", part("application/rlmi+xml", "r", rlmi), part("application/pidf+xml", "d", &inner));
+    let diff = "<?xml version=\"1.0\"?><p:pidf-diff xmlns:p=\"urn:ietf:params:xml:ns:pidf-diff\" version=\"2\"/>";
+    let cases = [
+        ("multipart/mixed;boundary=b", mixed.as_str()),
+        ("Multipart/Mixed; boundary=\"b\"", &mixed),
+        ("multipart/mixed", &mixed),
+        ("multipart/related;type=\"application/rlmi+xml\";start=\"<r>\";boundary=b", &related),
+        ("application/rlmi+xml", rlmi),
+        ("application/pidf-diff+xml", diff),
+        ("message/external-body; access-type=\"URL\"; URL=\"http://192.0.2.1/x\"", " \r\n"),
+        ("application/cpim-pidf+xml", &inner),
+    ];
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let (watch, mut dialog, subscribe) = Watch::standing(&server, &notifier, 600);
+        assert_eq!(subscribe.need("Accept"), "application/pidf+xml");
+        assert!(subscribe.header("Supported").is_none_or(|tags| !tags.contains("eventlist")));
+        assert_eq!(news.next("the first").note, "first");
+        let before = watch.show();
+        for (kind, body) in cases {
+            for state in [Notify::active(60), Notify::pending(60)] {
+                let answer = dialog.notify(state.body(kind, body));
+                assert_eq!((answer.status(), answer.header("Accept")), (415, Some("application/pidf+xml")), "{kind}");
+                assert_unchanged(&before, &watch.show(), kind);
+            }
+        }
+        // The dialog still stands, for whoever falls back to what was asked for.
+        assert_eq!(dialog.notify(told(600, "after all")).status(), 200);
+        assert_eq!(news.next("the next").note, "after all");
+        notifier.endpoint.expect_none("SUBSCRIBE", Duration::from_millis(200));
+        watch.end(&mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}

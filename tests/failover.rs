@@ -1,0 +1,132 @@
+//! A name with several servers, the first of which is dead: tm goes on to the next (RFC 3263 §4.3).
+
+use crate::support::address::{SIP_PORT, own_ip};
+use crate::support::config::Builder;
+use crate::support::dns::{NameServer, Record};
+use crate::support::endpoint::{Endpoint, Transport};
+use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::SOON;
+
+/// What an operator sets, as docs/operations.md says.
+fn server(names: &NameServer) -> Builder {
+    let server = Server::b2b().name_server(names).global("use_dns_failover=on");
+    let server = server.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100);
+    // A dead server is given up after this many milliseconds.
+    server.modparam("tm", "fr_timer", 700).route(TELL)
+}
+
+/// Two servers by SRV, or two addresses of one name: the same SUBSCRIBE comes to the second.
+fn the_second_of_two_takes_it(transport: Transport, by_srv: bool) {
+    let (dead, alive) = (own_ip(), Notifier::new(transport));
+    let living = match alive.endpoint.addr().ip() {
+        std::net::IpAddr::V4(ip) => ip,
+        std::net::IpAddr::V6(_) => unreachable!("tests have IPv4 addresses"),
+    };
+    let service = match transport {
+        Transport::Udp => "_sip._udp.pair.test",
+        Transport::Tcp => "_sip._tcp.pair.test",
+    };
+    let srv = |priority, target: &str| Record::Srv(priority, 0, SIP_PORT, target.to_owned());
+    let names = match by_srv {
+        true => NameServer::start(&[
+            (service, srv(20, "two.pair.test")),
+            (service, srv(10, "one.pair.test")),
+            ("one.pair.test", Record::A(dead)),
+            ("two.pair.test", Record::A(living)),
+        ]),
+        false => NameServer::start(&[("pair.test", Record::A(dead)), ("pair.test", Record::A(living))]),
+    };
+    let server = server(&names).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&format!("sip:alice@pair.test{}", transport.uri_param()), &server.uri("watcher"));
+        let subscribe = alive.expect_subscribe(SOON);
+        assert_eq!(
+            (subscribe.uri(), subscribe.cseq().0),
+            (format!("sip:alice@pair.test{}", transport.uri_param()).as_str(), 1)
+        );
+        let mut dialog = alive.accept(&subscribe, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let told = news.next("the state");
+        assert_eq!((told.status.as_str(), told.next_attempt), ("active", None), "nothing was told of the dead one");
+        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        assert_eq!((&shown["retries"], &shown["last_reply"]), (&0.into(), &200.into()), "{shown}");
+        // From then on it is the Contact that counts.
+        server.refresh(id);
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!((refresh.uri(), refresh.cseq().0), (dialog.contact.as_str(), 2));
+        dialog.accept(&refresh, 600);
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+        assert_eq!(alive.endpoint.count("SUBSCRIBE") % 3, 0, "one to open, one to refresh, one to end");
+    });
+    assert!(names.asked().iter().any(|(name, _)| name.ends_with("pair.test")), "{:?}", names.asked());
+    server.stop();
+}
+
+#[test]
+fn the_second_server_by_srv_takes_it_over_udp() {
+    the_second_of_two_takes_it(Transport::Udp, true);
+}
+
+#[test]
+fn the_second_server_by_srv_takes_it_over_tcp() {
+    the_second_of_two_takes_it(Transport::Tcp, true);
+}
+
+#[test]
+fn the_second_address_takes_it_over_udp() {
+    the_second_of_two_takes_it(Transport::Udp, false);
+}
+
+#[test]
+fn the_second_address_takes_it_over_tcp() {
+    the_second_of_two_takes_it(Transport::Tcp, false);
+}
+
+/// 503 is as good as dead (RFC 3263 §4.3), and if nobody takes it, that is one failure.
+#[test]
+fn after_503_the_next_is_asked() {
+    let (full, alive) = (Notifier::udp(), Notifier::udp());
+    let ip = |notifier: &Notifier| notifier.endpoint.addr().ip().to_string().parse().expect("an IPv4 address");
+    let names = NameServer::start(&[("pair.test", Record::A(ip(&full))), ("pair.test", Record::A(ip(&alive)))]);
+    let server = server(&names).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe("sip:alice@pair.test", &server.uri("watcher"));
+        let first = full.expect_subscribe(SOON);
+        full.reject(&first, 503, &[("Retry-After", "3000")]);
+        let second = alive.expect_subscribe(SOON);
+        assert_eq!((second.need("Call-ID"), second.cseq()), (first.need("Call-ID"), first.cseq()));
+        assert_ne!(second.branch(), first.branch());
+        let mut dialog = alive.accept(&second, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        assert_eq!(news.next("the state").status, "active");
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
+/// Nobody there: one failure after all have been tried, and a retry when the parameters say.
+#[test]
+fn all_dead_is_one_failure() {
+    let (silent, dead) = (Endpoint::udp(), own_ip());
+    let ip = silent.addr().ip().to_string().parse().expect("an IPv4 address");
+    let names = NameServer::start(&[("pair.test", Record::A(dead)), ("pair.test", Record::A(ip))]);
+    let server = server(&names).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe("sip:alice@pair.test", &server.uri("watcher"));
+        silent.expect_request("SUBSCRIBE", SOON);
+        let told = news.next("the failure");
+        assert_eq!((told.code, told.reason.as_str(), told.next_attempt), (408, "Request Timeout", Some(100)));
+        server.unsubscribe(id);
+        server.await_no_subscription();
+        news.assert_no_more();
+    });
+    server.stop();
+}
