@@ -1,7 +1,9 @@
 //! What can happen to a subscription.
 
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
+use super::output::Undo;
 use super::substate::SubscriptionState;
+use super::time::Instant;
 use std::num::NonZero;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
@@ -28,6 +30,18 @@ pub enum Input<'a> {
         /// CSeq number of the request.
         cseq: u32,
     },
+    /// The request with this CSeq has not left and must not before `until`: its destination is held. Nobody has seen it,
+    /// so that its CSeq is used again.
+    Held {
+        /// CSeq number of the request.
+        cseq: u32,
+        /// When to try again.
+        until: Instant,
+        /// What holds it.
+        by: HeldBy,
+        /// [`Request::undo`](super::Request::undo) of the request.
+        undo: Undo,
+    },
     /// A final reply to a request, or the transaction layer's own timeout.
     Reply(Reply<'a>),
     /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog.
@@ -47,6 +61,18 @@ pub enum Input<'a> {
     FlowLost(Flow),
     /// The internal subscriber has gone.
     Unsubscribe,
+}
+
+/// What holds a request back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+pub enum HeldBy {
+    /// The rate of requests: its turn is at the moment told, which is reserved for it.
+    Rate,
+    /// 503 with Retry-After, to whichever subscription (RFC 3261 §20.33, §21.5.4).
+    RetryAfter,
+    /// The destination does not answer.
+    Breaker,
 }
 
 /// Unguessable text for a request, never used before: identifiers for a dialog that may have to be opened

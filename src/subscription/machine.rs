@@ -9,6 +9,7 @@ mod command;
 mod deadline;
 mod ending;
 mod fetch;
+mod held;
 mod notify;
 #[cfg(test)]
 mod picture;
@@ -19,7 +20,7 @@ use super::dialog::Dialog;
 use super::digest::{CNONCE_LEN, Credential, Sessions};
 use super::input::{Flow, Input};
 use super::options::Terms;
-use super::output::{News, Output, Request, Status};
+use super::output::{News, Output, Request, Status, Undo};
 use super::package::Package;
 use super::policy::Policy;
 use super::redirect::Targets;
@@ -95,6 +96,10 @@ pub struct Subscription<A: Allocator + Clone> {
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
     widened: bool,
+    /// The moment of the deadline is reserved for the request.
+    reserved: bool,
+    /// The internal subscriber has been told that the destination is held.
+    told_held: bool,
     /// How often this attempt has been repeated after a challenge.
     answers: Answers,
     alloc: A,
@@ -144,6 +149,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             last_reply: 0,
             status: None,
             widened: false,
+            reserved: false,
+            told_held: false,
             answers: Answers::default(),
             alloc,
         })
@@ -185,6 +192,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
             Input::SendFailed { cseq } => self.on_unsent(cseq, b"send failed", now, env),
             Input::Dropped { cseq } => self.on_unsent(cseq, b"dropped by script", now, env),
+            Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
             Input::Reply(reply) => self.on_reply(&reply, now, env),
             Input::Notify(notify) => {
                 // A NOTIFY may end the dialog that it is answered in.
@@ -215,6 +223,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             Attempt::Unstarted | Attempt::Fresh => self.dialog = None,
             Attempt::Continued => {}
         }
+        self.reserved = false;
         self.state = State::Waiting(attempt);
         self.arm(until);
     }
@@ -226,6 +235,13 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
     fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], now: Instant, env: &Env<'_>) -> Output {
+        let undo = Undo {
+            asked: self.asked,
+            last_sent: self.last_sent.get(),
+            goes_on: self.answers.goes_on,
+            retries: matches!(self.state, State::Confirmed { awaits: Awaits::Retry, .. }),
+            awaits_notify: matches!(self.state, State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
+        };
         let authorizations = self.authorize(cnonce, env);
         let Some(dialog) = &self.dialog else { return Output::default() };
         let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
@@ -244,6 +260,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             rates: self.terms().rates,
             socket: dialog.socket(),
             authorizations,
+            reserved: std::mem::take(&mut self.reserved),
+            undo,
         };
         self.local_cseq = cseq;
         self.asked = expires;

@@ -26,10 +26,10 @@ mod text;
 mod time;
 
 pub use digest::{Authorization, Challenge, Concealed, Credential, Guard, Secret};
-pub use input::{Content, Flow, Fresh, Input, Notify, Reply, Socket};
+pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, Subject, Subscription};
 pub use options::{OptionError, Options, Terms};
-pub use output::{Answer, News, Output, Request, Status};
+pub use output::{Answer, News, Output, Request, Status, Undo};
 pub use package::Package;
 pub use policy::{Action, After, Override, Policy};
 pub use rates::{Rate, Rates};

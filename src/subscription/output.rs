@@ -4,6 +4,7 @@ use super::digest::Authorization;
 use super::input::Socket;
 use super::rates::Rates;
 use super::text::Brief;
+use super::time::Instant;
 
 /// What is to be done, in this order: answer, news, send; then forget.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Output {
     pub socket: Option<Socket>,
     /// What the internal subscriber is told.
     pub news: Option<News>,
+    /// The input was the final word about the newest request.
+    pub concluded: bool,
     /// The subscription has ended: remove its record.
     pub forget: bool,
 }
@@ -51,6 +54,26 @@ pub struct Request {
     pub socket: Option<Socket>,
     /// What is known to be asked for by the realms on the way.
     pub authorizations: Vec<Authorization>,
+    /// It has been held back by a rate before, and this is the moment reserved for it.
+    pub reserved: bool,
+    /// To be handed back should the request not leave ([`Input::Held`](super::Input::Held)).
+    pub undo: Undo,
+}
+
+/// What a subscription had before it made a request: the request carries it, so that the subscription need not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+pub struct Undo {
+    /// Expires of the request before.
+    pub(super) asked: u32,
+    /// When that was sent.
+    pub(super) last_sent: Option<Instant>,
+    /// This request goes on with an attempt that has been challenged.
+    pub(super) goes_on: bool,
+    /// This request retries a failed refresh.
+    pub(super) retries: bool,
+    /// The NOTIFY of an earlier one is still insisted on.
+    pub(super) awaits_notify: bool,
 }
 
 impl Request {

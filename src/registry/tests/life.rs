@@ -127,6 +127,7 @@ impl Life for Told {
             | Input::SendFailed { .. }
             | Input::Dropped { .. }
             | Input::Refresh
+            | Input::Held { .. }
             | Input::Credentials { .. } => {}
         }
         Ok(output)

@@ -39,6 +39,8 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// Keeps the socket of the newest request for the dialog. The reply may have been faster than this word.
     pub(super) fn on_sent(&mut self, cseq: u32, socket: Socket) -> Output {
+        // A later hold is another one.
+        self.told_held &= cseq != self.local_cseq;
         match self.state {
             State::Waiting(Attempt::Continued)
             | State::Unconfirmed
@@ -90,6 +92,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let earliest = self.earliest(now, env.policy).max(wanted);
         match self.state {
             State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
+                // Who comes early has no turn yet.
                 let planned = self.deadline().unwrap_or(earliest);
                 self.wait(attempt, planned.min(earliest));
             }
@@ -100,6 +103,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                     Awaits::Expiry => Awaits::Retry,
                     Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } => awaits,
                 };
+                self.reserved &= next <= earliest;
                 self.confirm(next.min(earliest), awaits);
             }
             State::Waiting(Attempt::Unstarted)

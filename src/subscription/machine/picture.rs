@@ -20,6 +20,8 @@ pub struct Picture {
     pub retries: u32,
     pub status: Option<Status>,
     pub widened: bool,
+    /// Whether the moment of the deadline is reserved, and whether a hold has been told.
+    pub held: (bool, bool),
     /// Repetitions after challenges: how many, of old nonces, and whether the next request is one.
     pub answers: (u8, u8, bool),
     /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
@@ -81,6 +83,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             retries: self.retries,
             status: self.status,
             widened: self.widened,
+            held: (self.reserved, self.told_held),
             answers: (self.answers.count, self.answers.stales, self.answers.goes_on),
             sessions: self.sessions.as_ref().map(|sessions| sessions.picture()).unwrap_or_default(),
             own_credentials: self.own_credentials.as_ref().map(|own| [0, 1].map(|part| own.get(part).to_vec())),

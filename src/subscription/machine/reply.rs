@@ -40,7 +40,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             return Ok(Output::default());
         }
         let renewed = self.try_renew(reply)?;
-        let output = self.on_outcome(Outcome::of(reply), now, env)?;
+        let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), now, env)? };
         if renewed.is_some() && self.sessions.is_some() {
             self.sessions = renewed;
         }
@@ -62,6 +62,18 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     pub(super) fn on_outcome(
+        &mut self,
+        outcome: Outcome<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        let output = self.on_outcome_in_state(outcome, now, env)?;
+        // A later hold is another one.
+        self.told_held = false;
+        Ok(output)
+    }
+
+    fn on_outcome_in_state(
         &mut self,
         outcome: Outcome<'_>,
         now: Instant,

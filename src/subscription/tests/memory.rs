@@ -83,6 +83,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Sent { cseq, socket } => Input::Sent { cseq: *cseq, socket: *socket },
         Input::SendFailed { cseq } => Input::SendFailed { cseq: *cseq },
         Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },
+        Input::Held { cseq, until, by, undo } => Input::Held { cseq: *cseq, until: *until, by: *by, undo: *undo },
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify) => Input::Notify(*notify),
         Input::Refresh => Input::Refresh,

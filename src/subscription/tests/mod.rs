@@ -6,6 +6,7 @@ mod digests;
 mod ending;
 mod failures;
 mod fetches;
+mod holds;
 mod memory;
 mod model;
 mod notifies;
@@ -92,6 +93,8 @@ pub(super) struct Life {
     pub(super) random: u64,
     pub(super) credentials: Vec<Credential>,
     pub(super) sent: Vec<(Instant, Request)>,
+    /// The last request has been made, and no word about it has come.
+    pub(super) in_hand: bool,
     pub(super) remote_cseq: u32,
     dialogs: u32,
     pub(super) unsubscribed: bool,
@@ -120,6 +123,7 @@ impl Life {
             random: 0,
             credentials: vec![credential("user:known:secret")],
             sent,
+            in_hand: false,
             remote_cseq,
             dialogs,
             unsubscribed: false,
@@ -161,9 +165,19 @@ impl Life {
         let was_in_flight = self.subscription.state().in_flight();
         let was_started = self.subscription.state() != State::Waiting(Attempt::Unstarted);
         let is_unsubscribe = matches!(input, Input::Unsubscribe);
+        let is_held = matches!(input, Input::Held { .. });
+        let is_word = is_held
+            || matches!(input, Input::Sent { .. } | Input::SendFailed { .. } | Input::Dropped { .. } | Input::Reply(_));
+        let before = self.subscription.local_cseq;
         let env = Env { policy: &self.policy, random: self.random, credentials: &self.credentials };
         let output = self.subscription.handle(input, self.now, &env)?;
         self.unsubscribed |= is_unsubscribe;
+        self.in_hand &= !is_word;
+        let is_taken_back = self.subscription.local_cseq < before;
+        assert!(is_held || !is_taken_back, "only a hold gives a CSeq back");
+        if is_taken_back {
+            self.sent.pop();
+        }
 
         let state = self.subscription.state();
         let may_idle = state == State::Destroyed || (!was_started && !is_start);
@@ -192,9 +206,11 @@ impl Life {
                 };
                 let expected = before.clone().find(same).map_or(1, |used| used.nc + 1);
                 // What was forgotten meanwhile is counted anew.
-                assert!(one.nc == expected || one.nc == 1, "a nonce's uses are counted");
+                // A request that was held back has counted.
+                assert!(one.nc >= expected || one.nc == 1, "a nonce's uses are counted");
             }
             self.sent.push((self.now, request.clone()));
+            self.in_hand = true;
         }
         Ok(output)
     }
@@ -224,6 +240,12 @@ impl Life {
     pub(super) fn due(&mut self) -> Output {
         self.now = self.now.max(self.subscription.deadline().unwrap());
         self.deadline()
+    }
+
+    /// The last request is held back for so long.
+    pub(super) fn hold(&mut self, by: HeldBy, time: Duration) -> Output {
+        let (cseq, undo) = self.sent.last().map_or_else(Default::default, |(_, sent)| (sent.cseq, sent.undo));
+        self.give(Input::Held { cseq, until: self.now.after(time), by, undo })
     }
 
     /// The request sent last.

@@ -66,6 +66,7 @@ pub(super) enum Step {
     Pass(u64),
     Sent(u32),
     Unsent(u32, bool),
+    Held(u32, u8, u64),
     Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize, challenge: usize },
     Notify { cseq: u32, late: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
     Credentials(bool),
@@ -83,6 +84,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => (0u64..100_000).prop_map(Step::Pass),
         2 => (0u32..2).prop_map(Step::Sent),
         1 => (0u32..2, any::<bool>()).prop_map(|(old, dropped)| Step::Unsent(old, dropped)),
+        2 => (0u32..2, 0u8..3, 0u64..100_000).prop_map(|(old, by, millis)| Step::Held(old, by, millis)),
         10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick(), pick()).prop_map(
             |(old, code, tag, contact, numbers, redirect, challenge)|
                 Step::Reply { old: old == 0, code, tag, contact, numbers, redirect, challenge }
@@ -105,7 +107,8 @@ fn pick<T: Copy>(from: &[T], number: usize) -> T {
 /// Makes the step an input, and hands life and input to `give`; a step that only takes time needs none.
 pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Life, Input<'_>)) {
     let cseq = life.sent.last().map_or(0, |(_, request)| request.cseq);
-    let names = (format!("call{}", life.sent.len()), format!("tag{}", life.sent.len()));
+    life.dialogs += 1;
+    let names = (format!("call{}", life.dialogs), format!("tag{}", life.dialogs));
     let fresh = Fresh { call_id: names.0.as_bytes(), local_tag: names.1.as_bytes(), cnonce: CNONCE };
     let input = match *step {
         Step::Start => Input::Start,
@@ -118,6 +121,16 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
         Step::Unsent(old, false) => Input::SendFailed { cseq: cseq.saturating_sub(old) },
         Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
+        Step::Held(old, by, millis) => {
+            // Who is held has not been sent: nothing else is said of it.
+            if !life.in_hand {
+                return;
+            }
+            let by = [HeldBy::Rate, HeldBy::RetryAfter, HeldBy::Breaker][usize::from(by)];
+            let until = life.now.after(Duration::from_millis(millis));
+            let undo = life.sent.last().map_or_else(Undo::default, |(_, sent)| sent.undo);
+            Input::Held { cseq: cseq.saturating_sub(old), until, by, undo }
+        }
         Step::Reply { old, code, tag, contact, numbers, redirect, challenge } => Input::Reply(Reply {
             cseq: cseq.saturating_sub(u32::from(old)),
             code: pick(CODES, code),

@@ -4,6 +4,7 @@
 use super::*;
 
 mod compare;
+mod held;
 mod sums;
 
 use sums::{ends_dialog, otherwise, told};
@@ -77,6 +78,11 @@ struct Reference {
     retrying: bool,
     lapsing: bool,
     sent: Option<u64>,
+    /// Expires and time of the request before.
+    before: (u64, Option<u64>),
+    /// By when a NOTIFY was awaited before that.
+    first_before: Option<u64>,
+    told_held: bool,
     cseq: u32,
     asked: u64,
     least: u64,
@@ -115,6 +121,9 @@ impl Reference {
             retrying: false,
             lapsing: false,
             sent: None,
+            before: (0, None),
+            first_before: None,
+            told_held: false,
             cseq: 0,
             asked: 0,
             least: 0,
@@ -135,7 +144,9 @@ impl Reference {
                 self.until = self.fetch.map(|fetch| self.now + fetch);
                 self.wait(true, self.now);
             }
-            Input::Start | Input::Sent { .. } => {}
+            Input::Sent { cseq, .. } => self.told_held &= *cseq != self.cseq,
+            Input::Held { cseq, until, by, .. } if *cseq == self.cseq => self.on_held(until.0, *by),
+            Input::Start | Input::Held { .. } => {}
             Input::Deadline(_) if self.due.is_some_and(|due| due <= self.now) => self.on_due(),
             Input::Deadline(_) => {}
             Input::SendFailed { cseq } | Input::Dropped { cseq } if *cseq == self.cseq => {
@@ -198,6 +209,7 @@ impl Reference {
             Phase::Stand if self.peer.tag.is_empty() => self.fail(0, Then::Later, None, false),
             Phase::Stand => {
                 let by = self.now + ms(self.policy.timer_n);
+                self.first_before = self.first_by;
                 self.first_by = self.first_by.or(self.policy.timer_n_on_refresh.then_some(by));
                 self.request(Phase::Refresh, self.wanted(), false);
             }
@@ -211,6 +223,7 @@ impl Reference {
     }
 
     fn outcome(&mut self, reply: &Reply<'_>) {
+        self.told_held = false;
         let accepted = (200..300).contains(&reply.code);
         match (self.phase, self.gone) {
             (Phase::Ask, _) if accepted && self.fetch.is_some() => {
@@ -436,7 +449,7 @@ impl Reference {
     /// An expiry of a NOTIFY counts unless it is 0, too long, or the known one but for two seconds.
     fn told_expiry(&mut self, expires: Option<u32>, is_other: bool) {
         let before = self.ends;
-        let longest = self.sent.unwrap() + self.asked * SECOND;
+        let longest = self.sent.unwrap_or(self.now) + self.asked * SECOND;
         if let Some(seconds) = expires.filter(|seconds| *seconds > 0) {
             let told = (self.now + u64::from(seconds) * SECOND).min(longest);
             if before.is_none_or(|ends| ends.abs_diff(told) > 2 * SECOND) {
@@ -579,6 +592,7 @@ impl Reference {
         self.cseq += 1;
         let Peer { tag, target, routes, told: _ } = self.peer.clone();
         self.shown.request = Some((target, tag, routes, self.cseq, u32::try_from(expires).unwrap(), anew));
+        self.before = (self.asked, self.sent);
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));
     }

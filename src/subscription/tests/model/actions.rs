@@ -4,7 +4,7 @@ use super::super::*;
 use super::broken::Flaw;
 use super::rules::{self, Given};
 use super::search::Visited;
-use super::world::{Fork, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of};
+use super::world::{Fork, HeldBack, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of};
 use std::num::NonZero;
 
 /// One thing that can happen. Those that use up a mishap are marked by [`Action::is_mishap`].
@@ -22,6 +22,10 @@ pub enum Action {
     },
     /// The request does not leave; the word comes when it comes.
     Stuck(Sending),
+    /// The request may not leave for a second (its rate), or for three (its destination does not answer).
+    Hold {
+        long: bool,
+    },
     /// A message arrives.
     Arrive(usize),
     /// A message arrives, and will arrive again.
@@ -90,6 +94,7 @@ impl Action {
             Self::Late
             | Self::Leave { word_later: true }
             | Self::Stuck(_)
+            | Self::Hold { .. }
             | Self::ArriveTwice(_)
             | Self::Lose { .. }
             | Self::Accept { .. }
@@ -133,6 +138,7 @@ pub fn possible(world: &World) -> Vec<Action> {
         // The worker that took the request out of the subscription gives it to the transaction layer at once.
         all.extend([Action::Leave { word_later: false }, Action::Leave { word_later: true }]);
         all.extend([Action::Stuck(Sending::Failed), Action::Stuck(Sending::Dropped)]);
+        all.extend([Action::Hold { long: false }, Action::Hold { long: true }]);
     } else {
         time(world, &mut all);
         for which in 0..world.under_way.len() {
@@ -246,6 +252,12 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
         Action::Stuck(what) => {
             let request = world.sending.take().unwrap();
             word(world, request, what, true, flaw, visited)
+        }
+        Action::Hold { long } => {
+            let request = world.sending.take().unwrap();
+            let (time, by) = if long { (3, HeldBy::Breaker) } else { (1, HeldBy::Rate) };
+            let held = HeldBack { until: world.now.after(secs(time)), by, ..world.undoing };
+            word(world, request, Sending::Held(held), true, flaw, visited)
         }
         Action::Arrive(which) => {
             let message = world.under_way.swap_remove(which);
@@ -406,6 +418,7 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
         let dialog = number_of(&request.call_id).unwrap_or(0);
         world.dialogs = world.dialogs.max(dialog);
         let fork = fork_of(&request.remote_tag);
+        world.undoing = HeldBack { undo: request.undo, spoken: before.ghost.spoken, ..world.undoing };
         world.sending = Some(Message::Subscribe { dialog, fork, cseq: request.cseq, expires: request.expires });
     }
     if let Given::Message(Message::Notify { dialog, fork, .. }) = given
@@ -460,5 +473,8 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Message::Word { cseq, word: Sending::Sent } => Input::Sent { cseq, socket: Socket(1) },
         Message::Word { cseq, word: Sending::Failed } => Input::SendFailed { cseq },
         Message::Word { cseq, word: Sending::Dropped } => Input::Dropped { cseq },
+        Message::Word { cseq, word: Sending::Held(HeldBack { undo, until, by, .. }) } => {
+            Input::Held { cseq, until, by, undo }
+        }
     }
 }

@@ -29,22 +29,22 @@ use world::Book;
 /// Pairs of the table that cannot be met: the state, the inputs, and why.
 const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     ("waiting, unstarted", "due", "it has no deadline"),
-    ("waiting, unstarted", "sent fail drop 200 302 408 423 481 489", "it has sent nothing that could be answered"),
+    ("waiting, unstarted", "sent fail drop held 200 302 408 423 481 489", "it has sent nothing that could be answered"),
     ("waiting, unstarted", "actv deac rejd", "a NOTIFY is found by its dialog, and there is none"),
     ("waiting", "actv deac rejd", "a NOTIFY is found by its dialog, and there is none"),
     (
         "waiting, continued",
-        "fail drop 200 481 489",
-        "the newest request has had its 3xx or 423, and there is one final reply",
+        "fail drop held 200 489",
+        "the newest request has had its 3xx or 423, or was held: there is one final word",
     ),
     (
         "confirmed, unnotified",
-        "fail drop 302 481 489",
+        "fail drop held 302 481 489",
         "the newest request has had its 2xx or 423, and there is one final reply",
     ),
     (
         "waiting_for_termination",
-        "fail drop 302 423 481 489",
+        "fail drop held 302 423 481 489",
         "the farewell has had its 2xx, and there is one final reply",
     ),
     ("destroyed", "due", "it has no deadline"),
@@ -56,14 +56,14 @@ const FAR: &[(&str, &str, &str)] = &[
     ("confirmed, unnotified", "423", "the first NOTIFY delayed, a refresh asked for, a 423 to it that comes twice"),
     (
         "confirmed, to expire",
-        "fail drop 302 489",
+        "fail drop held 302 489",
         "a refresh whose fate is known only after the watchdog, near its expiry",
     ),
 ];
 
 /// Pairs that need three.
 const THIRD: &[(&str, &str, &str)] = &[
-    ("confirmed", "fail drop", "a refresh in the dialog of another fork than the one whose NOTIFY came first"),
+    ("confirmed", "fail drop held", "a refresh in the dialog of another fork than the one whose NOTIFY came first"),
     (
         "confirmed, to expire",
         "200 423 481",
@@ -71,12 +71,12 @@ const THIRD: &[(&str, &str, &str)] = &[
     ),
     (
         "confirmed, to retry",
-        "fail drop 302 408 489",
+        "fail drop held 302 408 489",
         "a refresh asked for, refused, and the refusal later than the watchdog",
     ),
     (
         "predestroyed, due",
-        "fail drop",
+        "fail drop held",
         "a refresh that did not leave, taken for lost after unsubscribe before the word comes",
     ),
     ("waiting, continued", "408", "a redirection, and a timeout that was under way already"),
@@ -90,13 +90,13 @@ const IMPOSSIBLE_FETCH: &[(&str, &str, &str)] = &[
     ("waiting, fetch", "actv deac rejd", "a NOTIFY is found by its dialog, and there is none"),
     (
         "waiting, fetch goes on",
-        "fail drop 200 423 481 489",
-        "the newest request has had its 3xx, and there is one final reply",
+        "fail drop held 423 489",
+        "the newest request has had its 3xx, or was held: there is one final word",
     ),
     ("waiting, fetch goes on", "actv deac rejd", "behind a redirection a notifier only says that this was all"),
     (
         "confirmed, fetch",
-        "fail drop 302 423 481 489",
+        "fail drop held 302 423 481 489",
         "the newest request has had its 2xx, and there is one final reply",
     ),
 ];

@@ -18,12 +18,18 @@ pub struct Ghost {
     made: bool,
     /// Whether the newest accepted NOTIFY ended its dialog.
     ended: bool,
-    /// When the newest SUBSCRIBE was sent.
-    sent: Option<Instant>,
+    pub spoken: Spoken,
+}
+
+/// What the observer remembers of the SUBSCRIBEs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Spoken {
+    /// When the newest was sent.
+    pub sent: Option<Instant>,
     /// How many have been sent with less than `min_resubscribe_time` in between.
-    run: u8,
+    pub run: u8,
     /// The next one need not wait: a 3xx or 423 has just asked for it.
-    hastened: bool,
+    pub hastened: bool,
 }
 
 /// A ghost as its future depends on it.
@@ -32,8 +38,9 @@ pub type Seen = (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>
 impl Ghost {
     pub fn seen(&self, now: Instant, ranks: impl Fn(u32, Fork, u32) -> (u32, u32)) -> Seen {
         let accepted = self.accepted.map(|(dialog, fork, cseq)| (fork, ranks(dialog, fork, cseq)));
-        let sent = self.sent.map(|at| now.since(at).as_secs().min(2));
-        (accepted, self.remote.clone(), [self.made, self.ended, self.hastened], sent, self.run)
+        let Spoken { sent, run, hastened } = self.spoken;
+        let sent = sent.map(|at| now.since(at).as_secs().min(2));
+        (accepted, self.remote.clone(), [self.made, self.ended, hastened], sent, run)
     }
 }
 
@@ -91,6 +98,7 @@ fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> 
         let newest = ghost.remote.as_ref().map(|(tag, target, route_set)| (tag, target, route_set));
         rule!(sent_to == newest, "sent to {sent_to:?}, but the newest confirmed is {newest:?}");
     }
+    let ghost = &mut ghost.spoken;
     let close = ghost.sent.is_some_and(|at| world.now.since(at) < policy.min_resubscribe_time);
     rule!(!close || ghost.hastened || is_farewell, "two SUBSCRIBEs too close together");
     ghost.run = if close { ghost.run + 1 } else { 1 };
@@ -193,14 +201,21 @@ fn replying(before: &World, world: &mut World, given: Given) {
         Given::Message(Message::Refuse { cseq, refusal })
             if state.in_flight() && cseq == before.subscription.local_cseq =>
         {
-            world.ghost.hastened |= matches!(refusal.code(), 302 | 423);
+            world.ghost.spoken.hastened |= matches!(refusal.code(), 302 | 423);
+        }
+        Given::Message(Message::Word { cseq, word: Sending::Held(held) })
+            if cseq == before.subscription.local_cseq && world.subscription.local_cseq < cseq =>
+        {
+            let hastened = world.ghost.spoken.hastened;
+            world.ghost.spoken = held.spoken;
+            world.ghost.spoken.hastened |= hastened;
         }
         Given::Message(
             Message::Accept { .. }
             | Message::Refuse { .. }
             | Message::Notify { .. }
             | Message::Subscribe { .. }
-            | Message::Word { word: Sending::Sent | Sending::Failed | Sending::Dropped, .. },
+            | Message::Word { word: Sending::Sent | Sending::Failed | Sending::Dropped | Sending::Held(_), .. },
         )
         | Given::Start
         | Given::Deadline

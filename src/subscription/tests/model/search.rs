@@ -74,6 +74,7 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
             Sending::Sent => "sent",
             Sending::Failed => "fail",
             Sending::Dropped => "drop",
+            Sending::Held(_) => "held",
         }),
         Message::Notify { word: Word::Active, .. } => Some("actv"),
         Message::Notify { word: Word::Deactivated, .. } => Some("deac"),

@@ -1,7 +1,7 @@
 //! The small world: one subscription, a proxy that may fork, two notifiers behind it, and what is under way between them.
 
 use super::super::*;
-use super::rules::Ghost;
+use super::rules::{Ghost, Spoken};
 use crate::subscription::machine::Picture;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -183,6 +183,26 @@ pub enum Sending {
     Sent,
     Failed,
     Dropped,
+    Held(HeldBack),
+}
+
+/// A request that did not leave, and all that is as if it had not been made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HeldBack {
+    pub undo: Undo,
+    pub until: Instant,
+    pub by: HeldBy,
+    pub spoken: Spoken,
+}
+
+impl HeldBack {
+    /// As seen from `now`, with all that is long past the same.
+    fn seen(self, now: Instant) -> Self {
+        let seen = |at: Instant| Instant((Picture::NOW.0 + at.0).saturating_sub(now.0).max(Picture::NOW.0 - 20_000));
+        let undo = Undo { last_sent: self.undo.last_sent.map(seen), ..self.undo };
+        let spoken = Spoken { sent: self.spoken.sent.map(seen), ..self.spoken };
+        Self { undo, until: seen(self.until), spoken, ..self }
+    }
 }
 
 /// A dialog as a notifier knows it.
@@ -207,6 +227,8 @@ pub struct World {
     pub serving: Vec<Serving>,
     /// The request given to the transaction layer that has not left yet.
     pub sending: Option<Message>,
+    /// What it would be to hold that back; by whom and until when is left open.
+    pub undoing: HeldBack,
     pub unsubscribed: bool,
     pub forgotten: bool,
     pub book: Book,
@@ -226,6 +248,7 @@ impl World {
             under_way: Vec::new(),
             serving: Vec::new(),
             sending: None,
+            undoing: HeldBack { undo: Undo::default(), until: life.now, by: HeldBy::Rate, spoken: Spoken::default() },
             unsubscribed: false,
             forgotten: false,
             book,
@@ -277,7 +300,13 @@ impl World {
                         moved,
                         word,
                     },
-                    Message::Word { cseq, word } => Message::Word { cseq: rank(&local, &cseq), word },
+                    Message::Word { cseq, word } => {
+                        let word = match word {
+                            Sending::Held(held) => Sending::Held(held.seen(self.now)),
+                            Sending::Sent | Sending::Failed | Sending::Dropped => word,
+                        };
+                        Message::Word { cseq: rank(&local, &cseq), word }
+                    }
                 })
             })
             .collect();
@@ -295,7 +324,8 @@ impl World {
         let ghost = self
             .ghost
             .seen(self.now, |dialog, fork, cseq| (rank(&dialogs, &dialog), rank(&remote, &(dialog, fork, cseq))));
-        let flags = (self.sending.is_some(), self.unsubscribed, self.forgotten, self.mishaps);
+        let undoing = self.sending.map(|_| HeldBack { until: self.now, ..self.undoing }.seen(self.now));
+        let flags = (undoing, self.unsubscribed, self.forgotten, self.mishaps);
         hash(&(picture, under_way, serving, flags, ghost))
     }
 

@@ -1,0 +1,120 @@
+//! The newest request has not left: its destination is held (RFC 3261 §21.5.4), or it is not its turn yet.
+
+use super::super::dialog::Dialog;
+use super::super::input::HeldBy;
+use super::super::output::{News, Output, Status, Undo};
+use super::super::state::{Attempt, Awaits, Farewell, State};
+use super::super::text::Brief;
+use super::super::time::{Instant, Moment, seconds_up};
+use super::ending::Failure;
+use super::{Env, Subscription};
+use allocator_api2::alloc::Allocator;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.
+    pub(super) fn on_held(
+        &mut self,
+        cseq: u32,
+        until: Instant,
+        by: HeldBy,
+        undo: Undo,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Output {
+        if cseq != self.local_cseq {
+            return Output::default();
+        }
+        match self.state {
+            State::Unconfirmed => {
+                self.take_back(undo);
+                self.still_due(by, undo);
+                // The NOTIFY answers an earlier request of the same attempt.
+                if self.has_made_dialog() {
+                    return self.confirm_by_notify(&Failure::inner(reason(by)), now, env);
+                }
+                self.wait(Attempt::Continued, until);
+                self.reserved = by == HeldBy::Rate;
+                // A fetch may end before.
+                let until = self.deadline().unwrap_or(until);
+                self.tell_held(Status::Terminated, by, until, now)
+            }
+            State::Resubscription { notify_by } => {
+                self.take_back(undo);
+                self.still_due(by, undo);
+                let awaits = match notify_by {
+                    Some(by) if undo.awaits_notify => Awaits::FirstNotify { by },
+                    Some(_) | None if undo.retries => Awaits::Retry,
+                    Some(_) | None => Awaits::Nothing,
+                };
+                self.confirm(until, awaits);
+                self.reserved = by == HeldBy::Rate;
+                let status = self.status().unwrap_or(Status::Pending);
+                self.tell_held(status, by, until, now)
+            }
+            State::UnconfirmedDestroy | State::ResubscriptionDestroy | State::Predestroyed(Farewell::Sent) => {
+                self.take_back(undo);
+                self.still_due(by, undo);
+                self.hold_farewell(by, until)
+            }
+            // The watchdog or a NOTIFY was faster: what is planned asks again itself.
+            State::Waiting(_) | State::Confirmed { .. } | State::Predestroyed(Farewell::Due) => {
+                self.take_back(undo);
+                Output::default()
+            }
+            State::WaitingForTermination | State::Destroyed => Output::default(),
+        }
+    }
+
+    /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
+    fn take_back(&mut self, undo: Undo) {
+        self.local_cseq = self.local_cseq.saturating_sub(1);
+        self.asked = undo.asked;
+        self.last_sent = undo.last_sent.map_or(Moment::NONE, Moment::from);
+    }
+
+    /// The next request is this one, still to be made.
+    fn still_due(&mut self, by: HeldBy, undo: Undo) {
+        self.answers.goes_on = undo.goes_on;
+        self.note(0, reason(by));
+    }
+
+    /// Nobody wants it any more: the farewell waits, unless the dialog ends by itself before.
+    fn hold_farewell(&mut self, by: HeldBy, until: Instant) -> Output {
+        let asked = Duration::from_secs(u64::from(self.asked));
+        let at_most = self.last_sent.get().map(|sent| sent.after(asked));
+        let ends = self.dialog.as_ref().and_then(Dialog::expiry).or(at_most);
+        if ends.is_none_or(|ends| ends <= until) {
+            return self.destroy();
+        }
+        let output = self.say_farewell(until);
+        self.reserved = by == HeldBy::Rate && !output.forget;
+        output
+    }
+
+    /// The internal subscriber hears of a hold once; waiting for a turn is not worth telling.
+    fn tell_held(&mut self, status: Status, by: HeldBy, until: Instant, now: Instant) -> Output {
+        match by {
+            HeldBy::Rate => return Output::default(),
+            HeldBy::RetryAfter | HeldBy::Breaker if self.told_held => return Output::default(),
+            HeldBy::RetryAfter | HeldBy::Breaker => self.told_held = true,
+        }
+        let news = self.tell(News {
+            status,
+            code: 0,
+            reason: Brief::new(reason(by)),
+            next_attempt: Some(seconds_up(until.since(now))),
+            with_body: false,
+            last: false,
+        });
+        Output { news, ..Output::default() }
+    }
+}
+
+fn reason(by: HeldBy) -> &'static [u8] {
+    match by {
+        HeldBy::Rate => b"held back by rate",
+        HeldBy::RetryAfter => b"destination held",
+        HeldBy::Breaker => b"destination does not answer",
+    }
+}

@@ -1,0 +1,149 @@
+//! Requests that must not leave: their destination is held, or it is not their turn.
+
+use super::*;
+
+#[test]
+fn the_first_request_waits_and_keeps_its_identifiers() {
+    let mut life = Life::asking();
+    let first = life.request().clone();
+    assert!(!first.reserved);
+    let output = life.hold(HeldBy::Rate, secs(7));
+    assert!(output.news.is_none(), "a turn is not worth telling");
+    assert_eq!((life.state(), life.due_in()), ("waiting", 7.0));
+    assert_eq!(life.snapshot().last_reason, "held back by rate");
+    life.due();
+    let again = life.request().clone();
+    assert_eq!((&again.call_id, &again.local_tag, again.cseq), (&first.call_id, &first.local_tag, first.cseq));
+    assert!(again.reserved, "it has its turn");
+    life.reply(200);
+    life.notify("active");
+    life.due();
+    assert!(!life.request().reserved, "once");
+}
+
+#[test]
+fn a_held_destination_is_told_once() {
+    for (by, reason) in [(HeldBy::RetryAfter, "destination held"), (HeldBy::Breaker, "destination does not answer")] {
+        let mut life = Life::asking();
+        let output = life.hold(by, secs(90));
+        assert_eq!(told(&output), (Status::Terminated, 0, reason.to_owned(), Some(90)));
+        for _ in 0..3 {
+            life.due();
+            assert!(!life.request().reserved);
+            assert!(life.hold(by, secs(90)).news.is_none(), "told already");
+        }
+        life.due();
+        life.reply(503);
+        life.due();
+        assert!(life.hold(by, secs(90)).news.is_some(), "another hold");
+    }
+}
+
+#[test]
+fn a_refresh_waits_in_its_dialog() {
+    let mut life = Life::active(3600);
+    life.due();
+    let cseq = life.request().cseq;
+    let output = life.hold(HeldBy::Breaker, secs(10));
+    assert_eq!(told(&output), (Status::Active, 0, "destination does not answer".to_owned(), Some(10)));
+    assert_eq!((life.state(), life.due_in()), ("confirmed", 10.0));
+    life.due();
+    assert_eq!((life.state(), life.request().cseq), ("resubscription", cseq));
+    life.reply(200);
+    assert_eq!(life.due_in(), 3570.0);
+}
+
+/// The subscription lapses at its notifier: a new dialog when the hold is over.
+#[test]
+fn a_hold_beyond_the_expiry_ends_the_dialog() {
+    let mut life = Life::active(3600);
+    let old = life.request().call_id.clone();
+    life.due();
+    life.hold(HeldBy::RetryAfter, secs(100));
+    assert_eq!(life.due_in(), 30.0);
+    assert_eq!(told(&life.due()), (Status::Terminated, 0, "expired".to_owned(), Some(70)));
+    life.due();
+    assert_eq!(life.state(), "unconfirmed");
+    assert_ne!(life.request().call_id, old);
+}
+
+#[test]
+fn an_operator_s_refresh_has_no_turn() {
+    let mut life = Life::asking();
+    life.hold(HeldBy::Rate, secs(100));
+    life.give(Input::Refresh);
+    life.due();
+    assert!(!life.request().reserved);
+
+    let mut life = Life::active(3600);
+    life.due();
+    life.hold(HeldBy::Rate, secs(10));
+    life.give(Input::Refresh);
+    life.due();
+    assert!(!life.request().reserved);
+}
+
+#[test]
+fn a_farewell_waits_unless_the_dialog_ends_before() {
+    let leaving = || {
+        let mut life = Life::active(3600);
+        life.give(Input::Unsubscribe);
+        life.due();
+        life
+    };
+    let mut life = leaving();
+    let cseq = life.request().cseq;
+    assert!(life.hold(HeldBy::Breaker, secs(3000)).news.is_none());
+    assert_eq!((life.state(), life.due_in()), ("predestroyed", 3000.0));
+    life.due();
+    assert_eq!((life.request().cseq, life.request().expires), (cseq, 0));
+    let mut life = leaving();
+    assert!(life.hold(HeldBy::Breaker, secs(3600)).forget);
+}
+
+#[test]
+fn nobody_waits_for_a_first_request_that_nobody_wants() {
+    let mut life = Life::asking();
+    life.give(Input::Unsubscribe);
+    assert!(life.hold(HeldBy::Rate, secs(1)).forget);
+}
+
+#[test]
+fn a_refresh_that_nobody_wants_becomes_a_farewell() {
+    let mut life = Life::active(3600);
+    life.pass(secs(100));
+    life.give(Input::Refresh);
+    life.due();
+    life.give(Input::Unsubscribe);
+    life.hold(HeldBy::RetryAfter, secs(60));
+    assert_eq!((life.state(), life.due_in()), ("predestroyed", 60.0));
+    life.due();
+    assert_eq!(life.request().expires, 0);
+}
+
+#[test]
+fn what_was_held_is_not_counted_as_asked() {
+    let mut life = Life::active(3600);
+    life.pass(secs(100));
+    life.give(Input::Refresh);
+    life.due();
+    life.hold(HeldBy::Breaker, secs(60));
+    // The longest a NOTIFY can grant is counted from what was really sent.
+    life.notify("active;expires=3600");
+    assert_eq!(life.snapshot().expires_in, Some(3500));
+    assert_eq!(life.snapshot().retries, 0);
+}
+
+#[test]
+fn an_answer_to_a_challenge_stays_one() {
+    const ASKED: &[Challenge<'static>] =
+        &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" }];
+    let mut life = Life::asking();
+    life.reply_with(401, |reply| reply.challenges = ASKED);
+    life.due();
+    life.hold(HeldBy::Rate, secs(5));
+    life.due();
+    assert_eq!(life.request().authorizations.len(), 1);
+    let output = life.reply_with(401, |reply| reply.challenges = ASKED);
+    assert_eq!(told(&output).0, Status::Terminated, "it had its answer");
+}

@@ -1,0 +1,52 @@
+//! Requests that are held back.
+
+use super::*;
+
+impl Reference {
+    /// As if it had not been asked; another try at `until`.
+    pub(super) fn on_held(&mut self, until: u64, by: HeldBy) {
+        if matches!(self.phase, Phase::Idle | Phase::LastWord | Phase::Over) {
+            return;
+        }
+        self.cseq -= 1;
+        (self.asked, self.sent) = self.before;
+        let tells = by != HeldBy::Rate && !self.told_held && !self.gone;
+        let farewell = |this: &mut Self| {
+            let lapses = this.ends.or(this.sent.map(|sent| sent + this.asked * SECOND)).is_none_or(|at| at <= until);
+            if lapses {
+                this.over()
+            } else {
+                this.bye()
+            }
+            if !lapses && this.phase == Phase::Bye {
+                this.due = Some(until);
+            }
+        };
+        match (self.phase, self.gone) {
+            (Phase::Ask, true) if self.heard.is_none() => self.over(),
+            (Phase::Ask | Phase::Refresh, true) | (Phase::ByeSent, _) => farewell(self),
+            (Phase::Ask, false) if self.heard.is_some() => {
+                self.ends = self.ends.or(Some(self.sent.unwrap_or(self.now) + self.asked * SECOND));
+                self.forget_targets();
+                self.first_by = None;
+                self.stand(self.planned());
+            }
+            (Phase::Ask, false) => {
+                // A fetch may end before.
+                let until = self.until.map_or(until, |end| end.min(until));
+                self.wait(false, until);
+                self.told_held |= tells;
+                tells.then(|| self.tell(Status::Terminated, 0, Some(until), false));
+            }
+            (Phase::Refresh, false) => {
+                self.first_by = self.first_by.and(self.first_before);
+                let retrying = self.retrying && self.first_by.is_none();
+                self.stand(until);
+                self.retrying = retrying;
+                self.told_held |= tells;
+                tells.then(|| self.tell(self.status.unwrap_or(Status::Pending), 0, Some(until), false));
+            }
+            (Phase::Idle | Phase::Wait | Phase::Stand | Phase::Bye | Phase::LastWord | Phase::Over, _) => {}
+        }
+    }
+}
