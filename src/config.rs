@@ -114,6 +114,10 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"timer_n_on_refresh", 0, 0, 1),
     number(c"stateless_answers", 1, 0, 1),
     number(c"refresh_on_flow_loss", 1, 0, 1),
+    number(c"destination_rate", 1000, 0, 1_000_000),
+    number(c"total_rate", 5000, 0, 1_000_000),
+    number(c"breaker_failures", 10, 0, 1_000_000),
+    seconds(c"breaker_time", 30, 1, TEN_YEARS),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -160,6 +164,14 @@ pub struct Config {
     pub stateless_answers: bool,
     /// Whether the loss of its connection brings a subscription's refresh forward.
     pub refresh_on_flow_loss: bool,
+    /// SUBSCRIBEs a second to one destination; 0 = unlimited.
+    pub destination_rate: u32,
+    /// SUBSCRIBEs a second to all; 0 = unlimited.
+    pub total_rate: u32,
+    /// Failures in a row after which a destination is left alone; 0 = never.
+    pub breaker_failures: u32,
+    /// For how long, the first time.
+    pub breaker_time: Duration,
     /// See [`Raw::presence_route`].
     pub presence_route: String,
     /// See [`Raw::additional_presence_headers`]; empty or ending in CRLF.
@@ -228,6 +240,10 @@ impl Config {
             queue_limit: value("queue_limit").unsigned_abs(),
             stateless_answers: value("stateless_answers") != 0,
             refresh_on_flow_loss: value("refresh_on_flow_loss") != 0,
+            destination_rate: value("destination_rate").unsigned_abs(),
+            total_rate: value("total_rate").unsigned_abs(),
+            breaker_failures: value("breaker_failures").unsigned_abs(),
+            breaker_time: duration(value("breaker_time")),
             invited_types: invited_types(&additional_presence_headers),
             additional_presence_headers,
             presence_route: raw.presence_route,

@@ -1,13 +1,17 @@
-//! NOTIFYs that are wrong: a clear answer, one line in the log at most, nothing changed, no memory kept.
+//! NOTIFYs that are wrong: a clear answer, one line in the log at most, nothing changed, no memory kept. And replies and
+//! records that would have the module wait for ever, or remember without end.
 
+use serde_json::json;
+
+use crate::support::address::own_ip;
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::kamailio::Server;
 use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::{PIDF, pidf};
-use crate::support::shm::leaves_nothing;
+use crate::support::shm::{Shm, leaves_nothing};
 use crate::support::sip::Message;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, assert_unchanged, told};
 
 /// Without `t_newtran()`, so that what tm would refuse reaches the module.
@@ -291,5 +295,57 @@ fn a_flood_leaves_nothing() {
         watch.end(&mut dialog);
         assert_eq!(server.processes(""), processes);
     });
+    server.stop();
+}
+
+/// A slip of the pen, or a hostile value, holds a destination for a day at most, and nobody else.
+#[test]
+fn a_retry_after_without_end_is_a_day() {
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL).start();
+    for seconds in ["1000000000", "4294967295", "99999999999999999999"] {
+        let notifier = Notifier::udp();
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        notifier.reject(&notifier.expect_subscribe(SOON), 503, &[("Retry-After", seconds)]);
+        let shown = server.show_when(id, "refused", |shown| shown["last_reply"] == 503);
+        let next = shown["next_action_in"].as_u64().expect("a number");
+        assert!(next <= 86_400, "{seconds}: {shown}");
+        let all = server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
+        for row in all.as_array().expect("rows") {
+            assert!(row["held_for"].as_u64().is_some_and(|held| held <= 86_400), "{row}");
+        }
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    }
+    server.stop();
+}
+
+/// A thousand destinations that nobody answers at: what is remembered of each is small, and who is there is served.
+#[test]
+fn a_flood_of_destinations_is_borne() {
+    const FLOOD: u16 = 1000;
+    let nobody = own_ip();
+    let server = Server::b2b().tlsf().shm_megabytes(96).b2b_param("on_error_retry_time", 600);
+    let server = server.modparam("tm", "fr_timer", 500).modparam("tm", "wt_timer", 200).route(TELL).start();
+    let notifier = Notifier::udp();
+    let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+    let before = Shm::of(&server, &["presence_b2b"]);
+    let ids: Vec<u64> = (0..FLOOD)
+        .map(|n| server.subscribe(&format!("sip:x@{nobody}:{}", 20_000 + n), &server.uri("watcher")))
+        .collect();
+    assert_eq!(dialog.notify(told(600, "not drowned")).status(), 200);
+    watch.await_note("not drowned");
+    let rows = || server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
+    eventually(SOON, "all have failed", || {
+        let all = rows();
+        let failed = all.as_array()?.iter().filter(|row| row["failures"] == 1).count();
+        (failed >= usize::from(FLOOD) - 1).then_some(())
+    });
+    for id in ids {
+        server.unsubscribe(id);
+    }
+    watch.end(&mut dialog);
+    let after = Shm::of(&server, &["presence_b2b"]);
+    // The tables of subscriptions and of destinations have grown.
+    assert!(after.bytes() - before.bytes() < 3_000_000, "{} -> {} bytes", before.bytes(), after.bytes());
     server.stop();
 }

@@ -20,6 +20,7 @@ mod failures;
 mod fences;
 mod flows;
 mod framing;
+mod gate;
 mod harness;
 mod install;
 mod kamcmd;

@@ -39,6 +39,10 @@ fn integers_out_of_range_refuse_the_start() {
         ("shards", 48, "power of two"),
         ("queue_limit", 0, "1 to 1000000"),
         ("timer_n_on_refresh", 2, "0 to 1"),
+        ("destination_rate", -1, "0 to 1000000"),
+        ("total_rate", 1_000_001, "0 to 1000000"),
+        ("breaker_failures", -1, "0 to 1000000"),
+        ("breaker_time", 0, "1 to 315360000 seconds"),
         ("refresh_jitter", 51, "0 to 50 percent"),
     ] {
         assert_refused(name, value, &[&format!("is {value}"), range]);

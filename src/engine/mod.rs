@@ -21,6 +21,7 @@ pub use reply::on_reply;
 pub use start::Origin;
 
 use crate::config::Config;
+use crate::gate::{self, Destination};
 use crate::host::clock;
 use crate::host::lock::ProcessLock;
 use crate::host::process::{Bell, ProcessError};
@@ -35,6 +36,9 @@ pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, Pro
 /// The QSA hub, in shared memory.
 pub type Hub = qsa::Hub<Shm, ProcessLock>;
 
+/// The gate, in shared memory.
+pub type Gate = gate::Gate<Shm, ProcessLock>;
+
 /// A registry step and the message it queued.
 type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
 
@@ -47,6 +51,8 @@ pub struct Owner {
     pub queue: QueueId,
     /// Its newest message in that queue.
     pub last: LastQueued,
+    /// Where its newest SUBSCRIBE went.
+    pub destination: Option<Destination>,
 }
 
 /// All that the processes share: placed in shared memory before the fork. What is on the ordinary heap (the parameters, the
@@ -56,6 +62,8 @@ pub struct Engine {
     pub registry: Registry,
     /// The hub.
     pub hub: Hub,
+    /// What keeps destinations from being hammered.
+    pub gate: Gate,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -103,6 +111,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     let seed = u64::from_ne_bytes(clock::random_bytes());
     let registry = Registry::try_new_in(limits, seed, Shm)?;
     let hub = Hub::try_new(Shm)?;
+    let gate = Gate::try_new_in(gate_limits(&config), seed, Shm).map_err(|_| EngineError::NoRoom)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut event_bells = Vec::with_capacity(workers);
@@ -112,8 +121,20 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     }
     let deadline_bell = Bell::hung()?;
     let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
-    let engine = Engine { registry, hub, config, event_queues, lost_flows, deadline_bell, event_bells };
+    let engine = Engine { registry, hub, gate, config, event_queues, lost_flows, deadline_bell, event_bells };
     ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
+}
+
+fn gate_limits(config: &Config) -> gate::Limits {
+    gate::Limits {
+        destination_rate: config.destination_rate,
+        total_rate: config.total_rate,
+        breaker_failures: config.breaker_failures,
+        breaker_time: config.breaker_time,
+        breaker_most: config.policy.failure_backoff_max,
+        // Then the request that probes is taken for lost.
+        probe_wait: config.policy.watchdog,
+    }
 }
 
 fn ring_event_bell(worker: usize) {

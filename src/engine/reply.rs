@@ -1,6 +1,7 @@
 //! A SUBSCRIBE has been answered, or tm has given up waiting.
 
 use super::Engine;
+use crate::gate::Outcome;
 use crate::host::message::Message;
 use crate::host::transaction::Final;
 use crate::registry::Handle;
@@ -12,7 +13,13 @@ pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
     match outcome {
         Final::Local(code) => {
             let reason = if code == 408 { &b"Request Timeout"[..] } else { b"no usable reply" };
-            engine.nudge(handle, Input::Reply(Reply { cseq, code, reason, ..Reply::default() }));
+            // Any other code is that of a reply that cannot be read.
+            let outcome = match code {
+                408 => Outcome::Silent,
+                503 => Outcome::Unavailable { retry_after: None },
+                _ => Outcome::Answered,
+            };
+            engine.conclude(handle, Reply { cseq, code, reason, ..Reply::default() }, outcome);
         }
         Final::Reply(message) => engine.take_reply(handle, cseq, message),
     }
@@ -54,7 +61,20 @@ impl Engine {
             }
             _ => {}
         }
-        self.nudge(handle, Input::Reply(reply));
+        let outcome = match code {
+            503 => Outcome::Unavailable { retry_after: reply.retry_after },
+            _ => Outcome::Answered,
+        };
+        self.conclude(handle, reply, outcome);
+    }
+
+    /// Tells the subscription and the gate. Both count a Retry-After from the same moment.
+    fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: Outcome) {
+        let now = Self::now();
+        let Some((true, owner)) = self.step(handle, Input::Reply(reply), now) else { return };
+        if let Some(destination) = owner.destination {
+            self.gate.report(destination, handle.to_u64(), outcome, now);
+        }
     }
 }
 

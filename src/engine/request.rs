@@ -19,25 +19,25 @@ pub enum PlanError {
     NextHop(String),
 }
 
-/// Everything of a request that the dialog does not say.
+/// Where a request goes: its routes applied.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Way {
     request_uri: Vec<u8>,
+    route_header: Vec<u8>,
+    first_hop: Vec<u8>,
+    /// The URI it is sent to.
     next_hop: Vec<u8>,
-    headers: Vec<u8>,
-    /// The socket it leaves through, unless the script has it leave through another one.
-    socket: ListenSocket,
 }
 
-impl Plan {
-    /// Applies routes and parameters. May block on name resolution.
+impl Way {
+    /// Applies routes and parameters (RFC 3261 §12.2.1.1).
     ///
     /// # Errors
-    /// See [`PlanError`].
-    pub fn make(request: &Request, config: &Config) -> Result<Self, PlanError> {
+    /// [`PlanError::Routes`].
+    pub fn of(request: &Request, config: &Config) -> Result<Self, PlanError> {
         let routes = if request.is_initial() { config.presence_route.as_bytes() } else { &request.route_set };
         let entries = uri::routes(routes).ok_or_else(|| PlanError::Routes(lossy(routes)))?;
-        // RFC 3261 §12.2.1.1: behind a strict router the remote target is the last route.
+        // Behind a strict router the remote target is the last route.
         let (request_uri, route_header, first_hop) = match entries.split_first() {
             None => (request.target.clone(), Vec::new(), request.target.clone()),
             Some((first, _)) if first.loose => {
@@ -50,12 +50,39 @@ impl Plan {
                 (first.uri.to_vec(), all.join(&b", "[..]), first.uri.to_vec())
             }
         };
-        // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
-        let secure = [&request.record, &request_uri, &first_hop].into_iter().any(|uri| uri::is_sips(uri));
         let next_hop = match config.presence_outbound_proxy.as_bytes() {
-            [] => first_hop,
+            [] => first_hop.clone(),
             proxy => proxy.to_vec(),
         };
+        Ok(Self { request_uri, route_header, first_hop, next_hop })
+    }
+
+    /// The destination, as the gate knows it.
+    #[must_use]
+    pub fn destination(&self) -> Option<Vec<u8>> {
+        uri::destination(&self.next_hop)
+    }
+}
+
+/// Everything of a request that the dialog does not say.
+#[derive(Debug)]
+pub struct Plan {
+    request_uri: Vec<u8>,
+    next_hop: Vec<u8>,
+    headers: Vec<u8>,
+    /// The socket it leaves through, unless the script has it leave through another one.
+    socket: ListenSocket,
+}
+
+impl Plan {
+    /// Finds socket and headers. May block on name resolution.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn make(request: &Request, way: Way, config: &Config) -> Result<Self, PlanError> {
+        let Way { request_uri, route_header, first_hop, next_hop } = way;
+        // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
+        let secure = [&request.record, &request_uri, &first_hop].into_iter().any(|uri| uri::is_sips(uri));
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
         let unreachable = || PlanError::NextHop(lossy(&next_hop));
         let socket = ListenSocket::towards(&next_hop, known).ok_or_else(unreachable)?;

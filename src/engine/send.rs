@@ -1,10 +1,11 @@
 //! News into the subscriber's queue, requests onto the wire.
 
-use super::request::Plan;
+use super::request::{Plan, PlanError, Way};
 use super::{Engine, Owner, Stepped};
-use crate::host::log;
+use crate::gate::{Admission, Ask, Destination, Outcome};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
+use crate::host::{clock, log};
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{Input, OutOfMemory, Output, Request, Socket};
@@ -30,24 +31,59 @@ impl Engine {
     pub(super) fn perform(&self, stepped: Stepped) {
         self.settle(stepped.wake, stepped.delivered);
         if let Some(request) = stepped.output.send {
-            self.send(stepped.handle, &request);
+            self.send(stepped.handle, stepped.owner.destination, &request);
         }
     }
 
-    /// Sends a SUBSCRIBE and feeds the outcome back.
-    fn send(&self, handle: Handle, request: &Request) {
+    /// Sends a SUBSCRIBE, if its destination may have it, and feeds the outcome back.
+    fn send(&self, handle: Handle, known: Option<Destination>, request: &Request) {
         let cseq = request.cseq;
-        let outcome = match Plan::make(request, &self.config) {
-            Ok(plan) => match transaction::send(&plan.outgoing(request), handle.to_u64()) {
-                Sent::Yes(socket) => Input::Sent { cseq, socket: Socket(socket.token()) },
-                Sent::Dropped => Input::Dropped { cseq },
-                Sent::Failed => Input::SendFailed { cseq },
-            },
+        let way = match Way::of(request, &self.config) {
+            Ok(way) => way,
             Err(error) => {
-                log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
-                Input::SendFailed { cseq }
+                not_sent(request, &error);
+                self.nudge(handle, Input::SendFailed { cseq });
+                return;
             }
         };
+        let destination = match self.admit(handle, &way, request) {
+            Admission::Go(destination) => destination,
+            Admission::Held { until, by } => {
+                self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
+                return;
+            }
+        };
+        // The reply finds it here, and may be faster than the return of the send.
+        if destination != known {
+            self.registry.update_owner(handle, |owner| owner.destination = destination);
+        }
+        let (outcome, report) = match Plan::make(request, way, &self.config) {
+            Ok(plan) => match transaction::send(&plan.outgoing(request), handle.to_u64()) {
+                Sent::Yes(socket) => (Input::Sent { cseq, socket: Socket(socket.token()) }, None),
+                Sent::Dropped => (Input::Dropped { cseq }, Some(Outcome::Unsent)),
+                Sent::Failed => (Input::SendFailed { cseq }, Some(Outcome::Silent)),
+            },
+            Err(error) => {
+                not_sent(request, &error);
+                (Input::SendFailed { cseq }, Some(Outcome::Silent))
+            }
+        };
+        let now = Self::now();
+        if let (Some(destination), Some(report)) = (destination, report) {
+            self.gate.report(destination, handle.to_u64(), report, now);
+        }
         self.nudge(handle, outcome);
     }
+
+    fn admit(&self, handle: Handle, way: &Way, request: &Request) -> Admission {
+        // Where a URI cannot be parsed, the host says so when it is sent.
+        let Some(address) = way.destination() else { return Admission::Go(None) };
+        let who = handle.to_u64();
+        let ask = Ask { address: &address, who, reserved: request.reserved, random: clock::spread() };
+        self.gate.admit(&ask, Self::now())
+    }
+}
+
+fn not_sent(request: &Request, error: &PlanError) {
+    log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
 }

@@ -5,7 +5,7 @@ use crate::host::shm::Shm;
 use crate::host::{log, uri};
 use crate::qsa::{LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
-use crate::subscription::{Input, Options, OutOfMemory, Package, Subject, Subscription};
+use crate::subscription::{Input, Instant, Options, OutOfMemory, Package, Subject, Subscription};
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,12 @@ impl Engine {
         let now = Self::now();
         let subscription = Subscription::try_new(subject, Shm).and_then(|made| made.try_under(options.terms));
         let subscription = subscription.map_err(|OutOfMemory| NO_MEMORY)?;
-        let owner = Owner { subscription: origin.subscription, queue: origin.queue, last: LastQueued::default() };
+        let owner = Owner {
+            subscription: origin.subscription,
+            queue: origin.queue,
+            last: LastQueued::default(),
+            destination: None,
+        };
         let named = self.is_own(origin.queue);
         match self.registry.insert(subscription, owner, named, now, &self.env()) {
             Ok(Inserted::New { handle, wake }) => {
@@ -75,19 +80,21 @@ impl Engine {
 
     /// Hands in an input that needs no answer and brings no body.
     pub(super) fn nudge(&self, handle: Handle, input: Input<'_>) -> bool {
-        let message = match Self::prepare(&[], &[]) {
-            Ok(message) => message,
-            Err(OutOfMemory) => return false,
-        };
-        match self.registry.step(handle, input, Self::now(), &self.env(), self.deliver(message)) {
+        self.step(handle, input, Self::now()).is_some()
+    }
+
+    /// As [`nudge`](Self::nudge): whether it was the final word about the newest request, and whose subscription it is.
+    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Instant) -> Option<(bool, Owner)> {
+        let message = Self::prepare(&[], &[]).ok()?;
+        match self.registry.step(handle, input, now, &self.env(), self.deliver(message)) {
             Ok(Some(stepped)) => {
                 self.settle(stepped.wake, stepped.delivered);
-                true
+                Some((stepped.output.concluded, stepped.owner))
             }
-            Ok(None) => false,
+            Ok(None) => None,
             Err(OutOfMemory) => {
                 log::error("out of shared memory while stepping a subscription; its deadline will bring it back");
-                false
+                None
             }
         }
     }

@@ -18,6 +18,39 @@ pub fn is_sips(uri: &[u8]) -> bool {
     uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
+/// Where a request to this URI goes, as the URI has it: `udp:host:port`, the host in lower case, the port left out where a
+/// name alone does not say it (RFC 3263 §4.2). `None` when the host cannot parse it.
+#[must_use]
+pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
+    let mut parsed = ks::sip_uri_t::default();
+    let view = view(uri);
+    // SAFETY: the host reads the text and writes our struct, whose strings then point into the text.
+    let (host, maddr) = unsafe {
+        if ks::parse_uri(view.s, view.len, &mut parsed) < 0 {
+            return None;
+        }
+        (bytes(&parsed.host), bytes(&parsed.maddr_val))
+    };
+    let host = if maddr.is_empty() { host } else { maddr };
+    let secure = is_sips(uri);
+    let transport: &[u8] = match i32::from(parsed.proto) {
+        p if p == ks::PROTO_WSS as i32 || (secure && p == ks::PROTO_WS as i32) => b"wss",
+        p if p == ks::PROTO_TLS as i32 || (secure && p != ks::PROTO_SCTP as i32) => b"tls",
+        p if p == ks::PROTO_TCP as i32 => b"tcp",
+        p if p == ks::PROTO_SCTP as i32 => b"sctp",
+        p if p == ks::PROTO_WS as i32 => b"ws",
+        _ => b"udp",
+    };
+    let is_address = host.starts_with(b"[") || host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let port = match parsed.port_no {
+        0 if is_address && matches!(transport, b"tls" | b"wss") => b":5061".to_vec(),
+        0 if is_address => b":5060".to_vec(),
+        0 => Vec::new(),
+        port => format!(":{port}").into_bytes(),
+    };
+    Some([transport, b":", &host.to_ascii_lowercase(), &port].concat())
+}
+
 /// Whether the host can parse this value of a Route header.
 #[must_use]
 pub fn is_route(text: &[u8]) -> bool {

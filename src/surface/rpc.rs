@@ -85,13 +85,28 @@ pub fn trace(call: &Call) {
 /// `presence_b2b.list [offset [limit]]`: a page of subscriptions, an array of structs.
 pub fn list(call: &Call) {
     answer(call, |engine| {
-        let offset = next_number(call, "offset")?.unwrap_or(0);
-        let limit = next_number(call, "limit")?.unwrap_or(PAGE);
-        if !(1..=LARGEST_PAGE).contains(&limit) {
-            return Err(Fault(400, format!("limit is {limit}, but must be 1 to {LARGEST_PAGE}")));
-        }
+        let (offset, limit) = next_page(call)?;
         for (handle, snapshot) in page(engine, offset, limit) {
             fill(&call.add_row()?, handle, &snapshot)?;
+        }
+        Ok(())
+    });
+}
+
+/// `presence_b2b.destinations [offset [limit]]`: a page of destinations, an array of structs.
+pub fn destinations(call: &Call) {
+    answer(call, |engine| {
+        let (offset, limit) = next_page(call)?;
+        let mut page = Vec::new();
+        engine.gate.page(offset, limit, Engine::now(), |destination| page.push(destination));
+        for one in page {
+            let row = call.add_row()?;
+            row.text(c"address", one.address.as_bytes())?;
+            row.text(c"state", one.state.name().as_bytes())?;
+            row.number(c"failures", one.failures)?;
+            row.number(c"held_for", one.held_for)?;
+            row.number(c"sent", clamp(one.sent))?;
+            row.number(c"held", clamp(one.held))?;
         }
         Ok(())
     });
@@ -183,6 +198,16 @@ fn next_required<'c>(call: &'c Call, name: &str) -> Result<&'c [u8], Fault> {
     call.next_text()
         .filter(|text| !text.is_empty())
         .ok_or_else(|| Fault(400, format!("the parameter {name} is missing")))
+}
+
+/// Offset and limit of a page.
+fn next_page(call: &Call) -> Result<(usize, usize), Fault> {
+    let offset = next_number(call, "offset")?.unwrap_or(0);
+    let limit = next_number(call, "limit")?.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(Fault(400, format!("limit is {limit}, but must be 1 to {LARGEST_PAGE}")));
+    }
+    Ok((offset, limit))
 }
 
 /// A number from 0 to what every transport carries.

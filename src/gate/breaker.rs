@@ -1,0 +1,126 @@
+//! A breaker: opens after failures in a row, and lets one request find out when it may close.
+
+use super::Limits;
+use crate::subscription::Instant;
+use std::time::Duration;
+
+/// The state of a breaker, as operators read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Requests pass.
+    Closed,
+    /// Requests are held.
+    Open,
+    /// One request is under way to find out; the others are held.
+    Probing,
+}
+
+impl State {
+    /// The word used in RPC.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Probing => "probing",
+        }
+    }
+}
+
+/// What a breaker says to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Pass,
+    /// It may leave, and its outcome decides.
+    Probe,
+    Wait(Instant),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Closed,
+    Open { until: Instant },
+    Probing { who: u64, by: Instant },
+}
+
+/// One destination's breaker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Breaker {
+    phase: Phase,
+    failures: u32,
+    /// How often it has opened since it was last closed.
+    opened: u32,
+}
+
+impl Breaker {
+    pub(super) const NEW: Self = Self { phase: Phase::Closed, failures: 0, opened: 0 };
+
+    /// Whether a request of `who` may pass. Those that wait come back at different moments, so that they do not all
+    /// find the one probe under way.
+    pub(super) fn ask(&mut self, who: u64, random: u64, now: Instant, limits: &Limits) -> Asked {
+        let pause = (limits.breaker_time / 4).max(Duration::from_millis(250));
+        let spread = |at: Instant| {
+            let span = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            at.after(Duration::from_millis(random % span.saturating_add(1)))
+        };
+        match self.phase {
+            Phase::Closed => Asked::Pass,
+            Phase::Open { until } if now < until => Asked::Wait(spread(until)),
+            Phase::Probing { by, .. } if now < by => Asked::Wait(spread(now.after(pause))),
+            // Time is over, or the last probe was lost.
+            Phase::Open { .. } | Phase::Probing { .. } => {
+                self.phase = Phase::Probing { who, by: now.after(limits.probe_wait) };
+                Asked::Probe
+            }
+        }
+    }
+
+    /// There was an answer.
+    pub(super) fn good(&mut self) {
+        *self = Self::NEW;
+    }
+
+    /// A request of `who` has failed.
+    pub(super) fn bad(&mut self, who: u64, now: Instant, limits: &Limits) {
+        self.failures = self.failures.saturating_add(1);
+        let trips = match self.phase {
+            Phase::Closed => limits.breaker_failures > 0 && self.failures >= limits.breaker_failures,
+            // What left before it opened fails later.
+            Phase::Open { .. } => false,
+            Phase::Probing { who: probe, .. } => who == probe,
+        };
+        if trips {
+            let factor = 1u32.checked_shl(self.opened).unwrap_or(u32::MAX);
+            let most = limits.breaker_most.max(limits.breaker_time);
+            self.opened = self.opened.saturating_add(1);
+            self.phase = Phase::Open { until: now.after(limits.breaker_time.saturating_mul(factor).min(most)) };
+        }
+    }
+
+    /// A request of `who` was not sent after all: if it was the probe, the next one is.
+    pub(super) fn void(&mut self, who: u64, now: Instant) {
+        if matches!(self.phase, Phase::Probing { who: probe, .. } if probe == who) {
+            self.phase = Phase::Open { until: now };
+        }
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::Probing { .. } => State::Probing,
+        }
+    }
+
+    /// Until when an open one holds all requests.
+    pub(super) fn open_until(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Open { until } => Some(until),
+            Phase::Closed | Phase::Probing { .. } => None,
+        }
+    }
+}

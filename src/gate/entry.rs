@@ -1,0 +1,88 @@
+//! What is known of one destination.
+
+use super::breaker::{Breaker, State};
+use super::rate::Rate;
+use crate::subscription::Instant;
+use std::time::Duration;
+
+/// After this time without a request, failures and breaker are forgotten when the room is needed.
+const FORGET: Duration = Duration::from_secs(3600);
+
+/// How much of an address is kept to be shown; a longer one is told apart by its hash all the same.
+const SHOWN: usize = 80;
+
+/// One destination. Plain data: making and dropping one needs no memory of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// Of the whole address.
+    pub(super) hash: u64,
+    address: [u8; SHOWN],
+    length: u8,
+    /// Theoretical arrival time of the bucket.
+    pub(super) tat: u64,
+    /// Until when a Retry-After holds everything.
+    pub(super) hold: Option<Instant>,
+    pub(super) breaker: Breaker,
+    /// When a request was last about to be sent.
+    pub(super) asked: Instant,
+    pub(super) sent: u64,
+    pub(super) held: u64,
+}
+
+/// A destination as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationSnapshot {
+    /// Transport, host and port; a very long one is cut.
+    pub address: String,
+    /// State of the breaker.
+    pub state: State,
+    /// Failures since the last answer.
+    pub failures: u32,
+    /// Seconds until the end of a hold, or until an open breaker lets a request through; 0 when nothing is held.
+    pub held_for: u32,
+    /// Requests let through.
+    pub sent: u64,
+    /// Times a request was held back.
+    pub held: u64,
+}
+
+impl Entry {
+    pub(super) fn new(hash: u64, address: &[u8], now: Instant) -> Self {
+        let mut shown = [0; SHOWN];
+        for (to, from) in shown.iter_mut().zip(address) {
+            *to = *from;
+        }
+        let length = u8::try_from(address.len().min(SHOWN)).unwrap_or(0);
+        let breaker = Breaker::NEW;
+        Self { hash, address: shown, length, tat: 0, hold: None, breaker, asked: now, sent: 0, held: 0 }
+    }
+
+    fn address(&self) -> &[u8] {
+        self.address.get(..usize::from(self.length)).unwrap_or_default()
+    }
+
+    /// Whether this is the entry of an address with this hash.
+    pub(super) fn is(&self, hash: u64, address: &[u8]) -> bool {
+        self.hash == hash && address.starts_with(self.address())
+    }
+
+    /// Whether nothing is lost when another destination takes its place, but for counts.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let is_well = self.breaker.failures() == 0 && self.breaker.state() == State::Closed;
+        let is_free = self.hold.max(self.breaker.open_until()).is_none_or(|until| until <= now);
+        is_free && Rate::is_full(self.tat, now) && (is_well || now.since(self.asked) > FORGET)
+    }
+
+    pub(super) fn snapshot(&self, now: Instant) -> DestinationSnapshot {
+        let until = self.hold.max(self.breaker.open_until());
+        let held = until.map_or(Duration::ZERO, |until| until.since(now));
+        DestinationSnapshot {
+            address: String::from_utf8_lossy(self.address()).into_owned(),
+            state: self.breaker.state(),
+            failures: self.breaker.failures(),
+            held_for: u32::try_from(held.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
+            sent: self.sent,
+            held: self.held,
+        }
+    }
+}

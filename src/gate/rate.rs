@@ -1,0 +1,42 @@
+//! A token bucket as a single time (GCRA): nothing runs to refill it.
+
+use crate::subscription::Instant;
+
+/// Nanoseconds in a millisecond.
+const MILLI: u64 = 1_000_000;
+
+/// Nanoseconds in a second: what may be used up at once.
+const BURST: u64 = 1_000 * MILLI;
+
+/// So many a second, and a second's worth at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    /// Nanoseconds between two; 0 = unlimited.
+    interval: u64,
+}
+
+impl Rate {
+    /// `per_second` of 0 is unlimited.
+    pub(super) fn new(per_second: u32) -> Self {
+        Self { interval: BURST.checked_div(u64::from(per_second)).map_or(0, |interval| interval.max(1)) }
+    }
+
+    pub(super) fn is_unlimited(self) -> bool {
+        self.interval == 0
+    }
+
+    /// Reserves the next slot for something that is there at `arrival`, and says when it is. `tat` is the bucket's
+    /// theoretical arrival time, in nanoseconds: when it will be full again.
+    pub(super) fn take(self, tat: &mut u64, arrival: Instant) -> Instant {
+        if self.interval == 0 {
+            return arrival;
+        }
+        *tat = (*tat).max(arrival.0.saturating_mul(MILLI)).saturating_add(self.interval);
+        Instant(tat.saturating_sub(BURST).div_ceil(MILLI)).max(arrival)
+    }
+
+    /// Whether the bucket is full.
+    pub(super) fn is_full(tat: u64, now: Instant) -> bool {
+        tat <= now.0.saturating_mul(MILLI)
+    }
+}

@@ -1,0 +1,98 @@
+//! The entries of one shard.
+
+use super::Destination;
+use super::entry::Entry;
+use crate::subscription::{Instant, OutOfMemory};
+use allocator_api2::alloc::Allocator;
+use allocator_api2::vec::Vec;
+use hashbrown::HashTable;
+
+/// The most entries of one shard.
+pub(super) const MOST_ENTRIES: usize = 1024;
+
+/// Entries there is room for from the start.
+const FIRST_ENTRIES: usize = 16;
+
+/// How many entries are looked at when one has to make room.
+const LOOKS: u32 = 8;
+
+/// An entry and the count of its occupants, from 1 on.
+struct Slot {
+    generation: u32,
+    entry: Entry,
+}
+
+/// Entries by slot, and slots by hash.
+pub(super) struct Table<A: Allocator + Clone> {
+    slots: Vec<Slot, A>,
+    index: HashTable<u32, A>,
+    /// Where the search for an idle entry goes on.
+    hand: u32,
+}
+
+impl<A: Allocator + Clone> Table<A> {
+    pub(super) fn try_new_in(alloc: A) -> Result<Self, OutOfMemory> {
+        let mut slots = Vec::new_in(alloc.clone());
+        slots.try_reserve_exact(FIRST_ENTRIES).map_err(|_| OutOfMemory)?;
+        let mut index = HashTable::new_in(alloc);
+        index.try_reserve(FIRST_ENTRIES, |_| 0).map_err(|_| OutOfMemory)?;
+        Ok(Self { slots, index, hand: 0 })
+    }
+
+    /// The slot of this address; `None` when there is neither room nor memory for it.
+    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Instant) -> Option<u32> {
+        let slots = &self.slots;
+        let is = |slot: &u32| slots.get(*slot as usize).is_some_and(|slot| slot.entry.is(hash, address));
+        if let Some(slot) = self.index.find(hash, is) {
+            return Some(*slot);
+        }
+        let entry = Entry::new(hash, address, now);
+        let slot = if self.slots.len() < MOST_ENTRIES {
+            self.slots.try_reserve(1).ok()?;
+            let slots = &self.slots;
+            self.index.try_reserve(1, |slot| hash_of(slots, *slot)).ok()?;
+            let slot = u32::try_from(self.slots.len()).ok()?;
+            self.slots.push(Slot { generation: 1, entry });
+            slot
+        } else {
+            self.replace(entry, now)?
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, slot, |slot| hash_of(slots, *slot));
+        Some(slot)
+    }
+
+    /// Puts an entry where an idle one was.
+    fn replace(&mut self, entry: Entry, now: Instant) -> Option<u32> {
+        let count = u32::try_from(self.slots.len()).ok()?;
+        for _ in 0..LOOKS {
+            let place = self.hand;
+            self.hand = self.hand.wrapping_add(1).checked_rem(count)?;
+            let slot = self.slots.get_mut(place as usize)?;
+            if !slot.entry.is_idle(now) {
+                continue;
+            }
+            if let Ok(found) = self.index.find_entry(slot.entry.hash, |other| *other == place) {
+                found.remove();
+            }
+            let generation = if slot.generation < Destination::LAST_GENERATION { slot.generation + 1 } else { 1 };
+            *slot = Slot { generation, entry };
+            return Some(place);
+        }
+        None
+    }
+
+    /// The entry in a slot, with its generation.
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<(u32, &mut Entry)> {
+        self.slots.get_mut(slot as usize).map(|slot| (slot.generation, &mut slot.entry))
+    }
+
+    /// All entries.
+    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.slots.iter().map(|slot| &slot.entry)
+    }
+}
+
+fn hash_of(slots: &[Slot], slot: u32) -> u64 {
+    slots.get(slot as usize).map_or(0, |slot| slot.entry.hash)
+}

@@ -1,0 +1,98 @@
+//! How many destinations there is room for.
+
+use super::*;
+
+fn address(number: usize) -> Vec<u8> {
+    format!("udp:host{number}.example.com:5060").into_bytes()
+}
+
+fn let_through(gate: &Door, number: usize, now: Instant) -> Option<Destination> {
+    match gate.admit(&Ask { address: &address(number), who: 1, reserved: false, random: 0 }, now) {
+        Admission::Go(destination) => destination,
+        Admission::Held { .. } => panic!("nothing is limited"),
+    }
+}
+
+#[test]
+fn the_number_is_bounded_and_idle_ones_make_room() {
+    let account = Accounted::new();
+    let gate = Door::try_new_in(Limits { breaker_failures: 1, ..OPEN }, 42, account.clone()).unwrap();
+    let first = let_through(&gate, 0, NOW).unwrap();
+    for number in 1..3 * MOST_DESTINATIONS {
+        assert!(let_through(&gate, number, NOW).is_some());
+    }
+    assert_eq!(all(&gate, NOW).len(), MOST_DESTINATIONS);
+    assert!(account.out() < 4_000_000, "{} bytes", account.out());
+    // Its entry is another's by now.
+    gate.report(first, 1, Outcome::Silent, NOW);
+    assert!(all(&gate, NOW).iter().all(|one| one.failures == 0));
+}
+
+#[test]
+fn busy_ones_are_not_forgotten() {
+    let gate = gate(Limits { breaker_failures: 5, ..OPEN });
+    for number in 0..2 * MOST_DESTINATIONS {
+        if let Some(one) = let_through(&gate, number, NOW) {
+            gate.report(one, 1, Outcome::Silent, NOW);
+        }
+    }
+    assert!(all(&gate, NOW).iter().all(|one| one.failures == 1));
+    let count = all(&gate, NOW).len();
+    assert_eq!(count, MOST_DESTINATIONS);
+    assert_eq!(let_through(&gate, 9_999_999, NOW), None, "it passes without an entry");
+    assert!(let_through(&gate, 9_999_999, at(3_600_001)).is_some(), "after an hour they are");
+}
+
+#[test]
+fn without_memory_requests_pass() {
+    let account = Accounted::new();
+    account.allow(0);
+    assert!(Door::try_new_in(OPEN, 42, account.clone()).is_err());
+    account.allow_all();
+    let gate = Door::try_new_in(Limits { total_rate: 1, ..OPEN }, 42, account.clone()).unwrap();
+    let out = account.out();
+    account.allow(0);
+    let passed = (0..10_000).filter(|number| let_through(&gate, *number, at(*number as u64 * 1000)).is_some()).count();
+    assert!(passed >= 16 && passed == all(&gate, NOW).len(), "{passed}");
+    assert_eq!(account.out(), out);
+    drop(gate);
+    assert_eq!(account.out(), 0);
+}
+
+/// Without an entry there is still the rate of all.
+#[test]
+fn without_memory_the_total_holds() {
+    let account = Accounted::new();
+    let gate = Door::try_new_in(Limits { total_rate: 100, ..OPEN }, 42, account.clone()).unwrap();
+    account.allow(0);
+    let ask = |number| gate.admit(&Ask { address: &address(number), who: 1, reserved: false, random: 0 }, NOW);
+    let passed = (0..10_000).filter(|number| matches!(ask(*number), Admission::Go(_))).count();
+    assert_eq!(passed, 100);
+}
+
+#[test]
+fn long_names_are_told_apart() {
+    let gate = gate(Limits { breaker_failures: 1, ..OPEN });
+    let long = |last: u8| [&b"udp:"[..], &[b'a'; 300], &[last]].concat();
+    let ask = |address: &[u8]| gate.admit(&Ask { address, who: 1, reserved: false, random: 0 }, NOW);
+    let Admission::Go(Some(one)) = ask(&long(b'1')) else { panic!() };
+    gate.report(one, 1, Outcome::Silent, NOW);
+    assert!(matches!(ask(&long(b'1')), Admission::Held { .. }));
+    assert!(matches!(ask(&long(b'2')), Admission::Go(Some(_))));
+}
+
+#[test]
+fn pages_show_each_once() {
+    let gate = gate(OPEN);
+    for number in 0..500 {
+        let_through(&gate, number, NOW);
+    }
+    let mut seen = Vec::new();
+    for offset in (0..600).step_by(7) {
+        gate.page(offset, 7, NOW, |one| seen.push(one.address));
+    }
+    let count = seen.len();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!((count, seen.len()), (500, 500));
+}

@@ -1,0 +1,268 @@
+//! No destination is hammered: rates, holds for all, and breakers, as seen by the notifier and over RPC.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::address::own_ip;
+use crate::support::config::Builder;
+use crate::support::endpoint::{Endpoint, Transport};
+use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::{SOON, eventually};
+
+fn quick() -> Builder {
+    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+    builder.b2b_param("failure_backoff_max", 1).modparam("tm", "fr_timer", 500).route(TELL)
+}
+
+/// The row of a destination in `presence_b2b.destinations`.
+fn destination(server: &Server, address: &str) -> Option<Value> {
+    let all = server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
+    all.as_array().expect("an array").iter().find(|row| row["address"] == address).cloned()
+}
+
+fn until_it_is(server: &Server, address: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    eventually(SOON, what, || destination(server, address).filter(&wanted))
+}
+
+fn address_of(endpoint: &Endpoint) -> String {
+    format!("{}:{}", endpoint.transport().upper().to_ascii_lowercase(), endpoint.addr())
+}
+
+fn end_all(server: &Server, ids: &[u64]) {
+    for id in ids {
+        server.unsubscribe(*id);
+    }
+    server.await_no_subscription();
+}
+
+/// Each transaction of a silent notifier once.
+fn asked(silent: &Endpoint) -> usize {
+    let mut count = 0;
+    while silent.wait_for(Duration::ZERO, |message| message.method() == "SUBSCRIBE").is_some() {
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn a_breaker_opens_probes_and_closes() {
+    let silent = Endpoint::udp();
+    let server = quick().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).start();
+    let (record, address) = (silent.uri("alice"), address_of(&silent));
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&record, &server.uri("watcher"));
+        for _ in 0..2 {
+            assert_eq!(news.next("a timeout").code, 408);
+        }
+        let open = until_it_is(&server, &address, "it is open", |row| row["state"] == "open");
+        assert!(open["failures"].as_u64().is_some_and(|failures| failures >= 2), "{open}");
+        assert!(open["held_for"].as_u64().is_some_and(|seconds| seconds <= 1), "{open}");
+        asked(&silent);
+        // Its retry is held, or is the probe already; so will a later one be.
+        until_it_is(&server, &address, "a probe", |row| row["state"] == "probing");
+        let probe = silent.expect_request("SUBSCRIBE", SOON);
+        silent.reply(&probe, 404, "Not Here");
+        let closed = until_it_is(&server, &address, "it is closed", |row| row["state"] == "closed");
+        assert_eq!((&closed["failures"], &closed["held_for"]), (&json!(0), &json!(0)), "{closed}");
+        end_all(&server, &[id]);
+        while let Some(late) = silent.wait_for(Duration::ZERO, |message| message.method() == "SUBSCRIBE") {
+            silent.reply(&late, 404, "Not Here");
+        }
+    });
+    server.stop();
+}
+
+/// Told once, shown as long as it lasts; nothing leaves.
+#[test]
+fn an_open_breaker_is_told() {
+    let silent = Endpoint::udp();
+    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600).start();
+    let mut news = Newsreader::new(&server);
+    let first = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
+    assert_eq!(news.next("the timeout").code, 408);
+    until_it_is(&server, &address_of(&silent), "it is open", |row| row["state"] == "open");
+    let told = news.next("the hold");
+    assert_eq!((told.id, told.code, told.reason.as_str()), (first, 0, "destination does not answer"), "{told:?}");
+    assert!(told.next_attempt.is_some_and(|next| (590..=760).contains(&next)), "{told:?}");
+    asked(&silent);
+    let second = server.subscribe(&silent.uri("bob"), &server.uri("watcher"));
+    let told = news.next("the hold of a new one");
+    assert_eq!((told.id, told.status.as_str()), (second, "terminated"), "{told:?}");
+    let shown = server.show_when(second, "it waits", |shown| shown["last_reason"] == "destination does not answer");
+    assert_eq!((&shown["state"], &shown["local_cseq"], &shown["retries"]), (&json!("waiting"), &json!(0), &json!(0)));
+    // Who asks again is held again, and told nothing new.
+    let held = until_it_is(&server, &address_of(&silent), "held", |row| row["held"].as_u64() >= Some(2));
+    server.refresh(second);
+    let more = held["held"].as_u64();
+    until_it_is(&server, &address_of(&silent), "held again", |row| row["held"].as_u64() > more);
+    news.assert_no_more();
+    assert_eq!(asked(&silent), 0);
+    end_all(&server, &[first, second]);
+    server.stop();
+}
+
+/// What was on its way when the breaker opened, and a probe now and then.
+#[test]
+fn fifty_subscriptions_leave_a_dead_destination_alone() {
+    let silent = Endpoint::udp();
+    let server = quick().b2b_param("breaker_failures", 5).b2b_param("breaker_time", 600).start();
+    let ids: Vec<u64> =
+        (0..50).map(|n| server.subscribe(&silent.uri(&format!("user{n}")), &server.uri("watcher"))).collect();
+    let address = address_of(&silent);
+    let open = until_it_is(&server, &address, "all wait", |row| row["state"] == "open" && row["held"] == 50);
+    let sent = open["sent"].as_u64().expect("a number");
+    assert!(sent <= 50, "{open}");
+    assert_eq!(asked(&silent) as u64, sent, "what the gate lets through is what leaves");
+    for id in &ids {
+        assert_eq!(server.show(*id)["last_reason"], "destination does not answer");
+    }
+    end_all(&server, &ids);
+    assert_eq!(asked(&silent), 0);
+    server.stop();
+}
+
+/// A server that is started again is found by the probe, and all subscriptions with it.
+#[test]
+fn a_notifier_that_comes_back_is_found() {
+    let ip = own_ip();
+    let record = format!("sip:alice@{ip}:5060;transport=tcp");
+    let server = quick().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).start();
+    let ids: Vec<u64> = ["a", "b", "c"].map(|user| server.subscribe(&record, &server.uri(user))).into_iter().collect();
+    let address = format!("tcp:{ip}:5060");
+    until_it_is(&server, &address, "it is open", |row| row["state"] == "open");
+    let notifier = Notifier::on(Endpoint::at(Transport::Tcp, ip));
+    let mut dialogs = Vec::new();
+    for _ in &ids {
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        dialogs.push(dialog);
+    }
+    let closed = until_it_is(&server, &address, "it is closed", |row| row["state"] == "closed");
+    assert_eq!(closed["failures"], 0, "{closed}");
+    for id in &ids {
+        server.unsubscribe(*id);
+    }
+    for dialog in &mut dialogs {
+        crate::support::b2b::farewell(dialog);
+    }
+    server.await_no_subscription();
+    server.stop();
+}
+
+#[test]
+fn a_503_holds_its_destination_for_all() {
+    let (notifier, other) = (Notifier::udp(), Notifier::udp());
+    let server = quick().start();
+    let address = address_of(&notifier.endpoint);
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let first = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let refused = notifier.expect_subscribe(SOON);
+        notifier.reject(&refused, 503, &[("Retry-After", "3")]);
+        assert_eq!(news.next("the failure").code, 503);
+        until_it_is(&server, &address, "it is held", |row| row["held_for"].as_u64() > Some(0));
+        let second = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
+        let told = news.next("the hold");
+        assert_eq!((told.id, told.reason.as_str(), told.status.as_str()), (second, "destination held", "terminated"));
+        // Nobody else is held.
+        let third = server.subscribe(&other.uri("carol"), &server.uri("watcher"));
+        other.reject(&other.expect_subscribe(SOON), 480, &[("Retry-After", "3600")]);
+        assert_eq!(news.next("the failure").next_attempt, Some(3600));
+        for _ in 0..2 {
+            let again = notifier.expect_subscribe(SOON);
+            assert!(again.at.duration_since(refused.at) >= Duration::from_millis(2950));
+            notifier.reject(&again, 480, &[("Retry-After", "3600")]);
+            assert_eq!(news.next("the failure").code, 480);
+        }
+        // Retry-After of a 480 is its subscription's own.
+        assert_eq!(destination(&server, &address).expect("it is there")["held_for"], 0);
+        end_all(&server, &[first, second, third]);
+    });
+    server.stop();
+}
+
+/// A refresh that is held stays in its dialog; one that lapses meanwhile is opened anew.
+#[test]
+fn a_held_refresh_goes_on_in_its_dialog() {
+    let notifier = Notifier::udp();
+    let server = quick().start();
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let first = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.accept(&first, 600);
+        dialog.notify(Notify::active(600));
+        let other = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
+        notifier.reject(&notifier.expect_subscribe(SOON), 503, &[("Retry-After", "2")]);
+        until_it_is(&server, &address_of(&notifier.endpoint), "held", |row| row["held_for"].as_u64() > Some(0));
+        let mut news = Newsreader::new(&server);
+        server.refresh(id);
+        let told = news.next("the hold");
+        assert_eq!((told.id, told.status.as_str(), told.reason.as_str()), (id, "active", "destination held"));
+        assert_eq!(server.show(id)["state"], "confirmed");
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!(refresh.cseq().0, first.cseq().0 + 1, "nobody has seen the one that was held");
+        dialog.accept(&refresh, 600);
+        let again = notifier.expect_subscribe(SOON);
+        notifier.reject(&again, 404, &[]);
+        server.unsubscribe(other);
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+/// All arrive, in the time that the rate gives them, each as the first of its attempt.
+#[test]
+fn a_rate_spreads_what_is_due_at_once() {
+    let notifier = Notifier::udp();
+    let server = Server::b2b().b2b_param("destination_rate", 10).b2b_param("on_error_retry_time", 600).start();
+    let begun = Instant::now();
+    let ids: Vec<u64> =
+        (0..30).map(|n| server.subscribe(&notifier.uri(&format!("user{n}")), &server.uri("watcher"))).collect();
+    let mut call_ids = BTreeSet::new();
+    for _ in &ids {
+        let subscribe = notifier.expect_subscribe(SOON);
+        assert_eq!(subscribe.cseq().0, 1);
+        call_ids.insert(subscribe.need("Call-ID").to_owned());
+        notifier.reject(&subscribe, 404, &[]);
+    }
+    assert_eq!(call_ids.len(), 30);
+    // Ten at once and ten a second.
+    assert!(begun.elapsed() >= Duration::from_millis(1900), "{:?}", begun.elapsed());
+    let row = destination(&server, &address_of(&notifier.endpoint)).expect("it is there");
+    assert_eq!((&row["sent"], &row["state"]), (&json!(30), &json!("closed")), "{row}");
+    assert!(row["held"].as_u64().is_some_and(|held| (1..=20).contains(&held)), "each asks twice at most: {row}");
+    end_all(&server, &ids);
+    server.stop();
+}
+
+/// Pages, and faults like those of the list.
+#[test]
+fn destinations_come_in_pages() {
+    let server = Server::b2b().b2b_param("on_error_retry_time", 600).start();
+    let notifiers = [Notifier::udp(), Notifier::tcp()];
+    let ids = notifiers.each_ref().map(|notifier| {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
+        id
+    });
+    let page = |params| server.rpc("presence_b2b.destinations", params).expect("a page");
+    let all = page(json!([]));
+    let addresses: BTreeSet<_> =
+        all.as_array().expect("rows").iter().map(|row| row["address"].clone().to_string()).collect();
+    let expected = notifiers.each_ref().map(|notifier| json!(address_of(&notifier.endpoint)).to_string());
+    assert_eq!(addresses, expected.into_iter().collect());
+    assert_eq!((&page(json!([0, 1]))[0], &page(json!([1]))[0]), (&all[0], &all[1]));
+    assert_eq!(page(json!([2])), json!([]));
+    for limit in [0, 1001] {
+        let fault = server.rpc("presence_b2b.destinations", json!([0, limit])).expect_err("out of range");
+        assert!(fault.message.contains("1 to 1000"), "{fault:?}");
+    }
+    end_all(&server, &ids);
+    server.stop();
+}
