@@ -1,10 +1,12 @@
 //! Every parameter: name, type, unit, default, range.
 #![forbid(unsafe_code)]
 
+mod filter;
 mod package_policy;
 
 pub use crate::subscription::Concealed;
 use crate::subscription::{Credential, Policy};
+pub use filter::Filter;
 use std::ffi::CStr;
 use std::time::Duration;
 
@@ -40,6 +42,14 @@ pub enum ConfigError {
         value: String,
         /// What is wanted instead.
         wanted: &'static str,
+    },
+    /// A filter that is none.
+    #[error("modparam filter is \"{value}\", but {problem}")]
+    Filter {
+        /// The value that was set.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A policy of a package that is none.
     #[error("modparam package_policy is \"{value}\", but \"{part}\" is wrong: {wanted}")]
@@ -139,6 +149,8 @@ pub struct Raw {
     pub presence_outbound_proxy: String,
     /// `event_callback`: name of the KEMI function for QSA messages; empty for the native event route.
     pub event_callback: String,
+    /// `filter`, as often as it was set: `name=/path`.
+    pub filters: Vec<String>,
     /// `package_policy`, as often as it was set: `package: key=value; …`.
     pub package_policies: Vec<String>,
     /// `credential`, as often as it was set: `username:realm:password`.
@@ -184,6 +196,8 @@ pub struct Config {
     pub event_callback: String,
     /// User names and secrets for realms.
     pub credentials: Vec<Credential>,
+    /// Filter documents; subscriptions know them by their place here.
+    pub filters: Vec<Filter>,
 }
 
 /// Syntax only the host can judge.
@@ -250,6 +264,7 @@ impl Config {
             presence_outbound_proxy: raw.presence_outbound_proxy,
             event_callback: raw.event_callback,
             credentials,
+            filters: filter::read(&raw.filters)?,
         })
     }
 }

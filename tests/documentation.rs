@@ -226,9 +226,13 @@ fn values_out_of_range_are_refused() {
 /// The values of all examples, at once.
 #[test]
 fn example_values_are_accepted() {
-    let examples = blocks_in("docs/parameters.md", "kamailio").concat();
-    // One of the examples names a KEMI function.
-    Server::b2b().kemi("function ksr_request_route() {}").route(&examples).start().stop();
+    // One of the examples names a file.
+    let examples = blocks_in("docs/parameters.md", "kamailio").concat().replace("/etc/kamailio/", "{dir}/");
+    let filters = blocks_in("docs/options.md", "xml");
+    let [filter] = &filters[..] else { panic!("not one filter: {filters:?}") };
+    // Another names a KEMI function.
+    let server = Server::b2b().kemi("function ksr_request_route() {}").file("basic.xml", filter);
+    server.route(&examples).start().stop();
 }
 
 // ------------------------------------------------------------------------------------------- functions, fields, messages

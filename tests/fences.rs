@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("registry", &["subscription"]),
     ("gate", &["subscription"]),
     ("qsa", &["subscription", "document"]),
-    ("config", &["subscription"]),
+    ("config", &["subscription", "document"]),
     ("subscription", &[]),
     ("document", &[]),
     ("host", &[]),

@@ -77,6 +77,24 @@ fn a_malformed_package_policy_refuses_the_start() {
 }
 
 #[test]
+fn a_filter_that_is_none_refuses_the_start() {
+    for (content, said) in [
+        ("<filter-set", "the file is no filter: line 1"),
+        (
+            "<presence xmlns=\"urn:ietf:params:xml:ns:pidf\"/>",
+            "root element is \"{urn:ietf:params:xml:ns:pidf}presence\"",
+        ),
+    ] {
+        let said_all = Server::b2b().file("f.xml", content).b2b_param("filter", "f={dir}/f.xml").start_refused();
+        let errors: Vec<&str> = said_all.lines().filter(|line| line.contains("ERROR: presence_b2b")).collect();
+        let [error] = errors[..] else { panic!("not one error of the module:\n{said_all}") };
+        assert!(error.contains("modparam filter is \"f=/") && error.contains(said), "{error}");
+    }
+    assert_refused("filter", "f=/no/such/file.xml", &["f=/no/such/file.xml", "the file cannot be read"]);
+    assert_refused("filter", "f", &["is \"f\"", "name=/path/to/file.xml"]);
+}
+
+#[test]
 fn tm_must_be_loaded_first() {
     let said =
         Server::b2b().without_module("tm").without_module("tmx").route("request_route { exit; }").start_refused();

@@ -12,6 +12,12 @@ pub const PIDF_XML: &str = "application/pidf+xml";
 /// Namespace of presence documents (RFC 3863 §4.1.1).
 pub(super) const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
 
+/// The media type of filter documents (RFC 4661 §6).
+pub const FILTER_XML: &str = "application/simple-filter+xml";
+
+/// Namespace of filter documents (RFC 4661 §3.1).
+const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
+
 /// Whether a NOTIFY with this body may be answered with 200.
 ///
 /// A presence document has to be well-formed XML within the caps, with a root called `presence`
@@ -27,6 +33,22 @@ pub fn check_body(content_type: &ContentType<'_>, body: &[u8], max_bytes: usize)
     let charset = charset.as_ref().map(|charset| charset.as_sent());
     let text = decode(body, charset)?;
     check_presence(&text).map(|_| ())
+}
+
+/// Whether this is a filter document (RFC 4661 §3): well-formed XML within the caps, with a root called `filter-set` in
+/// its namespace.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_filter(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
+    check_size(body, max_bytes)?;
+    let text = decode(body, None)?;
+    let root = scan(&text).map_err(|fault| DocumentError::from_fault(fault, &text))?;
+    if root.name.local != "filter-set" || !same_value(root.namespace, SIMPLE_FILTER) {
+        let name = shown(root.name.local, 64);
+        return Err(DocumentError::NotFilter { root: format!("{{{}}}{name}", shown(root.namespace, 64)) });
+    }
+    Ok(())
 }
 
 /// Holds a body against its size cap.

@@ -78,6 +78,12 @@ pub enum DocumentError {
         /// The root element as `{namespace}name`.
         root: String,
     },
+    /// Well-formed XML, but not a filter document (RFC 4661 §3).
+    #[error("root element is \"{root}\", not filter-set in urn:ietf:params:xml:ns:simple-filter")]
+    NotFilter {
+        /// The root element as `{namespace}name`.
+        root: String,
+    },
 }
 
 impl DocumentError {
@@ -93,7 +99,8 @@ impl DocumentError {
             | Self::Undecodable { .. }
             | Self::Dtd
             | Self::Malformed { .. }
-            | Self::NotPidf { .. } => 400,
+            | Self::NotPidf { .. }
+            | Self::NotFilter { .. } => 400,
         }
     }
 

@@ -38,7 +38,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use check::{PIDF_XML, check_body};
+pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
 pub use content_type::{ContentType, Essence, Parameter, ParameterValue, Parameters};
 pub use error::DocumentError;
 pub use extension::Extension;

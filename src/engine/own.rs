@@ -99,10 +99,10 @@ impl Engine {
         let Wish { record, subscriber, .. } = *wish;
         let (package, id) = named(wish.package)?;
         let options = match (&id[..], wish.options) {
-            ("", given) => Options::parse(given)?,
+            ("", given) => self.options(given)?,
             (_, b"") => Options { id, ..Options::default() },
             // So that an id given twice is refused.
-            (id, given) => Options::parse(&[b"id=", id.as_bytes(), b";", given].concat())?,
+            (id, given) => self.options(&[b"id=", id.as_bytes(), b";", given].concat())?,
         };
         if !self.config.handle_presence_subscriptions {
             return Err(OwnError::Off);
@@ -141,6 +141,16 @@ impl Engine {
                 Err(OwnError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause })
             }
         }
+    }
+
+    /// Reads options.
+    ///
+    /// # Errors
+    /// When they are malformed, or name a filter that is not there.
+    pub fn options(&self, text: &[u8]) -> Result<Options, OptionError> {
+        let mut options = Options::parse(text)?;
+        options.find_filter(self.config.filters.iter().map(|filter| filter.name.as_str()))?;
+        Ok(options)
     }
 
     /// The subscription of script or RPC to this. An id may follow the package, as in an Event header.

@@ -1,6 +1,7 @@
 //! How a SUBSCRIBE looks on the wire and where it goes.
 
 use crate::config::Config;
+use crate::document::FILTER_XML;
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::Outgoing;
 use crate::host::uri;
@@ -66,20 +67,21 @@ impl Way {
 
 /// Everything of a request that the dialog does not say.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Plan<'a> {
     request_uri: Vec<u8>,
     next_hop: Vec<u8>,
     headers: Vec<u8>,
+    body: &'a [u8],
     /// The socket it leaves through, unless the script has it leave through another one.
     socket: ListenSocket,
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// Finds socket and headers. May block on name resolution.
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn make(request: &Request, way: Way, config: &Config) -> Result<Self, PlanError> {
+    pub fn make(request: &Request, way: Way, config: &'a Config) -> Result<Self, PlanError> {
         let Way { request_uri, route_header, first_hop, next_hop } = way;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
         let secure = [&request.record, &request_uri, &first_hop].into_iter().any(|uri| uri::is_sips(uri));
@@ -87,20 +89,25 @@ impl Plan {
         let unreachable = || PlanError::NextHop(lossy(&next_hop));
         let socket = ListenSocket::towards(&next_hop, known).ok_or_else(unreachable)?;
         let contact = socket.contact_uri(secure).ok_or_else(unreachable)?;
+        let filter = request.filter.and_then(|place| config.filters.get(usize::from(place)));
+        let body = filter.map_or(&[][..], |filter| &filter.document);
         let mut headers = headers(request, &route_header, &contact, config);
         for authorization in &request.authorizations {
             // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.
-            if let Some(value) = authorization.value(METHOD, &request_uri, b"") {
+            if let Some(value) = authorization.value(METHOD, &request_uri, body) {
                 let name = authorization.guard.answer_header().as_bytes();
                 headers.extend([name, b": ", &value, b"\r\n"].concat());
             }
         }
-        Ok(Self { request_uri, next_hop, headers, socket })
+        if !body.is_empty() {
+            headers.extend([b"Content-Type: ", FILTER_XML.as_bytes(), b"\r\n"].concat());
+        }
+        Ok(Self { request_uri, next_hop, headers, body, socket })
     }
 
     /// The request for the transaction layer.
     #[must_use]
-    pub fn outgoing<'a>(&'a self, request: &'a Request) -> Outgoing<'a> {
+    pub fn outgoing<'r>(&'r self, request: &'r Request) -> Outgoing<'r> {
         Outgoing {
             method: METHOD,
             request_uri: &self.request_uri,
@@ -112,6 +119,7 @@ impl Plan {
             remote_tag: &request.remote_tag,
             cseq: request.cseq,
             headers: &self.headers,
+            body: self.body,
             socket: self.socket,
         }
     }

@@ -81,6 +81,8 @@ pub struct Outgoing<'a> {
     pub cseq: u32,
     /// All further headers, each line ending in CRLF.
     pub headers: &'a [u8],
+    /// Body; empty for none. Its Content-Type is one of the headers.
+    pub body: &'a [u8],
     /// The socket to send from.
     pub socket: ListenSocket,
 }
@@ -118,10 +120,11 @@ pub fn send(request: &Outgoing<'_>, parameter: u64) -> Sent {
         send_sock: request.socket.as_raw(),
         ..ks::dlg_t::default()
     };
-    let (mut method, mut headers) = (view(request.method), view(request.headers));
+    let (mut method, mut headers, mut body) = (view(request.method), view(request.headers), view(request.body));
     let mut uac = ks::uac_req_t {
         method: &mut method,
         headers: &mut headers,
+        body: if request.body.is_empty() { null_mut() } else { &mut body },
         dialog: &mut dialog,
         cb_flags: ks::TMCB_LOCAL_COMPLETED as _, // int, or unsigned since 6.0
         cb: Some(on_final),

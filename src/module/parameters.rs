@@ -42,8 +42,11 @@ static CREDENTIALS: Mutex<Vec<Concealed<Vec<u8>>>> = Mutex::new(Vec::new());
 /// The policies of packages as the configuration file sets them, likewise.
 static PACKAGE_POLICIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The integers, the texts, `credential`, `package_policy`, and the empty entry.
-const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 3;
+/// The filters as the configuration file sets them, likewise.
+static FILTERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The integers, the texts, `credential`, `package_policy`, `filter`, and the empty entry.
+const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 4;
 
 /// The table the server reads; ends with an empty entry.
 pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
@@ -62,6 +65,7 @@ pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
     let many = index + text;
     table[many] = entry(c"credential", ks::PARAM_STR | USE_FUNCTION, add_credential as *mut c_void);
     table[many + 1] = entry(c"package_policy", ks::PARAM_STR | USE_FUNCTION, add_package_policy as *mut c_void);
+    table[many + 2] = entry(c"filter", ks::PARAM_STR | USE_FUNCTION, add_filter as *mut c_void);
     table
 });
 
@@ -80,12 +84,26 @@ unsafe extern "C" fn add_credential(_: c_uint, value: *mut c_void) -> c_int {
 }
 
 unsafe extern "C" fn add_package_policy(_: c_uint, value: *mut c_void) -> c_int {
-    guard("modparam package_policy", -1, || {
+    // SAFETY: called by the server.
+    unsafe { add_to(&PACKAGE_POLICIES, "modparam package_policy", value) }
+}
+
+unsafe extern "C" fn add_filter(_: c_uint, value: *mut c_void) -> c_int {
+    // SAFETY: called by the server.
+    unsafe { add_to(&FILTERS, "modparam filter", value) }
+}
+
+/// One more value of a parameter that can be set many times.
+///
+/// # Safety
+/// The value must be what the server passes.
+unsafe fn add_to(all: &Mutex<Vec<String>>, name: &'static str, value: *mut c_void) -> c_int {
+    guard(name, -1, || {
         // SAFETY: the server passes a text, which lives while the function runs.
         let Some(text) = (unsafe { value.cast::<ks::str_>().as_ref() }) else { return -1 };
         // SAFETY: as above.
         let text = String::from_utf8_lossy(unsafe { bytes(text) }).into_owned();
-        PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        all.lock().unwrap_or_else(PoisonError::into_inner).push(text);
         0
     })
 }
@@ -107,6 +125,7 @@ pub fn as_set() -> Raw {
         additional_presence_headers: additional_presence_headers.read(),
         presence_outbound_proxy: presence_outbound_proxy.read(),
         event_callback: event_callback.read(),
+        filters: std::mem::take(&mut *FILTERS.lock().unwrap_or_else(PoisonError::into_inner)),
         package_policies: std::mem::take(&mut *PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner)),
         credentials: std::mem::take(&mut *CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)),
     }

@@ -4,7 +4,7 @@ use crate::engine::{self, Hub, Origin};
 use crate::host::log;
 use crate::qsa::{Notifier, QsaError, Refused, Subscribed, SubscriptionId};
 use crate::registry::Handle;
-use crate::subscription::{Options, package};
+use crate::subscription::package;
 
 /// Registers the user agent for every package it speaks, in the default domain.
 ///
@@ -26,7 +26,7 @@ fn subscribe(_user: usize, subscribed: &Subscribed<'_>) -> Result<u64, Refused> 
     }
     let package = package::find(subscribed.package).ok_or_else(|| Refused::new("unknown event package"))?;
     // Those of script and RPC have been looked at before; a C module learns no more than that it was refused.
-    let options = Options::parse(subscribed.first_param).map_err(|error| {
+    let options = engine.options(subscribed.first_param).map_err(|error| {
         log::error(&format!("no subscription to {}: {error}", String::from_utf8_lossy(subscribed.record)));
         Refused::new("its options are wrong")
     })?;

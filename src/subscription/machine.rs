@@ -258,6 +258,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             package: self.package.name,
             event_id: self.event_id().to_vec(),
             rates: self.terms().rates,
+            filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
             socket: dialog.socket(),
             authorizations,
             reserved: std::mem::take(&mut self.reserved),

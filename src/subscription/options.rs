@@ -1,7 +1,8 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
 use super::rates::{Rate, Rates};
-use super::substate::{is_token, split_param};
+use super::substate::{is_token_byte, split_param};
+use std::borrow::Cow;
 
 /// The longest time an option may name: ten years.
 const LONGEST: u32 = 315_360_000;
@@ -13,13 +14,15 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 6] = ["id", "expires", "fetch", "max-rate", "min-rate", "adaptive-min-rate"];
+const NAMES: [&str; 7] = ["id", "expires", "fetch", "max-rate", "min-rate", "adaptive-min-rate", "filter"];
 
 /// What one subscription is to be like, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `id`: parameter of the Event header (RFC 6665 §8.2.1), a part of the subscription's name; empty for none.
     pub id: String,
+    /// `filter`: name of a filter document (RFC 4660); empty for none.
+    pub filter: String,
     /// What the subscription keeps.
     pub terms: Terms,
 }
@@ -33,24 +36,26 @@ pub struct Terms {
     pub fetch: Option<u32>,
     /// `max-rate`, `min-rate` and `adaptive-min-rate` (RFC 6446).
     pub rates: Rates,
+    /// The filter document: a number its owner understands. It means nothing here.
+    pub filter: Option<u16>,
 }
 
 impl Terms {
     /// Those of a subscription without options.
-    pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE };
+    pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE, filter: None };
 }
 
 impl Terms {
     /// Refuses terms that contradict each other.
     fn consistent(&self) -> Result<(), OptionError> {
         if let Self { expires: Some(seconds), fetch: Some(_), .. } = self {
-            let wanted = "left out where option fetch is given";
+            let wanted = "left out where option fetch is given".into();
             return Err(OptionError::Value { name: "expires", value: seconds.to_string(), wanted });
         }
         let Some(max) = self.rates.max else { return Ok(()) };
         match self.rates.parameters().find(|(_, rate)| *rate > max) {
             Some((name, rate)) => {
-                Err(OptionError::Value { name, value: rate.to_string(), wanted: "no more than option max-rate" })
+                Err(OptionError::Value { name, value: rate.to_string(), wanted: "no more than option max-rate".into() })
             }
             None => Ok(()),
         }
@@ -82,7 +87,7 @@ pub enum OptionError {
         /// The value that was given.
         value: String,
         /// What is wanted instead.
-        wanted: &'static str,
+        wanted: Cow<'static, str>,
     },
 }
 
@@ -114,11 +119,31 @@ impl Options {
         Ok(options)
     }
 
+    /// Finds the filter document among those with these names.
+    ///
+    /// # Errors
+    /// When none of them has the name.
+    pub fn find_filter<'a>(&mut self, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), OptionError> {
+        if self.filter.is_empty() {
+            return Ok(());
+        }
+        let place = names.clone().position(|name| name == self.filter);
+        self.terms.filter = place.and_then(|place| u16::try_from(place).ok());
+        if self.terms.filter.is_some() {
+            return Ok(());
+        }
+        let known = names.collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none".to_owned() } else { known };
+        let wanted = format!("the name of a modparam filter: known are {known}").into();
+        Err(OptionError::Value { name: "filter", value: self.filter.clone(), wanted })
+    }
+
     fn take(&mut self, name: &'static str, given: Option<&[u8]>) -> Result<(), OptionError> {
         let value = given.unwrap_or_default();
-        let wrong = |wanted| OptionError::Value { name, value: shown(value), wanted };
+        let wrong = |wanted: &'static str| OptionError::Value { name, value: shown(value), wanted: wanted.into() };
         match name {
             "id" => self.id = token(value).ok_or_else(|| wrong(A_TOKEN))?,
+            "filter" => self.filter = token(value).ok_or_else(|| wrong(A_TOKEN))?,
             "fetch" => {
                 let seconds = given.map_or(Some(FETCH), |value| number(value, 1, LONGEST_FETCH));
                 self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
@@ -145,12 +170,14 @@ impl Options {
 /// The same options as text that [`Options::parse`] reads.
 impl std::fmt::Display for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Terms { expires, fetch, rates } = self.terms;
-        let id = Some(&self.id).filter(|id| !id.is_empty()).map(|id| format!("id={id}"));
+        // The filter is known by its name.
+        let Terms { expires, fetch, rates, filter: _ } = self.terms;
+        let named = |name: &str, value: &String| (!value.is_empty()).then(|| format!("{name}={value}"));
+        let (id, filter) = (named("id", &self.id), named("filter", &self.filter));
         let times = [("expires", expires), ("fetch", fetch)];
         let times = times.into_iter().filter_map(|(name, seconds)| Some(format!("{name}={}", seconds?)));
         let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
-        f.write_str(&id.into_iter().chain(times).chain(rates).collect::<Vec<_>>().join(";"))
+        f.write_str(&id.into_iter().chain(times).chain(rates).chain(filter).collect::<Vec<_>>().join(";"))
     }
 }
 
@@ -179,9 +206,14 @@ fn unquoted(text: &[u8]) -> Vec<u8> {
     if escaped { text.to_vec() } else { said }
 }
 
+/// Whether a text is a token (RFC 3261 §25.1).
+#[must_use]
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().copied().all(is_token_byte)
+}
+
 fn token(value: &[u8]) -> Option<String> {
-    let is_one = !value.is_empty() && value.iter().all(|byte| is_token(*byte));
-    String::from_utf8(value.to_vec()).ok().filter(|_| is_one)
+    String::from_utf8(value.to_vec()).ok().filter(|_| is_token(value))
 }
 
 /// Digits and nothing else, within the range.

@@ -34,7 +34,7 @@ impl<'a> SubscriptionState<'a> {
     pub fn parse(header: &'a [u8]) -> Option<Self> {
         let (word, mut rest) = split_param(header);
         let word = trim(word);
-        if word.is_empty() || !word.iter().all(|byte| is_token(*byte)) {
+        if word.is_empty() || !word.iter().all(|byte| is_token_byte(*byte)) {
             return None;
         }
         let value = if word.eq_ignore_ascii_case(b"active") {
@@ -60,7 +60,7 @@ impl<'a> SubscriptionState<'a> {
         let name = trim(param.get(..equals).unwrap_or_default());
         let value = unquote(trim(param.get(equals.saturating_add(1)..).unwrap_or_default()));
         if name.eq_ignore_ascii_case(b"reason") {
-            let is_word = !value.is_empty() && value.iter().all(|byte| is_token(*byte));
+            let is_word = !value.is_empty() && value.iter().all(|byte| is_token_byte(*byte));
             self.reason = self.reason.or(is_word.then_some(value));
         } else if name.eq_ignore_ascii_case(b"expires") {
             self.expires = self.expires.or_else(|| seconds(value));
@@ -104,6 +104,6 @@ fn seconds(digits: &[u8]) -> Option<u32> {
 }
 
 /// token (RFC 3261 §25.1).
-pub(super) fn is_token(byte: u8) -> bool {
+pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }

@@ -81,6 +81,8 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("max-rate=-1", ["option max-rate is \"-1\"", "such as 0.5"]),
         ("max-rate=1;min-rate=1.1", ["option min-rate is \"1.1\"", "no more than option max-rate"]),
         ("adaptive-min-rate=2;max-rate=1", ["option adaptive-min-rate is \"2\"", "no more than option max-rate"]),
+        ("filter=", ["option filter is \"\"", "a token"]),
+        ("filter=a/b", ["option filter is \"a/b\"", "a token"]),
         ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
     ] {
         let said = refused(text);
@@ -120,6 +122,40 @@ fn rates_are_in_every_request_and_harm_no_notify() {
     life.give(Input::Unsubscribe);
     life.due();
     assert_eq!((life.request().expires, life.request().rates), (0, rates));
+}
+
+#[test]
+fn a_filter_is_known_by_its_name() {
+    let mut options = parse("filter=Open");
+    options.find_filter(["open", "Open"].into_iter()).unwrap();
+    assert_eq!((options.terms.filter, options.to_string().as_str()), (Some(1), "filter=Open"));
+    let said = parse("filter=x").find_filter(["open", "Open"].into_iter()).unwrap_err().to_string();
+    assert_eq!(said, "option filter is \"x\", but must be the name of a modparam filter: known are open, Open");
+    let said = parse("filter=x").find_filter(std::iter::empty()).unwrap_err().to_string();
+    assert!(said.ends_with("known are none"), "{said}");
+    let mut none = parse("id=x");
+    none.find_filter(std::iter::empty()).unwrap();
+    assert_eq!(none.terms.filter, None);
+}
+
+#[test]
+fn a_filter_goes_with_every_request_that_opens_a_dialog() {
+    let mut life = Life::under(Terms { filter: Some(3), ..Terms::NONE }, policy());
+    life.give(Input::Start);
+    life.due();
+    assert_eq!(life.request().filter, Some(3));
+    life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
+    life.due();
+    assert_eq!(life.request().filter, Some(3), "the other target as well");
+    life.reply(200);
+    life.notify("active");
+    life.due();
+    assert_eq!(life.request().filter, None, "the dialog keeps it");
+    life.reply(481);
+    life.due();
+    assert_eq!(life.request().filter, Some(3), "a new dialog does not");
+    assert_eq!(told(&life.reply(488)).1, 488, "who refuses it is asked again later");
+    assert_eq!(life.state(), "waiting");
 }
 
 #[test]
@@ -169,7 +205,12 @@ fn any_options() -> impl Strategy<Value = Options> {
         let below = |one: Option<Rate>| one.filter(|one| max.is_none_or(|max| *one <= max));
         Rates { max, min: below(min), adaptive_min: below(adaptive_min) }
     });
-    (id, times, rates).prop_map(|(id, (expires, fetch), rates)| Options { id, terms: Terms { expires, fetch, rates } })
+    let filter = id.clone();
+    (id, times, rates, filter).prop_map(|(id, (expires, fetch), rates, filter)| Options {
+        id,
+        filter,
+        terms: Terms { expires, fetch, rates, filter: None },
+    })
 }
 
 proptest! {
