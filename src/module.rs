@@ -107,7 +107,7 @@ fn start() -> Result<(), StartError> {
     process::announce(config.workers)?;
     engine::create(config)?;
     let engine = engine::engine().ok_or(EngineError::NoRoom)?;
-    notifier::sip::register(&engine.hub)?;
+    notifier::sip::register(engine)?;
     // SAFETY: needed once before event routes run; mod_init is the place.
     if unsafe { ks::faked_msg_init() } < 0 {
         return Err(StartError::FakedMessage);

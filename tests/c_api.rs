@@ -14,7 +14,7 @@ use crate::support::shm::{Shm, leaves_nothing_in};
 use crate::support::wait::{SOON, eventually};
 
 /// Builds the C module, once.
-fn qsa_test() -> &'static Path {
+pub fn qsa_test() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("qsa_test.so");
@@ -26,14 +26,16 @@ fn qsa_test() -> &'static Path {
     })
 }
 
-fn start(queue_limit: i64) -> Server {
+/// Calls one of its RPC commands, which must succeed.
+pub fn call(server: &Server, command: &str, params: Value) -> Value {
+    server.rpc(&format!("qsa_test.{command}"), params.clone()).unwrap_or_else(|e| panic!("{command} {params}: {e}"))
+}
+
+/// A server with it, which may send the next SUBSCRIBE at once.
+pub fn start(queue_limit: i64) -> Server {
     let load =
         format!("loadmodule \"{}\"\nmodparam(\"qsa_test\", \"queue_limit\", {queue_limit})", qsa_test().display());
     Server::b2b().b2b_param("min_resubscribe_time", 0).route(&load).start()
-}
-
-fn call(server: &Server, command: &str, params: Value) -> Value {
-    server.rpc(&format!("qsa_test.{command}"), params.clone()).unwrap_or_else(|e| panic!("{command} {params}: {e}"))
 }
 
 fn refused(server: &Server, command: &str, params: Value) -> String {
@@ -120,7 +122,7 @@ fn the_first_parameter_is_the_options() {
 
 fn options_of_one(server: &Server, notifier: &Notifier, record: &str) {
     for (bad, said) in [
-        ("exipres=60", "unknown option \"exipres\": known are id, expires, fetch, max-rate"),
+        ("exipres=60", "unknown option \"exipres\": known are id, expires, fetch, share, max-rate"),
         ("expires=0", "option expires is \"0\", but must be 1 to 315360000 seconds"),
     ] {
         let mark = server.log().mark();

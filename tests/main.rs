@@ -37,6 +37,7 @@ mod refresh;
 mod request;
 mod rpc;
 mod script;
+mod sharing;
 mod stateless;
 mod terminated;
 mod timer_n;

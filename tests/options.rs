@@ -483,7 +483,7 @@ fn wrong_options_are_refused() {
             (
                 "presence",
                 "exipres=60",
-                "unknown option \"exipres\": known are id, expires, fetch, max-rate, min-rate, adaptive-min-rate, filter",
+                "unknown option \"exipres\": known are id, expires, fetch, share, max-rate, min-rate, adaptive-min-rate, filter",
             ),
             ("presence", "expires=60;expires=70", "option expires is given again, as \"70\", but may be given once"),
             ("presence", "expires=0", "option expires is \"0\", but must be 1 to 315360000 seconds"),

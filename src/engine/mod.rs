@@ -11,6 +11,7 @@ mod own;
 mod reply;
 mod request;
 mod send;
+mod share;
 mod start;
 mod worker;
 
@@ -68,6 +69,12 @@ pub struct Engine {
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
     event_queues: Vec<QueueId>,
+    /// Internal subscriptions that share a dialog.
+    shares: qsa::Shares<Shm, ProcessLock>,
+    /// Where the subscriptions that are shared are kept apart.
+    share_domain: qsa::DomainId,
+    /// Their queues, one for each worker.
+    share_queues: Vec<QueueId>,
     /// Connections that are lost.
     lost_flows: flows::LostFlows,
     /// Wakes any worker: a deadline has come nearer.
@@ -114,14 +121,30 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     let gate = Gate::try_new_in(gate_limits(&config), seed, Shm).map_err(|_| EngineError::NoRoom)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
+    let mut share_queues = Vec::with_capacity(workers);
     let mut event_bells = Vec::with_capacity(workers);
     for user in 0..workers {
         event_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
+        share_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
         event_bells.push(Bell::hung()?);
     }
     let deadline_bell = Bell::hung()?;
+    let shares = qsa::Shares::try_new(seed, Shm).map_err(QsaError::from)?;
+    let share_domain = share::domain(&hub)?;
     let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
-    let engine = Engine { registry, hub, gate, config, event_queues, lost_flows, deadline_bell, event_bells };
+    let engine = Engine {
+        registry,
+        hub,
+        gate,
+        config,
+        event_queues,
+        shares,
+        share_domain,
+        share_queues,
+        lost_flows,
+        deadline_bell,
+        event_bells,
+    };
     ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
 }
 
@@ -157,11 +180,10 @@ impl Engine {
     /// What every step needs done once the shard's lock is released, but for answering and sending.
     fn settle(&self, wake: bool, pushed: Option<Pushed<Shm>>) {
         if let Some(pushed) = pushed {
-            let lost_end = pushed.gone.as_ref().filter(|gone| gone.is_last()).map(Message::subscription);
-            pushed.finish();
-            if let Some(subscription) = lost_end {
-                self.end_untold(subscription);
+            if let Some(gone) = pushed.gone.as_ref().filter(|gone| gone.is_last()) {
+                self.end_untold(gone);
             }
+            pushed.finish();
         }
         if wake {
             self.deadline_bell.ring();
@@ -170,9 +192,14 @@ impl Engine {
 
     /// The last message of a subscription fell out of a full queue. Where the module is the subscriber itself, nobody
     /// else would end the internal subscription.
-    fn end_untold(&self, subscription: SubscriptionId) {
-        if self.hub.with_subscription(subscription, |view| view.queue).is_some_and(|queue| self.is_own(queue)) {
-            let _ = self.hub.unsubscribe(subscription);
+    fn end_untold(&self, gone: &Message<Shm>) {
+        let subscription = gone.subscription();
+        match self.hub.with_subscription(subscription, |view| view.queue) {
+            Some(queue) if self.is_own(queue) => {
+                let _ = self.hub.unsubscribe(subscription);
+            }
+            Some(queue) if self.is_shared(queue) => self.hand_on_lost(gone),
+            Some(_) | None => {}
         }
     }
 

@@ -53,6 +53,11 @@ pub enum OwnError {
     /// More than an id behind a package.
     #[error("\"{0}\" names a subscription, which only the option id does: give other options when it is made")]
     Name(String),
+    /// Shares a dialog already.
+    #[error(
+        "option share is for subscriptions of other modules: script and RPC have one subscription for all who ask for the same anyway"
+    )]
+    Share,
     /// Asked for again, but not the same.
     #[error("there is this subscription with other options: end it first, or give the new one an id of its own")]
     Differs,
@@ -104,6 +109,9 @@ impl Engine {
             // So that an id given twice is refused.
             (id, given) => self.options(&[b"id=", id.as_bytes(), b";", given].concat())?,
         };
+        if options.share {
+            return Err(OwnError::Share);
+        }
         if !self.config.handle_presence_subscriptions {
             return Err(OwnError::Off);
         }

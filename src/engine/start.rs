@@ -24,7 +24,8 @@ pub struct Origin<'a> {
     pub queue: QueueId,
 }
 
-const NO_MEMORY: Refused = Refused { reason: "out of shared memory: enlarge it with the server's option -m", code: 0 };
+pub(super) const NO_MEMORY: Refused =
+    Refused { reason: "out of shared memory: enlarge it with the server's option -m", code: 0 };
 
 impl Engine {
     /// Starts the SIP side of an internal subscription.

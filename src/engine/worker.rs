@@ -34,8 +34,9 @@ impl Engine {
     fn work(&self, worker: usize, on_event: EventHandler) {
         let sent = self.send_due(worker);
         let told = self.tell(worker, on_event);
+        let handed_on = self.hand_on(worker, BATCH);
         let lost = self.see_to_lost_flows(BATCH);
-        if sent || told || lost {
+        if sent || told || handed_on || lost {
             return;
         }
         match self.event_bells.get(worker) {

@@ -1,19 +1,21 @@
 //! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
 
-use crate::engine::{self, Hub, Origin};
+use crate::engine::{self, Engine, Hub, Origin};
 use crate::host::log;
 use crate::qsa::{Notifier, QsaError, Refused, Subscribed, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::package;
 
-/// Registers the user agent for every package it speaks, in the default domain.
+/// Registers the user agent for every package it speaks, in the default domain and for subscriptions that are shared.
 ///
 /// # Errors
 /// When the hub has no room.
-pub fn register(hub: &Hub) -> Result<(), QsaError> {
+pub fn register(engine: &Engine) -> Result<(), QsaError> {
     for package in package::ALL {
-        let notifier = Notifier { subscribe, unsubscribe, user: 0 };
-        hub.register_notifier(Hub::DEFAULT_DOMAIN, package.name.as_bytes(), notifier)?;
+        for domain in [Hub::DEFAULT_DOMAIN, engine.share_domain()] {
+            let notifier = Notifier { subscribe, unsubscribe, user: 0 };
+            engine.hub.register_notifier(domain, package.name.as_bytes(), notifier)?;
+        }
     }
     Ok(())
 }
@@ -30,6 +32,9 @@ fn subscribe(_user: usize, subscribed: &Subscribed<'_>) -> Result<u64, Refused> 
         log::error(&format!("no subscription to {}: {error}", String::from_utf8_lossy(subscribed.record)));
         Refused::new("its options are wrong")
     })?;
+    if options.share {
+        return engine.share(subscribed, options);
+    }
     let origin = Origin {
         record: subscribed.record,
         subscriber: subscribed.subscriber,
@@ -41,8 +46,12 @@ fn subscribe(_user: usize, subscribed: &Subscribed<'_>) -> Result<u64, Refused> 
     engine.start(&origin).map(Handle::to_u64)
 }
 
-fn unsubscribe(_user: usize, _subscription: SubscriptionId, value: u64) {
-    if let (Some(engine), Some(handle)) = (engine::engine(), Handle::from_u64(value)) {
+fn unsubscribe(_user: usize, subscription: SubscriptionId, value: u64) {
+    let Some(engine) = engine::engine() else { return };
+    if engine.leave(subscription, value) {
+        return;
+    }
+    if let Some(handle) = Handle::from_u64(value) {
         engine.end(handle);
     }
 }

@@ -106,8 +106,24 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
         content_type: &[u8],
         body: &[u8],
     ) -> Result<(), QsaError> {
+        let pushed = self.queue_news(id, news, content_type, body)?;
+        pushed.finish();
+        Ok(())
+    }
+
+    /// As [`Hub::notify_news`], for callers that hold a lock: [`Pushed::finish`] must follow when that is released.
+    ///
+    /// # Errors
+    /// As [`Hub::notify`].
+    pub(super) fn queue_news(
+        &self,
+        id: SubscriptionId,
+        news: &News,
+        content_type: &[u8],
+        body: &[u8],
+    ) -> Result<Pushed<A>, QsaError> {
         let prepared = Message::prepare(content_type, body, self.alloc.clone())?;
-        self.deliver(id, prepared.complete(id, news))
+        self.queue(id, prepared.complete(id, news))
     }
 
     /// Tells the subscriber with a value instead of a body. The hub takes charge of `value` in every case but that
@@ -129,10 +145,10 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
             (Data::new(value, destroy), Message::prepare(name, &[], self.alloc.clone()))
         };
         let prepared: Prepared<A> = prepared?;
-        self.deliver(id, prepared.complete_with_data(id, &news(status, reason, true), data))
+        self.queue(id, prepared.complete_with_data(id, &news(status, reason, true), data)).map(Pushed::finish)
     }
 
-    fn deliver(&self, id: SubscriptionId, message: Message<A>) -> Result<(), QsaError> {
+    fn queue(&self, id: SubscriptionId, message: Message<A>) -> Result<Pushed<A>, QsaError> {
         // A message that finds no subscription is dropped here, without a lock.
         let mut message = Some(message);
         let pushed = self.with_entry(id, |entry| {
@@ -142,9 +158,11 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
             message.take().map(|message| self.push(entry.queue, &mut entry.last, message))
         });
         let pushed = pushed.flatten().ok_or(QsaError::UnknownSubscription)?;
-        let lost = pushed.outcome == Outcome::Lost;
-        pushed.finish();
-        if lost { Err(QsaError::UnknownQueue) } else { Ok(()) }
+        if pushed.outcome == Outcome::Lost {
+            pushed.finish();
+            return Err(QsaError::UnknownQueue);
+        }
+        Ok(pushed)
     }
 
     pub(super) fn queue_exists(&self, queue: QueueId) -> bool {

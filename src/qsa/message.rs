@@ -57,6 +57,12 @@ impl<A: Allocator> Message<A> {
         self.subscription
     }
 
+    /// All that is told beside the body.
+    #[must_use]
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
     /// The subscription's status from now on.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -6,7 +6,8 @@
 //! notifiers and subscriptions.
 //!
 //! Everything is named by a number that may be stale without harm, never by a pointer. No lock is held while a callback
-//! of anybody runs. Lock order: a registry shard, then a slab shard of the hub, then one queue; the directory is locked alone.
+//! of anybody runs. Lock order: a shard of shares, then a registry shard, then a slab shard of the hub, then one queue; the
+//! directory is locked alone, or after a shard of shares.
 
 pub mod c_api;
 mod delivery;
@@ -19,6 +20,7 @@ mod message;
 mod notifier;
 mod queue;
 mod ring;
+mod share;
 mod slab;
 #[cfg(test)]
 mod tests;
@@ -30,4 +32,5 @@ pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 pub use message::{Data, Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused, SubscribeCallback, Subscribed, UnsubscribeCallback};
 pub use queue::{Counters, LastQueued, Outcome, Pushed, Wake};
+pub use share::{HandedOn, ShareHash, Shares};
 pub use slab::View;

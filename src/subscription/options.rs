@@ -14,7 +14,7 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 7] = ["id", "expires", "fetch", "max-rate", "min-rate", "adaptive-min-rate", "filter"];
+const NAMES: [&str; 8] = ["id", "expires", "fetch", "share", "max-rate", "min-rate", "adaptive-min-rate", "filter"];
 
 /// What one subscription is to be like, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Options {
     pub id: String,
     /// `filter`: name of a filter document (RFC 4660); empty for none.
     pub filter: String,
+    /// `share`: one dialog for all who ask for the same.
+    pub share: bool,
     /// What the subscription keeps.
     pub terms: Terms,
 }
@@ -115,6 +117,13 @@ impl Options {
             options.take(name, value.as_deref())?;
             rest = after;
         }
+        if options.share && options.terms.fetch.is_some() {
+            return Err(OptionError::Value {
+                name: "share",
+                value: String::new(),
+                wanted: "left out where option fetch is given".into(),
+            });
+        }
         options.terms.consistent()?;
         Ok(options)
     }
@@ -144,6 +153,8 @@ impl Options {
         match name {
             "id" => self.id = token(value).ok_or_else(|| wrong(A_TOKEN))?,
             "filter" => self.filter = token(value).ok_or_else(|| wrong(A_TOKEN))?,
+            "share" if given.is_some() => return Err(wrong("without a value")),
+            "share" => self.share = true,
             "fetch" => {
                 let seconds = given.map_or(Some(FETCH), |value| number(value, 1, LONGEST_FETCH));
                 self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
@@ -177,7 +188,8 @@ impl std::fmt::Display for Options {
         let times = [("expires", expires), ("fetch", fetch)];
         let times = times.into_iter().filter_map(|(name, seconds)| Some(format!("{name}={}", seconds?)));
         let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
-        f.write_str(&id.into_iter().chain(times).chain(rates).chain(filter).collect::<Vec<_>>().join(";"))
+        let share = self.share.then(|| "share".to_owned());
+        f.write_str(&id.into_iter().chain(times).chain(rates).chain(filter).chain(share).collect::<Vec<_>>().join(";"))
     }
 }
 

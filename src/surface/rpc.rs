@@ -23,7 +23,8 @@ impl From<NoRoom> for Fault {
 impl From<OwnError> for Fault {
     fn from(error: OwnError) -> Self {
         let code = match error {
-            OwnError::Package(_)
+            OwnError::Share
+            | OwnError::Package(_)
             | OwnError::Options(_)
             | OwnError::Name(_)
             | OwnError::Differs

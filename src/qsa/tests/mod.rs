@@ -3,6 +3,7 @@
 
 mod memory;
 mod queues;
+mod shares;
 mod subscriptions;
 mod support;
 mod threads;

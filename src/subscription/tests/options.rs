@@ -45,7 +45,7 @@ fn the_grammar() {
 fn what_is_wrong_is_named_with_what_is_allowed() {
     let seconds = "1 to 315360000 seconds";
     for (text, parts) in [
-        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires, fetch, max-rate"]),
+        ("exipres=60", ["unknown option \"exipres\"", "known are id, expires, fetch, share, max-rate"]),
         (";", ["unknown option \"\"", "known are"]),
         ("expires=60;", ["unknown option \"\"", "known are"]),
         ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
@@ -206,8 +206,9 @@ fn any_options() -> impl Strategy<Value = Options> {
         Rates { max, min: below(min), adaptive_min: below(adaptive_min) }
     });
     let filter = id.clone();
-    (id, times, rates, filter).prop_map(|(id, (expires, fetch), rates, filter)| Options {
+    (id, times, rates, filter, any::<bool>()).prop_map(|(id, (expires, fetch), rates, filter, share)| Options {
         id,
+        share: share && fetch.is_none(),
         filter,
         terms: Terms { expires, fetch, rates, filter: None },
     })

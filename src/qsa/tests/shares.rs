@@ -1,0 +1,181 @@
+//! Subscriptions that share one.
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::RawMutex;
+
+use super::support::{Plain, hub, new, queue, say};
+use crate::qsa::{HandedOn, Hub, QsaError, QueueId, ShareHash, Shares, SubscriptionId};
+use crate::subscription::{OutOfMemory, Status};
+use crate::testing::Accounted;
+use allocator_api2::alloc::Global;
+
+const KEY: [&[u8]; 4] = [b"sip:a@x", b"sip:w@x", b"presence", b""];
+
+/// A hub whose shares have roots in a queue of their own.
+struct Stage<A: Allocator + Clone> {
+    hub: Hub<A, RawMutex>,
+    shares: Shares<A, RawMutex>,
+    roots: QueueId,
+    members: QueueId,
+}
+
+fn stage() -> Stage<Global> {
+    let hub: Plain = hub();
+    let (roots, members) = (queue(&hub, 100), queue(&hub, 100));
+    Stage { hub, shares: Shares::try_new(7, Global).unwrap(), roots, members }
+}
+
+impl<A: Allocator + Clone> Stage<A> {
+    fn member(&self) -> SubscriptionId {
+        self.hub.subscribe(&new(b"m", self.members)).unwrap()
+    }
+
+    fn join(&self, key: [&[u8]; 4], member: SubscriptionId) -> Result<(ShareHash, Option<SubscriptionId>), QsaError> {
+        let mut root = None;
+        let hash = self.shares.join(&self.hub, key, member, |_| {
+            let made = self.hub.subscribe(&new(b"root", self.roots))?;
+            root = Some(made);
+            Ok::<_, QsaError>(made)
+        })?;
+        Ok((hash, root))
+    }
+
+    /// Hands on what waits for the roots.
+    fn hand_on(&self, hash: ShareHash) -> HandedOn {
+        let mut done = HandedOn::default();
+        while let Some(delivered) = self.hub.pop(self.roots) {
+            done = self.shares.hand_on(&self.hub, hash, &delivered.message);
+        }
+        done
+    }
+
+    /// What the members are told: who, status, body, whether it is the last.
+    fn told(&self) -> Vec<(SubscriptionId, Status, String, bool)> {
+        std::iter::from_fn(|| self.hub.pop(self.members))
+            .map(|delivered| {
+                let message = delivered.message;
+                let body = String::from_utf8(message.body().to_vec()).unwrap();
+                (message.subscription(), message.status(), body, message.is_last())
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn all_members_are_told_and_the_late_one_the_newest_state_at_once() {
+    let stage = stage();
+    let [first, second, late] = [(); 3].map(|()| stage.member());
+    let (hash, root) = stage.join(KEY, first).unwrap();
+    let root = root.unwrap();
+    assert_eq!(stage.join(KEY, second), Ok((hash, None)));
+    assert_eq!(stage.told(), [], "nothing is known yet");
+    assert_eq!(stage.shares.members(hash, root), 2);
+
+    say(&stage.hub, root, b"open");
+    say(&stage.hub, root, b"closed");
+    assert_eq!(stage.hand_on(hash), HandedOn::default());
+    let told = |who, body: &str| (who, Status::Active, body.to_owned(), false);
+    assert_eq!(
+        stage.told(),
+        [told(first, "open"), told(second, "open"), told(first, "closed"), told(second, "closed")]
+    );
+
+    // News without a body leave the state there was.
+    stage.hub.notify(root, Status::Pending, b"", b"", b"").unwrap();
+    stage.hand_on(hash);
+    stage.told();
+    stage.join(KEY, late).unwrap();
+    assert_eq!(stage.told(), [(late, Status::Pending, "closed".to_owned(), false)]);
+
+    assert_eq!(stage.shares.leave(hash, second), None);
+    assert_eq!(stage.shares.leave(hash, second), None);
+    say(&stage.hub, root, b"again");
+    stage.hand_on(hash);
+    assert_eq!(stage.told(), [told(first, "again"), told(late, "again")]);
+    assert_eq!(stage.shares.leave(hash, first), None);
+    assert_eq!(stage.shares.leave(hash, late), Some(root), "the last one");
+    assert_eq!(stage.shares.members(hash, root), 0);
+}
+
+#[test]
+fn what_differs_is_not_shared() {
+    let stage = stage();
+    let (_, root) = stage.join(KEY, stage.member()).unwrap();
+    assert!(root.is_some());
+    for part in 0..KEY.len() {
+        let mut key = KEY;
+        key[part] = b"other";
+        assert!(stage.join(key, stage.member()).unwrap().1.is_some(), "{part}");
+    }
+}
+
+#[test]
+fn the_end_of_the_root_is_told_to_all_and_the_next_one_begins_anew() {
+    let stage = stage();
+    let [first, second, next] = [(); 3].map(|()| stage.member());
+    let (hash, root) = stage.join(KEY, first).unwrap();
+    stage.join(KEY, second).unwrap();
+    stage.hub.notify(root.unwrap(), Status::Rejected, b"", b"", b"").unwrap();
+    assert!(stage.hand_on(hash).ended);
+    let told = |who| (who, Status::Rejected, String::new(), true);
+    assert_eq!(stage.told(), [told(first), told(second)]);
+    assert!(stage.join(KEY, next).unwrap().1.is_some_and(|new| Some(new) != root));
+    assert_eq!(stage.told(), [], "what has ended is no state");
+    assert_eq!(stage.shares.leave(hash, first), None, "not a member of the new one");
+}
+
+#[test]
+fn a_member_that_has_ended_harms_nobody() {
+    let stage = stage();
+    let [first, second] = [(); 2].map(|()| stage.member());
+    let (hash, root) = stage.join(KEY, first).unwrap();
+    stage.join(KEY, second).unwrap();
+    stage.hub.unsubscribe(first).unwrap();
+    say(&stage.hub, root.unwrap(), b"open");
+    assert_eq!(stage.hand_on(hash).untold, 0);
+    assert_eq!(stage.told().len(), 1);
+}
+
+#[test]
+fn a_root_that_is_refused_leaves_nothing() {
+    let stage = stage();
+    let member = stage.member();
+    let refused = stage.shares.join(&stage.hub, KEY, member, |_| Err(QsaError::Exhausted));
+    assert_eq!(refused, Err(QsaError::Exhausted));
+    assert!(stage.join(KEY, member).unwrap().1.is_some());
+}
+
+#[test]
+fn each_lack_of_memory_leaves_all_as_it_was() {
+    let alloc = Accounted::new();
+    let hub = Hub::<_, RawMutex>::try_new(alloc.clone()).unwrap();
+    let (roots, members) = (queue(&hub, 100), queue(&hub, 100));
+    let stage = Stage { hub, shares: Shares::try_new(7, alloc.clone()).unwrap(), roots, members };
+    let [first, second] = [(); 2].map(|()| stage.member());
+    let mut failures = 0;
+    for allowed in 0.. {
+        alloc.allow(allowed);
+        let joined = stage.join(KEY, first);
+        alloc.allow_all();
+        match joined {
+            Err(QsaError::OutOfMemory(OutOfMemory)) => {
+                failures += 1;
+                assert_eq!(stage.hub.subscriptions(), 2, "after {allowed}: no root");
+            }
+            joined => {
+                let (hash, root) = joined.unwrap();
+                stage.join(KEY, second).unwrap();
+                say(&stage.hub, root.unwrap(), b"open");
+                let delivered = stage.hub.pop(stage.roots).unwrap();
+                alloc.allow(0);
+                let told = stage.shares.hand_on(&stage.hub, hash, &delivered.message);
+                alloc.allow_all();
+                assert_eq!(told, HandedOn { untold: 2, ended: false });
+                break;
+            }
+        }
+    }
+    assert!(failures > 3, "{failures}");
+    drop(stage);
+    assert_eq!(alloc.out(), 0);
+}

@@ -1,0 +1,173 @@
+//! Internal subscriptions that share one dialog (option `share`), each with its own messages.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::c_api::{call, start};
+use crate::support::b2b::farewell;
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing_in;
+use crate::support::wait::{SOON, eventually};
+use crate::support::watch::told;
+
+fn subscribe(server: &Server, record: &str, subscriber: &str, options: &str) -> String {
+    let id = call(server, "subscribe", json!(["presence", record, subscriber, options]));
+    id.as_str().expect("an id").to_owned()
+}
+
+/// The next message of the C module's queue.
+fn pop(server: &Server) -> Value {
+    eventually(SOON, "a message", || server.rpc("qsa_test.pop", json!([])).ok())
+}
+
+/// The next messages: who is told what note with which status.
+fn pops(server: &Server, count: usize) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = (0..count)
+        .map(|_| pop(server))
+        .map(|news| {
+            let note = &news["presentity"]["tuples"][0]["notes"][0]["text"];
+            (text(&news["id"]), text(&news["status"]), text(note))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn assert_told(server: &Server, who: &[&String], status: &str, note: &str) {
+    let mut expected: Vec<_> = who.iter().map(|id| (id.to_string(), status.to_owned(), note.to_owned())).collect();
+    expected.sort();
+    assert_eq!(pops(server, who.len()), expected);
+}
+
+fn none(server: &Server) {
+    assert_eq!(server.rpc("qsa_test.pop", json!([])).expect_err("nothing waits").code, 404);
+}
+
+const WATCHER: &str = "sip:watcher@example.org";
+
+#[test]
+fn one_dialog_for_all_who_ask_for_the_same() {
+    let server = start(1000);
+    let notifier = Notifier::udp();
+    leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || {
+        let record = notifier.uri("alice");
+        let first = subscribe(&server, &record, WATCHER, "share");
+        let second = subscribe(&server, &record, WATCHER, "Share");
+        let request = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.accept(&request, 600);
+        assert_eq!(dialog.notify(told(600, "one")).status(), 200);
+        assert_told(&server, &[&first, &second], "active", "one");
+
+        // A late one gets the newest state at once, without a word on the wire.
+        let late = subscribe(&server, &record, WATCHER, "share");
+        assert_told(&server, &[&late], "active", "one");
+        assert_eq!(dialog.notify(told(600, "two")).status(), 200);
+        assert_told(&server, &[&first, &second, &late], "active", "two");
+        notifier.endpoint.expect_none("SUBSCRIBE", Duration::ZERO);
+        let listed = server.rpc("presence_b2b.list", json!([])).expect("a list");
+        assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+
+        call(&server, "unsubscribe", json!([first]));
+        assert_eq!(dialog.notify(told(600, "three")).status(), 200);
+        assert_told(&server, &[&second, &late], "active", "three");
+        call(&server, "unsubscribe", json!([second]));
+        notifier.endpoint.expect_none("SUBSCRIBE", Duration::ZERO);
+        call(&server, "unsubscribe", json!([late]));
+        farewell(&mut dialog);
+        server.await_no_subscription();
+        none(&server);
+    });
+    server.stop();
+}
+
+#[test]
+fn what_differs_in_anything_has_a_dialog_of_its_own() {
+    let server = start(1000);
+    let notifier = Notifier::udp();
+    leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || {
+        let record = notifier.uri("alice");
+        let wishes = [
+            (WATCHER, "share"),
+            (WATCHER, "share;id=a"),
+            (WATCHER, "share;expires=77"),
+            ("sip:other@example.org", "share"),
+            (WATCHER, ""),
+        ];
+        let mut all = Vec::new();
+        for (subscriber, options) in wishes {
+            let id = subscribe(&server, &record, subscriber, options);
+            let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 77);
+            assert_eq!(dialog.notify(told(77, options)).status(), 200);
+            assert_told(&server, &[&id], "active", options);
+            all.push((id, dialog));
+        }
+        for (id, mut dialog) in all {
+            call(&server, "unsubscribe", json!([id]));
+            farewell(&mut dialog);
+        }
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+#[test]
+fn failures_and_the_end_are_told_to_all() {
+    let server = start(1000);
+    let notifier = Notifier::udp();
+    leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || {
+        let record = notifier.uri("alice");
+        let [one, two] = [(); 2].map(|()| subscribe(&server, &record, WATCHER, "share"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(told(600, "here")).status(), 200);
+        assert_told(&server, &[&one, &two], "active", "here");
+        assert_eq!(dialog.notify(Notify::terminated("deactivated", 0)).status(), 200);
+        assert_told(&server, &[&one, &two], "terminated", "");
+        // What is not known is not told to a late one.
+        let late = subscribe(&server, &record, WATCHER, "share");
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(told(600, "back")).status(), 200);
+        assert_told(&server, &[&one, &two, &late], "active", "back");
+        assert_eq!(dialog.notify(Notify::terminated("rejected", 0)).status(), 200);
+        for _ in 0..3 {
+            let last = pop(&server);
+            assert_eq!((&last["status"], &last["last"]), (&json!("rejected"), &json!(1)), "{last}");
+        }
+        server.await_no_subscription();
+
+        // Who asks again begins anew.
+        let again = subscribe(&server, &record, WATCHER, "share");
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(told(600, "anew")).status(), 200);
+        assert_told(&server, &[&again], "active", "anew");
+        for id in [one, two, late, again] {
+            call(&server, "unsubscribe", json!([id]));
+        }
+        farewell(&mut dialog);
+        server.await_no_subscription();
+        none(&server);
+    });
+    server.stop();
+}
+
+#[test]
+fn bad_wishes_leave_nothing() {
+    let server = start(1000);
+    leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || {
+        for (record, options, said) in [
+            ("no uri", "share", "refused"),
+            ("sip:a@127.0.0.1", "share=yes", "refused"),
+            ("sip:a@127.0.0.1", "share;fetch", "refused"),
+        ] {
+            let mark = server.log().mark();
+            let fault = server.rpc("qsa_test.subscribe", json!(["presence", record, WATCHER, options]));
+            assert!(fault.expect_err("refused").message.contains(said), "{options}");
+            assert_eq!(server.log().since(mark, "ERROR: presence_b2b").len(), usize::from(options != "share"));
+        }
+        let own = server.rpc("presence_b2b.subscribe", json!(["sip:a@127.0.0.1", WATCHER, "presence", "share"]));
+        assert!(own.expect_err("refused").message.contains("option share is for subscriptions of other modules"));
+    });
+    server.stop();
+}
