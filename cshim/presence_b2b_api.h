@@ -162,6 +162,8 @@ typedef struct qsa_message
 	str content_type;	   /**< empty when there is neither body nor data */
 	str body;			   /**< the body as it came */
 	void *data;			   /**< what notify_subscriber_data() was given; NULL when the message has a body instead */
+	unsigned int fork;	   /**< the dialog it is about: 0 the first one; others when the SUBSCRIBE was forked. Of a fork that
+								is not 0, QSA_TERMINATED and QSA_REJECTED are the end of that fork alone; see modparam forking */
 } qsa_message_t;
 
 /** A subscription as it is offered to a notifier. Valid during the callback only. */

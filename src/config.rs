@@ -5,7 +5,7 @@ mod filter;
 mod package_policy;
 
 pub use crate::subscription::Concealed;
-use crate::subscription::{Credential, Policy};
+use crate::subscription::{Credential, Forking, Policy};
 pub use filter::Filter;
 use std::ffi::CStr;
 use std::time::Duration;
@@ -153,6 +153,8 @@ pub struct Raw {
     pub filters: Vec<String>,
     /// `package_policy`, as often as it was set: `package: key=value; …`.
     pub package_policies: Vec<String>,
+    /// `forking`: package, first or all; empty for package.
+    pub forking: String,
     /// `credential`, as often as it was set: `username:realm:password`.
     pub credentials: Vec<Concealed<Vec<u8>>>,
 }
@@ -239,14 +241,15 @@ impl Config {
                 wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp",
             });
         }
-        let packages = package_policy::read(&raw.package_policies, &raw.integers)?;
+        let forking = forking(raw.forking)?;
+        let packages = package_policy::read(&raw.package_policies, &raw.integers, forking)?;
         let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
         let credentials = raw.credentials.iter().zip(1..);
         let credentials = credentials
             .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            policy: Policy { packages, ..policy(&raw.integers) },
+            policy: Policy { packages, forking, ..policy(&raw.integers) },
             handle_presence_subscriptions: value("handle_presence_subscriptions") != 0,
             workers: u16::try_from(value("workers")).unwrap_or(1),
             max_subscriptions: value("max_subscriptions").unsigned_abs(),
@@ -289,6 +292,7 @@ fn policy(values: &Integers) -> Policy {
         max_redirects: MAX_REDIRECTS,
         overrides: Vec::new(),
         packages: Vec::new(),
+        forking: Forking::default(),
     }
 }
 
@@ -305,6 +309,13 @@ const MAX_REDIRECTS: u8 = 5;
 fn integer(values: &Integers, name: &str) -> i32 {
     let place = INTEGERS.iter().position(|parameter| parameter.name.to_bytes() == name.as_bytes());
     place.and_then(|place| values.get(place)).copied().unwrap_or(0)
+}
+
+fn forking(value: String) -> Result<Forking, ConfigError> {
+    if value.is_empty() {
+        return Ok(Forking::default());
+    }
+    Forking::parse(&value).ok_or(ConfigError::Text { name: "forking", value, wanted: "package, first or all" })
 }
 
 fn duration(seconds: i32) -> Duration {
@@ -418,6 +429,18 @@ mod tests {
         set(&mut raw, "on_error_retry_time", 7200);
         let config = Config::check(raw, &Any).expect("an old configuration");
         assert_eq!(config.policy.failure_backoff_max, Duration::from_secs(7200));
+    }
+
+    #[test]
+    fn forking_is_one_of_three_words() {
+        for (word, meant) in
+            [("", Forking::Package), ("package", Forking::Package), ("first", Forking::First), ("all", Forking::All)]
+        {
+            let config = Config::check(Raw { forking: word.into(), ..defaults() }, &Any).expect(word);
+            assert_eq!(config.policy.forking, meant);
+        }
+        let error = Config::check(Raw { forking: "All".into(), ..defaults() }, &Any).expect_err("All").to_string();
+        assert_eq!(error, "modparam forking is \"All\", but must be package, first or all");
     }
 
     #[test]

@@ -34,7 +34,7 @@ function ksr_request_route() {
 
 function on_qsa(event) {
     var line = "NEWS";
-    var fields = ["id", "record", "status", "code", "reason", "next_attempt", "basic", "note"];
+    var fields = ["id", "record", "status", "code", "reason", "next_attempt", "basic", "note", "fork"];
     for (var i = 0; i < fields.length; i++) {
         line += "|" + KSR.pv.getvs("$qsa(" + fields[i] + ")", "<null>");
     }

@@ -19,6 +19,7 @@ mod failover;
 mod failures;
 mod fences;
 mod flows;
+mod forking;
 mod framing;
 mod gate;
 mod harness;

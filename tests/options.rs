@@ -49,7 +49,7 @@ request_route {
 }
 
 event_route[qsa:notify] {
-    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(record)|$qsa(status)|$qsa(code)|$qsa(reason)|$qsa(next_attempt)|$qsa(basic)|$qsa(note)|\n");
+    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(record)|$qsa(status)|$qsa(code)|$qsa(reason)|$qsa(next_attempt)|$qsa(basic)|$qsa(note)|$qsa(fork)|\n");
     xlog("L_NOTICE", "EVENT|$qsa(id)|$qsa(event_id)|\n");
 }
 "#;

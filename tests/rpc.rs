@@ -10,7 +10,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// Every field of `show` and `list`, as documented.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "id",
     "record",
     "subscriber",
@@ -29,6 +29,7 @@ const FIELDS: [&str; 18] = [
     "last_reply",
     "last_reason",
     "notifies",
+    "fork",
 ];
 
 fn eager() -> Builder {
@@ -75,6 +76,7 @@ fn show_and_list_have_every_field() {
             ("last_reply", json!(200)),
             ("last_reason", json!("OK")),
             ("notifies", json!(1)),
+            ("fork", json!(0)),
         ] {
             assert_eq!(shown[name], value, "{name} in {shown}");
         }

@@ -1,7 +1,7 @@
 //! Policies of single packages: `package: key=value; key=value; …`.
 
 use super::{ConfigError, INTEGERS, IntegerParameter, Integers, policy};
-use crate::subscription::{Action, After, Override, Policy, package};
+use crate::subscription::{Action, After, Forking, Override, Policy, package};
 
 /// The integer parameters that a package may have a value of its own for.
 const KEYS: [&str; 9] = [
@@ -16,6 +16,9 @@ const KEYS: [&str; 9] = [
     "timer_n_on_refresh",
 ];
 
+/// The parameter for forks, with its words.
+const FORKING: &str = "forking";
+
 /// What can be done after a failure.
 const ACTIONS: [(&str, Action); 3] =
     [("at_once", Action::AtOnce), ("back_off", Action::BackOff), ("never", Action::Never)];
@@ -27,7 +30,11 @@ const NO_REASON: &str = "none";
 ///
 /// # Errors
 /// [`ConfigError::PackagePolicy`], for the first text that is wrong.
-pub(super) fn read(texts: &[String], common: &Integers) -> Result<Vec<(&'static str, Policy)>, ConfigError> {
+pub(super) fn read(
+    texts: &[String],
+    common: &Integers,
+    forking: Forking,
+) -> Result<Vec<(&'static str, Policy)>, ConfigError> {
     let mut packages: Vec<OfPackage> = Vec::new();
     for text in texts {
         let wrong = |(part, wanted): Wrong<'_>| ConfigError::PackagePolicy {
@@ -40,14 +47,16 @@ pub(super) fn read(texts: &[String], common: &Integers) -> Result<Vec<(&'static 
         let known = package::find(name.as_bytes()).ok_or_else(|| wrong((name, packages_known())))?;
         let place = packages.iter().position(|one| one.name == known.name).unwrap_or(packages.len());
         if place == packages.len() {
-            packages.push(OfPackage { name: known.name, integers: *common, overrides: Vec::new() });
+            packages.push(OfPackage { name: known.name, integers: *common, forking, overrides: Vec::new() });
         }
         let Some(of_package) = packages.get_mut(place) else { continue };
         for setting in settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             of_package.set(setting).map_err(wrong)?;
         }
     }
-    let done = packages.into_iter().map(|one| (one.name, Policy { overrides: one.overrides, ..policy(&one.integers) }));
+    let done = packages.into_iter().map(|OfPackage { name, integers, forking, overrides }| {
+        (name, Policy { overrides, forking, ..policy(&integers) })
+    });
     Ok(done.collect())
 }
 
@@ -57,6 +66,7 @@ type Wrong<'a> = (&'a str, String);
 struct OfPackage {
     name: &'static str,
     integers: Integers,
+    forking: Forking,
     overrides: Vec<Override>,
 }
 
@@ -71,6 +81,10 @@ impl OfPackage {
                 return Err((setting, form()));
             }
             *place = integer(parameter, value).ok_or_else(|| (setting, range(parameter)))?;
+            return Ok(());
+        }
+        if key == FORKING {
+            self.forking = Forking::parse(value).ok_or_else(|| (setting, form()))?;
             return Ok(());
         }
         let after = after(key).ok_or_else(|| (setting, form()))?;
@@ -114,8 +128,8 @@ fn packages_known() -> String {
 fn form() -> String {
     let actions = ACTIONS.map(|(name, _)| name).join(", ");
     format!(
-        "it must be \"package: key=value; key=value\", where a key is one of {} with a number, or a reason of a termination \
-         ({NO_REASON} for none), a code or a range of codes from 300 to 699 with one of {actions}",
+        "it must be \"package: key=value; key=value\", where a key is one of {} with a number, {FORKING} with one of \
+         package, first, all, or a reason of a termination ({NO_REASON} for none), a code or a range of codes from 300 to 699 with one of {actions}",
         KEYS.join(", "),
     )
 }
@@ -127,7 +141,8 @@ mod tests {
 
     fn read_all(texts: &[&str]) -> Result<Vec<(&'static str, Policy)>, String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        read(&texts, &std::array::from_fn(|index| INTEGERS[index].default)).map_err(|error| error.to_string())
+        read(&texts, &std::array::from_fn(|index| INTEGERS[index].default), Forking::First)
+            .map_err(|error| error.to_string())
     }
 
     fn one(after: After, action: Action) -> Override {
@@ -150,7 +165,7 @@ mod tests {
         let all = read_all(&[
             "reg: default_expiration=7200; rejected=back_off ;404 = never; 480-489=at_once; none=never;refresh_jitter=20;",
             " presence.winfo :",
-            "reg:Out-To-Lunch=at_once;default_expiration=60",
+            "reg:Out-To-Lunch=at_once;default_expiration=60;forking=all",
         ])
         .expect("policies");
         let [(reg, policy), (winfo, untouched)] = &all[..] else { panic!("{all:?}") };
@@ -159,6 +174,7 @@ mod tests {
         assert_eq!(policy.resubscribe_delta, untouched.resubscribe_delta);
         assert_eq!(untouched.default_expiration, Duration::from_secs(3600));
         assert!(untouched.overrides.is_empty());
+        assert_eq!((policy.forking, untouched.forking), (Forking::All, Forking::First));
         let wanted = [
             one(reason("rejected"), Action::BackOff),
             one(After::Codes(404, 404), Action::Never),
@@ -178,6 +194,7 @@ mod tests {
             ("reg: refresh_jitter=51", "\"refresh_jitter=51\" is wrong", "0 to 50 percent"),
             ("reg: refresh_jitter=never", "\"refresh_jitter=never\" is wrong", "0 to 50 percent"),
             ("reg: min_resubscribe_time=99999999999", "min_resubscribe_time", "0 to 315360000 seconds"),
+            ("reg: forking=no", "\"forking=no\" is wrong", "package, first, all"),
             ("reg: workers=3", "\"workers=3\" is wrong", "default_expiration, on_error_retry_time"),
             ("reg: rejected=later", "\"rejected=later\" is wrong", "at_once, back_off, never"),
             ("reg: 404", "\"404\" is wrong", "key=value"),

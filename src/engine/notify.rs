@@ -8,6 +8,7 @@ use crate::host::socket::ListenSocket;
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::host::uri;
+use crate::registry::RegistryError;
 use crate::subscription::{
     Answer, Content, Input, Notify, OutOfMemory, Package, Socket, StateValue, SubscriptionState, package,
 };
@@ -38,7 +39,14 @@ impl Engine {
             }
             Err(Refusal::OutOfMemory) => {
                 log::error("out of shared memory: a NOTIFY is answered 503; enlarge it with the server's option -m");
-                self.refuse(message, &ids, way, 503, "Service Unavailable", b"Retry-After: 30\r\n")
+                self.refuse(message, &ids, way, 503, "Service Unavailable", RETRY)
+            }
+            Err(Refusal::Full { limit }) => {
+                log::warn(&format!(
+                    "a NOTIFY of another fork is answered 503, as there are {limit} subscriptions: see modparam \
+                     max_subscriptions"
+                ));
+                self.refuse(message, &ids, way, 503, "Service Unavailable", RETRY)
             }
         }
     }
@@ -101,7 +109,7 @@ impl Engine {
         phrase: &str,
         headers: &[u8],
     ) -> Handled {
-        if self.registry.find_dialog(ids.call_id, ids.local_tag).is_none() {
+        if self.registry.find_dialog(ids.call_id, ids.local_tag, ids.remote_tag).is_none() {
             return Handled::No;
         }
         self.answer(message, way, code, phrase, headers);
@@ -139,10 +147,28 @@ enum Way {
     Stateless,
 }
 
+/// What a notifier is told that may try again.
+const RETRY: &[u8] = b"Retry-After: 30\r\n";
+
 /// Why a NOTIFY was not taken.
 enum Refusal {
     Malformed(Malformed),
     OutOfMemory,
+    /// It would have made a fork beyond the limit.
+    Full {
+        limit: u32,
+    },
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Full { limit } => Self::Full { limit },
+            RegistryError::OutOfMemory | RegistryError::Shards { .. } | RegistryError::Limit { .. } => {
+                Self::OutOfMemory
+            }
+        }
+    }
 }
 
 impl From<Malformed> for Refusal {

@@ -205,11 +205,14 @@ impl Engine {
         if !Credential::is_username(username) || Secret::parse(secret).is_none() {
             return Err(OwnError::Credentials);
         }
-        if self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) }) {
-            Ok(())
-        } else {
-            Err(OwnError::Unknown)
+        let give = |handle| self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) });
+        if !give(handle) {
+            return Err(OwnError::Unknown);
         }
+        for fork in self.registry.forks_of(handle) {
+            give(fork);
+        }
+        Ok(())
     }
 
     /// One subscription's messages always go to one worker, so that they are told in order.

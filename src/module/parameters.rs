@@ -33,8 +33,8 @@ unsafe impl Sync for Text {}
 static TEXTS: [Text; TEXT_NAMES.len()] =
     [const { Text(UnsafeCell::new(ks::str_ { s: null_mut(), len: 0 })) }; TEXT_NAMES.len()];
 
-const TEXT_NAMES: [&CStr; 4] =
-    [c"presence_route", c"additional_presence_headers", c"presence_outbound_proxy", c"event_callback"];
+const TEXT_NAMES: [&CStr; 5] =
+    [c"presence_route", c"additional_presence_headers", c"presence_outbound_proxy", c"event_callback", c"forking"];
 
 /// The credentials as the configuration file sets them: read and taken before the fork.
 static CREDENTIALS: Mutex<Vec<Concealed<Vec<u8>>>> = Mutex::new(Vec::new());
@@ -118,7 +118,7 @@ pub fn as_set() -> Raw {
     for (to, from) in integers.iter_mut().zip(&VALUES) {
         *to = from.load(Ordering::Relaxed);
     }
-    let [presence_route, additional_presence_headers, presence_outbound_proxy, event_callback] = &TEXTS;
+    let [presence_route, additional_presence_headers, presence_outbound_proxy, event_callback, forking] = &TEXTS;
     Raw {
         integers,
         presence_route: presence_route.read(),
@@ -127,6 +127,7 @@ pub fn as_set() -> Raw {
         event_callback: event_callback.read(),
         filters: std::mem::take(&mut *FILTERS.lock().unwrap_or_else(PoisonError::into_inner)),
         package_policies: std::mem::take(&mut *PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner)),
+        forking: forking.read(),
         credentials: std::mem::take(&mut *CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)),
     }
 }

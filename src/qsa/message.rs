@@ -93,6 +93,13 @@ impl<A: Allocator> Message<A> {
         self.news.last
     }
 
+    /// The fork of the subscription it is about; 0 for the first dialog (and for notifiers without dialogs). `Terminated`
+    /// or `Rejected` of another fork than 0 is the end of that fork alone.
+    #[must_use]
+    pub fn fork(&self) -> u8 {
+        self.news.fork
+    }
+
     /// Type of the body or of the data; empty when there is neither.
     #[must_use]
     pub fn content_type(&self) -> &[u8] {
@@ -126,6 +133,7 @@ pub(super) fn news(status: Status, reason: &[u8], with_body: bool) -> News {
         next_attempt: None,
         with_body,
         last: matches!(status, Status::Terminated | Status::Rejected),
+        fork: 0,
     }
 }
 

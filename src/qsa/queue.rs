@@ -30,7 +30,8 @@ impl Wake {
     }
 }
 
-/// Where a subscription's newest message stands in its queue. Whoever queues messages keeps one for each subscription.
+/// Where a subscription's newest message stands in its queue. Whoever queues messages keeps one for each subscription (for
+/// each fork of it).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastQueued(u64);
 
@@ -42,7 +43,7 @@ const MOST_SPARED: usize = 16;
 pub enum Outcome {
     /// It is the newest in the queue.
     Queued,
-    /// The queue was full: it stands in the place of the same subscription's message before it.
+    /// The queue was full: it stands in the place of the message before it of the same subscription and fork.
     Merged,
     /// The queue was full: it is queued and the oldest message of all is lost.
     Displaced,
@@ -218,7 +219,7 @@ impl<A: Allocator + Clone> Queue<A> {
         let (mut outcome, mut gone) = (Outcome::Queued, None);
         if !self.ring.make_room(self.limit) {
             if let Some(queued) = self.ring.by_number(last.0)
-                && queued.subscription() == message.subscription()
+                && (queued.subscription(), queued.fork()) == (message.subscription(), message.fork())
             {
                 let mut older = std::mem::replace(queued, message);
                 queued.inherit(&mut older);

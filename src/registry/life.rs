@@ -25,6 +25,20 @@ pub trait Life {
 
     /// Local tag of the dialog; empty while there is none.
     fn local_tag(&self) -> &[u8];
+
+    /// Remote tag of the dialog; empty while there is none.
+    fn remote_tag(&self) -> &[u8];
+
+    /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.
+    fn fork(&self) -> u8;
+
+    /// The fork with this number: see [`Subscription::try_fork`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory>
+    where
+        Self: Sized;
 }
 
 impl<A: Allocator + Clone> Life for Subscription<A> {
@@ -55,5 +69,17 @@ impl<A: Allocator + Clone> Life for Subscription<A> {
 
     fn local_tag(&self) -> &[u8] {
         self.local_tag()
+    }
+
+    fn remote_tag(&self) -> &[u8] {
+        self.remote_tag()
+    }
+
+    fn fork(&self) -> u8 {
+        self.fork()
+    }
+
+    fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+        self.try_fork(number, now, env)
     }
 }

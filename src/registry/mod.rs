@@ -3,8 +3,9 @@
 //! A [`Registry`] is split into shards. Each has one lock, and behind it a slab of records, an index of names, an index
 //! of dialogs and an index of deadlines. The name of a subscription (record, subscriber, package, event id) decides its
 //! shard, so that "find or insert" is one step under one lock; the Call-IDs the registry makes carry the number of the
-//! shard, so that a NOTIFY finds its shard from the message alone. At most one shard is locked at a time (law L2), and
-//! whatever the caller's closures do under the lock must be brief and must stay inside the module.
+//! shard, so that a NOTIFY finds its shard from the message alone. At most one shard is locked at a time (law L2).
+//! A subscription whose SUBSCRIBE was forked has a record for each other dialog, its forks, in the same shard.
+//! Whatever the caller's closures do under the lock must be brief and must stay inside the module.
 //!
 //! Memory comes from the allocator `A`, is reserved before anything changes (law L5), and grows in chunks: only the hash
 //! tables, of eight bytes an entry, are ever moved to grow. Everything here is plain data without process-local state,
@@ -17,6 +18,7 @@ mod deadlines;
 mod due;
 mod error;
 mod flows;
+mod forks;
 mod handle;
 mod index;
 mod layout;
@@ -31,6 +33,7 @@ mod tests;
 
 pub use call_id::{CALL_ID_LEN, FreshIds, LOCAL_TAG_LEN, RANDOM_LEN};
 pub use error::RegistryError;
+pub use forks::MOST_FORKS;
 pub use handle::Handle;
 pub use life::Life;
 pub use steps::{Inserted, Stepped};

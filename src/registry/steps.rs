@@ -89,7 +89,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         if table.is_full() || !self.claim() {
             return Err(full);
         }
-        let handle = table.insert(subscription, owner, named.then_some(place.hash)).inspect_err(|_| self.unclaim())?;
+        let handle = table.insert(subscription, owner, named).inspect_err(|_| self.unclaim())?;
         let wake = shard.publish(&table);
         drop(table);
         self.created.fetch_add(1, Ordering::Relaxed);
@@ -116,13 +116,16 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         }
     }
 
-    /// Hands the subscription with this dialog an input (a NOTIFY), as [`Registry::step`]; `None` when there is none.
+    /// Hands the subscription with this dialog an input (a NOTIFY), as [`Registry::step`]; `None` when there is none. A
+    /// NOTIFY that is the first of a welcome fork makes that fork, which is then what has taken the step; at most
+    /// [`MOST_FORKS`](super::MOST_FORKS) at a time, further ones are not answered.
     ///
     /// A Call-ID made by the registry leads to its shard. Only while there are dialogs with Call-IDs of other origin
     /// are the shards that have them looked through as well, one hash lookup each.
     ///
     /// # Errors
-    /// [`OutOfMemory`]: nothing has changed, `deliver` was not called.
+    /// [`RegistryError::OutOfMemory`], and [`RegistryError::Full`] for a fork beyond the limit: nothing has changed,
+    /// `deliver` was not called.
     pub fn step_dialog<R>(
         &self,
         call_id: &[u8],
@@ -131,11 +134,23 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         now: Instant,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
-    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
-        match self.at_dialog(call_id, local_tag) {
-            Some(found) => self.run(found, input, now, env, deliver),
-            None => Ok(None),
+    ) -> Result<Option<Stepped<O, R>>, RegistryError> {
+        let notify = match &input {
+            Input::Notify(notify) => Some(*notify),
+            _ => None,
+        };
+        let remote_tag = notify.map_or(&b""[..], |notify| notify.remote_tag);
+        let Some(mut found) = self.at_dialog(call_id, local_tag, remote_tag) else { return Ok(None) };
+        let ends = matches!(input, Input::Unsubscribe);
+        let mut output = found.table.step(found.slot, input, now, env)?;
+        if let (Some(notify), true) = (notify, output.as_ref().is_some_and(|output| output.fork)) {
+            let forked = self.fork(&mut found.table, found.slot, notify, now, env)?;
+            output = Some(Output::default());
+            if let Some((slot, of_fork)) = forked {
+                (found.slot, output) = (slot, Some(of_fork));
+            }
         }
+        Ok(self.finish(found, output, ends, now, env, deliver))
     }
 
     /// Whether any subscription depends on a connection; takes no lock.
@@ -168,7 +183,12 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Locks the shard that has a dialog, unless none has.
-    pub(super) fn at_dialog(&self, call_id: &[u8], local_tag: &[u8]) -> Option<Found<'_, S, O, A, L>> {
+    pub(super) fn at_dialog(
+        &self,
+        call_id: &[u8],
+        local_tag: &[u8],
+        remote_tag: &[u8],
+    ) -> Option<Found<'_, S, O, A, L>> {
         if call_id.is_empty() {
             return None;
         }
@@ -177,7 +197,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             self.shards.iter().enumerate().filter(|(number, shard)| *number != place.shard && shard.has_foreign());
         self.shards.get(place.shard).into_iter().chain(others.map(|(_, shard)| shard)).find_map(|shard| {
             let table = shard.lock();
-            let slot = table.find_dialog(place.hash, call_id, local_tag)?;
+            let slot = table.find_dialog(place.hash, call_id, local_tag, remote_tag)?;
             Some(Found { shard, table, slot })
         })
     }
@@ -191,7 +211,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         Some(Found { shard, table, slot })
     }
 
-    /// One step. Everything is in order again before `deliver` is called; what was removed is dropped after the lock.
+    /// One step.
     pub(super) fn run<R>(
         &self,
         found: Found<'_, S, O, A, L>,
@@ -200,40 +220,57 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let mut found = found;
+        let ends = matches!(input, Input::Unsubscribe);
+        match found.table.step(found.slot, input, now, env) {
+            Ok(output) => Ok(self.finish(found, output, ends, now, env, deliver)),
+            Err(error) => {
+                found.shard.publish(&found.table);
+                Err(error)
+            }
+        }
+    }
+
+    /// What follows a step. Everything is in order again before `deliver` is called; what was removed is dropped after the
+    /// lock.
+    fn finish<R>(
+        &self,
+        found: Found<'_, S, O, A, L>,
+        output: Option<Output>,
+        ends: bool,
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Option<Stepped<O, R>> {
         let Found { shard, mut table, slot } = found;
-        let Some((handle, _)) = table.get(slot) else { return Ok(None) };
-        let stepped = table.step(slot, input, now, env);
-        let mut removed = match &stepped {
-            Ok(Some(output)) if output.forget => table.remove(slot).inspect(|_| self.unclaim_destroyed()),
-            _ => None,
-        };
+        let (handle, _) = table.get(slot)?;
+        let forget = output.as_ref().is_some_and(|output| output.forget);
+        let forks = if ends || forget { self.end_forks(&mut table, slot, now, env) } else { Vec::new() };
+        let mut removed = if forget { table.remove(slot).inspect(|_| self.unclaim_destroyed()) } else { None };
         let wake = shard.publish(&table);
-        let Some(output) = stepped? else { return Ok(None) };
+        let output = output?;
         let owner = match &mut removed {
             Some(record) => &mut record.owner,
-            None => match table.get_mut(slot) {
-                Some((_, record)) => &mut record.owner,
-                None => return Ok(None),
-            },
+            None => &mut table.get_mut(slot)?.1.owner,
         };
         let delivered = deliver(handle, &output, owner);
         let owner = *owner;
         drop(table);
-        drop(removed);
-        Ok(Some(Stepped { handle, output, delivered, owner, wake }))
+        drop((removed, forks));
+        Some(Stepped { handle, output, delivered, owner, wake })
     }
 
     /// Counts one more subscription, unless that were one too many.
-    fn claim(&self) -> bool {
+    pub(super) fn claim(&self) -> bool {
         let more = |live| (live < self.limit).then_some(live + 1);
         self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    fn unclaim(&self) {
+    pub(super) fn unclaim(&self) {
         self.live.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn unclaim_destroyed(&self) {
+    pub(super) fn unclaim_destroyed(&self) {
         self.unclaim();
         self.destroyed.fetch_add(1, Ordering::Relaxed);
     }

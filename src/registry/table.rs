@@ -14,8 +14,10 @@ use allocator_api2::alloc::Allocator;
 pub(super) struct Record<S, O> {
     pub(super) life: S,
     pub(super) owner: O,
-    /// Its hash in the index of names, where it is when named.
-    name: Option<u32>,
+    /// It is in the index of names.
+    named: bool,
+    /// The slot of the next in the ring of a subscription and its forks; its own when it is alone.
+    pub(super) next: u32,
     /// Its place in the index of dialogs.
     dialog: Option<Dialog>,
     /// Its place in the list of its connection.
@@ -32,7 +34,7 @@ struct Dialog {
 pub(super) struct Table<S, O, A: Allocator + Clone> {
     layout: Layout,
     shard: usize,
-    records: Slots<Record<S, O>, A>,
+    pub(super) records: Slots<Record<S, O>, A>,
     names: Index<A>,
     dialogs: Index<A>,
     flows: Flows<A>,
@@ -118,12 +120,17 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| same(&record.life.subject(), subject)))
     }
 
-    /// The record with this dialog.
-    pub(super) fn find_dialog(&self, hash: u32, call_id: &[u8], local_tag: &[u8]) -> Option<u32> {
-        self.dialogs.find(hash, |slot| {
-            self.get(slot)
-                .is_some_and(|(_, record)| record.life.call_id() == call_id && record.life.local_tag() == local_tag)
-        })
+    /// The record with this dialog, or else the subscription whose dialog it may be a fork of.
+    pub(super) fn find_dialog(&self, hash: u32, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<u32> {
+        let find = |suits: fn(&S, &[u8]) -> bool| {
+            self.dialogs.find(hash, |slot| {
+                let life = self.get(slot).map(|(_, record)| &record.life);
+                life.is_some_and(|life| {
+                    suits(life, remote_tag) && life.call_id() == call_id && life.local_tag() == local_tag
+                })
+            })
+        };
+        find(|life, remote_tag| life.remote_tag() == remote_tag).or_else(|| find(|life, _| life.fork() == 0))
     }
 
     /// Whether the shard has no slot left that could be used.
@@ -139,10 +146,15 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         self.dialogs.try_reserve()
     }
 
-    /// Adds a record; only after [`Table::try_reserve`]. `name` is its hash when it is to be found by name.
-    pub(super) fn insert(&mut self, life: S, owner: O, name: Option<u32>) -> Result<Handle, OutOfMemory> {
-        let (slot, generation) = self.records.insert(Record { life, owner, name, dialog: None, flow: None })?;
-        if let Some(hash) = name {
+    /// Adds a record; only after [`Table::try_reserve`]. When `named`, it is to be found by name.
+    pub(super) fn insert(&mut self, life: S, owner: O, named: bool) -> Result<Handle, OutOfMemory> {
+        let hash = named.then(|| self.layout.of_name(&life.subject()).hash);
+        let (slot, generation) =
+            self.records.insert(Record { life, owner, named, next: 0, dialog: None, flow: None })?;
+        if let Some((_, record)) = self.records.get_mut(slot) {
+            record.next = slot;
+        }
+        if let Some(hash) = hash {
             self.names.insert(hash, slot);
         }
         self.index(slot);
@@ -157,16 +169,19 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
-        self.dialogs.try_reserve()?;
+        let ends = matches!(input, Input::Unsubscribe);
+        // The end opens no dialog: it is never kept off by want of memory.
+        if !ends {
+            self.dialogs.try_reserve()?;
+        }
         if matches!(&input, Input::Reply(Reply { flow: Some(_), .. })) {
             self.flows.try_reserve()?;
         }
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
-        let ends = matches!(input, Input::Unsubscribe);
         let output = record.life.handle(input, now, env)?;
         // What is on its way out does not keep its name from a new subscription.
-        if let Some(hash) = ends.then(|| record.name.take()).flatten() {
-            self.names.remove(hash, slot);
+        if ends && std::mem::take(&mut record.named) {
+            self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
         self.index(slot);
         Ok(Some(output))
@@ -174,9 +189,10 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
 
     /// Takes a record out of everything.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Record<S, O>> {
+        self.part(slot);
         let record = self.records.remove(slot)?;
-        if let Some(hash) = record.name {
-            self.names.remove(hash, slot);
+        if record.named {
+            self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
         if let Some(dialog) = record.dialog {
             self.dialogs.remove(dialog.hash, slot);

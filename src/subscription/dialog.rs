@@ -18,13 +18,16 @@ pub(super) struct Dialog<A: Allocator> {
     socket: Option<Socket>,
     flow: Option<Flow>,
     expiry: Moment,
-    /// Means nothing before the dialog is made.
+    /// CSeq of the newest NOTIFY, once one has made the dialog.
     remote_cseq: u32,
     /// Which CSeqs below the newest were accepted: bit n is the one n + 1 below.
     accepted: u32,
+    /// How many requests we have sent in it, but for the one that opened it; 255 for more. Dialogs are many.
+    requests: u8,
+    /// A NOTIFY has made the dialog.
+    made: bool,
     /// A NOTIFY has named the target.
     target_told: bool,
-    made: bool,
 }
 
 impl<A: Allocator + Clone> Dialog<A> {
@@ -38,9 +41,17 @@ impl<A: Allocator + Clone> Dialog<A> {
             expiry: Moment::NONE,
             remote_cseq: 0,
             accepted: 0,
-            target_told: false,
+            requests: 0,
             made: false,
+            target_told: false,
         })
+    }
+
+    /// The dialog with another notifier that the same request opens (RFC 6665 §4.1.4): it goes to `target` till that
+    /// notifier names another one.
+    pub(super) fn try_fork(&self, target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
+        let begun = Self::try_begin(self.call_id(), self.local_tag(), target, alloc)?;
+        Ok(Self { socket: self.socket, flow: self.flow, ..begun })
     }
 
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
@@ -109,6 +120,21 @@ impl<A: Allocator> Dialog<A> {
         };
         self.remote_cseq = cseq;
         self.made = true;
+    }
+
+    /// Another request is sent in the dialog.
+    pub(super) fn count_request(&mut self) {
+        self.requests = self.requests.saturating_add(1);
+    }
+
+    /// The newest has not left. One that would have opened the dialog was not counted.
+    pub(super) fn uncount_request(&mut self) {
+        self.requests = self.requests.saturating_sub(1);
+    }
+
+    /// How many have been sent, but for the one that opened it; 255 for more.
+    pub(super) fn requests(&self) -> u8 {
+        self.requests
     }
 
     /// Whether a NOTIFY with this CSeq, below the newest, was accepted; only the last 32 numbers are known.

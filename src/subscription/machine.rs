@@ -9,6 +9,7 @@ mod command;
 mod deadline;
 mod ending;
 mod fetch;
+mod fork;
 mod held;
 mod notify;
 #[cfg(test)]
@@ -61,6 +62,9 @@ const RECORD: usize = 0;
 const SUBSCRIBER: usize = 1;
 const EVENT_ID: usize = 2;
 
+const USERNAME: usize = 0;
+const SECRET: usize = 1;
+
 /// The largest CSeq (RFC 3261 §8.1.1.5).
 const LAST_CSEQ: u32 = (1 << 31) - 1;
 
@@ -89,7 +93,7 @@ pub struct Subscription<A: Allocator + Clone> {
     /// The longest Min-Expires ever told and obeyed.
     min_expires: u32,
     /// Failures since the last success.
-    pub(super) retries: u32,
+    pub(super) retries: u16,
     pub(super) notifies: u32,
     pub(super) last_reason: Brief,
     pub(super) last_reply: u16,
@@ -102,6 +106,10 @@ pub struct Subscription<A: Allocator + Clone> {
     told_held: bool,
     /// How often this attempt has been repeated after a challenge.
     answers: Answers,
+    /// When the request that opened the dialog was sent, in whole seconds of the clock: subscriptions are many.
+    opened: u32,
+    /// 0 for the subscription itself, otherwise which fork of it this is.
+    pub(super) fork: u8,
     alloc: A,
 }
 
@@ -152,6 +160,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             reserved: false,
             told_held: false,
             answers: Answers::default(),
+            opened: 0,
+            fork: 0,
             alloc,
         })
     }
@@ -264,6 +274,10 @@ impl<A: Allocator + Clone> Subscription<A> {
             reserved: std::mem::take(&mut self.reserved),
             undo,
         };
+        match self.dialog.as_mut() {
+            Some(dialog) if !dialog.remote_tag().is_empty() => dialog.count_request(),
+            Some(_) | None => self.opened = u32::try_from(now.0 / 1000).unwrap_or(u32::MAX),
+        }
         self.local_cseq = cseq;
         self.asked = expires;
         self.last_sent = now.into();
@@ -348,6 +362,18 @@ impl<A: Allocator + Clone> Subscription<A> {
     #[must_use]
     pub fn flow(&self) -> Option<Flow> {
         self.dialog.as_ref().and_then(Dialog::flow)
+    }
+
+    /// Remote tag of the dialog; empty while there is none.
+    #[must_use]
+    pub fn remote_tag(&self) -> &[u8] {
+        self.dialog.as_ref().map_or(&[], Dialog::remote_tag)
+    }
+
+    /// Which fork of a subscription this is; 0 for the subscription itself.
+    #[must_use]
+    pub fn fork(&self) -> u8 {
+        self.fork
     }
 
     /// The status last told to the internal subscriber; `None` before the first word.

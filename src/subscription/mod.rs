@@ -31,7 +31,7 @@ pub use machine::{Env, Subject, Subscription};
 pub use options::{OptionError, Options, Terms, is_token};
 pub use output::{Answer, News, Output, Request, Status, Undo};
 pub use package::Package;
-pub use policy::{Action, After, Override, Policy};
+pub use policy::{Action, After, Forking, Override, Policy};
 pub use rates::{Rate, Rates};
 pub use snapshot::Snapshot;
 pub use state::{Attempt, Awaits, Farewell, State};

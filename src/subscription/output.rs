@@ -19,6 +19,9 @@ pub struct Output {
     pub news: Option<News>,
     /// The input was the final word about the newest request.
     pub concluded: bool,
+    /// The NOTIFY is of another fork, and welcome: hand it to a [fork](super::Subscription::try_fork). Nothing else is to be
+    /// done, and nothing has changed.
+    pub fork: bool,
     /// The subscription has ended: remove its record.
     pub forget: bool,
 }
@@ -160,6 +163,9 @@ pub struct News {
     pub next_attempt: Option<u32>,
     /// The NOTIFY's body goes with it.
     pub with_body: bool,
-    /// This is the last piece of news of this subscription.
+    /// This is the last piece of news of the whole subscription, all forks of it.
     pub last: bool,
+    /// The fork it is about: 0 for the first dialog, otherwise the number of the fork. `Terminated` or `Rejected` of another
+    /// fork than 0 is the end of that fork: there is never another attempt for it.
+    pub fork: u8,
 }

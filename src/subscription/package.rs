@@ -9,24 +9,28 @@ pub struct Package {
     pub accept: &'static [&'static str],
     /// Option tags for the Supported header: what this module does, nothing else.
     pub supported: &'static [&'static str],
+    /// Whether one SUBSCRIBE may make several subscriptions, one with each notifier it is forked to (RFC 6665 §4.1.4).
+    pub forks: bool,
 }
 
-/// Presence (RFC 3856).
-pub static PRESENCE: &Package = &Package { name: "presence", accept: &["application/pidf+xml"], supported: &[] };
+/// Presence (RFC 3856). One dialog (§6.9).
+pub static PRESENCE: &Package =
+    &Package { name: "presence", accept: &["application/pidf+xml"], supported: &[], forks: false };
 
-/// Watchers of a presentity (RFC 3857, RFC 3858).
+/// Watchers of a presentity (RFC 3857, RFC 3858). Each notifier tells the watchers it knows of (RFC 3857 §4.9).
 pub static PRESENCE_WINFO: &Package =
-    &Package { name: "presence.winfo", accept: &["application/watcherinfo+xml"], supported: &[] };
+    &Package { name: "presence.winfo", accept: &["application/watcherinfo+xml"], supported: &[], forks: true };
 
-/// INVITE-initiated dialogs (RFC 4235).
-pub static DIALOG: &Package = &Package { name: "dialog", accept: &["application/dialog-info+xml"], supported: &[] };
+/// INVITE-initiated dialogs (RFC 4235). Each user agent tells its own (§3.9).
+pub static DIALOG: &Package =
+    &Package { name: "dialog", accept: &["application/dialog-info+xml"], supported: &[], forks: true };
 
-/// Registrations (RFC 3680).
-pub static REG: &Package = &Package { name: "reg", accept: &["application/reginfo+xml"], supported: &[] };
+/// Registrations (RFC 3680). One dialog (§4.9).
+pub static REG: &Package = &Package { name: "reg", accept: &["application/reginfo+xml"], supported: &[], forks: false };
 
-/// Messages waiting (RFC 3842).
+/// Messages waiting (RFC 3842). Each message store tells its own (§3.9).
 pub static MESSAGE_SUMMARY: &Package =
-    &Package { name: "message-summary", accept: &["application/simple-message-summary"], supported: &[] };
+    &Package { name: "message-summary", accept: &["application/simple-message-summary"], supported: &[], forks: true };
 
 /// Every package there is.
 pub static ALL: [&Package; 5] = [PRESENCE, PRESENCE_WINFO, DIALOG, REG, MESSAGE_SUMMARY];

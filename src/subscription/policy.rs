@@ -30,6 +30,8 @@ pub struct Policy {
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.
     pub max_redirects: u8,
+    /// `forking`: what becomes of the NOTIFYs of other forks.
+    pub forking: Forking,
     /// `package_policy`: what follows a failure, where it is not what the RFCs say. The last that fits counts.
     pub overrides: Vec<Override>,
     /// `package_policy`: the policies of the packages that have one of their own, by event type.
@@ -71,4 +73,40 @@ pub enum Action {
     BackOff,
     /// No new attempt.
     Never,
+}
+
+/// What becomes of a NOTIFY from another notifier than the one whose NOTIFY made the dialog: the SUBSCRIBE was forked on its
+/// way (RFC 6665 §4.1.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forking {
+    /// As the RFC of the package says ([`Package::forks`]).
+    #[default]
+    Package,
+    /// It is refused: the first NOTIFY's dialog is the only one.
+    First,
+    /// It makes a dialog of its own.
+    All,
+}
+
+impl Forking {
+    /// Reads the parameter; `None` when it is none of the words.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "package" => Some(Self::Package),
+            "first" => Some(Self::First),
+            "all" => Some(Self::All),
+            _ => None,
+        }
+    }
+
+    /// Whether a subscription of this package may have several dialogs.
+    #[must_use]
+    pub fn allows(self, package: &Package) -> bool {
+        match self {
+            Self::Package => package.forks,
+            Self::First => false,
+            Self::All => true,
+        }
+    }
 }

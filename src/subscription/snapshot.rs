@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub last_reason: String,
     /// NOTIFYs accepted.
     pub notifies: u32,
+    /// Number of the fork; 0 for the subscription itself.
+    pub fork: u8,
 }
 
 impl<A: Allocator + Clone> Subscription<A> {
@@ -71,10 +73,11 @@ impl<A: Allocator + Clone> Subscription<A> {
             local_cseq: self.local_cseq,
             remote_cseq: dialog.and_then(Dialog::remote_cseq).unwrap_or(0),
             remote_target: of_dialog(Dialog::target),
-            retries: self.retries,
+            retries: self.retries.into(),
             last_reply: self.last_reply,
             last_reason: self.last_reason.as_str().to_owned(),
             notifies: self.notifies,
+            fork: self.fork,
         }
     }
 }

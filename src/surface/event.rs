@@ -39,6 +39,7 @@ struct Current {
     reason: String,
     code: u16,
     next_attempt: Option<u32>,
+    fork: u8,
     content_type: Vec<u8>,
     body: Vec<u8>,
     basic: Option<&'static str>,
@@ -96,6 +97,7 @@ impl Current {
             reason: message.reason().to_owned(),
             code: message.code(),
             next_attempt: message.next_attempt(),
+            fork: message.fork(),
             content_type: message.content_type().to_vec(),
             body: message.body().to_vec(),
             basic: presentity.as_ref().map(|presentity| presentity.basic().as_str()),
@@ -111,7 +113,7 @@ fn presentity(content_type: &[u8], body: &[u8]) -> Option<Presentity> {
 }
 
 /// The fields of `$qsa(…)`, by number.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "record",
     "subscriber",
     "package",
@@ -125,6 +127,7 @@ const FIELDS: [&str; 13] = [
     "body",
     "basic",
     "note",
+    "fork",
 ];
 
 /// The number of a field; `None` when there is no such field.
@@ -156,6 +159,7 @@ impl Current {
             "reason" => Value::Text(self.reason.as_bytes()),
             "code" => Value::Number(self.code.into()),
             "next_attempt" => self.next_attempt.map_or(Value::Null, Value::Number),
+            "fork" => Value::Number(self.fork.into()),
             "content_type" if !self.content_type.is_empty() => Value::Text(&self.content_type),
             "body" if !self.body.is_empty() => Value::Text(&self.body),
             "basic" => self.basic.map_or(Value::Null, |basic| Value::Text(basic.as_bytes())),

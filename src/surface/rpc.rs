@@ -88,7 +88,7 @@ pub fn list(call: &Call) {
     answer(call, |engine| {
         let (offset, limit) = next_page(call)?;
         for (handle, snapshot) in page(engine, offset, limit) {
-            fill(&call.add_row()?, handle, &snapshot)?;
+            fill(&call.add_row()?, engine, handle, &snapshot)?;
         }
         Ok(())
     });
@@ -118,7 +118,7 @@ pub fn show(call: &Call) {
     answer(call, |engine| {
         let handle = next_handle(call, engine)?;
         let snapshot = engine.registry.view(handle, |subscription, _| subscription.snapshot(Engine::now()));
-        fill(&call.add_row()?, handle, &snapshot.ok_or(OwnError::Unknown)?)
+        fill(&call.add_row()?, engine, handle, &snapshot.ok_or(OwnError::Unknown)?)
     });
 }
 
@@ -161,7 +161,7 @@ fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)>
     page
 }
 
-fn fill(row: &Row<'_>, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
+fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
     row.number(c"id", handle.id())?;
     for (name, text) in [
         (c"record", &snapshot.record[..]),
@@ -192,7 +192,12 @@ fn fill(row: &Row<'_>, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault>
     row.number(c"retries", snapshot.retries)?;
     row.number(c"last_reply", snapshot.last_reply.into())?;
     row.text(c"last_reason", snapshot.last_reason.as_bytes())?;
-    Ok(row.number(c"notifies", snapshot.notifies)?)
+    row.number(c"notifies", snapshot.notifies)?;
+    row.number(c"fork", snapshot.fork.into())?;
+    if let Some(root) = engine.registry.root_of(handle) {
+        row.number(c"fork_of", root.id())?;
+    }
+    Ok(())
 }
 
 fn next_required<'c>(call: &'c Call, name: &str) -> Result<&'c [u8], Fault> {

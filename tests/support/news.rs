@@ -6,7 +6,7 @@ use super::wait::{SOON, eventually};
 
 /// Makes each message of the event route one line of the log, for [`News`].
 pub const TELL: &str = r#"event_route[qsa:notify] {
-    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(record)|$qsa(status)|$qsa(code)|$qsa(reason)|$qsa(next_attempt)|$qsa(basic)|$qsa(note)|\n");
+    xlog("L_NOTICE", "NEWS|$qsa(id)|$qsa(record)|$qsa(status)|$qsa(code)|$qsa(reason)|$qsa(next_attempt)|$qsa(basic)|$qsa(note)|$qsa(fork)|\n");
 }"#;
 
 /// One piece of news. What is null there is empty here.
@@ -28,6 +28,8 @@ pub struct News {
     pub basic: String,
     /// `$qsa(note)`
     pub note: String,
+    /// `$qsa(fork)`
+    pub fork: u8,
 }
 
 impl News {
@@ -38,7 +40,7 @@ impl News {
 
     fn parse(line: &str) -> Option<News> {
         let (_, fields) = line.split_once("NEWS|")?;
-        let [id, record, status, code, reason, next_attempt, basic, note, _end] =
+        let [id, record, status, code, reason, next_attempt, basic, note, fork, _end] =
             fields.split('|').collect::<Vec<_>>()[..]
         else {
             return None; // still being written
@@ -53,6 +55,7 @@ impl News {
             next_attempt: next_attempt.parse().ok(),
             basic: text(basic),
             note: text(note),
+            fork: fork.parse().expect("a number"),
         })
     }
 }

@@ -36,6 +36,7 @@ impl<A: Allocator> Taken<A> {
             content_type: str_of(&[]),
             body: str_of(&[]),
             data: message.data().map_or(null_mut(), pointer_of),
+            fork: message.fork().into(),
         };
         let mut taken = Box::new(Self { face, message, document: OnceCell::new() });
         // Only now does the message have its place.

@@ -121,6 +121,7 @@ pub struct Message {
     pub content_type: Str,
     pub body: Str,
     pub data: *mut c_void,
+    pub fork: c_uint,
 }
 
 #[repr(C)]

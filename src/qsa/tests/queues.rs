@@ -21,6 +21,7 @@ fn messages_come_in_order_with_all_they_say() {
         next_attempt: Some(120),
         with_body: false,
         last: false,
+        fork: 0,
     };
     hub.notify_news(id, &news, b"text/plain", b"not to be seen").unwrap();
     for n in 0..500 {
@@ -56,6 +57,7 @@ fn a_merged_message_without_a_body_keeps_the_newest_state() {
         next_attempt: Some(9),
         with_body: false,
         last: false,
+        fork: 0,
     };
     hub.notify_news(id, &failed, b"", b"").unwrap();
     let message = hub.pop(q).unwrap().message;
@@ -140,6 +142,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
         next_attempt: None,
         with_body: true,
         last: false,
+        fork: 0,
     };
     let prepared = Message::prepare(b"t", b"b", *hub.allocator()).unwrap();
     let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, &news));

@@ -2,14 +2,15 @@
 //!
 //! - Deadline: takes the fresh dialog and has no deadline any more.
 //! - Reply: the code is an order (see the functions below).
-//! - Notify: is counted; its CSeq comes back as the code of the news.
+//! - Notify: is answered and counted; its CSeq comes back as the code of the news. The first one with a tag gives the
+//!   dialog its remote tag; one with another tag is of a fork.
 //! - Unsubscribe: is forgotten.
 //! - anything else: nothing.
 
 use crate::registry::Life;
 use crate::subscription::package::PRESENCE;
 use crate::subscription::{
-    Brief, Content, Env, Flow, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply,
+    Answer, Brief, Content, Env, Flow, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply,
 };
 use crate::subscription::{Status, Subject};
 use crate::testing::Accounted;
@@ -41,9 +42,14 @@ pub fn fail<'a>() -> Input<'a> {
 
 /// A NOTIFY with this CSeq.
 pub fn notify<'a>(cseq: u32) -> Input<'a> {
+    notify_from(b"", cseq)
+}
+
+/// A NOTIFY from the notifier with this tag.
+pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
     Input::Notify(Notify {
         cseq,
-        remote_tag: b"",
+        remote_tag,
         contact: None,
         route_set: b"",
         event: b"presence",
@@ -68,6 +74,8 @@ pub struct Told {
     pub notifies: u32,
     pub deadlines: u32,
     pub flow: Option<Flow>,
+    fork: u8,
+    remote_tag: Option<Packed<1, Accounted>>,
 }
 
 impl Told {
@@ -77,14 +85,25 @@ impl Told {
 
     pub fn try_new(record: &str, alloc: &Accounted) -> Result<Self, OutOfMemory> {
         let record = Packed::try_new([record.as_bytes()], alloc.clone())?;
-        Ok(Self { record, dialog: None, alloc: alloc.clone(), deadline: None, notifies: 0, deadlines: 0, flow: None })
+        Ok(Self {
+            record,
+            dialog: None,
+            alloc: alloc.clone(),
+            deadline: None,
+            notifies: 0,
+            deadlines: 0,
+            flow: None,
+            fork: 0,
+            remote_tag: None,
+        })
     }
 
     pub fn set_dialog(&mut self, call_id: &[u8], local_tag: &[u8]) -> Result<(), OutOfMemory> {
-        self.dialog = match call_id {
+        let dialog = match call_id {
             [] => None,
             _ => Some(Packed::try_new([call_id, local_tag], self.alloc.clone())?),
         };
+        (self.dialog, self.remote_tag) = (dialog, None);
         Ok(())
     }
 
@@ -115,11 +134,29 @@ impl Life for Told {
             }
             Input::FlowLost(flow) => assert_eq!(self.flow.take(), Some(flow)),
             Input::Notify(notify) => {
+                if !self.remote_tag().is_empty()
+                    && !notify.remote_tag.is_empty()
+                    && notify.remote_tag != self.remote_tag()
+                {
+                    return Ok(Output { fork: true, ..output });
+                }
+                if self.remote_tag().is_empty() && !notify.remote_tag.is_empty() {
+                    self.remote_tag = Some(Packed::try_new([notify.remote_tag], self.alloc.clone())?);
+                }
                 self.notifies += 1;
+                output.answer = Some(Answer::Ok);
                 let code = u16::try_from(notify.cseq).unwrap();
                 let reason = Brief::default();
                 let status = Status::Active;
-                output.news = Some(News { status, code, reason, next_attempt: None, with_body: false, last: false });
+                output.news = Some(News {
+                    status,
+                    code,
+                    reason,
+                    next_attempt: None,
+                    with_body: false,
+                    last: false,
+                    fork: self.fork,
+                });
             }
             Input::Unsubscribe => output.forget = true,
             Input::Start
@@ -151,5 +188,30 @@ impl Life for Told {
 
     fn local_tag(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], |dialog| dialog.get(1))
+    }
+
+    fn remote_tag(&self) -> &[u8] {
+        self.remote_tag.as_ref().map_or(&[], |tag| tag.get(0))
+    }
+
+    fn fork(&self) -> u8 {
+        self.fork
+    }
+
+    fn try_fork(&self, number: u8, _: Instant, _: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+        let record = Packed::try_new([self.record.get(0)], self.alloc.clone())?;
+        let mut fork = Self {
+            record,
+            dialog: None,
+            alloc: self.alloc.clone(),
+            deadline: None,
+            notifies: 0,
+            deadlines: 0,
+            flow: None,
+            fork: number,
+            remote_tag: None,
+        };
+        fork.set_dialog(self.call_id(), self.local_tag())?;
+        Ok(Some(fork))
     }
 }

@@ -5,6 +5,7 @@ mod by_name;
 mod deadlines;
 mod due;
 mod flows;
+mod forks;
 mod handles;
 mod life;
 mod memory;
@@ -14,7 +15,7 @@ mod slots;
 mod threads;
 
 use super::{Inserted, Limits, Registry, Stepped};
-use crate::subscription::{Env, Input, Instant, OutOfMemory, Output, Policy, Subscription};
+use crate::subscription::{Env, Forking, Input, Instant, OutOfMemory, Output, Policy, Subscription};
 use crate::testing::Accounted;
 use life::Told;
 use parking_lot::RawMutex;
@@ -40,6 +41,7 @@ pub(super) const POLICY: Policy = Policy {
     max_redirects: 5,
     overrides: Vec::new(),
     packages: Vec::new(),
+    forking: Forking::Package,
 };
 
 pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0, credentials: &[] };

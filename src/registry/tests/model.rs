@@ -1,8 +1,8 @@
 //! Random operations against a plain model.
 
-use super::life::{Told, arm, cancel, dialog, notify, subject};
+use super::life::{Told, arm, cancel, dialog, notify_from, subject};
 use super::{ENV, Handle, NOW, Table, due, step, table};
-use crate::registry::Inserted;
+use crate::registry::{Inserted, RegistryError};
 use crate::subscription::{Input, Instant};
 use crate::testing::Accounted;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ enum Operation {
     Arm { which: usize, at: u64 },
     Cancel { which: usize },
     Dialog { which: usize, call_id: u8 },
-    Notify { call_id: u8, tag: u8 },
+    Notify { call_id: u8, tag: u8, from: u8 },
     Due { now: u64 },
     Forget { which: usize },
 }
@@ -25,7 +25,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (any::<usize>(), 0u64..100).prop_map(|(which, at)| Operation::Arm { which, at }),
         1 => any::<usize>().prop_map(|which| Operation::Cancel { which }),
         3 => (any::<usize>(), 0u8..20).prop_map(|(which, call_id)| Operation::Dialog { which, call_id }),
-        3 => (0u8..20, 0u8..4).prop_map(|(call_id, tag)| Operation::Notify { call_id, tag }),
+        4 => (0u8..20, 0u8..4, 0u8..4).prop_map(|(call_id, tag, from)| Operation::Notify { call_id, tag, from }),
         2 => (0u64..100).prop_map(|now| Operation::Due { now }),
         2 => any::<usize>().prop_map(|which| Operation::Forget { which }),
     ]
@@ -37,6 +37,10 @@ struct Known {
     named: bool,
     deadline: Option<u64>,
     dialog: Option<(String, String)>,
+    /// The notifier whose NOTIFY came first; 0 for none.
+    from: u8,
+    /// The number of the fork, and whose it is: nobody's when that has gone.
+    fork: Option<(u8, Handle)>,
 }
 
 struct Model {
@@ -52,6 +56,57 @@ impl Model {
         let mut handles: Vec<_> = self.known.keys().copied().collect();
         handles.sort();
         handles.get(which.checked_rem(handles.len())?).copied()
+    }
+
+    /// One that is no fork.
+    fn pick_root(&self, which: usize) -> Option<Handle> {
+        self.pick(which).filter(|handle| self.known[handle].fork.is_none())
+    }
+
+    fn forks(&self, root: Handle) -> Vec<Handle> {
+        let is_fork = |known: &Known| known.fork.is_some_and(|(_, of)| of == root);
+        self.known.iter().filter(|(_, known)| is_fork(known)).map(|(handle, _)| *handle).collect()
+    }
+
+    fn notify(&mut self, ids: (String, String), from: u8) {
+        let tag = if from == 0 { String::new() } else { from.to_string() };
+        let input = notify_from(tag.as_bytes(), 3);
+        let stepped = self.table.step_dialog(ids.0.as_bytes(), ids.1.as_bytes(), input, NOW, &ENV, |_, output, _| {
+            output.news.map(|news| news.fork)
+        });
+        let here = |known: &Known| known.dialog.as_ref() == Some(&ids);
+        let find = |suits: &dyn Fn(&Known) -> bool| {
+            self.known
+                .iter()
+                .find(|(_, known)| here(known) && suits(known))
+                .map(|(handle, known)| (*handle, known.fork))
+        };
+        let own = find(&|known| known.from == from);
+        let root = find(&|known| known.fork.is_none());
+        let Some((handle, fork)) = own.or(root) else { return assert!(stepped.unwrap().is_none()) };
+        let known = self.known[&handle].clone();
+        if from == 0 || known.from == from || known.from == 0 {
+            let stepped = stepped.unwrap().unwrap();
+            assert_eq!((stepped.handle, stepped.delivered), (handle, Some(fork.map_or(0, |(number, _)| number))));
+            self.known.get_mut(&handle).unwrap().from = from.max(known.from);
+            return;
+        }
+        if self.known.len() == self.limit {
+            assert_eq!(stepped.err(), Some(RegistryError::Full { limit: 30 }));
+            return;
+        }
+        let taken: Vec<u8> = self.forks(handle).iter().filter_map(|fork| Some(self.known[fork].fork?.0)).collect();
+        let number = (1..).find(|number| !taken.contains(number)).unwrap();
+        let stepped = stepped.unwrap().unwrap();
+        assert_eq!((stepped.output.answer.is_some(), stepped.delivered), (true, Some(number)));
+        let fork = Known {
+            record: known.record,
+            dialog: known.dialog,
+            from,
+            fork: Some((number, handle)),
+            ..Known::default()
+        };
+        assert!(self.known.insert(stepped.handle, fork).is_none());
     }
 
     fn insert(&mut self, record: u8, named: bool) {
@@ -73,17 +128,17 @@ impl Model {
         match operation {
             Operation::Insert { record, named } => self.insert(record, named),
             Operation::Arm { which, at } => {
-                let handle = self.pick(which)?;
+                let handle = self.pick_root(which)?;
                 step(&self.table, handle, arm(Instant(at))).unwrap().unwrap();
                 self.known.get_mut(&handle)?.deadline = Some(at);
             }
             Operation::Cancel { which } => {
-                let handle = self.pick(which)?;
+                let handle = self.pick_root(which)?;
                 step(&self.table, handle, cancel()).unwrap().unwrap();
                 self.known.get_mut(&handle)?.deadline = None;
             }
             Operation::Dialog { which, call_id } => {
-                let handle = self.pick(which)?;
+                let handle = self.pick_root(which)?;
                 // 0 ends the dialog; tags keep equal Call-IDs apart as far as the model needs it.
                 let ids = (call_id > 0).then(|| (format!("id-{call_id}"), format!("tag-{}", which % 4)));
                 let taken =
@@ -91,18 +146,12 @@ impl Model {
                 if !taken {
                     let (call_id, tag) = ids.clone().unwrap_or_default();
                     step(&self.table, handle, dialog(call_id.as_bytes(), tag.as_bytes())).unwrap().unwrap();
-                    self.known.get_mut(&handle)?.dialog = ids;
+                    let known = self.known.get_mut(&handle)?;
+                    (known.dialog, known.from) = (ids, 0);
                 }
             }
-            Operation::Notify { call_id, tag } => {
-                let (call_id, tag) = (format!("id-{call_id}"), format!("tag-{tag}"));
-                let stepped = self
-                    .table
-                    .step_dialog(call_id.as_bytes(), tag.as_bytes(), notify(3), NOW, &ENV, |handle, _, _| handle)
-                    .unwrap();
-                let ids = Some((call_id, tag));
-                let expected = self.known.iter().find(|(_, known)| known.dialog == ids).map(|(handle, _)| *handle);
-                assert_eq!(stepped.map(|stepped| stepped.delivered), expected);
+            Operation::Notify { call_id, tag, from } => {
+                self.notify((format!("id-{call_id}"), format!("tag-{tag}")), from);
             }
             Operation::Due { now } => {
                 let is_due = |known: &Known| known.deadline.is_some_and(|at| at <= now);
@@ -111,6 +160,7 @@ impl Model {
                     let known = self.known.get_mut(&handle).unwrap();
                     assert!(is_due(known));
                     (known.deadline, known.dialog) = (None, Some((String::new(), handle.id().to_string())));
+                    known.from = 0;
                     expected -= 1;
                 }
                 assert_eq!(expected, 0);
@@ -118,8 +168,10 @@ impl Model {
             Operation::Forget { which } => {
                 let handle = self.pick(which)?;
                 assert!(step(&self.table, handle, Input::Unsubscribe).unwrap().unwrap().output.forget);
-                self.known.remove(&handle);
-                self.gone.push(handle);
+                for handle in self.forks(handle).into_iter().chain([handle]) {
+                    self.known.remove(&handle);
+                    self.gone.push(handle);
+                }
             }
         }
         Some(())
@@ -136,8 +188,15 @@ impl Model {
             let found = self.table.find(&subject(&format!("sip:{record}@example.com")));
             assert_eq!(found, named.map(|(handle, _)| *handle));
         }
-        for handle in self.known.keys() {
+        for (handle, known) in &self.known {
             assert_eq!(self.table.by_id(handle.id()), Some(*handle));
+            assert_eq!(self.table.root_of(*handle), known.fork.map(|(_, root)| root));
+            let (mut forks, mut expected) = (self.table.forks_of(*handle), self.forks(*handle));
+            forks.sort();
+            expected.sort();
+            if known.fork.is_none() {
+                assert_eq!(forks, expected);
+            }
         }
         for handle in &self.gone {
             assert!(self.table.view(*handle, |_, _| ()).is_none());

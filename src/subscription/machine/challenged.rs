@@ -8,12 +8,9 @@ use super::super::output::Output;
 use super::super::state::{Attempt, Awaits, State};
 use super::super::text::{OutOfMemory, Packed};
 use super::super::time::Instant;
-use super::{Answers, Env, Subscription};
+use super::{Answers, Env, SECRET, Subscription, USERNAME};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
-
-const USERNAME: usize = 0;
-const SECRET: usize = 1;
 
 impl<A: Allocator + Clone> Subscription<A> {
     /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its

@@ -133,6 +133,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 Output::default()
             }
             State::Confirmed { .. } => self.say_farewell(now),
+            State::WaitingForTermination if self.has_ended() => self.destroy(),
             State::UnconfirmedDestroy
             | State::ResubscriptionDestroy
             | State::Predestroyed(Farewell::Due | Farewell::Sent)

@@ -57,6 +57,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.note(failure.code, failure.reason);
         let (status, at) = match (failure.then, self.fetch_until()) {
             (Then::Never(status), _) => (status, None),
+            (Then::AtOnce | Then::BackOff | Then::Widen, _) if self.is_fork() => (Status::Terminated, None),
             (Then::AtOnce | Then::BackOff | Then::Widen, Some(until)) => {
                 (Status::Terminated, self.fetch_again(&failure, until, now, env))
             }
@@ -71,7 +72,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             reason: Brief::new(failure.reason),
             next_attempt: at.map(|at| seconds_up(at.since(now))),
             with_body: failure.with_body,
-            last: at.is_none(),
+            last: at.is_none() && !self.is_fork(),
+            fork: self.fork,
         });
         self.targets = None;
         self.widened = false;
@@ -81,6 +83,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 self.wait(Attempt::Fresh, at);
                 Output { news, ..Output::default() }
             }
+            None if self.is_fork() => Output { news, ..self.leave(now, env) },
             None => Output { news, ..self.destroy() },
         }
     }
@@ -93,7 +96,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             (Some(told), _) => told,
             (None, Then::AtOnce) if is_first => Duration::ZERO,
             (None, Then::AtOnce | Then::BackOff | Then::Widen | Then::Never(_)) => {
-                failure::back_off(self.retries, env.policy, env.random)
+                failure::back_off(self.retries.into(), env.policy, env.random)
             }
         }
     }
@@ -101,6 +104,9 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// The granted time is over and no refresh has worked: a new dialog, `at` the earliest. The failure has been
     /// counted and told; that the dialog is gone is new.
     pub(super) fn expire(&mut self, at: Instant, now: Instant, env: &Env<'_>) -> Output {
+        if self.is_fork() {
+            return self.end(Failure::inner(b"expired"), now, env);
+        }
         let at = at.max(self.earliest(now, env.policy));
         self.targets = None;
         self.widened = false;
@@ -113,6 +119,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             next_attempt: Some(seconds_up(at.since(now))),
             with_body: false,
             last: false,
+            fork: self.fork,
         });
         Output { news, ..Output::default() }
     }

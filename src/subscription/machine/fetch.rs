@@ -57,6 +57,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             next_attempt: None,
             with_body: content == Content::Acceptable,
             last: true,
+            fork: self.fork,
         });
         Output { answer: Some(Answer::Ok), news, ..self.destroy() }
     }

@@ -69,6 +69,9 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
     fn take_back(&mut self, undo: Undo) {
         self.local_cseq = self.local_cseq.saturating_sub(1);
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.uncount_request();
+        }
         self.asked = undo.asked;
         self.last_sent = undo.last_sent.map_or(Moment::NONE, Moment::from);
     }
@@ -106,6 +109,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             next_attempt: Some(seconds_up(until.since(now))),
             with_body: false,
             last: false,
+            fork: self.fork,
         });
         Output { news, ..Output::default() }
     }

@@ -23,26 +23,37 @@ impl<A: Allocator + Clone> Subscription<A> {
     ) -> Result<Output, OutOfMemory> {
         match self.state {
             State::Waiting(_) | State::Destroyed => Ok(Output::default()),
-            State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => match self.judge(notify) {
-                Judgement::Foreign => Ok(Output::default()),
-                Judgement::Answer(answer) => Ok(answered(answer)),
-                Judgement::Ended(state) => Ok(match self.fetch_until() {
-                    Some(_) => self.fetched(&state, notify.content),
-                    None => self.terminated(&state, notify.content, now, env),
-                }),
-                Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
-                    (Some(answer), _) => Ok(answered(answer)),
-                    (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
-                    (None, None) => self.state_told(&state, notify, now, env),
-                },
-            },
+            State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => {
+                let is_welcome = self.welcomes_forks(now, env);
+                match self.judge(notify, is_welcome) {
+                    Judgement::Foreign => Ok(Output::default()),
+                    Judgement::Answer(answer) => Ok(answered(answer)),
+                    Judgement::Fork(StateValue::Terminated) => Ok(forked()),
+                    Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
+                        Ok(refusal_of(notify.content).map_or_else(forked, answered))
+                    }
+                    Judgement::Ended(state) => {
+                        self.remember(notify)?;
+                        Ok(match self.fetch_until() {
+                            Some(_) => self.fetched(&state, notify.content),
+                            None => self.terminated(&state, notify.content, now, env),
+                        })
+                    }
+                    Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
+                        (Some(answer), _) => Ok(answered(answer)),
+                        (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
+                        (None, None) => self.state_told(&state, notify, now, env),
+                    },
+                }
+            }
             // The internal subscriber has gone: answered and discarded, whatever the body is.
             State::UnconfirmedDestroy
             | State::ResubscriptionDestroy
             | State::Predestroyed(_)
-            | State::WaitingForTermination => match self.judge(notify) {
-                Judgement::Foreign => Ok(Output::default()),
+            | State::WaitingForTermination => match self.judge(notify, false) {
+                Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
                 Judgement::Answer(answer) => Ok(answered(answer)),
+                Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
                 Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
                 Judgement::Stands(_) => {
                     self.adopt_notify(notify)?;
@@ -53,10 +64,11 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     /// Whether the NOTIFY belongs here and is new, and what it says. Gaps in the CSeq are accepted (RFC 3261 §12.2.2).
-    fn judge<'a>(&self, notify: &Notify<'a>) -> Judgement<'a> {
+    fn judge<'a>(&self, notify: &Notify<'a>, welcomes_forks: bool) -> Judgement<'a> {
         let Some(dialog) = &self.dialog else { return Judgement::Foreign };
-        // Once a NOTIFY has made the dialog, those of other forks are not ours (RFC 3856 §6.9).
-        if dialog.is_made() && notify.remote_tag != dialog.remote_tag() {
+        // Once a NOTIFY has made the dialog, those of other forks do not belong into it (RFC 6665 §4.1.4).
+        let is_other_fork = dialog.is_made() && notify.remote_tag != dialog.remote_tag();
+        if is_other_fork && !welcomes_forks {
             return Judgement::Foreign;
         }
         let own_id = Some(self.event_id()).filter(|id| !id.is_empty());
@@ -69,6 +81,9 @@ impl<A: Allocator + Clone> Subscription<A> {
         let Some(state) = notify.state else {
             return Judgement::Answer(Answer::BadRequest("Missing or Malformed Subscription-State"));
         };
+        if is_other_fork {
+            return Judgement::Fork(state.value);
+        }
         match dialog.remote_cseq() {
             Some(newest) if notify.cseq < newest => Judgement::Answer(late(notify, dialog)),
             Some(newest) if notify.cseq == newest => Judgement::Answer(Answer::Ok),
@@ -80,7 +95,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
-    fn adopt_notify(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
+    pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
         if dialog.is_made() {
             dialog.try_retarget(notify.contact, self.alloc.clone())?;
@@ -135,6 +150,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             next_attempt: None,
             with_body: notify.content == Content::Acceptable,
             last: false,
+            fork: self.fork,
         });
         Ok(Output { answer: Some(Answer::Ok), news, ..Output::default() })
     }
@@ -205,12 +221,18 @@ fn late<A: Allocator + Clone>(notify: &Notify<'_>, dialog: &Dialog<A>) -> Answer
 enum Judgement<'a> {
     /// Not of this subscription.
     Foreign,
+    /// The first of another fork that is welcome.
+    Fork(StateValue),
     /// To be answered so, and otherwise ignored.
     Answer(Answer),
     /// The end of the subscription.
     Ended(SubscriptionState<'a>),
     /// A state of the subscription.
     Stands(SubscriptionState<'a>),
+}
+
+fn forked() -> Output {
+    Output { fork: true, ..Output::default() }
 }
 
 fn answered(answer: Answer) -> Output {

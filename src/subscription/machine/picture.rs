@@ -32,6 +32,8 @@ pub struct Picture {
     /// The one being tried, and all.
     pub targets: Option<[Vec<Vec<u8>>; 2]>,
     pub dialog: Option<DialogPicture>,
+    pub fork: u8,
+    pub opened: Instant,
 }
 
 /// Its dialog.
@@ -47,6 +49,7 @@ pub struct DialogPicture {
     pub expiry: Option<Instant>,
     pub remote_cseq: Option<u32>,
     pub target_told: bool,
+    pub requests: u8,
 }
 
 impl Picture {
@@ -80,7 +83,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             local_cseq: self.local_cseq,
             asked: self.asked,
             min_expires: self.min_expires,
-            retries: self.retries,
+            retries: self.retries.into(),
             status: self.status,
             widened: self.widened,
             held: (self.reserved, self.told_held),
@@ -103,7 +106,10 @@ impl<A: Allocator + Clone> Subscription<A> {
                 expiry: dialog.expiry().map(seen),
                 remote_cseq: Dialog::remote_cseq(dialog),
                 target_told: dialog.is_target_told(),
+                requests: dialog.requests(),
             }),
+            fork: self.fork,
+            opened: seen(self.opening()),
         }
     }
 }

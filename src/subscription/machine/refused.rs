@@ -14,13 +14,17 @@ use std::time::Duration;
 
 impl<A: Allocator + Clone> Subscription<A> {
     /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when
-    /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved.
+    /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved. A fork
+    /// does not move: what a new SUBSCRIBE reaches is the subscription's own affair.
     pub(super) fn redirect(
         &mut self,
         reply: &Reply<'_>,
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
+        if self.is_fork() {
+            return Ok(None);
+        }
         let old = self.targets.as_deref();
         let max = env.policy.max_redirects;
         let targets = Targets::try_extend(old, self.record(), reply.redirect, max, self.alloc.clone())?;
@@ -103,7 +107,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         let at = now.after(delay).max(self.earliest(now, env.policy));
         self.widened = false;
         self.answers.goes_on = false;
-        let next = if at < expiry {
+        let fits = at < expiry;
+        let next = if fits {
             self.confirm(at, Awaits::Retry);
             at
         } else {
@@ -115,9 +120,11 @@ impl<A: Allocator + Clone> Subscription<A> {
             status: self.status().unwrap_or(Status::Pending),
             code: failure.code,
             reason: Brief::new(failure.reason),
-            next_attempt: Some(seconds_up(next.since(now))),
+            // What a fork does not do in its dialog it does not do at all.
+            next_attempt: (fits || !self.is_fork()).then(|| seconds_up(next.since(now))),
             with_body: false,
             last: false,
+            fork: self.fork,
         });
         Output { news, ..Output::default() }
     }

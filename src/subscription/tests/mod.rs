@@ -6,6 +6,7 @@ mod digests;
 mod ending;
 mod failures;
 mod fetches;
+mod forks;
 mod holds;
 mod memory;
 mod model;
@@ -47,6 +48,7 @@ pub(super) fn policy() -> Policy {
         max_redirects: 3,
         overrides: Vec::new(),
         packages: Vec::new(),
+        forking: Forking::Package,
     }
 }
 
@@ -153,6 +155,19 @@ impl Life {
         life
     }
 
+    /// Another subscription in the same world, with what has been sent so far as far as it knows.
+    pub(super) fn beside(&self, subscription: Subscription<Accounted>) -> Self {
+        let known = self.sent.iter().filter(|(_, request)| request.cseq <= subscription.local_cseq);
+        Self {
+            account: self.account.clone(),
+            policy: self.policy.clone(),
+            credentials: self.credentials.clone(),
+            sent: known.cloned().collect(),
+            subscription,
+            ..*self
+        }
+    }
+
     /// Hands an input in and checks what must hold at any time.
     pub(super) fn give(&mut self, input: Input<'_>) -> Output {
         self.try_give(input).unwrap()
@@ -189,7 +204,9 @@ impl Life {
         self.forgotten |= output.forget;
         if let Some(news) = &output.news {
             assert_eq!(self.subscription.status(), Some(news.status));
-            assert_eq!(news.last, output.forget, "the last news comes with the end");
+            let is_fork = self.subscription.fork() != 0;
+            assert_eq!(news.fork, self.subscription.fork());
+            assert_eq!(news.last, output.forget && !is_fork, "the last news comes with the end");
         }
         if let Some(request) = &output.send {
             assert!(is_deadline, "only the deadline sends");

@@ -82,6 +82,7 @@ impl Flaw {
             next_attempt: None,
             with_body: true,
             last: false,
+            fork: 0,
         };
         match self {
             Self::DeliversTwice if told == Some(StateValue::Active) && output.answer == Some(Answer::Ok) => {

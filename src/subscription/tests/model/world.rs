@@ -13,6 +13,7 @@ pub const UNDER_WAY: usize = 3;
 /// Times of a few seconds each, so that their differences are few.
 fn small_policy() -> Policy {
     Policy {
+        forking: Forking::Package,
         default_expiration: secs(12),
         on_error_retry_time: secs(3),
         failure_backoff_max: secs(6),
@@ -376,6 +377,8 @@ fn canonical(
     local: &BTreeSet<u32>,
     remote: impl Fn(u32, Fork, u32) -> u32,
 ) {
+    // No fork is welcome: nobody asks when and by which request the dialog was opened.
+    picture.opened = Instant(0);
     picture.local_cseq = rank(local, &picture.local_cseq);
     // The back-off has reached its cap by then.
     picture.retries = picture.retries.min(2);
@@ -388,6 +391,7 @@ fn canonical(
     }
     dialog.call_id = rank(dialogs, &number).to_string().into_bytes();
     dialog.local_tag.clear();
+    dialog.requests = 0;
 }
 
 fn rank<T: Ord>(all: &BTreeSet<T>, one: &T) -> u32 {

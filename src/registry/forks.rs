@@ -1,0 +1,132 @@
+//! A subscription and its forks: a ring of slots within one shard.
+
+use super::handle::Handle;
+use super::life::Life;
+use super::table::{Record, Table};
+use super::{Registry, RegistryError};
+use crate::subscription::{Env, Input, Instant, Notify, Output};
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+use std::sync::atomic::Ordering;
+
+/// Most forks a subscription has at a time, besides its first dialog. More NOTIFYs of forks are not taken.
+pub const MOST_FORKS: u8 = 16;
+
+impl<S, O, A: Allocator + Clone> Table<S, O, A> {
+    /// The other slots of the ring a slot is in, from the next on.
+    pub(super) fn kin(&self, slot: u32) -> impl Iterator<Item = u32> {
+        let mut at = slot;
+        std::iter::from_fn(move || {
+            at = self.records.get(at)?.1.next;
+            (at != slot).then_some(at)
+        })
+        .take(usize::from(MOST_FORKS))
+    }
+
+    /// Puts a slot that is alone into the ring of another one.
+    fn join(&mut self, slot: u32, ring: u32) {
+        let Some((_, record)) = self.records.get_mut(ring) else { return };
+        let next = std::mem::replace(&mut record.next, slot);
+        if let Some((_, record)) = self.records.get_mut(slot) {
+            record.next = next;
+        }
+    }
+
+    /// Takes a slot out of its ring.
+    pub(super) fn part(&mut self, slot: u32) {
+        let Some(before) = self.kin(slot).last() else { return };
+        let Some((_, record)) = self.records.get_mut(slot) else { return };
+        let next = std::mem::replace(&mut record.next, slot);
+        if let Some((_, record)) = self.records.get_mut(before) {
+            record.next = next;
+        }
+    }
+}
+
+impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
+    fn fork_in(&self, slot: u32) -> Option<u8> {
+        self.get(slot).map(|(_, record)| record.life.fork())
+    }
+
+    /// The slot of the subscription that a slot's record is a fork of.
+    fn root(&self, slot: u32) -> Option<u32> {
+        self.kin(slot).find(|slot| self.fork_in(*slot) == Some(0))
+    }
+
+    /// The least number that no fork of a subscription has.
+    fn free_number(&self, root: u32) -> Option<u8> {
+        (1..=MOST_FORKS).find(|number| self.kin(root).all(|slot| self.fork_in(slot) != Some(*number)))
+    }
+}
+
+impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
+    /// The subscription that this one is a fork of; `None` for one that is no fork, or whose subscription has gone.
+    #[must_use]
+    pub fn root_of(&self, handle: Handle) -> Option<Handle> {
+        let found = self.at(handle)?;
+        let root = found.table.root(found.slot).filter(|_| found.table.fork_in(found.slot) != Some(0))?;
+        found.table.get(root).map(|(handle, _)| handle)
+    }
+
+    /// The forks of a subscription.
+    #[must_use]
+    pub fn forks_of(&self, handle: Handle) -> Vec<Handle> {
+        let Some(found) = self.at(handle) else { return Vec::new() };
+        let table = &found.table;
+        table.kin(found.slot).filter_map(|slot| table.get(slot)).map(|(handle, _)| handle).collect()
+    }
+
+    /// Makes the fork of a subscription that a NOTIFY is the first of, and hands it that NOTIFY. `None` when there are
+    /// enough forks.
+    pub(super) fn fork(
+        &self,
+        table: &mut Table<S, O, A>,
+        root: u32,
+        notify: Notify<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Option<(u32, Output)>, RegistryError> {
+        let Some(number) = table.free_number(root) else { return Ok(None) };
+        table.try_reserve()?;
+        let Some((_, record)) = table.get(root) else { return Ok(None) };
+        let Some(mut life) = record.life.try_fork(number, now, env)? else { return Ok(None) };
+        let owner = record.owner;
+        let output = life.handle(Input::Notify(notify), now, env)?;
+        // It does not come to that: what a fork would not take is not offered to it.
+        if output.answer.is_none() || output.forget {
+            return Ok(None);
+        }
+        if table.is_full() || !self.claim() {
+            return Err(RegistryError::Full { limit: self.limit() });
+        }
+        let handle = table.insert(life, owner, false).inspect_err(|_| self.unclaim())?;
+        self.created.fetch_add(1, Ordering::Relaxed);
+        let (_, slot) = self.layout.locate(handle.index());
+        table.join(slot, root);
+        Ok(Some((slot, output)))
+    }
+
+    /// A subscription has ended or is to end: its forks end as well, each in its own dialog. Those that need no dialog for
+    /// it are given back, to be dropped without the lock.
+    pub(super) fn end_forks(
+        &self,
+        table: &mut Table<S, O, A>,
+        root: u32,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Vec<Record<S, O>> {
+        if table.fork_in(root) != Some(0) {
+            return Vec::new();
+        }
+        let forks: Vec<u32> = table.kin(root).collect();
+        let mut gone = Vec::new();
+        for slot in forks {
+            // Nobody is told anything by now, and unsubscribing needs no memory.
+            let ended = table.step(slot, Input::Unsubscribe, now, env);
+            if ended.is_ok_and(|output| output.is_some_and(|output| output.forget)) {
+                gone.extend(table.remove(slot).inspect(|_| self.unclaim_destroyed()));
+            }
+        }
+        gone
+    }
+}

@@ -1,0 +1,115 @@
+//! Forks: dialogs with the other notifiers that a SUBSCRIBE has reached (RFC 6665 §4.1.4).
+//!
+//! A fork is a subscription of its own that begins with its first NOTIFY and ends with its dialog. It makes no new attempts.
+
+use super::super::input::Notify;
+use super::super::output::{Output, Status};
+use super::super::schedule;
+use super::super::state::{Awaits, State};
+use super::super::text::{OutOfMemory, Packed};
+use super::super::time::{Instant, Moment};
+use super::{Answers, EVENT_ID, Env, RECORD, SECRET, SUBSCRIBER, Subscription, USERNAME};
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use std::time::Duration;
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// The fork with this number (from 1 on) of this subscription's dialog. Hand it next the NOTIFY that
+    /// [asked for it](Output::fork); `None` when there is no dialog to be forked.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+        let env = &Env { policy: env.policy.of(self.package), ..*env };
+        let Some(root) = &self.dialog else { return Ok(None) };
+        let subject = [RECORD, SUBSCRIBER, EVENT_ID].map(|part| self.subject.get(part));
+        let own_credentials = match &self.own_credentials {
+            Some(own) => {
+                let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
+                Some(Box::try_new_in(own, self.alloc.clone()).map_err(|_| OutOfMemory)?)
+            }
+            None => None,
+        };
+        let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
+        let opened = self.opening();
+        // What was asked for, until the NOTIFY says better.
+        let expiry = opened.after(Duration::from_secs(u64::from(self.asked)));
+        dialog.set_expiry(expiry);
+        // CSeq of the request that opened the dialog.
+        let cseq = self.local_cseq.saturating_sub(u32::from(root.requests()));
+        let kept = self.kept.as_deref().copied();
+        let kept = kept.map(|kept| Box::try_new_in(kept, self.alloc.clone()).map_err(|_| OutOfMemory)).transpose()?;
+        let mut fork = Self {
+            subject: Packed::try_new(subject, self.alloc.clone())?,
+            package: self.package,
+            dialog: Some(dialog),
+            targets: None,
+            // What was learnt of realms is not shared: each nonce's uses are counted in one place.
+            sessions: None,
+            kept,
+            own_credentials,
+            state: State::Destroyed,
+            deadline: Moment::NONE,
+            last_sent: opened.into(),
+            local_cseq: cseq,
+            asked: self.asked,
+            min_expires: self.min_expires,
+            retries: 0,
+            notifies: 0,
+            last_reason: super::Brief::default(),
+            last_reply: 0,
+            status: None,
+            widened: false,
+            reserved: false,
+            told_held: false,
+            answers: Answers::default(),
+            opened: self.opened,
+            fork: number,
+            alloc: self.alloc.clone(),
+        };
+        let next = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
+        fork.confirm(next, Awaits::FirstNotify { by: opened.after(env.policy.timer_n) });
+        Ok(Some(fork))
+    }
+
+    /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4).
+    pub(super) fn welcomes_forks(&self, now: Instant, env: &Env<'_>) -> bool {
+        !self.is_fork() && env.policy.forking.allows(self.package) && self.may_be_forked(now, env)
+    }
+
+    fn may_be_forked(&self, now: Instant, env: &Env<'_>) -> bool {
+        self.dialog.is_some() && now < self.opening().after(env.policy.timer_n)
+    }
+
+    pub(super) fn is_fork(&self) -> bool {
+        self.fork != 0
+    }
+
+    /// Whether this is a fork that has ended and stays for its late NOTIFYs.
+    pub(super) fn has_ended(&self) -> bool {
+        self.is_fork() && matches!(self.status, Some(Status::Terminated | Status::Rejected))
+    }
+
+    /// A fork remembers its last NOTIFY: see [`Subscription::leave`].
+    pub(super) fn remember(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
+        if self.is_fork() { self.adopt_notify(notify) } else { Ok(()) }
+    }
+
+    /// A fork has ended and its end is told. As long as forks are welcome it stays: a NOTIFY of its that comes late or
+    /// again would be taken for one of a new fork.
+    pub(super) fn leave(&mut self, now: Instant, env: &Env<'_>) -> Output {
+        if !self.may_be_forked(now, env) {
+            return self.destroy();
+        }
+        self.sessions = None;
+        self.own_credentials = None;
+        self.state = State::WaitingForTermination;
+        self.deadline = self.opening().after(env.policy.timer_n).into();
+        Output::default()
+    }
+
+    /// When the request that opened the dialog was sent, to the second.
+    pub(super) fn opening(&self) -> Instant {
+        Instant(u64::from(self.opened).saturating_mul(1000))
+    }
+}
