@@ -29,14 +29,16 @@ impl<A: Allocator + Clone> Subscription<A> {
             State::Unconfirmed => {
                 self.take_back(undo);
                 self.still_due(by, undo);
+                let retry_after = Some(seconds_up(until.since(now)));
                 // The NOTIFY answers an earlier request of the same attempt.
                 if self.has_made_dialog() {
                     return self.confirm_by_notify(&Failure::inner(reason(by)), now, env);
                 }
+                if self.fetch_until().is_some_and(|end| end <= until) {
+                    return self.end(Failure { retry_after, ..Failure::inner(reason(by)) }, now, env);
+                }
                 self.wait(Attempt::Continued, until);
                 self.reserved = by == HeldBy::Rate;
-                // A fetch may end before.
-                let until = self.deadline().unwrap_or(until);
                 self.tell_held(Status::Terminated, by, until, now)
             }
             State::Resubscription { notify_by } => {

@@ -147,3 +147,21 @@ fn an_answer_to_a_challenge_stays_one() {
     let output = life.reply_with(401, |reply| reply.challenges = ASKED);
     assert_eq!(told(&output).0, Status::Terminated, "it had its answer");
 }
+
+/// What is asked for once is not asked for later than its deadline.
+#[test]
+fn a_fetch_that_is_held_for_too_long_is_over() {
+    let asking = || {
+        let mut life = Life::under(Terms { fetch: Some(20), ..Terms::default() }, policy());
+        life.give(Input::Start);
+        life.due();
+        life
+    };
+    let mut life = asking();
+    assert_eq!(told(&life.hold(HeldBy::Breaker, secs(19))).3, Some(19));
+    assert_eq!(life.due_in(), 19.0);
+    let mut life = asking();
+    let output = life.hold(HeldBy::Breaker, secs(20));
+    assert_eq!(told(&output), (Status::Terminated, 0, "destination does not answer".to_owned(), None));
+    assert!(output.forget);
+}

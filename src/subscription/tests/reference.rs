@@ -3,6 +3,7 @@
 
 use super::*;
 
+mod commands;
 mod compare;
 mod held;
 mod sums;
@@ -495,30 +496,6 @@ impl Reference {
     /// What the operator has said last of a failure.
     fn said(&self, of: impl Fn(&After) -> bool) -> Option<Action> {
         self.policy.overrides.iter().filter(|one| of(&one.after)).map(|one| one.action).last()
-    }
-
-    fn on_refresh(&mut self) {
-        match self.phase {
-            Phase::Wait => self.due = self.due.min(Some(self.earliest())),
-            Phase::Stand if self.fetch.is_some() => {}
-            Phase::Stand => {
-                let retrying = self.retrying || self.lapsing;
-                self.stand(self.next.min(self.earliest()));
-                self.retrying = retrying;
-            }
-            Phase::Idle | Phase::Ask | Phase::Refresh | Phase::Bye | Phase::ByeSent | Phase::LastWord | Phase::Over => {
-            }
-        }
-    }
-
-    fn on_unsubscribe(&mut self) {
-        self.gone = true;
-        match self.phase {
-            Phase::Ask | Phase::Stand if self.fetch.is_some() => self.over(),
-            Phase::Idle | Phase::Wait => self.over(),
-            Phase::Stand => self.bye(),
-            Phase::Ask | Phase::Refresh | Phase::Bye | Phase::ByeSent | Phase::LastWord | Phase::Over => {}
-        }
     }
 
     // ------------------------------------------------------------------------------------------------ ways on

@@ -185,7 +185,7 @@ waiting, fetch           W    U>   W    W    W    W    W    W    W    W    W    
 waiting, fetch goes on   w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
 waiting, fetch is over   W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
 unconfirmed, fetch       U    W!   U    W!   W!   w!   C    w    D!   w    W!   D!   D!   D!   D!2  D!2  D!2  U    U    U    D
-unconfirmed, fetch short U    D!   U    D!   D!   w!   C    w    D!   w    D!   D!   D!   D!   D!2  D!2  D!2  U    U    U    D
+unconfirmed, fetch short U    D!   U    D!   D!   D!   C    w    D!   w    D!   D!   D!   D!   D!2  D!2  D!2  U    U    U    D
 confirmed, fetch         C    D!   C    C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D!2  C    C    C    D
 unconfirmed_destroy      u    D    u    D    D    D    P    D    D    D    D    D    D    D    u2   D2   D2   u    u    u    u
 confirmed                C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    C    P

@@ -31,9 +31,11 @@ impl Reference {
                 self.first_by = None;
                 self.stand(self.planned());
             }
+            (Phase::Ask, false) if self.until.is_some_and(|end| end <= until) => {
+                self.tell(Status::Terminated, 0, None, false);
+                self.over();
+            }
             (Phase::Ask, false) => {
-                // A fetch may end before.
-                let until = self.until.map_or(until, |end| end.min(until));
                 self.wait(false, until);
                 self.told_held |= tells;
                 tells.then(|| self.tell(Status::Terminated, 0, Some(until), false));
