@@ -6,6 +6,7 @@ use super::*;
 mod commands;
 mod compare;
 mod held;
+mod notify;
 mod sums;
 
 use sums::{ends_dialog, otherwise, told};
@@ -366,131 +367,6 @@ impl Reference {
         self.tried.push(new.remove(0));
         self.ahead = new;
         true
-    }
-
-    fn on_notify(&mut self, notify: &Notify<'_>) {
-        if matches!(self.phase, Phase::Idle | Phase::Wait | Phase::Over) {
-            return;
-        }
-        let is_other = self.peer.tag != notify.remote_tag;
-        if self.heard.is_some() && is_other {
-            return;
-        }
-        let refusal = match (notify.event, notify.remote_tag, notify.state, self.heard) {
-            (event, ..) if event != b"presence" || notify.event_id.is_some() => Some(489),
-            (_, b"", ..) | (_, _, None, _) => Some(400),
-            (.., Some(newest)) if notify.cseq < newest => {
-                let again = newest - notify.cseq <= 32 && self.taken.contains(&notify.cseq);
-                Some(match notify.content {
-                    _ if !notify.may_repeat => 500,
-                    _ if again => 200,
-                    Content::Unsupported => 415,
-                    Content::Malformed => 400,
-                    Content::TooLarge => 413,
-                    Content::Acceptable | Content::Empty => 500,
-                })
-            }
-            (.., Some(newest)) if notify.cseq == newest => Some(200),
-            _ => None,
-        };
-        self.shown.answer = refusal.or(Some(200));
-        let (None, Some(state)) = (refusal, notify.state) else { return };
-        let body = notify.content == Content::Acceptable;
-        let usable = matches!(notify.content, Content::Acceptable | Content::Empty);
-        if self.fetch.is_some() && (usable || state.value == StateValue::Terminated) {
-            let status = match (state.value, state.reason) {
-                (StateValue::Active, _) => Status::Active,
-                (StateValue::Pending | StateValue::Other, _) => Status::Pending,
-                (StateValue::Terminated, Some(b"rejected")) => Status::Rejected,
-                (StateValue::Terminated, _) => Status::Terminated,
-            };
-            self.tell(status, 0, None, body);
-            return self.over();
-        }
-        if state.value == StateValue::Terminated {
-            return if self.gone { self.over() } else { self.terminated(&state, body) };
-        }
-        let refusal = match notify.content {
-            Content::Unsupported => 415,
-            Content::Malformed => 400,
-            Content::TooLarge => 413,
-            Content::Acceptable | Content::Empty => 200,
-        };
-        if refusal != 200 && !self.gone {
-            self.shown.answer = Some(refusal);
-            return;
-        }
-        let contact = notify.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
-        if self.heard.is_none() {
-            self.peer = Peer {
-                tag: notify.remote_tag.to_vec(),
-                target: contact,
-                routes: notify.route_set.to_vec(),
-                told: false,
-            };
-        } else {
-            self.peer.target = contact;
-        }
-        self.peer.told |= notify.contact.is_some();
-        if self.heard.is_none() {
-            self.taken.clear();
-        }
-        self.heard = Some(notify.cseq);
-        self.taken.push(notify.cseq);
-        if self.gone {
-            return;
-        }
-        self.failures = 0;
-        self.told_expiry(state.expires, is_other);
-        let was_active = self.status == Some(Status::Active);
-        let active = state.value == StateValue::Active || state.value == StateValue::Other && was_active;
-        self.tell(if active { Status::Active } else { Status::Pending }, 0, None, body);
-    }
-
-    /// An expiry of a NOTIFY counts unless it is 0, too long, or the known one but for two seconds.
-    fn told_expiry(&mut self, expires: Option<u32>, is_other: bool) {
-        let before = self.ends;
-        let longest = self.sent.unwrap_or(self.now) + self.asked * SECOND;
-        if let Some(seconds) = expires.filter(|seconds| *seconds > 0) {
-            let told = (self.now + u64::from(seconds) * SECOND).min(longest);
-            if before.is_none_or(|ends| ends.abs_diff(told) > 2 * SECOND) {
-                self.ends = Some(told);
-            }
-        }
-        let later = self.ends > before;
-        let sooner = self.ends < before;
-        let refreshes_another = self.phase == Phase::Refresh && is_other;
-        if self.phase == Phase::Stand || refreshes_another {
-            let troubled = (self.retrying || self.lapsing) && !refreshes_another;
-            let next = match (troubled, later || refreshes_another, sooner) {
-                (_, true, _) => self.planned(),
-                (false, false, true) => self.next.min(self.planned()),
-                (true, false, _) | (false, false, false) => self.next,
-            };
-            let (retrying, lapsing) = (troubled && !later && self.retrying, troubled && !later && self.lapsing);
-            self.first_by = None;
-            self.stand(next);
-            (self.retrying, self.lapsing) = (retrying, lapsing);
-        } else if self.phase == Phase::Refresh {
-            self.first_by = None;
-        }
-    }
-
-    fn terminated(&mut self, state: &SubscriptionState<'_>, body: bool) {
-        let reason = state.reason.map(<[u8]>::to_ascii_lowercase);
-        let (then, heeds) = match reason.as_deref() {
-            Some(b"deactivated") => (Then::Now, false),
-            Some(b"timeout" | b"giveup") => (Then::Now, true),
-            Some(b"rejected") => (Then::Never(Status::Rejected), false),
-            Some(b"noresource" | b"invariant") => (Then::Never(Status::Terminated), false),
-            Some(_) | None => (Then::Later, true),
-        };
-        let said = self.said(|after| match after {
-            After::Reason(name) => name.as_ref().map(|name| name.to_ascii_lowercase().into_bytes()) == reason,
-            After::Codes(..) => false,
-        });
-        let then = said.map_or(then, |action| otherwise(action, then, Status::Terminated));
-        self.fail(0, then, state.retry_after.filter(|_| heeds), body);
     }
 
     /// What the operator has said last of a failure.
