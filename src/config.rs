@@ -145,7 +145,7 @@ pub struct Raw {
     pub presence_route: String,
     /// `additional_presence_headers`: whole header lines put into every SUBSCRIBE; empty for none.
     pub additional_presence_headers: String,
-    /// `presence_outbound_proxy`: URI where all SUBSCRIBEs are sent; empty for none.
+    /// `presence_outbound_proxy`: URIs where all SUBSCRIBEs are sent, the first one if possible; empty for none.
     pub presence_outbound_proxy: String,
     /// `event_callback`: name of the KEMI function for QSA messages; empty for the native event route.
     pub event_callback: String,
@@ -193,7 +193,7 @@ pub struct Config {
     /// Body types that the Accept lines of `additional_presence_headers` invite beside those of the package.
     pub invited_types: Vec<String>,
     /// See [`Raw::presence_outbound_proxy`].
-    pub presence_outbound_proxy: String,
+    pub presence_outbound_proxies: Vec<String>,
     /// See [`Raw::event_callback`].
     pub event_callback: String,
     /// User names and secrets for realms.
@@ -234,11 +234,12 @@ impl Config {
                 wanted: "the value of a Route header, such as <sip:proxy.example.com;lr>",
             });
         }
-        if !raw.presence_outbound_proxy.is_empty() && !syntax.is_sip_uri(&raw.presence_outbound_proxy) {
+        let proxies: Vec<String> = raw.presence_outbound_proxy.split_ascii_whitespace().map(str::to_owned).collect();
+        if proxies.len() > MOST_PROXIES || !proxies.iter().all(|proxy| syntax.is_sip_uri(proxy)) {
             return Err(ConfigError::Text {
                 name: "presence_outbound_proxy",
                 value: raw.presence_outbound_proxy,
-                wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp",
+                wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp, or up to 8 with white space between them",
             });
         }
         let forking = forking(raw.forking)?;
@@ -264,7 +265,7 @@ impl Config {
             invited_types: invited_types(&additional_presence_headers),
             additional_presence_headers,
             presence_route: raw.presence_route,
-            presence_outbound_proxy: raw.presence_outbound_proxy,
+            presence_outbound_proxies: proxies,
             event_callback: raw.event_callback,
             credentials,
             filters: filter::read(&raw.filters)?,
@@ -295,6 +296,9 @@ fn policy(values: &Integers) -> Policy {
         forking: Forking::default(),
     }
 }
+
+/// The most outbound proxies.
+const MOST_PROXIES: usize = 8;
 
 /// Timer N, 64 × T1 with RFC 3261's T1 of 500 ms (RFC 6665 §4.1.2.4).
 const TIMER_N: Duration = Duration::from_secs(32);

@@ -266,3 +266,61 @@ fn destinations_come_in_pages() {
     end_all(&server, &ids);
     server.stop();
 }
+
+/// A proxy that nobody answers at, or that refuses connections, is left for the next one; when it is back it is the first
+/// again.
+#[test]
+fn a_dead_proxy_is_passed_over_until_it_is_back() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (ip, second) = (own_ip(), Notifier::new(transport));
+        let first = format!("sip:{ip}:5060{}", transport.uri_param());
+        let proxies = format!("{first} sip:{}{}", second.endpoint.addr(), transport.uri_param());
+        let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("breaker_failures", 1);
+        let server = server.b2b_param("breaker_time", 1).start();
+        let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+        let subscribe = second.expect_subscribe(SOON);
+        assert_eq!(subscribe.uri(), "sip:alice@example.com");
+        let mut dialog = second.accept(&subscribe, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        let dead = format!("{}:{ip}:5060", transport.upper().to_ascii_lowercase());
+        assert!(destination(&server, &dead).is_some_and(|row| row["failures"].as_u64() > Some(0)));
+
+        let back = Notifier::on(Endpoint::at(transport, ip));
+        // Refreshes find out, one at a time.
+        let found = eventually(SOON, "the first one is asked", || {
+            let _ = server.rpc("presence_b2b.refresh", json!([id]));
+            if let Some(refresh) = dialog.try_subscribe(Duration::ZERO) {
+                dialog.accept(&refresh, 600);
+            }
+            back.endpoint.wait_for(Duration::from_millis(100), |message| message.method() == "SUBSCRIBE")
+        });
+        assert_eq!(found.need("Call-ID"), subscribe.need("Call-ID"));
+        dialog.move_to(&back.endpoint);
+        dialog.accept(&found, 600);
+        until_it_is(&server, &dead, "it is closed", |row| row["state"] == "closed");
+        server.end(id, &mut dialog);
+        server.stop();
+    }
+}
+
+/// The pause that a proxy asks for is no pause for the record.
+#[test]
+fn a_proxy_that_asks_for_a_pause_is_passed_over() {
+    let [first, second] = [Notifier::udp(), Notifier::udp()];
+    let proxies = format!("sip:{} sip:{}", first.endpoint.addr(), second.endpoint.addr());
+    let server = quick().b2b_param("presence_outbound_proxy", proxies).start();
+    let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+    first.reject(&first.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
+    let mut dialog = second.accept(&second.expect_subscribe(SOON), 600);
+    dialog.notify(Notify::active(600));
+    let other = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
+    second.reject(&second.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
+    // Both are held now.
+    let shown = server.show_when(other, "it is held", |shown| shown["last_reason"] == "destination held");
+    assert!(shown["next_action_in"].as_u64().is_some_and(|next| next > 3000), "{shown}");
+    server.unsubscribe(other);
+    server.unsubscribe(id);
+    server.await_no_subscription();
+    server.stop();
+}

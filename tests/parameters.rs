@@ -54,7 +54,8 @@ fn malformed_texts_refuse_the_start() {
     for route in ["sip:proxy.example.com", "<sip:proxy.example.com;lr", "<http://x>", "hello"] {
         assert_refused("presence_route", route, &[route, "<sip:proxy.example.com;lr>"]);
     }
-    for proxy in ["proxy.example.com", "<sip:proxy.example.com>", "http://proxy.example.com"] {
+    let nine = ["sip:a"; 9].join(" ");
+    for proxy in ["proxy.example.com", "<sip:proxy.example.com>", "http://proxy.example.com", "sip:a sip:b c", &nine] {
         assert_refused("presence_outbound_proxy", proxy, &[proxy, "SIP URI"]);
     }
     for headers in ["no header", "X-Name: value\r\n\r\nbody", ": nameless"] {

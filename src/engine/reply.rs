@@ -65,6 +65,10 @@ impl Engine {
             503 => Outcome::Unavailable { retry_after: reply.retry_after },
             _ => Outcome::Answered,
         };
+        // It holds the proxy; the record may be asked for through the next one.
+        if code == 503 && self.config.presence_outbound_proxies.len() > 1 {
+            reply.retry_after = None;
+        }
         self.conclude(handle, reply, outcome);
     }
 

@@ -26,8 +26,8 @@ pub struct Way {
     request_uri: Vec<u8>,
     route_header: Vec<u8>,
     first_hop: Vec<u8>,
-    /// The URI it is sent to.
-    next_hop: Vec<u8>,
+    /// The URIs that it may be sent to, the best first.
+    hops: Vec<Vec<u8>>,
 }
 
 impl Way {
@@ -51,17 +51,16 @@ impl Way {
                 (first.uri.to_vec(), all.join(&b", "[..]), first.uri.to_vec())
             }
         };
-        let next_hop = match config.presence_outbound_proxy.as_bytes() {
-            [] => first_hop.clone(),
-            proxy => proxy.to_vec(),
+        let hops = match &config.presence_outbound_proxies[..] {
+            [] => vec![first_hop.clone()],
+            proxies => proxies.iter().map(|proxy| proxy.clone().into_bytes()).collect(),
         };
-        Ok(Self { request_uri, route_header, first_hop, next_hop })
+        Ok(Self { request_uri, route_header, first_hop, hops })
     }
 
-    /// The destination, as the gate knows it.
-    #[must_use]
-    pub fn destination(&self) -> Option<Vec<u8>> {
-        uri::destination(&self.next_hop)
+    /// The URIs that it may be sent to, the best first; each with the destination as the gate knows it.
+    pub fn hops(&self) -> impl Iterator<Item = (&[u8], Option<Vec<u8>>)> {
+        self.hops.iter().map(|hop| (&hop[..], uri::destination(hop)))
     }
 }
 
@@ -81,8 +80,8 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn make(request: &Request, way: Way, config: &'a Config) -> Result<Self, PlanError> {
-        let Way { request_uri, route_header, first_hop, next_hop } = way;
+    pub fn make(request: &Request, way: Way, next_hop: Vec<u8>, config: &'a Config) -> Result<Self, PlanError> {
+        let Way { request_uri, route_header, first_hop, .. } = way;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
         let secure = [&request.record, &request_uri, &first_hop].into_iter().any(|uri| uri::is_sips(uri));
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));

@@ -8,7 +8,10 @@ use crate::host::transaction::{self, Sent};
 use crate::host::{clock, log};
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
-use crate::subscription::{Input, OutOfMemory, Output, Request, Socket};
+use crate::subscription::{HeldBy, Input, Instant, OutOfMemory, Output, Request, Socket};
+
+/// The URI of a next hop, and its entry in the gate.
+type Hop<'w> = (&'w [u8], Option<Destination>);
 
 impl Engine {
     /// Room for the news of a step, taken before the step (law L5). Without a body it takes no memory.
@@ -46,9 +49,9 @@ impl Engine {
                 return;
             }
         };
-        let destination = match self.admit(handle, &way, request) {
-            Admission::Go(destination) => destination,
-            Admission::Held { until, by } => {
+        let (hop, destination) = match self.choose(handle, &way, request) {
+            Ok((hop, destination)) => (hop.to_vec(), destination),
+            Err((until, by)) => {
                 self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
                 return;
             }
@@ -57,7 +60,7 @@ impl Engine {
         if destination != known {
             self.registry.update_owner(handle, |owner| owner.destination = destination);
         }
-        let (outcome, report) = match Plan::make(request, way, &self.config) {
+        let (outcome, report) = match Plan::make(request, way, hop, &self.config) {
             Ok(plan) => match transaction::send(&plan.outgoing(request), handle.to_u64()) {
                 Sent::Yes(socket) => (Input::Sent { cseq, socket: Socket(socket.token()) }, None),
                 Sent::Dropped => (Input::Dropped { cseq }, Some(Outcome::Unsent)),
@@ -75,12 +78,24 @@ impl Engine {
         self.nudge(handle, outcome);
     }
 
-    fn admit(&self, handle: Handle, way: &Way, request: &Request) -> Admission {
-        // Where a URI cannot be parsed, the host says so when it is sent.
-        let Some(address) = way.destination() else { return Admission::Go(None) };
-        let who = handle.to_u64();
-        let ask = Ask { address: &address, who, reserved: request.reserved, random: clock::spread() };
-        self.gate.admit(&ask, Self::now())
+    /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
+    /// its turn, it waits. When all are held: until when and by what the one is that is free first.
+    fn choose<'w>(&self, handle: Handle, way: &'w Way, request: &Request) -> Result<Hop<'w>, (Instant, HeldBy)> {
+        let (who, now) = (handle.to_u64(), Self::now());
+        let mut first_free: Option<(Instant, HeldBy)> = None;
+        for (hop, address) in way.hops() {
+            // Where a URI cannot be parsed, the host says so when it is sent.
+            let Some(address) = address else { return Ok((hop, None)) };
+            let ask = Ask { address: &address, who, reserved: request.reserved, random: clock::spread() };
+            match self.gate.admit(&ask, now) {
+                Admission::Go(destination) => return Ok((hop, destination)),
+                Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
+                Admission::Held { until, by: by @ (HeldBy::RetryAfter | HeldBy::Breaker) } => {
+                    first_free = first_free.filter(|(at, _)| *at <= until).or(Some((until, by)));
+                }
+            }
+        }
+        Err(first_free.unwrap_or((now, HeldBy::Rate)))
     }
 }
 
