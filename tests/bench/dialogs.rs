@@ -6,7 +6,6 @@ pub struct Dialogs {
     texts: Vec<u8>,
     lengths: Vec<(u8, u8)>,
     cseqs: Vec<u32>,
-    known: usize,
 }
 
 /// What names a dialog in a NOTIFY, but for the notifier's own tag, which is the record's number.
@@ -22,12 +21,7 @@ pub struct Named<'a> {
 impl Dialogs {
     /// A table for `count` records whose Call-ID and tag take `room` bytes together.
     pub fn new(count: usize, room: usize) -> Dialogs {
-        Dialogs { room, texts: vec![0; count * room], lengths: vec![(0, 0); count], cseqs: vec![0; count], known: 0 }
-    }
-
-    /// How many dialogs have been learnt.
-    pub fn known(&self) -> usize {
-        self.known
+        Dialogs { room, texts: vec![0; count * room], lengths: vec![(0, 0); count], cseqs: vec![0; count] }
     }
 
     /// Learns a dialog from a SUBSCRIBE. False: there is no such row, or not enough room in it.
@@ -37,7 +31,6 @@ impl Dialogs {
         };
         let fits = call_id.len() + tag.len() <= self.room;
         let Some(lengths) = self.lengths.get_mut(number).filter(|_| fits) else { return false };
-        self.known += usize::from(*lengths == (0, 0));
         *lengths = (call_id_length, tag_length);
         let row = &mut self.texts[number * self.room..];
         row[..call_id.len()].copy_from_slice(call_id);
@@ -65,7 +58,6 @@ mod tests {
         let mut dialogs = Dialogs::new(2, 8);
         assert!(dialogs.next(1).is_none());
         assert!(dialogs.learn(1, b"call", b"tag") && dialogs.learn(1, b"call", b"tag2"));
-        assert_eq!(dialogs.known(), 1);
         assert!(!dialogs.learn(0, b"call", b"longtag") && !dialogs.learn(2, b"c", b"t"));
         for cseq in 1..3 {
             let named = dialogs.next(1).expect("it is known");

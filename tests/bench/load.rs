@@ -140,6 +140,11 @@ impl Load {
         Ok(outcome)
     }
 
+    /// What the NOTIFYs say from now on of how long their subscription lasts.
+    pub fn expires(&mut self, seconds: i64) {
+        self.writer.stamp("active;expires=", &format!("{seconds:04}"));
+    }
+
     fn push(&mut self, dialogs: &mut crate::dialogs::Dialogs, to: SocketAddrV4, records: usize) -> bool {
         self.next_record = (self.next_record + STEP) % records;
         let pushed = self.writer.push(&mut self.outbox, dialogs, to, self.next_record, self.next_id);

@@ -4,8 +4,6 @@
 //! with `-x tlsf -X tlsf` and one worker unless a line says otherwise. `QUICK=1` does less of everything, `ONLY=P1,P5`
 //! does some.
 
-#![allow(dead_code)] // what the other goals need
-
 #[allow(dead_code)] // the integration tests use the rest
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,13 +15,17 @@ mod signals;
 mod cases;
 mod compare;
 mod dialogs;
+mod drive;
 mod load;
 mod measure;
 mod message;
 mod net;
 mod notifier;
 mod options;
+mod peers;
+mod plots;
 mod population;
+mod refresh;
 mod report;
 mod servers;
 mod statistics;

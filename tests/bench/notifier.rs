@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, thread};
 
 use crate::dialogs::Dialogs;
@@ -24,20 +24,12 @@ pub struct Document {
     pub text: String,
 }
 
-/// How long a subscription is granted.
-#[derive(Clone, Copy, Debug)]
-pub enum Grant {
-    /// So many seconds.
-    For(u32),
-    /// Until a moment that is the same for all.
-    Until(Instant),
-}
+/// How many seconds a subscription is granted at most.
+const GRANT: u32 = 3600;
 
 /// What the notifier does; can be changed while it runs.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Manners {
-    /// How long it grants.
-    pub grant: Grant,
     /// Whether it sends a NOTIFY after the 200 to the first SUBSCRIBE of a dialog.
     pub notify_first: bool,
     /// Whether it does so after later ones.
@@ -80,14 +72,14 @@ impl Desk {
     }
 
     fn manners(&self) -> Manners {
-        self.manners.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        *self.manners.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Writes NOTIFYs that come from `via`.
     pub fn writer(&self, via: SocketAddrV4) -> Writer {
         let mut tail = format!(
-            "Max-Forwards: 70\r\nContact: <sip:{}>\r\nEvent: {}\r\nSubscription-State: active;expires=3600\r\n",
-            self.addr, self.document.event
+            "Max-Forwards: 70\r\nEvent: {}\r\nSubscription-State: active;expires=3600\r\n",
+            self.document.event
         );
         let _ = write!(
             tail,
@@ -96,13 +88,14 @@ impl Desk {
             self.document.text.len(),
             self.document.text
         );
-        Writer { via, tail: tail.into_bytes(), head: String::new() }
+        Writer { via, contact: self.addr, tail: tail.into_bytes(), head: String::new() }
     }
 }
 
 /// Writes NOTIFYs.
 pub struct Writer {
     via: SocketAddrV4,
+    contact: SocketAddrV4,
     tail: Vec<u8>,
     head: String,
 }
@@ -123,12 +116,13 @@ impl Writer {
         let _ = write!(
             self.head,
             "NOTIFY sip:{peer} SIP/2.0\r\nVia: SIP/2.0/UDP {};{}\r\nFrom: <sip:r{number}@notifier.invalid>;tag=n{number}\r\n\
-             To: <sip:w{number}@watcher.invalid>;tag={}\r\nCall-ID: {}\r\nCSeq: {} NOTIFY\r\n",
+             To: <sip:w{number}@watcher.invalid>;tag={}\r\nCall-ID: {}\r\nCSeq: {} NOTIFY\r\nContact: <sip:r{number}@{}>\r\n",
             self.via,
             branch(id),
             text(named.tag),
             text(named.call_id),
             named.cseq,
+            self.contact,
         );
         batch.push(peer, &[self.head.as_bytes(), &self.tail]);
         true
@@ -158,7 +152,7 @@ impl Notifier {
     pub fn new(count: usize, room: usize, document: Document) -> io::Result<Notifier> {
         let ip: Ipv4Addr = own_ip();
         let addr = SocketAddrV4::new(ip, SIP_PORT);
-        let manners = Manners { grant: Grant::For(3600), notify_first: true, notify_later: true };
+        let manners = Manners { notify_first: true, notify_later: true };
         let desk = Arc::new(Desk {
             addr,
             counts: Counts::default(),
@@ -208,7 +202,7 @@ impl Notifier {
                     let counter = if asked.opens { &counts.first } else { &counts.later };
                     counter.fetch_add(1, Ordering::Relaxed);
                     dialogs.learn(asked.number, asked.call_id, asked.tag);
-                    let [answer, tail] = asked.answer(self.desk.addr, manners.grant);
+                    let [answer, tail] = asked.answer(self.desk.addr);
                     self.outbox.push(peer, &[answer.as_bytes(), tail.as_bytes()]);
                     let notify = if asked.opens { manners.notify_first } else { manners.notify_later };
                     if self.outbox.is_full() {
@@ -285,24 +279,20 @@ impl<'a> Asked<'a> {
             tag: parameter(from, ";tag=")?,
             opens: parameter(to, ";tag=").is_none(),
             copied: [via, from, to, cseq],
-            expires: expires.unwrap_or(3600),
+            expires: expires.unwrap_or(GRANT),
         })
     }
 
-    fn answer(&self, me: SocketAddrV4, grant: Grant) -> [String; 2] {
+    fn answer(&self, me: SocketAddrV4) -> [String; 2] {
         let [via, from, to, cseq] = self.copied.map(String::from_utf8_lossy);
         let number = self.number;
         let tag = if self.opens { format!(";tag=n{number}") } else { String::new() };
-        let granted = match grant {
-            Grant::For(seconds) => seconds,
-            Grant::Until(moment) => moment.saturating_duration_since(Instant::now()).as_secs_f64().round() as u32,
-        };
         [
             format!("SIP/2.0 200 OK\r\nVia: {via}\r\nFrom: {from}\r\nTo: {to}{tag}\r\n"),
             format!(
                 "Call-ID: {}\r\nCSeq: {cseq}\r\nContact: <sip:r{number}@{me}>\r\nExpires: {}\r\nContent-Length: 0\r\n\r\n",
                 String::from_utf8_lossy(self.call_id),
-                granted.min(self.expires)
+                self.expires.min(GRANT)
             ),
         ]
     }

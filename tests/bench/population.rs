@@ -85,14 +85,16 @@ impl Population {
 
     /// Shared memory in use when no transaction is left.
     pub fn at_rest(&self) -> Result<u64, Failure> {
-        let mut last = shared_memory(&self.server);
+        let begun = Instant::now();
         loop {
-            rest(Duration::from_millis(700))?;
-            let now = shared_memory(&self.server);
-            if now >= last {
-                return Ok(now);
+            rest(Duration::from_millis(300))?;
+            let statistics = self.server.rpc("tm.stats", json!([])).map_err(|error| error.to_string())?;
+            if statistics["current"] == 0 {
+                return Ok(shared_memory(&self.server));
             }
-            last = now;
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("transactions do not end: {statistics}").into());
+            }
         }
     }
 

@@ -39,6 +39,8 @@ pub const STATEFUL: Way = Way {
     port: MAIN,
     script: "if (!t_newtran()) { exit; } if (!handle_notify()) { t_reply(\"481\", \"Gone\"); } exit;",
 };
+/// The same where nothing else arrives.
+pub const STATEFUL_ALONE: Way = Way { port: 5065, ..STATEFUL };
 /// The same without a transaction of the script's.
 pub const STATELESS: Way = Way {
     name: "handle_notify",
@@ -50,30 +52,76 @@ pub const FLOOR: Way =
     Way { name: "t_newtran + t_reply", port: 5062, script: "t_newtran(); t_reply(\"200\", \"OK\"); exit;" };
 /// The least that any answer costs.
 pub const BARE_SL: Way = Way { name: "sl_send_reply", port: 5063, script: "sl_send_reply(\"200\", \"OK\"); exit;" };
+/// Reads a message and does nothing with it; a few are answered, so that the load knows how far the server is.
+pub const DRIVER: Way = Way {
+    name: "read only",
+    port: MAIN,
+    script: "if (is_method(\"INFO\")) { sl_send_reply(\"200\", \"OK\"); exit; } exit;",
+};
+/// Has the C module subscribe to what the Request-URI names, and takes the NOTIFYs.
+pub const SUBSCRIBE: Way = Way {
+    name: "subscribe",
+    port: MAIN,
+    script: r#"if (is_method("NOTIFY")) { if (!t_newtran()) { exit; } if (!handle_notify()) { t_reply("481", "Gone"); } exit; }
+        bench_subscribe("$ru", "$fu"); exit;"#,
+};
+/// The same, with NOTIFYs answered without a transaction.
+pub const SUBSCRIBE_STATELESS: Way = Way {
+    name: "subscribe, stateless",
+    port: MAIN,
+    script: r#"if (is_method("NOTIFY")) { if (!handle_notify()) { sl_send_reply("481", "Gone"); } exit; }
+        bench_subscribe("$ru", "$fu"); exit;"#,
+};
+/// Has the script send a SUBSCRIBE with a callback, which is the least that one costs, and takes NOTIFYs as [`FLOOR`].
+pub const SEND: Way = Way {
+    name: "uac_req_send with callback",
+    port: MAIN,
+    script: r#"if (is_method("NOTIFY")) { t_newtran(); t_reply("200", "OK"); exit; }
+        $uac_req(method) = "SUBSCRIBE"; $uac_req(ruri) = $ru; $uac_req(furi) = $fu; $uac_req(turi) = $ru;
+        $uac_req(hdrs) = "Event: presence\r\nContact: <sip:{ip}>\r\nExpires: 3600\r\nAccept: application/pidf+xml\r\n";
+        $uac_req(evroute) = 1; uac_req_send(); exit;"#,
+};
+/// The callback of [`SEND`].
+pub const UAC_REPLY: &str = "event_route[uac:reply] {\n    $var(code) = $uac_req(evcode);\n}";
+/// Has the script subscribe for its own event route.
+pub const WATCH: Way = Way { name: "b2b_subscribe", port: 5065, script: "b2b_subscribe(\"$ru\", \"$fu\"); exit;" };
 
 /// A server with these ways, without the module.
 pub fn plain(ways: &[Way]) -> Builder {
+    base(ways, 1).route(&route(ways))
+}
+
+/// A server with these ways and `children` workers for each, the module, and the C module of the benchmark.
+pub fn b2b(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
+    let own_process = i32::from(consumer == Consumer::Process);
+    let load = format!("loadmodule \"{}\"\nmodparam(\"bench\", \"consumer\", {own_process})\n", c_module().display());
+    // All subscriptions of the benchmark go to one notifier.
+    let unlimited = |builder: Builder| builder.b2b_param("destination_rate", 0).b2b_param("total_rate", 0);
+    unlimited(base(ways, children).b2b()).route(&load).route(&route(ways))
+}
+
+/// The script of these ways.
+fn route(ways: &[Way]) -> String {
+    let branch = |way: &Way| format!("    if ($Rp == {}) {{ {} }}\n", way.port, way.script);
+    format!("request_route {{\n{}}}", ways.iter().map(branch).collect::<String>())
+}
+
+/// A server that listens for these ways.
+fn base(ways: &[Way], children: u32) -> Builder {
     let mut builder = Server::builder()
         .tlsf()
-        .children(1)
+        .children(children)
         .debug(0)
         .global("disable_tcp=yes")
         .global("maxbuffer=4194304")
         .global("dns=no")
         .global("rev_dns=no")
         .modparam("tm", "wt_timer", i64::from(WT_TIMER));
-    let mut route = String::from("request_route {\n");
     for way in ways {
         let addr = SocketAddrV4::new(builder.ip(), way.port);
         builder = builder.listen(Listen::on("udp", addr.into()));
-        route += &format!("    if ($Rp == {}) {{ {} }}\n", way.port, way.script);
     }
-    builder.route(&(route + "}"))
-}
-
-/// A server with these ways and the module.
-pub fn b2b(ways: &[Way]) -> Builder {
-    plain(ways).b2b()
+    builder
 }
 
 /// Where the C module takes its messages.
@@ -83,13 +131,6 @@ pub enum Consumer {
     Callback,
     /// In a process of its own.
     Process,
-}
-
-/// With the C module of the benchmark.
-pub fn with_consumer(builder: Builder, consumer: Consumer) -> Builder {
-    let own_process = i32::from(consumer == Consumer::Process);
-    let load = format!("loadmodule \"{}\"\nmodparam(\"bench\", \"consumer\", {own_process})\n", c_module().display());
-    builder.route(&load)
 }
 
 /// Builds the C module, once.

@@ -43,6 +43,7 @@ pub struct Builder {
     pub(super) allocator: &'static str,
     pub(super) allowed: Vec<String>,
     pub(super) files: Vec<(String, String)>,
+    pub(super) under: Vec<String>,
     children: u32,
     debug: i32,
     listens: Vec<Listen>,
@@ -64,6 +65,7 @@ impl Builder {
             allocator: "qm",
             allowed: Vec::new(),
             files: Vec::new(),
+            under: Vec::new(),
             children: 2,
             debug: 2,
             listens: Vec::new(),
@@ -112,6 +114,12 @@ impl Builder {
     /// The `tlsf` allocator: much faster than the default `qm`, which finds overruns and double frees.
     pub fn tlsf(mut self) -> Builder {
         self.allocator = "tlsf";
+        self
+    }
+
+    /// Run by another program, such as `valgrind` with its options: it may take its time to get ready.
+    pub fn under(mut self, program: &[&str]) -> Builder {
+        self.under = program.iter().map(|word| word.to_string()).collect();
         self
     }
 

@@ -19,6 +19,7 @@ use super::rpc::{Rpc, RpcError};
 
 /// How long a server may take until it answers, and until it is gone.
 const START: Duration = Duration::from_secs(20);
+const START_UNDER: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(20);
 /// How long an answer to an RPC may take.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -75,7 +76,8 @@ impl Server {
         let group = Group::spawn(command(&builder, &cfg, dir.path(), &log)).expect("kamailio can be executed");
         let rpc = Rpc::new(dir.path());
         let mut server = Server { ip: builder.ip, allowed: builder.allowed, rpc, log, group, dir, stopped: false };
-        match server.wait_until_ready() {
+        let within = if builder.under.is_empty() { START } else { START_UNDER };
+        match server.wait_until_ready(within) {
             Ok(()) => Ok(server),
             Err(what) => {
                 server.stopped = true;
@@ -86,22 +88,22 @@ impl Server {
 
     /// Ready is when every process has been forked and initialised, not when the first one answers: a child that gets
     /// SIGTERM before it knows that it is a child ignores it, and then the server takes a minute to end.
-    fn wait_until_ready(&mut self) -> Result<(), String> {
-        let deadline = Instant::now() + START;
+    fn wait_until_ready(&mut self, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
         loop {
             if let Some(status) = self.group.ended() {
                 return Err(format!("ended while starting ({status})"));
             }
             // The FIFO is there before its process is: a call made meanwhile is answered once the process runs.
             let group = &mut self.group;
-            let last = match self.rpc.try_call("core.psa", &Value::Null, START, || group.ended().is_none()) {
+            let last = match self.rpc.try_call("core.psa", &Value::Null, within, || group.ended().is_none()) {
                 Ok(Ok(processes)) if all_started(&processes) => return Ok(()),
                 Ok(Ok(processes)) => processes.to_string(),
                 Ok(Err(fault)) => fault.to_string(),
                 Err(silence) => silence,
             };
             if Instant::now() > deadline {
-                return Err(format!("did not get ready within {START:?} ({last})"));
+                return Err(format!("did not get ready within {within:?} ({last})"));
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -208,7 +210,14 @@ fn all_started(processes: &Value) -> bool {
 fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
     let binary = env::var_os("KAMAILIO_BIN").map_or_else(|| PathBuf::from("/usr/sbin/kamailio"), PathBuf::from);
     let file = File::create(log.path()).expect("the log file can be made");
-    let mut command = Command::new(binary);
+    let mut command = match builder.under.split_first() {
+        None => Command::new(binary),
+        Some((program, options)) => {
+            let mut command = Command::new(program);
+            command.args(options).arg(binary);
+            command
+        }
+    };
     command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);
     command.arg("-L").arg(builder.module_folders());
     command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator, "-X", builder.allocator]);

@@ -6,6 +6,7 @@
  * With modparam "consumer" 0 the wake callback itself takes the messages, in the process that queued them; with 1 a
  * process of its own does, woken through an eventfd.
  */
+#define _GNU_SOURCE /* memmem */
 #include "presence_b2b_api.h"
 #include "core/atomic_ops.h"
 #include "core/cfg/cfg_struct.h"
@@ -172,11 +173,8 @@ static void rpc_ages(rpc_t *rpc, void *ctx)
 {
 	char line[64];
 	uint64_t count, low;
-	void *list;
 	int i;
 
-	if(rpc->add(ctx, "[", &list) < 0)
-		return;
 	for(i = 0; i < BUCKETS_NO; i++) {
 		count = __atomic_exchange_n(&shared->buckets[i], 0, __ATOMIC_RELAXED);
 		if(count == 0)
@@ -184,7 +182,7 @@ static void rpc_ages(rpc_t *rpc, void *ctx)
 		low = i < 8 ? 0 : ((uint64_t)(4 + i % 4)) << (i / 4 - 2);
 		snprintf(line, sizeof(line), "%llu %llu", (unsigned long long)low,
 				(unsigned long long)count);
-		rpc->array_add(list, "s", line);
+		rpc->add(ctx, "s", line);
 	}
 }
 

@@ -5,5 +5,5 @@
 set -eu
 [ $# -eq 2 ] || { echo "usage: $0 <cflags file> <output.so>" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-exec "${CC:-cc}" "@$1" -DMOD_NAME='"bench"' -I"$here/../../../cshim" -O2 -g -Wall -Wextra -Werror=incompatible-pointer-types \
+exec "${CC:-cc}" "@$1" -DMOD_NAME='"bench"' -I"$here/../../../cshim" -O2 -g -Wall -Wextra -Werror=incompatible-pointer-types -Werror=implicit-function-declaration \
 	-shared -o "$2" "$here"/bench.c

@@ -1,0 +1,90 @@
+//! How many instructions an answer takes: P1 and P2, by callgrind, as many machines do not let perf count.
+//!
+//! Two servers answer a different number of NOTIFYs: the difference, divided by that of the numbers, is free of what
+//! starting costs. Only the worker's own instructions are counted, in user mode.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::compare::Failure;
+use crate::load::Load;
+use crate::measure::Processes;
+use crate::options::Options;
+use crate::population::Population;
+use crate::report::Report;
+use crate::servers::{self, BARE_SL, Consumer, FLOOR, STATEFUL, STATEFUL_ALONE, STATELESS, Way};
+use crate::statistics::Sample;
+use crate::table::{Goal, Row};
+
+const RECORDS: usize = 50;
+/// NOTIFYs on each port, in steps of [`RECORDS`].
+const NUMBERS: [usize; 2] = [100, 600];
+const WAYS: [Way; 4] = [FLOOR, STATEFUL_ALONE, BARE_SL, STATELESS];
+
+pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
+    if !options.wants("P1") && !options.wants("P2") {
+        return Ok(());
+    }
+    let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !valgrind.is_ok_and(|status| status.success()) {
+        for id in ["P1", "P2"].into_iter().filter(|id| options.wants(id)) {
+            report.open(id, "instructions", "not measurable here: valgrind is not installed");
+        }
+        return Ok(());
+    }
+    report.say("instructions");
+    let [few, many] = NUMBERS.map(answer);
+    let (few, many) = (few?, many?);
+    let each: Vec<f64> =
+        few.iter().zip(&many).map(|(few, many)| (many - few) / (NUMBERS[1] - NUMBERS[0]) as f64 / 1e3).collect();
+    let [floor, stateful, bare, stateless] = each.as_slice() else { return Ok(()) };
+    let row = |id, way: Way, value: f64| Row::figure(id, way.name, "k instr.", Some(Sample::single(value)));
+    let over = |value: &f64, under: &f64| Some(Sample::single(value / under));
+    if options.wants("P1") {
+        report.row(row("P1", FLOOR, *floor));
+        report.row(row("P1", STATEFUL, *stateful).ratio(over(stateful, floor)).goal(Goal::AtMost(1.2)));
+    }
+    if options.wants("P2") {
+        report.row(row("P2", BARE_SL, *bare));
+        let row = row("P2", STATELESS, *stateless).ratio(over(stateless, bare)).goal(Goal::AtMost(1.3));
+        report.row(row.remark("beside sl_send_reply"));
+    }
+    Ok(())
+}
+
+/// The instructions of the worker of each way that has answered `count` NOTIFYs.
+fn answer(count: usize) -> Result<Vec<f64>, Failure> {
+    let folder = TempDir::with_prefix("callgrind-")?;
+    let out = format!("--callgrind-out-file={}/%p", folder.path().display());
+    let under = ["valgrind", "--tool=callgrind", "-q", &out];
+    let ways = [&[STATEFUL], WAYS.as_slice()].concat();
+    let builder = servers::b2b(&ways, 1, Consumer::Callback).under(&under).shm_megabytes(64);
+    let mut population = Population::start(builder, RECORDS)?;
+    population.grow(RECORDS)?;
+    let mut load = Load::new(population.desk())?;
+    let mut workers = Vec::new();
+    for way in WAYS {
+        for _ in 0..count / RECORDS {
+            let outcome = load.saturate(population.desk(), way.addr(&population.server), RECORDS, RECORDS)?;
+            if let Some(problem) = outcome.problem() {
+                return Err(format!("{} under callgrind: {problem}", way.name).into());
+            }
+        }
+        workers.push(Processes::named(&population.server, &format!(":{}", way.port)));
+    }
+    population.server.stop();
+    workers
+        .iter()
+        .map(|worker| worker.pids().iter().map(|pid| total(&folder.path().join(pid.to_string()))).sum())
+        .collect()
+}
+
+/// What callgrind has written at the end of its file.
+fn total(file: &Path) -> Result<f64, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| format!("callgrind wrote no {}: {error}", file.display()))?;
+    let line = text.lines().rev().find_map(|line| line.strip_prefix("totals: "));
+    Ok(line.ok_or("callgrind wrote no totals")?.trim().parse()?)
+}
