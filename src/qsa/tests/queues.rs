@@ -253,3 +253,39 @@ proptest! {
         }
     }
 }
+
+/// Each fork has a state of its own: a full queue does not put one in the place of another.
+#[test]
+fn messages_of_different_forks_are_not_merged() {
+    let hub = hub();
+    let q = queue(&hub, 2);
+    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let push = |fork: u8, body: &[u8], last: &mut LastQueued| {
+        let news = News {
+            status: Status::Active,
+            code: 0,
+            reason: Brief::default(),
+            next_attempt: None,
+            with_body: true,
+            last: false,
+            fork,
+        };
+        let prepared = Message::prepare(b"t", body, *hub.allocator()).unwrap();
+        let pushed = hub.push(q, last, prepared.complete(id, &news));
+        let outcome = pushed.outcome;
+        pushed.finish();
+        outcome
+    };
+    let mut first = LastQueued::default();
+    assert_eq!(push(0, b"first", &mut first), Outcome::Queued);
+    // A fork begins with a copy of what its subscription has.
+    let mut second = first;
+    assert_eq!(push(1, b"second", &mut second), Outcome::Queued);
+    assert_eq!(push(1, b"second, newer", &mut second), Outcome::Merged);
+    let mut third = first;
+    assert_eq!(push(2, b"third", &mut third), Outcome::Displaced);
+    let left: Vec<_> =
+        std::iter::from_fn(|| hub.pop(q)).map(|one| (one.message.fork(), one.message.body().to_vec())).collect();
+    assert_eq!(left, [(1, b"second, newer".to_vec()), (2, b"third".to_vec())]);
+    assert_eq!(hub.counters(), Counters { received: 4, delivered: 2, merged: 1, dropped: 1, queued: 0 });
+}

@@ -16,6 +16,7 @@
 
 mod actions;
 mod broken;
+mod forks;
 mod rules;
 mod search;
 mod world;
