@@ -44,9 +44,8 @@ pub fn check_filter(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> 
     check_size(body, max_bytes)?;
     let text = decode(body, None)?;
     let root = scan(&text).map_err(|fault| DocumentError::from_fault(fault, &text))?;
-    if root.name.local != "filter-set" || !same_value(root.namespace, SIMPLE_FILTER) {
-        let name = shown(root.name.local, 64);
-        return Err(DocumentError::NotFilter { root: format!("{{{}}}{name}", shown(root.namespace, 64)) });
+    if root.name.local != b"filter-set" || !same_value(root.namespace, SIMPLE_FILTER.as_bytes()) {
+        return Err(DocumentError::NotFilter { root: shown_root(&root) });
     }
     Ok(())
 }
@@ -63,10 +62,16 @@ pub(super) fn check_size(body: &[u8], max_bytes: usize) -> Result<(), DocumentEr
 pub(super) fn check_presence(text: &str) -> Result<Root<'_>, DocumentError> {
     let root = scan(text).map_err(|fault| DocumentError::from_fault(fault, text))?;
     let namespace = root.namespace;
-    let known = namespace.is_empty() || same_value(namespace, PIDF);
-    if root.name.local != "presence" || !known {
-        let name = shown(root.name.local, 64);
-        return Err(DocumentError::NotPidf { root: format!("{{{}}}{name}", shown(namespace, 64)) });
+    let pidf = PIDF.as_bytes();
+    let known = namespace.is_empty() || namespace == pidf || same_value(namespace, pidf);
+    if root.name.local != b"presence" || !known {
+        return Err(DocumentError::NotPidf { root: shown_root(&root) });
     }
     Ok(root)
+}
+
+/// The name of a root as `{namespace}name`.
+fn shown_root(root: &Root<'_>) -> String {
+    let part = |part| shown(&String::from_utf8_lossy(part), 64);
+    format!("{{{}}}{}", part(root.namespace), part(root.name.local))
 }

@@ -109,15 +109,17 @@ impl Essence<'_> {
 
 impl PartialEq<str> for Essence<'_> {
     fn eq(&self, other: &str) -> bool {
-        other.split_once('/').is_some_and(|(kind, subtype)| {
-            self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
-        })
+        let parts = other.split_at_checked(self.kind.len());
+        let parts = parts.and_then(|(kind, rest)| Some((kind, rest.strip_prefix('/')?)));
+        parts.is_some_and(|(kind, subtype)| *self == Essence { kind, subtype })
     }
 }
 
 impl PartialEq for Essence<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.kind.eq_ignore_ascii_case(other.kind) && self.subtype.eq_ignore_ascii_case(other.subtype)
+        // Most write it in small letters.
+        let same = |one: &str, other: &str| one == other || one.eq_ignore_ascii_case(other);
+        same(self.kind, other.kind) && same(self.subtype, other.subtype)
     }
 }
 
@@ -203,7 +205,7 @@ fn plain(text: &str) -> ParameterValue<'_> {
 
 /// SWS of RFC 3261 §25.1; a bare CR or LF counts as a fold.
 fn skip_space(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\r', '\n'])
+    take_while(text, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).1
 }
 
 fn take_token(text: &str) -> (&str, &str) {
@@ -211,12 +213,15 @@ fn take_token(text: &str) -> (&str, &str) {
 }
 
 /// token of RFC 3261 §25.1.
-fn is_token(each: char) -> bool {
-    each.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(each)
+fn is_token(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
-fn take_while(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
-    let end = text.find(|each| !wanted(each)).unwrap_or(text.len());
+/// Splits behind the bytes that are `wanted`: all or none of those beyond ASCII.
+#[inline]
+fn take_while(text: &str, wanted: impl Fn(u8) -> bool) -> (&str, &str) {
+    let end = text.bytes().position(|byte| !wanted(byte)).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
@@ -224,7 +229,7 @@ fn take_while(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
 fn take_value(text: &str) -> Result<(ParameterValue<'_>, &str), &'static str> {
     let Some(inside) = text.strip_prefix('"') else {
         let (value, rest) =
-            take_while(text, |each| !matches!(each, ';' | '"' | '\\' | ' ') && !each.is_ascii_control());
+            take_while(text, |byte| !matches!(byte, b';' | b'"' | b'\\' | b' ') && !byte.is_ascii_control());
         if rest.starts_with(['"', '\\']) {
             return Err("has a quote inside an unquoted parameter value");
         }

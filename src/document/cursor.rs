@@ -1,58 +1,77 @@
 //! The lexical half of the scanner: a place in a text, and the pieces that can stand there.
+//!
+//! What every tag and every text passes is inlined whatever the compiler thinks of it: calls, and
+//! results handed over in memory, would cost more than the work.
 
-use super::name::{QName, is_xml_char, take_qname, take_reference};
+use super::bytes::{find, until_any, until_either};
+use super::name::{QName, find_forbidden, take_qname, take_reference};
 use super::scan::{Attribute, Fault};
 
-/// A place in a text. Every step forward ends on a character boundary.
+/// A place in a text, which is UTF-8. Every step forward ends on a character boundary.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    pub(super) text: &'a str,
-    pub(super) at: usize,
+    /// What has not been stepped over yet.
+    pub(super) rest: &'a [u8],
+    /// Length of the whole text.
+    length: usize,
+    /// Whether characters have to be looked at one by one (see [`super::survey`]).
+    suspicious: bool,
 }
 
+const FORBIDDEN: &str = "character that XML does not allow";
+
 impl<'a> Cursor<'a> {
-    pub(super) fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
+    /// At the start of `text`. `suspicious` may be false when the text has no character that XML
+    /// does not allow and no "]]>".
+    pub(super) fn new(text: &'a [u8], suspicious: bool) -> Self {
+        Self { rest: text, length: text.len(), suspicious }
     }
 
-    pub(super) fn skip(&mut self, bytes: usize) {
-        self.at = self.text.len().min(self.at + bytes);
+    /// How many bytes were stepped over.
+    #[inline(always)]
+    pub(super) fn offset(&self) -> usize {
+        self.length - self.rest.len()
     }
 
+    #[cold]
     pub(super) fn fault(&self, problem: &'static str) -> Fault {
-        Fault::Malformed { offset: self.at, problem }
+        Fault::Malformed { offset: self.offset(), problem }
     }
 
     /// S of XML 1.0 §2.3; says whether there was any.
+    #[inline(always)]
     pub(super) fn skip_space(&mut self) -> bool {
-        let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        let length = self.rest().bytes().take_while(|byte| space(byte)).count();
-        self.skip(length);
-        length > 0
+        let before = self.rest.len();
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        self.rest.len() < before
     }
 
+    #[inline(always)]
     pub(super) fn qname(&mut self, problem: &'static str) -> Result<QName<'a>, Fault> {
-        let name = take_qname(self.rest()).ok_or_else(|| self.fault(problem))?;
-        self.skip(name.whole.len());
+        let (name, rest) = take_qname(self.rest).ok_or_else(|| self.fault(problem))?;
+        self.rest = rest;
         Ok(name)
     }
 
     /// XMLDecl of XML 1.0 §2.8, if there is one. What it says was looked at before decoding.
     pub(super) fn declaration(&mut self) -> Result<(), Fault> {
-        let rest = self.rest().strip_prefix("<?xml").unwrap_or_default();
-        if rest.starts_with([' ', '\t', '\r', '\n']) {
-            self.until("<?xml", "?>", "XML declaration is not closed")?;
+        match self.rest {
+            [b'<', b'?', b'x', b'm', b'l', b' ' | b'\t' | b'\r' | b'\n', ..] => {
+                self.until(b"<?xml", b"?>", "XML declaration is not closed")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Comment of XML 1.0 §2.5.
     pub(super) fn comment(&mut self) -> Result<(), Fault> {
-        self.until("<!--", "--", "comment is not closed")?;
-        if !self.rest().starts_with('>') {
+        self.until(b"<!--", b"--", "comment is not closed")?;
+        let [b'>', rest @ ..] = self.rest else {
             return Err(self.fault("\"--\" inside a comment"));
-        }
-        self.skip(1);
+        };
+        self.rest = rest;
         Ok(())
     }
 
@@ -61,97 +80,139 @@ impl<'a> Cursor<'a> {
         let mut inside = *self;
         inside.skip(2);
         let target = inside.qname("not the name of a processing instruction")?;
-        if target.whole.eq_ignore_ascii_case("xml") {
+        if target.whole.eq_ignore_ascii_case(b"xml") {
             return Err(self.fault("XML declaration is not at the start of the document"));
         }
-        if !inside.skip_space() && !inside.rest().starts_with("?>") {
+        if !inside.skip_space() && !inside.rest.starts_with(b"?>") {
             return Err(inside.fault("not the name of a processing instruction"));
         }
-        self.until("<?", "?>", "processing instruction is not closed")
+        self.until(b"<?", b"?>", "processing instruction is not closed")
     }
 
     /// CDSect of XML 1.0 §2.7.
     pub(super) fn cdata(&mut self) -> Result<(), Fault> {
-        self.until("<![CDATA[", "]]>", "CDATA section is not closed")
+        self.until(b"<![CDATA[", b"]]>", "CDATA section is not closed")
     }
 
     /// Steps over `opening`, everything to the next `closing`, and that.
-    fn until(&mut self, opening: &str, closing: &str, problem: &'static str) -> Result<(), Fault> {
-        let inside = self.rest().get(opening.len()..).unwrap_or_default();
-        let length = inside.find(closing).ok_or_else(|| self.fault(problem))?;
-        let inside = inside.get(..length).unwrap_or_default();
+    fn until<const N: usize>(&mut self, opening: &[u8], closing: &[u8; N], problem: &'static str) -> Result<(), Fault> {
+        let inside = self.rest.get(opening.len()..).unwrap_or_default();
+        let length = find(inside, closing).ok_or_else(|| self.fault(problem))?;
         self.skip(opening.len());
-        if let Some(bad) = inside.find(|each| !is_xml_char(each)) {
-            self.skip(bad);
-            return Err(self.fault("character that XML does not allow"));
-        }
-        self.skip(length + closing.len());
+        self.characters(length, false)?;
+        self.skip(closing.len());
         Ok(())
     }
 
     /// CharData and references up to the next `<` (XML 1.0 §2.4, §4.1).
+    #[inline(always)]
     pub(super) fn text(&mut self) -> Result<(), Fault> {
-        self.characters(|byte| byte == b'<', true)
+        if let [b'<', ..] = self.rest {
+            return Ok(());
+        }
+        loop {
+            self.characters(until_either(self.rest, b'<', b'&'), true)?;
+            let [b'&', ..] = self.rest else { return Ok(()) };
+            self.reference()?;
+        }
     }
 
     /// The next attribute of a start tag; `None` with the cursor at `>` or `/>`.
+    #[inline(always)]
     pub(super) fn attribute(&mut self) -> Result<Option<Attribute<'a>>, Fault> {
         let spaced = self.skip_space();
-        if self.rest().starts_with('>') || self.rest().starts_with("/>") {
+        if let [b'>', ..] | [b'/', b'>', ..] = self.rest {
             return Ok(None);
         }
         if !spaced {
             return Err(self.fault("not an attribute, nor the end of the tag"));
         }
-        let offset = self.at;
+        let offset = self.offset();
         let name = self.qname("not an attribute name")?;
-        if !name.prefix.is_empty() && name.local == "xmlns" {
+        if !name.prefix.is_empty() && name.local == b"xmlns" {
             return Err(self.fault("attribute called xmlns in a namespace"));
         }
-        self.skip_space();
-        if !self.rest().starts_with('=') {
-            return Err(self.fault("attribute without a value"));
-        }
-        self.skip(1);
-        self.skip_space();
-        let quote = match self.rest().as_bytes() {
-            [quote @ (b'"' | b'\''), ..] => *quote,
-            _ => return Err(self.fault("attribute value is not quoted")),
+        let quote = match self.rest {
+            [b'=', quote @ (b'"' | b'\''), rest @ ..] => {
+                self.rest = rest;
+                *quote
+            }
+            _ => self.spaced_quote()?,
         };
-        self.skip(1);
-        let start = self.at;
-        self.characters(|byte| byte == quote || byte == b'<', false)?;
-        let value = self.text.get(start..self.at).unwrap_or_default();
-        if self.rest().as_bytes().first() != Some(&quote) {
-            return Err(self.fault("attribute value is not closed"));
-        }
-        self.skip(1);
+        let value = self.value(quote)?;
         Ok(Some(Attribute { name, value, offset }))
     }
 
-    /// Steps over characters and references to a byte that `ends`, or to the end of the text.
-    fn characters(&mut self, ends: impl Fn(u8) -> bool, is_text: bool) -> Result<(), Fault> {
-        let bytes = self.text.as_bytes();
-        while let Some(&byte) = bytes.get(self.at) {
-            match byte {
-                byte if ends(byte) => return Ok(()),
-                b'&' => {
-                    let (_, length) = take_reference(self.rest())
-                        .ok_or_else(|| self.fault("not a reference that exists without a DTD"))?;
-                    self.at += length;
+    /// Eq of XML 1.0 §2.8, and the quote that follows it.
+    #[cold]
+    fn spaced_quote(&mut self) -> Result<u8, Fault> {
+        self.skip_space();
+        let [b'=', rest @ ..] = self.rest else {
+            return Err(self.fault("attribute without a value"));
+        };
+        self.rest = rest;
+        self.skip_space();
+        let [quote @ (b'"' | b'\''), rest @ ..] = self.rest else {
+            return Err(self.fault("attribute value is not quoted"));
+        };
+        self.rest = rest;
+        Ok(*quote)
+    }
+
+    /// What stands before the next `quote`, and steps over that.
+    #[inline(always)]
+    fn value(&mut self, quote: u8) -> Result<&'a [u8], Fault> {
+        let start = self.rest;
+        loop {
+            self.characters(until_any(self.rest, [quote, b'<', b'&']), false)?;
+            match self.rest {
+                [b'&', ..] => self.reference()?,
+                [byte, rest @ ..] if *byte == quote => {
+                    let value = start.get(..start.len() - self.rest.len()).unwrap_or_default();
+                    self.rest = rest;
+                    return Ok(value);
                 }
-                b']' if is_text && self.rest().starts_with("]]>") => {
-                    return Err(self.fault("\"]]>\" in text"));
-                }
-                b'\t' | b'\n' | b'\r' => self.at += 1,
-                0..b' ' => return Err(self.fault("character that XML does not allow")),
-                // U+FFFE and U+FFFF.
-                0xEF if matches!(bytes.get(self.at..), Some([_, 0xBF, 0xBE | 0xBF, ..])) => {
-                    return Err(self.fault("character that XML does not allow"));
-                }
-                _ => self.at += 1,
+                _ => return Err(self.fault("attribute value is not closed")),
             }
         }
+    }
+
+    fn reference(&mut self) -> Result<(), Fault> {
+        let (_, rest) =
+            take_reference(self.rest).ok_or_else(|| self.fault("not a reference that exists without a DTD"))?;
+        self.rest = rest;
         Ok(())
+    }
+
+    /// Steps over `length` bytes of characters.
+    #[inline(always)]
+    fn characters(&mut self, length: usize, is_text: bool) -> Result<(), Fault> {
+        if self.suspicious {
+            self.look_at(length, is_text)?;
+        }
+        self.skip(length);
+        Ok(())
+    }
+
+    /// Whether the next `length` bytes may stand where they are.
+    fn look_at(&self, length: usize, is_text: bool) -> Result<(), Fault> {
+        let run = self.rest.get(..length).unwrap_or_default();
+        let bracket = if is_text { find(run, b"]]>") } else { None };
+        let run = run.get(..bracket.unwrap_or(length)).unwrap_or_default();
+        let mut there = *self;
+        if let Some(bad) = find_forbidden(run) {
+            there.skip(bad);
+            return Err(there.fault(FORBIDDEN));
+        }
+        if let Some(bracket) = bracket {
+            there.skip(bracket);
+            return Err(there.fault("\"]]>\" in text"));
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 }

@@ -6,7 +6,11 @@
 
 use std::borrow::Cow;
 
+use super::bytes::find;
 use super::error::{DocumentError, shown};
+
+/// The declarations that nearly everybody writes; they need no reading.
+const USUAL: [&[u8]; 2] = [b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>", b"<?xml version='1.0' encoding='UTF-8'?>"];
 
 #[derive(Clone, Copy)]
 enum Encoding {
@@ -47,10 +51,16 @@ pub(super) fn decode<'a>(body: &'a [u8], charset: Option<&str>) -> Result<Cow<'a
 }
 
 fn trim(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\r', '\n']).trim_end_matches([' ', '\t', '\r', '\n', '\0'])
+    let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let start = text.as_bytes().iter().take_while(|byte| space(byte)).count();
+    let last = text.as_bytes().iter().rposition(|byte| !space(byte) && *byte != 0);
+    last.and_then(|last| text.get(start..=last)).unwrap_or_default()
 }
 
 fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, DocumentError> {
+    if charset.is_none() && USUAL.iter().any(|usual| body.starts_with(usual)) {
+        return Ok(Encoding::Utf8);
+    }
     let name = charset.map(str::as_bytes).or_else(|| declared(body));
     let Some(name) = name else {
         return Ok(Encoding::Utf8);
@@ -83,9 +93,9 @@ fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, Doc
 fn declared(body: &[u8]) -> Option<&[u8]> {
     let head = body.trim_ascii_start().strip_prefix(b"<?xml")?;
     let head = head.get(..head.len().min(256)).unwrap_or_default();
-    let end = head.windows(2).position(|pair| pair == b"?>")?;
+    let end = find(head, b"?>")?;
     let head = head.get(..end)?;
-    let at = head.windows(8).position(|word| word == b"encoding")?;
+    let at = find(head, b"encoding")?;
     let value = head.get(at + 8..)?.trim_ascii_start().strip_prefix(b"=")?;
     let (quote, value) = value.trim_ascii_start().split_first()?;
     value.split(|byte| byte == quote).next()

@@ -62,7 +62,7 @@ fn missing_declarations<'a>(node: Node<'a, '_>, source: &str) -> Vec<&'a Namespa
         let mut pieces = source.split(prefix).skip(1);
         prefix.is_empty() || pieces.any(|after| after.starts_with(':'))
     };
-    let own = |prefix: &str| attributes(source).any(|each| each.declares() == Some(prefix));
+    let own = |prefix: &str| attributes(source).any(|each| each.declares() == Some(prefix.as_bytes()));
     node.namespaces()
         .filter(|each| {
             let prefix = each.name().unwrap_or_default();

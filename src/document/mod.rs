@@ -9,6 +9,7 @@
 //! | `encoding` | bytes to text: BOM, charset parameter, XML declaration (RFC 7303 §3) |
 //! | `scan` | XML well-formedness in linear time, without allocation, with every cap |
 //! | `cursor`, `short` | the lexical half of `scan`; its vectors |
+//! | `survey`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
 //! | `name` | XML names and characters, as `scan` needs them |
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `presentity` | the structured presentity as values |
@@ -23,6 +24,7 @@
 //! and cost up to twelve seconds for a document of 146 kB without them.
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod check;
 mod content_type;
 mod cursor;
@@ -35,6 +37,7 @@ mod presentity;
 mod scan;
 mod short;
 mod summary;
+mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -2,38 +2,92 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-/// A name as written, split at its colon.
+use super::bytes::letters;
+
+/// A name as written, in UTF-8, split at its colon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct QName<'a> {
     /// The name as written.
-    pub(super) whole: &'a str,
+    pub(super) whole: &'a [u8],
     /// What stands before the colon, or nothing.
-    pub(super) prefix: &'a str,
+    pub(super) prefix: &'a [u8],
     /// What stands after the colon, or the whole.
-    pub(super) local: &'a str,
+    pub(super) local: &'a [u8],
 }
 
-/// Takes the qualified name at the start of `text`, if one is there.
-pub(super) fn take_qname(text: &str) -> Option<QName<'_>> {
-    let end = text.find(|each| !is_name_char(each) && each != ':').unwrap_or(text.len());
-    let whole = text.get(..end)?;
-    let (prefix, local) = match whole.split_once(':') {
-        Some((prefix, local)) if is_name(prefix) => (prefix, local),
-        Some(_) => return None,
-        None => ("", whole),
+/// Takes the qualified name at the start of `text`, if one is there; what follows it comes second.
+#[inline(always)]
+pub(super) fn take_qname(text: &[u8]) -> Option<(QName<'_>, &[u8])> {
+    let (first, rest) = text.split_at_checked(name_length(text)?)?;
+    let [b':', after @ ..] = rest else {
+        return Some((QName { whole: first, prefix: &[], local: first }, rest));
     };
-    is_name(local).then_some(QName { whole, prefix, local })
+    let (local, rest) = after.split_at_checked(name_length(after)?)?;
+    let whole = text.get(..first.len() + 1 + local.len())?;
+    // One colon is enough.
+    (rest.first() != Some(&b':')).then_some((QName { whole, prefix: first, local }, rest))
 }
 
-/// Whether `text`, made of name characters and colons only, is a name without a colon.
-fn is_name(text: &str) -> bool {
-    text.starts_with(is_name_start) && !text.contains(':')
-}
-
-fn is_name_start(each: char) -> bool {
-    if each.is_ascii() {
-        return each.is_ascii_alphabetic() || each == '_';
+/// The length of the name without a colon (NCName) at the start of `text`.
+#[inline(always)]
+fn name_length(text: &[u8]) -> Option<usize> {
+    let mut length = letters(text);
+    if length == 0 {
+        length = match class(*text.first()?) {
+            Class::Start => 1,
+            Class::Wide => wide(text, is_wide_name_start)?,
+            Class::Name | Class::Other => return None,
+        };
     }
+    loop {
+        let rest = text.get(length..)?;
+        length += match rest.first().map(|byte| class(*byte)) {
+            Some(Class::Start | Class::Name) => 1 + letters(rest.get(1..)?),
+            Some(Class::Wide) => match wide(rest, is_wide_name_char) {
+                Some(more) => more,
+                None => return Some(length),
+            },
+            Some(Class::Other) | None => return Some(length),
+        };
+    }
+}
+
+/// What a byte of a text can be in a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// In no name.
+    Other,
+    /// Inside a name, not at its start.
+    Name,
+    /// Anywhere in a name.
+    Start,
+    /// Part of a character beyond ASCII.
+    Wide,
+}
+
+#[inline(always)]
+fn class(byte: u8) -> Class {
+    match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Start,
+        b'0'..=b'9' | b'-' | b'.' => Class::Name,
+        0x80.. => Class::Wide,
+        _ => Class::Other,
+    }
+}
+
+/// The length of the character at the start of `text`, if it is one that is `wanted`.
+#[cold]
+fn wide(text: &[u8], wanted: fn(char) -> bool) -> Option<usize> {
+    let length = match *text.first()? {
+        0xF0.. => 4,
+        0xE0.. => 3,
+        _ => 2,
+    };
+    let each = std::str::from_utf8(text.get(..length)?).ok()?.chars().next()?;
+    wanted(each).then_some(length)
+}
+
+fn is_wide_name_start(each: char) -> bool {
     matches!(each,
         '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
         | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
@@ -41,73 +95,81 @@ fn is_name_start(each: char) -> bool {
         | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
 }
 
-fn is_name_char(each: char) -> bool {
-    is_name_start(each)
-        || each.is_ascii_digit()
-        || matches!(each, '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+fn is_wide_name_char(each: char) -> bool {
+    is_wide_name_start(each) || matches!(each, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
-/// Char of XML 1.0 §2.2.
-pub(super) fn is_xml_char(each: char) -> bool {
-    match each {
-        '\t' | '\n' | '\r' => true,
-        '\u{FFFE}' | '\u{FFFF}' => false,
-        other => other >= ' ',
+/// Where the first character is that is no Char of XML 1.0 §2.2.
+pub(super) fn find_forbidden(text: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    loop {
+        match rest {
+            [] => return None,
+            // U+FFFE and U+FFFF.
+            [0xEF, 0xBF, 0xBE | 0xBF, ..] => break,
+            [b'\t' | b'\n' | b'\r' | b' '..=0xFF, after @ ..] => rest = after,
+            [..] => break,
+        }
+    }
+    Some(text.len() - rest.len())
+}
+
+/// The reference at the start of `text` (from its `&` to its `;`): its character and what follows.
+/// Only character references and the five predefined entities exist without a DTD.
+pub(super) fn take_reference(text: &[u8]) -> Option<(char, &[u8])> {
+    match text {
+        [b'&', b'a', b'm', b'p', b';', rest @ ..] => Some(('&', rest)),
+        [b'&', b'l', b't', b';', rest @ ..] => Some(('<', rest)),
+        [b'&', b'g', b't', b';', rest @ ..] => Some(('>', rest)),
+        [b'&', b'q', b'u', b'o', b't', b';', rest @ ..] => Some(('"', rest)),
+        [b'&', b'a', b'p', b'o', b's', b';', rest @ ..] => Some(('\'', rest)),
+        [b'&', b'#', b'x', ..] => take_code_point(text, 3, 16),
+        [b'&', b'#', ..] => take_code_point(text, 2, 10),
+        _ => None,
     }
 }
 
-/// The reference at the start of `text` (from its `&` to its `;`): its character and its length.
-/// Only character references and the five predefined entities exist without a DTD.
-pub(super) fn take_reference(text: &str) -> Option<(char, usize)> {
-    let body = text.strip_prefix('&')?;
-    let end = body.bytes().take(32).position(|byte| byte == b';')?;
-    let name = body.get(..end)?;
-    let each = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        numeric => {
-            let digits = numeric.strip_prefix('#')?;
-            let (digits, radix) = match digits.strip_prefix('x') {
-                Some(digits) => (digits, 16),
-                None => (digits, 10),
-            };
-            if !digits.starts_with(|each: char| each.is_ascii_hexdigit()) {
-                return None;
-            }
-            char::from_u32(u32::from_str_radix(digits, radix).ok()?).filter(|it| is_xml_char(*it))?
-        }
-    };
-    Some((each, end + 2))
+/// A character reference whose digits start at `start`; longer ones than 32 bytes are none.
+fn take_code_point(text: &[u8], start: usize, radix: u32) -> Option<(char, &[u8])> {
+    let end = text.iter().take(33).position(|byte| *byte == b';')?;
+    let digits = text.get(start..end).filter(|digits| !digits.is_empty())?;
+    let value = digits.iter().try_fold(0_u32, |sum, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        sum.checked_mul(radix)?.checked_add(digit)
+    })?;
+    let each = char::from_u32(value)?;
+    let allowed = matches!(each, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..);
+    allowed.then_some((each, text.get(end + 1..)?))
 }
 
 /// Whether two attribute values, as written, have the same characters once their references and
 /// white space are normalised (XML 1.0 §3.3.3).
-pub(super) fn same_value(one: &str, other: &str) -> bool {
-    let special = |byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r');
-    let plain = |text: &str| !text.bytes().any(special);
-    one == other || !(plain(one) && plain(other)) && value_chars(one).eq(value_chars(other))
+pub(super) fn same_value(one: &[u8], other: &[u8]) -> bool {
+    let special = |byte: &u8| matches!(byte, b'&' | b'\t' | b'\n' | b'\r');
+    let mut both = one.iter().zip(other);
+    match both.find(|(one, other)| one != other || special(one)) {
+        Some((one, other)) if !special(one) && !special(other) => false,
+        None => one.len() == other.len(),
+        Some(_) => value_chars(one).eq(value_chars(other)),
+    }
 }
 
 /// A hash of an attribute value, equal for values that [`same_value`] calls the same.
-pub(super) fn value_hash(text: &str) -> u64 {
+pub(super) fn value_hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     value_chars(text).for_each(|each| hasher.write_u32(each.into()));
     hasher.finish()
 }
 
-fn value_chars(mut rest: &str) -> impl Iterator<Item = char> {
+fn value_chars(text: &[u8]) -> impl Iterator<Item = char> {
+    let mut rest = std::str::from_utf8(text).unwrap_or_default();
     std::iter::from_fn(move || {
-        if let Some((each, length)) = take_reference(rest) {
-            rest = rest.get(length..).unwrap_or_default();
+        if let Some((each, after)) = take_reference(rest.as_bytes()) {
+            rest = rest.get(rest.len() - after.len()..).unwrap_or_default();
             return Some(each);
         }
-        rest = rest.strip_prefix("\r\n").map_or(rest, |_| {
-            // One line end is one blank.
-            rest.get(1..).unwrap_or_default()
-        });
+        // One line end is one blank.
+        rest = rest.strip_prefix('\r').filter(|after| after.starts_with('\n')).unwrap_or(rest);
         let each = rest.chars().next()?;
         rest = rest.get(each.len_utf8()..).unwrap_or_default();
         Some(if matches!(each, '\t' | '\n' | '\r') { ' ' } else { each })

@@ -5,9 +5,11 @@
 //! external entities, depth and size caps, no quadratic parse). What passes here is accepted by
 //! the tree parser too; a property test holds the two against each other.
 
+use super::bytes::same_start;
 use super::cursor::Cursor;
-use super::name::{QName, same_value, take_qname, value_hash};
+use super::name::{QName, same_value, value_hash};
 use super::short::Short;
+use super::survey::is_suspicious;
 
 /// Deepest nesting of elements.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -18,8 +20,8 @@ pub(super) const MAX_NAMESPACES: usize = 32;
 /// Most elements, comments and processing instructions in one document.
 pub(super) const MAX_NODES: usize = 8192;
 
-const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
-const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
+const XML_NAMESPACE: &[u8] = b"http://www.w3.org/XML/1998/namespace";
+const XMLNS_NAMESPACE: &[u8] = b"http://www.w3.org/2000/xmlns/";
 
 /// What is wrong with a document, without a copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,67 +45,83 @@ pub(super) struct Root<'a> {
     /// The root element's name.
     pub(super) name: QName<'a>,
     /// Its namespace as written (see [`same_value`]); empty when it has none.
-    pub(super) namespace: &'a str,
+    pub(super) namespace: &'a [u8],
     /// Where the document starts, behind its XML declaration.
     pub(super) start: usize,
 }
 
 /// One attribute of a start tag, its value as written between the quotes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Attribute<'a> {
     pub(super) name: QName<'a>,
-    pub(super) value: &'a str,
+    pub(super) value: &'a [u8],
     pub(super) offset: usize,
 }
 
 impl<'a> Attribute<'a> {
-    /// The prefix that this attribute declares: `Some("")` for `xmlns`, `None` if it is no
-    /// namespace declaration.
-    pub(super) fn declares(&self) -> Option<&'a str> {
+    /// The prefix that this attribute declares: nothing for `xmlns`, `None` if it is no namespace
+    /// declaration.
+    #[inline]
+    pub(super) fn declares(&self) -> Option<&'a [u8]> {
         match (self.name.prefix, self.name.local) {
-            ("", "xmlns") => Some(""),
-            ("xmlns", prefix) => Some(prefix),
+            (b"", b"xmlns") => Some(b""),
+            (b"xmlns", prefix) => Some(prefix),
             _ => None,
         }
     }
 }
 
-/// A namespace declaration in scope. Equal namespaces have equal identities.
+/// A namespace declaration in scope.
 #[derive(Clone, Copy, Default)]
 struct Binding<'a> {
-    prefix: &'a str,
-    namespace: &'a str,
-    hash: u64,
-    identity: usize,
+    prefix: &'a [u8],
+    namespace: &'a [u8],
+    /// Hash of the namespace, once it was asked for.
+    hash: Option<u64>,
 }
 
-/// An element that is open, and how many bindings were in scope before it.
+/// An element that is open: where its name is, and how many bindings were in scope before it.
+/// (Numbers only: an array of them is zeroed faster than one of references.)
 #[derive(Clone, Copy, Default)]
-struct Open<'a> {
-    name: &'a str,
+struct Open {
+    name: usize,
+    name_length: usize,
     bindings: usize,
 }
 
+/// The name of an attribute of the tag at hand.
+#[derive(Clone, Copy, Default)]
+struct Named<'a> {
+    prefix: &'a [u8],
+    local: &'a [u8],
+    offset: usize,
+    /// Index of its namespace's binding, once it was looked up; none without a prefix.
+    binding: Option<usize>,
+}
+
+/// In place of the index of a binding: the namespace of the prefix `xml`, which needs none.
+const XML_BINDING: usize = MAX_NAMESPACES;
+
 struct Scanner<'a> {
+    text: &'a [u8],
     cursor: Cursor<'a>,
-    open: Short<Open<'a>, MAX_DEPTH>,
+    open: Short<Open, MAX_DEPTH>,
     bindings: Short<Binding<'a>, MAX_NAMESPACES>,
     /// The attributes of the tag at hand. Here and not in a local variable, for filling them with
     /// defaults for each tag would cost more than all the rest.
-    attributes: Short<Attribute<'a>, MAX_ATTRIBUTES>,
-    /// Their names, as far as they were found to be distinct.
-    distinct: Short<(Option<usize>, &'a str), MAX_ATTRIBUTES>,
+    attributes: Short<Named<'a>, MAX_ATTRIBUTES>,
     nodes: usize,
 }
 
 /// Scans a whole document, as [`super::encoding::decode`] returns it.
 pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
+    let text = text.as_bytes();
     let mut scanner = Scanner {
-        cursor: Cursor { text, at: 0 },
+        text,
+        cursor: Cursor::new(text, is_suspicious(text)),
         open: Short::new(),
         bindings: Short::new(),
         attributes: Short::new(),
-        distinct: Short::new(),
         nodes: 0,
     };
     scanner.document()
@@ -111,28 +129,28 @@ pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
 
 /// The attributes of the start tag at the start of `element`, which has passed [`scan`].
 pub(super) fn attributes(element: &str) -> impl Iterator<Item = Attribute<'_>> {
-    let name = element.get(1..).and_then(take_qname).unwrap_or_default();
-    let mut cursor = Cursor { text: element, at: 1 + name.whole.len() };
-    std::iter::from_fn(move || cursor.attribute().ok().flatten())
+    let mut cursor = Cursor::new(element.as_bytes(), false);
+    cursor.skip(1);
+    let named = cursor.qname("not an element name").is_ok();
+    std::iter::from_fn(move || cursor.attribute().ok().flatten().filter(|_| named))
 }
 
 impl<'a> Scanner<'a> {
     fn document(&mut self) -> Result<Root<'a>, Fault> {
         self.cursor.declaration()?;
-        let start = self.cursor.at;
+        let start = self.cursor.offset();
         self.misc()?;
-        if self.cursor.rest().starts_with("<!DOCTYPE") {
-            return Err(Fault::Dtd);
+        match self.cursor.rest {
+            [b'<', b'!', b'D', b'O', b'C', b'T', b'Y', b'P', b'E', ..] => return Err(Fault::Dtd),
+            [b'<', ..] => {}
+            _ => return Err(self.cursor.fault("no root element")),
         }
-        if !self.cursor.rest().starts_with('<') {
-            return Err(self.cursor.fault("no root element"));
-        }
-        let root = self.start_tag(start)?;
+        let root = self.root(start)?;
         while !self.open.is_empty() {
             self.content()?;
         }
         self.misc()?;
-        if !self.cursor.rest().is_empty() {
+        if !self.cursor.rest.is_empty() {
             return Err(self.cursor.fault("something follows the root element"));
         }
         Ok(root)
@@ -142,39 +160,41 @@ impl<'a> Scanner<'a> {
     fn misc(&mut self) -> Result<(), Fault> {
         loop {
             self.cursor.skip_space();
-            if self.cursor.rest().starts_with("<!--") {
-                self.count()?;
-                self.cursor.comment()?;
-            } else if self.cursor.rest().starts_with("<?") {
-                self.count()?;
-                self.cursor.instruction()?;
-            } else {
-                return Ok(());
+            match self.cursor.rest {
+                [b'<', b'!', b'-', b'-', ..] => self.comment()?,
+                [b'<', b'?', ..] => self.instruction()?,
+                _ => return Ok(()),
             }
         }
     }
 
-    /// One step inside an element: text, a reference or one piece of markup.
+    /// One step inside an element: text, and one piece of markup.
+    #[inline(always)]
     fn content(&mut self) -> Result<(), Fault> {
         self.cursor.text()?;
-        let rest = self.cursor.rest();
-        if rest.is_empty() {
-            Err(self.cursor.fault("document ends inside an element"))
-        } else if rest.starts_with("</") {
-            self.end_tag()
-        } else if rest.starts_with("<!--") {
-            self.count()?;
-            self.cursor.comment()
-        } else if rest.starts_with("<![CDATA[") {
-            self.cursor.cdata()
-        } else if rest.starts_with("<?") {
-            self.count()?;
-            self.cursor.instruction()
-        } else {
-            self.start_tag(0).map(|_| ())
+        let [b'<', markup @ ..] = self.cursor.rest else {
+            return Err(self.cursor.fault("document ends inside an element"));
+        };
+        match markup {
+            [b'/', after @ ..] => self.end_tag(after),
+            [b'!', b'-', b'-', ..] => self.comment(),
+            [b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', ..] => self.cursor.cdata(),
+            [b'?', ..] => self.instruction(),
+            _ => self.start_tag(),
         }
     }
 
+    fn comment(&mut self) -> Result<(), Fault> {
+        self.count()?;
+        self.cursor.comment()
+    }
+
+    fn instruction(&mut self) -> Result<(), Fault> {
+        self.count()?;
+        self.cursor.instruction()
+    }
+
+    #[inline(always)]
     fn count(&mut self) -> Result<(), Fault> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
@@ -183,105 +203,184 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A start tag or an empty element; `start` is passed through to the root.
-    fn start_tag(&mut self, start: usize) -> Result<Root<'a>, Fault> {
-        self.count()?;
-        let offset = self.cursor.at;
-        let outside = self.bindings.len();
-        self.cursor.skip(1);
-        let name = self.cursor.qname("not an element name")?;
-        self.attributes.truncate(0);
-        while let Some(attribute) = self.cursor.attribute()? {
-            match attribute.declares() {
-                Some(prefix) => self.bind(prefix, &attribute, outside)?,
-                None => self.attributes.push(attribute, "attributes on one element")?,
-            }
-        }
-        let namespace = self.resolve(name.prefix, offset)?;
-        self.check_distinct()?;
-        if self.cursor.rest().starts_with("/>") {
-            self.cursor.skip(2);
-            self.bindings.truncate(outside);
-        } else {
-            self.cursor.skip(1);
-            let open = Open { name: name.whole, bindings: outside };
-            self.open.push(open, "elements nested in each other")?;
-        }
-        Ok(Root { name, namespace: namespace.namespace, start })
+    /// The start tag, or empty element, of the root; `start` is passed through.
+    fn root(&mut self, start: usize) -> Result<Root<'a>, Fault> {
+        let offset = self.cursor.offset();
+        let name = self.tag_name()?;
+        self.attributes(name, offset)?;
+        // Nothing more is in scope than what the root declares, though it may be closed already.
+        let namespace = match self.find_binding(name.prefix) {
+            Some(XML_BINDING) => XML_NAMESPACE,
+            Some(index) => self.bindings.as_slice().get(index).map_or(&[][..], |binding| binding.namespace),
+            None => &[],
+        };
+        self.close_tag(name, offset, 0)?;
+        Ok(Root { name, namespace, start })
     }
 
-    fn end_tag(&mut self) -> Result<(), Fault> {
-        let offset = self.cursor.at;
-        self.cursor.skip(2);
-        let name = self.cursor.qname("not an element name")?;
-        self.cursor.skip_space();
-        if !self.cursor.rest().starts_with('>') {
-            return Err(self.cursor.fault("end tag is not closed"));
+    /// A start tag or an empty element.
+    #[inline(always)]
+    fn start_tag(&mut self) -> Result<(), Fault> {
+        let offset = self.cursor.offset();
+        let outside = self.bindings.len();
+        let name = self.tag_name()?;
+        if let [b'>', ..] | [b'/', b'>', ..] = self.cursor.rest {
+            self.resolve(name.prefix, offset)?;
+        } else {
+            self.attributes(name, offset)?;
+        }
+        self.close_tag(name, offset, outside)
+    }
+
+    #[inline(always)]
+    fn tag_name(&mut self) -> Result<QName<'a>, Fault> {
+        self.count()?;
+        self.cursor.skip(1);
+        self.cursor.qname("not an element name")
+    }
+
+    /// A start tag from behind its `name` up to its end, which is left to [`Self::close_tag`].
+    /// `offset` is where the tag starts.
+    fn attributes(&mut self, name: QName<'a>, offset: usize) -> Result<(), Fault> {
+        let outside = self.bindings.len();
+        self.attributes.truncate(0);
+        while let Some(attribute) = self.cursor.attribute()? {
+            let Attribute { name: QName { prefix, local, .. }, value, offset } = attribute;
+            match attribute.declares() {
+                Some(prefix) => self.bind(prefix, value, offset, outside)?,
+                None => {
+                    let named = Named { prefix, local, offset, binding: None };
+                    self.attributes.push(named, "attributes on one element")?;
+                }
+            }
+        }
+        self.resolve(name.prefix, offset)?;
+        match self.attributes.as_slice() {
+            [] => Ok(()),
+            [only] => self.resolve(only.prefix, only.offset).map(|_| ()),
+            _ => self.check_distinct(),
+        }
+    }
+
+    /// The end of a start tag: `>` or `/>`. `offset` is where the tag starts, and `outside` how many
+    /// bindings were in scope before it.
+    #[inline(always)]
+    fn close_tag(&mut self, name: QName<'a>, offset: usize, outside: usize) -> Result<(), Fault> {
+        if let [b'/', ..] = self.cursor.rest {
+            self.cursor.skip(2);
+            self.bindings.truncate(outside);
+            return Ok(());
         }
         self.cursor.skip(1);
+        let open = Open { name: offset + 1, name_length: name.whole.len(), bindings: outside };
+        self.open.push(open, "elements nested in each other")
+    }
+
+    /// The end tag of the innermost element; `after` is what follows its `</`.
+    #[inline(always)]
+    fn end_tag(&mut self, after: &'a [u8]) -> Result<(), Fault> {
         let open = self.open.pop().unwrap_or_default();
-        if open.name != name.whole {
-            return Err(malformed(offset, "end tag does not match the open element"));
+        let name = self.text.get(open.name..).unwrap_or_default();
+        match after.get(open.name_length..) {
+            Some([b'>', rest @ ..]) if same_start(after, name, open.name_length) => self.cursor.rest = rest,
+            _ => self.other_end_tag(name.get(..open.name_length).unwrap_or_default())?,
         }
         self.bindings.truncate(open.bindings);
         Ok(())
     }
 
+    /// An end tag of the element `open` that has white space in it, or something wrong.
+    #[cold]
+    fn other_end_tag(&mut self, open: &[u8]) -> Result<(), Fault> {
+        let offset = self.cursor.offset();
+        self.cursor.skip(2);
+        let name = self.cursor.qname("not an element name")?;
+        self.cursor.skip_space();
+        let [b'>', rest @ ..] = self.cursor.rest else {
+            return Err(self.cursor.fault("end tag is not closed"));
+        };
+        self.cursor.rest = rest;
+        if open != name.whole {
+            return Err(malformed(offset, "end tag does not match the open element"));
+        }
+        Ok(())
+    }
+
     /// Puts a namespace declaration in scope (Namespaces in XML §3). `outside` is how many were
     /// in scope before the element.
-    fn bind(&mut self, prefix: &'a str, attribute: &Attribute<'a>, outside: usize) -> Result<(), Fault> {
-        let namespace = attribute.value;
+    fn bind(&mut self, prefix: &'a [u8], namespace: &'a [u8], offset: usize, outside: usize) -> Result<(), Fault> {
         let is_xml = same_value(namespace, XML_NAMESPACE);
-        if prefix == "xmlns" || same_value(namespace, XMLNS_NAMESPACE) || is_xml != (prefix == "xml") {
-            return Err(malformed(attribute.offset, "reserved namespace or prefix"));
+        if prefix == b"xmlns" || same_value(namespace, XMLNS_NAMESPACE) || is_xml != (prefix == b"xml") {
+            return Err(malformed(offset, "reserved namespace or prefix"));
         }
-        let bindings = self.bindings.as_slice();
-        let own = bindings.get(outside..).unwrap_or_default();
+        let own = self.bindings.as_slice().get(outside..).unwrap_or_default();
         if own.iter().any(|each| each.prefix == prefix) {
-            return Err(malformed(attribute.offset, "namespace declared twice"));
+            return Err(malformed(offset, "namespace declared twice"));
         }
         if is_xml {
             return Ok(());
         }
-        // The hash spares long comparisons, which is what keeps the whole scan cheap.
-        let hash = value_hash(namespace);
-        let identity = bindings
-            .iter()
-            .find(|each| each.hash == hash && same_value(each.namespace, namespace))
-            .map_or(bindings.len(), |each| each.identity);
-        let binding = Binding { prefix, namespace, hash, identity };
-        self.bindings.push(binding, "namespaces in scope")
+        self.bindings.push(Binding { prefix, namespace, hash: None }, "namespaces in scope")
     }
 
-    fn resolve(&self, prefix: &str, offset: usize) -> Result<Binding<'a>, Fault> {
-        let bound = self.bindings.as_slice();
-        match bound.iter().rev().find(|each| each.prefix == prefix) {
-            Some(binding) => Ok(*binding),
-            None if prefix.is_empty() => Ok(Binding::default()),
-            None if prefix == "xml" => {
-                Ok(Binding { prefix: "xml", namespace: XML_NAMESPACE, hash: 0, identity: MAX_NAMESPACES })
-            }
-            None => Err(malformed(offset, "namespace prefix is not declared")),
+    /// The index of what `prefix` is bound to: none for no prefix, or an error.
+    #[inline(always)]
+    fn resolve(&self, prefix: &[u8], offset: usize) -> Result<Option<usize>, Fault> {
+        if prefix.is_empty() {
+            return Ok(None);
         }
+        match self.find_binding(prefix) {
+            None => Err(malformed(offset, "namespace prefix is not declared")),
+            found => Ok(found),
+        }
+    }
+
+    #[inline]
+    fn find_binding(&self, prefix: &[u8]) -> Option<usize> {
+        let bound = self.bindings.as_slice().iter().rposition(|each| each.prefix == prefix);
+        bound.or((prefix == b"xml").then_some(XML_BINDING))
     }
 
     /// No two attributes of one element have the same namespace and name.
     fn check_distinct(&mut self) -> Result<(), Fault> {
-        self.distinct.truncate(0);
-        for attribute in self.attributes.as_slice() {
-            let QName { prefix, local, .. } = attribute.name;
+        for at in 0..self.attributes.len() {
+            let Some(&Named { prefix, local, offset, .. }) = self.attributes.as_slice().get(at) else { break };
             // An attribute without a prefix is in no namespace.
-            let identity = match prefix {
-                "" => None,
-                prefix => Some(self.resolve(prefix, attribute.offset)?.identity),
-            };
-            let name = (identity, local);
-            if self.distinct.as_slice().contains(&name) {
-                return Err(malformed(attribute.offset, "attribute given twice"));
+            let binding = self.resolve(prefix, offset)?;
+            for earlier in 0..at {
+                let Some(&Named { local: other, binding: its, .. }) = self.attributes.as_slice().get(earlier) else {
+                    break;
+                };
+                if other == local && self.is_same_namespace(its, binding) {
+                    return Err(malformed(offset, "attribute given twice"));
+                }
             }
-            self.distinct.push(name, "attributes on one element")?;
+            if binding.is_some()
+                && let Some(attribute) = self.attributes.get_mut(at)
+            {
+                attribute.binding = binding;
+            }
         }
         Ok(())
+    }
+
+    /// The hash spares long comparisons, which is what keeps the whole scan cheap. Hardly any
+    /// document needs it.
+    fn is_same_namespace(&mut self, one: Option<usize>, other: Option<usize>) -> bool {
+        let (Some(one), Some(other)) = (one, other) else { return one == other };
+        if one == other || one == XML_BINDING || other == XML_BINDING {
+            return one == other;
+        }
+        match (self.hashed(one), self.hashed(other)) {
+            (Some(one), Some(other)) => one.hash == other.hash && same_value(one.namespace, other.namespace),
+            _ => false,
+        }
+    }
+
+    fn hashed(&mut self, index: usize) -> Option<Binding<'a>> {
+        let binding = self.bindings.get_mut(index)?;
+        binding.hash.get_or_insert_with(|| value_hash(binding.namespace));
+        Some(*binding)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 
+use crate::document::bytes;
 use crate::document::scan::scan;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Presentity, check_body};
 
 /// Pieces from which documents that are nearly well-formed are put together.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 58] = [
     "<presence>",
     "</presence>",
     "<presence xmlns='urn:ietf:params:xml:ns:pidf'>",
@@ -47,6 +48,26 @@ const PIECES: [&str; 40] = [
     "\u{E9}\u{1F600}",
     "<note xml:lang='en'>hi</note>",
     "<!DOCTYPE a [<!ENTITY x 'y'>]>",
+    // Longer than the words and groups in which the scanner looks at a text.
+    "<a_name-that.goes1On ",
+    "</a_name-that.goes1On>",
+    "a text of more than sixteen bytes, and more than thirty-two of them",
+    " b:a-long-attribute='and a long value &gt; in it'",
+    "\u{FFFD}\u{FF0C}",
+    "\u{FFFE}",
+    "\u{B}",
+    "\u{1F}",
+    "<\u{E9}t\u{E9}\u{B7}>",
+    "</\u{E9}t\u{E9}\u{B7}>",
+    // What is special to namespaces and values.
+    " xmlns:b='&#117;'",
+    " xmlns:c='u\r\nv' xmlns:b='u v'",
+    " xmlns:xml='http://www.w3.org/XML/1998/namespace'",
+    " xmlns:d='http://www.w3.org/2000/xmlns/'",
+    " xml:lang = 'e'",
+    "&#000000000000000000000000000065;",
+    "&#x110000;",
+    ":",
 ];
 
 fn pieces() -> impl Strategy<Value = String> {
@@ -103,6 +124,61 @@ proptest! {
     fn what_the_scanner_takes_the_tree_parser_takes(text in pieces()) {
         prop_assert!(tree_parser_follows(&text));
         prop_assert!(agree(text.as_bytes()));
+    }
+
+    /// What is wrong is found wherever it is: the scanner looks at a text in words and groups.
+    #[test]
+    fn one_forbidden_character_at_any_place(
+        before in "[ -~\u{E9}]{0,80}",
+        bad in prop::sample::select(vec!["\u{0}", "\u{8}", "\u{B}", "\u{C}", "\u{E}", "\u{1F}", "\u{FFFE}", "\u{FFFF}", "]]>", "<", "&"]),
+        after in "[ -~\u{E9}]{0,80}",
+    ) {
+        let plain = |text: &str| text.replace(['<', '&', ']', '\''], ".");
+        let (before, after) = (plain(&before), plain(&after));
+        let good = format!("<presence a='{before}'>{before}{after}</presence>");
+        prop_assert!(check(good.as_bytes()), "{good}");
+        let in_text = format!("<presence a='{before}'>{before}{bad}{after}</presence>");
+        prop_assert!(!check(in_text.as_bytes()), "{in_text}");
+        prop_assert!(agree(in_text.as_bytes()), "{in_text}");
+        let in_value = format!("<presence a='{before}{bad}{after}'>{before}</presence>");
+        prop_assert_eq!(check(in_value.as_bytes()), bad == "]]>", "{}", in_value);
+        prop_assert!(tree_parser_follows(&in_value) && agree(in_value.as_bytes()), "{in_value}");
+    }
+
+    /// Names of any length, and end tags that are nearly the same.
+    #[test]
+    fn an_end_tag_matches_its_start_tag_only(name in "[a-z_][a-zA-Z0-9.-]{0,20}", at in any::<prop::sample::Index>(), space in 0..20_usize) {
+        let document = |end: &str| format!("<presence><{name}>x</{end}>{}</presence>", " ".repeat(space));
+        prop_assert!(check(document(&name).as_bytes()));
+        let spaced = document(&[&name, " "].concat());
+        prop_assert!(check(spaced.as_bytes()));
+        let mut other = name.clone();
+        other.insert(at.index(name.len()) + 1, '_');
+        prop_assert!(!check(document(&other).as_bytes()), "{other}");
+        let mut other = name.clone().into_bytes();
+        let changed = at.index(name.len());
+        other[changed] = if other[changed] == b'x' { b'y' } else { b'x' };
+        prop_assert!(!check(document(std::str::from_utf8(&other).unwrap()).as_bytes()));
+        prop_assert!(!check(document(&name[..changed]).as_bytes()));
+    }
+
+    #[test]
+    fn searches_find_what_a_plain_loop_finds(text in prop::collection::vec(prop::sample::select(&b"ab<&\"]>\x3D\x80\xFF?`{z"[..]), 0..60), start in prop::collection::vec(prop::sample::select(&b"az"[..]), 0..30)) {
+        let text = [start, text].concat();
+        let first = |wanted: &[u8]| text.iter().position(|byte| wanted.contains(byte)).unwrap_or(text.len());
+        prop_assert_eq!(bytes::until_either(&text, b'<', b'&'), first(b"<&"));
+        prop_assert_eq!(bytes::until_any(&text, *b"\"<&"), first(b"\"<&"));
+        prop_assert_eq!(bytes::find(&text, b"]>"), text.windows(2).position(|pair| pair == b"]>"));
+        let letters = text.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        let found = bytes::letters(&text);
+        prop_assert!(found == letters || found < letters && text.len() - found < 8, "{} of {}", found, letters);
+        let mut other = text.clone();
+        if let Some(byte) = other.get_mut(letters) {
+            *byte ^= 1;
+        }
+        for length in 0..=text.len() {
+            prop_assert_eq!(bytes::same_start(&text, &other, length), text[..length] == other[..length]);
+        }
     }
 
     #[test]
