@@ -16,7 +16,7 @@ const TYPES: &[&str] = &[
     "module_exports_t|cmd_export_t|param_export_t|rpc_export_t|rpc_t|pv_export_t|pv_(spec|param|value)_t|sr_kemi_t|fparam_t",
     "str|sip_msg_t|hdr_field_t|_hdr_types_t|to_body_t|event_t|contact_t|param_t|rr_t|sip_uri_t|request_method|sip_protos",
     "sr_event_param_t|socket_info_t|gen_lock_t|tm_binds|tm_xapi_t|sl_api_t|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|cell|tmcb_params",
-    "dlg_binds|dlg_cell|dlg_cb_params",
+    "dlg_binds|dlg_cell|dlg_cb_params|db_func_t|db1_con_t|db1_res_t|db_key_t",
 ];
 
 const FUNCTIONS: &[&str] = &[

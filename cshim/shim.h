@@ -43,6 +43,7 @@
 #include "core/parser/parse_rr.h"
 #include "core/parser/parse_content.h"
 #include "core/parser/contact/parse_contact.h"
+#include "lib/srdb1/db.h"
 #include "modules/sl/sl.h"
 #include "modules/tm/tm_load.h"
 #include "modules/dialog/dlg_load.h"
@@ -154,5 +155,16 @@ int pb2b_has_kemi_engine(void);
 int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, sip_msg_t *msg);
 
 int pb2b_load_dlg(struct dlg_binds *out);
+
+/* ---- databases: shim_db.c ---- */
+
+/* the functions of a database module such as "db_sqlite"; -1 if it is not loaded, -2 if it cannot be asked for rows */
+int pb2b_db_bind(const char *module, db_func_t *out);
+/* While on, nothing below L_INFO is logged by this process: the library logs every value it frees, at L_DBG. */
+void pb2b_db_hush(int on);
+int pb2b_db_rows(const db1_res_t *result);
+/* One value as text: 1, or 0 for NULL and for what has no text. Numbers are written into the 32 bytes at digits; other texts
+ * point into the result. */
+int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str *out);
 
 #endif

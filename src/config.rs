@@ -4,8 +4,8 @@
 mod filter;
 mod package_policy;
 
-pub use crate::subscription::Concealed;
-use crate::subscription::{Credential, Forking, Policy};
+pub use crate::subscription::{Concealed, Credential, CredentialError};
+use crate::subscription::{Forking, Policy};
 pub use filter::Filter;
 use std::ffi::CStr;
 use std::time::Duration;
@@ -67,6 +67,9 @@ pub enum ConfigError {
          with 32 (MD5) or 64 (SHA-256) hexadecimal digits; the realm \"*\" stands for all and needs a password"
     )]
     Credential(usize),
+    /// A table without a database.
+    #[error("modparam credentials_table is \"{0}\", but db_url, the database it is in, is not set")]
+    NoDatabase(String),
 }
 
 /// An integer parameter.
@@ -157,6 +160,10 @@ pub struct Raw {
     pub forking: String,
     /// `credential`, as often as it was set: `username:realm:password`.
     pub credentials: Vec<Concealed<Vec<u8>>>,
+    /// `db_url`: the database; may hold a password.
+    pub db_url: Concealed<String>,
+    /// `credentials_table`: name of the table with more credentials; empty for none.
+    pub credentials_table: String,
 }
 
 /// Checked parameters.
@@ -196,10 +203,14 @@ pub struct Config {
     pub presence_outbound_proxies: Vec<String>,
     /// See [`Raw::event_callback`].
     pub event_callback: String,
-    /// User names and secrets for realms.
+    /// User names and secrets for realms, [sorted](Credential::sort).
     pub credentials: Vec<Credential>,
     /// Filter documents; subscriptions know them by their place here.
     pub filters: Vec<Filter>,
+    /// See [`Raw::db_url`].
+    pub db_url: Concealed<String>,
+    /// See [`Raw::credentials_table`].
+    pub credentials_table: String,
 }
 
 /// Syntax only the host can judge.
@@ -246,9 +257,13 @@ impl Config {
         let packages = package_policy::read(&raw.package_policies, &raw.integers, forking)?;
         let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
         let credentials = raw.credentials.iter().zip(1..);
-        let credentials = credentials
+        let mut credentials = credentials
             .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        Credential::sort(&mut credentials);
+        if !raw.credentials_table.is_empty() && raw.db_url.0.is_empty() {
+            return Err(ConfigError::NoDatabase(raw.credentials_table));
+        }
         Ok(Self {
             policy: Policy { packages, forking, ..policy(&raw.integers) },
             handle_presence_subscriptions: value("handle_presence_subscriptions") != 0,
@@ -269,6 +284,8 @@ impl Config {
             event_callback: raw.event_callback,
             credentials,
             filters: filter::read(&raw.filters)?,
+            db_url: raw.db_url,
+            credentials_table: raw.credentials_table,
         })
     }
 }
@@ -299,6 +316,14 @@ fn policy(values: &Integers) -> Policy {
 
 /// The most outbound proxies.
 const MOST_PROXIES: usize = 8;
+
+impl Config {
+    /// Adds credentials that are kept elsewhere; those of parameters go before them.
+    pub fn add_credentials(&mut self, more: Vec<Credential>) {
+        self.credentials.extend(more);
+        Credential::sort(&mut self.credentials);
+    }
+}
 
 /// Timer N, 64 × T1 with RFC 3261's T1 of 500 ms (RFC 6665 §4.1.2.4).
 const TIMER_N: Duration = Duration::from_secs(32);

@@ -2,12 +2,14 @@
 #![allow(non_upper_case_globals)] // the names are the server's
 
 mod c_api;
+mod credentials;
 mod parameters;
 mod tables;
 
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
+use crate::host::database::DatabaseError;
 use crate::host::guard::guard;
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
@@ -71,6 +73,8 @@ enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Tm(#[from] NoTm),
+    #[error("modparam credentials_table: {0}")]
+    Credentials(#[from] DatabaseError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("the SIP user agent cannot be registered as a notifier: {0}")]
@@ -104,6 +108,7 @@ fn start() -> Result<(), StartError> {
         config.stateless_answers = false;
     }
     event::find_route(&config.event_callback)?;
+    credentials::read(&mut config)?;
     process::announce(config.workers)?;
     engine::create(config)?;
     let engine = engine::engine().ok_or(EngineError::NoRoom)?;

@@ -226,13 +226,16 @@ fn values_out_of_range_are_refused() {
 /// The values of all examples, at once.
 #[test]
 fn example_values_are_accepted() {
-    // One of the examples names a file.
-    let examples = blocks_in("docs/parameters.md", "kamailio").concat().replace("/etc/kamailio/", "{dir}/");
+    // Some of the examples name files, one of them a database.
+    let database = crate::credentials_table::empty_table();
+    let examples = blocks_in("docs/parameters.md", "kamailio").concat();
+    let examples = examples.replace("/etc/kamailio/kamailio.sqlite", &database.path().join("db").display().to_string());
+    let examples = examples.replace("/etc/kamailio/", "{dir}/");
     let filters = blocks_in("docs/options.md", "xml");
     let [filter] = &filters[..] else { panic!("not one filter: {filters:?}") };
     // Another names a KEMI function.
     let server = Server::b2b().kemi("function ksr_request_route() {}").file("basic.xml", filter);
-    server.route(&examples).start().stop();
+    server.module("db_sqlite").route(&examples).start().stop();
 }
 
 // ------------------------------------------------------------------------------------------- functions, fields, messages

@@ -10,6 +10,7 @@ mod bodies;
 mod c_api;
 mod call;
 mod conformance;
+mod credentials_table;
 mod demo_runs;
 mod digest;
 mod documentation;

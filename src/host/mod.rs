@@ -6,6 +6,7 @@
 pub mod bindings;
 pub mod clock;
 pub mod connection;
+pub mod database;
 pub mod dialog;
 pub mod guard;
 pub mod lock;

@@ -33,8 +33,15 @@ unsafe impl Sync for Text {}
 static TEXTS: [Text; TEXT_NAMES.len()] =
     [const { Text(UnsafeCell::new(ks::str_ { s: null_mut(), len: 0 })) }; TEXT_NAMES.len()];
 
-const TEXT_NAMES: [&CStr; 5] =
-    [c"presence_route", c"additional_presence_headers", c"presence_outbound_proxy", c"event_callback", c"forking"];
+const TEXT_NAMES: [&CStr; 7] = [
+    c"presence_route",
+    c"additional_presence_headers",
+    c"presence_outbound_proxy",
+    c"event_callback",
+    c"forking",
+    c"db_url",
+    c"credentials_table",
+];
 
 /// The credentials as the configuration file sets them: read and taken before the fork.
 static CREDENTIALS: Mutex<Vec<Concealed<Vec<u8>>>> = Mutex::new(Vec::new());
@@ -118,7 +125,15 @@ pub fn as_set() -> Raw {
     for (to, from) in integers.iter_mut().zip(&VALUES) {
         *to = from.load(Ordering::Relaxed);
     }
-    let [presence_route, additional_presence_headers, presence_outbound_proxy, event_callback, forking] = &TEXTS;
+    let [
+        presence_route,
+        additional_presence_headers,
+        presence_outbound_proxy,
+        event_callback,
+        forking,
+        db_url,
+        credentials_table,
+    ] = &TEXTS;
     Raw {
         integers,
         presence_route: presence_route.read(),
@@ -126,6 +141,8 @@ pub fn as_set() -> Raw {
         presence_outbound_proxy: presence_outbound_proxy.read(),
         event_callback: event_callback.read(),
         filters: std::mem::take(&mut *FILTERS.lock().unwrap_or_else(PoisonError::into_inner)),
+        db_url: Concealed(db_url.read()),
+        credentials_table: credentials_table.read(),
         package_policies: std::mem::take(&mut *PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner)),
         forking: forking.read(),
         credentials: std::mem::take(&mut *CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)),

@@ -54,7 +54,7 @@ pub struct Env<'a> {
     pub policy: &'a Policy,
     /// A random number, fresh for every input.
     pub random: u64,
-    /// User names and secrets for realms.
+    /// User names and secrets for realms, [sorted](Credential::sort).
     pub credentials: &'a [Credential],
 }
 

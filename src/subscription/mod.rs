@@ -25,7 +25,7 @@ mod tests;
 mod text;
 mod time;
 
-pub use digest::{Authorization, Challenge, Concealed, Credential, Guard, Secret};
+pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Guard, Secret};
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, Subject, Subscription};
 pub use options::{OptionError, Options, Terms, is_token};

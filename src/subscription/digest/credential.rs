@@ -76,19 +76,46 @@ pub struct Credential {
     pub secret: Secret,
 }
 
+/// Why three texts are no credential. Shows none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// The user name.
+    #[error("the user name is missing, or holds a colon or control characters")]
+    Username,
+    /// The secret.
+    #[error("there are not 32 or 64 hexadecimal digits after HA1:")]
+    Digits,
+    /// A hash is good for the realm only that is part of it.
+    #[error("a hash (HA1:) needs a realm of its own")]
+    HashOfEveryRealm,
+}
+
 impl Credential {
-    /// Reads `username:realm:secret`, as the `credential` of Kamailio's module `uac` (see [`Secret::parse`]). An empty
-    /// realm or `*` stands for every realm, for which only a password will do. `None` when it is not that.
+    /// A credential of its parts. An empty realm or `*` stands for every realm, for which only a password will do.
+    ///
+    /// # Errors
+    /// See [`CredentialError`].
+    pub fn new(realm: &[u8], username: &[u8], secret: &[u8]) -> Result<Self, CredentialError> {
+        let realm = (!realm.is_empty() && realm != b"*").then(|| realm.to_vec());
+        let secret = Secret::parse(secret).ok_or(CredentialError::Digits)?;
+        if !Self::is_username(username) {
+            return Err(CredentialError::Username);
+        }
+        if realm.is_none() && matches!(secret, Secret::Hashed(_)) {
+            return Err(CredentialError::HashOfEveryRealm);
+        }
+        Ok(Self { realm, username: username.to_vec(), secret })
+    }
+
+    /// Reads `username:realm:secret`, as the `credential` of Kamailio's module `uac` (see [`Secret::parse`]). `None` when it
+    /// is not that.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let colon = |byte: &u8| *byte == b':';
         let (username, rest) = text.split_at_checked(text.iter().position(colon)?)?;
         let rest = rest.get(1..)?;
         let (realm, secret) = rest.split_at_checked(rest.iter().position(colon)?)?;
-        let realm = (!realm.is_empty() && realm != b"*").then(|| realm.to_vec());
-        let secret = Secret::parse(secret.get(1..)?)?;
-        let is_lost = realm.is_none() && matches!(secret, Secret::Hashed(_));
-        (Self::is_username(username) && !is_lost).then(|| Self { realm, username: username.to_vec(), secret })
+        Self::new(realm, username, secret.get(1..)?).ok()
     }
 
     /// Whether this can be a user name: not empty, no colon, nothing that a header cannot hold.
@@ -97,9 +124,18 @@ impl Credential {
         !text.is_empty() && text.iter().all(|byte| !byte.is_ascii_control() && *byte != b':')
     }
 
-    /// The one for this realm: its own before one for every realm.
+    /// Puts them into the order in which one is found. Of one realm the first stays the first.
+    pub fn sort(all: &mut [Self]) {
+        all.sort_by(|one, other| one.realm.cmp(&other.realm));
+    }
+
+    /// The one for this realm: its own before one for every realm. They have to be [sorted](Self::sort); the time it takes
+    /// grows with the logarithm of their number.
     pub(in super::super) fn find<'c>(all: &'c [Self], realm: &[u8]) -> Option<&'c Self> {
-        let own = all.iter().find(|one| one.realm.as_deref() == Some(realm));
-        own.or_else(|| all.iter().find(|one| one.realm.is_none()))
+        let first_of = |realm: Option<&[u8]>| {
+            let at = all.partition_point(|one| one.realm.as_deref() < realm);
+            all.get(at).filter(|one| one.realm.as_deref() == realm)
+        };
+        first_of(Some(realm)).or_else(|| first_of(None))
     }
 }

@@ -12,7 +12,7 @@ mod sessions;
 pub use algorithm::Algorithm;
 pub use authorization::{Authorization, Qop};
 pub use challenge::{Challenge, Guard};
-pub use credential::{Concealed, Credential, Secret};
+pub use credential::{Concealed, Credential, CredentialError, Secret};
 
 pub(super) use challenge::{Asked, choose, next_nonce};
 pub(super) use sessions::{Known, Sessions};

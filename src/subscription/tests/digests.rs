@@ -1,6 +1,7 @@
 //! Challenges read and answers computed, by the examples of the RFCs.
 
 use super::*;
+use crate::subscription::CredentialError;
 use crate::subscription::digest::{Algorithm, Asked, Authorization, MOST_REALMS, Qop, Refusal, choose};
 
 fn choose_all<'a>(challenges: &[(Guard, &'a [u8])]) -> Result<Vec<Asked<'a>>, Refusal> {
@@ -212,6 +213,25 @@ fn what_cannot_be_answered_has_a_reason() {
 }
 
 #[test]
+fn credentials_of_parts() {
+    let hash = "HA1:0123456789abcdef0123456789ABCDEF";
+    // Here a realm may hold a colon.
+    assert_eq!(Credential::new(b"a:b", b"u", hash.as_bytes()).unwrap().realm.as_deref(), Some(&b"a:b"[..]));
+    assert_eq!(Credential::new(b"*", b"u", b"").unwrap().realm, None);
+    for (parts, error) in [
+        (["r", "", "p"], CredentialError::Username),
+        (["r", "a:b", "p"], CredentialError::Username),
+        (["r", "a\nb", "p"], CredentialError::Username),
+        (["r", "u", "HA1:0123"], CredentialError::Digits),
+        (["", "u", hash], CredentialError::HashOfEveryRealm),
+        (["*", "u", hash], CredentialError::HashOfEveryRealm),
+    ] {
+        let [realm, username, secret] = parts.map(str::as_bytes);
+        assert_eq!(Credential::new(realm, username, secret), Err(error), "{parts:?}");
+    }
+}
+
+#[test]
 fn credentials_are_read_and_found_and_not_shown() {
     assert_eq!(
         Credential::parse(b"u:r:p:w"),
@@ -226,10 +246,20 @@ fn credentials_are_read_and_found_and_not_shown() {
     {
         assert_eq!(Credential::parse(bad.as_bytes()), None, "{bad}");
     }
-    let all = [credential("any:*:x"), credential("own:r:swordfish"), credential("second::x")];
-    assert_eq!(Credential::find(&all, b"r").unwrap().username, b"own");
-    assert_eq!(Credential::find(&all, b"other").unwrap().username, b"any");
-    assert!(Credential::find(&all[1..2], b"other").is_none());
+    let mut all =
+        ["any:*:x", "zed:s:x", "own:r:swordfish", "second::x", "late:r:x", "less:R:x", "more:rr:x"].map(credential);
+    Credential::sort(&mut all);
+    assert_eq!(Credential::find(&all, b"r").unwrap().username, b"own", "of one realm the first");
+    for (realm, username) in
+        [("s", "zed"), ("R", "less"), ("rr", "more"), ("other", "any"), ("", "any"), ("zzz", "any")]
+    {
+        assert_eq!(Credential::find(&all, realm.as_bytes()).unwrap().username, username.as_bytes(), "{realm}");
+    }
+    let only = [credential("own:r:x")];
+    for other in ["", "q", "s", "rr"] {
+        assert!(Credential::find(&only, other.as_bytes()).is_none(), "{other}");
+    }
+    assert!(Credential::find(&[], b"r").is_none());
     let mut life = Life::active(600);
     life.credentials = all.to_vec();
     let shown = format!(

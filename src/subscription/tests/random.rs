@@ -209,7 +209,7 @@ proptest! {
             refresh_jitter: 50,
             ..policy()
         });
-        life.credentials.push(credential("user:*:secret"));
+        life.credentials.insert(0, credential("user:*:secret"));
         life.give(Input::Start);
         for (step, allowed, random) in &steps {
             life.random = *random;

@@ -1,0 +1,195 @@
+//! Databases, through whichever of Kamailio's database modules the URL names.
+
+use super::bindings as ks;
+use super::text::{bytes, view};
+use std::ffi::{CString, c_int};
+use std::ptr::{NonNull, null, null_mut};
+
+/// How many rows are held in memory at a time, where the database module can do so.
+const PAGE: c_int = 1000;
+
+/// Why a table cannot be read. What the database itself says, its module has logged before.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// Not a URL of a database. It is not shown, because it may hold a password.
+    #[error(
+        "db_url is no database URL: it must begin with the kind of database, as in sqlite:////path or mysql://user:password@host/name"
+    )]
+    Url,
+    /// The module is not there.
+    #[error("db_url needs the module {0}: load it before presence_b2b, or correct the beginning of db_url")]
+    NoModule(String),
+    /// The module has no rows to give.
+    #[error(
+        "the module {0}, which db_url names, cannot be asked for the rows of a table: take another kind of database"
+    )]
+    NoQueries(String),
+    /// No connection.
+    #[error(
+        "the database of db_url cannot be reached through {0}: see its message above, and check host, name, user, password and file rights"
+    )]
+    NoConnection(String),
+    /// No such table, no such column, or the database went away.
+    #[error(
+        "the columns {columns} of the table {table} cannot be read: see the message of {module} above, and create the table or correct its name"
+    )]
+    Query {
+        /// Name of the table.
+        table: String,
+        /// Names of the columns.
+        columns: String,
+        /// Name of the database module.
+        module: String,
+    },
+}
+
+/// A connection of this process's own; closed when it is dropped.
+pub struct Database {
+    api: ks::db_func_t,
+    connection: NonNull<ks::db1_con_t>,
+    module: String,
+}
+
+impl Database {
+    /// Connects. Blocks for as long as the database module does.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`].
+    pub fn open(url: &str) -> Result<Self, DatabaseError> {
+        let kind = url.split_once(':').map(|(kind, _)| kind).filter(|kind| is_name(kind)).ok_or(DatabaseError::Url)?;
+        let module = format!("db_{kind}");
+        let name = CString::new(module.as_str()).map_err(|_| DatabaseError::Url)?;
+        let mut api = ks::db_func_t::default();
+        // SAFETY: the name ends with zero, the output is ours.
+        match unsafe { ks::pb2b_db_bind(name.as_ptr(), &mut api) } {
+            0 => {}
+            -2 => return Err(DatabaseError::NoQueries(module)),
+            _ => return Err(DatabaseError::NoModule(module)),
+        }
+        let url = CString::new(url).map_err(|_| DatabaseError::Url)?;
+        let _hushed = Hushed::new();
+        // SAFETY: the module copies what it keeps of the URL.
+        let connection = api.init.map(|init| unsafe { init(&view(url.as_bytes())) });
+        match connection.and_then(NonNull::new) {
+            Some(connection) => Ok(Self { api, connection, module }),
+            None => Err(DatabaseError::NoConnection(module)),
+        }
+    }
+
+    /// Hands all rows of a table to `take`, page by page where the module can do so, in the order of the database. A value
+    /// is `None` when it is NULL or has no text (times, fractions).
+    ///
+    /// # Errors
+    /// When the table cannot be read, or not to its end.
+    pub fn read<const N: usize>(
+        &self,
+        table: &str,
+        columns: [&str; N],
+        mut take: impl FnMut([Option<Vec<u8>>; N]),
+    ) -> Result<(), DatabaseError> {
+        let failed = || DatabaseError::Query {
+            table: table.to_owned(),
+            columns: columns.join(", "),
+            module: self.module.clone(),
+        };
+        // Dropped last: the values are freed before.
+        let _hushed = Hushed::new();
+        let name = view(table.as_bytes());
+        let mut names = columns.map(|column| view(column.as_bytes()));
+        let keys: [ks::db_key_t; N] = names.each_mut().map(|name| &raw mut *name);
+        let mut result = Rows { database: self, raw: null_mut() };
+        let connection = self.connection.as_ptr();
+        let count = c_int::try_from(N).unwrap_or(0);
+        let (Some(use_table), Some(query)) = (self.api.use_table, self.api.query) else { return Err(failed()) };
+        // With no place for the result, the rows are fetched afterwards.
+        let place = if self.api.fetch_result.is_some() { null_mut() } else { &raw mut result.raw };
+        // SAFETY: the connection is open; the names outlive both calls, after which the module does not look at them.
+        let asked = unsafe {
+            use_table(connection, &name) >= 0
+                && query(connection, null(), null(), null(), keys.as_ptr(), 0, count, null_mut(), place) >= 0
+        };
+        if !asked {
+            return Err(failed());
+        }
+        loop {
+            if let Some(fetch) = self.api.fetch_result {
+                // SAFETY: the query above has been made; the module frees the page before.
+                if unsafe { fetch(connection, &raw mut result.raw, PAGE) } < 0 {
+                    return Err(failed());
+                }
+            }
+            let rows = result.count();
+            (0..rows).for_each(|row| take(std::array::from_fn(|column| result.text(row, column))));
+            if rows == 0 || self.api.fetch_result.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some(close) = self.api.close {
+            // SAFETY: open until now, and never used again.
+            unsafe { close(self.connection.as_ptr()) };
+        }
+    }
+}
+
+/// The rows of a query, as far as they have been fetched.
+struct Rows<'d> {
+    database: &'d Database,
+    raw: *mut ks::db1_res_t,
+}
+
+impl Rows<'_> {
+    fn count(&self) -> c_int {
+        // SAFETY: null, or what the module gave.
+        unsafe { self.raw.as_ref() }.map_or(0, |result| unsafe { ks::pb2b_db_rows(result) })
+    }
+
+    fn text(&self, row: c_int, column: usize) -> Option<Vec<u8>> {
+        // SAFETY: null, or what the module gave.
+        let result = unsafe { self.raw.as_ref() }?;
+        let mut digits = [0; 32];
+        let mut out = ks::str_::default();
+        let column = c_int::try_from(column).ok()?;
+        // SAFETY: row and column are checked by the callee; the text points into the result or into `digits`.
+        unsafe {
+            (ks::pb2b_db_text(result, row, column, digits.as_mut_ptr(), &mut out) == 1).then(|| bytes(&out).to_vec())
+        }
+    }
+}
+
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        if let (Some(free), false) = (self.database.api.free_result, self.raw.is_null()) {
+            // SAFETY: the result is of this connection, and freed once.
+            unsafe { free(self.database.connection.as_ptr(), self.raw) };
+        }
+    }
+}
+
+/// While it lives, the server's database library does not log what it is made to handle: passwords, at the level for
+/// debugging. A level that the module debugger sets for this library alone is stronger.
+struct Hushed(());
+
+impl Hushed {
+    fn new() -> Self {
+        // SAFETY: sets a level of this process.
+        unsafe { ks::pb2b_db_hush(1) };
+        Self(())
+    }
+}
+
+impl Drop for Hushed {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { ks::pb2b_db_hush(0) };
+    }
+}
+
+/// What can be part of the name of a module.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
