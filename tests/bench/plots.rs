@@ -40,7 +40,8 @@ pub fn costs(file: &Path, rows: &[Row]) -> Outcome {
         for (at, (name, value)) in bars.iter().enumerate() {
             let (top, left) = (45 + 30 * at as i32, 520);
             let right = left + (value / most * 360.0) as i32;
-            let colour = COLOURS[usize::from(name.contains("handle_notify") || name.contains("set-up to"))];
+            let ours = ["handle_notify", "set-up to", "the same"].iter().any(|part| name.contains(part));
+            let colour = COLOURS[usize::from(ours)];
             area.draw(&Text::new(name.clone(), (12, top + 4), (FONT, 14)))?;
             area.draw(&Rectangle::new([(left, top), (right, top + 20)], colour.filled()))?;
             area.draw(&Text::new(number(*value), (right + 6, top + 4), (FONT, 14)))?;
@@ -60,6 +61,7 @@ pub fn growth(file: &Path, curves: &[Curve]) -> Outcome {
         let mut chart = ChartBuilder::on(area)
             .caption("CPU time of a NOTIFY, µs", (FONT, 20))
             .margin(16)
+            .margin_right(48)
             .x_label_area_size(44)
             .y_label_area_size(56)
             .build_cartesian_2d((first..last).log_scale(), 0.0..most)?;
@@ -90,6 +92,7 @@ pub fn latency(file: &Path, curves: &[Curve]) -> Outcome {
         let mut chart = ChartBuilder::on(area)
             .caption("10,000 NOTIFYs a second: percent that had got so far, by µs since they were sent", (FONT, 20))
             .margin(16)
+            .margin_right(48)
             .x_label_area_size(44)
             .y_label_area_size(56)
             .build_cartesian_2d((first.max(10.0)..last).log_scale(), 0.0..100.0)?;

@@ -46,13 +46,17 @@ pub fn arrange(population: &Population, load: &mut Load, count: usize, lead: Dur
     Ok(due)
 }
 
+/// How long it takes to arrange so many, on a busy machine too.
+pub fn lead(count: usize) -> Duration {
+    Duration::from_millis(1500) + Duration::from_micros(150) * count as u32
+}
+
 /// One round: CPU time of all processes in µs for each of `count` refreshes.
 pub fn round(population: &Population, load: &mut Load, count: usize) -> Result<f64, Failure> {
     let all = Processes::of(&population.server);
     let settle = Duration::from_millis(u64::from(WT_TIMER) + 250);
     let before_all = seen(population);
-    let lead = Duration::from_millis(1200) + Duration::from_micros(60) * count as u32;
-    let due = arrange(population, load, count, lead)?;
+    let due = arrange(population, load, count, lead(count))?;
     rest(settle)?;
     let idle = {
         let (before, begun) = (all.used(), Instant::now());

@@ -8,21 +8,32 @@ mod scaling;
 mod setup;
 mod watched;
 
-use crate::compare::Failure;
+use crate::compare::{self, Failure};
 use crate::options::Options;
 use crate::report::Report;
 
-/// Runs all cases that are wanted.
+type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
+
+const CASES: [(&str, Case); 7] = [
+    ("NOTIFYs", notify::run),
+    ("instructions", instructions::run),
+    ("event route", watched::run),
+    ("set-ups", setup::run),
+    ("refreshes", refreshes::run),
+    ("latency", latency::run),
+    ("scaling", scaling::run),
+];
+
+/// Runs all cases that are wanted. One that fails does not keep the others from running; a signal does.
 pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
-    notify::run(options, report)?;
-    instructions::run(options, report)?;
-    watched::run(options, report)?;
-    setup::run(options, report)?;
-    refreshes::run(options, report)?;
-    latency::run(options, report)?;
-    scaling::run(options, report)?;
+    let mut failures = Vec::new();
+    for (name, case) in CASES {
+        let outcome = case(options, report);
+        compare::interrupted()?;
+        failures.extend(outcome.err().map(|failure| format!("{name}: {failure}")));
+    }
     if options.wants("P10") {
         report.open("P10", "restart from storage", "not built yet");
     }
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }

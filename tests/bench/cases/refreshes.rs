@@ -85,8 +85,7 @@ fn beside_a_burst(
     let (mut latencies, mut took, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let before = refresh::seen(population);
-        let lead = Duration::from_millis(1500) + Duration::from_micros(60) * burst as u32;
-        let due = refresh::arrange(population, &mut load, burst, lead)?;
+        let due = refresh::arrange(population, &mut load, burst, refresh::lead(burst))?;
         rest(due.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(50)))?;
         let ended = AtomicBool::new(false);
         let outcome = thread::scope(|scope| {
