@@ -9,6 +9,7 @@ mod bench_parts;
 mod bodies;
 mod c_api;
 mod call;
+mod conditional;
 mod conformance;
 mod credentials_table;
 mod demo_runs;

@@ -77,6 +77,7 @@ impl Engine {
             event: event.package,
             event_id: event.id,
             state,
+            entity_tag: message.entity_tag(),
             may_repeat: way == Way::Stateless,
             content,
         });

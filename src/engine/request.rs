@@ -140,6 +140,9 @@ fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> 
     let rates: String = request.rates.parameters().map(|(name, rate)| format!(";{name}={rate}")).collect();
     line("Event", &[request.package.as_bytes(), &id.concat(), rates.as_bytes()]);
     line("Expires", &[request.expires.to_string().as_bytes()]);
+    if !request.known_state.is_empty() {
+        line("Suppress-If-Match", &[&request.known_state]);
+    }
     line("Contact", &[b"<", contact, b">"]);
     if let Some(Package { accept, supported, .. }) = package::find(request.package.as_bytes()) {
         line("Accept", &[accept.join(", ").as_bytes()]);

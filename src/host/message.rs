@@ -198,6 +198,12 @@ impl<'m> Message<'m> {
         self.named_header("Subscription-State")
     }
 
+    /// Value of the (first) SIP-ETag header.
+    #[must_use]
+    pub fn entity_tag(self) -> Option<&'m [u8]> {
+        self.named_header("SIP-ETag").map(<[u8]>::trim_ascii)
+    }
+
     /// Value of the Content-Type header.
     #[must_use]
     pub fn content_type(self) -> Option<&'m [u8]> {

@@ -1,6 +1,6 @@
 //! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
 
-use super::input::{Flow, Socket};
+use super::input::{Flow, Notify, Socket};
 use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
@@ -10,11 +10,12 @@ const LOCAL_TAG: usize = 1;
 const REMOTE_TAG: usize = 2;
 const TARGET: usize = 3;
 const ROUTE_SET: usize = 4;
+const ENTITY_TAG: usize = 5;
 
 /// A dialog, or the half of one that our first request began.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Dialog<A: Allocator> {
-    text: Packed<5, A>,
+    text: Packed<6, A>,
     socket: Option<Socket>,
     flow: Option<Flow>,
     expiry: Moment,
@@ -30,10 +31,13 @@ pub(super) struct Dialog<A: Allocator> {
     target_told: bool,
 }
 
+/// The longest entity-tag that is kept.
+const LONGEST_ENTITY_TAG: usize = 255;
+
 impl<A: Allocator + Clone> Dialog<A> {
     /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
-        let text = Packed::try_new([call_id, local_tag, b"", target, b""], alloc)?;
+        let text = Packed::try_new([call_id, local_tag, b"", target, b"", b""], alloc)?;
         Ok(Self {
             text,
             socket: None,
@@ -66,14 +70,33 @@ impl<A: Allocator + Clone> Dialog<A> {
         if remote_tag == self.remote_tag() && target == self.target() && route_set == self.route_set() {
             return Ok(());
         }
-        self.text = Packed::try_new([self.call_id(), self.local_tag(), remote_tag, target, route_set], alloc)?;
+        let parts = [self.call_id(), self.local_tag(), remote_tag, target, route_set, self.entity_tag()];
+        self.text = Packed::try_new(parts, alloc)?;
+        Ok(())
+    }
+
+    /// Takes what a NOTIFY tells. The first one makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones
+    /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name. One
+    /// that is too long, or that cannot stand in a header line, is as good as none.
+    pub(super) fn try_hear(&mut self, notify: &Notify<'_>, alloc: A) -> Result<(), OutOfMemory> {
+        let (remote_tag, route_set) = match self.is_made() {
+            true => (self.remote_tag(), self.route_set()),
+            false => (notify.remote_tag, notify.route_set),
+        };
+        let is_usable = |tag: &&[u8]| tag.len() <= LONGEST_ENTITY_TAG && !tag.iter().any(u8::is_ascii_control);
+        let entity_tag = notify.entity_tag.filter(is_usable).unwrap_or_default();
+        let target = notify.contact.unwrap_or(self.target());
+        let parts = [self.call_id(), self.local_tag(), remote_tag, target, route_set, entity_tag];
+        if parts.iter().enumerate().any(|(place, part)| self.text.get(place) != *part) {
+            self.text = Packed::try_new(parts, alloc)?;
+        }
         Ok(())
     }
 
     /// Target refresh (RFC 3261 §12.2.1.2, RFC 6665 §3.2). The route set stays for the dialog's life.
     pub(super) fn try_retarget(&mut self, contact: Option<&[u8]>, alloc: A) -> Result<(), OutOfMemory> {
         let Some(contact) = contact.filter(|contact| *contact != self.target()) else { return Ok(()) };
-        let parts = [self.call_id(), self.local_tag(), self.remote_tag(), contact, self.route_set()];
+        let parts = [self.call_id(), self.local_tag(), self.remote_tag(), contact, self.route_set(), self.entity_tag()];
         self.text = Packed::try_new(parts, alloc)?;
         Ok(())
     }
@@ -151,6 +174,11 @@ impl<A: Allocator> Dialog<A> {
     /// A NOTIFY has named the target.
     pub(super) fn target_told(&mut self) {
         self.target_told = true;
+    }
+
+    /// The entity-tag of the state told last (RFC 5839 §5.2); empty when it has none.
+    pub(super) fn entity_tag(&self) -> &[u8] {
+        self.text.get(ENTITY_TAG)
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {

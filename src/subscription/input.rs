@@ -147,6 +147,8 @@ pub struct Notify<'a> {
     pub state: Option<SubscriptionState<'a>>,
     /// No transaction stands before it, so that a lower CSeq may be a retransmission; otherwise it is a new request.
     pub may_repeat: bool,
+    /// SIP-ETag header (RFC 5839 §5.1); `None` when absent.
+    pub entity_tag: Option<&'a [u8]>,
     /// What is to be thought of the body.
     pub content: Content,
 }

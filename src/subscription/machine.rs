@@ -255,6 +255,18 @@ impl<A: Allocator + Clone> Subscription<A> {
         let authorizations = self.authorize(cnonce, env);
         let Some(dialog) = &self.dialog else { return Output::default() };
         let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
+        // Not in what ends the subscription: its last NOTIFY is awaited.
+        let known_state = match state {
+            State::Resubscription { .. } => dialog.entity_tag(),
+            State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Confirmed { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => &[],
+        };
         let request = Request {
             target: dialog.target().to_vec(),
             record: self.record().to_vec(),
@@ -265,6 +277,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             cseq,
             route_set: dialog.route_set().to_vec(),
             expires,
+            known_state: known_state.to_vec(),
             package: self.package.name,
             event_id: self.event_id().to_vec(),
             rates: self.terms().rates,

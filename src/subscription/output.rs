@@ -47,6 +47,8 @@ pub struct Request {
     pub route_set: Vec<u8>,
     /// Expires in seconds; 0 ends the subscription, or only asks for the state when the request opens a dialog.
     pub expires: u32,
+    /// Suppress-If-Match header (RFC 5839 §5.2): the state we know. Empty for none; only in refreshes.
+    pub known_state: Vec<u8>,
     /// Event type.
     pub package: &'static str,
     /// Event `id` parameter; empty when there is none.

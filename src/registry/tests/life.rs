@@ -55,6 +55,7 @@ pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
         event: b"presence",
         event_id: None,
         state: None,
+        entity_tag: None,
         may_repeat: false,
         content: Content::Empty,
     })

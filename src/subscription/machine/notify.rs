@@ -97,11 +97,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
     pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
-        if dialog.is_made() {
-            dialog.try_retarget(notify.contact, self.alloc.clone())?;
-        } else {
-            dialog.try_adopt(notify.remote_tag, notify.contact, notify.route_set, self.alloc.clone())?;
-        }
+        dialog.try_hear(notify, self.alloc.clone())?;
         dialog.accept(notify.cseq);
         if notify.contact.is_some() {
             dialog.target_told();

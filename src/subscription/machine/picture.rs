@@ -50,6 +50,7 @@ pub struct DialogPicture {
     pub remote_cseq: Option<u32>,
     pub target_told: bool,
     pub requests: u8,
+    pub entity_tag: Vec<u8>,
 }
 
 impl Picture {
@@ -107,6 +108,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 remote_cseq: Dialog::remote_cseq(dialog),
                 target_told: dialog.is_target_told(),
                 requests: dialog.requests(),
+                entity_tag: dialog.entity_tag().to_vec(),
             }),
             fork: self.fork,
             opened: seen(self.opening()),

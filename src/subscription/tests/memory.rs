@@ -18,12 +18,13 @@ fn every_step_can_fail_and_be_repeated() {
         event: b"presence",
         event_id: None,
         state: state("active;expires=100"),
+        entity_tag: None,
         may_repeat: false,
         content: Content::Acceptable,
     };
     let accepted = |cseq| Reply { cseq, code: 200, remote_tag: b"tag", contact: Some(b"sip:c@x"), ..Reply::default() };
-    let moved = Notify { cseq: 6, contact: Some(b"sip:moved@x"), ..notify };
-    let again = Notify { cseq: 7, contact: Some(b"sip:again@x"), ..notify };
+    let moved = Notify { cseq: 6, contact: Some(b"sip:moved@x"), entity_tag: Some(b"tag"), ..notify };
+    let again = Notify { cseq: 7, contact: Some(b"sip:again@x"), entity_tag: Some(b"other tag"), ..notify };
     let contact = |cseq, contact| Reply { contact: Some(contact), remote_tag: b"other", ..accepted(cseq) };
     let steps: Vec<(Input<'_>, bool)> = vec![
         (Input::Deadline(fresh), true),

@@ -1,6 +1,7 @@
 //! Tests of the subscription's life, with a driver that checks after every input what must hold at any time.
 
 mod challenges;
+mod conditional;
 mod creation;
 mod digests;
 mod ending;
@@ -302,6 +303,7 @@ impl Life {
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(state.as_bytes()),
+            entity_tag: None,
             may_repeat: false,
             content: Content::Acceptable,
         };

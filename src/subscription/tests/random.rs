@@ -40,6 +40,8 @@ const CONTENTS: &[Content] = &[
     Content::Malformed,
     Content::TooLarge,
 ];
+const ENTITY_TAGS: &[Option<&[u8]>] =
+    &[None, Some(b"t1"), Some(b"t2"), Some(&[b'x'; 256]), Some(b""), Some(b"a\r\n b")];
 const CHALLENGES: &[&[Challenge<'static>]] = &[
     &[],
     &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n1\", qop=\"auth\"" }],
@@ -156,6 +158,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
                 event: if event { b"presence" } else { b"dialog" },
                 event_id: None,
                 state: SubscriptionState::parse(pick(STATES, state).as_bytes()),
+                entity_tag: pick(ENTITY_TAGS, state.wrapping_add(contact / 7)),
                 may_repeat: tag % 2 == 0,
                 content: pick(CONTENTS, content),
             })

@@ -11,8 +11,8 @@ mod sums;
 
 use sums::{ends_dialog, otherwise, told};
 
-/// Target, To tag, Route, CSeq, Expires, and whether Call-ID and tag are new.
-type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool);
+/// Target, To tag, Route, CSeq, Expires, whether Call-ID and tag are new, and the state that need not be told again.
+type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool, Vec<u8>);
 
 /// What can be seen after an input.
 #[derive(Debug, Default, PartialEq)]
@@ -55,6 +55,8 @@ struct Peer {
     routes: Vec<u8>,
     /// A NOTIFY has named the target.
     told: bool,
+    /// The name of the state told last.
+    state: Vec<u8>,
 }
 
 struct Reference {
@@ -281,8 +283,12 @@ impl Reference {
         let contact = reply.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
         let initial = self.phase == Phase::Ask;
         if initial && self.heard.is_none() {
-            self.peer =
-                Peer { tag: reply.remote_tag.to_vec(), target: contact, routes: reply.route_set.to_vec(), told: false };
+            self.peer = Peer {
+                tag: reply.remote_tag.to_vec(),
+                target: contact,
+                routes: reply.route_set.to_vec(),
+                ..Peer::default()
+            };
         } else if initial && self.peer.told {
             // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
         } else if self.peer.tag == reply.remote_tag || !(initial || self.gone) {
@@ -443,8 +449,9 @@ impl Reference {
 
     fn request(&mut self, phase: Phase, expires: u64, anew: bool) {
         self.cseq += 1;
-        let Peer { tag, target, routes, told: _ } = self.peer.clone();
-        self.shown.request = Some((target, tag, routes, self.cseq, u32::try_from(expires).unwrap(), anew));
+        let Peer { tag, target, routes, told: _, state } = self.peer.clone();
+        let state = if phase == Phase::Refresh { state } else { Vec::new() };
+        self.shown.request = Some((target, tag, routes, self.cseq, u32::try_from(expires).unwrap(), anew, state));
         self.before = (self.asked, self.sent);
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));

@@ -467,6 +467,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(word.header().as_bytes()),
+            entity_tag: word.entity_tag(),
             may_repeat: false,
             content: Content::Acceptable,
         }),

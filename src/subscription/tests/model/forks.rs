@@ -147,6 +147,7 @@ impl World {
             event_id: None,
             state: SubscriptionState::parse(WORDS[word].as_bytes()),
             content: Content::Acceptable,
+            entity_tag: None,
             may_repeat: false,
         };
         let same = |one: &Subscription<_>| one.call_id() == b"call1";

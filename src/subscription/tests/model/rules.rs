@@ -14,6 +14,8 @@ pub struct Ghost {
     pub accepted: Option<(u32, Fork, u32)>,
     /// The newest confirmed remote side: tag, target, route set.
     remote: Option<(Vec<u8>, Vec<u8>, Vec<u8>)>,
+    /// The name of the state that the newest accepted NOTIFY of our dialog has told.
+    known_state: Option<&'static [u8]>,
     /// Whether a NOTIFY has made the dialog that is ours.
     made: bool,
     /// Whether the newest accepted NOTIFY ended its dialog.
@@ -73,6 +75,7 @@ pub fn judge(before: &World, world: &mut World, given: Given, output: &Output) -
         world.ghost.remote = None;
         world.ghost.made = false;
         world.ghost.accepted = None;
+        world.ghost.known_state = None;
     }
     standing(world)
 }
@@ -89,6 +92,8 @@ fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> 
     rule!(!world.is_fetch() || (request.expires == 0 && request.is_initial()), "asks for more than the state");
     let is_farewell = request.expires == 0 && !world.is_fetch();
     let ghost = &mut world.ghost;
+    let known = ghost.known_state.filter(|_| !request.is_initial() && request.expires > 0);
+    rule!(request.known_state == known.unwrap_or_default(), "known is {known:?}, said {:?}", request.known_state);
     if request.is_initial() {
         rule!(request.route_set.is_empty(), "a route set without a dialog");
         ghost.remote = None;
@@ -152,6 +157,7 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
         None => (fork.tag().to_vec(), fork.contact(moved).to_vec(), route_of_notify(cseq)),
     };
     ghost.remote = Some(remote);
+    ghost.known_state = word.entity_tag();
     (ghost.accepted, ghost.made, ghost.ended) = (Some((dialog, fork, cseq)), true, word.ends());
     Ok(())
 }

@@ -158,6 +158,16 @@ impl Word {
         }
     }
 
+    /// The name of the state it tells, where its notifier gives one.
+    pub fn entity_tag(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Active => Some(b"active"),
+            Self::Pending => Some(b"pending"),
+            Self::ActiveSooner => None,
+            Self::Deactivated | Self::Rejected | Self::Probation | Self::TimedOut | Self::Missing => Some(b"never"),
+        }
+    }
+
     pub fn ends(self) -> bool {
         matches!(self, Self::Deactivated | Self::Rejected | Self::Probation | Self::TimedOut)
     }

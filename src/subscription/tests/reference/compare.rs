@@ -12,7 +12,7 @@ fn shown(life: &Life, output: &Output, known: &mut Vec<u8>) -> Shown {
         request: output.send.clone().map(|sent| {
             let anew = sent.call_id != *known;
             *known = sent.call_id;
-            (sent.target, sent.remote_tag, sent.route_set, sent.cseq, sent.expires, anew)
+            (sent.target, sent.remote_tag, sent.route_set, sent.cseq, sent.expires, anew, sent.known_state)
         }),
         answer: output.answer.map(|answer| answer.code_and_phrase().0),
         news: output

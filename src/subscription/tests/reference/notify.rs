@@ -61,11 +61,13 @@ impl Reference {
                 tag: notify.remote_tag.to_vec(),
                 target: contact,
                 routes: notify.route_set.to_vec(),
-                told: false,
+                ..Peer::default()
             };
         } else {
             self.peer.target = contact;
         }
+        self.peer.state =
+            notify.entity_tag.filter(|tag| tag.len() < 256 && !tag.contains(&b'\r')).unwrap_or(b"").to_vec();
         self.peer.told |= notify.contact.is_some();
         if self.heard.is_none() {
             self.taken.clear();

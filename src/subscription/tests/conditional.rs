@@ -1,0 +1,90 @@
+//! Conditional requests (RFC 5839): the state that is known need not be told again.
+
+use super::*;
+
+/// A refresh after a NOTIFY with this SIP-ETag.
+fn refresh_after(entity_tag: Option<&'static [u8]>) -> Life {
+    let mut life = Life::active(600);
+    life.notify_with("active", |notify| notify.entity_tag = entity_tag);
+    life.due();
+    assert_eq!(life.state(), "resubscription");
+    life
+}
+
+#[test]
+fn refreshes_name_the_state_that_is_known() {
+    for tag in [&b"a7b\"=/\xe4"[..], b"*", b"x", &[b'x'; 255]] {
+        assert_eq!(refresh_after(Some(tag)).request().known_state, tag, "byte by byte");
+    }
+    for none in [None, Some(&b""[..]), Some(&[b'x'; 256]), Some(b"a\r\n b"), Some(b"a\0b")] {
+        assert_eq!(refresh_after(none).request().known_state, b"", "{none:?}");
+    }
+}
+
+#[test]
+fn the_newest_accepted_notify_counts() {
+    let mut life = Life::active(3600);
+    life.notify_with("active", |notify| notify.entity_tag = Some(b"old"));
+    life.notify_with("active", |notify| notify.entity_tag = Some(b"new"));
+    life.notify_with("active", |notify| (notify.entity_tag, notify.cseq) = (Some(&b"stale"[..]), 1));
+    life.notify_with("active", |notify| {
+        (notify.entity_tag, notify.content) = (Some(&b"refused"[..]), Content::Malformed)
+    });
+    life.notify_with("active", |notify| {
+        (notify.entity_tag, notify.remote_tag) = (Some(&b"foreign"[..]), &b"other"[..])
+    });
+    life.due();
+    assert_eq!(life.request().known_state, b"new");
+    // It stays through a failure, and what a NOTIFY without one tells has no name.
+    life.reply(500);
+    life.due();
+    assert_eq!(life.request().known_state, b"new");
+    life.notify("active");
+    life.reply(200);
+    life.due();
+    assert_eq!(life.request().known_state, b"");
+}
+
+#[test]
+fn only_refreshes_are_conditional() {
+    let mut life = Life::asking();
+    life.notify_with("active", |notify| notify.entity_tag = Some(b"early"));
+    assert_eq!(life.request().known_state, b"", "the first SUBSCRIBE");
+    life.reply(200);
+    life.due();
+    assert_eq!(life.request().known_state, b"early");
+    life.reply(481);
+    life.due();
+    assert!(life.request().is_initial());
+    assert_eq!(life.request().known_state, b"", "it dies with its dialog");
+    life.notify_with("active", |notify| notify.entity_tag = Some(b"anew"));
+    life.reply(200);
+    life.give(Input::Unsubscribe);
+    life.due();
+    assert_eq!((life.request().expires, &life.request().known_state[..]), (0, &b""[..]), "the last NOTIFY is awaited");
+}
+
+#[test]
+fn no_notification_is_an_acceptance() {
+    let mut life = refresh_after(Some(b"known"));
+    let output = life.reply_with(204, |reply| reply.expires = Some(900));
+    assert!(output.news.is_none(), "nothing is told");
+    assert_eq!((life.state(), life.due_in(), life.snapshot().expires_in), ("confirmed", 870.0, Some(900)));
+    life.due();
+    assert_eq!(life.request().known_state, b"known", "it is known ever after");
+}
+
+#[test]
+fn only_who_is_given_one_pays_for_it() {
+    let mut life = Life::active(600);
+    let out = life.account.out();
+    life.notify("active");
+    assert_eq!(life.account.out(), out);
+    life.notify_with("active", |notify| notify.entity_tag = Some(b"tag"));
+    let with_tag = life.account.out();
+    assert!(with_tag > out);
+    life.notify_with("active", |notify| notify.entity_tag = Some(b"gat"));
+    assert_eq!(life.account.out(), with_tag);
+    life.notify("active");
+    assert_eq!(life.account.out(), out);
+}
