@@ -2,6 +2,7 @@
 
 use super::bindings as ks;
 use super::connection;
+use super::plain;
 use super::text::bytes;
 use std::marker::PhantomData;
 use std::num::NonZero;
@@ -86,11 +87,19 @@ impl<'m> Message<'m> {
     /// When one of the three headers is missing or malformed, or the To has no tag.
     pub fn dialog_ids(self) -> Result<DialogIds<'m>, Malformed> {
         let call_id = self.header(ks::HDR_CALLID_T).ok_or(Malformed("Call-ID"))?;
-        // SAFETY: the message is valid; the results are null or point at parsed headers that live with it.
-        let (from, to) = unsafe { (ks::pb2b_from(self.raw).as_ref(), ks::pb2b_to(self.raw).as_ref()) };
-        let (from, to) = (from.ok_or(Malformed("From"))?, to.ok_or(Malformed("To"))?);
-        // SAFETY: the strings of parsed headers point into the message.
-        let (remote_tag, local_tag) = unsafe { (bytes(&from.tag_value), bytes(&to.tag_value)) };
+        let remote_tag = match self.header(ks::HDR_FROM_T).and_then(plain::tag) {
+            Some(tag) => tag,
+            None => {
+                // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
+                let from = unsafe { ks::pb2b_from(self.raw).as_ref() }.ok_or(Malformed("From"))?;
+                // SAFETY: the strings of parsed headers point into the message.
+                unsafe { bytes(&from.tag_value) }
+            }
+        };
+        // SAFETY: as above.
+        let to = unsafe { ks::pb2b_to(self.raw).as_ref() }.ok_or(Malformed("To"))?;
+        // SAFETY: as above.
+        let local_tag = unsafe { bytes(&to.tag_value) };
         if local_tag.is_empty() {
             return Err(Malformed("To tag"));
         }
@@ -244,6 +253,9 @@ impl<'m> Message<'m> {
     /// # Errors
     /// When there is a Contact that cannot be parsed.
     pub fn contact(self) -> Result<Option<&'m [u8]>, Malformed> {
+        if let Some(uri) = self.header(ks::HDR_CONTACT_T).and_then(plain::uri) {
+            return Ok(Some(uri));
+        }
         match self.parsed_contacts().map(|(uri, _)| uri).min_by_key(|uri| uri.as_ptr()) {
             None if self.header(ks::HDR_CONTACT_T).is_some() => Err(Malformed("Contact")),
             first => Ok(first),

@@ -3,6 +3,7 @@
 use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, view};
+use std::cell::RefCell;
 use std::ptr::null_mut;
 
 /// A listening socket of the server. Sockets are made before the fork and never go away, so the address is its name.
@@ -45,6 +46,17 @@ impl ListenSocket {
     /// §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
     pub fn contact_uri(self, secure: bool) -> Option<Vec<u8>> {
+        LAST_CONTACT.with_borrow_mut(|last| match last {
+            Some((socket, was_secure, uri)) if *socket == self && *was_secure == secure => Some(uri.clone()),
+            _ => {
+                let uri = self.make_contact_uri(secure)?;
+                *last = Some((self, secure, uri.clone()));
+                Some(uri)
+            }
+        })
+    }
+
+    fn make_contact_uri(self, secure: bool) -> Option<Vec<u8>> {
         let (mut host, mut port) = (ks::str_::default(), ks::str_::default());
         // SAFETY: the socket lives as long as the server; the outputs then point at its texts.
         let (host, port, proto) = unsafe {
@@ -84,6 +96,11 @@ impl ListenSocket {
     pub fn as_raw(self) -> *mut ks::socket_info_t {
         self.0
     }
+}
+
+thread_local! {
+    /// The newest result of [`ListenSocket::contact_uri`]: mostly the next one too, and sockets do not change.
+    static LAST_CONTACT: RefCell<Option<(ListenSocket, bool, Vec<u8>)>> = const { RefCell::new(None) };
 }
 
 /// The transport parameter that brings a request back over the same protocol; none for UDP, the default.

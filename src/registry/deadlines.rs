@@ -60,6 +60,8 @@ impl<A: Allocator + Clone> Deadlines<A> {
                     self.sift_up(self.armed - 1, Node { at, slot });
                 }
             }
+            // Most NOTIFYs leave it where it is.
+            (Some(at), position) if self.node(position as usize).is_some_and(|node| node.at == at) => {}
             (Some(at), position) => self.place(position as usize, Node { at, slot }),
             (None, NOWHERE) => {}
             (None, position) => self.cancel(position as usize, slot),

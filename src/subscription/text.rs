@@ -30,8 +30,13 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
         }
         let mut bytes = Vec::new_in(alloc);
         bytes.try_reserve_exact(total).map_err(|_| OutOfMemory)?;
+        // Filled and copied over: the list's own way of appending goes byte by byte.
+        bytes.resize(total, 0);
+        let mut rest: &mut [u8] = &mut bytes;
         for part in parts {
-            bytes.extend_from_slice(part);
+            let (room, after) = rest.split_at_mut_checked(part.len()).ok_or(OutOfMemory)?;
+            room.copy_from_slice(part);
+            rest = after;
         }
         Ok(Self { ends, bytes: bytes.into_boxed_slice() })
     }
