@@ -5,6 +5,7 @@ use super::encoding::decode;
 use super::error::{DocumentError, shown};
 use super::name::same_value;
 use super::scan::{Root, scan};
+use super::version::{Version, Versioned};
 
 /// The media type of presence documents (RFC 3863 §5).
 pub const PIDF_XML: &str = "application/pidf+xml";
@@ -21,18 +22,36 @@ const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
 /// Whether a NOTIFY with this body may be answered with 200.
 ///
 /// A presence document has to be well-formed XML within the caps, with a root called `presence`
-/// in the PIDF namespace or in none. Other media types are held against `max_bytes` only. No body
-/// at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
+/// in the PIDF namespace or in none; likewise watcherinfo, reginfo and dialog-info with theirs, whose
+/// version is given back if it can be read. Other media types are held against `max_bytes` only. No
+/// body at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
 /// body, and without allocation when the document is UTF-8.
-pub fn check_body(content_type: &ContentType<'_>, body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_body(
+    content_type: &ContentType<'_>,
+    body: &[u8],
+    max_bytes: usize,
+) -> Result<Option<Version>, DocumentError> {
     check_size(body, max_bytes)?;
-    if body.is_empty() || !content_type.is(PIDF_XML) {
-        return Ok(());
+    if body.is_empty() {
+        return Ok(None);
     }
+    let versioned = match content_type.is(PIDF_XML) {
+        true => None,
+        false => match Versioned::find(content_type) {
+            None => return Ok(None),
+            versioned => versioned,
+        },
+    };
     let charset = content_type.parameter("charset");
     let charset = charset.as_ref().map(|charset| charset.as_sent());
     let text = decode(body, charset)?;
-    check_presence(&text).map(|_| ())
+    match versioned {
+        Some(versioned) => versioned.check(&text),
+        None => check_presence(&text).map(|_| None),
+    }
 }
 
 /// Whether this is a filter document (RFC 4661 §3): well-formed XML within the caps, with a root called `filter-set` in
@@ -71,7 +90,7 @@ pub(super) fn check_presence(text: &str) -> Result<Root<'_>, DocumentError> {
 }
 
 /// The name of a root as `{namespace}name`.
-fn shown_root(root: &Root<'_>) -> String {
+pub(super) fn shown_root(root: &Root<'_>) -> String {
     let part = |part| shown(&String::from_utf8_lossy(part), 64);
     format!("{{{}}}{}", part(root.namespace), part(root.name.local))
 }

@@ -78,6 +78,16 @@ pub enum DocumentError {
         /// The root element as `{namespace}name`.
         root: String,
     },
+    /// Well-formed XML, but not a document of its type (RFC 3858 §4.1, RFC 3680 §5.1, RFC 4235 §4.1).
+    #[error("root element is \"{root}\", not {wanted} in {namespace}")]
+    NotVersioned {
+        /// The root element as `{namespace}name`.
+        root: String,
+        /// The name it should have.
+        wanted: &'static str,
+        /// The namespace it should be in.
+        namespace: &'static str,
+    },
     /// Well-formed XML, but not a filter document (RFC 4661 §3).
     #[error("root element is \"{root}\", not filter-set in urn:ietf:params:xml:ns:simple-filter")]
     NotFilter {
@@ -100,6 +110,7 @@ impl DocumentError {
             | Self::Dtd
             | Self::Malformed { .. }
             | Self::NotPidf { .. }
+            | Self::NotVersioned { .. }
             | Self::NotFilter { .. } => 400,
         }
     }

@@ -16,6 +16,7 @@
 //! | `pidf` | a presence document read into it (RFC 3863, with RFC 4479 and 4480 tolerated) |
 //! | `extension` | an unknown element as text that stands alone |
 //! | `summary` | the one state and the one note of a presentity |
+//! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
 //! | `error` | the room's only error type |
 //!
 //! Every document passes `scan` before a tree is built from it. `scan` holds the caps (depth,
@@ -40,12 +41,14 @@ mod summary;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
 pub use content_type::{ContentType, Essence, Parameter, ParameterValue, Parameters};
 pub use error::DocumentError;
 pub use extension::Extension;
 pub use presentity::{Basic, Contact, Note, Presentity, Tuple};
+pub use version::Version;
 
 /// Default cap on the size of one body, in bytes.
 pub const MAX_DOCUMENT: usize = 256 * 1024;

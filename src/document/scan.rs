@@ -48,6 +48,8 @@ pub(super) struct Root<'a> {
     pub(super) namespace: &'a [u8],
     /// Where the document starts, behind its XML declaration.
     pub(super) start: usize,
+    /// Where the root's start tag starts.
+    pub(super) tag: usize,
 }
 
 /// One attribute of a start tag, its value as written between the quotes.
@@ -215,7 +217,7 @@ impl<'a> Scanner<'a> {
             None => &[],
         };
         self.close_tag(name, offset, 0)?;
-        Ok(Root { name, namespace, start })
+        Ok(Root { name, namespace, start, tag: offset })
     }
 
     /// A start tag or an empty element.

@@ -28,7 +28,9 @@ const PERSON_FIRST: &str = r#"<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" 
 const PADDED: &str = "\r\n<?xml version=\"1.0\"?>\r\n<!-- who? --><?style none?><presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:a@b\">\r\n<tuple id=\"9\"><status><basic>closed</basic></status></tuple></presence>\r\n\0";
 
 fn check(body: &[u8]) -> Result<(), DocumentError> {
-    check_body(&ContentType::parse(PIDF_XML.as_bytes()).unwrap(), body, MAX_DOCUMENT)
+    let checked = check_body(&ContentType::parse(PIDF_XML.as_bytes()).unwrap(), body, MAX_DOCUMENT)?;
+    assert_eq!(checked, None, "presence documents have no version");
+    Ok(())
 }
 
 #[test]
@@ -81,11 +83,11 @@ fn check_agrees_with_parse() {
 #[test]
 fn check_looks_into_pidf_only() {
     let plain = ContentType::parse(b"text/plain").unwrap();
-    assert_eq!(check_body(&plain, b"<<<", 3), Ok(()));
+    assert_eq!(check_body(&plain, b"<<<", 3), Ok(None));
     let error = check_body(&plain, b"<<<", 2).unwrap_err();
     assert_eq!(error, DocumentError::TooLarge { size: 3, limit: 2 });
     let latin = ContentType::parse(b"Application/Pidf+Xml; charset=\"ISO-8859-1\"").unwrap();
-    assert_eq!(check_body(&latin, b"<presence>\xE9</presence>", 99), Ok(()));
+    assert_eq!(check_body(&latin, b"<presence>\xE9</presence>", 99), Ok(None));
 }
 
 #[test]

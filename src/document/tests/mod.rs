@@ -5,6 +5,7 @@ mod field;
 mod hostile;
 mod pidf;
 mod property;
+mod version;
 
 use super::{DocumentError, MAX_DOCUMENT, Presentity};
 
