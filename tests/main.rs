@@ -46,4 +46,5 @@ mod terminated;
 mod timer_n;
 mod transports;
 mod transports_tls;
+mod versions;
 mod watch;

@@ -1,7 +1,7 @@
 //! A NOTIFY has come: `handle_notify()`.
 
 use super::Engine;
-use crate::document::{ContentType, MAX_DOCUMENT, check_body};
+use crate::document::{ContentType, MAX_DOCUMENT, Version, check_body};
 use crate::host::log;
 use crate::host::message::{DialogIds, Malformed, Message};
 use crate::host::socket::ListenSocket;
@@ -65,7 +65,7 @@ impl Engine {
         let body = message.body()?;
         let package = package::find(event.package);
         let content = judge(package, &self.config.invited_types, content_type, body);
-        let with_body = content == Content::Acceptable;
+        let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let prepared = Self::prepare(texts.0, texts.1)?;
         let state = message.subscription_state().and_then(SubscriptionState::parse);
@@ -199,7 +199,8 @@ fn judge(package: Option<&'static Package>, invited: &[String], content_type: Op
         return Content::Unsupported;
     }
     match check_body(&content_type, body, MAX_DOCUMENT).map_err(|error| error.sip_status()) {
-        Ok(()) => Content::Acceptable,
+        Ok(None) => Content::Acceptable,
+        Ok(Some(Version { number, is_full })) => Content::Versioned { version: number, is_full },
         Err(413) => Content::TooLarge,
         Err(_) => Content::Malformed,
     }

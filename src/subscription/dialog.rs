@@ -3,6 +3,7 @@
 use super::input::{Flow, Notify, Socket};
 use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
+use super::version::Versions;
 use allocator_api2::alloc::Allocator;
 
 const CALL_ID: usize = 0;
@@ -16,15 +17,19 @@ const ENTITY_TAG: usize = 5;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Dialog<A: Allocator> {
     text: Packed<6, A>,
-    socket: Option<Socket>,
+    /// Means something once it is known: dialogs are many.
+    socket: Socket,
     flow: Option<Flow>,
     expiry: Moment,
     /// CSeq of the newest NOTIFY, once one has made the dialog.
     remote_cseq: u32,
     /// Which CSeqs below the newest were accepted: bit n is the one n + 1 below.
     accepted: u32,
-    /// How many requests we have sent in it, but for the one that opened it; 255 for more. Dialogs are many.
+    /// Versions of its documents.
+    versions: Versions,
+    /// How many requests we have sent in it, but for the one that opened it; 255 for more.
     requests: u8,
+    socket_known: bool,
     /// A NOTIFY has made the dialog.
     made: bool,
     /// A NOTIFY has named the target.
@@ -40,12 +45,14 @@ impl<A: Allocator + Clone> Dialog<A> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b"", b""], alloc)?;
         Ok(Self {
             text,
-            socket: None,
+            socket: Socket(0),
             flow: None,
             expiry: Moment::NONE,
             remote_cseq: 0,
             accepted: 0,
+            versions: Versions::default(),
             requests: 0,
+            socket_known: false,
             made: false,
             target_told: false,
         })
@@ -55,7 +62,7 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// notifier names another one.
     pub(super) fn try_fork(&self, target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let begun = Self::try_begin(self.call_id(), self.local_tag(), target, alloc)?;
-        Ok(Self { socket: self.socket, flow: self.flow, ..begun })
+        Ok(Self { socket: self.socket, socket_known: self.socket_known, flow: self.flow, ..begun })
     }
 
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
@@ -181,12 +188,23 @@ impl<A: Allocator> Dialog<A> {
         self.text.get(ENTITY_TAG)
     }
 
+    /// The versions of its documents.
+    pub(super) fn versions(&self) -> Versions {
+        self.versions
+    }
+
+    /// A document with this version has been taken.
+    pub(super) fn take_version(&mut self, version: u32) {
+        self.versions.take(version);
+    }
+
     pub(super) fn socket(&self) -> Option<Socket> {
-        self.socket
+        self.socket_known.then_some(self.socket)
     }
 
     pub(super) fn set_socket(&mut self, socket: Socket) {
-        self.socket = Some(socket);
+        self.socket = socket;
+        self.socket_known = true;
     }
 
     /// The connection the newest accepted request went over.

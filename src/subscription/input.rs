@@ -160,10 +160,28 @@ pub enum Content {
     Empty,
     /// A body of a type the package accepts.
     Acceptable,
+    /// The same, and it is one of a sequence (RFC 3858 §4.2, RFC 3680 §5.2, RFC 4235 §4.3).
+    Versioned {
+        /// Goes up by one with each document of a dialog, from 0 on.
+        version: u32,
+        /// It tells the whole state, not only what has changed.
+        is_full: bool,
+    },
     /// A body of another type: 415.
     Unsupported,
     /// A body that is not what its type says: 400.
     Malformed,
     /// A body beyond the size limit: 413.
     TooLarge,
+}
+
+impl Content {
+    /// Whether there is a body that can be handed on.
+    #[must_use]
+    pub fn is_document(self) -> bool {
+        match self {
+            Self::Acceptable | Self::Versioned { .. } => true,
+            Self::Empty | Self::Unsupported | Self::Malformed | Self::TooLarge => false,
+        }
+    }
 }

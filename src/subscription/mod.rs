@@ -24,6 +24,7 @@ mod substate;
 mod tests;
 mod text;
 mod time;
+mod version;
 
 pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Guard, Secret};
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};

@@ -103,8 +103,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                     Awaits::Expiry => Awaits::Retry,
                     Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } => awaits,
                 };
-                self.reserved &= next <= earliest;
-                self.confirm(next.min(earliest), awaits);
+                self.confirm_sooner(next, awaits, earliest);
             }
             State::Waiting(Attempt::Unstarted)
             | State::Unconfirmed
@@ -116,6 +115,12 @@ impl<A: Allocator + Clone> Subscription<A> {
             | State::Destroyed => {}
         }
         Output::default()
+    }
+
+    /// Brings the next SUBSCRIBE of a dialog forward to `wanted`; one that comes early has no turn yet.
+    pub(super) fn confirm_sooner(&mut self, next: Instant, awaits: Awaits, wanted: Instant) {
+        self.reserved &= next <= wanted;
+        self.confirm(next.min(wanted), awaits);
     }
 
     /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3). One

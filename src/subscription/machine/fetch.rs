@@ -55,7 +55,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             code: 0,
             reason: Brief::new(state.reason.unwrap_or_default()),
             next_attempt: None,
-            with_body: content == Content::Acceptable,
+            with_body: content.is_document(),
             last: true,
             fork: self.fork,
         });

@@ -9,6 +9,7 @@ use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
 use super::super::text::{Brief, OutOfMemory};
 use super::super::time::Instant;
+use super::super::version::Order;
 use super::ending::Failure;
 use super::{Env, Subscription};
 use allocator_api2::alloc::Allocator;
@@ -114,6 +115,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let is_other_fork = self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() != notify.remote_tag);
+        let order = self.order_of(notify.content);
         self.adopt_notify(notify)?;
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
@@ -134,21 +136,73 @@ impl<A: Allocator + Clone> Subscription<A> {
             | State::WaitingForTermination
             | State::Destroyed => {}
         }
-        let status = match (state.value, self.status()) {
+        self.take_document(notify.content, order, now, env);
+        let before = self.status();
+        let status = match (state.value, before) {
             (StateValue::Active, _) => Status::Active,
             (StateValue::Other, Some(Status::Active)) => Status::Active,
             (StateValue::Pending | StateValue::Other | StateValue::Terminated, _) => Status::Pending,
         };
+        // An old document is nothing new, unless the state is.
+        let is_old = order == Order::Old;
+        if is_old && before == Some(status) {
+            return Ok(answered(Answer::Ok));
+        }
         let news = self.tell(News {
             status,
             code: 0,
             reason: Brief::new(state.reason.unwrap_or_default()),
             next_attempt: None,
-            with_body: notify.content == Content::Acceptable,
+            with_body: notify.content.is_document() && !is_old,
             last: false,
             fork: self.fork,
         });
         Ok(Output { answer: Some(Answer::Ok), news, ..Output::default() })
+    }
+
+    /// How the document stands to those before it.
+    fn order_of(&self, content: Content) -> Order {
+        match (content, &self.dialog) {
+            (Content::Versioned { version, is_full }, Some(dialog)) => dialog.versions().order(version, is_full),
+            (Content::Versioned { .. }, None)
+            | (
+                Content::Empty | Content::Acceptable | Content::Unsupported | Content::Malformed | Content::TooLarge,
+                _,
+            ) => Order::Next,
+        }
+    }
+
+    /// Keeps the version of a document. Behind a gap the whole state is asked for by a refresh. While none can be planned,
+    /// the version stays: should the request under way not bring the whole state, the next document shows the gap again.
+    fn take_document(&mut self, content: Content, order: Order, now: Instant, env: &Env<'_>) {
+        let Content::Versioned { version, .. } = content else { return };
+        let is_taken = match (order, self.state) {
+            (Order::Next, _) => true,
+            (Order::Old, _) => false,
+            (
+                Order::Gap,
+                State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) },
+            ) => {
+                self.confirm_sooner(next, awaits, self.earliest(now, env.policy));
+                true
+            }
+            // A retry has its time, and the notifier may have said so.
+            (Order::Gap, State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. })
+            | (
+                Order::Gap,
+                State::Waiting(_)
+                | State::Unconfirmed
+                | State::UnconfirmedDestroy
+                | State::Resubscription { .. }
+                | State::ResubscriptionDestroy
+                | State::Predestroyed(_)
+                | State::WaitingForTermination
+                | State::Destroyed,
+            ) => false,
+        };
+        if let Some(dialog) = self.dialog.as_mut().filter(|_| is_taken) {
+            dialog.take_version(version);
+        }
     }
 
     /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was asked for. An
@@ -194,7 +248,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let failure = Failure {
             retry_after: state.retry_after.filter(|_| ending.heeds_retry_after),
             then: ending.then,
-            with_body: content == Content::Acceptable,
+            with_body: content.is_document() && self.order_of(content) != Order::Old,
             ..Failure::inner(state.reason.unwrap_or_default())
         };
         let output = self.end(failure, now, env);
@@ -238,7 +292,7 @@ fn answered(answer: Answer) -> Output {
 /// The answer to a body that cannot be used.
 fn refusal_of(content: Content) -> Option<Answer> {
     match content {
-        Content::Empty | Content::Acceptable => None,
+        Content::Empty | Content::Acceptable | Content::Versioned { .. } => None,
         Content::Unsupported => Some(Answer::UnsupportedMediaType),
         Content::Malformed => Some(Answer::BadRequest("Malformed Body")),
         Content::TooLarge => Some(Answer::TooLarge),

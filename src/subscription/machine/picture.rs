@@ -5,6 +5,7 @@ use super::super::input::{Flow, Socket};
 use super::super::output::Status;
 use super::super::state::{Awaits, State};
 use super::super::time::Instant;
+use super::super::version::Versions;
 use super::Subscription;
 use allocator_api2::alloc::Allocator;
 
@@ -51,6 +52,7 @@ pub struct DialogPicture {
     pub target_told: bool,
     pub requests: u8,
     pub entity_tag: Vec<u8>,
+    pub(in super::super) versions: Versions,
 }
 
 impl Picture {
@@ -109,6 +111,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 target_told: dialog.is_target_told(),
                 requests: dialog.requests(),
                 entity_tag: dialog.entity_tag().to_vec(),
+                versions: dialog.versions(),
             }),
             fork: self.fork,
             opened: seen(self.opening()),

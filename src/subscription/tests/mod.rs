@@ -20,6 +20,7 @@ mod reference;
 mod refreshes;
 mod substates;
 mod table;
+mod versions;
 
 use super::*;
 use crate::testing::Accounted;

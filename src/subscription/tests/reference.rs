@@ -73,6 +73,8 @@ struct Reference {
     peer: Peer,
     /// CSeq of the newest NOTIFY of the dialog, which it has made.
     heard: Option<u32>,
+    /// Version of the newest document of the dialog.
+    version: Option<u32>,
     /// CSeqs of all NOTIFYs accepted in the dialog.
     taken: Vec<u32>,
     flow: Option<Flow>,
@@ -117,6 +119,7 @@ impl Reference {
             anew: true,
             peer: Peer::default(),
             heard: None,
+            version: None,
             taken: Vec::new(),
             flow: None,
             ends: None,
@@ -200,7 +203,7 @@ impl Reference {
                 let anew = self.anew;
                 let target = self.tried.last().cloned().unwrap_or(RECORD.to_vec());
                 self.peer = Peer { target, ..Peer::default() };
-                (self.heard, self.ends, self.flow) = (None, None, None);
+                (self.heard, self.version, self.ends, self.flow) = (None, None, None, None);
                 self.request(Phase::Ask, self.wanted(), anew);
             }
             Phase::Stand if self.first_by.is_some_and(|by| by <= self.now) => self.fail(0, Then::Later, None, false),

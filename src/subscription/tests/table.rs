@@ -119,8 +119,8 @@ const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest
 const STRANGE: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"strange\", nonce=\"n\"" };
 
 /// The inputs: start, deadline due, sent, send failed, dropped, held back because the destination does not answer, replies to the newest request (401 with
-/// a challenge that can be answered, and with one that cannot), NOTIFYs (active,
-/// terminated as deactivated or rejected), refresh, flow lost, credentials, unsubscribe.
+/// a challenge that can be answered, and with one that cannot), NOTIFYs (active, with changes to a document that is not
+/// known, with an old document, terminated as deactivated or rejected), refresh, flow lost, credentials, unsubscribe.
 fn inputs() -> Vec<Column> {
     fn cseq(life: &Life) -> u32 {
         life.sent.last().map_or(0, |(_, request)| request.cseq)
@@ -141,6 +141,13 @@ fn inputs() -> Vec<Column> {
         ("481", |life| life.reply(481)),
         ("489", |life| life.reply(489)),
         ("actv", |life| life.notify("active")),
+        ("gap", |life| {
+            life.notify_with("active", |notify| notify.content = Content::Versioned { version: 9, is_full: false })
+        }),
+        ("old", |life| {
+            life.notify_with("active", |notify| notify.content = Content::Versioned { version: 9, is_full: true });
+            life.notify_with("active", |notify| notify.content = Content::Versioned { version: 8, is_full: true })
+        }),
         ("deac", |life| life.notify("terminated;reason=deactivated")),
         ("rejd", |life| life.notify("terminated;reason=rejected")),
         ("refr", |life| life.give(Input::Refresh)),
@@ -174,30 +181,30 @@ fn cell(life: &Life, output: &Output) -> String {
 }
 
 const TABLE: &str = "
-                         strt due  sent fail drop held 200  401  401x 302  408  423  481  489  actv deac rejd refr flow cred unsb
-waiting, unstarted       W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting                  W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
-waiting, refused         W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-unconfirmed              U    W!   U    W!   W!   w!   C    w    W!   w    W!   w    W!   D!   U!2  W!2  D!2  U    U    U    u
-unconfirmed, notified    U    C    U    C    C    C    C    W    W!   W    C    W    W!   D!   U!2  W!2  D!2  U    U    U    u
-waiting, fetch           W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting, fetch goes on   w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
-waiting, fetch is over   W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-unconfirmed, fetch       U    W!   U    W!   W!   w!   C    w    D!   w    W!   D!   D!   D!   D!2  D!2  D!2  U    U    U    D
-unconfirmed, fetch short U    D!   U    D!   D!   D!   C    w    D!   w    D!   D!   D!   D!   D!2  D!2  D!2  U    U    U    D
-confirmed, fetch         C    D!   C    C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D!2  C    C    C    D
-unconfirmed_destroy      u    D    u    D    D    D    P    D    D    D    D    D    D    D    u2   D2   D2   u    u    u    u
-confirmed                C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    C    P
-confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    C    P
-confirmed, to retry      C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    C    P
-confirmed, to expire     C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C!2  W!2  D!2  C    C    C    P
-resubscription           R    C!   R    C!   C!   C!   C    C    C!   W    C!   C    W!   D!   R!2  W!2  D!2  R    R    R    r
-resubscription_destroy   r    P    r    P    P    P    P    P    P    P    P    P    D    D    r2   D2   D2   r    r    r    r
-predestroyed, due        P    P>   P    P    P    P    P    P    P    P    P    P    P    P    P2   D2   D2   P    P    P    P
-predestroyed, sent       P    D    P    D    D    P    T    P    D    D    D    D    D    D    P2   D2   D2   P    P    P    P
-waiting_for_termination  T    D    T    T    T    T    T    T    T    T    T    T    T    T    T2   D2   D2   T    T    T    T
-destroyed                D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
+                         strt due  sent fail drop held 200  401  401x 302  408  423  481  489  actv gap  old  deac rejd refr flow cred unsb
+waiting, unstarted       W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting                  W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+waiting, refused         W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+unconfirmed              U    W!   U    W!   W!   w!   C    w    W!   w    W!   w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+unconfirmed, notified    U    C    U    C    C    C    C    W    W!   W    C    W    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+waiting, fetch           W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, fetch goes on   w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+waiting, fetch is over   W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+unconfirmed, fetch       U    W!   U    W!   W!   w!   C    w    D!   w    W!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
+unconfirmed, fetch short U    D!   U    D!   D!   D!   C    w    D!   w    D!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
+confirmed, fetch         C    D!   C    C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D    D!2  D!2  C    C    C    D
+unconfirmed_destroy      u    D    u    D    D    D    P    D    D    D    D    D    D    D    u2   u2   u2   D2   D2   u    u    u    u
+confirmed                C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+confirmed, to retry      C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+confirmed, to expire     C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+resubscription           R    C!   R    C!   C!   C!   C    C    C!   W    C!   C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
+resubscription_destroy   r    P    r    P    P    P    P    P    P    P    P    P    D    D    r2   r2   r2   D2   D2   r    r    r    r
+predestroyed, due        P    P>   P    P    P    P    P    P    P    P    P    P    P    P    P2   P2   P2   D2   D2   P    P    P    P
+predestroyed, sent       P    D    P    D    D    P    T    P    D    D    D    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
+waiting_for_termination  T    D    T    T    T    T    T    T    T    T    T    T    T    T    T2   T2   T2   D2   D2   T    T    T    T
+destroyed                D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
 ";
 
 #[test]

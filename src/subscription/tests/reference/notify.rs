@@ -22,7 +22,7 @@ impl Reference {
                     Content::Unsupported => 415,
                     Content::Malformed => 400,
                     Content::TooLarge => 413,
-                    Content::Acceptable | Content::Empty => 500,
+                    Content::Acceptable | Content::Versioned { .. } | Content::Empty => 500,
                 })
             }
             (.., Some(newest)) if notify.cseq == newest => Some(200),
@@ -30,8 +30,10 @@ impl Reference {
         };
         self.shown.answer = refusal.or(Some(200));
         let (None, Some(state)) = (refusal, notify.state) else { return };
-        let body = notify.content == Content::Acceptable;
-        let usable = matches!(notify.content, Content::Acceptable | Content::Empty);
+        let is_old = self.is_old(notify.content);
+        let has_body = matches!(notify.content, Content::Acceptable | Content::Versioned { .. });
+        let body = has_body && !is_old;
+        let usable = has_body || notify.content == Content::Empty;
         if self.fetch.is_some() && (usable || state.value == StateValue::Terminated) {
             let status = match (state.value, state.reason) {
                 (StateValue::Active, _) => Status::Active,
@@ -49,7 +51,7 @@ impl Reference {
             Content::Unsupported => 415,
             Content::Malformed => 400,
             Content::TooLarge => 413,
-            Content::Acceptable | Content::Empty => 200,
+            Content::Acceptable | Content::Versioned { .. } | Content::Empty => 200,
         };
         if refusal != 200 && !self.gone {
             self.shown.answer = Some(refusal);
@@ -79,9 +81,39 @@ impl Reference {
         }
         self.failures = 0;
         self.told_expiry(state.expires, is_other);
+        self.told_version(notify.content);
         let was_active = self.status == Some(Status::Active);
         let active = state.value == StateValue::Active || state.value == StateValue::Other && was_active;
-        self.tell(if active { Status::Active } else { Status::Pending }, 0, None, body);
+        let status = if active { Status::Active } else { Status::Pending };
+        if !(is_old && self.status == Some(status)) {
+            self.tell(status, 0, None, body);
+        }
+    }
+
+    /// Whether it is a document that is older than one of this dialog: by its number, or the same again if it tells
+    /// only changes. After the last number comes 0.
+    fn is_old(&self, content: Content) -> bool {
+        match (content, self.version) {
+            (Content::Versioned { version: 0, .. }, Some(u32::MAX)) => false,
+            (Content::Versioned { version, is_full: true }, Some(newest)) => version < newest,
+            (Content::Versioned { version, is_full: false }, Some(newest)) => version <= newest,
+            _ => false,
+        }
+    }
+
+    /// Changes to what has not been seen are followed by a refresh, if there is none already.
+    fn told_version(&mut self, content: Content) {
+        let Content::Versioned { version, is_full } = content else { return };
+        if self.is_old(content) {
+            return;
+        }
+        let follows = self.version.is_some_and(|newest| u64::from(version) == (u64::from(newest) + 1) % (1 << 32));
+        if is_full || follows {
+            self.version = Some(version);
+        } else if self.phase == Phase::Stand && !self.retrying && !self.lapsing {
+            self.version = Some(version);
+            self.stand(self.next.min(self.earliest()));
+        }
     }
 
     /// An expiry of a NOTIFY counts unless it is 0, too long, or the known one but for two seconds.

@@ -1,0 +1,170 @@
+//! Versions of documents, whole ones and changes.
+
+use super::*;
+use crate::subscription::version::{Order, Versions};
+
+fn full(life: &mut Life, version: u32) -> Output {
+    life.notify_with("active", |notify| notify.content = Content::Versioned { version, is_full: true })
+}
+
+fn partial(life: &mut Life, version: u32) -> Output {
+    life.notify_with("active", |notify| notify.content = Content::Versioned { version, is_full: false })
+}
+
+/// Whether the document was handed on; it was answered 200 in any case.
+fn is_told(output: &Output) -> bool {
+    assert_eq!(output.answer, Some(Answer::Ok));
+    assert!(output.news.is_none_or(|news| news.with_body));
+    output.news.is_some()
+}
+
+/// Half an hour of a subscription for an hour; the newest version is 5.
+fn standing() -> Life {
+    let mut life = Life::active(3600);
+    assert!(is_told(&full(&mut life, 5)));
+    life.pass(secs(1800));
+    life
+}
+
+#[test]
+fn how_versions_follow_each_other() {
+    let mut versions = Versions::default();
+    assert_eq!(versions.order(0, false), Order::Gap, "changes to nothing");
+    assert_eq!([versions.order(0, true), versions.order(u32::MAX, true)], [Order::Next; 2]);
+    for (newest, version, of_partial, of_full) in [
+        (5, 6, Order::Next, Order::Next),
+        (5, 7, Order::Gap, Order::Next),
+        (5, u32::MAX, Order::Gap, Order::Next),
+        (5, 5, Order::Old, Order::Next),
+        (5, 4, Order::Old, Order::Old),
+        (5, 0, Order::Old, Order::Old),
+        (0, 0, Order::Old, Order::Next),
+        (0, 1, Order::Next, Order::Next),
+        (u32::MAX - 1, u32::MAX, Order::Next, Order::Next),
+        (u32::MAX, u32::MAX, Order::Old, Order::Next),
+        (u32::MAX, 0, Order::Next, Order::Next),
+        (u32::MAX, 1, Order::Old, Order::Old),
+    ] {
+        versions.take(newest);
+        assert_eq!(versions.order(version, false), of_partial, "changes {version} after {newest}");
+        assert_eq!(versions.order(version, true), of_full, "whole {version} after {newest}");
+    }
+}
+
+#[test]
+fn what_follows_is_told_and_nothing_else_happens() {
+    let mut life = standing();
+    let planned = life.subscription.deadline();
+    assert!(is_told(&partial(&mut life, 6)));
+    assert!(is_told(&partial(&mut life, 7)));
+    assert!(is_told(&full(&mut life, 20)), "a whole document after a gap");
+    assert!(is_told(&partial(&mut life, 21)));
+    assert_eq!(life.subscription.deadline(), planned);
+}
+
+#[test]
+fn an_old_document_is_discarded() {
+    let mut life = standing();
+    let (planned, before) = (life.subscription.deadline(), life.snapshot());
+    for output in [full(&mut life, 4), partial(&mut life, 5), partial(&mut life, 0)] {
+        assert!(!is_told(&output));
+    }
+    assert_eq!(life.subscription.deadline(), planned);
+    let after = life.snapshot();
+    assert_eq!((after.notifies, after.remote_cseq), (before.notifies + 3, before.remote_cseq + 3), "they count");
+    assert!(is_told(&partial(&mut life, 6)), "the newest is the same as before");
+}
+
+#[test]
+fn a_state_is_told_even_with_an_old_document() {
+    let mut life = standing();
+    let old = |notify: &mut Notify<'_>| notify.content = Content::Versioned { version: 1, is_full: true };
+    let output = life.notify_with("pending;expires=600", old);
+    assert_eq!(output.news.map(|news| (news.status, news.with_body)), Some((Status::Pending, false)));
+    assert_eq!(life.snapshot().expires_in, Some(600));
+    let output = life.notify_with("terminated;reason=noresource", old);
+    assert_eq!(output.news.map(|news| (news.status, news.with_body)), Some((Status::Terminated, false)));
+}
+
+#[test]
+fn a_last_document_behind_a_gap_is_told() {
+    let mut life = standing();
+    let output = life.notify_with("terminated;reason=noresource", |notify| {
+        notify.content = Content::Versioned { version: 9, is_full: false };
+    });
+    assert_eq!(output.news.map(|news| (news.status, news.with_body)), Some((Status::Terminated, true)));
+}
+
+#[test]
+fn a_gap_is_followed_by_a_refresh() {
+    let mut life = standing();
+    assert!(is_told(&partial(&mut life, 7)), "changes are told all the same");
+    assert_eq!(life.due_in(), 0.0);
+    life.due();
+    assert_eq!((life.state(), life.request().expires), ("resubscription", 3600));
+    assert!(is_told(&full(&mut life, 8)));
+    life.reply(200);
+    assert_eq!(life.due_in(), 3570.0, "and no second one");
+    // The next one keeps its distance.
+    assert!(is_told(&partial(&mut life, 10)));
+    assert_eq!(life.due_in(), 30.0);
+    assert!(is_told(&partial(&mut life, 11)), "no gap any more");
+}
+
+#[test]
+fn changes_to_nothing_are_a_gap() {
+    let mut life = Life::asking();
+    life.reply(200);
+    assert!(is_told(&partial(&mut life, 0)));
+    assert_eq!(life.due_in(), 30.0);
+}
+
+#[test]
+fn a_gap_while_the_whole_state_is_asked_for_is_none_yet() {
+    let mut life = standing();
+    life.give(Input::Refresh);
+    life.due();
+    assert!(is_told(&partial(&mut life, 7)));
+    life.reply(200);
+    assert_eq!(life.due_in(), 3570.0);
+    // The whole document did not come.
+    assert!(is_told(&partial(&mut life, 8)));
+    assert_eq!(life.due_in(), 30.0);
+}
+
+#[test]
+fn a_retry_keeps_its_time() {
+    for wait in [1000, 5000] {
+        let mut life = standing();
+        life.give(Input::Refresh);
+        life.due();
+        life.reply_with(503, |reply| reply.retry_after = Some(wait));
+        let planned = life.subscription.deadline();
+        assert!(is_told(&partial(&mut life, 7)));
+        assert_eq!(life.subscription.deadline(), planned, "{wait}");
+    }
+}
+
+#[test]
+fn a_new_dialog_begins_anew() {
+    let mut life = standing();
+    life.notify("terminated;reason=deactivated");
+    life.due();
+    assert!(is_told(&full(&mut life, 0)));
+    assert!(is_told(&partial(&mut life, 1)));
+}
+
+#[test]
+fn a_document_without_a_version_is_told_and_changes_nothing() {
+    let mut life = standing();
+    let planned = life.subscription.deadline();
+    assert!(is_told(&life.notify("active")));
+    assert!(is_told(&partial(&mut life, 6)));
+    assert_eq!(life.subscription.deadline(), planned);
+}
+
+#[test]
+fn dialogs_have_not_grown() {
+    assert_eq!(std::mem::size_of::<Versions>(), 8);
+    assert!(std::mem::size_of::<super::super::dialog::Dialog<allocator_api2::alloc::Global>>() <= 80);
+}
