@@ -7,6 +7,7 @@ use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
 use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::presence_server::PresenceServer;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::Watch;
@@ -220,4 +221,44 @@ fn what_is_no_such_document_is_refused() {
         }
     });
     server.stop();
+}
+
+/// Who watches, from a presence server that counts its documents: changes, and the whole state after each refresh.
+#[test]
+fn a_real_presence_server_tells_who_watches() {
+    // Without a database, 5.6 does not survive a SUBSCRIBE for this package.
+    let presence = PresenceServer::builder().sqlite().start();
+    let server = server();
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let record = presence.uri("alice");
+        let winfo = Watch::to(&server, &record, "presence.winfo");
+        // The root of each document is on a line of its own.
+        let documents = |state: &str| {
+            let is_wanted = |line: &String| line.contains(&format!("state=\"{state}\""));
+            server.log().since(mark, "<watcherinfo ").into_iter().filter(is_wanted).count()
+        };
+        eventually(SOON, "the whole state", || (documents("full") == 1).then_some(()));
+        let mut watches = Vec::new();
+        for number in 1..=3 {
+            watches.push(Watch::of(&server, &record, &format!("watcher{number}")));
+            eventually(SOON, "a watcher", || (documents("partial") == number).then_some(()));
+            winfo.refresh();
+            eventually(SOON, "the whole state", || (documents("full") == 1 + number).then_some(()));
+        }
+        let told = server.log().since(mark, "<watcherinfo ");
+        for (number, document) in (1..).zip(&told) {
+            assert!(document.contains(&format!(" version=\"{number}\" ")), "{told:#?}");
+        }
+        // The first, and those that were asked for.
+        assert_eq!(winfo.number("local_cseq"), 4, "no refresh but those");
+        for watch in watches {
+            watch.unsubscribe();
+            watch.await_gone(SOON);
+        }
+        winfo.unsubscribe();
+        server.await_no_subscription();
+    });
+    server.stop();
+    presence.stop();
 }
