@@ -84,14 +84,16 @@ impl<A: Allocator + Clone> Dialog<A> {
 
     /// Takes what a NOTIFY tells. The first one makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones
     /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name. One
-    /// that is too long, or that cannot stand in a header line, is as good as none.
+    /// that is too long, or that cannot stand in a header line, is as good as none; so is that of a state which is not
+    /// known, as documents are missing.
     pub(super) fn try_hear(&mut self, notify: &Notify<'_>, alloc: A) -> Result<(), OutOfMemory> {
         let (remote_tag, route_set) = match self.is_made() {
             true => (self.remote_tag(), self.route_set()),
             false => (notify.remote_tag, notify.route_set),
         };
         let is_usable = |tag: &&[u8]| tag.len() <= LONGEST_ENTITY_TAG && !tag.iter().any(u8::is_ascii_control);
-        let entity_tag = notify.entity_tag.filter(is_usable).unwrap_or_default();
+        let is_known = self.versions.is_whole_with(notify.content);
+        let entity_tag = notify.entity_tag.filter(is_usable).filter(|_| is_known).unwrap_or_default();
         let target = notify.contact.unwrap_or(self.target());
         let parts = [self.call_id(), self.local_tag(), remote_tag, target, route_set, entity_tag];
         if parts.iter().enumerate().any(|(place, part)| self.text.get(place) != *part) {
@@ -193,9 +195,9 @@ impl<A: Allocator> Dialog<A> {
         self.versions
     }
 
-    /// A document with this version has been taken.
-    pub(super) fn take_version(&mut self, version: u32) {
-        self.versions.take(version);
+    /// To tell them of a document.
+    pub(super) fn versions_mut(&mut self) -> &mut Versions {
+        &mut self.versions
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {

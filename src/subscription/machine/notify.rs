@@ -162,23 +162,15 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// How the document stands to those before it.
     fn order_of(&self, content: Content) -> Order {
-        match (content, &self.dialog) {
-            (Content::Versioned { version, is_full }, Some(dialog)) => dialog.versions().order(version, is_full),
-            (Content::Versioned { .. }, None)
-            | (
-                Content::Empty | Content::Acceptable | Content::Unsupported | Content::Malformed | Content::TooLarge,
-                _,
-            ) => Order::Next,
-        }
+        self.dialog.as_ref().map_or(Order::Next, |dialog| dialog.versions().order(content))
     }
 
     /// Keeps the version of a document. Behind a gap the whole state is asked for by a refresh. While none can be planned,
     /// the version stays: should the request under way not bring the whole state, the next document shows the gap again.
     fn take_document(&mut self, content: Content, order: Order, now: Instant, env: &Env<'_>) {
-        let Content::Versioned { version, .. } = content else { return };
         let is_taken = match (order, self.state) {
+            (Order::Old, _) => return,
             (Order::Next, _) => true,
-            (Order::Old, _) => false,
             (
                 Order::Gap,
                 State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) },
@@ -200,8 +192,10 @@ impl<A: Allocator + Clone> Subscription<A> {
                 | State::Destroyed,
             ) => false,
         };
-        if let Some(dialog) = self.dialog.as_mut().filter(|_| is_taken) {
-            dialog.take_version(version);
+        match self.dialog.as_mut().map(Dialog::versions_mut) {
+            Some(versions) if is_taken => versions.take(content),
+            Some(versions) => versions.miss(),
+            None => {}
         }
     }
 

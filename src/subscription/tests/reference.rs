@@ -75,6 +75,8 @@ struct Reference {
     heard: Option<u32>,
     /// Version of the newest document of the dialog.
     version: Option<u32>,
+    /// A document is missing, and no whole one has come since.
+    missed: bool,
     /// CSeqs of all NOTIFYs accepted in the dialog.
     taken: Vec<u32>,
     flow: Option<Flow>,
@@ -120,6 +122,7 @@ impl Reference {
             peer: Peer::default(),
             heard: None,
             version: None,
+            missed: false,
             taken: Vec::new(),
             flow: None,
             ends: None,
@@ -204,6 +207,7 @@ impl Reference {
                 let target = self.tried.last().cloned().unwrap_or(RECORD.to_vec());
                 self.peer = Peer { target, ..Peer::default() };
                 (self.heard, self.version, self.ends, self.flow) = (None, None, None, None);
+                self.missed = false;
                 self.request(Phase::Ask, self.wanted(), anew);
             }
             Phase::Stand if self.first_by.is_some_and(|by| by <= self.now) => self.fail(0, Then::Later, None, false),

@@ -29,8 +29,10 @@ fn standing() -> Life {
 #[test]
 fn how_versions_follow_each_other() {
     let mut versions = Versions::default();
-    assert_eq!(versions.order(0, false), Order::Gap, "changes to nothing");
-    assert_eq!([versions.order(0, true), versions.order(u32::MAX, true)], [Order::Next; 2]);
+    let changes = |version| Content::Versioned { version, is_full: false };
+    let whole = |version| Content::Versioned { version, is_full: true };
+    assert_eq!(versions.order(changes(0)), Order::Gap, "changes to nothing");
+    assert_eq!([versions.order(whole(0)), versions.order(whole(u32::MAX))], [Order::Next; 2]);
     for (newest, version, of_partial, of_full) in [
         (5, 6, Order::Next, Order::Next),
         (5, 7, Order::Gap, Order::Next),
@@ -45,9 +47,10 @@ fn how_versions_follow_each_other() {
         (u32::MAX, 0, Order::Next, Order::Next),
         (u32::MAX, 1, Order::Old, Order::Old),
     ] {
-        versions.take(newest);
-        assert_eq!(versions.order(version, false), of_partial, "changes {version} after {newest}");
-        assert_eq!(versions.order(version, true), of_full, "whole {version} after {newest}");
+        versions.take(whole(newest));
+        assert_eq!(versions.order(Content::Acceptable), Order::Next);
+        assert_eq!(versions.order(changes(version)), of_partial, "changes {version} after {newest}");
+        assert_eq!(versions.order(whole(version)), of_full, "whole {version} after {newest}");
     }
 }
 
@@ -161,6 +164,47 @@ fn a_document_without_a_version_is_told_and_changes_nothing() {
     assert!(is_told(&life.notify("active")));
     assert!(is_told(&partial(&mut life, 6)));
     assert_eq!(life.subscription.deadline(), planned);
+}
+
+/// A notifier that is asked for nothing but another state (RFC 5839) would not tell the whole one.
+#[test]
+fn behind_a_gap_no_state_is_known() {
+    // What is told, and whether the refresh names the state.
+    let (whole, changes) = (true, false);
+    for (told, is_known) in [
+        (&[(5, whole)][..], true),
+        (&[(5, whole), (6, changes)], true),
+        (&[(5, changes)], false),
+        (&[(5, whole), (7, changes)], false),
+        (&[(5, whole), (7, changes), (8, changes)], false),
+        (&[(5, whole), (7, changes), (8, whole)], true),
+        (&[(5, whole), (7, changes), (8, whole), (9, changes)], true),
+        (&[(5, whole), (5, whole)], true),
+        (&[(5, whole), (5, changes)], false),
+        (&[(5, whole), (4, whole)], false),
+    ] {
+        for is_underway in [false, true] {
+            let mut life = Life::active(3600);
+            let tell = |life: &mut Life, &(version, is_full): &(u32, bool)| {
+                life.notify_with("active", |notify| {
+                    notify.content = Content::Versioned { version, is_full };
+                    notify.entity_tag = Some(b"tag");
+                });
+            };
+            let (last, before) = told.split_last().unwrap();
+            before.iter().for_each(|one| tell(&mut life, one));
+            if is_underway {
+                life.due();
+            }
+            tell(&mut life, last);
+            if is_underway {
+                life.reply(200);
+            }
+            life.due();
+            let known: &[u8] = if is_known { b"tag" } else { b"" };
+            assert_eq!(life.request().known_state, known, "{told:?}");
+        }
+    }
 }
 
 #[test]

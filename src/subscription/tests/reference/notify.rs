@@ -68,20 +68,23 @@ impl Reference {
         } else {
             self.peer.target = contact;
         }
-        self.peer.state =
-            notify.entity_tag.filter(|tag| tag.len() < 256 && !tag.contains(&b'\r')).unwrap_or(b"").to_vec();
+        let name = notify.entity_tag.filter(|tag| tag.len() < 256 && !tag.contains(&b'\r')).unwrap_or(b"");
         self.peer.told |= notify.contact.is_some();
         if self.heard.is_none() {
             self.taken.clear();
         }
         self.heard = Some(notify.cseq);
         self.taken.push(notify.cseq);
+        self.peer.state = name.to_vec();
         if self.gone {
             return;
         }
         self.failures = 0;
         self.told_expiry(state.expires, is_other);
         self.told_version(notify.content);
+        if self.missed || is_old {
+            self.peer.state.clear();
+        }
         let was_active = self.status == Some(Status::Active);
         let active = state.value == StateValue::Active || state.value == StateValue::Other && was_active;
         let status = if active { Status::Active } else { Status::Pending };
@@ -110,7 +113,11 @@ impl Reference {
         let follows = self.version.is_some_and(|newest| u64::from(version) == (u64::from(newest) + 1) % (1 << 32));
         if is_full || follows {
             self.version = Some(version);
-        } else if self.phase == Phase::Stand && !self.retrying && !self.lapsing {
+            self.missed &= !is_full;
+            return;
+        }
+        self.missed = true;
+        if self.phase == Phase::Stand && !self.retrying && !self.lapsing {
             self.version = Some(version);
             self.stand(self.next.min(self.earliest()));
         }
