@@ -177,8 +177,15 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         if matches!(&input, Input::Reply(Reply { flow: Some(_), .. })) {
             self.flows.try_reserve()?;
         }
+        let is_notify = matches!(input, Input::Notify(_));
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
+        let deadline = record.life.deadline();
         let output = record.life.handle(input, now, env)?;
+        // A NOTIFY leaves its dialog's Call-ID and connection as they are or ends the dialog, and most move no deadline:
+        // then the indexes, which are far from each other in memory, are not touched.
+        if is_notify && record.life.deadline() == deadline && !record.life.call_id().is_empty() {
+            return Ok(Some(output));
+        }
         // What is on its way out does not keep its name from a new subscription.
         if ends && std::mem::take(&mut record.named) {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
