@@ -33,6 +33,13 @@ impl<A: Allocator + Clone> Flows<A> {
         self.heads.try_reserve()
     }
 
+    /// Gives the memory back when there is no connection: most servers never have one again in this shard.
+    pub(super) fn tidy(&mut self) {
+        if self.heads.is_empty() {
+            self.heads.release();
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }

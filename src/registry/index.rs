@@ -48,6 +48,12 @@ impl<A: Allocator> Index<A> {
         self.table.find(spread(hash), |entry| entry.hash == hash && is_it(entry.slot)).map(|entry| entry.slot)
     }
 
+    /// Forgets all entries and gives the memory back.
+    pub(super) fn release(&mut self) {
+        self.table.clear();
+        self.table.shrink_to_fit(|entry| spread(entry.hash));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()
     }

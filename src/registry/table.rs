@@ -191,6 +191,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
         self.index(slot);
+        self.flows.tidy();
         Ok(Some(output))
     }
 
@@ -207,6 +208,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         }
         if let Some(link) = record.flow {
             self.flows.unlink(&mut self.records, slot, link);
+            self.flows.tidy();
         }
         self.deadlines.set(slot, None);
         Some(record)

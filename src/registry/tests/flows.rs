@@ -43,3 +43,14 @@ fn each_hears_once_that_its_connection_is_lost() {
     assert_eq!(lost(3), BTreeSet::new());
     assert!(!table.has_flows());
 }
+
+#[test]
+fn nothing_is_left_of_a_connection_that_is_gone() {
+    let (table, alloc) = table(1, 0);
+    let handle = insert(&table, &alloc, "sip:a@example.com", false).handle();
+    let before = alloc.out();
+    step(&table, handle, over(Some(1))).unwrap();
+    assert!(alloc.out() > before);
+    step(&table, handle, Input::FlowLost(flow(1))).unwrap();
+    assert_eq!(alloc.out(), before);
+}
