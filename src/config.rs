@@ -5,7 +5,7 @@ mod filter;
 mod package_policy;
 
 pub use crate::subscription::{Concealed, Credential, CredentialError};
-use crate::subscription::{Forking, Policy};
+use crate::subscription::{Forking, MOST_PROXIES, Policy};
 pub use filter::Filter;
 use std::ffi::CStr;
 use std::time::Duration;
@@ -246,7 +246,7 @@ impl Config {
             });
         }
         let proxies: Vec<String> = raw.presence_outbound_proxy.split_ascii_whitespace().map(str::to_owned).collect();
-        if proxies.len() > MOST_PROXIES || !proxies.iter().all(|proxy| syntax.is_sip_uri(proxy)) {
+        if proxies.len() > usize::from(MOST_PROXIES) || !proxies.iter().all(|proxy| syntax.is_sip_uri(proxy)) {
             return Err(ConfigError::Text {
                 name: "presence_outbound_proxy",
                 value: raw.presence_outbound_proxy,
@@ -254,7 +254,9 @@ impl Config {
             });
         }
         let forking = forking(raw.forking)?;
-        let packages = package_policy::read(&raw.package_policies, &raw.integers, forking)?;
+        let count = u8::try_from(proxies.len()).unwrap_or(MOST_PROXIES);
+        let mut packages = package_policy::read(&raw.package_policies, &raw.integers, forking)?;
+        packages.iter_mut().for_each(|(_, own)| own.proxies = count);
         let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
         let credentials = raw.credentials.iter().zip(1..);
         let mut credentials = credentials
@@ -265,7 +267,7 @@ impl Config {
             return Err(ConfigError::NoDatabase(raw.credentials_table));
         }
         Ok(Self {
-            policy: Policy { packages, forking, ..policy(&raw.integers) },
+            policy: Policy { packages, forking, proxies: count, ..policy(&raw.integers) },
             handle_presence_subscriptions: value("handle_presence_subscriptions") != 0,
             workers: u16::try_from(value("workers")).unwrap_or(1),
             max_subscriptions: value("max_subscriptions").unsigned_abs(),
@@ -308,14 +310,12 @@ fn policy(values: &Integers) -> Policy {
         timer_n_on_refresh: value("timer_n_on_refresh") != 0,
         watchdog: WATCHDOG,
         max_redirects: MAX_REDIRECTS,
+        proxies: 0,
         overrides: Vec::new(),
         packages: Vec::new(),
         forking: Forking::default(),
     }
 }
-
-/// The most outbound proxies.
-const MOST_PROXIES: usize = 8;
 
 impl Config {
     /// Adds credentials that are kept elsewhere; those of parameters go before them.
@@ -470,6 +470,20 @@ mod tests {
         }
         let error = Config::check(Raw { forking: "All".into(), ..defaults() }, &Any).expect_err("All").to_string();
         assert_eq!(error, "modparam forking is \"All\", but must be package, first or all");
+    }
+
+    #[test]
+    fn each_policy_knows_how_many_proxies_there_are() {
+        for (proxies, count) in [("", 0), ("sip:a", 1), (" sip:a\tsip:b  sip:c", 3)] {
+            let raw = Raw {
+                presence_outbound_proxy: proxies.into(),
+                package_policies: vec!["reg: default_expiration=60".into()],
+                ..defaults()
+            };
+            let policy = Config::check(raw, &Any).expect(proxies).policy;
+            let all: Vec<u8> = policy.packages.iter().map(|(_, own)| own.proxies).chain([policy.proxies]).collect();
+            assert_eq!(all, [count; 2]);
+        }
     }
 
     #[test]

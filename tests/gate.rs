@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::address::own_ip;
+use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
@@ -268,7 +269,7 @@ fn destinations_come_in_pages() {
 }
 
 /// A proxy that nobody answers at, or that refuses connections, is left for the next one; when it is back it is the first
-/// again.
+/// again for new attempts.
 #[test]
 fn a_dead_proxy_is_passed_over_until_it_is_back() {
     for transport in [Transport::Udp, Transport::Tcp] {
@@ -287,19 +288,24 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
         assert!(destination(&server, &dead).is_some_and(|row| row["failures"].as_u64() > Some(0)));
 
         let back = Notifier::on(Endpoint::at(transport, ip));
-        // Refreshes find out, one at a time.
+        // The attempts of another one find out; the dialog stays where it is.
+        let other = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
         let found = eventually(SOON, "the first one is asked", || {
-            let _ = server.rpc("presence_b2b.refresh", json!([id]));
-            if let Some(refresh) = dialog.try_subscribe(Duration::ZERO) {
-                dialog.accept(&refresh, 600);
+            let _ = server.rpc("presence_b2b.refresh", json!([other]));
+            if let Some(attempt) = second.try_subscribe(Duration::ZERO) {
+                second.reject(&attempt, 404, &[]);
             }
             back.endpoint.wait_for(Duration::from_millis(100), |message| message.method() == "SUBSCRIBE")
         });
-        assert_eq!(found.need("Call-ID"), subscribe.need("Call-ID"));
-        dialog.move_to(&back.endpoint);
-        dialog.accept(&found, 600);
+        assert_eq!(found.uri(), "sip:bob@example.com");
+        let mut dialogs = [dialog, back.accept(&found, 600)];
+        dialogs[1].notify(Notify::active(600));
         until_it_is(&server, &dead, "it is closed", |row| row["state"] == "closed");
-        server.end(id, &mut dialog);
+        for (id, dialog) in [id, other].into_iter().zip(&mut dialogs) {
+            server.unsubscribe(id);
+            farewell(dialog);
+        }
+        server.await_no_subscription();
         server.stop();
     }
 }

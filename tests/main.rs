@@ -34,6 +34,7 @@ mod overflow;
 mod parameters;
 mod policy;
 mod processes;
+mod proxies;
 mod real_presence;
 mod redirect;
 mod refresh;

@@ -135,8 +135,8 @@ fn a_redirection_to_nowhere_is_a_failure() {
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-        // 305 names a proxy and 380 another service: neither is a target (RFC 3261 §21.3.4, §21.3.5).
-        let answers = [(302, None), (302, Some("<>")), (305, Some("<sip:192.0.2.1>")), (380, Some("<sip:192.0.2.1>"))];
+        // 305 names a proxy, which has a SIP URI, and 380 another service (RFC 3261 §21.3.4, §21.3.5).
+        let answers = [(302, None), (302, Some("<>")), (305, Some("<tel:+1>")), (380, Some("<sip:192.0.2.1>"))];
         for (before, (code, contact)) in answers.into_iter().enumerate() {
             let subscribe = notifier.expect_subscribe(SOON);
             assert_eq!(subscribe.uri(), notifier.uri("alice"));
@@ -146,6 +146,70 @@ fn a_redirection_to_nowhere_is_a_failure() {
             assert_eq!((told.status.as_str(), told.code), ("terminated", code));
             assert_eq!(server.show(id)["retries"].as_u64(), Some(before as u64 + 1));
         }
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// The same Request-URI through that proxy, in the same attempt; the dialog is where its Contact leads.
+#[test]
+fn a_305_is_followed_to_the_proxy_it_names() {
+    let (home, proxy, place) = (Notifier::udp(), Notifier::tcp(), Notifier::udp());
+    let server = eager().b2b_param("min_resubscribe_time", 3600).start();
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&home.uri("alice"), &server.uri("watcher"));
+        let first = home.expect_subscribe(SOON);
+        let named = format!("<sip:{};transport=tcp;lr>", proxy.endpoint.addr());
+        home.reject(&first, 305, &[("Contact", &named)]);
+        let second = proxy.expect_subscribe(SOON);
+        assert_eq!((second.uri(), second.cseq().0), (first.uri(), first.cseq().0 + 1));
+        for name in ["To", "From", "Call-ID", "Event", "Expires", "Route"] {
+            assert_eq!(second.headers(name), first.headers(name), "{name}");
+        }
+        let mut dialog = proxy.dialog(&second);
+        dialog.contact = place.uri("alice");
+        dialog.accept(&second, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        dialog.move_to(&place.endpoint);
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_circle_of_305s_is_left_at_once() {
+    let (one, two) = (Notifier::udp(), Notifier::udp());
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&one.uri("alice"), &server.uri("watcher"));
+        let to = |notifier: &Notifier| format!("<sip:{}>", notifier.endpoint.addr());
+        one.reject(&one.expect_subscribe(SOON), 305, &[("Contact", &to(&two))]);
+        two.reject(&two.expect_subscribe(SOON), 305, &[("Contact", &to(&one))]);
+        let told = news.next("the failure");
+        assert_eq!((told.status.as_str(), told.code, told.next_attempt), ("terminated", 305, Some(1)));
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// The operator has said where all SUBSCRIBEs go.
+#[test]
+fn a_305_changes_no_outbound_proxy() {
+    let (own, other) = (Notifier::udp(), Notifier::udp());
+    let server = eager().b2b_param("on_error_retry_time", 600).b2b_param("failure_backoff_max", 600);
+    let server = server.b2b_param("presence_outbound_proxy", format!("sip:{}", own.endpoint.addr())).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+        let named = format!("<sip:{}>", other.endpoint.addr());
+        own.reject(&own.expect_subscribe(SOON), 305, &[("Contact", &named)]);
+        let told = news.next("the failure");
+        assert_eq!((told.code, told.next_attempt), (305, Some(600)));
+        assert_eq!(other.endpoint.count("SUBSCRIBE"), 0);
         server.unsubscribe(id);
         server.await_no_subscription();
     });

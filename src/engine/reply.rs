@@ -19,7 +19,7 @@ pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
                 503 => Outcome::Unavailable { retry_after: None },
                 _ => Outcome::Answered,
             };
-            engine.conclude(handle, Reply { cseq, code, reason, ..Reply::default() }, outcome);
+            engine.conclude(handle, Reply { cseq, code, is_local: true, reason, ..Reply::default() }, outcome);
         }
         Final::Reply(message) => engine.take_reply(handle, cseq, message),
     }

@@ -5,7 +5,7 @@ use crate::document::FILTER_XML;
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::Outgoing;
 use crate::host::uri;
-use crate::subscription::{Package, Request, package};
+use crate::subscription::{MOST_PROXIES, Package, Request, package};
 
 const METHOD: &[u8] = b"SUBSCRIBE";
 
@@ -26,8 +26,8 @@ pub struct Way {
     request_uri: Vec<u8>,
     route_header: Vec<u8>,
     first_hop: Vec<u8>,
-    /// The URIs that it may be sent to, the best first.
-    hops: Vec<Vec<u8>>,
+    /// The URIs that it may be sent to, the best first, each with its place among the outbound proxies.
+    hops: Vec<(u8, Vec<u8>)>,
 }
 
 impl Way {
@@ -52,15 +52,23 @@ impl Way {
             }
         };
         let hops = match &config.presence_outbound_proxies[..] {
-            [] => vec![first_hop.clone()],
-            proxies => proxies.iter().map(|proxy| proxy.clone().into_bytes()).collect(),
+            [] if request.via.is_empty() => vec![(0, first_hop.clone())],
+            [] => vec![(0, request.via.clone())],
+            proxies => {
+                let count = u8::try_from(proxies.len()).unwrap_or(MOST_PROXIES);
+                let places = request.proxies.places(count);
+                places
+                    .filter_map(|place| Some((place, proxies.get(usize::from(place))?.clone().into_bytes())))
+                    .collect()
+            }
         };
         Ok(Self { request_uri, route_header, first_hop, hops })
     }
 
-    /// The URIs that it may be sent to, the best first; each with the destination as the gate knows it.
-    pub fn hops(&self) -> impl Iterator<Item = (&[u8], Option<Vec<u8>>)> {
-        self.hops.iter().map(|hop| (&hop[..], uri::destination(hop)))
+    /// The URIs that it may be sent to, the best first; each with its place among the outbound proxies, and with the
+    /// destination as the gate knows it.
+    pub fn hops(&self) -> impl Iterator<Item = (u8, &[u8], Option<Vec<u8>>)> {
+        self.hops.iter().map(|(place, hop)| (*place, &hop[..], uri::destination(hop)))
     }
 }
 

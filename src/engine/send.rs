@@ -10,8 +10,8 @@ use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Instant, OutOfMemory, Output, Request, Socket};
 
-/// The URI of a next hop, and its entry in the gate.
-type Hop<'w> = (&'w [u8], Option<Destination>);
+/// The place of a next hop among the outbound proxies, its URI, and its entry in the gate.
+type Hop<'w> = (u8, &'w [u8], Option<Destination>);
 
 impl Engine {
     /// Room for the news of a step, taken before the step (law L5). Without a body it takes no memory.
@@ -49,8 +49,8 @@ impl Engine {
                 return;
             }
         };
-        let (hop, destination) = match self.choose(handle, &way, request) {
-            Ok((hop, destination)) => (hop.to_vec(), destination),
+        let (proxy, hop, destination) = match self.choose(handle, &way, request) {
+            Ok((proxy, hop, destination)) => (proxy, hop.to_vec(), destination),
             Err((until, by)) => {
                 self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
                 return;
@@ -59,6 +59,9 @@ impl Engine {
         // The reply finds it here, and may be faster than the return of the send.
         if destination != known {
             self.registry.update_owner(handle, |owner| owner.destination = destination);
+        }
+        if proxy != request.proxies.current() {
+            self.nudge(handle, Input::Through { cseq, proxy });
         }
         let (outcome, report) = match Plan::make(request, way, hop, &self.config) {
             Ok(plan) => match transaction::send(&plan.outgoing(request), handle.to_u64()) {
@@ -83,12 +86,12 @@ impl Engine {
     fn choose<'w>(&self, handle: Handle, way: &'w Way, request: &Request) -> Result<Hop<'w>, (Instant, HeldBy)> {
         let (who, now) = (handle.to_u64(), Self::now());
         let mut first_free: Option<(Instant, HeldBy)> = None;
-        for (hop, address) in way.hops() {
+        for (proxy, hop, address) in way.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
-            let Some(address) = address else { return Ok((hop, None)) };
+            let Some(address) = address else { return Ok((proxy, hop, None)) };
             let ask = Ask { address: &address, who, reserved: request.reserved, random: clock::spread() };
             match self.gate.admit(&ask, now) {
-                Admission::Go(destination) => return Ok((hop, destination)),
+                Admission::Go(destination) => return Ok((proxy, hop, destination)),
                 Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
                 Admission::Held { until, by: by @ (HeldBy::RetryAfter | HeldBy::Breaker) } => {
                     first_free = first_free.filter(|(at, _)| *at <= until).or(Some((until, by)));

@@ -13,6 +13,14 @@ pub enum Input<'a> {
     Start,
     /// The deadline of the subscription is due. The only input whose output may hold a request to send.
     Deadline(Fresh<'a>),
+    /// The request with this CSeq is about to leave through the outbound proxy at this place, not through the one it begins
+    /// with: that one is held. Said before anything else is said of the request.
+    Through {
+        /// CSeq number of the request.
+        cseq: u32,
+        /// One of [`Proxies::places`](super::Proxies::places) of the request.
+        proxy: u8,
+    },
     /// The request with this CSeq was given to the transaction layer, to leave through `socket`.
     Sent {
         /// CSeq number of the request.
@@ -104,6 +112,8 @@ pub struct Reply<'a> {
     pub cseq: u32,
     /// Status code, 200 to 699; 408 when the transaction layer gave up.
     pub code: u16,
+    /// Nobody has answered: the transaction layer made it up.
+    pub is_local: bool,
     /// Reason phrase.
     pub reason: &'a [u8],
     /// Tag of the To header; empty when there is none (a local timeout).
@@ -118,7 +128,7 @@ pub struct Reply<'a> {
     pub min_expires: Option<u32>,
     /// Retry-After header in seconds (RFC 3261 §20.33).
     pub retry_after: Option<u32>,
-    /// Contact URIs of a 3xx, best q first.
+    /// Contact URIs of a 3xx, best q first; of a 305 they name proxies (RFC 3261 §21.3.4).
     pub redirect: &'a [&'a [u8]],
     /// WWW-Authenticate and Proxy-Authenticate headers of a 401 or 407, in the order of the message.
     pub challenges: &'a [Challenge<'a>],

@@ -24,6 +24,7 @@ use super::options::Terms;
 use super::output::{News, Output, Request, Status, Undo};
 use super::package::Package;
 use super::policy::Policy;
+use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{Attempt, Awaits, State};
@@ -31,6 +32,7 @@ use super::text::{Brief, OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
+use ending::Failure;
 #[cfg(test)]
 pub(super) use picture::Picture;
 
@@ -104,6 +106,8 @@ pub struct Subscription<A: Allocator + Clone> {
     reserved: bool,
     /// The internal subscriber has been told that the destination is held.
     told_held: bool,
+    /// The outbound proxy of this attempt, or of the dialog that it has made.
+    proxies: Proxies,
     /// How often this attempt has been repeated after a challenge.
     answers: Answers,
     /// When the request that opened the dialog was sent, in whole seconds of the clock: subscriptions are many.
@@ -124,10 +128,25 @@ struct Kept {
 /// Repetitions of one request after challenges.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
-    count: u8,
-    stales: u8,
+    /// How many, and in the upper half how many of old nonces. Subscriptions are many.
+    used: u8,
     /// The next request goes on with the attempt: the repetitions so far count.
     goes_on: bool,
+}
+
+impl Answers {
+    fn count(self) -> u8 {
+        self.used & 0xf
+    }
+
+    fn stales(self) -> u8 {
+        self.used >> 4
+    }
+
+    fn add(&mut self, is_stale: bool) {
+        let stales = self.stales().saturating_add(u8::from(is_stale)).min(0xf);
+        self.used = stales << 4 | self.count().saturating_add(1).min(0xf);
+    }
 }
 
 impl<A: Allocator + Clone> Subscription<A> {
@@ -159,6 +178,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             widened: false,
             reserved: false,
             told_held: false,
+            proxies: Proxies::default(),
             answers: Answers::default(),
             opened: 0,
             fork: 0,
@@ -199,9 +219,10 @@ impl<A: Allocator + Clone> Subscription<A> {
         match input {
             Input::Start => Ok(self.on_start(now, env)),
             Input::Deadline(fresh) => self.on_deadline(fresh, now, env),
+            Input::Through { cseq, proxy } => Ok(self.on_through(cseq, proxy, env)),
             Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
-            Input::SendFailed { cseq } => self.on_unsent(cseq, b"send failed", now, env),
-            Input::Dropped { cseq } => self.on_unsent(cseq, b"dropped by script", now, env),
+            Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, now, env),
+            Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(b"dropped by script"), now, env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
             Input::Reply(reply) => self.on_reply(&reply, now, env),
             Input::Notify(notify) => {
@@ -276,6 +297,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             remote_tag: dialog.remote_tag().to_vec(),
             cseq,
             route_set: dialog.route_set().to_vec(),
+            proxies: self.proxies,
+            via: self.targets.as_deref().map(Targets::via).unwrap_or_default().to_vec(),
             expires,
             known_state: known_state.to_vec(),
             package: self.package.name,

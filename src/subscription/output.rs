@@ -2,6 +2,7 @@
 
 use super::digest::Authorization;
 use super::input::Socket;
+use super::proxies::Proxies;
 use super::rates::Rates;
 use super::text::Brief;
 use super::time::Instant;
@@ -45,6 +46,10 @@ pub struct Request {
     pub cseq: u32,
     /// Route header value of the dialog (its route set); empty when it has none. A request that opens a dialog has none here.
     pub route_set: Vec<u8>,
+    /// The outbound proxies to send it through, where there are any.
+    pub proxies: Proxies,
+    /// URI of the proxy to send it through, whatever its routes and target say; empty for none.
+    pub via: Vec<u8>,
     /// Expires in seconds; 0 ends the subscription, or only asks for the state when the request opens a dialog.
     pub expires: u32,
     /// Suppress-If-Match header (RFC 5839 §5.2): the state we know. Empty for none; only in refreshes.

@@ -30,6 +30,9 @@ pub struct Policy {
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.
     pub max_redirects: u8,
+    /// `presence_outbound_proxy`: how many there are, 0 to [`MOST_PROXIES`](super::MOST_PROXIES); 0 = each request goes
+    /// where its routes or its target lead.
+    pub proxies: u8,
     /// `forking`: what becomes of the NOTIFYs of other forks.
     pub forking: Forking,
     /// `package_policy`: what follows a failure, where it is not what the RFCs say. The last that fits counts.

@@ -162,6 +162,7 @@ impl Life for Told {
             Input::Unsubscribe => output.forget = true,
             Input::Start
             | Input::Sent { .. }
+            | Input::Through { .. }
             | Input::SendFailed { .. }
             | Input::Dropped { .. }
             | Input::Refresh

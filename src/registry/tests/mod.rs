@@ -39,6 +39,7 @@ pub(super) const POLICY: Policy = Policy {
     timer_n_on_refresh: false,
     watchdog: Duration::from_secs(40),
     max_redirects: 5,
+    proxies: 0,
     overrides: Vec::new(),
     packages: Vec::new(),
     forking: Forking::Package,

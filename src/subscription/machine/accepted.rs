@@ -97,8 +97,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     pub(super) fn accept(&mut self, reply: &Reply<'_>) {
         self.note(reply.code, reply.reason);
-        self.targets = None;
-        self.widened = false;
+        self.attempt_over();
         if let Some(dialog) = &mut self.dialog {
             dialog.set_flow(reply.flow);
         }
@@ -113,8 +112,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let expiry = dialog.expiry().unwrap_or(sent.after(asked));
         dialog.set_expiry(expiry);
         self.note(failure.code, failure.reason);
-        self.targets = None;
-        self.widened = false;
+        self.attempt_over();
         self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random)), Awaits::Nothing);
         Output::default()
     }

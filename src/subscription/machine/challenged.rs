@@ -28,8 +28,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         Ok(match learnt {
             Ok((sessions, is_stale)) => {
                 self.sessions = Some(Box::try_new_in(sessions, self.alloc.clone()).map_err(|_| OutOfMemory)?);
-                self.answers.count = self.answers.count.saturating_add(1);
-                self.answers.stales = self.answers.stales.saturating_add(u8::from(is_stale));
+                self.answers.add(is_stale);
                 self.answers.goes_on = true;
                 self.note(reply.code, reply.reason);
                 Ok(())
@@ -60,10 +59,10 @@ impl<A: Allocator + Clone> Subscription<A> {
             return Err(Refusal::Rejected);
         }
         let is_stale = asked.iter().any(|one| had_answer(&one));
-        if is_stale && self.answers.stales >= MOST_STALES {
+        if is_stale && self.answers.stales() >= MOST_STALES {
             return Err(Refusal::Stale);
         }
-        if self.answers.count >= MOST_ANSWERS {
+        if self.answers.count() >= MOST_ANSWERS {
             return Err(Refusal::TooMany);
         }
         Ok((asked, is_stale))

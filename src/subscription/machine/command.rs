@@ -37,6 +37,31 @@ impl<A: Allocator + Clone> Subscription<A> {
         Output::default()
     }
 
+    /// The newest request takes another outbound proxy than the one it begins with.
+    pub(super) fn on_through(&mut self, cseq: u32, proxy: u8, env: &Env<'_>) -> Output {
+        match self.state {
+            State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(Farewell::Sent)
+                if cseq == self.local_cseq =>
+            {
+                self.proxies.go_through(proxy, env.policy.proxies);
+            }
+            State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Waiting(_)
+            | State::Confirmed { .. }
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => {}
+        }
+        Output::default()
+    }
+
     /// Keeps the socket of the newest request for the dialog. The reply may have been faster than this word.
     pub(super) fn on_sent(&mut self, cseq: u32, socket: Socket) -> Output {
         // A later hold is another one.

@@ -3,6 +3,7 @@
 use super::super::dialog::Dialog;
 use super::super::input::Fresh;
 use super::super::output::Output;
+use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::super::text::OutOfMemory;
 use super::super::time::{Instant, Moment};
@@ -42,7 +43,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// The request that opens a dialog (RFC 6665 §4.1.2.1): with new identifiers, or, when the attempt goes on, with
     /// those it has. It goes to the record or to where a redirection points; the To stays the record. What is said
-    /// again to the same target leaves through the same socket.
+    /// again to the same target leaves through the same socket, unless it takes another way.
     fn open(&mut self, fresh: Fresh<'_>, is_new: bool, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let (call_id, local_tag) = match (is_new, &self.dialog) {
             (true, _) => (fresh.call_id, fresh.local_tag),
@@ -51,7 +52,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         };
         let redirected = self.targets.as_deref().and_then(|targets| targets.current());
         let target = redirected.unwrap_or(self.record());
-        let same = self.dialog.as_ref().filter(|dialog| !is_new && dialog.target() == target);
+        let is_detour = self.proxies.has_failed() || self.targets.as_deref().is_some_and(Targets::is_rerouted);
+        let same = self.dialog.as_ref().filter(|dialog| !is_new && !is_detour && dialog.target() == target);
         let socket = same.and_then(Dialog::socket);
         let mut dialog = Dialog::try_begin(call_id, local_tag, target, self.alloc.clone())?;
         if let Some(socket) = socket {

@@ -5,6 +5,7 @@ use super::super::failure::{self, LARGEST_MIN_EXPIRES, LONGEST_RETRY_AFTER, Then
 use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
 use super::super::policy::Policy;
+use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
 use super::super::text::Brief;
 use super::super::time::{Instant, Moment, seconds_up};
@@ -22,17 +23,30 @@ pub(super) struct Failure<'a> {
     pub(super) min_expires: Option<u32>,
     /// What is done about it, when nothing better is known.
     pub(super) then: Then,
+    /// Another outbound proxy may know better: this one does not answer, or cannot serve now (RFC 3263 §4.3).
+    pub(super) elsewhere: bool,
     /// It was a NOTIFY, and it has a body for the internal subscriber.
     pub(super) with_body: bool,
 }
 
 impl<'a> Failure<'a> {
     /// The watchdog: as good as the transaction layer's own timeout.
-    pub(super) const TIMEOUT: Self = Self { code: 408, ..Failure::inner(b"Request Timeout") };
+    pub(super) const TIMEOUT: Self = Self { code: 408, elsewhere: true, ..Failure::inner(b"Request Timeout") };
+
+    /// The request could not be sent.
+    pub(super) const UNSENT: Self = Self { elsewhere: true, ..Failure::inner(b"send failed") };
 
     /// Something that is no reply.
     pub(super) const fn inner(reason: &'a [u8]) -> Self {
-        Self { code: 0, reason, retry_after: None, min_expires: None, then: Then::BackOff, with_body: false }
+        Self {
+            code: 0,
+            reason,
+            retry_after: None,
+            min_expires: None,
+            then: Then::BackOff,
+            elsewhere: false,
+            with_body: false,
+        }
     }
 
     /// A challenge that is not answered.
@@ -46,6 +60,7 @@ impl<'a> Failure<'a> {
             code: reply.code,
             retry_after: reply.retry_after,
             min_expires: reply.min_expires,
+            elsewhere: reply.code == 503 || reply.code == 408 && reply.is_local,
             ..Self::inner(reply.reason)
         }
     }
@@ -75,9 +90,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             last: at.is_none() && !self.is_fork(),
             fork: self.fork,
         });
-        self.targets = None;
-        self.widened = false;
+        self.attempt_over();
         self.answers.goes_on = false;
+        self.proxies = Proxies::default();
         match at {
             Some(at) => {
                 self.wait(Attempt::Fresh, at);
@@ -86,6 +101,13 @@ impl<A: Allocator + Clone> Subscription<A> {
             None if self.is_fork() => Output { news, ..self.leave(now, env) },
             None => Output { news, ..self.destroy() },
         }
+    }
+
+    /// What belonged to the attempt is forgotten. The outbound proxy stays that of the dialog.
+    pub(super) fn attempt_over(&mut self) {
+        self.targets = None;
+        self.widened = false;
+        self.proxies.begin();
     }
 
     /// Counts a failure and says how long to wait after it. Retry-After 0 says nothing.
@@ -108,9 +130,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             return self.end(Failure::inner(b"expired"), now, env);
         }
         let at = at.max(self.earliest(now, env.policy));
-        self.targets = None;
-        self.widened = false;
+        self.attempt_over();
         self.answers.goes_on = false;
+        self.proxies = Proxies::default();
         self.wait(Attempt::Fresh, at);
         let news = self.tell(News {
             status: Status::Terminated,

@@ -37,6 +37,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         dialog.set_expiry(expiry);
         // CSeq of the request that opened the dialog.
         let cseq = self.local_cseq.saturating_sub(u32::from(root.requests()));
+        let mut proxies = self.proxies;
+        proxies.begin();
         let kept = self.kept.as_deref().copied();
         let kept = kept.map(|kept| Box::try_new_in(kept, self.alloc.clone()).map_err(|_| OutOfMemory)).transpose()?;
         let mut fork = Self {
@@ -62,6 +64,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             widened: false,
             reserved: false,
             told_held: false,
+            proxies,
             answers: Answers::default(),
             opened: self.opened,
             fork: number,

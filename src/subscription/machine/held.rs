@@ -25,6 +25,10 @@ impl<A: Allocator + Clone> Subscription<A> {
         if cseq != self.local_cseq {
             return Output::default();
         }
+        if let Some(lost) = self.last_way_held(by) {
+            self.take_back(undo);
+            return self.others_held(&lost, by, now, env);
+        }
         match self.state {
             State::Unconfirmed => {
                 self.take_back(undo);
@@ -68,6 +72,39 @@ impl<A: Allocator + Clone> Subscription<A> {
         }
     }
 
+    /// Whether this goes on with an attempt that has failed at another outbound proxy, and its code and reason there: those
+    /// that are left do not take it now.
+    fn last_way_held(&self, by: HeldBy) -> Option<(u16, Brief)> {
+        match by {
+            HeldBy::RetryAfter | HeldBy::Breaker if self.state.in_flight() && self.proxies.has_failed() => {
+                Some((self.last_reply, self.last_reason))
+            }
+            HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker => None,
+        }
+    }
+
+    /// The attempt has failed: it was asked for where that was possible.
+    fn others_held(&mut self, lost: &(u16, Brief), by: HeldBy, now: Instant, env: &Env<'_>) -> Output {
+        self.proxies.begin();
+        self.told_held = false;
+        let failure = match lost {
+            (code @ (0 | 408 | 503), said) => Failure { code: *code, ..Failure::inner(said.as_str().as_bytes()) },
+            _ => Failure::inner(reason(by)),
+        };
+        match self.state {
+            State::Unconfirmed => self.not_opened(failure, now, env),
+            State::Resubscription { notify_by } => self.not_refreshed(failure, notify_by, now, env),
+            State::UnconfirmedDestroy => self.not_opened_for_nobody(&failure, now, env),
+            State::ResubscriptionDestroy => self.not_refreshed_for_nobody(&failure, now, env),
+            State::Predestroyed(Farewell::Sent) => self.destroy(),
+            State::Waiting(_)
+            | State::Confirmed { .. }
+            | State::Predestroyed(Farewell::Due)
+            | State::WaitingForTermination
+            | State::Destroyed => Output::default(),
+        }
+    }
+
     /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
     fn take_back(&mut self, undo: Undo) {
         self.local_cseq = self.local_cseq.saturating_sub(1);
@@ -81,7 +118,10 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// The next request is this one, still to be made.
     fn still_due(&mut self, by: HeldBy, undo: Undo) {
         self.answers.goes_on = undo.goes_on;
-        self.note(0, reason(by));
+        // What an attempt has failed with at other outbound proxies is not forgotten.
+        if !self.proxies.has_failed() {
+            self.note(0, reason(by));
+        }
     }
 
     /// Nobody wants it any more: the farewell waits, unless the dialog ends by itself before.

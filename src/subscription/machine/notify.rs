@@ -223,6 +223,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let planned = now.after(schedule::refresh_delay(left, env.policy, env.random));
         match (awaits, told) {
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
+                self.attempt_over();
                 self.answers.goes_on = false;
                 self.confirm(planned, Awaits::Nothing);
             }

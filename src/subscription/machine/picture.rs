@@ -3,6 +3,7 @@
 use super::super::dialog::Dialog;
 use super::super::input::{Flow, Socket};
 use super::super::output::Status;
+use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
 use super::super::time::Instant;
 use super::super::version::Versions;
@@ -30,8 +31,11 @@ pub struct Picture {
     pub own_credentials: Option<[Vec<u8>; 2]>,
     /// Expires of its own, and the deadline of a fetch.
     pub kept: (Option<u32>, Option<Instant>),
+    pub proxies: Proxies,
     /// The one being tried, and all.
     pub targets: Option<[Vec<Vec<u8>>; 2]>,
+    /// The proxy of a 305, once one has been named.
+    pub via: Option<Vec<u8>>,
     pub dialog: Option<DialogPicture>,
     pub fork: u8,
     pub opened: Instant,
@@ -90,14 +94,16 @@ impl<A: Allocator + Clone> Subscription<A> {
             status: self.status,
             widened: self.widened,
             held: (self.reserved, self.told_held),
-            answers: (self.answers.count, self.answers.stales, self.answers.goes_on),
+            answers: (self.answers.count(), self.answers.stales(), self.answers.goes_on),
             sessions: self.sessions.as_ref().map(|sessions| sessions.picture()).unwrap_or_default(),
             own_credentials: self.own_credentials.as_ref().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
             kept: (self.terms().expires, self.fetch_until().map(seen)),
+            proxies: self.proxies,
             targets: self.targets.as_ref().map(|targets| {
                 let owned = |uris: &mut dyn Iterator<Item = &[u8]>| uris.map(<[u8]>::to_vec).collect();
                 [owned(&mut targets.current().into_iter()), owned(&mut targets.iter())]
             }),
+            via: self.targets.as_ref().filter(|targets| targets.is_rerouted()).map(|targets| targets.via().to_vec()),
             dialog: self.dialog.as_ref().map(|dialog| DialogPicture {
                 call_id: dialog.call_id().to_vec(),
                 local_tag: dialog.local_tag().to_vec(),

@@ -1,5 +1,6 @@
 //! A request that was redirected, refused or lost.
 
+use super::super::dialog::Dialog;
 use super::super::failure::{self, Then};
 use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
@@ -44,6 +45,32 @@ impl<A: Allocator + Clone> Subscription<A> {
         Output::default()
     }
 
+    /// Sends the same once more through the proxy that a 305 names (RFC 3261 §21.3.4), once for each attempt. Not where the
+    /// operator has said which proxies there are.
+    pub(super) fn reroute(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<bool, OutOfMemory> {
+        let target = self.dialog.as_ref().map(Dialog::target).unwrap_or_default();
+        let proxy = reply.redirect.iter().copied().find(|proxy| is_proxy_for(proxy, target));
+        let Some(proxy) = proxy.filter(|_| env.policy.proxies == 0) else { return Ok(false) };
+        let old = self.targets.as_deref();
+        let Some(targets) = Targets::try_reroute(old, proxy, env.policy.max_redirects, self.alloc.clone())? else {
+            return Ok(false);
+        };
+        self.targets = Some(targets);
+        self.leave_target();
+        self.note(reply.code, reply.reason);
+        Ok(true)
+    }
+
+    /// Goes on to the next outbound proxy that this attempt has not tried, if it may know better.
+    pub(super) fn fail_over(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> bool {
+        let goes_on = failure.elsewhere && self.proxies.fail(env.policy.proxies);
+        if goes_on {
+            self.answers.goes_on = true;
+            self.note(failure.code, failure.reason);
+        }
+        goes_on
+    }
+
     /// The request that opens a dialog has failed.
     pub(super) fn not_opened(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
         if self.is_made_in_spite_of(failure.code) {
@@ -54,6 +81,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             self.note(failure.code, failure.reason);
             self.min_expires = min_expires;
             self.widened = true;
+            return self.go_on(now);
+        }
+        if self.fail_over(&failure, env) {
             return self.go_on(now);
         }
         // A 6xx speaks for all targets (RFC 3261 §21.6).
@@ -81,6 +111,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             self.widened = true;
             return self.refresh_again(notify_by, now);
         }
+        if self.fail_over(&failure, env) {
+            return self.refresh_again(notify_by, now);
+        }
         let failure = Failure { then: rule.to_refresh, ..failure };
         let is_over = rule.ends_dialog || matches!(failure.then, Then::Never(_));
         let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > now);
@@ -105,7 +138,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let delay = self.count_failure(failure, env);
         let delay = if told.is_some() { delay } else { delay.min((expiry.since(now) / 2).max(Duration::from_secs(1))) };
         let at = now.after(delay).max(self.earliest(now, env.policy));
-        self.widened = false;
+        self.attempt_over();
         self.answers.goes_on = false;
         let fits = at < expiry;
         let next = if fits {
@@ -130,13 +163,21 @@ impl<A: Allocator + Clone> Subscription<A> {
     }
 
     /// As [`not_opened`](Self::not_opened), but nobody wants it any more.
-    pub(super) fn not_opened_for_nobody(&mut self, code: u16, now: Instant) -> Output {
-        if self.is_made_in_spite_of(code) { self.say_farewell(now) } else { self.destroy() }
+    pub(super) fn not_opened_for_nobody(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+        if !self.is_made_in_spite_of(failure.code) {
+            return self.destroy();
+        }
+        let _ = self.fail_over(failure, env);
+        self.say_farewell(now)
     }
 
     /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
-    pub(super) fn not_refreshed_for_nobody(&mut self, code: u16, now: Instant) -> Output {
-        if failure::ends_dialog(code) { self.destroy() } else { self.say_farewell(now) }
+    pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+        if failure::ends_dialog(failure.code) {
+            return self.destroy();
+        }
+        let _ = self.fail_over(failure, env);
+        self.say_farewell(now)
     }
 
     /// Whether a NOTIFY has made the dialog and the final reply only got lost (RFC 6665 §4.1.2.4). Any other refusal
@@ -144,4 +185,10 @@ impl<A: Allocator + Clone> Subscription<A> {
     fn is_made_in_spite_of(&self, code: u16) -> bool {
         failure::is_timeout(code) && self.has_made_dialog()
     }
+}
+
+/// Whether a URI can be that of a proxy for this target: what is asked for by a SIPS URI goes to no other (RFC 3261 §26.2.2).
+fn is_proxy_for(proxy: &[u8], target: &[u8]) -> bool {
+    let is = |uri: &[u8], scheme: &[u8]| uri.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
+    is(proxy, b"sips:") || is(proxy, b"sip:") && !is(target, b"sips:")
 }

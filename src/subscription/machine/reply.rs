@@ -16,6 +16,8 @@ pub(super) enum Outcome<'a> {
     Accepted(&'a Reply<'a>),
     /// 3xx that names other targets.
     Redirected(&'a Reply<'a>),
+    /// 305.
+    Rerouted(&'a Reply<'a>),
     /// 401 or 407 that says how to be authorized.
     Challenged(&'a Reply<'a>),
     /// Anything else.
@@ -26,10 +28,11 @@ impl<'a> Outcome<'a> {
     fn of(reply: &'a Reply<'a>) -> Self {
         match reply.code {
             200..=299 => Self::Accepted(reply),
-            // 305 names a proxy and 380 another service (RFC 3261 §21.3.4, §21.3.5): neither is another target.
+            // 380 names another service (RFC 3261 §21.3.5), which is not another target.
+            305 => Self::Rerouted(reply),
             300..=304 | 306..=379 | 381..=399 => Self::Redirected(reply),
             401 | 407 if !reply.challenges.is_empty() => Self::Challenged(reply),
-            0..=199 | 305 | 380 | 400..=u16::MAX => Self::Failed(Failure::of(reply)),
+            0..=199 | 380 | 400..=u16::MAX => Self::Failed(Failure::of(reply)),
         }
     }
 }
@@ -51,14 +54,14 @@ impl<A: Allocator + Clone> Subscription<A> {
     pub(super) fn on_unsent(
         &mut self,
         cseq: u32,
-        reason: &'static [u8],
+        failure: Failure<'static>,
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if cseq != self.local_cseq {
             return Ok(Output::default());
         }
-        self.on_outcome(Outcome::Failed(Failure::inner(reason)), now, env)
+        self.on_outcome(Outcome::Failed(failure), now, env)
     }
 
     pub(super) fn on_outcome(
@@ -79,13 +82,17 @@ impl<A: Allocator + Clone> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        use Outcome::{Accepted, Challenged, Failed, Redirected};
+        use Outcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
         match (self.state, outcome) {
             (State::Unconfirmed, Accepted(reply)) => self.opened(reply, now, env),
             (State::Unconfirmed, Redirected(reply)) => match self.redirect(reply, now, env)? {
                 Some(output) => Ok(output),
                 None => Ok(self.not_opened(Failure::of(reply), now, env)),
             },
+            (State::Unconfirmed, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
+                true => self.go_on(now),
+                false => self.not_opened(Failure::of(reply), now, env),
+            }),
             (State::Unconfirmed, Challenged(reply)) => Ok(match self.learn(reply, env)? {
                 Ok(()) => self.go_on(now),
                 Err(refusal) => self.not_opened(Failure::refused(refusal, reply), now, env),
@@ -97,6 +104,10 @@ impl<A: Allocator + Clone> Subscription<A> {
                 Some(output) => Ok(output),
                 None => Ok(self.not_refreshed(Failure::of(reply), notify_by, now, env)),
             },
+            (State::Resubscription { notify_by }, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
+                true => self.refresh_again(notify_by, now),
+                false => self.not_refreshed(Failure::of(reply), notify_by, now, env),
+            }),
             (State::Resubscription { notify_by }, Challenged(reply)) => Ok(match self.learn(reply, env)? {
                 Ok(()) => self.refresh_again(notify_by, now),
                 Err(refusal) => self.not_refreshed(Failure::refused(refusal, reply), notify_by, now, env),
@@ -107,21 +118,23 @@ impl<A: Allocator + Clone> Subscription<A> {
 
             (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now),
             (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now),
-            (State::UnconfirmedDestroy, Redirected(Reply { code, .. }) | Challenged(Reply { code, .. })) => {
-                Ok(self.not_opened_for_nobody(*code, now))
+            (State::UnconfirmedDestroy, Redirected(reply) | Rerouted(reply) | Challenged(reply)) => {
+                Ok(self.not_opened_for_nobody(&Failure::of(reply), now, env))
             }
-            (State::UnconfirmedDestroy, Failed(Failure { code, .. })) => Ok(self.not_opened_for_nobody(code, now)),
-            (State::ResubscriptionDestroy, Redirected(Reply { code, .. })) => {
-                Ok(self.not_refreshed_for_nobody(*code, now))
+            (State::UnconfirmedDestroy, Failed(failure)) => Ok(self.not_opened_for_nobody(&failure, now, env)),
+            (State::ResubscriptionDestroy, Redirected(reply)) => {
+                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
+            }
+            (State::ResubscriptionDestroy, Rerouted(reply)) => {
+                let _ = self.reroute(reply, env)?;
+                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
             }
             // The farewell takes the answer along. Without one it is tried as well: it may be let through.
             (State::ResubscriptionDestroy, Challenged(reply)) => {
                 let _ = self.learn(reply, env)?;
-                Ok(self.not_refreshed_for_nobody(reply.code, now))
+                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
             }
-            (State::ResubscriptionDestroy, Failed(Failure { code, .. })) => {
-                Ok(self.not_refreshed_for_nobody(code, now))
-            }
+            (State::ResubscriptionDestroy, Failed(failure)) => Ok(self.not_refreshed_for_nobody(&failure, now, env)),
 
             (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
                 self.note(reply.code, reply.reason);
@@ -133,7 +146,15 @@ impl<A: Allocator + Clone> Subscription<A> {
                 Ok(()) => self.say_farewell(now),
                 Err(_) => self.destroy(),
             }),
-            (State::Predestroyed(Farewell::Sent), Redirected(_) | Failed(_)) => Ok(self.destroy()),
+            (State::Predestroyed(Farewell::Sent), Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
+                true => self.say_farewell(now),
+                false => self.destroy(),
+            }),
+            (State::Predestroyed(Farewell::Sent), Failed(failure)) => Ok(match self.fail_over(&failure, env) {
+                true => self.say_farewell(now),
+                false => self.destroy(),
+            }),
+            (State::Predestroyed(Farewell::Sent), Redirected(_)) => Ok(self.destroy()),
 
             (
                 State::Waiting(_)
@@ -141,7 +162,7 @@ impl<A: Allocator + Clone> Subscription<A> {
                 | State::Predestroyed(Farewell::Due)
                 | State::WaitingForTermination
                 | State::Destroyed,
-                Accepted(_) | Redirected(_) | Challenged(_) | Failed(_),
+                Accepted(_) | Redirected(_) | Rerouted(_) | Challenged(_) | Failed(_),
             ) => Ok(Output::default()),
         }
     }

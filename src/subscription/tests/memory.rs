@@ -81,6 +81,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
     match input {
         Input::Start => Input::Start,
         Input::Deadline(fresh) => Input::Deadline(*fresh),
+        Input::Through { cseq, proxy } => Input::Through { cseq: *cseq, proxy: *proxy },
         Input::Sent { cseq, socket } => Input::Sent { cseq: *cseq, socket: *socket },
         Input::SendFailed { cseq } => Input::SendFailed { cseq: *cseq },
         Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },

@@ -14,6 +14,7 @@ mod model;
 mod notifies;
 mod options;
 mod overrides;
+mod proxies;
 mod random;
 mod redirects;
 mod reference;
@@ -48,6 +49,7 @@ pub(super) fn policy() -> Policy {
         timer_n_on_refresh: false,
         watchdog: secs(60),
         max_redirects: 3,
+        proxies: 0,
         overrides: Vec::new(),
         packages: Vec::new(),
         forking: Forking::Package,

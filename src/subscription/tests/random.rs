@@ -8,9 +8,10 @@ const CODES: &[u16] = &[
     100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 401, 401, 403, 404, 405, 406, 407, 407,
     408, 410, 416, 423, 480, 481, 482, 485, 486, 489, 500, 501, 503, 504, 600, 603, 604, 699, 204,
 ];
-/// Where 200 and 302 stand in the list.
+/// Where 200, 302 and 305 stand in the list.
 pub(super) const ACCEPTED: usize = 2;
 pub(super) const MOVED: usize = 9;
+pub(super) const USE_PROXY: usize = 11;
 
 const STATES: &[&str] = &[
     "active",
@@ -73,6 +74,7 @@ pub(super) enum Step {
     Early,
     Pass(u64),
     Sent(u32),
+    Through(u32, usize),
     Unsent(u32, bool),
     Held(u32, u8, u64),
     Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize, challenge: usize },
@@ -91,6 +93,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Early),
         3 => (0u64..100_000).prop_map(Step::Pass),
         2 => (0u32..2).prop_map(Step::Sent),
+        1 => (0u32..2, 0usize..8).prop_map(|(old, place)| Step::Through(old, place)),
         1 => (0u32..2, any::<bool>()).prop_map(|(old, dropped)| Step::Unsent(old, dropped)),
         2 => (0u32..2, 0u8..3, 0u64..100_000).prop_map(|(old, by, millis)| Step::Held(old, by, millis)),
         10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick(), pick()).prop_map(
@@ -127,6 +130,15 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         Step::Early => Input::Deadline(fresh),
         Step::Pass(millis) => return life.pass(Duration::from_millis(millis)),
         Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
+        Step::Through(old, place) => {
+            // Who has been sent is sent.
+            let places = |sent: &Request| sent.proxies.places(life.policy.proxies).collect::<Vec<_>>();
+            let places = life.sent.last().map(|(_, sent)| places(sent)).unwrap_or_default();
+            if !life.in_hand || places.is_empty() {
+                return;
+            }
+            Input::Through { cseq: cseq.saturating_sub(old), proxy: pick(&places, place) }
+        }
         Step::Unsent(old, false) => Input::SendFailed { cseq: cseq.saturating_sub(old) },
         Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
         Step::Held(old, by, millis) => {
@@ -142,6 +154,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         Step::Reply { old, code, tag, contact, numbers, redirect, challenge } => Input::Reply(Reply {
             cseq: cseq.saturating_sub(u32::from(old)),
             code: pick(CODES, code),
+            is_local: tag % 2 == 1,
             reason: b"phrase",
             remote_tag: pick(TAGS, tag),
             contact: pick(CONTACTS, contact),
@@ -208,6 +221,7 @@ proptest! {
         delta in 0u64..60,
         is_contrary in any::<bool>(),
         fetch in proptest::option::weighted(0.3, 1u32..3600),
+        proxies in 0u8..4,
     ) {
         let mut life = Life::under(Terms { fetch, ..Terms::default() }, Policy {
             overrides: if is_contrary { contrary() } else { Vec::new() },
@@ -216,6 +230,7 @@ proptest! {
             resubscribe_delta: secs(delta),
             max_subscribe_delay: secs(5),
             refresh_jitter: 50,
+            proxies,
             ..policy()
         });
         life.credentials.insert(0, credential("user:*:secret"));
@@ -227,7 +242,8 @@ proptest! {
         if !life.forgotten {
             life.give(Input::Unsubscribe);
         }
-        for _ in 0..5 {
+        // The farewell may have to be tried at each proxy.
+        for _ in 0..5 + 2 * proxies {
             if !life.forgotten {
                 life.due();
             }

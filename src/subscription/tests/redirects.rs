@@ -92,7 +92,14 @@ fn a_6xx_speaks_for_all_targets() {
 
 #[test]
 fn redirections_that_lead_nowhere_are_failures() {
-    for (code, to) in [(302, &[][..]), (302, &[RECORD][..]), (302, &[&b""[..]][..]), (305, &[A][..]), (380, &[A][..])] {
+    for (code, to) in [
+        (302, &[][..]),
+        (302, &[RECORD][..]),
+        (302, &[&b""[..]][..]),
+        (305, &[][..]),
+        (305, &[&b"tel:+1"[..]][..]),
+        (380, &[A][..]),
+    ] {
         let mut life = Life::asking();
         assert_eq!(told(&redirect(&mut life, code, to)), (Status::Terminated, code, "phrase".into(), Some(120)));
     }

@@ -7,12 +7,14 @@ mod commands;
 mod compare;
 mod held;
 mod notify;
+mod proxies;
 mod sums;
 
 use sums::{ends_dialog, otherwise, told};
 
-/// Target, To tag, Route, CSeq, Expires, whether Call-ID and tag are new, and the state that need not be told again.
-type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool, Vec<u8>);
+/// Target, To tag, Route, CSeq, Expires, whether Call-ID and tag are new, the state that need not be told again, and which
+/// proxies it may take.
+type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool, Vec<u8>, (Vec<u8>, Vec<u8>));
 
 /// What can be seen after an input.
 #[derive(Debug, Default, PartialEq)]
@@ -99,6 +101,15 @@ struct Reference {
     status: Option<Status>,
     tried: Vec<Vec<u8>>,
     ahead: Vec<Vec<u8>>,
+    /// The outbound proxy in use, those that have failed in this attempt, and what they said last.
+    proxy: u8,
+    failed: Vec<u8>,
+    last_code: u16,
+    /// No proxy that has not failed takes it.
+    no_other: bool,
+    /// The proxy that a 305 has named for this target, and that one has named any.
+    via: Vec<u8>,
+    rerouted: bool,
     shown: Shown,
 }
 
@@ -142,6 +153,12 @@ impl Reference {
             status: None,
             tried: Vec::new(),
             ahead: Vec::new(),
+            proxy: 0,
+            failed: Vec::new(),
+            last_code: 0,
+            no_other: false,
+            via: Vec::new(),
+            rerouted: false,
             shown: Shown::default(),
         }
     }
@@ -156,11 +173,13 @@ impl Reference {
             }
             Input::Sent { cseq, .. } => self.told_held &= *cseq != self.cseq,
             Input::Held { cseq, until, by, .. } if *cseq == self.cseq => self.on_held(until.0, *by),
-            Input::Start | Input::Held { .. } => {}
+            Input::Through { cseq, proxy } if *cseq == self.cseq && self.is_asking() => self.through(*proxy),
+            Input::Start | Input::Held { .. } | Input::Through { .. } => {}
             Input::Deadline(_) if self.due.is_some_and(|due| due <= self.now) => self.on_due(),
             Input::Deadline(_) => {}
             Input::SendFailed { cseq } | Input::Dropped { cseq } if *cseq == self.cseq => {
-                self.outcome(&Reply { cseq: *cseq, ..Reply::default() });
+                let is_local = matches!(input, Input::SendFailed { .. });
+                self.outcome(&Reply { cseq: *cseq, is_local, ..Reply::default() });
             }
             Input::SendFailed { .. } | Input::Dropped { .. } => {}
             Input::Reply(reply) if reply.cseq == self.cseq && reply.code >= 200 => self.outcome(reply),
@@ -215,6 +234,7 @@ impl Reference {
                 let at = self.next.max(self.earliest());
                 self.tell(Status::Terminated, 0, Some(at), false);
                 self.forget_targets();
+                self.proxy = 0;
                 self.wait(true, at);
             }
             Phase::Stand if self.peer.tag.is_empty() => self.fail(0, Then::Later, None, false),
@@ -225,7 +245,7 @@ impl Reference {
                 self.request(Phase::Refresh, self.wanted(), false);
             }
             Phase::Ask | Phase::Refresh | Phase::ByeSent => {
-                self.outcome(&Reply { cseq: self.cseq, code: 408, ..Reply::default() });
+                self.outcome(&Reply { cseq: self.cseq, code: 408, is_local: true, ..Reply::default() });
             }
             Phase::Bye => self.request(Phase::ByeSent, 0, false),
             Phase::LastWord => self.over(),
@@ -253,15 +273,23 @@ impl Reference {
             (Phase::Ask | Phase::Refresh, false) if accepted => self.accepted(reply),
             (Phase::Ask | Phase::Refresh, true) if accepted => {
                 self.learn(reply);
+                self.forget_targets();
                 self.bye();
             }
-            (Phase::Ask, true) if self.is_stray(reply.code) => self.bye(),
-            (Phase::Refresh, true) if !ends_dialog(reply.code) => self.bye(),
+            (Phase::Ask, true) if self.is_stray(reply.code) => {
+                self.fails_over(reply);
+                self.bye();
+            }
+            (Phase::Refresh, true) if !ends_dialog(reply.code) => {
+                let _ = self.reroutes(reply) || self.fails_over(reply);
+                self.bye();
+            }
             (Phase::Ask | Phase::Refresh, true) => self.over(),
             (Phase::ByeSent, _) if accepted => {
                 self.phase = Phase::LastWord;
                 self.due = Some(self.now + ms(self.policy.wait_for_term_notify));
             }
+            (Phase::ByeSent, _) if self.reroutes(reply) || self.fails_over(reply) => self.bye(),
             (Phase::ByeSent, _) => self.over(),
             (Phase::Ask | Phase::Refresh, false) => self.refused(reply),
             (Phase::Idle | Phase::Wait | Phase::Stand | Phase::Bye | Phase::LastWord | Phase::Over, _) => {}
@@ -307,7 +335,11 @@ impl Reference {
         let code = reply.code;
         let initial = self.phase == Phase::Ask;
         if matches!(code, 300..=399) && code != 305 && code != 380 && self.follow(reply.redirect) {
+            self.last_code = code;
             return self.go_on();
+        }
+        if self.reroutes(reply) {
+            return self.again(initial);
         }
         if initial && self.is_stray(code) {
             self.ends = self.ends.or(Some(self.sent.unwrap() + self.asked * SECOND));
@@ -320,16 +352,16 @@ impl Reference {
         let is_said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= 423 && 423 <= *last));
         let may_widen = is_said.is_none() && self.fetch.is_none();
         if let (423, Some(least), false, true) = (code, longer, self.widened, may_widen) {
-            (self.least, self.widened) = (least, true);
-            if initial {
-                return self.go_on();
-            }
-            self.stand(self.now);
-            self.retrying = self.first_by.is_none();
-            return;
+            (self.least, self.widened, self.last_code) = (least, true, code);
+            return self.again(initial);
+        }
+        if self.fails_over(reply) {
+            return self.again(initial);
         }
         if initial && code < 600 && !self.ahead.is_empty() {
             self.tried.push(self.ahead.remove(0));
+            self.via.clear();
+            self.last_code = code;
             return self.go_on();
         }
         let then = match code {
@@ -354,7 +386,8 @@ impl Reference {
         let pause = self.pause(then, reply.retry_after);
         let pause = if told.is_some() { pause } else { pause.min(((ends - self.now) / 2).max(SECOND)) };
         let at = (self.now + pause).max(self.earliest());
-        (self.widened, self.first_by) = (false, None);
+        self.forget_targets();
+        self.first_by = None;
         let lapses = at >= ends;
         let at = if lapses && told.is_none() { ends.max(self.earliest()) } else { at };
         self.stand(at);
@@ -370,7 +403,7 @@ impl Reference {
                 new.push(contact);
             }
         }
-        let room = usize::from(self.policy.max_redirects).saturating_sub(self.tried.len());
+        let room = usize::from(self.policy.max_redirects).saturating_sub(self.tried.len() + usize::from(self.rerouted));
         if new.is_empty() || room == 0 {
             return false;
         }
@@ -378,6 +411,7 @@ impl Reference {
         new.append(&mut self.ahead);
         new.truncate(room);
         self.tried.push(new.remove(0));
+        self.via.clear();
         self.ahead = new;
         true
     }
@@ -403,6 +437,7 @@ impl Reference {
         }
         self.tell(Status::Terminated, code, Some(at), body);
         self.forget_targets();
+        self.proxy = 0;
         self.wait(true, at);
     }
 
@@ -433,6 +468,15 @@ impl Reference {
         self.wait(!self.peer.tag.is_empty(), self.now);
     }
 
+    /// The same request once more, at once.
+    fn again(&mut self, initial: bool) {
+        if initial {
+            return self.go_on();
+        }
+        self.stand(self.now);
+        self.retrying = self.first_by.is_none();
+    }
+
     fn stand(&mut self, next: u64) {
         (self.phase, self.next) = (Phase::Stand, next);
         (self.retrying, self.lapsing) = (false, false);
@@ -458,7 +502,8 @@ impl Reference {
         self.cseq += 1;
         let Peer { tag, target, routes, told: _, state } = self.peer.clone();
         let state = if phase == Phase::Refresh { state } else { Vec::new() };
-        self.shown.request = Some((target, tag, routes, self.cseq, u32::try_from(expires).unwrap(), anew, state));
+        let expires_told = u32::try_from(expires).unwrap();
+        self.shown.request = Some((target, tag, routes, self.cseq, expires_told, anew, state, self.ways()));
         self.before = (self.asked, self.sent);
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));
@@ -467,6 +512,8 @@ impl Reference {
     fn forget_targets(&mut self) {
         self.tried.clear();
         self.ahead.clear();
-        self.widened = false;
+        self.failed.clear();
+        self.via.clear();
+        (self.widened, self.rerouted) = (false, false);
     }
 }

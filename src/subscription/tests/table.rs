@@ -86,6 +86,28 @@ fn lives() -> Vec<Row> {
             life.reply(200);
             life
         }),
+        ("waiting, next", || {
+            let mut life = behind_two();
+            life.reply(503);
+            life
+        }),
+        ("unconfirmed, 2", behind_two),
+        ("unconfirmed, last", || {
+            let mut life = behind_two();
+            life.reply(503);
+            life.due();
+            life
+        }),
+        ("resubscription, 2", refreshing_behind_two),
+        ("resubscription, last", || {
+            let mut life = refreshing_behind_two();
+            life.reply(503);
+            life.due();
+            life
+        }),
+        ("resubscription_destroy, 2", || after_unsubscribe(refreshing_behind_two())),
+        ("predestroyed, 2", || leaving_two(false)),
+        ("predestroyed, last", || leaving_two(true)),
         ("destroyed", || {
             let mut life = Life::started();
             life.give(Input::Unsubscribe);
@@ -96,6 +118,29 @@ fn lives() -> Vec<Row> {
 
 fn after_unsubscribe(mut life: Life) -> Life {
     life.give(Input::Unsubscribe);
+    life
+}
+
+/// The first SUBSCRIBE is in flight to the first of two outbound proxies.
+fn behind_two() -> Life {
+    let mut life = Life::unstarted(Policy { proxies: 2, ..policy() });
+    life.give(Input::Start);
+    life.due();
+    life
+}
+
+fn refreshing_behind_two() -> Life {
+    let mut life = behind_two();
+    life.reply(200);
+    life.notify("active");
+    life.due();
+    life
+}
+
+fn leaving_two(last: bool) -> Life {
+    let mut life = after_unsubscribe(refreshing_behind_two());
+    life.reply(if last { 503 } else { 500 });
+    life.due();
     life
 }
 
@@ -118,7 +163,7 @@ fn refreshing() -> Life {
 const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
 const STRANGE: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"strange\", nonce=\"n\"" };
 
-/// The inputs: start, deadline due, sent, send failed, dropped, held back because the destination does not answer, replies to the newest request (401 with
+/// The inputs: start, deadline due, through the second outbound proxy, sent, send failed, dropped, held back because the destination does not answer, replies to the newest request (401 with
 /// a challenge that can be answered, and with one that cannot), NOTIFYs (active, with changes to a document that is not
 /// known, with an old document, terminated as deactivated or rejected), refresh, flow lost, credentials, unsubscribe.
 fn inputs() -> Vec<Column> {
@@ -128,6 +173,7 @@ fn inputs() -> Vec<Column> {
     vec![
         ("strt", |life| life.give(Input::Start)),
         ("due", |life| if life.subscription.deadline().is_some() { life.due() } else { life.deadline() }),
+        ("thru", |life| life.give(Input::Through { cseq: cseq(life), proxy: 1 })),
         ("sent", |life| life.give(Input::Sent { cseq: cseq(life), socket: Socket(1) })),
         ("fail", |life| life.give(Input::SendFailed { cseq: cseq(life) })),
         ("drop", |life| life.give(Input::Dropped { cseq: cseq(life) })),
@@ -136,7 +182,8 @@ fn inputs() -> Vec<Column> {
         ("401", |life| life.reply_with(401, |reply| reply.challenges = &[KNOWN])),
         ("401x", |life| life.reply_with(401, |reply| reply.challenges = &[STRANGE])),
         ("302", |life| life.reply_with(302, |reply| reply.redirect = &[b"sip:b@x"])),
-        ("408", |life| life.reply(408)),
+        ("305", |life| life.reply_with(305, |reply| reply.redirect = &[b"sip:p@x"])),
+        ("408", |life| life.reply_with(408, |reply| reply.is_local = true)),
         ("423", |life| life.reply_with(423, |reply| reply.min_expires = Some(9999))),
         ("481", |life| life.reply(481)),
         ("489", |life| life.reply(489)),
@@ -157,6 +204,9 @@ fn inputs() -> Vec<Column> {
     ]
 }
 
+/// Rows with 2 or last: there are two outbound proxies, and the request is with the first, or with the second after
+/// the first has failed.
+///
 /// One letter for each state: where the input leads. `W` waiting, `w` waiting to go on with the attempt, `U`
 /// unconfirmed, `u` unconfirmed_destroy, `C` confirmed, `R` resubscription, `r` resubscription_destroy, `P`
 /// predestroyed, `T` waiting_for_termination, `D` destroyed. Then: `>` sends, `!` tells news, `2` answers 200.
@@ -181,40 +231,48 @@ fn cell(life: &Life, output: &Output) -> String {
 }
 
 const TABLE: &str = "
-                         strt due  sent fail drop held 200  401  401x 302  408  423  481  489  actv gap  old  deac rejd refr flow cred unsb
-waiting, unstarted       W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting                  W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting, continued       w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
-waiting, refused         W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-unconfirmed              U    W!   U    W!   W!   w!   C    w    W!   w    W!   w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
-unconfirmed, notified    U    C    U    C    C    C    C    W    W!   W    C    W    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
-waiting, fetch           W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-waiting, fetch goes on   w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
-waiting, fetch is over   W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-unconfirmed, fetch       U    W!   U    W!   W!   w!   C    w    D!   w    W!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
-unconfirmed, fetch short U    D!   U    D!   D!   D!   C    w    D!   w    D!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
-confirmed, fetch         C    D!   C    C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D    D!2  D!2  C    C    C    D
-unconfirmed_destroy      u    D    u    D    D    D    P    D    D    D    D    D    D    D    u2   u2   u2   D2   D2   u    u    u    u
-confirmed                C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-confirmed, unnotified    C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-confirmed, to retry      C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-confirmed, to expire     C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-resubscription           R    C!   R    C!   C!   C!   C    C    C!   W    C!   C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
-resubscription_destroy   r    P    r    P    P    P    P    P    P    P    P    P    D    D    r2   r2   r2   D2   D2   r    r    r    r
-predestroyed, due        P    P>   P    P    P    P    P    P    P    P    P    P    P    P    P2   P2   P2   D2   D2   P    P    P    P
-predestroyed, sent       P    D    P    D    D    P    T    P    D    D    D    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
-waiting_for_termination  T    D    T    T    T    T    T    T    T    T    T    T    T    T    T2   T2   T2   D2   D2   T    T    T    T
-destroyed                D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
+                          strt due  thru sent fail drop held 200  401  401x 302  305  408  423  481  489  actv gap  old  deac rejd refr flow cred unsb
+waiting, unstarted        W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting                   W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, continued        w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+waiting, refused          W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+unconfirmed               U    W!   U    U    W!   W!   w!   C    w    W!   w    w    W!   w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+unconfirmed, notified     U    C    U    U    C    C    C    C    W    W!   W    W    C    W    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+waiting, fetch            W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+waiting, fetch goes on    w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+waiting, fetch is over    W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
+unconfirmed, fetch        U    W!   U    U    W!   W!   w!   C    w    D!   w    w    W!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
+unconfirmed, fetch short  U    D!   U    U    D!   D!   D!   C    w    D!   w    w    D!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
+confirmed, fetch          C    D!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D    D!2  D!2  C    C    C    D
+unconfirmed_destroy       u    D    u    u    D    D    D    P    D    D    D    D    D    D    D    D    u2   u2   u2   D2   D2   u    u    u    u
+confirmed                 C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+confirmed, unnotified     C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+confirmed, to retry       C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+confirmed, to expire      C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
+resubscription            R    C!   R    R    C!   C!   C!   C    C    C!   W    C    C!   C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
+resubscription_destroy    r    P    r    r    P    P    P    P    P    P    P    P    P    P    D    D    r2   r2   r2   D2   D2   r    r    r    r
+predestroyed, due         P    P>   P    P    P    P    P    P    P    P    P    P    P    P    P    P    P2   P2   P2   D2   D2   P    P    P    P
+predestroyed, sent        P    D    P    P    D    D    P    T    P    D    D    P    D    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
+waiting_for_termination   T    D    T    T    T    T    T    T    T    T    T    T    T    T    T    T    T2   T2   T2   D2   D2   T    T    T    T
+waiting, next             w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
+unconfirmed, 2            U    w    U    U    w    W!   w!   C    w    W!   w    W!   w    w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+unconfirmed, last         U    W!   U    U    W!   W!   W!   C    w    W!   w    W!   W!   w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+resubscription, 2         R    C    R    R    C    C!   C!   C    C    C!   W    C!   C    C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
+resubscription, last      R    W!   R    R    C!   C!   C!   C    C    C!   W    C!   C!   C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
+resubscription_destroy, 2 r    P    r    r    P    P    D    P    P    P    P    P    P    P    D    D    r2   r2   r2   D2   D2   r    r    r    r
+predestroyed, 2           P    P    P    P    P    D    D    T    P    D    D    D    P    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
+predestroyed, last        P    D    P    P    D    D    D    T    P    D    D    D    D    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
+destroyed                 D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D    D
 ";
 
 #[test]
 fn every_input_in_every_state() {
-    let mut table = format!("{:24}", "");
+    let mut table = format!("{:25}", "");
     for (name, _) in inputs() {
         table += &format!(" {name:4}");
     }
     for (state, life) in lives() {
-        table = table.trim_end().to_owned() + &format!("\n{state:24}");
+        table = table.trim_end().to_owned() + &format!("\n{state:25}");
         for (_, input) in inputs() {
             let mut life = life();
             assert!(state.starts_with(life.state()), "{state}");

@@ -4,7 +4,9 @@ use super::super::*;
 use super::broken::Flaw;
 use super::rules::{self, Given};
 use super::search::Visited;
-use super::world::{Fork, HeldBack, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of};
+use super::world::{
+    Book, Fork, HeldBack, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of,
+};
 use std::num::NonZero;
 
 /// One thing that can happen. Those that use up a mishap are marked by [`Action::is_mishap`].
@@ -26,6 +28,8 @@ pub enum Action {
     Hold {
         long: bool,
     },
+    /// The outbound proxy that the request begins with is held: it takes the other.
+    PassOver,
     /// A message arrives.
     Arrive(usize),
     /// A message arrives, and will arrive again.
@@ -95,6 +99,7 @@ impl Action {
             | Self::Leave { word_later: true }
             | Self::Stuck(_)
             | Self::Hold { .. }
+            | Self::PassOver
             | Self::ArriveTwice(_)
             | Self::Lose { .. }
             | Self::Accept { .. }
@@ -139,6 +144,7 @@ pub fn possible(world: &World) -> Vec<Action> {
         all.extend([Action::Leave { word_later: false }, Action::Leave { word_later: true }]);
         all.extend([Action::Stuck(Sending::Failed), Action::Stuck(Sending::Dropped)]);
         all.extend([Action::Hold { long: false }, Action::Hold { long: true }]);
+        all.extend(other_proxy(world).map(|_| Action::PassOver));
     } else {
         time(world, &mut all);
         for which in 0..world.under_way.len() {
@@ -194,6 +200,7 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
             let refusals = [Refusal::Moved, Refusal::TooBrief, Refusal::Unknown, Refusal::BadEvent];
             all.extend(refusals.map(|refusal| Action::AcceptBehind { which, refusal }));
             all.extend(REFUSALS.map(|refusal| Action::Refuse { which, refusal }));
+            all.extend(reroutes(world).map(|refusal| Action::Refuse { which, refusal }));
             // An attempt that went on meets a notifier that has taken its first request.
             all.retain(|action| !(is_acceptance(*action) && world.serving.iter().any(|one| one.dialog == dialog)));
             if world.serving.iter().any(|one| one.dialog == dialog) {
@@ -206,6 +213,7 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
                 Some(at) if world.serving[at].newest < cseq => {
                     all.push(Action::Arrive(which));
                     all.extend(REFUSALS.map(|refusal| Action::Refuse { which, refusal }));
+                    all.extend(reroutes(world).map(|refusal| Action::Refuse { which, refusal }));
                 }
                 Some(_) => all.push(Action::Refuse { which, refusal: Refusal::Stale }),
                 None => all.push(Action::Refuse { which, refusal: Refusal::Unknown }),
@@ -221,6 +229,17 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
         }
         Message::Word { .. } => all.push(Action::Arrive(which)),
     }
+}
+
+/// A 305 comes only where an operator has a word, so that the other searches stay small.
+fn reroutes(world: &World) -> Option<Refusal> {
+    (world.book == Book::Operator).then_some(Refusal::UseProxy)
+}
+
+/// Where the request may go besides where it begins.
+fn other_proxy(world: &World) -> Option<u8> {
+    let proxies = world.subscription.picture(world.now).proxies;
+    proxies.places(world.book.policy().proxies).nth(1)
 }
 
 fn is_acceptance(action: Action) -> bool {
@@ -259,6 +278,10 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
             let held = HeldBack { until: world.now.after(secs(time)), by, ..world.undoing };
             word(world, request, Sending::Held(held), true, flaw, visited)
         }
+        Action::PassOver => match other_proxy(world) {
+            Some(place) => give(world, Given::Through(place), flaw, visited),
+            None => Ok(()),
+        },
         Action::Arrive(which) => {
             let message = world.under_way.swap_remove(which);
             arrive(world, message, flaw, visited)
@@ -409,7 +432,10 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
     };
     visited.note(&world.subscription, given);
     let env = Env { policy: world.book.policy(), random: 0, credentials: &[] };
-    let input = input_of(given, fresh, &route_set);
+    let input = match given {
+        Given::Through(proxy) => Input::Through { cseq: world.subscription.local_cseq, proxy },
+        _ => input_of(given, fresh, &route_set),
+    };
     let output = flaw.handle(&mut world.subscription, input, world.now, &env).map_err(|error| error.to_string())?;
     world.unsubscribed |= matches!(given, Given::Unsubscribe);
     rules::judge(&before, world, given, &output)?;
@@ -436,6 +462,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Given::Refresh => return Input::Refresh,
         Given::FlowLost => return Input::FlowLost(FLOW),
         Given::Unsubscribe => return Input::Unsubscribe,
+        Given::Through(_) => unreachable!("its CSeq is the subscription's"),
         Given::Message(message) => message,
     };
     match message {
@@ -453,10 +480,15 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Message::Refuse { cseq, refusal } => Input::Reply(Reply {
             cseq,
             code: refusal.code(),
+            is_local: refusal == Refusal::Timeout,
             expires: (refusal == Refusal::Nothing).then_some(0),
             min_expires: (refusal == Refusal::TooBrief).then_some(16),
             retry_after: (refusal == Refusal::Unavailable).then_some(9),
-            redirect: if refusal == Refusal::Moved { &[b"sip:elsewhere"] } else { &[] },
+            redirect: match refusal {
+                Refusal::Moved => &[b"sip:elsewhere"],
+                Refusal::UseProxy => &[b"sip:proxy"],
+                _ => &[],
+            },
             ..Reply::default()
         }),
         Message::Notify { fork, cseq, moved, word, .. } => Input::Notify(Notify {

@@ -104,14 +104,30 @@ const IMPOSSIBLE_FETCH: &[(&str, &str, &str)] = &[
 
 /// Nobody is challenged in this world, and no document has a version: what belongs to challenges is proven by the table, by
 /// random lives and by the tests of challenges, and so it is with versions.
-const ELSEWHERE: (&[&str], &[&str]) = (&["waiting, refused"], &["401", "401x", "cred", "gap", "old"]);
+const OF_CHALLENGES: (&[&str], &[&str]) = (&["waiting, refused"], &["401", "401x", "cred", "gap", "old"]);
+
+/// Outbound proxies have a world of their own, and a 305 comes only in that of an operator.
+const OF_PROXIES: (&[&str], &[&str]) = (
+    &[
+        "waiting, next",
+        "unconfirmed, 2",
+        "unconfirmed, last",
+        "resubscription, 2",
+        "resubscription, last",
+        "resubscription_destroy, 2",
+        "predestroyed, 2",
+        "predestroyed, last",
+    ],
+    &["thru", "305"],
+);
 
 /// Searches with so many mishaps; the pairs that are not met must be these.
 fn explored(mishaps: u8, terms: Terms, but_for: &[&[(&'static str, &'static str, &str)]]) {
     let start = std::time::Instant::now();
     let report = explore(mishaps, Flaw::None, Book::Rfc, terms).unwrap_or_else(|found| panic!("{found}"));
-    let (rows, columns) = ELSEWHERE;
-    let elsewhere = |pair: &(&str, &str)| rows.contains(&pair.0) || columns.contains(&pair.1);
+    let worlds = [OF_CHALLENGES, OF_PROXIES];
+    let elsewhere =
+        |pair: &(&str, &str)| worlds.iter().any(|(rows, columns)| rows.contains(&pair.0) || columns.contains(&pair.1));
     let other = |pair: &(&str, &str)| {
         pair.0.contains("fetch") != terms.fetch.is_some()
             || pair.0.ends_with("fetch short")
@@ -145,6 +161,17 @@ fn every_life_by_the_book_of_an_operator_keeps_the_rules() {
     for (mishaps, terms) in [(mishaps, Terms::default()), (3, FETCH)] {
         let report = explore(mishaps, Flaw::None, Book::Operator, terms).unwrap_or_else(|found| panic!("{found}"));
         println!("{} states, {} transitions, depth {}", report.states, report.transitions, report.depth);
+    }
+}
+
+/// Two outbound proxies, of which any may fail or be held.
+#[test]
+fn every_life_behind_two_proxies_keeps_the_rules() {
+    let mishaps = if std::env::var_os("PRESENCE_B2B_MISHAPS").is_some() { 2 } else { 1 };
+    for (mishaps, terms) in [(mishaps, Terms::default()), (2, FETCH)] {
+        let report = explore(mishaps, Flaw::None, Book::Proxies, terms).unwrap_or_else(|found| panic!("{found}"));
+        println!("{} states, {} transitions, depth {}", report.states, report.transitions, report.depth);
+        assert!(report.visited.0.iter().any(|(row, column)| row.starts_with("unconfirmed") && *column == "thru"));
     }
 }
 

@@ -1,11 +1,14 @@
 //! What must hold in every state, told by an observer who sees only what goes in and comes out.
 
 use super::super::*;
-use super::world::{Book, Fork, Message, Sending, Word, World};
+use super::world::{Book, Fork, Message, Refusal, Sending, Word, World};
 
 /// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
 /// asks for longer, and the end.
 const LONGEST_RUN: u8 = 4;
+
+/// The same behind two outbound proxies, with one more for each of the two that fails; and with a 305.
+const LONGEST_DETOUR: u8 = 7;
 
 /// What the observer remembers.
 #[derive(Clone, Debug, Default)]
@@ -30,19 +33,21 @@ pub struct Spoken {
     pub sent: Option<Instant>,
     /// How many have been sent with less than `min_resubscribe_time` in between.
     pub run: u8,
-    /// The next one need not wait: a 3xx or 423 has just asked for it.
+    /// The next one need not wait: a 3xx or 423 has just asked for it, or an outbound proxy has failed.
     pub hastened: bool,
+    /// Bit n: the outbound proxy at place n has failed in this run.
+    pub failed: u8,
 }
 
 /// A ghost as its future depends on it.
-pub type Seen = (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>, [bool; 3], Option<u64>, u8);
+pub type Seen = (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>, [bool; 3], Option<u64>, [u8; 2]);
 
 impl Ghost {
     pub fn seen(&self, now: Instant, ranks: impl Fn(u32, Fork, u32) -> (u32, u32)) -> Seen {
         let accepted = self.accepted.map(|(dialog, fork, cseq)| (fork, ranks(dialog, fork, cseq)));
-        let Spoken { sent, run, hastened } = self.spoken;
+        let Spoken { sent, run, hastened, failed } = self.spoken;
         let sent = sent.map(|at| now.since(at).as_secs().min(2));
-        (accepted, self.remote.clone(), [self.made, self.ended, hastened], sent, run)
+        (accepted, self.remote.clone(), [self.made, self.ended, hastened], sent, [run, failed])
     }
 }
 
@@ -54,6 +59,8 @@ pub enum Given {
     Refresh,
     FlowLost,
     Unsubscribe,
+    /// The newest request takes the outbound proxy at this place.
+    Through(u8),
     Message(Message),
 }
 
@@ -107,7 +114,13 @@ fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> 
     let close = ghost.sent.is_some_and(|at| world.now.since(at) < policy.min_resubscribe_time);
     rule!(!close || ghost.hastened || is_farewell, "two SUBSCRIBEs too close together");
     ghost.run = if close { ghost.run + 1 } else { 1 };
-    rule!(ghost.run <= LONGEST_RUN, "{} SUBSCRIBEs in a run", ghost.run);
+    let longest = if world.book == Book::Rfc { LONGEST_RUN } else { LONGEST_DETOUR };
+    rule!(ghost.run <= longest, "{} SUBSCRIBEs in a run", ghost.run);
+    ghost.failed = if close { ghost.failed } else { 0 };
+    let again = ghost.failed >> request.proxies.current() & 1 == 1;
+    rule!(!again || is_farewell, "an outbound proxy is asked twice in one attempt");
+    rule!(request.via.is_empty() || policy.proxies == 0, "another proxy than those of the operator");
+    rule!(request.via.is_empty() || ghost.hastened, "a proxy that nobody has just named");
     ghost.sent = Some(world.now);
     ghost.hastened = false;
     Ok(())
@@ -176,7 +189,7 @@ fn telling(before: &World, world: &World, output: &Output) -> Result<(), String>
     rule!(Some(news.status) == world.subscription.status(), "the status is not what was told");
     rule!(news.last == output.forget, "the last news comes with the end");
     rule!(
-        news.code != 489 || world.is_fetch() || news.last == (world.book == Book::Rfc),
+        news.code != 489 || world.is_fetch() || news.last == (world.book != Book::Operator),
         "489 is the end or not, against the book"
     );
     rule!(
@@ -190,6 +203,23 @@ fn telling(before: &World, world: &World, output: &Output) -> Result<(), String>
 /// A 2xx confirms the remote side too; a 3xx or 423 asks for another SUBSCRIBE at once.
 fn replying(before: &World, world: &mut World, given: Given) {
     let state = before.subscription.state();
+    let newest = before.subscription.local_cseq;
+    // The watchdog has had enough, the transaction layer has given up, or the proxy has.
+    let has_failed = match given {
+        Given::Deadline => state.in_flight() && world.subscription.state() != state,
+        Given::Message(Message::Refuse { cseq, refusal: Refusal::Timeout | Refusal::Unavailable })
+        | Given::Message(Message::Word { cseq, word: Sending::Failed }) => state.in_flight() && cseq == newest,
+        Given::Message(_)
+        | Given::Start
+        | Given::Refresh
+        | Given::FlowLost
+        | Given::Unsubscribe
+        | Given::Through(_) => false,
+    };
+    if has_failed && world.book == Book::Proxies {
+        world.ghost.spoken.hastened = true;
+        world.ghost.spoken.failed |= 1 << before.subscription.picture(before.now).proxies.current();
+    }
     match given {
         Given::Message(Message::Accept { cseq, fork, moved, .. })
             if state.in_flight() && cseq == before.subscription.local_cseq =>
@@ -207,7 +237,7 @@ fn replying(before: &World, world: &mut World, given: Given) {
         Given::Message(Message::Refuse { cseq, refusal })
             if state.in_flight() && cseq == before.subscription.local_cseq =>
         {
-            world.ghost.spoken.hastened |= matches!(refusal.code(), 302 | 423);
+            world.ghost.spoken.hastened |= matches!(refusal.code(), 302 | 305 | 423);
         }
         Given::Message(Message::Word { cseq, word: Sending::Held(held) })
             if cseq == before.subscription.local_cseq && world.subscription.local_cseq < cseq =>
@@ -227,7 +257,8 @@ fn replying(before: &World, world: &mut World, given: Given) {
         | Given::Deadline
         | Given::Refresh
         | Given::FlowLost
-        | Given::Unsubscribe => {}
+        | Given::Unsubscribe
+        | Given::Through(_) => {}
     }
 }
 
@@ -287,7 +318,9 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
         fetch_alone(world, alone.clone(), &env)?;
     }
     let mut input = Input::Unsubscribe;
-    for _ in 0..5 {
+    // A refresh and a farewell at each proxy.
+    let detours = u32::from(policy.proxies) * 2;
+    for _ in 0..5 + detours {
         let output = alone.handle(input, now, &env).map_err(|error| error.to_string())?;
         rule!(output.news.is_none(), "news after unsubscribe");
         rule!(!fetches || output.forget, "asked once, and not forgotten at once");
@@ -297,7 +330,7 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
         input = Input::Deadline(fresh);
     }
     rule!(forgotten, "does not end by itself after unsubscribe: {:?}", alone.state());
-    let all = policy.watchdog * 2 + policy.wait_for_term_notify;
+    let all = policy.watchdog * (2 + detours) + policy.wait_for_term_notify;
     rule!(now.since(world.now) <= all, "needs {:?} to end", now.since(world.now));
     rule!(account.out() == out + RECORD.len() + SUBSCRIBER.len(), "leaves memory behind");
     drop(alone);

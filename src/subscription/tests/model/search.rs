@@ -58,12 +58,14 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
         Given::Refresh => return Some("refr"),
         Given::FlowLost => return Some("flow"),
         Given::Unsubscribe => return Some("unsb"),
+        Given::Through(_) => return Some("thru"),
         Given::Message(message) => message,
     };
     match message {
         Message::Accept { cseq, .. } if cseq == newest => Some("200"),
         Message::Refuse { cseq, refusal } if cseq == newest => match refusal.code() {
             302 => Some("302"),
+            305 => Some("305"),
             408 => Some("408"),
             423 => Some("423"),
             481 => Some("481"),

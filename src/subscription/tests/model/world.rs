@@ -26,6 +26,7 @@ fn small_policy() -> Policy {
         timer_n_on_refresh: false,
         watchdog: secs(4),
         max_redirects: 1,
+        proxies: 0,
         overrides: Vec::new(),
         packages: Vec::new(),
     }
@@ -38,6 +39,8 @@ pub enum Book {
     Rfc,
     /// An operator's, who knows better.
     Operator,
+    /// The RFCs', behind two outbound proxies.
+    Proxies,
 }
 
 impl Book {
@@ -57,7 +60,9 @@ impl Book {
             let own = Policy { overrides, timer_n_on_refresh: true, ..small_policy() };
             Policy { packages: vec![("presence", own)], default_expiration: secs(99), ..small_policy() }
         });
+        static PROXIES: LazyLock<Policy> = LazyLock::new(|| Policy { proxies: 2, ..small_policy() });
         match self {
+            Self::Proxies => &PROXIES,
             Self::Rfc => &RFC,
             Self::Operator => &OPERATOR,
         }
@@ -94,6 +99,7 @@ impl Fork {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     Moved,
+    UseProxy,
     Timeout,
     TooBrief,
     Unknown,
@@ -108,6 +114,7 @@ impl Refusal {
         match self {
             Self::Nothing => 200,
             Self::Moved => 302,
+            Self::UseProxy => 305,
             Self::Timeout => 408,
             Self::TooBrief => 423,
             Self::Unknown => 481,
@@ -151,9 +158,11 @@ impl Word {
         match (self, book) {
             (Self::Active | Self::ActiveSooner, _) => (Status::Active, false),
             (Self::Pending | Self::Missing, _) => (Status::Pending, false),
-            (Self::Rejected, Book::Rfc) => (Status::Rejected, true),
+            (Self::Rejected, Book::Rfc | Book::Proxies) => (Status::Rejected, true),
             (Self::Deactivated, Book::Operator) => (Status::Terminated, true),
-            (Self::Rejected, Book::Operator) | (Self::Deactivated, Book::Rfc) => (Status::Terminated, false),
+            (Self::Rejected, Book::Operator) | (Self::Deactivated, Book::Rfc | Book::Proxies) => {
+                (Status::Terminated, false)
+            }
             (Self::Probation | Self::TimedOut, _) => (Status::Terminated, false),
         }
     }

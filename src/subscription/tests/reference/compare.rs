@@ -1,6 +1,6 @@
 //! The comparison: the same inputs for the subscription and for its reference.
 
-use super::super::random::{ACCEPTED, MOVED, Step, step, with_input};
+use super::super::random::{ACCEPTED, MOVED, Step, USE_PROXY, step, with_input};
 use super::super::*;
 use super::*;
 use proptest::prelude::*;
@@ -12,7 +12,8 @@ fn shown(life: &Life, output: &Output, known: &mut Vec<u8>) -> Shown {
         request: output.send.clone().map(|sent| {
             let anew = sent.call_id != *known;
             *known = sent.call_id;
-            (sent.target, sent.remote_tag, sent.route_set, sent.cseq, sent.expires, anew, sent.known_state)
+            let ways = (sent.proxies.places(life.policy.proxies).collect(), sent.via);
+            (sent.target, sent.remote_tag, sent.route_set, sent.cseq, sent.expires, anew, sent.known_state, ways)
         }),
         answer: output.answer.map(|answer| answer.code_and_phrase().0),
         news: output
@@ -51,6 +52,8 @@ fn lively_step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Due),
         3 => (tag(), 5usize..8).prop_map(move |(tag, grant)| reply(ACCEPTED, tag, grant, 0)),
         2 => (1usize..4).prop_map(move |redirect| reply(MOVED, 0, 0, redirect)),
+        2 => (1usize..4).prop_map(move |redirect| reply(USE_PROXY, 0, 0, redirect)),
+        2 => Just(Step::Unsent(0, false)),
         3 => (tag(), 0usize..5).prop_map(|(tag, state)| Step::Notify { cseq: 1, late: 0, tag, contact: 2, state, content: 0, event: true }),
         1 => Just(Step::Refresh),
         1 => (1u32..3).prop_map(Step::FlowLost),
@@ -69,6 +72,7 @@ proptest! {
         is_contrary in any::<bool>(),
         fetch in proptest::option::weighted(0.3, prop_oneof![Just(32u32), 1u32..3600]),
         timer_n_on_refresh in any::<bool>(),
+        proxies in 0u8..4,
     ) {
         let overrides = if is_contrary { contrary() } else { Vec::new() };
         let policy = Policy {
@@ -76,6 +80,7 @@ proptest! {
             resubscribe_delta: secs(delta),
             overrides,
             timer_n_on_refresh,
+            proxies,
             ..policy()
         };
         let mut life = Life::under(Terms { fetch, ..Terms::default() }, policy.clone());

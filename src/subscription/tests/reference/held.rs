@@ -10,6 +10,9 @@ impl Reference {
         }
         self.cseq -= 1;
         (self.asked, self.sent) = self.before;
+        if by != HeldBy::Rate && !self.failed.is_empty() && self.is_asking() {
+            return self.others_held();
+        }
         let tells = by != HeldBy::Rate && !self.told_held && !self.gone;
         let farewell = |this: &mut Self| {
             let lapses = this.ends.or(this.sent.map(|sent| sent + this.asked * SECOND)).is_none_or(|at| at <= until);

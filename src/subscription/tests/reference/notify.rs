@@ -138,6 +138,9 @@ impl Reference {
         let refreshes_another = self.phase == Phase::Refresh && is_other;
         if self.phase == Phase::Stand || refreshes_another {
             let troubled = (self.retrying || self.lapsing) && !refreshes_another;
+            if later || refreshes_another {
+                self.forget_targets();
+            }
             let next = match (troubled, later || refreshes_another, sooner) {
                 (_, true, _) => self.planned(),
                 (false, false, true) => self.next.min(self.planned()),

@@ -1,0 +1,168 @@
+//! Several outbound proxies: within one attempt, and within a dialog, the next one is asked when one fails (RFC 3263 §4.3).
+
+use crate::support::address::own_ip;
+use crate::support::config::Builder;
+use crate::support::endpoint::{Received, Transport};
+use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::SOON;
+use serde_json::json;
+
+fn behind(proxies: &[String]) -> Builder {
+    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 600);
+    let builder = builder.b2b_param("presence_outbound_proxy", proxies.join(" "));
+    // A proxy that does not answer is given up after this many milliseconds.
+    builder.modparam("tm", "fr_timer", 500).route(TELL)
+}
+
+fn uri_of(proxy: &Notifier) -> String {
+    format!("sip:{}{}", proxy.endpoint.addr(), proxy.endpoint.transport().uri_param())
+}
+
+/// The same attempt goes on.
+fn assert_goes_on(next: &Received, before: &Received) {
+    for name in ["To", "From", "Call-ID", "Event", "Expires"] {
+        assert_eq!(next.headers(name), before.headers(name), "{name}");
+    }
+    assert_eq!((next.uri(), next.cseq().0), (before.uri(), before.cseq().0 + 1));
+}
+
+/// How many requests a destination has had.
+fn sent_to(server: &Server, address: &str) -> u64 {
+    let all = server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
+    let row = all.as_array().expect("rows").iter().find(|row| row["address"] == address);
+    row.and_then(|row| row["sent"].as_u64()).unwrap_or(0)
+}
+
+fn the_second_takes_it(transport: Transport) {
+    let (ip, second) = (own_ip(), Notifier::new(transport));
+    let server = behind(&[format!("sip:{ip}:5060{}", transport.uri_param()), uri_of(&second)]).start();
+    let dead = format!("{}:{ip}:5060", transport.upper().to_ascii_lowercase());
+    leaves_nothing(&server, || {
+        let before = sent_to(&server, &dead);
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+        let subscribe = second.expect_subscribe(SOON);
+        assert_eq!((subscribe.uri(), subscribe.cseq().0), ("sip:alice@example.com", 2), "the dead one was asked");
+        let mut dialog = second.accept(&subscribe, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        assert_eq!(news.next("the state").status, "active", "nothing was told of the dead one");
+        // The dialog is with the second.
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.refresh(id);
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!((refresh.cseq().0, sent_to(&server, &dead)), (3, before + 1));
+        dialog.accept(&refresh, 600);
+        // A new one begins with the first.
+        dialog.notify(Notify::terminated("deactivated", 0));
+        assert_eq!(news.next("the end").reason, "deactivated");
+        let again = second.expect_subscribe(SOON);
+        assert_ne!(again.need("Call-ID"), subscribe.need("Call-ID"));
+        assert_eq!((again.cseq().0, sent_to(&server, &dead)), (5, before + 2));
+        let mut dialog = second.accept(&again, 600);
+        dialog.notify(Notify::active(600));
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_proxy_that_is_silent_is_followed_by_the_next() {
+    the_second_takes_it(Transport::Udp);
+}
+
+#[test]
+fn a_proxy_that_refuses_connections_is_followed_by_the_next() {
+    the_second_takes_it(Transport::Tcp);
+}
+
+#[test]
+fn a_proxy_that_is_unavailable_is_followed_by_the_next() {
+    let proxies = [Notifier::udp(), Notifier::tcp(), Notifier::udp()];
+    let server = behind(&proxies.each_ref().map(uri_of)).start();
+    let [first, second, third] = proxies;
+    let mut news = Newsreader::new(&server);
+    let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+    let asked = first.expect_subscribe(SOON);
+    first.reject(&asked, 503, &[("Retry-After", "3600")]);
+    let next = second.expect_subscribe(SOON);
+    assert_goes_on(&next, &asked);
+    second.reject(&next, 503, &[]);
+    let last = third.expect_subscribe(SOON);
+    assert_goes_on(&last, &next);
+    third.reject(&last, 404, &[]);
+    // Its answer is the answer, and not the pause of the first.
+    let told = news.next("the failure");
+    assert_eq!((told.code, told.next_attempt), (404, Some(600)));
+    // The first is passed over as long as it wants to be.
+    server.refresh(id);
+    let again = second.expect_subscribe(SOON);
+    assert_eq!(again.cseq().0, 4);
+    let mut dialog = second.accept(&again, 600);
+    dialog.notify(Notify::active(600));
+    server.end(id, &mut dialog);
+    server.stop();
+}
+
+#[test]
+fn all_proxies_dead_is_one_failure() {
+    let dead = [Transport::Udp, Transport::Tcp].map(|one| format!("sip:{}:5060{}", own_ip(), one.uri_param()));
+    let server = behind(&dead).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+        let told = news.next("the failure");
+        assert_eq!((told.status.as_str(), told.next_attempt), ("terminated", Some(600)), "{told:?}");
+        let shown = server.show(id);
+        assert_eq!(
+            (&shown["local_cseq"], &shown["retries"], &shown["state"]),
+            (&json!(2), &json!(1), &json!("waiting"))
+        );
+        news.assert_no_more();
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+#[test]
+fn a_refresh_and_a_farewell_fail_over_in_their_dialog() {
+    let proxies = [Notifier::udp(), Notifier::udp()];
+    let server = behind(&proxies.each_ref().map(uri_of)).start();
+    let [first, second] = proxies;
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+        let mut dialog = first.accept(&first.expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600));
+        assert_eq!(news.next("the state").status, "active");
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.refresh(id);
+        // Not answered.
+        let lost = dialog.expect_subscribe(SOON);
+        dialog.move_to(&second.endpoint);
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_goes_on(&refresh, &lost);
+        dialog.accept(&refresh, 600);
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed" && shown["last_reply"] == 200);
+        // It stays there.
+        server.refresh(id);
+        let refresh = dialog.expect_subscribe(SOON);
+        dialog.accept(&refresh, 600);
+        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.unsubscribe(id);
+        let lost = dialog.expect_subscribe(SOON);
+        assert_eq!(lost.need("Expires"), "0");
+        dialog.answer(&lost, 503, &[]);
+        dialog.move_to(&first.endpoint);
+        let farewell = dialog.expect_subscribe(SOON);
+        assert_eq!((farewell.cseq().0, farewell.need("Expires")), (lost.cseq().0 + 1, "0"));
+        dialog.accept(&farewell, 0);
+        dialog.notify(Notify::terminated("timeout", 0));
+        server.await_no_subscription();
+        news.assert_no_more();
+    });
+    server.stop();
+}
