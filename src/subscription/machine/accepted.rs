@@ -13,7 +13,7 @@ use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
 /// 204: accepted, and nothing new (RFC 5839 §7.3).
-const NO_NOTIFICATION: u16 = 204;
+pub(super) const NO_NOTIFICATION: u16 = 204;
 
 impl<A: Allocator + Clone> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what

@@ -123,7 +123,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         }
         let packed = Packed::try_new([username, secret], self.alloc.clone())?;
         self.own_credentials = Some(Box::try_new_in(packed, self.alloc.clone()).map_err(|_| OutOfMemory)?);
-        if let Some(sessions) = &mut self.sessions {
+        // What is in flight has its answers from other credentials; what is yet to be sent takes these.
+        if let Some(sessions) = self.sessions.as_mut().filter(|_| self.state.in_flight()) {
             sessions.nothing_tried();
         }
         let was_refused = matches!(self.last_reply, 401 | 407) && !self.answers.goes_on;

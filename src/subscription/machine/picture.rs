@@ -29,6 +29,8 @@ pub struct Picture {
     /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
     pub sessions: Vec<(Vec<Vec<u8>>, u32, bool)>,
     pub own_credentials: Option<[Vec<u8>; 2]>,
+    /// The newest reply was a challenge.
+    pub challenged: bool,
     /// Expires of its own, and the deadline of a fetch.
     pub kept: (Option<u32>, Option<Instant>),
     pub proxies: Proxies,
@@ -97,6 +99,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             answers: (self.answers.count(), self.answers.stales(), self.answers.goes_on),
             sessions: self.sessions.as_ref().map(|sessions| sessions.picture()).unwrap_or_default(),
             own_credentials: self.own_credentials.as_ref().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
+            challenged: matches!(self.last_reply, 401 | 407),
             kept: (self.terms().expires, self.fetch_until().map(seen)),
             proxies: self.proxies,
             targets: self.targets.as_ref().map(|targets| {

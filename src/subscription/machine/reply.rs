@@ -5,6 +5,7 @@ use super::super::output::Output;
 use super::super::state::{Farewell, State};
 use super::super::text::OutOfMemory;
 use super::super::time::Instant;
+use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
 use super::{Env, Subscription};
 use allocator_api2::alloc::Allocator;
@@ -136,6 +137,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             }
             (State::ResubscriptionDestroy, Failed(failure)) => Ok(self.not_refreshed_for_nobody(&failure, now, env)),
 
+            // There is no last NOTIFY to wait for.
+            (State::Predestroyed(Farewell::Sent), Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
             (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
                 self.note(reply.code, reply.reason);
                 self.state = State::WaitingForTermination;

@@ -250,6 +250,16 @@ fn credentials_may_come_while_others_are_tried() {
 }
 
 #[test]
+fn credentials_that_come_before_the_repetition_are_tried_once() {
+    let mut life = Life::asking();
+    challenge(&mut life, 401, &[end(FIRST)]);
+    life.give(Input::Credentials { username: b"me", secret: Concealed(b"own") });
+    life.due();
+    assert_eq!(life.request().authorizations[0].username, b"me");
+    assert_eq!(told(&challenge(&mut life, 401, &[end(SECOND)])).2, "credentials rejected");
+}
+
+#[test]
 fn the_next_nonce_is_taken() {
     let mut life = authorized();
     life.due();

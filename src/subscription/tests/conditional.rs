@@ -75,6 +75,14 @@ fn no_notification_is_an_acceptance() {
 }
 
 #[test]
+fn a_farewell_that_no_notification_follows_is_the_end() {
+    let mut life = Life::active(600);
+    life.give(Input::Unsubscribe);
+    life.due();
+    assert!(life.reply(204).forget);
+}
+
+#[test]
 fn only_who_is_given_one_pays_for_it() {
     let mut life = Life::active(600);
     let out = life.account.out();

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::broken::Flaw;
+use super::challenges::{Asks, CHALLENGES};
 use super::rules::{self, Given};
 use super::search::Visited;
 use super::world::{
@@ -71,6 +72,8 @@ pub enum Action {
     Refresh,
     /// The connection of the dialog is lost.
     LoseFlow,
+    /// Somebody gives the subscription credentials of its own.
+    Credentials,
     Unsubscribe,
 }
 
@@ -83,6 +86,48 @@ impl Action {
         u8::from(waits) + u8::from(self.is_mishap())
     }
 
+    /// Whether it uses up a challenge.
+    fn is_challenge(self) -> bool {
+        match self {
+            Self::Credentials => true,
+            Self::Refuse { refusal, .. } | Self::AcceptBehind { refusal, .. } => Asks::of(refusal).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether it can happen where challenges are what matters: there one notifier accepts, and what is refused is
+    /// refused for good, moved, or not answered.
+    fn is_narrow(self) -> bool {
+        match self {
+            Self::Due
+            | Self::Leave { .. }
+            | Self::Hold { long: false }
+            | Self::Arrive(_)
+            | Self::ArriveTwice(_)
+            | Self::Accept { fork: Fork::A, short: false, pending: false, .. }
+            | Self::Notify { word: Word::Deactivated, .. }
+            | Self::Start
+            | Self::Refresh
+            | Self::LoseFlow
+            | Self::Credentials
+            | Self::Unsubscribe => true,
+            Self::AcceptBehind { refusal, .. } => Asks::of(refusal).is_some(),
+            Self::Refuse { refusal, .. } => {
+                !matches!(refusal, Refusal::TooBrief | Refusal::BadEvent | Refusal::Timeout | Refusal::Nothing)
+            }
+            Self::Late
+            | Self::Expire(_)
+            | Self::Stuck(_)
+            | Self::Hold { .. }
+            | Self::Lose { .. }
+            | Self::Accept { .. }
+            | Self::AcceptBoth { .. }
+            | Self::Notify { .. }
+            | Self::PassOver
+            | Self::Restart => false,
+        }
+    }
+
     /// Whether it is one of the bounded number of things that go wrong (or that nobody needs).
     fn is_mishap(self) -> bool {
         match self {
@@ -90,10 +135,15 @@ impl Action {
             | Self::Expire(_)
             | Self::Arrive(_)
             | Self::Start
+            | Self::Credentials
             | Self::Unsubscribe
             | Self::Leave { word_later: false }
             | Self::Accept { fork: Fork::A, short: false, pending: false, .. }
-            | Self::Refuse { refusal: Refusal::Stale | Refusal::Unknown, .. } => false,
+            | Self::Refuse {
+                refusal:
+                    Refusal::Stale | Refusal::Unknown | Refusal::Known | Refusal::Proxy | Refusal::Old | Refusal::Strange,
+                ..
+            } => false,
             Self::Notify { word, moved, .. } => word != Word::Active || moved,
             Self::Late
             | Self::Leave { word_later: true }
@@ -161,6 +211,7 @@ pub fn possible(world: &World) -> Vec<Action> {
             all.push(Action::Restart);
         }
         all.extend([Action::Start, Action::Refresh, Action::LoseFlow, Action::Unsubscribe]);
+        all.extend((world.challenges > 0).then_some(Action::Credentials));
     }
     // A 200 with Expires 0 is what a fetch asks for, and comes with the NOTIFY.
     all.retain(|action| !(world.is_fetch() && matches!(action, Action::Refuse { refusal: Refusal::Nothing, .. })));
@@ -173,7 +224,7 @@ pub fn possible(world: &World) -> Vec<Action> {
             Action::AcceptBehind { .. } => 1,
             _ => 0,
         };
-        needs <= room && action.price(world) <= world.mishaps
+        needs <= room && (!world.narrow || action.is_narrow()) && action.price(world) <= world.mishaps
     });
     all
 }
@@ -189,6 +240,9 @@ fn time(world: &World, all: &mut Vec<Action>) {
 }
 
 fn message(world: &World, which: usize, all: &mut Vec<Action>) {
+    if world.challenges > 0 && matches!(world.under_way[which], Message::Subscribe { .. }) {
+        all.extend(CHALLENGES.map(|refusal| Action::Refuse { which, refusal }));
+    }
     match world.under_way[which] {
         Message::Subscribe { dialog, fork: None, .. } => {
             for fork in [Fork::A, Fork::B] {
@@ -197,6 +251,9 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
             all.push(Action::Accept { which, fork: Fork::A, short: true, pending: false });
             all.push(Action::Accept { which, fork: Fork::A, short: false, pending: true });
             all.push(Action::AcceptBoth { which });
+            if world.challenges > 0 {
+                all.extend(CHALLENGES.map(|refusal| Action::AcceptBehind { which, refusal }));
+            }
             let refusals = [Refusal::Moved, Refusal::TooBrief, Refusal::Unknown, Refusal::BadEvent];
             all.extend(refusals.map(|refusal| Action::AcceptBehind { which, refusal }));
             all.extend(REFUSALS.map(|refusal| Action::Refuse { which, refusal }));
@@ -249,6 +306,9 @@ fn is_acceptance(action: Action) -> bool {
 /// Lets it happen.
 pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visited) -> Result<(), String> {
     world.mishaps -= action.price(world);
+    if action.is_challenge() {
+        world.challenge();
+    }
     match action {
         Action::Due => {
             world.now = world.now.max(world.subscription.deadline().unwrap());
@@ -340,6 +400,7 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
         Action::Start => give(world, Given::Start, flaw, visited),
         Action::Refresh => give(world, Given::Refresh, flaw, visited),
         Action::LoseFlow => give(world, Given::FlowLost, flaw, visited),
+        Action::Credentials => give(world, Given::Credentials, flaw, visited),
         Action::Unsubscribe => give(world, Given::Unsubscribe, flaw, visited),
     }
 }
@@ -431,7 +492,7 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
         _ => b"<sip:reply;lr>".to_vec(),
     };
     visited.note(&world.subscription, given);
-    let env = Env { policy: world.book.policy(), random: 0, credentials: &[] };
+    let env = world.env();
     let input = match given {
         Given::Through(proxy) => Input::Through { cseq: world.subscription.local_cseq, proxy },
         _ => input_of(given, fresh, &route_set),
@@ -461,6 +522,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Given::Deadline => return Input::Deadline(fresh),
         Given::Refresh => return Input::Refresh,
         Given::FlowLost => return Input::FlowLost(FLOW),
+        Given::Credentials => return Input::Credentials { username: b"own", secret: Concealed(b"secret") },
         Given::Unsubscribe => return Input::Unsubscribe,
         Given::Through(_) => unreachable!("its CSeq is the subscription's"),
         Given::Message(message) => message,
@@ -484,6 +546,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             expires: (refusal == Refusal::Nothing).then_some(0),
             min_expires: (refusal == Refusal::TooBrief).then_some(16),
             retry_after: (refusal == Refusal::Unavailable).then_some(9),
+            challenges: Asks::of(refusal).map_or(&[], |asks| asks.challenges),
             redirect: match refusal {
                 Refusal::Moved => &[b"sip:elsewhere"],
                 Refusal::UseProxy => &[b"sip:proxy"],

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::FETCH;
+use super::challenges::as_old;
 use super::search::explore;
 use super::world::Book;
 
@@ -29,6 +30,8 @@ pub enum Flaw {
     StaysOn,
     /// Asks for another 30 s of silence with every NOTIFY, also when nobody wants it.
     NeverEnds,
+    /// Takes every challenge for one of an old nonce.
+    TriesAgain,
 }
 
 impl Flaw {
@@ -70,6 +73,7 @@ impl Flaw {
             (Self::Hammers, _) if is_failure => {
                 (policy.on_error_retry_time, policy.min_resubscribe_time) = (secs(0), secs(0))
             }
+            (Self::TriesAgain, Input::Reply(reply)) => reply.challenges = as_old(reply.challenges),
             (Self::NeverEnds, Input::Unsubscribe) => return Ok(Output::default()),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! What must hold in every state, told by an observer who sees only what goes in and comes out.
 
 use super::super::*;
+use super::challenges::{self, Answered, Asks};
 use super::world::{Book, Fork, Message, Refusal, Sending, Word, World};
 
 /// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
@@ -24,6 +25,10 @@ pub struct Ghost {
     /// Whether the newest accepted NOTIFY ended its dialog.
     ended: bool,
     pub spoken: Spoken,
+    /// Call-ID and From tag of the newest SUBSCRIBE, and whether it was to open a dialog.
+    pub named: Option<([Vec<u8>; 2], bool)>,
+    /// A NOTIFY had made a dialog of the names of the SUBSCRIBE that was challenged.
+    pub taken: bool,
 }
 
 /// What the observer remembers of the SUBSCRIBEs.
@@ -37,17 +42,20 @@ pub struct Spoken {
     pub hastened: bool,
     /// Bit n: the outbound proxy at place n has failed in this run.
     pub failed: u8,
+    /// What has become of challenges.
+    pub answered: Answered,
 }
 
 /// A ghost as its future depends on it.
-pub type Seen = (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>, [bool; 3], Option<u64>, [u8; 2]);
+pub type Seen =
+    (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>, [bool; 4], Option<u64>, [u8; 2], Answered);
 
 impl Ghost {
     pub fn seen(&self, now: Instant, ranks: impl Fn(u32, Fork, u32) -> (u32, u32)) -> Seen {
         let accepted = self.accepted.map(|(dialog, fork, cseq)| (fork, ranks(dialog, fork, cseq)));
-        let Spoken { sent, run, hastened, failed } = self.spoken;
+        let Spoken { sent, run, hastened, failed, answered } = self.spoken;
         let sent = sent.map(|at| now.since(at).as_secs().min(2));
-        (accepted, self.remote.clone(), [self.made, self.ended, hastened], sent, [run, failed])
+        (accepted, self.remote.clone(), [self.made, self.ended, self.taken, hastened], sent, [run, failed], answered)
     }
 }
 
@@ -58,6 +66,7 @@ pub enum Given {
     Deadline,
     Refresh,
     FlowLost,
+    Credentials,
     Unsubscribe,
     /// The newest request takes the outbound proxy at this place.
     Through(u8),
@@ -78,6 +87,7 @@ pub fn judge(before: &World, world: &mut World, given: Given, output: &Output) -
     answering(before, world, given, output)?;
     telling(before, world, output)?;
     replying(before, world, given);
+    challenges::learning(before, world, given, output)?;
     if world.own_dialog() != before.own_dialog() || world.subscription.call_id().is_empty() {
         world.ghost.remote = None;
         world.ghost.made = false;
@@ -110,10 +120,11 @@ fn sending(before: &World, world: &mut World, given: Given, output: &Output) -> 
         let newest = ghost.remote.as_ref().map(|(tag, target, route_set)| (tag, target, route_set));
         rule!(sent_to == newest, "sent to {sent_to:?}, but the newest confirmed is {newest:?}");
     }
-    let ghost = &mut ghost.spoken;
+    let is_repetition = challenges::repeating(world, request)?;
+    let ghost = &mut world.ghost.spoken;
     let close = ghost.sent.is_some_and(|at| world.now.since(at) < policy.min_resubscribe_time);
     rule!(!close || ghost.hastened || is_farewell, "two SUBSCRIBEs too close together");
-    ghost.run = if close { ghost.run + 1 } else { 1 };
+    ghost.run = if close { ghost.run + u8::from(!is_repetition) } else { 1 };
     let longest = if world.book == Book::Rfc { LONGEST_RUN } else { LONGEST_DETOUR };
     rule!(ghost.run <= longest, "{} SUBSCRIBEs in a run", ghost.run);
     ghost.failed = if close { ghost.failed } else { 0 };
@@ -213,6 +224,7 @@ fn replying(before: &World, world: &mut World, given: Given) {
         | Given::Start
         | Given::Refresh
         | Given::FlowLost
+        | Given::Credentials
         | Given::Unsubscribe
         | Given::Through(_) => false,
     };
@@ -237,13 +249,14 @@ fn replying(before: &World, world: &mut World, given: Given) {
         Given::Message(Message::Refuse { cseq, refusal })
             if state.in_flight() && cseq == before.subscription.local_cseq =>
         {
-            world.ghost.spoken.hastened |= matches!(refusal.code(), 302 | 305 | 423);
+            world.ghost.spoken.hastened |= matches!(refusal.code(), 302 | 305 | 423) || Asks::of(refusal).is_some();
         }
         Given::Message(Message::Word { cseq, word: Sending::Held(held) })
             if cseq == before.subscription.local_cseq && world.subscription.local_cseq < cseq =>
         {
-            let hastened = world.ghost.spoken.hastened;
+            let Spoken { hastened, answered: Answered { late, .. }, .. } = world.ghost.spoken;
             world.ghost.spoken = held.spoken;
+            world.ghost.spoken.answered.late = late;
             world.ghost.spoken.hastened |= hastened;
         }
         Given::Message(
@@ -257,6 +270,7 @@ fn replying(before: &World, world: &mut World, given: Given) {
         | Given::Deadline
         | Given::Refresh
         | Given::FlowLost
+        | Given::Credentials
         | Given::Unsubscribe
         | Given::Through(_) => {}
     }
@@ -293,7 +307,7 @@ fn standing(world: &World) -> Result<(), String> {
 /// what must be ignored change anything.
 pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     let policy = world.book.policy();
-    let env = Env { policy, random: 0, credentials: &[] };
+    let env = world.env();
     let fresh = Fresh { call_id: b"call0", local_tag: b"tag0", cnonce: [0; 16] };
     let seen = world.subscription.picture(world.now);
     let out = account.out();

@@ -4,7 +4,7 @@ use super::super::*;
 use super::actions::{Action, apply, possible};
 use super::broken::Flaw;
 use super::rules::{Given, stand_alone};
-use super::world::{Book, Message, Sending, Word, World};
+use super::world::{Book, Message, Refusal, Sending, Word, World};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt::Write;
 
@@ -40,6 +40,7 @@ pub fn row_of(subscription: &Subscription<Accounted>) -> &'static str {
         State::Unconfirmed if is_fetch => "unconfirmed, fetch",
         State::Confirmed { .. } if is_fetch => "confirmed, fetch",
         State::Waiting(Attempt::Continued) => "waiting, continued",
+        State::Waiting(Attempt::Fresh) if matches!(subscription.last_reply, 401 | 407) => "waiting, refused",
         State::Unconfirmed if made => "unconfirmed, notified",
         State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. } => "confirmed, unnotified",
         State::Confirmed { awaits: Awaits::Retry, .. } => "confirmed, to retry",
@@ -57,15 +58,19 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
         Given::Deadline => return Some("due"),
         Given::Refresh => return Some("refr"),
         Given::FlowLost => return Some("flow"),
+        Given::Credentials => return Some("cred"),
         Given::Unsubscribe => return Some("unsb"),
         Given::Through(_) => return Some("thru"),
         Given::Message(message) => message,
     };
     match message {
         Message::Accept { cseq, .. } if cseq == newest => Some("200"),
+        Message::Refuse { cseq, refusal: Refusal::Strange } if cseq == newest => Some("401x"),
+        Message::Refuse { cseq, refusal: Refusal::Known } if cseq == newest => Some("401"),
         Message::Refuse { cseq, refusal } if cseq == newest => match refusal.code() {
             302 => Some("302"),
             305 => Some("305"),
+            407 => Some("407"),
             408 => Some("408"),
             423 => Some("423"),
             481 => Some("481"),
@@ -92,7 +97,11 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
 /// Goes through everything that can happen with at most so many mishaps, until nothing new is found. An error tells
 /// what rule was broken, and the shortest way there.
 pub fn explore(mishaps: u8, flaw: Flaw, book: Book, terms: Terms) -> Result<Report, String> {
-    let first = World::new(mishaps, book, terms);
+    explore_from(World::new(mishaps, book, terms), flaw)
+}
+
+/// The same from any beginning.
+pub fn explore_from(first: World, flaw: Flaw) -> Result<Report, String> {
     let account = first.subscription.allocator().clone();
     let mut known = HashSet::from([first.key()]);
     let mut ways: Vec<(usize, Option<Action>)> = vec![(0, None)];

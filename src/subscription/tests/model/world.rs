@@ -1,6 +1,7 @@
 //! The small world: one subscription, a proxy that may fork, two notifiers behind it, and what is under way between them.
 
 use super::super::*;
+use super::challenges::{ANY_NUMBER, CREDENTIALS};
 use super::rules::{Ghost, Spoken};
 use crate::subscription::machine::Picture;
 use std::collections::BTreeSet;
@@ -107,6 +108,12 @@ pub enum Refusal {
     Unavailable,
     Stale,
     Nothing,
+    /// Challenges: of a realm that has credentials, by the end or a proxy; again because the nonce is old; of a realm
+    /// that has none.
+    Known,
+    Proxy,
+    Old,
+    Strange,
 }
 
 impl Refusal {
@@ -115,6 +122,8 @@ impl Refusal {
             Self::Nothing => 200,
             Self::Moved => 302,
             Self::UseProxy => 305,
+            Self::Known | Self::Old | Self::Strange => 401,
+            Self::Proxy => 407,
             Self::Timeout => 408,
             Self::TooBrief => 423,
             Self::Unknown => 481,
@@ -255,6 +264,10 @@ pub struct World {
     fetches: bool,
     /// How many more things may go wrong.
     pub mishaps: u8,
+    /// How many more challenges there may be; [`ANY_NUMBER`] for no limit.
+    pub challenges: u8,
+    /// Fewer things can happen: challenges are what matters.
+    pub narrow: bool,
     pub ghost: Ghost,
 }
 
@@ -274,8 +287,22 @@ impl World {
             book,
             fetches: terms.fetch.is_some(),
             mishaps,
+            challenges: 0,
+            narrow: false,
             ghost: Ghost::default(),
         }
+    }
+
+    /// One more challenge has been used up.
+    pub fn challenge(&mut self) {
+        if self.challenges != ANY_NUMBER {
+            self.challenges = self.challenges.saturating_sub(1);
+        }
+    }
+
+    /// What the subscription is given with every input.
+    pub fn env(&self) -> Env<'static> {
+        Env { policy: self.book.policy(), random: 0, credentials: &CREDENTIALS }
     }
 
     /// Whether the state is asked for once.
@@ -345,7 +372,7 @@ impl World {
             .ghost
             .seen(self.now, |dialog, fork, cseq| (rank(&dialogs, &dialog), rank(&remote, &(dialog, fork, cseq))));
         let undoing = self.sending.map(|_| HeldBack { until: self.now, ..self.undoing }.seen(self.now));
-        let flags = (undoing, self.unsubscribed, self.forgotten, self.mishaps);
+        let flags = (undoing, self.unsubscribed, self.forgotten, self.mishaps, self.challenges);
         hash(&(picture, under_way, serving, flags, ghost))
     }
 
@@ -403,6 +430,10 @@ fn canonical(
     picture.retries = picture.retries.min(2);
     // Older than anything that was ever asked for.
     picture.last_sent = picture.last_sent.map(|at| at.max(oldest));
+    // That a nonce's uses are counted is no matter of how many they are.
+    picture.sessions.iter_mut().for_each(|(_, uses, _)| *uses = (*uses).min(1));
+    // There are fewer realms than are remembered: none is forgotten for another.
+    picture.sessions.sort_unstable();
     let Some(dialog) = &mut picture.dialog else { return };
     let number = number_of(&dialog.call_id).unwrap_or(0);
     if let Some((cseq, fork)) = dialog.remote_cseq.zip(fork_of(&dialog.remote_tag)) {
