@@ -185,13 +185,11 @@ pub fn learning(before: &World, world: &mut World, given: Given, output: &Output
 /// Pairs of the columns of challenges that cannot be met, and why.
 const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     ("waiting, unstarted", "401 401x 407", "it has sent nothing that could be answered"),
-    ("waiting, continued", "401x", FINAL),
+    ("waiting, refused", "408", "nobody is timed out in this world"),
     ("waiting, refused", "fail drop held 302 423 489", FINAL),
     ("waiting, refused", "actv deac rejd", "a NOTIFY is found by its dialog, and there is none"),
     ("confirmed", "401 401x 407", FINAL),
     ("confirmed, unnotified", "401 401x 407", FINAL),
-    ("confirmed, to retry", "401x", FINAL),
-    ("confirmed, to expire", "401 407", FINAL),
     ("waiting_for_termination", "401 401x 407", FINAL),
 ];
 
@@ -200,7 +198,9 @@ const FINAL: &str = "the newest request has had its final reply, which was anoth
 /// Pairs that need more.
 const FAR: &[(&str, &str, &str)] = &[
     ("waiting, refused", "401 407", "a wrong answer, and its refusal comes twice"),
-    ("waiting, refused", "408", "a refusal, and a timeout that was under way already"),
+    ("waiting, continued", "401x", "a refusal that comes twice, and credentials in between"),
+    ("confirmed, to retry", "401x", "a refusal of a refresh that comes twice"),
+    ("confirmed, to expire", "401 407", "a refused refresh near its expiry, after a challenge that comes twice"),
 ];
 
 /// The same for a fetch.
