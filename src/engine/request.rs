@@ -112,6 +112,12 @@ impl<'a> Plan<'a> {
         Ok(Self { request_uri, next_hop, headers, body, socket })
     }
 
+    /// The socket it leaves through, unless the script has it leave through another one.
+    #[must_use]
+    pub fn socket(&self) -> ListenSocket {
+        self.socket
+    }
+
     /// The request for the transaction layer.
     #[must_use]
     pub fn outgoing<'r>(&'r self, request: &'r Request) -> Outgoing<'r> {

@@ -64,11 +64,18 @@ impl Engine {
             self.nudge(handle, Input::Through { cseq, proxy });
         }
         let (outcome, report) = match Plan::make(request, way, hop, &self.config) {
-            Ok(plan) => match transaction::send(&plan.outgoing(request), handle.to_u64()) {
-                Sent::Yes(socket) => (Input::Sent { cseq, socket: Socket(socket.token()) }, None),
-                Sent::Dropped => (Input::Dropped { cseq }, Some(Outcome::Unsent)),
-                Sent::Failed => (Input::SendFailed { cseq }, Some(Outcome::Silent)),
-            },
+            Ok(plan) => {
+                // The NOTIFY may be faster as well, and its answer names the socket.
+                let socket = Socket(plan.socket().token());
+                if request.socket != Some(socket) {
+                    self.nudge(handle, Input::Sent { cseq, socket });
+                }
+                match transaction::send(&plan.outgoing(request), handle.to_u64()) {
+                    Sent::Yes(socket) => (Input::Sent { cseq, socket: Socket(socket.token()) }, None),
+                    Sent::Dropped => (Input::Dropped { cseq }, Some(Outcome::Unsent)),
+                    Sent::Failed => (Input::SendFailed { cseq }, Some(Outcome::Silent)),
+                }
+            }
             Err(error) => {
                 not_sent(request, &error);
                 (Input::SendFailed { cseq }, Some(Outcome::Silent))

@@ -21,7 +21,8 @@ pub enum Input<'a> {
         /// One of [`Proxies::places`](super::Proxies::places) of the request.
         proxy: u8,
     },
-    /// The request with this CSeq was given to the transaction layer, to leave through `socket`.
+    /// The request with this CSeq is given to the transaction layer, to leave through `socket`. Said again when it left
+    /// through another one.
     Sent {
         /// CSeq number of the request.
         cseq: u32,
