@@ -149,7 +149,7 @@ impl<A: Allocator + Clone, L: RawMutex> Shares<A, L> {
     }
 
     /// How many members share the root of this share; 0 when there is none.
-    #[must_use]
+    #[cfg(test)]
     pub fn members(&self, hash: ShareHash, root: SubscriptionId) -> usize {
         let Some(shard) = self.shard(hash) else { return 0 };
         shard.lock().find(hash.into(), |share| share.root == root).map_or(0, |share| share.members.len())
@@ -173,6 +173,10 @@ impl<A: Allocator + Clone> Share<A> {
     /// Keeps what is the state now; news without a body leave the body there was. Without memory nothing is kept.
     fn remember(&mut self, message: &Message<A>, alloc: &A) {
         let news = *message.news();
+        // A late member is told where the subscription itself stands; a fork's next word reaches it as it comes.
+        if news.fork != 0 {
+            return;
+        }
         if !matches!(news.status, Status::Active | Status::Pending) {
             self.newest = None;
             return;

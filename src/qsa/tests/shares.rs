@@ -5,7 +5,7 @@ use parking_lot::RawMutex;
 
 use super::support::{Plain, hub, new, queue, say};
 use crate::qsa::{HandedOn, Hub, QsaError, QueueId, ShareHash, Shares, SubscriptionId};
-use crate::subscription::{OutOfMemory, Status};
+use crate::subscription::{Brief, News, OutOfMemory, Status};
 use crate::testing::Accounted;
 use allocator_api2::alloc::Global;
 
@@ -95,6 +95,35 @@ fn all_members_are_told_and_the_late_one_the_newest_state_at_once() {
     assert_eq!(stage.shares.leave(hash, first), None);
     assert_eq!(stage.shares.leave(hash, late), Some(root), "the last one");
     assert_eq!(stage.shares.members(hash, root), 0);
+}
+
+#[test]
+fn the_word_of_a_fork_is_not_the_newest_state() {
+    let stage = stage();
+    let [first, late] = [(); 2].map(|()| stage.member());
+    let (hash, root) = stage.join(KEY, first).unwrap();
+    let root = root.unwrap();
+    say(&stage.hub, root, b"open");
+    for status in [Status::Active, Status::Terminated] {
+        let news = News { status, fork: 1, ..plain_news() };
+        stage.hub.notify_news(root, &news, b"text/plain", b"another").unwrap();
+    }
+    stage.hand_on(hash);
+    assert_eq!(stage.told().len(), 3, "those who are there are told all");
+    stage.join(KEY, late).unwrap();
+    assert_eq!(stage.told(), [(late, Status::Active, "open".to_owned(), false)]);
+}
+
+fn plain_news() -> News {
+    News {
+        status: Status::Active,
+        code: 0,
+        reason: Brief::default(),
+        next_attempt: None,
+        with_body: true,
+        last: false,
+        fork: 0,
+    }
 }
 
 #[test]
