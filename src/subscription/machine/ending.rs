@@ -90,6 +90,10 @@ impl<A: Allocator + Clone> Subscription<A> {
             last: at.is_none() && !self.is_fork(),
             fork: self.fork,
         });
+        // The next attempt begins at the record, which is not shown what another target has asked for.
+        if self.targets.is_some() {
+            self.leave_target();
+        }
         self.attempt_over();
         self.answers.goes_on = false;
         self.proxies = Proxies::default();

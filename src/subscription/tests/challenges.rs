@@ -285,6 +285,19 @@ fn another_target_is_not_shown_the_answer() {
 }
 
 #[test]
+fn what_a_target_has_asked_for_is_not_shown_to_the_record_afterwards() {
+    let mut life = Life::asking();
+    life.reply_with(302, |reply| reply.redirect = &[b"sip:other@x"]);
+    life.due();
+    challenge(&mut life, 401, &[end(FIRST)]);
+    life.due();
+    assert_eq!((&life.request().target[..], answers(&life)), (&b"sip:other@x"[..], known("one", 1)));
+    life.reply(500);
+    life.due();
+    assert_eq!((&life.request().target[..], answers(&life)), (RECORD, Vec::new()));
+}
+
+#[test]
 fn redirections_do_not_make_challenges_endless() {
     let mut life = Life::asking();
     life.policy.max_redirects = 100;
