@@ -70,6 +70,8 @@ void pb2b_log(int level, const str *file, int line, const str *func, const str *
 
 /* At the head of an extra process's loop: takes over run-time changes of parameters. */
 void pb2b_cfg_update(void);
+/* In child_init: takes the parameters for this process, unless it is the main one. */
+void pb2b_take_cfg(void);
 
 /* the number of the connection that SREV_TCP_CLOSED is about; 0 when it was closed because it was idle */
 int pb2b_closed_connection(const sr_event_param_t *event);

@@ -86,6 +86,12 @@ void pb2b_cfg_update(void)
 	cfg_update();
 }
 
+void pb2b_take_cfg(void)
+{
+	/* children forked later would share the main process's reference without being counted */
+	if(!_ksr_is_main)
+		cfg_update_no_cbs();
+}
 
 int pb2b_closed_connection(const sr_event_param_t *event)
 {

@@ -139,6 +139,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
             0
         });
     }
+    process::take_parameters();
     guard("child_init", -1, || match (rank == ks::PROC_MAIN as c_int, engine::engine()) {
         (true, Some(engine)) => match engine.fork_workers(event::on_message) {
             Ok(()) => 0,

@@ -69,6 +69,16 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
     }
 }
 
+/// Takes the host's run-time parameters for this process, unless it is the main one; call in `child_init`.
+///
+/// The host does so under a lock when a process first has work, and again in its SIGTERM handler if that never came. A
+/// process that is interrupted by SIGTERM just then ends with the lock held, and the server never stops (seen in one of a
+/// hundred stops of 5.6.3). Once taken, nothing is left to do at the end.
+pub fn take_parameters() {
+    // SAFETY: this the host shares its parameters before it initialises processes; no callback runs.
+    unsafe { ks::pb2b_take_cfg() };
+}
+
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// A pipe made before the fork: anybody rings, a worker wakes.

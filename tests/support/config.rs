@@ -52,7 +52,7 @@ pub struct Builder {
     params: Vec<(String, String, Value)>,
     blocks: Vec<String>,
     b2b: Option<PathBuf>,
-    example: Option<PathBuf>,
+    pub(super) example: Option<PathBuf>,
     kemi: bool,
     whole: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,6 +36,8 @@ pub struct Server {
     log: Log,
     group: Group,
     dir: TempDir,
+    /// Whether it has the module under test.
+    with_module: bool,
     stopped: bool,
 }
 
@@ -68,14 +71,17 @@ impl Server {
     pub(super) fn start(builder: Builder) -> Result<Server, Refusal> {
         let dir = TempDir::with_prefix("kamailio-").expect("a runtime directory");
         let cfg = dir.path().join("kamailio.cfg");
-        fs::write(&cfg, builder.text(dir.path())).expect("the configuration can be written");
+        let text = builder.text(dir.path());
+        let with_module = text.contains("presence_b2b") || builder.example.is_some();
+        fs::write(&cfg, text).expect("the configuration can be written");
         for (name, content) in &builder.files {
             fs::write(dir.path().join(name), builder.fill_in(content, dir.path())).expect("a file can be written");
         }
         let log = Log::new(dir.path().join("kamailio.log"));
         let group = Group::spawn(command(&builder, &cfg, dir.path(), &log)).expect("kamailio can be executed");
         let rpc = Rpc::new(dir.path());
-        let mut server = Server { ip: builder.ip, allowed: builder.allowed, rpc, log, group, dir, stopped: false };
+        let mut server =
+            Server { ip: builder.ip, allowed: builder.allowed, rpc, log, group, dir, with_module, stopped: false };
         let within = if builder.under.is_empty() { START } else { START_UNDER };
         match server.wait_until_ready(within) {
             Ok(()) => Ok(server),
@@ -174,6 +180,12 @@ impl Server {
         let ended = self.group.terminate(STOP);
         let mut reasons = self.log.complaints(&self.allowed, stop);
         match ended {
+            // A child that SIGTERM interrupts where it first takes Kamailio's parameters ends with their lock held, and the
+            // others wait for it in Kamailio's handler of the signal (seen in 5.6.3). The module keeps its servers from
+            // that; one without it is not under test. Said past the capture of the test runner, to be seen.
+            Err(reason) if !self.with_module => {
+                let _ = writeln!(io::stderr(), "NOT COUNTED: a server without the module {reason}");
+            }
             Err(reason) => reasons.insert(0, format!("the server {reason}")),
             Ok(status) if !alive => reasons.insert(0, format!("the server had ended by itself ({status})")),
             Ok(status) if !status.success() => reasons.insert(0, format!("the server ended with {status}")),
