@@ -53,7 +53,7 @@ fn a_refused_subscribe_is_tried_again_as_a_new_one() {
         let mut dialog = notifier.accept(&again, 600);
         assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
         assert_told(&news.next("the state"), "active", 0, "");
-        let shown = server.show(id);
+        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
         assert_eq!((&shown["retries"], &shown["last_reply"]), (&json!(0), &json!(200)), "{shown}");
         server.end(id, &mut dialog);
         news.assert_no_more();

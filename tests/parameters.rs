@@ -156,7 +156,7 @@ fn the_example_of_the_original_works() {
         assert_eq!(first.headers("Expires"), ["667"]);
         let mut dialog = proxy.accept(&first, 667);
         assert_eq!(dialog.notify(Notify::active(667)).status(), 200);
-        let shown = server.show(id);
+        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
         assert!(shown["next_action_in"].as_u64().is_some_and(|left| (580..=652).contains(&left)), "{shown}");
         let mut stranger = dialog.clone();
         stranger.call_id = "nobody's".into();
