@@ -17,6 +17,13 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
+/// Where all that the benchmark writes goes; it is made if there is none.
+pub fn folder() -> io::Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
 /// Collects the results.
 pub struct Report {
     begun: Instant,
@@ -29,9 +36,7 @@ pub struct Report {
 impl Report {
     /// With files in `target/bench`.
     pub fn new() -> io::Result<Report> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
-        fs::create_dir_all(&folder)?;
-        Ok(Report { begun: Instant::now(), rows: Vec::new(), folder, growth: Vec::new(), latency: Vec::new() })
+        Ok(Report { begun: Instant::now(), rows: Vec::new(), folder: folder()?, growth: Vec::new(), latency: Vec::new() })
     }
 
     /// What goes on, for who waits.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::report;
 use crate::support::config::{Builder, Listen};
 use crate::support::kamailio::Server;
 
@@ -137,9 +138,7 @@ pub enum Consumer {
 fn c_module() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
-        std::fs::create_dir_all(&folder).expect("a folder for what is built");
-        let module = folder.join("bench.so");
+        let module = report::folder().expect("a folder for what is built").join("bench.so");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/module/build.sh");
         let cflags = Path::new(env!("OUT_DIR")).join("cflags");
         let built = Command::new(script).arg(cflags).arg(&module).status().expect("the build script can be run");

@@ -14,7 +14,7 @@ use crate::load::Load;
 use crate::measure::Processes;
 use crate::options::Options;
 use crate::population::Population;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::servers::{self, BARE_SL, Consumer, FLOOR, STATEFUL, STATEFUL_ALONE, STATELESS, Way};
 use crate::statistics::Sample;
 use crate::table::{Goal, Row};
@@ -55,7 +55,8 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The instructions of the worker of each way that has answered `count` NOTIFYs.
+/// The instructions of the worker of each way that has answered `count` NOTIFYs. What callgrind wrote is kept, named by port
+/// and process.
 fn answer(count: usize) -> Result<Vec<f64>, Failure> {
     let folder = TempDir::with_prefix("callgrind-")?;
     let out = format!("--callgrind-out-file={}/%p", folder.path().display());
@@ -76,10 +77,19 @@ fn answer(count: usize) -> Result<Vec<f64>, Failure> {
         workers.push(Processes::named(&population.server, &format!(":{}", way.port)));
     }
     population.server.stop();
-    workers
-        .iter()
-        .map(|worker| worker.pids().iter().map(|pid| total(&folder.path().join(pid.to_string()))).sum())
-        .collect()
+    let kept = report::folder()?.join("callgrind");
+    fs::create_dir_all(&kept)?;
+    let mut totals = Vec::new();
+    for (way, worker) in WAYS.iter().zip(&workers) {
+        let mut sum = 0.0;
+        for pid in worker.pids() {
+            let file = folder.path().join(pid.to_string());
+            sum += total(&file)?;
+            fs::copy(&file, kept.join(format!("{}.{pid}", way.port)))?;
+        }
+        totals.push(sum);
+    }
+    Ok(totals)
 }
 
 /// What callgrind has written at the end of its file.
