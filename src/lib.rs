@@ -2,6 +2,7 @@
 //!
 //! The rooms, from the core outwards; each may use those before it (a test scans the `use` lines):
 //!
+//! - [`grammar`]: pure; SIP's tokens.
 //! - [`subscription`]: pure; one subscription's life.
 //! - [`document`]: pure; bodies.
 //! - [`registry`]: all subscriptions, in shared memory.
@@ -21,6 +22,7 @@
 pub mod config;
 pub mod document;
 pub mod gate;
+pub mod grammar;
 pub mod qsa;
 pub mod registry;
 pub mod subscription;

@@ -2,7 +2,7 @@
 
 use super::ConfigError;
 use crate::document::check_filter;
-use crate::subscription::is_token;
+use crate::grammar::is_token;
 use std::fs::File;
 use std::io::Read;
 

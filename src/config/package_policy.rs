@@ -1,6 +1,7 @@
 //! Policies of single packages: `package: key=value; key=value; …`.
 
 use super::{ConfigError, INTEGERS, IntegerParameter, Integers, policy};
+use crate::grammar::is_token;
 use crate::subscription::{Action, After, Forking, Override, Policy, package};
 
 /// The integer parameters that a package may have a value of its own for.
@@ -106,9 +107,7 @@ fn after(key: &str) -> Option<After> {
         let (first, last) = (code(first)?, code(last)?);
         return (first <= last).then_some(After::Codes(first, last));
     }
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
-    let is_reason = !key.is_empty() && key.bytes().all(is_token);
-    is_reason.then(|| After::Reason((!key.eq_ignore_ascii_case(NO_REASON)).then(|| key.to_owned())))
+    is_token(key.as_bytes()).then(|| After::Reason((!key.eq_ignore_ascii_case(NO_REASON)).then(|| key.to_owned())))
 }
 
 /// A final status code that is no acceptance.

@@ -2,8 +2,8 @@
 
 use super::bindings as ks;
 use super::connection;
-use super::plain;
 use super::text::bytes;
+use crate::grammar;
 use std::marker::PhantomData;
 use std::num::NonZero;
 
@@ -87,7 +87,7 @@ impl<'m> Message<'m> {
     /// When one of the three headers is missing or malformed, or the To has no tag.
     pub fn dialog_ids(self) -> Result<DialogIds<'m>, Malformed> {
         let call_id = self.header(ks::HDR_CALLID_T).ok_or(Malformed("Call-ID"))?;
-        let remote_tag = match self.header(ks::HDR_FROM_T).and_then(plain::tag) {
+        let remote_tag = match self.header(ks::HDR_FROM_T).and_then(grammar::plain_tag) {
             Some(tag) => tag,
             None => {
                 // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
@@ -132,8 +132,9 @@ impl<'m> Message<'m> {
     /// # Errors
     /// When it is there and cannot be parsed.
     pub fn event(self) -> Result<Event<'m>, Malformed> {
-        if self.header(ks::HDR_EVENT_T).is_none() {
-            return Ok(Event::default());
+        let Some(header) = self.header(ks::HDR_EVENT_T) else { return Ok(Event::default()) };
+        if grammar::is_token(header) {
+            return Ok(Event { package: header, id: None });
         }
         // SAFETY: the message is valid; the result is null or lives with it.
         let event = unsafe { ks::pb2b_event(self.raw).as_ref() }.ok_or(Malformed("Event"))?;
@@ -253,7 +254,7 @@ impl<'m> Message<'m> {
     /// # Errors
     /// When there is a Contact that cannot be parsed.
     pub fn contact(self) -> Result<Option<&'m [u8]>, Malformed> {
-        if let Some(uri) = self.header(ks::HDR_CONTACT_T).and_then(plain::uri) {
+        if let Some(uri) = self.header(ks::HDR_CONTACT_T).and_then(grammar::plain_uri) {
             return Ok(Some(uri));
         }
         match self.parsed_contacts().map(|(uri, _)| uri).min_by_key(|uri| uri.as_ptr()) {

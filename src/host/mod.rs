@@ -12,7 +12,6 @@ pub mod guard;
 pub mod lock;
 pub mod log;
 pub mod message;
-mod plain;
 pub mod process;
 pub mod pv;
 pub mod route;

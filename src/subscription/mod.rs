@@ -30,7 +30,7 @@ mod version;
 pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Guard, Secret};
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, Subject, Subscription};
-pub use options::{OptionError, Options, Terms, is_token};
+pub use options::{OptionError, Options, Terms};
 pub use output::{Answer, News, Output, Request, Status, Undo};
 pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};

@@ -1,7 +1,8 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
 use super::rates::{Rate, Rates};
-use super::substate::{is_token_byte, split_param};
+use super::substate::split_param;
+use crate::grammar::is_token;
 use std::borrow::Cow;
 
 /// The longest time an option may name: ten years.
@@ -216,12 +217,6 @@ fn unquoted(text: &[u8]) -> Vec<u8> {
     let said = said.collect();
     // A quote that is escaped does not end the string.
     if escaped { text.to_vec() } else { said }
-}
-
-/// Whether a text is a token (RFC 3261 §25.1).
-#[must_use]
-pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().copied().all(is_token_byte)
 }
 
 fn token(value: &[u8]) -> Option<String> {

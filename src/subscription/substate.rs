@@ -1,5 +1,7 @@
 //! The Subscription-State header (RFC 6665 §4.1.3, §8.4) by its grammar.
 
+use crate::grammar::is_token;
+
 /// A Subscription-State header, borrowed from the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionState<'a> {
@@ -34,7 +36,7 @@ impl<'a> SubscriptionState<'a> {
     pub fn parse(header: &'a [u8]) -> Option<Self> {
         let (word, mut rest) = split_param(header);
         let word = trim(word);
-        if word.is_empty() || !word.iter().all(|byte| is_token_byte(*byte)) {
+        if !is_token(word) {
             return None;
         }
         let value = if word.eq_ignore_ascii_case(b"active") {
@@ -56,12 +58,11 @@ impl<'a> SubscriptionState<'a> {
     }
 
     fn take(&mut self, param: &'a [u8]) {
-        let Some(equals) = param.iter().position(|byte| *byte == b'=') else { return };
+        let Some(equals) = memchr::memchr(b'=', param) else { return };
         let name = trim(param.get(..equals).unwrap_or_default());
         let value = unquote(trim(param.get(equals.saturating_add(1)..).unwrap_or_default()));
         if name.eq_ignore_ascii_case(b"reason") {
-            let is_word = !value.is_empty() && value.iter().all(|byte| is_token_byte(*byte));
-            self.reason = self.reason.or(is_word.then_some(value));
+            self.reason = self.reason.or(is_token(value).then_some(value));
         } else if name.eq_ignore_ascii_case(b"expires") {
             self.expires = self.expires.or_else(|| seconds(value));
         } else if name.eq_ignore_ascii_case(b"retry-after") {
@@ -72,6 +73,11 @@ impl<'a> SubscriptionState<'a> {
 
 /// What stands before the first semicolon that is not inside a quoted string, and what stands behind it.
 pub(super) fn split_param(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    // Mostly there is no quoted string before it.
+    let Some(first) = memchr::memchr2(b';', b'"', text) else { return (text, None) };
+    if text.get(first) == Some(&b';') {
+        return (text.get(..first).unwrap_or_default(), text.get(first.saturating_add(1)..));
+    }
     let (mut quoted, mut escaped) = (false, false);
     let semicolon = text.iter().position(|byte| {
         let literal = escaped;
@@ -101,9 +107,4 @@ fn seconds(digits: &[u8]) -> Option<u32> {
         return None;
     }
     Some(digits.iter().fold(0u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0'))))
-}
-
-/// token (RFC 3261 §25.1).
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
