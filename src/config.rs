@@ -126,6 +126,7 @@ pub const INTEGERS: &[IntegerParameter] = &[
     percent(c"refresh_jitter", 10, 0, 50),
     number(c"timer_n_on_refresh", 0, 0, 1),
     number(c"stateless_answers", 1, 0, 1),
+    number(c"check_bodies", 1, 0, 1),
     number(c"refresh_on_flow_loss", 1, 0, 1),
     number(c"destination_rate", 1000, 0, 1_000_000),
     number(c"total_rate", 5000, 0, 1_000_000),
@@ -183,6 +184,8 @@ pub struct Config {
     pub queue_limit: u32,
     /// Whether a NOTIFY for which the script has made no transaction is answered without one.
     pub stateless_answers: bool,
+    /// Whether a presence document is looked into before its NOTIFY is answered.
+    pub check_bodies: bool,
     /// Whether the loss of its connection brings a subscription's refresh forward.
     pub refresh_on_flow_loss: bool,
     /// SUBSCRIBEs a second to one destination; 0 = unlimited.
@@ -274,6 +277,7 @@ impl Config {
             shards: value("shards").unsigned_abs() as usize,
             queue_limit: value("queue_limit").unsigned_abs(),
             stateless_answers: value("stateless_answers") != 0,
+            check_bodies: value("check_bodies") != 0,
             refresh_on_flow_loss: value("refresh_on_flow_loss") != 0,
             destination_rate: value("destination_rate").unsigned_abs(),
             total_rate: value("total_rate").unsigned_abs(),

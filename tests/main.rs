@@ -47,5 +47,6 @@ mod terminated;
 mod timer_n;
 mod transports;
 mod transports_tls;
+mod unchecked_bodies;
 mod versions;
 mod watch;

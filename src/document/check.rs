@@ -23,7 +23,8 @@ const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
 ///
 /// A presence document has to be well-formed XML within the caps, with a root called `presence`
 /// in the PIDF namespace or in none; likewise watcherinfo, reginfo and dialog-info with theirs, whose
-/// version is given back if it can be read. Other media types are held against `max_bytes` only. No
+/// version is given back if it can be read. Other media types are held against `max_bytes` only, and so are
+/// presence documents unless `looks_into_presence`: whoever reads them finds out. No
 /// body at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
 /// body, and without allocation when the document is UTF-8.
 ///
@@ -33,12 +34,14 @@ pub fn check_body(
     content_type: &ContentType<'_>,
     body: &[u8],
     max_bytes: usize,
+    looks_into_presence: bool,
 ) -> Result<Option<Version>, DocumentError> {
     check_size(body, max_bytes)?;
     if body.is_empty() {
         return Ok(None);
     }
     let versioned = match content_type.is(PIDF_XML) {
+        true if !looks_into_presence => return Ok(None),
         true => None,
         false => match Versioned::find(content_type) {
             None => return Ok(None),

@@ -1,7 +1,7 @@
 //! A NOTIFY has come: `handle_notify()`.
 
 use super::Engine;
-use crate::document::{ContentType, MAX_DOCUMENT, Version, check_body};
+use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::host::log;
 use crate::host::message::{DialogIds, Malformed, Message};
 use crate::host::socket::ListenSocket;
@@ -64,7 +64,7 @@ impl Engine {
         let content_type = message.content_type();
         let body = message.body()?;
         let package = package::find(event.package);
-        let content = judge(package, &self.config.invited_types, content_type, body);
+        let content = self.judge(package, content_type, body);
         let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let prepared = Self::prepare(texts.0, texts.1)?;
@@ -98,6 +98,37 @@ impl Engine {
         let way = if is_last { Way::Stateful } else { way };
         self.answer(message, way, code, phrase, &headers(answer, message, stepped.output.socket, package));
         Ok(Handled::Yes)
+    }
+
+    /// Whether the body is one the package's subscriber can be given.
+    fn judge(&self, package: Option<&'static Package>, content_type: Option<&[u8]>, body: &[u8]) -> Content {
+        if body.is_empty() {
+            return Content::Empty;
+        }
+        if body.len() > MAX_DOCUMENT {
+            return Content::TooLarge;
+        }
+        // Nothing to parse in what nearly all send.
+        if !self.config.check_bodies
+            && content_type == Some(PIDF_XML.as_bytes())
+            && package.is_some_and(|package| package.accept.contains(&PIDF_XML))
+        {
+            return Content::Acceptable;
+        }
+        let Some(Ok(content_type)) = content_type.map(ContentType::parse) else { return Content::Malformed };
+        // An unknown package is refused by the core, whatever its body.
+        let of_package = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
+        if !of_package && !self.config.invited_types.iter().any(|accept| content_type.is(accept)) {
+            return Content::Unsupported;
+        }
+        match check_body(&content_type, body, MAX_DOCUMENT, self.config.check_bodies)
+            .map_err(|error| error.sip_status())
+        {
+            Ok(None) => Content::Acceptable,
+            Ok(Some(Version { number, is_full })) => Content::Versioned { version: number, is_full },
+            Err(413) => Content::TooLarge,
+            Err(_) => Content::Malformed,
+        }
     }
 
     /// Answers a NOTIFY of a subscription of ours that cannot be taken; one of somebody else's is left alone.
@@ -184,28 +215,6 @@ impl From<OutOfMemory> for Refusal {
     }
 }
 
-/// Whether the body is one the package's subscriber can be given.
-fn judge(package: Option<&'static Package>, invited: &[String], content_type: Option<&[u8]>, body: &[u8]) -> Content {
-    if body.is_empty() {
-        return Content::Empty;
-    }
-    if body.len() > MAX_DOCUMENT {
-        return Content::TooLarge;
-    }
-    let Some(Ok(content_type)) = content_type.map(ContentType::parse) else { return Content::Malformed };
-    // An unknown package is refused by the core, whatever its body.
-    let of_package = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
-    if !of_package && !invited.iter().any(|accept| content_type.is(accept)) {
-        return Content::Unsupported;
-    }
-    match check_body(&content_type, body, MAX_DOCUMENT).map_err(|error| error.sip_status()) {
-        Ok(None) => Content::Acceptable,
-        Ok(Some(Version { number, is_full })) => Content::Versioned { version: number, is_full },
-        Err(413) => Content::TooLarge,
-        Err(_) => Content::Malformed,
-    }
-}
-
 /// The headers an answer needs beside those of the transaction.
 fn headers(answer: Answer, message: Message<'_>, socket: Option<Socket>, package: Option<&'static Package>) -> Vec<u8> {
     match answer {
@@ -214,10 +223,9 @@ fn headers(answer: Answer, message: Message<'_>, socket: Option<Socket>, package
         Answer::Ok => {
             let socket = socket.and_then(|socket| ListenSocket::from_token(socket.0));
             let socket = socket.or_else(|| ListenSocket::of(message));
-            match socket.and_then(|socket| socket.contact_uri(uri::is_sips(message.request_uri()))) {
-                Some(contact) => [b"Contact: <", &contact[..], b">\r\n"].concat(),
-                None => Vec::new(),
-            }
+            let header = |contact: &[u8]| [b"Contact: <", contact, b">\r\n"].concat();
+            let is_secure = uri::is_sips(message.request_uri());
+            socket.and_then(|socket| socket.with_contact_uri(is_secure, header)).unwrap_or_default()
         }
         Answer::UnsupportedMediaType => {
             let accept = package.map_or(String::new(), |package| package.accept.join(", "));

@@ -46,13 +46,17 @@ impl ListenSocket {
     /// §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
     pub fn contact_uri(self, secure: bool) -> Option<Vec<u8>> {
-        LAST_CONTACT.with_borrow_mut(|last| match last {
-            Some((socket, was_secure, uri)) if *socket == self && *was_secure == secure => Some(uri.clone()),
-            _ => {
-                let uri = self.make_contact_uri(secure)?;
-                *last = Some((self, secure, uri.clone()));
-                Some(uri)
+        self.with_contact_uri(secure, <[u8]>::to_vec)
+    }
+
+    /// As [`ListenSocket::contact_uri`], for those who only look at it.
+    #[must_use]
+    pub fn with_contact_uri<R>(self, secure: bool, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        LAST_CONTACT.with_borrow_mut(|last| {
+            if !matches!(last, Some((socket, was_secure, _)) if *socket == self && *was_secure == secure) {
+                *last = Some((self, secure, self.make_contact_uri(secure)?));
             }
+            last.as_ref().map(|(_, _, uri)| look(uri))
         })
     }
 
@@ -99,7 +103,7 @@ impl ListenSocket {
 }
 
 thread_local! {
-    /// The newest result of [`ListenSocket::contact_uri`]: mostly the next one too, and sockets do not change.
+    /// The newest of what [`ListenSocket::contact_uri`] gives: mostly the next one too, and sockets do not change.
     static LAST_CONTACT: RefCell<Option<(ListenSocket, bool, Vec<u8>)>> = const { RefCell::new(None) };
 }
 

@@ -5,7 +5,7 @@ use super::guard::guard;
 use super::message::Message;
 use super::socket::ListenSocket;
 use super::text::view;
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
@@ -229,10 +229,15 @@ pub(super) fn with_phrase(
     headers: &[u8],
     answer: impl FnOnce(*mut c_char) -> bool,
 ) -> bool {
-    let Ok(mut phrase) = CString::new(phrase).map(CString::into_bytes_with_nul) else { return false };
+    // The host wants it to end with NUL; phrases are short, and cut otherwise.
+    let mut ended = [0; 64];
+    let room = ended.len() - 1;
+    for (to, from) in ended.iter_mut().take(room).zip(phrase.bytes()) {
+        *to = from;
+    }
     // SAFETY: the message is the one being processed; the host copies the text.
     if !headers.is_empty() && unsafe { ks::pb2b_add_reply_header(message.as_raw(), &view(headers)) } < 0 {
         return false;
     }
-    answer(phrase.as_mut_ptr().cast())
+    answer(ended.as_mut_ptr().cast())
 }

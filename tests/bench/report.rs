@@ -36,7 +36,13 @@ pub struct Report {
 impl Report {
     /// With files in `target/bench`.
     pub fn new() -> io::Result<Report> {
-        Ok(Report { begun: Instant::now(), rows: Vec::new(), folder: folder()?, growth: Vec::new(), latency: Vec::new() })
+        Ok(Report {
+            begun: Instant::now(),
+            rows: Vec::new(),
+            folder: folder()?,
+            growth: Vec::new(),
+            latency: Vec::new(),
+        })
     }
 
     /// What goes on, for who waits.

@@ -28,7 +28,7 @@ const PERSON_FIRST: &str = r#"<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" 
 const PADDED: &str = "\r\n<?xml version=\"1.0\"?>\r\n<!-- who? --><?style none?><presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:a@b\">\r\n<tuple id=\"9\"><status><basic>closed</basic></status></tuple></presence>\r\n\0";
 
 fn check(body: &[u8]) -> Result<(), DocumentError> {
-    let checked = check_body(&ContentType::parse(PIDF_XML.as_bytes()).unwrap(), body, MAX_DOCUMENT)?;
+    let checked = check_body(&ContentType::parse(PIDF_XML.as_bytes()).unwrap(), body, MAX_DOCUMENT, true)?;
     assert_eq!(checked, None, "presence documents have no version");
     Ok(())
 }
@@ -83,11 +83,15 @@ fn check_agrees_with_parse() {
 #[test]
 fn check_looks_into_pidf_only() {
     let plain = ContentType::parse(b"text/plain").unwrap();
-    assert_eq!(check_body(&plain, b"<<<", 3), Ok(None));
-    let error = check_body(&plain, b"<<<", 2).unwrap_err();
+    assert_eq!(check_body(&plain, b"<<<", 3, true), Ok(None));
+    let error = check_body(&plain, b"<<<", 2, true).unwrap_err();
     assert_eq!(error, DocumentError::TooLarge { size: 3, limit: 2 });
+    let presence = ContentType::parse(b"Application/Pidf+Xml").unwrap();
+    assert_eq!(check_body(&presence, b"<<<", 3, false), Ok(None));
+    assert_eq!(check_body(&presence, b"<<<", 2, false).unwrap_err().sip_status(), 413);
+    assert_eq!(check_body(&presence, b"<<<", 3, true).unwrap_err().sip_status(), 400);
     let latin = ContentType::parse(b"Application/Pidf+Xml; charset=\"ISO-8859-1\"").unwrap();
-    assert_eq!(check_body(&latin, b"<presence>\xE9</presence>", 99), Ok(None));
+    assert_eq!(check_body(&latin, b"<presence>\xE9</presence>", 99, true), Ok(None));
 }
 
 #[test]

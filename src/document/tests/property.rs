@@ -96,7 +96,7 @@ fn element() -> impl Strategy<Value = String> {
 
 fn check(body: &[u8]) -> bool {
     let content_type = ContentType::parse(PIDF_XML.as_bytes()).unwrap();
-    check_body(&content_type, body, MAX_DOCUMENT).is_ok()
+    check_body(&content_type, body, MAX_DOCUMENT, true).is_ok()
 }
 
 /// Reads a body in all ways; says whether check and parse agree.

@@ -9,7 +9,7 @@ const TYPES: [(&str, &str); 3] = [
 ];
 
 fn check(media_type: &str, body: impl AsRef<[u8]>) -> Result<Option<Version>, DocumentError> {
-    check_body(&ContentType::parse(media_type.as_bytes()).unwrap(), body.as_ref(), MAX_DOCUMENT)
+    check_body(&ContentType::parse(media_type.as_bytes()).unwrap(), body.as_ref(), MAX_DOCUMENT, true)
 }
 
 /// The version of an empty document of each type with these attributes: the same for all.

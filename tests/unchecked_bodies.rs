@@ -1,0 +1,53 @@
+//! `check_bodies`: presence documents that nobody looks into before their NOTIFYs are answered.
+
+use crate::support::kamailio::Server;
+use crate::support::news::TELL;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::pidf::PIDF;
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::{SOON, eventually};
+use crate::support::watch::{Watch, told};
+
+#[test]
+fn what_is_not_looked_into_is_handed_on() {
+    let server = Server::b2b().b2b_param("check_bodies", 0).route(TELL).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+        let not_utf8 = [&b"<presence>"[..], &[0xff, 0xfe, 0xc0], b"</presence>"].concat();
+        let deep = "<presence>".repeat(3000);
+        for (number, body) in [&b"hello"[..], b"<presence", &not_utf8, deep.as_bytes()].into_iter().enumerate() {
+            assert_eq!(dialog.notify(Notify::active(600).body(PIDF, body.to_vec())).status(), 200);
+            let all = eventually(SOON, "news of each", || Some(watch.news()).filter(|all| all.len() == number + 2));
+            let told = all.last().expect("there are some");
+            assert_eq!((told.status.as_str(), told.basic.as_str(), told.note.as_str()), ("active", "", ""));
+        }
+        assert_eq!(dialog.notify(told(600, "read")).status(), 200);
+        assert_eq!(watch.await_note("read").basic, "open");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+#[test]
+fn what_is_no_such_body_is_refused_all_the_same() {
+    let server = Server::b2b().b2b_param("check_bodies", 0).global("tcp_rd_buf_size=524288").route(TELL).start();
+    let notifier = Notifier::tcp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+        let before = watch.number("notifies");
+        for (kind, status) in [("text/plain", 415), ("application/watcherinfo+xml", 415), ("application/", 400)] {
+            assert_eq!(dialog.notify(Notify::active(600).body(kind, "<presence/>")).status(), status, "{kind}");
+        }
+        let long = " ".repeat(300 * 1024);
+        assert_eq!(dialog.notify(Notify::active(600).body(PIDF, long)).status(), 413);
+        assert_eq!(watch.number("notifies"), before);
+        // However its type is written, and with a parameter, it is a presence document.
+        for kind in ["Application/PIDF+xml", "application/pidf+xml;charset=utf-8"] {
+            assert_eq!(dialog.notify(Notify::active(600).body(kind, "hello")).status(), 200, "{kind}");
+        }
+        assert_eq!(watch.number("notifies"), before + 2);
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
