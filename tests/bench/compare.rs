@@ -11,6 +11,7 @@ use crate::servers::{WT_TIMER, Way};
 use crate::signals;
 use crate::statistics::Sample;
 use crate::support::kamailio::Server;
+use crate::table::Row;
 
 /// What stops a case.
 pub type Failure = Box<dyn Error>;
@@ -33,7 +34,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The CPU time.
+    /// The CPU time of a message, in µs.
     pub fn value(&self) -> Option<Sample> {
         Sample::of(&self.cpu)
     }
@@ -43,8 +44,18 @@ impl Measured {
         Sample::ratio(&self.cpu, &floor.cpu)
     }
 
+    /// Messages a second, by the clock on the wall.
+    pub fn per_second(&self) -> Option<f64> {
+        Sample::of(&self.rate).map(|rate| rate.median)
+    }
+
+    /// Its row in the table.
+    pub fn row(&self, id: &'static str, name: impl Into<String>) -> Row {
+        Row::figure(id, name, "µs", self.value()).rate(self.per_second()).remark(self.remark())
+    }
+
     /// What is to be said beside the result.
-    pub fn remark(&self) -> String {
+    fn remark(&self) -> String {
         let busy = Sample::of(&self.busy).map_or(1.0, |busy| busy.median);
         let idle = (busy < BUSY).then(|| format!("the worker was busy for {:.0} % only", busy * 100.0));
         idle.into_iter().chain(self.problems.iter().cloned()).collect::<Vec<_>>().join("; ")

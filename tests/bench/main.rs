@@ -17,6 +17,7 @@ mod compare;
 mod dialogs;
 mod drive;
 mod load;
+mod machine;
 mod measure;
 mod message;
 mod net;
@@ -44,17 +45,22 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(problem) => return fail(&problem),
     };
-    let mut report = match Report::new() {
+    let mut report = match Report::new(machine::describe(&options)) {
         Ok(report) => report,
         Err(error) => return fail(&error.to_string()),
     };
     let outcome = cases::run(&options, &mut report);
-    if let Err(error) = report.finish() {
+    let shown = report.print().and_then(|()| if signals::came().is_none() { report.write() } else { Ok(()) });
+    if let Err(error) = shown {
         return fail(&error.to_string());
     }
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure.to_string()),
+    match (outcome, signals::came()) {
+        (_, Some(signal)) => {
+            eprintln!("Stopped. All servers have ended, and nothing is left behind.");
+            ExitCode::from(128 + signal as u8)
+        }
+        (Err(failure), None) => fail(&failure.to_string()),
+        (Ok(()), None) => ExitCode::SUCCESS,
     }
 }
 

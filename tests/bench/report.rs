@@ -1,7 +1,7 @@
 //! Where the results go: the terminal, and files for programs.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,9 +24,13 @@ pub fn folder() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// The folder in it for what callgrind wrote.
+pub const CALLGRIND: &str = "callgrind";
+
 /// Collects the results.
 pub struct Report {
     begun: Instant,
+    head: String,
     rows: Vec<Row>,
     folder: PathBuf,
     growth: Vec<Curve>,
@@ -34,15 +38,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// With files in `target/bench`.
-    pub fn new() -> io::Result<Report> {
-        Ok(Report {
-            begun: Instant::now(),
-            rows: Vec::new(),
-            folder: folder()?,
-            growth: Vec::new(),
-            latency: Vec::new(),
-        })
+    /// With files in `target/bench`; `head` stands above the table. What callgrind wrote in an earlier run goes.
+    pub fn new(head: String) -> io::Result<Report> {
+        let folder = folder()?;
+        match fs::remove_dir_all(folder.join(CALLGRIND)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(Report { begun: Instant::now(), head, rows: Vec::new(), folder, growth: Vec::new(), latency: Vec::new() })
     }
 
     /// What goes on, for who waits.
@@ -77,15 +80,21 @@ impl Report {
         self.latency = curves;
     }
 
-    /// Prints the table and writes the files.
-    pub fn finish(&mut self) -> io::Result<()> {
+    /// Prints the table.
+    pub fn print(&mut self) -> io::Result<()> {
         self.rows.sort_by_key(|row| row.id.trim_start_matches('P').parse().unwrap_or(u32::MAX));
+        let mut out = io::stdout().lock();
+        let took = self.begun.elapsed().as_secs();
+        let table = table::aligned(&self.rows, out.is_terminal());
+        write!(out, "{}took     {} min {:02} s\n\n{table}", self.head, took / 60, took % 60)
+    }
+
+    /// Writes the files: of a whole run, so that half of one does not replace what there is.
+    pub fn write(&self) -> io::Result<()> {
         fs::write(self.folder.join("results.tsv"), table::tsv(&self.rows))?;
         plots::costs(&self.folder.join("costs.png"), &self.rows).map_err(io::Error::other)?;
         plots::growth(&self.folder.join("growth.png"), &self.growth).map_err(io::Error::other)?;
         plots::latency(&self.folder.join("latency.png"), &self.latency).map_err(io::Error::other)?;
-        let mut out = io::stdout().lock();
-        out.write_all(table::aligned(&self.rows).as_bytes())?;
-        writeln!(out, "\nresults.tsv and plots are in {}", self.folder.display())
+        writeln!(io::stdout(), "\nresults.tsv and plots are in {}", self.folder.display())
     }
 }

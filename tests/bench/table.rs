@@ -27,6 +27,16 @@ impl Verdict {
             Verdict::Figure => "",
         }
     }
+
+    /// The number of its colour on a terminal.
+    fn colour(self) -> Option<u8> {
+        match self {
+            Verdict::Met => Some(32),
+            Verdict::Missed => Some(31),
+            Verdict::Open => Some(33),
+            Verdict::Figure => None,
+        }
+    }
 }
 
 /// What is to be reached: a ratio, or a value where there is no ratio.
@@ -67,6 +77,8 @@ pub struct Row {
     pub unit: &'static str,
     /// The value.
     pub value: Option<Sample>,
+    /// How many a second there were meanwhile, by the clock on the wall: thousands.
+    pub rate: Option<f64>,
     /// Its ratio to what it is compared with.
     pub ratio: Option<Sample>,
     /// The goal, which is the ratio's if there is one, else the value's.
@@ -78,7 +90,13 @@ pub struct Row {
 impl Row {
     /// A figure for comparison.
     pub fn figure(id: &'static str, name: impl Into<String>, unit: &'static str, value: Option<Sample>) -> Row {
-        Row { id, name: name.into(), unit, value, ratio: None, goal: None, remark: String::new() }
+        Row { id, name: name.into(), unit, value, rate: None, ratio: None, goal: None, remark: String::new() }
+    }
+
+    /// With the messages a second, if they are known.
+    pub fn rate(mut self, per_second: Option<f64>) -> Row {
+        self.rate = per_second.map(|rate| rate / 1e3);
+        self
     }
 
     /// With a ratio.
@@ -111,13 +129,14 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self) -> [String; COLUMNS] {
         let spread = |sample: &Sample| format!("{}-{}", number(sample.min), number(sample.max));
         [
             self.id.to_owned(),
             self.name.clone(),
             self.value.map_or_else(|| "-".into(), |sample| format!("{} {}", number(sample.median), self.unit)),
             self.value.filter(|sample| sample.min < sample.max).as_ref().map(spread).unwrap_or_default(),
+            self.rate.map(|rate| format!("{rate:.1} k")).unwrap_or_default(),
             self.ratio.map(|sample| format!("{:.2}", sample.median)).unwrap_or_default(),
             self.goal.map(Goal::text).unwrap_or_default(),
             self.verdict().word().to_owned(),
@@ -126,19 +145,25 @@ impl Row {
     }
 }
 
-const HEAD: [&str; 8] = ["", "what", "median", "min-max", "ratio", "goal", "verdict", ""];
+const COLUMNS: usize = 9;
+const HEAD: [&str; COLUMNS] = ["", "what", "median", "min-max", "a second", "ratio", "goal", "verdict", ""];
+/// The column of verdicts.
+const VERDICT: usize = 7;
 
-/// The rows as lines with aligned columns.
-pub fn aligned(rows: &[Row]) -> String {
-    let cells: Vec<[String; 8]> = [HEAD.map(str::to_owned)].into_iter().chain(rows.iter().map(Row::cells)).collect();
-    let widths: Vec<usize> =
-        (0..HEAD.len()).map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+/// The rows as lines with aligned columns; on a terminal, verdicts have colours.
+pub fn aligned(rows: &[Row], coloured: bool) -> String {
+    let head = (HEAD.map(str::to_owned), Verdict::Figure);
+    let cells: Vec<([String; COLUMNS], Verdict)> =
+        [head].into_iter().chain(rows.iter().map(|row| (row.cells(), row.verdict()))).collect();
+    let width = |column: usize| cells.iter().map(|(row, _)| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
     let mut text = String::new();
-    for row in &cells {
+    for (row, verdict) in &cells {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let _ = match column {
-                2..=4 => write!(line, "{cell:>width$}  "),
+            let _ = match (column, verdict.colour().filter(|_| coloured)) {
+                (2..=5, _) => write!(line, "{cell:>width$}  "),
+                (VERDICT, Some(colour)) => write!(line, "\x1b[{colour}m{cell:<width$}\x1b[0m  "),
                 _ => write!(line, "{cell:<width$}  "),
             };
         }
@@ -150,17 +175,19 @@ pub fn aligned(rows: &[Row]) -> String {
 
 /// The rows as tab-separated values, one line each.
 pub fn tsv(rows: &[Row]) -> String {
-    let mut text = "id\twhat\tunit\tmedian\tmin\tmax\tratio\tratio_min\tratio_max\tgoal\tverdict\tremark\n".to_owned();
+    let mut text =
+        "id\twhat\tunit\tmedian\tmin\tmax\tper_second\tratio\tratio_min\tratio_max\tgoal\tverdict\tremark\n".to_owned();
     for row in rows {
         let parts = |sample: Option<Sample>| match sample {
             Some(Sample { median, min, max }) => format!("{median}\t{min}\t{max}"),
             None => "\t\t".to_owned(),
         };
         let goal = row.goal.map(Goal::text).unwrap_or_default();
+        let rate = row.rate.map(|rate| format!("{:.0}", rate * 1e3)).unwrap_or_default();
         let (value, ratio, verdict) = (parts(row.value), parts(row.ratio), row.verdict().word());
         let _ = writeln!(
             text,
-            "{}\t{}\t{}\t{value}\t{ratio}\t{goal}\t{verdict}\t{}",
+            "{}\t{}\t{}\t{value}\t{rate}\t{ratio}\t{goal}\t{verdict}\t{}",
             row.id, row.name, row.unit, row.remark
         );
     }
@@ -199,7 +226,7 @@ mod tests {
     #[test]
     fn columns_are_aligned() {
         let rows = [row(Some(1.234)), Row::figure("P10", "restart", "", None).remark("not built yet")];
-        let text = aligned(&rows);
+        let text = aligned(&rows, false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].contains("12.3 µs") && lines[1].contains("11-130") && lines[1].contains("1.23"), "{text}");
@@ -208,7 +235,16 @@ mod tests {
         assert_eq!(lines[0].find("goal"), Some(places[1] - lines[1].matches('µ').count() + 1), "{text}");
         assert!(lines[2].ends_with("not built yet"), "{text}");
         let tsv = tsv(&rows);
-        assert!(tsv.lines().all(|line| line.matches('\t').count() == 11), "{tsv}");
+        assert!(tsv.lines().all(|line| line.matches('\t').count() == 12), "{tsv}");
+    }
+
+    #[test]
+    fn verdicts_have_colours_on_a_terminal_only() {
+        let rows = [row(Some(1.0)), row(Some(2.0)), Row { goal: None, ..row(None) }];
+        assert!(!aligned(&rows, false).contains('\x1b'));
+        let text = aligned(&rows, true);
+        assert!(text.contains("\x1b[32mmet") && text.contains("\x1b[31mMISSED"), "{text}");
+        assert_eq!(text.matches("\x1b[0m").count(), 2, "{text}");
     }
 
     #[test]

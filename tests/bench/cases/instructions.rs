@@ -77,7 +77,7 @@ fn answer(count: usize) -> Result<Vec<f64>, Failure> {
         workers.push(Processes::named(&population.server, &format!(":{}", way.port)));
     }
     population.server.stop();
-    let kept = report::folder()?.join("callgrind");
+    let kept = report::folder()?.join(report::CALLGRIND);
     fs::create_dir_all(&kept)?;
     let mut totals = Vec::new();
     for (way, worker) in WAYS.iter().zip(&workers) {

@@ -96,27 +96,25 @@ fn answers(options: &Options, report: &mut Report, many: &Population, few: &Popu
     let remark = if delivered == expected { String::new() } else { format!("{delivered} of {expected} delivered") };
     let [floor, stateful, bare, stateless, small] = results.as_slice() else { return Ok(()) };
     report.keep_growth_end(many.count as f64, &[floor, stateful]);
-    let row =
-        |id, measured: &Measured| Row::figure(id, &measured.name, "µs", measured.value()).remark(measured.remark());
     if options.wants("P1") {
-        report.row(row("P1", floor));
+        report.row(floor.row("P1", &floor.name));
         let ratio = stateful.over(floor);
         let name = format!("{} to a C queue, {} subscriptions", stateful.name, many.count);
-        report.row(Row { name, ..row("P1", stateful) }.ratio(ratio).goal(Goal::AtMost(1.2)).remark(&remark));
+        report.row(stateful.row("P1", name).ratio(ratio).goal(Goal::AtMost(1.2)).remark(&remark));
     }
     if options.wants("P2") {
-        report.row(row("P2", bare));
+        report.row(bare.row("P2", &bare.name));
         let beside = |what: &str| format!("stateless handle_notify to a C queue, beside {what}");
-        let base = row("P2", stateless).remark(&remark);
         let row = |under: &Measured, most| {
-            Row { name: beside(&under.name), ..base.clone() }.ratio(stateless.over(under)).goal(Goal::AtMost(most))
+            let row = stateless.row("P2", beside(&under.name)).remark(&remark);
+            row.ratio(stateless.over(under)).goal(Goal::AtMost(most))
         };
         report.row(row(floor, 0.75));
         report.row(row(bare, 1.3));
     }
     if options.wants("P6") {
         let name = format!("NOTIFY with {} subscriptions, beside {FEW}", many.count);
-        report.row(Row { name, ..row("P6", stateful) }.ratio(stateful.over(small)).goal(Goal::AtMost(1.15)));
+        report.row(stateful.row("P6", name).ratio(stateful.over(small)).goal(Goal::AtMost(1.15)));
     }
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::compare::{Contender, Failure, compare};
+use crate::compare::{Contender, Failure, Measured, compare};
 use crate::drive::{Drive, Until};
 use crate::options::Options;
 use crate::population::presence;
 use crate::report::Report;
 use crate::servers::{self, Consumer, FLOOR, STATEFUL, STATELESS, WATCH};
-use crate::table::{Goal, Row};
+use crate::table::Goal;
 
 /// What the script reads.
 const EVENT: &str = "event_route[qsa:notify] {\n    $var(basic) = $qsa(basic);\n    $var(note) = $qsa(note);\n}";
@@ -41,11 +41,9 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let all = told()? - before;
     let remark = if all == expected { String::new() } else { format!("{all} of {expected} told") };
     if let [floor, stateful, stateless] = results.as_slice() {
-        let row = |name: &str, measured: &crate::compare::Measured| {
-            let row = Row::figure("P3", name, "µs", measured.value()).remark(measured.remark()).remark(&remark);
-            row.ratio(measured.over(floor))
-        };
-        report.row(Row::figure("P3", &floor.name, "µs", floor.value()).remark(floor.remark()));
+        let row =
+            |name: &str, measured: &Measured| measured.row("P3", name).remark(&remark).ratio(measured.over(floor));
+        report.row(floor.row("P3", &floor.name));
         report.row(row("handle_notify, event route reads $qsa(basic), $qsa(note)", stateful).goal(Goal::AtMost(2.0)));
         report.row(row("the same without a transaction", stateless));
     }
