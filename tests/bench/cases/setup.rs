@@ -7,7 +7,7 @@ use crate::drive::{Drive, Until};
 use crate::measure::{Processes, shared_memory};
 use crate::notifier::{Document, Manners};
 use crate::options::Options;
-use crate::peers;
+use crate::peers::{self, PUA_REGINFO, PUA_RPC};
 use crate::population::presence;
 use crate::report::Report;
 use crate::servers::{self, Consumer, DRIVER, SEND, SUBSCRIBE, SUBSCRIBE_STATELESS, WT_TIMER, Way};
@@ -18,7 +18,7 @@ use crate::table::{Goal, Row};
 /// Bytes for Call-ID and tag of dialogs that tm names.
 const NAME_ROOM: usize = 160;
 
-/// One way to set subscriptions up.
+/// One way to set subscriptions up, with what its rounds gave.
 pub struct Contender {
     server: Server,
     drive: Drive,
@@ -26,6 +26,9 @@ pub struct Contender {
     until: Until,
     first: usize,
     cpu: Vec<f64>,
+    rate: Vec<f64>,
+    /// Shared memory in use, and set-ups made, before the rounds that count.
+    before: (u64, usize),
 }
 
 impl Contender {
@@ -36,7 +39,7 @@ impl Contender {
 
     fn with(server: Server, most: usize, way: Way, until: Until, document: Document) -> Result<Contender, Failure> {
         let drive = Drive::new(most, NAME_ROOM, document)?;
-        Ok(Contender { server, drive, way, until, first: 0, cpu: Vec::new() })
+        Ok(Contender { server, drive, way, until, first: 0, cpu: Vec::new(), rate: Vec::new(), before: (0, 0) })
     }
 
     /// Changes what its notifier does.
@@ -60,10 +63,36 @@ impl Contender {
         let (before, begun) = (all.used(), Instant::now());
         let ran = self.drive.run(self.way.addr(&self.server), self.first, count, self.until);
         ran.map_err(|failure| format!("{}: {failure}\n{}", self.way.name, self.server.log().tail(5)))?;
+        let took = begun.elapsed();
         self.first += count;
         rest(Duration::from_millis(u64::from(WT_TIMER) + 250))?;
         let used = (all.used() - before).ran.as_secs_f64() - idle * begun.elapsed().as_secs_f64();
+        self.rate.push(count as f64 / took.as_secs_f64());
+        self.cpu.push(used * 1e6 / count as f64);
         Ok(used * 1e6 / count as f64)
+    }
+
+    /// Forgets what the rounds so far gave.
+    fn forget(&mut self) {
+        self.cpu.clear();
+        self.rate.clear();
+        self.before = (shared_memory(&self.server), self.first);
+    }
+
+    /// Bytes of shared memory that a set-up has left behind. The server brings its count up to date once a second, so not
+    /// right after a round.
+    fn memory(&self) -> f64 {
+        let (bytes, count) = self.before;
+        (shared_memory(&self.server) as f64 - bytes as f64) / (self.first - count) as f64
+    }
+
+    /// CPU time without that of the driver.
+    fn net(&self, driver: &Contender) -> Vec<f64> {
+        self.cpu.iter().zip(&driver.cpu).map(|(cpu, driver)| cpu - driver).collect()
+    }
+
+    fn per_second(&self) -> Option<f64> {
+        Sample::of(&self.rate).map(|rate| rate.median)
     }
 }
 
@@ -78,48 +107,56 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let b2b = |way| servers::b2b(&[way], 1, Consumer::Callback).shm_megabytes(500).start();
     let bare = servers::plain(&[SEND]).shm_megabytes(500).module("uac").route(servers::UAC_REPLY).start();
     let driver = servers::plain(&[DRIVER]).shm_megabytes(100).start();
-    let (pua, _database) = peers::pua()?;
-    let pua = pua.shm_megabytes(500).start();
+    let [(reginfo, _reginfo_data), (rpc, _rpc_data)] = [peers::pua_reginfo()?, peers::pua_rpc()?];
+    let [reginfo, rpc] = [reginfo, rpc].map(|pua| pua.shm_megabytes(500).start());
     let mut contenders = [
         Contender::new(b2b(SUBSCRIBE), most, SUBSCRIBE, Until::Notified)?,
         Contender::new(b2b(SUBSCRIBE_STATELESS), most, SUBSCRIBE_STATELESS, Until::Notified)?,
         Contender::new(bare, most, SEND, Until::Notified)?,
         Contender::new(driver, most, DRIVER, Until::Read)?,
-        Contender::with(pua, most, peers::PUA, Until::Notified, peers::reginfo())?,
+        Contender::with(reginfo, most, PUA_REGINFO, Until::Notified, peers::reginfo())?,
+        Contender::new(rpc, most, PUA_RPC, Until::Notified)?,
     ];
-    let mut pua_memory = Vec::new();
     for round in 0..=rounds {
-        for (at, contender) in contenders.iter_mut().enumerate() {
+        for contender in &mut contenders {
             let count = if contender.until == Until::Read { count / 64 * 64 * 4 } else { count };
-            let before = shared_memory(&contender.server);
-            let cpu = contender.round(count)?;
-            if round > 0 {
-                contender.cpu.push(cpu);
-                if at == 4 {
-                    let grown = shared_memory(&contender.server) as f64 - before as f64;
-                    pua_memory.push(grown / count as f64);
-                }
+            contender.round(count)?;
+            if round == 0 {
+                contender.forget();
             }
         }
     }
-    let [ours, stateless, bare, driver, pua] = contenders;
-    let net = |contender: &Contender| -> Vec<f64> {
-        contender.cpu.iter().zip(&driver.cpu).map(|(cpu, driver)| cpu - driver).collect()
-    };
-    let [net_ours, net_stateless, net_bare, net_pua] = [&ours, &stateless, &bare, &pua].map(net);
     if options.wants("P4") {
-        let figure = |name: &str, cpu: &[f64]| Row::figure("P4", name, "µs", Sample::of(cpu));
-        report.row(figure("driver: one message read (taken off below)", &driver.cpu));
-        report.row(figure("uac_req_send with callback, NOTIFY by t_newtran + t_reply", &net_bare));
-        let row = figure("set-up to a C queue, beside that", &net_ours);
-        report.row(row.ratio(Sample::ratio(&net_ours, &net_bare)).goal(Goal::AtMost(1.2)));
-        report.row(figure("set-up by pua_reginfo, NOTIFY answered by sl", &net_pua));
-        let row = figure("set-up to a C queue, NOTIFY without transaction, beside pua", &net_stateless);
-        report.row(row.ratio(Sample::ratio(&net_stateless, &net_pua)).goal(Goal::AtMost(0.65)));
+        costs(report, &contenders);
     }
     if options.wants("P5") {
-        report.row(Row::figure("P5", "shared memory of a subscription of pua", "B", Sample::of(&pua_memory)));
+        let [.., reginfo, rpc] = &contenders;
+        rest(Duration::from_secs(1))?;
+        for peer in [reginfo, rpc] {
+            let name = format!("shared memory of a subscription of {}", peer.way.name);
+            report.row(Row::figure("P5", name, "B", Some(Sample::single(peer.memory()))));
+        }
     }
-    [ours, stateless, bare, driver, pua].into_iter().for_each(Contender::stop);
+    contenders.into_iter().for_each(Contender::stop);
     Ok(())
+}
+
+fn costs(report: &mut Report, contenders: &[Contender; 6]) {
+    let [ours, stateless, bare, driver, reginfo, rpc] = contenders;
+    let mut row = |name: &str, contender: &Contender, beside: Option<(&Contender, Option<f64>)>| {
+        let net = if contender.until == Until::Read { contender.cpu.clone() } else { contender.net(driver) };
+        let mut row = Row::figure("P4", name, "µs", Sample::of(&net)).rate(contender.per_second());
+        if let Some((under, goal)) = beside {
+            row = row.ratio(Sample::ratio(&net, &under.net(driver)));
+            row.goal = goal.map(Goal::AtMost);
+        }
+        report.row(row);
+    };
+    row("driver: one message read (taken off below)", driver, None);
+    row("uac_req_send with callback, NOTIFY by t_newtran + t_reply", bare, None);
+    row("set-up to a C queue, beside that", ours, Some((bare, Some(1.2))));
+    row("set-up by pua_reginfo, NOTIFY answered by sl", reginfo, None);
+    row("set-up by pua_rpc, NOTIFY answered by sl", rpc, None);
+    row("set-up to a C queue, NOTIFY without transaction, beside pua_reginfo", stateless, Some((reginfo, Some(0.65))));
+    row("set-up to a C queue, NOTIFY without transaction, beside pua_rpc", stateless, Some((rpc, None)));
 }
