@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod bad_replies;
 mod bench_parts;
+mod bench_stops;
 mod bodies;
 mod c_api;
 mod call;

@@ -1,6 +1,7 @@
 //! The servers that are measured: one Kamailio with several ways of answering, each on a port with a worker of its own.
 
 use std::net::SocketAddrV4;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -141,7 +142,13 @@ fn c_module() -> &'static Path {
         let module = report::folder().expect("a folder for what is built").join("bench.so");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/module/build.sh");
         let cflags = Path::new(env!("OUT_DIR")).join("cflags");
-        let built = Command::new(script).arg(cflags).arg(&module).status().expect("the build script can be run");
+        // In a group of its own: Ctrl-C ends the benchmark, not the compiler in the middle of a file.
+        let built = Command::new(script)
+            .arg(cflags)
+            .arg(&module)
+            .process_group(0)
+            .status()
+            .expect("the build script can be run");
         assert!(built.success(), "the C module does not build");
         module
     })

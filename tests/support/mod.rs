@@ -9,6 +9,7 @@ pub mod b2b;
 pub mod config;
 pub mod dns;
 pub mod endpoint;
+pub mod example;
 pub mod kamailio;
 pub mod log;
 pub mod news;
