@@ -99,6 +99,18 @@ int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method);
 hdr_field_t *pb2b_next_header(const sip_msg_t *msg, const hdr_field_t *prev, int type);
 /* body of the first header of that type, without white space around it; -1 if there is none */
 int pb2b_header(const sip_msg_t *msg, int type, str *out);
+
+/* What a NOTIFY says in headers: the first of each, without white space around it; s is NULL where there is none. */
+typedef struct pb2b_notify_headers {
+	str event;
+	str contact;
+	str content_type;
+	str subscription_state;
+	str sip_etag;
+	int has_record_route;
+} pb2b_notify_headers_t;
+
+void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out);
 /* the same by name, for headers without a type; the case of the name does not matter */
 int pb2b_find_header(const sip_msg_t *msg, const char *name, int len, str *out);
 

@@ -100,12 +100,54 @@ int pb2b_header(const sip_msg_t *msg, int type, str *out)
 	return 0;
 }
 
+/* for the names that the server's parser has no number for */
+static int is_called(const hdr_field_t *h, const char *name, int len)
+{
+	return h->name.len == len && strncasecmp(h->name.s, name, len) == 0;
+}
+
+void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out)
+{
+	static const char state[] = "Subscription-State";
+	static const char etag[] = "SIP-ETag";
+	hdr_field_t *h;
+	str *to;
+
+	memset(out, 0, sizeof(*out));
+	for(h = msg->headers; h != NULL; h = h->next) {
+		to = NULL;
+		switch(h->type) {
+			case HDR_EVENT_T:
+				to = &out->event;
+				break;
+			case HDR_CONTACT_T:
+				to = &out->contact;
+				break;
+			case HDR_CONTENTTYPE_T:
+				to = &out->content_type;
+				break;
+			case HDR_RECORDROUTE_T:
+				out->has_record_route = 1;
+				break;
+			default:
+				if(is_called(h, state, sizeof(state) - 1))
+					to = &out->subscription_state;
+				else if(is_called(h, etag, sizeof(etag) - 1))
+					to = &out->sip_etag;
+		}
+		if(to != NULL && to->s == NULL) {
+			*to = h->body;
+			trim(to);
+		}
+	}
+}
+
 int pb2b_find_header(const sip_msg_t *msg, const char *name, int len, str *out)
 {
 	hdr_field_t *h;
 
 	for(h = msg->headers; h != NULL; h = h->next) {
-		if(h->name.len == len && strncasecmp(h->name.s, name, len) == 0) {
+		if(is_called(h, name, len)) {
 			*out = h->body;
 			trim(out);
 			return 0;

@@ -2,49 +2,21 @@
 //! memory for each.
 #![forbid(unsafe_code)]
 
-/// A set of ASCII characters, a bit for each.
-struct Set(u128);
-
-impl Set {
-    /// The characters for which `ranges` has a range, both ends in it.
-    const fn of(ranges: &[[u8; 2]]) -> Self {
-        let mut set = 0;
-        let mut rest = ranges;
-        while let [[first, last], after @ ..] = rest {
-            let mut byte = *first;
-            while byte <= *last {
-                set |= 1 << byte;
-                byte += 1;
-            }
-            rest = after;
-        }
-        Self(set)
-    }
-
-    /// Whether `text` has characters of the set only, and one at least.
-    fn makes(&self, text: &[u8]) -> bool {
-        !text.is_empty() && text.iter().all(|byte| byte.is_ascii() && self.0 >> byte & 1 == 1)
-    }
-}
-
-/// token (RFC 3261 §25.1): letters, digits, `-.!%*_+`'~`.
-static TOKEN: Set =
-    Set::of(&[*b"AZ", *b"az", *b"09", *b"-.", *b"!!", *b"%%", *b"**", *b"__", *b"++", *b"``", *b"''", *b"~~"]);
-
-/// What is printed but for `"`, `<` and `>`, which only occur around a URI.
-static URI: Set = Set::of(&[*b"!!", *b"#;", *b"==", *b"?~"]);
-
 /// Whether `text` is a token (RFC 3261 §25.1).
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
-    TOKEN.makes(text)
+    let is_wanted = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+    !text.is_empty() && text.iter().all(is_wanted)
 }
 
 /// The URI of a name-addr that is nothing else: without display name and parameters.
 #[must_use]
 pub fn plain_uri(text: &[u8]) -> Option<&[u8]> {
     let uri = text.strip_prefix(b"<")?.strip_suffix(b">")?;
-    URI.makes(uri).then_some(uri)
+    // All are looked at: without a way out, many are compared at once.
+    let is_wanted = |byte: u8| byte.is_ascii_graphic() & (byte != b'"') & (byte != b'<') & (byte != b'>');
+    let is_plain = uri.iter().fold(!uri.is_empty(), |all, byte| all & is_wanted(*byte));
+    is_plain.then_some(uri)
 }
 
 /// The tag of a From without a display name, whose only parameter it is.
@@ -65,7 +37,8 @@ mod tests {
         for byte in 0..=u8::MAX {
             let is_token = byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
             assert_eq!(super::is_token(&[byte]), is_token, "{byte}");
-            assert_eq!(URI.makes(&[byte]), byte.is_ascii_graphic() && !b"<>\"".contains(&byte), "{byte}");
+            let is_uri = plain_uri(&[b'<', byte, b'>']).is_some();
+            assert_eq!(is_uri, byte.is_ascii_graphic() && !b"<>\"".contains(&byte), "{byte}");
         }
         assert!(!is_token(b"") && is_token(b"a-1"));
     }

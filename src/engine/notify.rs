@@ -4,6 +4,7 @@ use super::Engine;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::host::log;
 use crate::host::message::{DialogIds, Malformed, Message};
+use crate::host::notify_headers::NotifyHeaders;
 use crate::host::socket::ListenSocket;
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
@@ -12,6 +13,7 @@ use crate::registry::RegistryError;
 use crate::subscription::{
     Answer, Content, Input, Notify, OutOfMemory, Package, Socket, StateValue, SubscriptionState, package,
 };
+use std::rc::Rc;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +60,18 @@ impl Engine {
 
     fn take(&self, message: Message<'_>, ids: &DialogIds<'_>, way: Way) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
-        let event = message.event()?;
-        let contact = message.contact()?;
-        let route_set = message.record_routes()?.join(&b", "[..]);
-        let content_type = message.content_type();
+        let headers = NotifyHeaders::of(message);
+        let event = headers.event()?;
+        let contact = headers.contact()?;
+        let route_set = headers.record_routes()?.join(&b", "[..]);
+        let content_type = headers.content_type();
         let body = message.body()?;
         let package = package::find(event.package);
         let content = self.judge(package, content_type, body);
         let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let prepared = Self::prepare(texts.0, texts.1)?;
-        let state = message.subscription_state().and_then(SubscriptionState::parse);
+        let state = headers.subscription_state().and_then(SubscriptionState::parse);
         let input = Input::Notify(Notify {
             cseq,
             remote_tag: ids.remote_tag,
@@ -77,7 +80,7 @@ impl Engine {
             event: event.package,
             event_id: event.id,
             state,
-            entity_tag: message.entity_tag(),
+            entity_tag: headers.entity_tag(),
             may_repeat: way == Way::Stateless,
             content,
         });
@@ -96,7 +99,7 @@ impl Engine {
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.
         let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
         let way = if is_last { Way::Stateful } else { way };
-        self.answer(message, way, code, phrase, &headers(answer, message, stepped.output.socket, package));
+        self.answer(message, way, code, phrase, &extra_headers(answer, message, stepped.output.socket, package));
         Ok(Handled::Yes)
     }
 
@@ -216,25 +219,29 @@ impl From<OutOfMemory> for Refusal {
 }
 
 /// The headers an answer needs beside those of the transaction.
-fn headers(answer: Answer, message: Message<'_>, socket: Option<Socket>, package: Option<&'static Package>) -> Vec<u8> {
+fn extra_headers(
+    answer: Answer,
+    message: Message<'_>,
+    socket: Option<Socket>,
+    package: Option<&'static Package>,
+) -> Rc<[u8]> {
     match answer {
         // The same Contact as in the SUBSCRIBE, however the NOTIFY came, or some peers move the dialog to another
         // transport.
         Answer::Ok => {
             let socket = socket.and_then(|socket| ListenSocket::from_token(socket.0));
             let socket = socket.or_else(|| ListenSocket::of(message));
-            let header = |contact: &[u8]| [b"Contact: <", contact, b">\r\n"].concat();
             let is_secure = uri::is_sips(message.request_uri());
-            socket.and_then(|socket| socket.with_contact_uri(is_secure, header)).unwrap_or_default()
+            socket.and_then(|socket| socket.contact_header(is_secure)).unwrap_or_default()
         }
         Answer::UnsupportedMediaType => {
             let accept = package.map_or(String::new(), |package| package.accept.join(", "));
-            format!("Accept: {accept}\r\n").into_bytes()
+            format!("Accept: {accept}\r\n").into_bytes().into()
         }
         Answer::BadEvent => {
             let packages = package::ALL.map(|package| package.name).join(", ");
-            format!("Allow-Events: {packages}\r\n").into_bytes()
+            format!("Allow-Events: {packages}\r\n").into_bytes().into()
         }
-        Answer::BadRequest(_) | Answer::TooLarge | Answer::StaleCseq => Vec::new(),
+        Answer::BadRequest(_) | Answer::TooLarge | Answer::StaleCseq => Rc::default(),
     }
 }

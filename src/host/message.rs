@@ -29,15 +29,6 @@ pub struct DialogIds<'m> {
     pub remote_tag: &'m [u8],
 }
 
-/// The Event header.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Event<'m> {
-    /// Event type; empty when the header is absent.
-    pub package: &'m [u8],
-    /// `id` parameter.
-    pub id: Option<&'m [u8]>,
-}
-
 impl<'m> Message<'m> {
     /// Wraps the host's message.
     ///
@@ -127,33 +118,6 @@ impl<'m> Message<'m> {
         if unsafe { bytes(&named) } == method { Ok(number) } else { Err(Malformed("CSeq")) }
     }
 
-    /// The Event header; its default when there is none.
-    ///
-    /// # Errors
-    /// When it is there and cannot be parsed.
-    pub fn event(self) -> Result<Event<'m>, Malformed> {
-        let Some(header) = self.header(ks::HDR_EVENT_T) else { return Ok(Event::default()) };
-        if grammar::is_token(header) {
-            return Ok(Event { package: header, id: None });
-        }
-        // SAFETY: the message is valid; the result is null or lives with it.
-        let event = unsafe { ks::pb2b_event(self.raw).as_ref() }.ok_or(Malformed("Event"))?;
-        // SAFETY: the name points into the message.
-        let package = unsafe { bytes(&event.name) };
-        let mut parameter = event.params.list;
-        let mut id = None;
-        // SAFETY: a null-terminated list that lives with the message.
-        while let Some(this) = unsafe { parameter.as_ref() } {
-            // SAFETY: both strings point into the message.
-            let (name, body) = unsafe { (bytes(&this.name), bytes(&this.body)) };
-            if name.eq_ignore_ascii_case(b"id") {
-                id = Some(body);
-            }
-            parameter = this.next;
-        }
-        Ok(Event { package, id })
-    }
-
     /// Body of the first header of this type, as it stands.
     fn header(self, kind: ks::_hdr_types_t) -> Option<&'m [u8]> {
         let mut out = ks::str_::default();
@@ -202,24 +166,6 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// Value of the Subscription-State header.
-    #[must_use]
-    pub fn subscription_state(self) -> Option<&'m [u8]> {
-        self.named_header("Subscription-State")
-    }
-
-    /// Value of the (first) SIP-ETag header.
-    #[must_use]
-    pub fn entity_tag(self) -> Option<&'m [u8]> {
-        self.named_header("SIP-ETag").map(<[u8]>::trim_ascii)
-    }
-
-    /// Value of the Content-Type header.
-    #[must_use]
-    pub fn content_type(self) -> Option<&'m [u8]> {
-        self.header(ks::HDR_CONTENTTYPE_T)
-    }
-
     /// The body; empty when there is none.
     ///
     /// # Errors
@@ -249,23 +195,9 @@ impl<'m> Message<'m> {
         Ok(contacts)
     }
 
-    /// The first Contact's URI.
-    ///
-    /// # Errors
-    /// When there is a Contact that cannot be parsed.
-    pub fn contact(self) -> Result<Option<&'m [u8]>, Malformed> {
-        if let Some(uri) = self.header(ks::HDR_CONTACT_T).and_then(grammar::plain_uri) {
-            return Ok(Some(uri));
-        }
-        match self.parsed_contacts().map(|(uri, _)| uri).min_by_key(|uri| uri.as_ptr()) {
-            None if self.header(ks::HDR_CONTACT_T).is_some() => Err(Malformed("Contact")),
-            first => Ok(first),
-        }
-    }
-
     /// The contacts with their URIs. Kamailio 5.6 has those of one header in reverse order: what tells their order is
     /// where they stand in the message.
-    fn parsed_contacts(self) -> impl Iterator<Item = (&'m [u8], &'m ks::contact_t)> {
+    pub(super) fn parsed_contacts(self) -> impl Iterator<Item = (&'m [u8], &'m ks::contact_t)> {
         let mut contact = std::ptr::null_mut();
         std::iter::from_fn(move || {
             // SAFETY: the message is valid; each result is null or a parsed contact that lives with it.

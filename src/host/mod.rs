@@ -12,6 +12,7 @@ pub mod guard;
 pub mod lock;
 pub mod log;
 pub mod message;
+pub mod notify_headers;
 pub mod process;
 pub mod pv;
 pub mod route;

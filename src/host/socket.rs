@@ -5,6 +5,7 @@ use super::message::Message;
 use super::text::{bytes, view};
 use std::cell::RefCell;
 use std::ptr::null_mut;
+use std::rc::Rc;
 
 /// A listening socket of the server. Sockets are made before the fork and never go away, so the address is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,17 +47,21 @@ impl ListenSocket {
     /// §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
     pub fn contact_uri(self, secure: bool) -> Option<Vec<u8>> {
-        self.with_contact_uri(secure, <[u8]>::to_vec)
+        let header = self.contact_header(secure)?;
+        Some(header.strip_prefix(CONTACT)?.strip_suffix(CONTACT_END)?.to_vec())
     }
 
-    /// As [`ListenSocket::contact_uri`], for those who only look at it.
+    /// The Contact header with [that URI](ListenSocket::contact_uri), a whole line.
     #[must_use]
-    pub fn with_contact_uri<R>(self, secure: bool, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        LAST_CONTACT.with_borrow_mut(|last| {
-            if !matches!(last, Some((socket, was_secure, _)) if *socket == self && *was_secure == secure) {
-                *last = Some((self, secure, self.make_contact_uri(secure)?));
+    pub fn contact_header(self, secure: bool) -> Option<Rc<[u8]>> {
+        LAST_CONTACT.with_borrow_mut(|last| match last {
+            Some((socket, was_secure, header)) if *socket == self && *was_secure == secure => Some(header.clone()),
+            _ => {
+                let uri = self.make_contact_uri(secure)?;
+                let header: Rc<[u8]> = [CONTACT, &uri[..], CONTACT_END].concat().into();
+                *last = Some((self, secure, header.clone()));
+                Some(header)
             }
-            last.as_ref().map(|(_, _, uri)| look(uri))
         })
     }
 
@@ -102,9 +107,12 @@ impl ListenSocket {
     }
 }
 
+const CONTACT: &[u8] = b"Contact: <";
+const CONTACT_END: &[u8] = b">\r\n";
+
 thread_local! {
-    /// The newest of what [`ListenSocket::contact_uri`] gives: mostly the next one too, and sockets do not change.
-    static LAST_CONTACT: RefCell<Option<(ListenSocket, bool, Vec<u8>)>> = const { RefCell::new(None) };
+    /// The newest of what [`ListenSocket::contact_header`] gives: mostly the next one too, and sockets do not change.
+    static LAST_CONTACT: RefCell<Option<(ListenSocket, bool, Rc<[u8]>)>> = const { RefCell::new(None) };
 }
 
 /// The transport parameter that brings a request back over the same protocol; none for UDP, the default.

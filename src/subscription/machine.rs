@@ -319,7 +319,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.last_sent = now.into();
         self.arm(now.after(env.policy.watchdog));
         self.state = state;
-        Output { send: Some(request), ..Output::default() }
+        Output { send: Some(request.into()), ..Output::default() }
     }
 
     /// Expires of the next request: its own or `default_expiration`, or what a 423 demanded; 0 for a fetch.

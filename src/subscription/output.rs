@@ -11,7 +11,7 @@ use super::time::Instant;
 #[derive(Debug, Default)]
 pub struct Output {
     /// The SUBSCRIBE to send. Only after [`Input::Deadline`](super::Input::Deadline).
-    pub send: Option<Request>,
+    pub send: Option<Box<Request>>,
     /// How to answer the NOTIFY; `None` after a NOTIFY means that it does not belong to this subscription (481 by the script).
     pub answer: Option<Answer>,
     /// The socket of the dialog, whose address the answer's Contact is; `None` when it is not known.

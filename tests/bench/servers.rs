@@ -39,7 +39,7 @@ impl Way {
 pub const STATEFUL: Way = Way {
     name: "t_newtran + handle_notify",
     port: MAIN,
-    script: "if (!t_newtran()) { exit; } if (!handle_notify()) { t_reply(\"481\", \"Gone\"); } exit;",
+    script: "t_newtran(); handle_notify(); exit;",
 };
 /// The same where nothing else arrives.
 pub const STATEFUL_ALONE: Way = Way { port: 5065, ..STATEFUL };
@@ -47,7 +47,7 @@ pub const STATEFUL_ALONE: Way = Way { port: 5065, ..STATEFUL };
 pub const STATELESS: Way = Way {
     name: "handle_notify",
     port: 5061,
-    script: "if (!handle_notify()) { sl_send_reply(\"481\", \"Gone\"); } exit;",
+    script: "handle_notify(); exit;",
 };
 /// The least that a stateful answer costs.
 pub const FLOOR: Way =

@@ -219,16 +219,17 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// often would otherwise put it off for ever), and a retry stays where it is unless the refresh turns out to have
     /// worked.
     fn replan(&mut self, next: Instant, awaits: Awaits, told: Told, now: Instant, env: &Env<'_>) {
-        let left = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).map_or(Duration::ZERO, |at| at.since(now));
-        let planned = now.after(schedule::refresh_delay(left, env.policy, env.random));
+        let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry());
+        let left = || expiry.map_or(Duration::ZERO, |at| at.since(now));
+        let planned = || now.after(schedule::refresh_delay(left(), env.policy, env.random));
         match (awaits, told) {
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
                 self.attempt_over();
                 self.answers.goes_on = false;
-                self.confirm(planned, Awaits::Nothing);
+                self.confirm(planned(), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
-                self.confirm(next.min(planned), Awaits::Nothing);
+                self.confirm(next.min(planned()), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Same) => self.confirm(next, Awaits::Nothing),
             (Awaits::Retry | Awaits::Expiry, Told::Sooner | Told::Same) => self.confirm(next, awaits),

@@ -230,7 +230,7 @@ impl Life {
                 // A request that was held back has counted.
                 assert!(one.nc >= expected || one.nc == 1, "a nonce's uses are counted");
             }
-            self.sent.push((self.now, request.clone()));
+            self.sent.push((self.now, (**request).clone()));
             self.in_hand = true;
         }
         Ok(output)

@@ -93,7 +93,7 @@ impl Flaw {
                 output.news = output.news.or(Some(news));
             }
             Self::TalksOn if told == Some(StateValue::Active) => output.news = output.news.or(Some(news)),
-            Self::SendsAtOnce if is_unsubscribe => output.send = Some(Request::default()),
+            Self::SendsAtOnce if is_unsubscribe => output.send = Some(Box::default()),
             Self::Sleeps if output.send.is_some() => output.forget = true,
             _ => {}
         }

@@ -1,0 +1,106 @@
+//! What a NOTIFY says in headers: all of them looked at once.
+
+use super::bindings as ks;
+use super::message::{Malformed, Message};
+use super::text::bytes;
+use crate::grammar;
+
+/// The headers of a NOTIFY, as they were written; of those that are there several times the first.
+pub struct NotifyHeaders<'m> {
+    message: Message<'m>,
+    raw: ks::pb2b_notify_headers,
+}
+
+/// The Event header.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Event<'m> {
+    /// Event type; empty when the header is absent.
+    pub package: &'m [u8],
+    /// `id` parameter.
+    pub id: Option<&'m [u8]>,
+}
+
+impl<'m> NotifyHeaders<'m> {
+    /// Of a message whose headers are [parsed](Message::parse).
+    #[must_use]
+    pub fn of(message: Message<'m>) -> Self {
+        let mut raw = ks::pb2b_notify_headers::default();
+        // SAFETY: the message is valid, the output is ours; its texts lie in the message.
+        unsafe { ks::pb2b_read_notify_headers(message.as_raw(), &mut raw) };
+        Self { message, raw }
+    }
+
+    fn text(&self, text: &ks::str_) -> Option<&'m [u8]> {
+        // SAFETY: what was found lies in the message, which lives for `'m`.
+        (!text.s.is_null()).then(|| unsafe { bytes(text) })
+    }
+
+    /// The Event header; its default when there is none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be parsed.
+    pub fn event(&self) -> Result<Event<'m>, Malformed> {
+        let Some(header) = self.text(&self.raw.event) else { return Ok(Event::default()) };
+        if grammar::is_token(header) {
+            return Ok(Event { package: header, id: None });
+        }
+        // SAFETY: the message is valid; the result is null or lives with it.
+        let event = unsafe { ks::pb2b_event(self.message.as_raw()).as_ref() }.ok_or(Malformed("Event"))?;
+        // SAFETY: the name points into the message.
+        let package = unsafe { bytes(&event.name) };
+        let mut parameter = event.params.list;
+        let mut id = None;
+        // SAFETY: a null-terminated list that lives with the message.
+        while let Some(this) = unsafe { parameter.as_ref() } {
+            // SAFETY: both strings point into the message.
+            let (name, body) = unsafe { (bytes(&this.name), bytes(&this.body)) };
+            if name.eq_ignore_ascii_case(b"id") {
+                id = Some(body);
+            }
+            parameter = this.next;
+        }
+        Ok(Event { package, id })
+    }
+
+    /// The first Contact's URI.
+    ///
+    /// # Errors
+    /// When there is a Contact that cannot be parsed.
+    pub fn contact(&self) -> Result<Option<&'m [u8]>, Malformed> {
+        let Some(header) = self.text(&self.raw.contact) else { return Ok(None) };
+        if let Some(uri) = grammar::plain_uri(header) {
+            return Ok(Some(uri));
+        }
+        let uris = self.message.parsed_contacts().map(|(uri, _)| uri);
+        uris.min_by_key(|uri| uri.as_ptr()).map(Some).ok_or(Malformed("Contact"))
+    }
+
+    /// The entries of all Record-Route headers, in the order of the message.
+    ///
+    /// # Errors
+    /// When one cannot be parsed.
+    pub fn record_routes(&self) -> Result<Vec<&'m [u8]>, Malformed> {
+        if self.raw.has_record_route == 0 {
+            return Ok(Vec::new());
+        }
+        self.message.record_routes()
+    }
+
+    /// Value of the Subscription-State header.
+    #[must_use]
+    pub fn subscription_state(&self) -> Option<&'m [u8]> {
+        self.text(&self.raw.subscription_state)
+    }
+
+    /// Value of the SIP-ETag header.
+    #[must_use]
+    pub fn entity_tag(&self) -> Option<&'m [u8]> {
+        self.text(&self.raw.sip_etag)
+    }
+
+    /// Value of the Content-Type header.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&'m [u8]> {
+        self.text(&self.raw.content_type)
+    }
+}
