@@ -102,6 +102,8 @@ int pb2b_header(const sip_msg_t *msg, int type, str *out);
 
 /* What a NOTIFY says in headers: the first of each, without white space around it; s is NULL where there is none. */
 typedef struct pb2b_notify_headers {
+	str call_id;
+	str from;
 	str event;
 	str contact;
 	str content_type;

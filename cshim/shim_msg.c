@@ -117,6 +117,12 @@ void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out)
 	for(h = msg->headers; h != NULL; h = h->next) {
 		to = NULL;
 		switch(h->type) {
+			case HDR_CALLID_T:
+				to = &out->call_id;
+				break;
+			case HDR_FROM_T:
+				to = &out->from;
+				break;
 			case HDR_EVENT_T:
 				to = &out->event;
 				break;

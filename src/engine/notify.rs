@@ -3,8 +3,8 @@
 use super::Engine;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::host::log;
-use crate::host::message::{DialogIds, Malformed, Message};
-use crate::host::notify_headers::NotifyHeaders;
+use crate::host::message::{Malformed, Message};
+use crate::host::notify_headers::{DialogIds, NotifyHeaders};
 use crate::host::socket::ListenSocket;
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
@@ -30,9 +30,10 @@ impl Engine {
         if !message.is_notify() || message.parse().is_err() {
             return Handled::No;
         }
-        let Ok(ids) = message.dialog_ids() else { return Handled::No };
+        let headers = NotifyHeaders::of(message);
+        let Ok(ids) = headers.dialog_ids() else { return Handled::No };
         let way = self.way();
-        match self.take(message, &ids, way) {
+        match self.take(message, &headers, &ids, way) {
             // A subscription that has ended does not know its NOTIFYs any more, but the last one was answered by tm.
             Ok(Handled::No) if !transaction::is_made() && transaction::is_repeated(message) => Handled::Yes,
             Ok(handled) => handled,
@@ -58,9 +59,14 @@ impl Engine {
         if self.config.stateless_answers && !transaction::is_made() { Way::Stateless } else { Way::Stateful }
     }
 
-    fn take(&self, message: Message<'_>, ids: &DialogIds<'_>, way: Way) -> Result<Handled, Refusal> {
+    fn take(
+        &self,
+        message: Message<'_>,
+        headers: &NotifyHeaders<'_>,
+        ids: &DialogIds<'_>,
+        way: Way,
+    ) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
-        let headers = NotifyHeaders::of(message);
         let event = headers.event()?;
         let contact = headers.contact()?;
         let route_set = headers.record_routes()?.join(&b", "[..]);

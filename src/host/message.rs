@@ -3,7 +3,6 @@
 use super::bindings as ks;
 use super::connection;
 use super::text::bytes;
-use crate::grammar;
 use std::marker::PhantomData;
 use std::num::NonZero;
 
@@ -17,17 +16,6 @@ pub struct Message<'m> {
 /// A header that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
-
-/// What identifies the dialog of a request that arrived (RFC 3261 §12.2.2).
-#[derive(Clone, Copy, Debug)]
-pub struct DialogIds<'m> {
-    /// Call-ID.
-    pub call_id: &'m [u8],
-    /// To tag: our own.
-    pub local_tag: &'m [u8],
-    /// From tag: the peer's.
-    pub remote_tag: &'m [u8],
-}
 
 impl<'m> Message<'m> {
     /// Wraps the host's message.
@@ -72,35 +60,10 @@ impl<'m> Message<'m> {
         if unsafe { ks::pb2b_parse_all(self.raw) } < 0 { Err(Malformed("header section")) } else { Ok(()) }
     }
 
-    /// Call-ID and tags.
-    ///
-    /// # Errors
-    /// When one of the three headers is missing or malformed, or the To has no tag.
-    pub fn dialog_ids(self) -> Result<DialogIds<'m>, Malformed> {
-        let call_id = self.header(ks::HDR_CALLID_T).ok_or(Malformed("Call-ID"))?;
-        let remote_tag = match self.header(ks::HDR_FROM_T).and_then(grammar::plain_tag) {
-            Some(tag) => tag,
-            None => {
-                // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
-                let from = unsafe { ks::pb2b_from(self.raw).as_ref() }.ok_or(Malformed("From"))?;
-                // SAFETY: the strings of parsed headers point into the message.
-                unsafe { bytes(&from.tag_value) }
-            }
-        };
-        // SAFETY: as above.
-        let to = unsafe { ks::pb2b_to(self.raw).as_ref() }.ok_or(Malformed("To"))?;
-        // SAFETY: as above.
-        let local_tag = unsafe { bytes(&to.tag_value) };
-        if local_tag.is_empty() {
-            return Err(Malformed("To tag"));
-        }
-        Ok(DialogIds { call_id, local_tag, remote_tag })
-    }
-
     /// The To tag of a reply; empty when there is none.
     #[must_use]
     pub fn to_tag(self) -> &'m [u8] {
-        // SAFETY: as in `dialog_ids`.
+        // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
         unsafe { ks::pb2b_to(self.raw).as_ref().map_or(&[][..], |to| bytes(&to.tag_value)) }
     }
 

@@ -20,6 +20,17 @@ pub struct Event<'m> {
     pub id: Option<&'m [u8]>,
 }
 
+/// What identifies the dialog of a request that arrived (RFC 3261 §12.2.2).
+#[derive(Clone, Copy, Debug)]
+pub struct DialogIds<'m> {
+    /// Call-ID.
+    pub call_id: &'m [u8],
+    /// To tag: our own.
+    pub local_tag: &'m [u8],
+    /// From tag: the peer's.
+    pub remote_tag: &'m [u8],
+}
+
 impl<'m> NotifyHeaders<'m> {
     /// Of a message whose headers are [parsed](Message::parse).
     #[must_use]
@@ -33,6 +44,31 @@ impl<'m> NotifyHeaders<'m> {
     fn text(&self, text: &ks::str_) -> Option<&'m [u8]> {
         // SAFETY: what was found lies in the message, which lives for `'m`.
         (!text.s.is_null()).then(|| unsafe { bytes(text) })
+    }
+
+    /// Call-ID and tags.
+    ///
+    /// # Errors
+    /// When one of the three headers is missing or malformed, or the To has no tag.
+    pub fn dialog_ids(&self) -> Result<DialogIds<'m>, Malformed> {
+        let call_id = self.text(&self.raw.call_id).ok_or(Malformed("Call-ID"))?;
+        let remote_tag = match self.text(&self.raw.from).and_then(grammar::plain_tag) {
+            Some(tag) => tag,
+            None => {
+                // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
+                let from = unsafe { ks::pb2b_from(self.message.as_raw()).as_ref() }.ok_or(Malformed("From"))?;
+                // SAFETY: the strings of parsed headers point into the message.
+                unsafe { bytes(&from.tag_value) }
+            }
+        };
+        // SAFETY: as above.
+        let to = unsafe { ks::pb2b_to(self.message.as_raw()).as_ref() }.ok_or(Malformed("To"))?;
+        // SAFETY: as above.
+        let local_tag = unsafe { bytes(&to.tag_value) };
+        if local_tag.is_empty() {
+            return Err(Malformed("To tag"));
+        }
+        Ok(DialogIds { call_id, local_tag, remote_tag })
     }
 
     /// The Event header; its default when there is none.

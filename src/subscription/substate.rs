@@ -34,6 +34,10 @@ impl<'a> SubscriptionState<'a> {
     /// parameter whose value is not what it should be is as good as absent; a value without a state is `None`.
     #[must_use]
     pub fn parse(header: &'a [u8]) -> Option<Self> {
+        // As nearly all NOTIFYs have it.
+        if let Some(expires) = header.strip_prefix(b"active;expires=").and_then(seconds) {
+            return Some(Self { value: StateValue::Active, reason: None, expires: Some(expires), retry_after: None });
+        }
         let (word, mut rest) = split_param(header);
         let word = trim(word);
         if !is_token(word) {

@@ -36,19 +36,12 @@ impl Way {
 }
 
 /// With a transaction and delivery: what the module is for.
-pub const STATEFUL: Way = Way {
-    name: "t_newtran + handle_notify",
-    port: MAIN,
-    script: "t_newtran(); handle_notify(); exit;",
-};
+pub const STATEFUL: Way =
+    Way { name: "t_newtran + handle_notify", port: MAIN, script: "t_newtran(); handle_notify(); exit;" };
 /// The same where nothing else arrives.
 pub const STATEFUL_ALONE: Way = Way { port: 5065, ..STATEFUL };
 /// The same without a transaction of the script's.
-pub const STATELESS: Way = Way {
-    name: "handle_notify",
-    port: 5061,
-    script: "handle_notify(); exit;",
-};
+pub const STATELESS: Way = Way { name: "handle_notify", port: 5061, script: "handle_notify(); exit;" };
 /// The least that a stateful answer costs.
 pub const FLOOR: Way =
     Way { name: "t_newtran + t_reply", port: 5062, script: "t_newtran(); t_reply(\"200\", \"OK\"); exit;" };
