@@ -110,9 +110,12 @@ impl ListenSocket {
 const CONTACT: &[u8] = b"Contact: <";
 const CONTACT_END: &[u8] = b">\r\n";
 
+/// A socket, whether its Contact is a SIPS URI, and the header.
+type Contact = (ListenSocket, bool, Rc<[u8]>);
+
 thread_local! {
     /// The newest of what [`ListenSocket::contact_header`] gives: mostly the next one too, and sockets do not change.
-    static LAST_CONTACT: RefCell<Option<(ListenSocket, bool, Rc<[u8]>)>> = const { RefCell::new(None) };
+    static LAST_CONTACT: RefCell<Option<Contact>> = const { RefCell::new(None) };
 }
 
 /// The transport parameter that brings a request back over the same protocol; none for UDP, the default.
