@@ -9,7 +9,7 @@ use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::registry::Handle;
 use crate::subscription::Options;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
@@ -42,6 +42,13 @@ struct Current {
     fork: u8,
     content_type: Vec<u8>,
     body: Vec<u8>,
+    /// The state and the note, once the route has asked for one of them.
+    state: OnceCell<State>,
+}
+
+/// What a presence document says.
+#[derive(Default)]
+struct State {
     basic: Option<&'static str>,
     note: Option<String>,
 }
@@ -77,7 +84,6 @@ impl Current {
         };
         let [record, subscriber, package, options] = engine.hub.with_subscription(message.subscription(), texts)?;
         let event_id = Options::parse(&options).unwrap_or_default().id;
-        let presentity = presentity(message.content_type(), message.body());
         // The subscriber's value is the id, but for the moment in which the subscription is being made.
         let id = match u32::try_from(delivered.subscriber_data) {
             Ok(id) if id != 0 => id,
@@ -100,16 +106,20 @@ impl Current {
             fork: message.fork(),
             content_type: message.content_type().to_vec(),
             body: message.body().to_vec(),
-            basic: presentity.as_ref().map(|presentity| presentity.basic().as_str()),
-            note: presentity.as_ref().and_then(|presentity| presentity.note().map(str::to_owned)),
+            state: OnceCell::new(),
         })
     }
 }
 
-fn presentity(content_type: &[u8], body: &[u8]) -> Option<Presentity> {
-    let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
-    let charset = content_type.parameter("charset");
-    Presentity::parse(body, charset.as_ref().map(|charset| charset.as_sent()), MAX_DOCUMENT).ok()
+impl State {
+    /// Of a body; nothing, when it is no presence document or a malformed one.
+    fn of(content_type: &[u8], body: &[u8]) -> Option<Self> {
+        let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
+        let charset = content_type.parameter("charset");
+        let charset = charset.as_ref().map(|charset| charset.as_sent());
+        let presentity = Presentity::parse_state(body, charset, MAX_DOCUMENT).ok()?;
+        Some(Self { basic: Some(presentity.basic().as_str()), note: presentity.note().map(str::to_owned) })
+    }
 }
 
 /// The fields of `$qsa(…)`, by number.
@@ -148,6 +158,10 @@ pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>) -> R) -> R {
 }
 
 impl Current {
+    fn state(&self) -> &State {
+        self.state.get_or_init(|| State::of(&self.content_type, &self.body).unwrap_or_default())
+    }
+
     fn value(&self, field: &str) -> Value<'_> {
         match field {
             "record" => Value::Text(&self.record),
@@ -162,8 +176,8 @@ impl Current {
             "fork" => Value::Number(self.fork.into()),
             "content_type" if !self.content_type.is_empty() => Value::Text(&self.content_type),
             "body" if !self.body.is_empty() => Value::Text(&self.body),
-            "basic" => self.basic.map_or(Value::Null, |basic| Value::Text(basic.as_bytes())),
-            "note" => self.note.as_ref().map_or(Value::Null, |note| Value::Text(note.as_bytes())),
+            "basic" => self.state().basic.map_or(Value::Null, |basic| Value::Text(basic.as_bytes())),
+            "note" => self.state().note.as_ref().map_or(Value::Null, |note| Value::Text(note.as_bytes())),
             _ => Value::Null,
         }
     }

@@ -101,7 +101,12 @@ fn check(body: &[u8]) -> bool {
 
 /// Reads a body in all ways; says whether check and parse agree.
 fn agree(body: &[u8]) -> bool {
-    body.is_empty() || check(body) == Presentity::parse(body, None, MAX_DOCUMENT).is_ok()
+    let (whole, state) =
+        (Presentity::parse(body, None, MAX_DOCUMENT), Presentity::parse_state(body, None, MAX_DOCUMENT));
+    let shown = |parsed: &Result<Presentity, _>| {
+        parsed.as_ref().ok().map(|parsed: &Presentity| (parsed.basic(), parsed.note().map(str::to_owned)))
+    };
+    body.is_empty() || check(body) == whole.is_ok() && shown(&whole) == shown(&state)
 }
 
 /// Whether the tree parser takes what the scanner takes; it never sees the XML declaration.
