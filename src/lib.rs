@@ -35,6 +35,9 @@ mod host;
 mod module;
 #[cfg(not(test))]
 mod notifier;
+#[cfg(test)]
+#[path = "host/pool.rs"]
+mod pool;
 #[cfg(not(test))]
 mod surface;
 #[cfg(test)]

@@ -110,7 +110,9 @@ fn trace_counts_and_shows_states_in_detail() {
             Some(server.trace()).filter(|trace| more(trace, "delivered") == 2)
         });
         let counts = ["subscriptions", "created", "destroyed", "received", "delivered", "merged", "dropped", "queued"];
-        assert_eq!(names(&trace), sorted(counts));
+        let [a, b, c, d, e, f, g, h] = counts;
+        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, "small_blocks", "small_bytes"]));
+        assert!(more(&trace, "small_blocks") > 4 && more(&trace, "small_bytes") > 200, "{before} -> {trace}");
         for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {
             assert_eq!(more(&trace, count), by, "{count}: {before} -> {trace}");
         }

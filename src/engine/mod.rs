@@ -26,7 +26,7 @@ use crate::gate::{self, Destination};
 use crate::host::clock;
 use crate::host::lock::ProcessLock;
 use crate::host::process::{Bell, ProcessError};
-use crate::host::shm::{Root, Shm};
+use crate::host::shm::{self, Root, Shm};
 use crate::qsa::{self, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError};
 use crate::subscription::{Env, Instant, Subscription};
@@ -114,6 +114,7 @@ pub enum EngineError {
 /// # Errors
 /// When memory or pipes are lacking.
 pub fn create(config: Config) -> Result<(), EngineError> {
+    shm::prepare().map_err(|_| EngineError::NoRoom)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let seed = u64::from_ne_bytes(clock::random_bytes());
     let registry = Registry::try_new_in(limits, seed, Shm)?;

@@ -13,6 +13,7 @@ pub mod lock;
 pub mod log;
 pub mod message;
 pub mod notify_headers;
+mod pool;
 pub mod process;
 pub mod pv;
 pub mod route;

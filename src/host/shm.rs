@@ -1,13 +1,42 @@
 //! Kamailio's shared memory as an allocator, and the one value of ours that lives there for good.
 
 use super::bindings;
+use super::lock::ProcessLock;
+use super::pool::{self, Pool, Used};
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Kamailio's shared memory (`shm_malloc`): the same addresses in every process of the server.
+/// Kamailio's shared memory: the same addresses in every process of the server. Small blocks come from pages of our own.
+/// There are none before [`prepare`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shm;
+
+/// Blocks of the host's own (`shm_malloc`).
+#[derive(Clone, Copy, Debug, Default)]
+struct Blocks;
+
+/// The small blocks of this server.
+static POOL: Root<Pool<Blocks, ProcessLock>> = Root::new();
+
+/// Makes small blocks possible; call once, in `mod_init`, before anything else needs shared memory.
+///
+/// # Errors
+/// When there is no room.
+pub fn prepare() -> Result<(), AllocError> {
+    POOL.place(Pool::new(Blocks)).map_err(|_| AllocError)
+}
+
+/// How many small blocks are in use, and their bytes.
+#[must_use]
+pub fn small_blocks() -> Used {
+    POOL.get().map(Pool::used).unwrap_or_default()
+}
+
+/// Whether a block is one of the small ones: its layout alone decides, in allocate and deallocate alike.
+fn is_small(layout: Layout) -> bool {
+    layout.size() <= pool::LARGEST && layout.align() <= pool::ALIGN
+}
 
 /// What `shm_malloc` aligns to on every supported version; beyond it we align ourselves.
 const HOST_ALIGN: usize = 8;
@@ -15,14 +44,41 @@ const HOST_ALIGN: usize = 8;
 /// Room before an over-aligned block for the address `shm_malloc` gave.
 const BACK_POINTER: usize = size_of::<*mut u8>();
 
-// SAFETY: blocks come from the server's shared memory and stay valid until freed, in whichever process; clones of the unit
-// type are the same allocator; `Layout` decides alone whether a block carries a back pointer, in allocate and deallocate alike.
+// SAFETY: blocks come from the pool or the server's shared memory and stay valid until freed, in whichever process; clones of
+// the unit type are the same allocator; `Layout` alone decides which of the two a block is from.
 unsafe impl Allocator for Shm {
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if layout.size() == 0 {
             let dangling = NonNull::new(ptr::without_provenance_mut(layout.align())).ok_or(AllocError)?;
             return Ok(NonNull::slice_from_raw_parts(dangling, 0));
         }
+        if !is_small(layout) {
+            return Blocks.allocate(layout);
+        }
+        let block = POOL.get().ok_or(AllocError)?.allocate(layout.size())?;
+        Ok(NonNull::slice_from_raw_parts(block, layout.size()))
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        if layout.size() == 0 {
+            return;
+        }
+        if !is_small(layout) {
+            // SAFETY: it came from there, by the contract of `deallocate`.
+            return unsafe { Blocks.deallocate(block, layout) };
+        }
+        if let Some(pool) = POOL.get() {
+            // SAFETY: it came from there with this size, by the contract of `deallocate`.
+            unsafe { pool.deallocate(block, layout.size()) };
+        }
+    }
+}
+
+// SAFETY: blocks come from the server's shared memory and stay valid until freed, in whichever process; clones of the unit
+// type are the same allocator; `Layout` decides alone whether a block carries a back pointer, in allocate and deallocate alike.
+// Nobody asks for a block of size 0.
+unsafe impl Allocator for Blocks {
+    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         let block = if layout.align() <= HOST_ALIGN {
             malloc(layout.size())?
         } else {
@@ -41,9 +97,6 @@ unsafe impl Allocator for Shm {
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if layout.size() == 0 {
-            return;
-        }
         let raw = if layout.align() <= HOST_ALIGN {
             block.as_ptr()
         } else {
@@ -75,7 +128,7 @@ impl<T: Sync> Root<T> {
     /// # Errors
     /// Gives `value` back when there is no room.
     pub fn place(&self, value: T) -> Result<(), T> {
-        match Shm.allocate(Layout::new::<T>()) {
+        match Blocks.allocate(Layout::new::<T>()) {
             Ok(block) => {
                 let place = block.cast::<T>().as_ptr();
                 // SAFETY: `place` is fresh, large enough and aligned for T.

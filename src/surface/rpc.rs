@@ -2,6 +2,7 @@
 
 use crate::engine::{self, Engine, OwnError, Wish};
 use crate::host::rpc::{Call, NoRoom, Row};
+use crate::host::shm;
 use crate::registry::Handle;
 use crate::subscription::Snapshot;
 
@@ -67,6 +68,9 @@ pub fn trace(call: &Call) {
         row.number(c"merged", clamp(messages.merged))?;
         row.number(c"dropped", clamp(messages.dropped))?;
         row.number(c"queued", clamp(messages.queued))?;
+        let small = shm::small_blocks();
+        row.number(c"small_blocks", clamp(small.blocks as u64))?;
+        row.number(c"small_bytes", clamp(small.bytes as u64))?;
         if detailed {
             let list = row.list(c"states")?;
             for (handle, snapshot) in page(engine, 0, LARGEST_PAGE) {

@@ -6,6 +6,8 @@
 //! TCP connections and other modules come and go in them. A module's lines carry its `MOD_NAME`, so all that the module
 //! under test allocates is `presence_b2b`; what it makes tm keep is `tm`, which is free again `wt_timer` after
 //! the final answer (short here) and hence waited for.
+//!
+//! Our small blocks are cut out of larger ones: `presence_b2b.trace` counts them, just as exactly.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -125,12 +127,18 @@ fn uses(server: &Server, module: &str) -> Use {
         let (bytes, pieces) = value.as_str()?.split_once(" (")?;
         Some((pieces.trim_end_matches(')').parse().ok()?, bytes.parse().ok()?))
     };
-    lines
+    let mut used: Use = lines
         .iter()
         .filter(|(line, _)| *line != "Total")
         .map(|(line, value)| {
             let sums = parse(value).unwrap_or_else(|| panic!("{line} is not \"bytes (pieces)\": {value}"));
             (format!("{module} {line}"), sums)
         })
-        .collect()
+        .collect();
+    if module == "presence_b2b" && !used.is_empty() {
+        let trace = server.trace();
+        let count = |name: &str| trace[name].as_i64().unwrap_or_else(|| panic!("no {name} in {trace}"));
+        used.insert("presence_b2b small blocks".into(), (count("small_blocks"), count("small_bytes")));
+    }
+    used
 }
