@@ -18,10 +18,17 @@ use crate::support::address::{SIP_PORT, own_ip};
 pub struct Document {
     /// The Event.
     pub event: &'static str,
-    /// The Content-Type.
+    /// The Content-Type; empty where there is no body.
     pub content_type: &'static str,
     /// The body.
     pub text: String,
+}
+
+impl Document {
+    /// The same event with nothing to say.
+    pub fn without_body(self) -> Document {
+        Document { content_type: "", text: String::new(), ..self }
+    }
 }
 
 /// How many seconds a subscription is granted at most.
@@ -81,13 +88,10 @@ impl Desk {
             "Max-Forwards: 70\r\nEvent: {}\r\nSubscription-State: active;expires=3600\r\n",
             self.document.event
         );
-        let _ = write!(
-            tail,
-            "Content-Type: {}\r\nContent-Length: {}\r\n\r\n{}",
-            self.document.content_type,
-            self.document.text.len(),
-            self.document.text
-        );
+        if !self.document.content_type.is_empty() {
+            let _ = write!(tail, "Content-Type: {}\r\n", self.document.content_type);
+        }
+        let _ = write!(tail, "Content-Length: {}\r\n\r\n{}", self.document.text.len(), self.document.text);
         Writer { via, contact: self.addr, tail: tail.into_bytes(), head: String::new() }
     }
 }

@@ -8,6 +8,8 @@ mod scaling;
 mod setup;
 mod watched;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::compare::{self, Failure};
 use crate::options::Options;
 use crate::report::Report;
@@ -28,7 +30,9 @@ const CASES: [(&str, Case); 7] = [
 pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for (name, case) in CASES {
-        let outcome = case(options, report);
+        // What a server complains of when it ends comes as a panic.
+        let outcome = catch_unwind(AssertUnwindSafe(|| case(options, report)));
+        let outcome = outcome.unwrap_or_else(|_| Err("stopped by what is said above".into()));
         compare::interrupted()?;
         failures.extend(outcome.err().map(|failure| format!("{name}: {failure}")));
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::compare::{Contender, Failure, Measured, compare};
 use crate::load::Load;
 use crate::options::Options;
+use crate::peers::Peer;
 use crate::population::Population;
 use crate::refresh;
 use crate::report::{Curve, Report};
@@ -88,13 +89,18 @@ fn answers(options: &Options, report: &mut Report, many: &Population, few: &Popu
     let mut contenders: Vec<Contender> =
         [FLOOR, STATEFUL, BARE_SL, STATELESS].into_iter().map(|way| contender(many, way)).collect();
     contenders.push(contender(few, STATEFUL));
+    let peers =
+        if options.wants("P2") { vec![Peer::rls(true)?, Peer::rls(false)?, Peer::reginfo()?] } else { Vec::new() };
+    contenders.extend(peers.iter().map(Peer::contender));
     report.say("NOTIFYs, side by side");
     let taken = many.taken()?;
     let results = compare(&contenders, options.rounds(), options.notifies())?;
     let delivered = many.taken()? - taken;
     let expected = (2 * (options.rounds() + 1) * options.notifies()) as u64;
     let remark = if delivered == expected { String::new() } else { format!("{delivered} of {expected} delivered") };
-    let [floor, stateful, bare, stateless, small] = results.as_slice() else { return Ok(()) };
+    drop(contenders);
+    peers.into_iter().try_for_each(Peer::stop)?;
+    let [floor, stateful, bare, stateless, small, peers @ ..] = results.as_slice() else { return Ok(()) };
     report.keep_growth_end(many.count as f64, &[floor, stateful]);
     if options.wants("P1") {
         report.row(floor.row("P1", &floor.name));
@@ -111,6 +117,10 @@ fn answers(options: &Options, report: &mut Report, many: &Population, few: &Popu
         };
         report.row(row(floor, 0.75));
         report.row(row(bare, 1.3));
+        for peer in peers {
+            let name = format!("{}, beside {}", peer.name, floor.name);
+            report.row(peer.row("P2", name).ratio(peer.over(floor)));
+        }
     }
     if options.wants("P6") {
         let name = format!("NOTIFY with {} subscriptions, beside {FEW}", many.count);
