@@ -7,9 +7,13 @@
 mod dialogs;
 #[path = "bench/message.rs"]
 mod message;
+#[path = "bench/net.rs"]
+mod net;
 #[path = "bench/options.rs"]
 mod options;
 #[path = "bench/statistics.rs"]
 mod statistics;
 #[path = "bench/table.rs"]
 mod table;
+#[path = "bench/writer.rs"]
+mod writer;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::compare::{Failure, interrupted};
 use crate::net::{BATCH, Batch};
-use crate::notifier::{Desk, Document, Notifier};
+use crate::notifier::{Desk, Notifier};
+use crate::writer::Document;
 
 /// Set-ups under way at a time.
 const WINDOW: usize = 64;

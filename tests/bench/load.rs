@@ -1,17 +1,22 @@
 //! The load: NOTIFYs in the dialogs that a notifier has learnt, as many as the server takes or so many a second.
 
 use std::io;
-use std::net::{SocketAddrV4, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::dialogs::Dialogs;
 use crate::message::{branch_number, status};
 use crate::net::{self, Batch};
-use crate::notifier::{Desk, Writer};
+use crate::notifier::Desk;
 use crate::signals;
+use crate::writer::Writer;
 
-/// Requests that are in flight: some milliseconds of work, so that the server never waits for the load.
-pub const WINDOW: usize = 256;
+/// Sockets that the load comes from.
+const SOCKETS: usize = 4;
+/// Requests of each socket that are in flight: together some milliseconds of work, so that the server never waits for the
+/// load.
+const WINDOW: usize = net::BATCH;
 /// How long an answer may take before the request counts as lost.
 const LOST: Duration = Duration::from_secs(2);
 /// How long the load rests between two looks: it must not be what wakes up for each answer.
@@ -43,29 +48,30 @@ impl Outcome {
 
 /// Sends NOTIFYs.
 pub struct Load {
-    socket: UdpSocket,
-    writer: Writer,
+    lines: Vec<Line>,
     inbox: Batch,
-    outbox: Batch,
     next_id: u64,
     next_record: usize,
+}
+
+/// A socket, and what goes through it.
+struct Line {
+    socket: UdpSocket,
+    writer: Writer,
+    outbox: Batch,
+    in_flight: usize,
 }
 
 impl Load {
     /// In the dialogs of `desk`.
     pub fn new(desk: &Desk) -> io::Result<Load> {
-        let socket = net::socket(SocketAddrV4::new(*desk.addr.ip(), 0))?;
-        let std::net::SocketAddr::V4(addr) = socket.local_addr()? else {
-            return Err(io::Error::other("not an IPv4 socket"));
+        let line = |_| {
+            let socket = net::socket(SocketAddrV4::new(*desk.addr.ip(), 0))?;
+            let SocketAddr::V4(addr) = socket.local_addr()? else { return Err(io::Error::other("not an IPv4 socket")) };
+            Ok(Line { socket, writer: desk.writer(addr), outbox: Batch::default(), in_flight: 0 })
         };
-        Ok(Load {
-            socket,
-            writer: desk.writer(addr),
-            inbox: Batch::default(),
-            outbox: Batch::default(),
-            next_id: 0,
-            next_record: 0,
-        })
+        let lines = (0..SOCKETS).map(line).collect::<io::Result<_>>()?;
+        Ok(Load { lines, inbox: Batch::default(), next_id: 0, next_record: 0 })
     }
 
     /// `count` NOTIFYs of the first `records` records, as many at once as the server takes.
@@ -73,16 +79,22 @@ impl Load {
         let begun = Instant::now();
         let mut outcome = Outcome::default();
         let (mut sent, mut last_answer) = (0, Instant::now());
+        self.lines.iter_mut().for_each(|line| line.in_flight = 0);
         while signals::came().is_none() {
-            let back = outcome.accepted + outcome.refused;
-            let free = WINDOW.saturating_sub(sent - back).min(count - sent);
-            if free > 0 {
-                let mut dialogs = desk.dialogs();
-                for _ in 0..free.min(net::BATCH) {
-                    sent += usize::from(self.push(&mut dialogs, to, records));
+            let before = sent;
+            for line in 0..SOCKETS {
+                let free = WINDOW.saturating_sub(self.lines[line].in_flight);
+                // A few at a time would cost a system call for each.
+                if free < WINDOW / 2 || sent == count {
+                    continue;
                 }
+                let mut dialogs = desk.dialogs();
+                for _ in 0..free.min(count - sent) {
+                    sent += usize::from(self.push(line, &mut dialogs, to, records));
+                }
+                drop(dialogs);
+                self.lines[line].flush()?;
             }
-            self.outbox.send(&self.socket)?;
             let answers = self.take(&mut outcome, None)?;
             if answers > 0 {
                 last_answer = Instant::now();
@@ -94,7 +106,7 @@ impl Load {
                 outcome.lost = sent - outcome.accepted - outcome.refused;
                 break;
             }
-            if answers < net::BATCH / 2 && (free == 0 || sent == count) {
+            if answers < net::BATCH / 2 && sent == before {
                 thread::sleep(REST);
             }
         }
@@ -118,14 +130,17 @@ impl Load {
         let first_id = self.next_id;
         while signals::came().is_none() && !until(begun.elapsed()) {
             let due = (begun.elapsed().as_secs_f64() * rate) as usize;
-            while times.len() < due && !self.outbox.is_full() {
-                self.writer.stamp("sent at ", &format!("{:020}", monotonic()));
-                if !self.push(&mut desk.dialogs(), to, records) {
+            for line in (0..SOCKETS).cycle() {
+                if times.len() >= due || self.lines[line].outbox.is_full() {
+                    break;
+                }
+                self.lines[line].writer.stamp("sent at ", &format!("{:020}", monotonic()));
+                if !self.push(line, &mut desk.dialogs(), to, records) {
                     return Err(io::Error::other("no dialog to send a NOTIFY in"));
                 }
                 times.push(Instant::now());
             }
-            self.outbox.send(&self.socket)?;
+            self.lines.iter_mut().try_for_each(Line::flush)?;
             if self.take(&mut outcome, Some((&times, first_id)))? == 0 {
                 thread::sleep(REST / 2);
             }
@@ -142,32 +157,47 @@ impl Load {
 
     /// What the NOTIFYs say from now on of how long their subscription lasts.
     pub fn expires(&mut self, seconds: i64) {
-        self.writer.stamp("active;expires=", &format!("{seconds:04}"));
+        for line in &mut self.lines {
+            line.writer.stamp("active;expires=", &format!("{seconds:04}"));
+        }
     }
 
-    fn push(&mut self, dialogs: &mut crate::dialogs::Dialogs, to: SocketAddrV4, records: usize) -> bool {
+    fn push(&mut self, line: usize, dialogs: &mut Dialogs, to: SocketAddrV4, records: usize) -> bool {
         self.next_record = (self.next_record + STEP) % records;
-        let pushed = self.writer.push(&mut self.outbox, dialogs, to, self.next_record, self.next_id);
+        let line = &mut self.lines[line];
+        let pushed = line.writer.push(&mut line.outbox, dialogs, to, self.next_record, self.next_id);
         self.next_id += u64::from(pushed);
         pushed
     }
 
     fn take(&mut self, outcome: &mut Outcome, times: Option<(&[Instant], u64)>) -> io::Result<usize> {
-        let count = self.inbox.receive(&self.socket)?;
-        let now = Instant::now();
-        for (message, _) in self.inbox.iter() {
-            match status(message) {
-                Some(200..=299) => outcome.accepted += 1,
-                Some(300..) => outcome.refused += 1,
-                _ => continue,
+        let mut count = 0;
+        for line in &mut self.lines {
+            let received = self.inbox.receive(&line.socket)?;
+            let now = Instant::now();
+            line.in_flight = line.in_flight.saturating_sub(received);
+            count += received;
+            for (message, _) in self.inbox.iter() {
+                match status(message) {
+                    Some(200..=299) => outcome.accepted += 1,
+                    Some(300..) => outcome.refused += 1,
+                    _ => continue,
+                }
+                let sent = times.and_then(|(times, first)| {
+                    let number = branch_number(message)?.checked_sub(first)?;
+                    times.get(usize::try_from(number).ok()?)
+                });
+                outcome.latencies.extend(sent.map(|sent| (now - *sent).as_secs_f64()));
             }
-            let sent = times.and_then(|(times, first)| {
-                let number = branch_number(message)?.checked_sub(first)?;
-                times.get(usize::try_from(number).ok()?)
-            });
-            outcome.latencies.extend(sent.map(|sent| (now - *sent).as_secs_f64()));
         }
         Ok(count)
+    }
+}
+
+impl Line {
+    fn flush(&mut self) -> io::Result<()> {
+        self.in_flight += self.outbox.len();
+        self.outbox.send(&self.socket)
     }
 }
 

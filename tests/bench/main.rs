@@ -31,6 +31,7 @@ mod report;
 mod servers;
 mod statistics;
 mod table;
+mod writer;
 
 use std::env;
 use std::process::ExitCode;

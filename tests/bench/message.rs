@@ -39,18 +39,14 @@ pub fn split<'a>(text: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((text.get(..at)?, text.get(at + mark.len()..)?))
 }
 
-/// The number that a reply's topmost branch carries (see [`branch`]).
+/// The number that a reply's topmost branch carries (see [`BRANCH`]).
 pub fn branch_number(reply: &[u8]) -> Option<u64> {
     let (_, rest) = split(reply, BRANCH.as_bytes())?;
     u64::from_str_radix(std::str::from_utf8(rest.get(..16)?).ok()?, 16).ok()
 }
 
-const BRANCH: &str = "branch=z9hG4bKb";
-
-/// A branch parameter that carries a number.
-pub fn branch(number: u64) -> String {
-    format!("{BRANCH}{number:016x}")
-}
+/// A branch parameter up to the number that it carries, which is 16 hexadecimal digits.
+pub const BRANCH: &str = "branch=z9hG4bKb";
 
 /// How long the body of a NOTIFY is.
 pub const BODY: usize = 1200;
@@ -102,7 +98,7 @@ mod tests {
 
     #[test]
     fn branches_carry_numbers() {
-        let reply = format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;{};received=x\r\n", branch(77));
+        let reply = format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;{BRANCH}{:016x};received=x\r\n", 77);
         assert_eq!(branch_number(reply.as_bytes()), Some(77));
         assert_eq!(branch_number(b"SIP/2.0 200 OK\r\n\r\n"), None);
     }

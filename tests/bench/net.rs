@@ -35,6 +35,11 @@ impl Batch {
         (0..self.count).map(|at| (&self.data[at * ROOM..at * ROOM + self.lengths[at]], address(&self.peers[at])))
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
     /// Whether no further datagram can be pushed.
     pub fn is_full(&self) -> bool {
         self.count == BATCH

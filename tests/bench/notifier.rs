@@ -1,6 +1,5 @@
 //! A notifier for a million dialogs: answers each SUBSCRIBE with 200 and, if it is told to, a NOTIFY.
 
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,27 +8,10 @@ use std::time::Duration;
 use std::{io, thread};
 
 use crate::dialogs::Dialogs;
-use crate::message::{branch, header, parameter, record_number, status};
+use crate::message::{header, parameter, record_number, status};
 use crate::net::{self, Batch};
 use crate::support::address::{SIP_PORT, own_ip};
-
-/// What the body of a NOTIFY is.
-#[derive(Clone)]
-pub struct Document {
-    /// The Event.
-    pub event: &'static str,
-    /// The Content-Type; empty where there is no body.
-    pub content_type: &'static str,
-    /// The body.
-    pub text: String,
-}
-
-impl Document {
-    /// The same event with nothing to say.
-    pub fn without_body(self) -> Document {
-        Document { content_type: "", text: String::new(), ..self }
-    }
-}
+use crate::writer::{Document, Writer};
 
 /// How many seconds a subscription is granted at most.
 const GRANT: u32 = 3600;
@@ -84,60 +66,7 @@ impl Desk {
 
     /// Writes NOTIFYs that come from `via`.
     pub fn writer(&self, via: SocketAddrV4) -> Writer {
-        let mut tail = format!(
-            "Max-Forwards: 70\r\nEvent: {}\r\nSubscription-State: active;expires=3600\r\n",
-            self.document.event
-        );
-        if !self.document.content_type.is_empty() {
-            let _ = write!(tail, "Content-Type: {}\r\n", self.document.content_type);
-        }
-        let _ = write!(tail, "Content-Length: {}\r\n\r\n{}", self.document.text.len(), self.document.text);
-        Writer { via, contact: self.addr, tail: tail.into_bytes(), head: String::new() }
-    }
-}
-
-/// Writes NOTIFYs.
-pub struct Writer {
-    via: SocketAddrV4,
-    contact: SocketAddrV4,
-    tail: Vec<u8>,
-    head: String,
-}
-
-impl Writer {
-    /// Adds the record's next NOTIFY to `peer` to the batch. False: its dialog is not known.
-    pub fn push(
-        &mut self,
-        batch: &mut Batch,
-        dialogs: &mut Dialogs,
-        peer: SocketAddrV4,
-        number: usize,
-        id: u64,
-    ) -> bool {
-        let Some(named) = dialogs.next(number) else { return false };
-        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-        self.head.clear();
-        let _ = write!(
-            self.head,
-            "NOTIFY sip:{peer} SIP/2.0\r\nVia: SIP/2.0/UDP {};{}\r\nFrom: <sip:r{number}@notifier.invalid>;tag=n{number}\r\n\
-             To: <sip:w{number}@watcher.invalid>;tag={}\r\nCall-ID: {}\r\nCSeq: {} NOTIFY\r\nContact: <sip:r{number}@{}>\r\n",
-            self.via,
-            branch(id),
-            text(named.tag),
-            text(named.call_id),
-            named.cseq,
-            self.contact,
-        );
-        batch.push(peer, &[self.head.as_bytes(), &self.tail]);
-        true
-    }
-
-    /// Writes `stamp` over the same number of bytes of the body, after `mark`.
-    pub fn stamp(&mut self, mark: &str, stamp: &str) {
-        let place = self.tail.windows(mark.len()).position(|part| part == mark.as_bytes());
-        if let Some(at) = place.map(|at| at + mark.len()) {
-            self.tail[at..at + stamp.len()].copy_from_slice(stamp.as_bytes());
-        }
+        Writer::new(via, self.addr, &self.document)
     }
 }
 

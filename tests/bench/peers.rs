@@ -10,11 +10,12 @@ use tempfile::TempDir;
 
 use crate::compare::{Contender, Failure};
 use crate::message::BODY;
-use crate::notifier::{Document, Notifier};
+use crate::notifier::Notifier;
 use crate::population::presence;
 use crate::servers::{self, MAIN, Way};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
+use crate::writer::Document;
 
 /// Has pua subscribe to what the Request-URI names, and takes the NOTIFYs.
 pub const PUA_REGINFO: Way = Way {
@@ -143,8 +144,8 @@ impl Peer {
             .modparam("rls", "waitn_time", 3600)
             .start();
         let (name, document) = match bodies {
-            true => ("rls_handle_notify, its database in memory", presence()),
-            false => ("rls_handle_notify, NOTIFY without a body: nothing to write", presence().without_body()),
+            true => ("rls_handle_notify, database in memory", presence()),
+            false => ("rls_handle_notify, no body to write", presence().without_body()),
         };
         let rows = Some(if bodies { DIALOGS } else { 0 });
         Ok(Peer { rows, ..Peer::new(server, RLS, name, document, data)? })
@@ -154,7 +155,7 @@ impl Peer {
     pub fn reginfo() -> Result<Peer, Failure> {
         let (builder, data) = pua_reginfo()?;
         let server = builder.shm_megabytes(200).start();
-        Peer::new(server, PUA_REGINFO, "reginfo_handle_notify, answered by sl", reginfo(), data)
+        Peer::new(server, PUA_REGINFO, "reginfo_handle_notify + sl_send_reply", reginfo(), data)
     }
 
     fn new(server: Server, way: Way, name: &'static str, document: Document, data: TempDir) -> Result<Peer, Failure> {

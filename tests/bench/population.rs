@@ -8,9 +8,10 @@ use serde_json::json;
 use crate::compare::{Failure, rest};
 use crate::measure::shared_memory;
 use crate::message::pidf;
-use crate::notifier::{Desk, Document, Notifier, Running};
+use crate::notifier::{Desk, Notifier, Running};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
+use crate::writer::Document;
 
 /// Subscriptions that are being made at a time.
 const IN_FLIGHT: usize = 600;

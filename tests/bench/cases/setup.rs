@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::compare::{Failure, rest};
 use crate::drive::{Drive, Until};
 use crate::measure::{Processes, shared_memory};
-use crate::notifier::{Document, Manners};
+use crate::notifier::Manners;
 use crate::options::Options;
 use crate::peers::{self, PUA_REGINFO, PUA_RPC};
 use crate::population::presence;
@@ -14,6 +14,7 @@ use crate::servers::{self, Consumer, DRIVER, SEND, SUBSCRIBE, SUBSCRIBE_STATELES
 use crate::statistics::Sample;
 use crate::support::kamailio::Server;
 use crate::table::{Goal, Row};
+use crate::writer::Document;
 
 /// Bytes for Call-ID and tag of dialogs that tm names.
 const NAME_ROOM: usize = 160;
