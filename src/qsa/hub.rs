@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allocator_api2::alloc::Allocator;
-use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
@@ -192,7 +191,13 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
         let notifiers = self.directory.lock().notifiers(package);
         let mut refusal = None;
         for registered in notifiers.iter().flatten() {
-            if self.with_entry(id, |entry| entry.open_offer(registered.id)) == Some(true) {
+            let opened = self.with_entry(id, |entry| entry.open_offer(registered.id, &self.alloc));
+            if opened == Some(Err(OutOfMemory)) {
+                // Whoever has taken it up is told that it is over.
+                let _ = self.unsubscribe(id);
+                return Err(OutOfMemory.into());
+            }
+            if opened == Some(Ok(true)) {
                 let offered = Subscribed {
                     id,
                     notifier: registered.id,
@@ -218,10 +223,8 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
     /// [`QsaError::UnknownSubscription`] when it has ended already.
     pub fn unsubscribe(&self, id: SubscriptionId) -> Result<(), QsaError> {
         let ended = self.with_entry(id, |entry| {
-            let was = std::mem::replace(&mut entry.subscribed, false);
-            // Held on to till the notifiers have been told.
-            entry.references += u32::from(was);
-            was.then(|| (entry.package, entry.taken()))
+            let taken = entry.taken();
+            entry.end().then_some((entry.package, taken))
         });
         let (package, taken) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
         let notifiers = self.directory.lock().notifiers(package);
@@ -241,10 +244,7 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
     /// # Errors
     /// [`QsaError::UnknownSubscription`], or [`QsaError::Exhausted`] when it is held too often.
     pub fn accept(&self, id: SubscriptionId) -> Result<(), QsaError> {
-        let counted = self.with_entry(id, |entry| {
-            entry.references.checked_add(1).map(|references| entry.references = references).ok_or(QsaError::Exhausted)
-        });
-        counted.unwrap_or(Err(QsaError::UnknownSubscription))
+        self.with_entry(id, Entry::hold).unwrap_or(Err(QsaError::UnknownSubscription))
     }
 
     /// Lets go of a subscription held with [`Hub::accept`].
@@ -253,8 +253,7 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
     /// [`QsaError::UnknownSubscription`], also when it is not held.
     pub fn release(&self, id: SubscriptionId) -> Result<(), QsaError> {
         let Some(mut shard) = self.shard(id) else { return Err(QsaError::UnknownSubscription) };
-        let entry = shard.get(id).ok_or(QsaError::UnknownSubscription)?;
-        entry.references = entry.references.checked_sub(1).ok_or(QsaError::UnknownSubscription)?;
+        shard.get(id).ok_or(QsaError::UnknownSubscription)?.let_go()?;
         let removed = shard.remove_if_done(id);
         drop(shard);
         drop(removed);
@@ -295,7 +294,6 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
     }
 
     fn insert(&self, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
-        let entry = Box::try_new_in(entry, self.alloc.clone()).map_err(|_| OutOfMemory)?;
         let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let shard = self.shards.get(number).ok_or(QsaError::Exhausted)?;
         shard.lock().insert(number, entry)

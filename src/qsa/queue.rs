@@ -33,7 +33,7 @@ impl Wake {
 /// Where a subscription's newest message stands in its queue. Whoever queues messages keeps one for each subscription (for
 /// each fork of it).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LastQueued(u64);
+pub struct LastQueued(u32);
 
 /// How many last messages in a row are spared by one displacement.
 const MOST_SPARED: usize = 16;
@@ -101,7 +101,7 @@ impl Counters {
 pub(super) struct Slot<A: Allocator> {
     generation: u32,
     queue: Option<Queue<A>>,
-    next_number: u64,
+    next_number: u32,
     /// The counters of the queues that were here before. `queued`: taken out, not yet settled.
     retired: Counters,
 }

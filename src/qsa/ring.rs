@@ -15,12 +15,12 @@ pub(super) struct Ring<A: Allocator> {
     slots: Vec<Option<Message<A>>, A>,
     head: usize,
     len: usize,
-    /// Sequence number of the oldest message (of the next one when empty).
-    first: u64,
+    /// Sequence number of the oldest message (of the next one when empty). After the largest comes 0.
+    first: u32,
 }
 
 impl<A: Allocator + Clone> Ring<A> {
-    pub(super) fn try_new(limit: usize, first: u64, alloc: A) -> Result<Self, OutOfMemory> {
+    pub(super) fn try_new(limit: usize, first: u32, alloc: A) -> Result<Self, OutOfMemory> {
         Ok(Self { slots: empty_slots(INITIAL.min(limit), alloc)?, head: 0, len: 0, first })
     }
 
@@ -29,8 +29,8 @@ impl<A: Allocator + Clone> Ring<A> {
     }
 
     /// Sequence number of the next message.
-    pub(super) fn next(&self) -> u64 {
-        self.first + self.len as u64
+    pub(super) fn next(&self) -> u32 {
+        self.first.wrapping_add(self.len as u32)
     }
 
     /// Whether a further message has room, made now if need be.
@@ -42,8 +42,8 @@ impl<A: Allocator + Clone> Ring<A> {
     }
 
     /// The queued message with this sequence number.
-    pub(super) fn by_number(&mut self, number: u64) -> Option<&mut Message<A>> {
-        let position = usize::try_from(number.checked_sub(self.first)?).ok()?;
+    pub(super) fn by_number(&mut self, number: u32) -> Option<&mut Message<A>> {
+        let position = number.wrapping_sub(self.first) as usize;
         if position >= self.len {
             return None;
         }
@@ -52,7 +52,7 @@ impl<A: Allocator + Clone> Ring<A> {
     }
 
     /// Appends; gives the message back when there is no room.
-    pub(super) fn push(&mut self, message: Message<A>) -> Result<u64, Message<A>> {
+    pub(super) fn push(&mut self, message: Message<A>) -> Result<u32, Message<A>> {
         if self.len >= self.slots.len() {
             return Err(message);
         }
@@ -68,7 +68,7 @@ impl<A: Allocator + Clone> Ring<A> {
         let message = self.slots.get_mut(self.head)?.take()?;
         self.head = self.at(1);
         self.len -= 1;
-        self.first += 1;
+        self.first = self.first.wrapping_add(1);
         if self.len == 0 && self.slots.len() > INITIAL {
             // Without memory for the small ring the large one stays.
             let _ = self.resize(INITIAL);

@@ -3,29 +3,41 @@
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
-use allocator_api2::vec::Vec;
 
 use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId, SubscriptionId};
 use super::notifier::Subscribed;
 use super::queue::LastQueued;
-use crate::subscription::{OutOfMemory, Packed};
+use crate::subscription::{Chunks, OutOfMemory, Packed};
 
 /// How many shards the table has.
 pub(super) const SHARDS: usize = 64;
 
-/// An internal subscription.
+/// Slots added at a time.
+const CHUNK: usize = 32;
+
+/// How often a subscription can be held, so that one more is always possible.
+const MOST_REFERENCES: u16 = u16::MAX - 1;
+
+/// An internal subscription. They are many: no field is larger than it must be.
 pub(super) struct Entry<A: Allocator> {
     text: Packed<4, A>,
+    pub(super) subscriber_data: usize,
     pub(super) package: PackageId,
     pub(super) queue: QueueId,
-    pub(super) subscriber_data: usize,
-    /// How many hold on to it beyond its end.
-    pub(super) references: u32,
-    pub(super) subscribed: bool,
     /// Its newest message among those queued by [`Hub::notify`](super::Hub::notify).
     pub(super) last: LastQueued,
-    offers: [Offer; MAX_NOTIFIERS],
+    /// How many hold on to it beyond its end.
+    references: u16,
+    pub(super) subscribed: bool,
+    /// The offer to the package's first notifier. Few packages have another one.
+    state: OfferState,
+    notifier: NotifierId,
+    value: u64,
+    /// The offers to the others.
+    others: Option<Box<[Offer; MAX_NOTIFIERS - 1], A>>,
+    /// Tells it from those that were in its slot before.
+    generation: u32,
 }
 
 /// What became of offering the subscription to the notifier at a place of the package.
@@ -99,13 +111,17 @@ impl<A: Allocator> Entry<A> {
     pub(super) fn new(text: Packed<4, A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
         Self {
             text,
+            subscriber_data,
             package,
             queue,
-            subscriber_data,
+            last: LastQueued::default(),
             references: 0,
             subscribed: true,
-            last: LastQueued::default(),
-            offers: [Offer::default(); MAX_NOTIFIERS],
+            state: OfferState::None,
+            notifier: NotifierId::default(),
+            value: 0,
+            others: None,
+            generation: 0,
         }
     }
 
@@ -133,14 +149,20 @@ impl<A: Allocator> Entry<A> {
     }
 
     /// Whether the caller is to offer the subscription to `notifier`: true once only.
-    pub(super) fn open_offer(&mut self, notifier: NotifierId) -> bool {
-        match self.offers.get_mut(notifier.place()) {
-            Some(offer) if self.subscribed && offer.notifier != notifier => {
-                *offer = Offer { notifier, state: OfferState::Open, value: 0 };
-                true
-            }
-            _ => false,
+    pub(super) fn open_offer(&mut self, notifier: NotifierId, alloc: &A) -> Result<bool, OutOfMemory>
+    where
+        A: Clone,
+    {
+        let known = self.offer(notifier.place()).notifier;
+        if !self.subscribed || known == notifier {
+            return Ok(false);
         }
+        if notifier.place() > 0 && self.others.is_none() {
+            let others = [Offer::default(); MAX_NOTIFIERS - 1];
+            self.others = Some(Box::try_new_in(others, alloc.clone()).map_err(|_| OutOfMemory)?);
+        }
+        self.set_offer(Offer { notifier, state: OfferState::Open, value: 0 });
+        Ok(true)
     }
 
     /// Notes the notifier's answer; false when the subscription has ended meanwhile.
@@ -148,37 +170,87 @@ impl<A: Allocator> Entry<A> {
         if !self.subscribed {
             return false;
         }
-        match self.offers.get_mut(notifier.place()) {
-            Some(offer) if offer.notifier == notifier => {
-                offer.state = if taken.is_some() { OfferState::Taken } else { OfferState::Refused };
-                offer.value = taken.unwrap_or(0);
-                true
-            }
-            // The notifier was unregistered meanwhile and its place is another's: nobody to tell.
-            _ => true,
+        // If not, the notifier was unregistered meanwhile and its place is another's: nobody to tell.
+        if self.offer(notifier.place()).notifier == notifier {
+            let state = if taken.is_some() { OfferState::Taken } else { OfferState::Refused };
+            self.set_offer(Offer { notifier, state, value: taken.unwrap_or(0) });
         }
+        true
+    }
+
+    /// The offer to the notifier at a place.
+    fn offer(&self, place: usize) -> Offer {
+        match place.checked_sub(1) {
+            None => Offer { notifier: self.notifier, state: self.state, value: self.value },
+            Some(other) => self.others.as_deref().and_then(|others| others.get(other)).copied().unwrap_or_default(),
+        }
+    }
+
+    fn set_offer(&mut self, offer: Offer) {
+        match offer.notifier.place().checked_sub(1) {
+            None => (self.notifier, self.state, self.value) = (offer.notifier, offer.state, offer.value),
+            Some(other) => {
+                if let Some(place) = self.others.as_deref_mut().and_then(|others| others.get_mut(other)) {
+                    *place = offer;
+                }
+            }
+        }
+    }
+
+    fn offers(&self) -> [Offer; MAX_NOTIFIERS] {
+        std::array::from_fn(|place| self.offer(place))
     }
 
     /// Whether somebody has taken it up or may be about to.
     pub(super) fn is_wanted(&self) -> bool {
-        self.offers.iter().any(|offer| matches!(offer.state, OfferState::Open | OfferState::Taken))
+        self.offers().iter().any(|offer| matches!(offer.state, OfferState::Open | OfferState::Taken))
     }
 
     /// The notifiers that have taken it up, with their values.
     pub(super) fn taken(&self) -> [Option<(NotifierId, u64)>; MAX_NOTIFIERS] {
-        self.offers.map(|offer| (offer.state == OfferState::Taken).then_some((offer.notifier, offer.value)))
+        self.offers().map(|offer| (offer.state == OfferState::Taken).then_some((offer.notifier, offer.value)))
+    }
+
+    /// Somebody holds on to it.
+    pub(super) fn hold(&mut self) -> Result<(), QsaError> {
+        if self.references >= MOST_REFERENCES {
+            return Err(QsaError::Exhausted);
+        }
+        self.references += 1;
+        Ok(())
+    }
+
+    /// The subscriber has ended it: true once only. It is held on to as by one more until its notifiers have been told.
+    pub(super) fn end(&mut self) -> bool {
+        let was = std::mem::replace(&mut self.subscribed, false);
+        self.references = self.references.saturating_add(was.into());
+        was
+    }
+
+    /// Somebody lets go of it.
+    pub(super) fn let_go(&mut self) -> Result<(), QsaError> {
+        self.references = self.references.checked_sub(1).ok_or(QsaError::UnknownSubscription)?;
+        Ok(())
     }
 }
 
-struct Slot<A: Allocator> {
-    generation: u32,
-    next_free: Option<u32>,
-    entry: Option<Box<Entry<A>, A>>,
+enum Slot<A: Allocator> {
+    Live(Entry<A>),
+    Free { next: Option<u32> },
+}
+
+impl<A: Allocator> Slot<A> {
+    fn entry(&mut self) -> Option<&mut Entry<A>> {
+        match self {
+            Self::Live(entry) => Some(entry),
+            Self::Free { .. } => None,
+        }
+    }
 }
 
 /// One shard: slots that are used again. Generations are the shard's, so that an empty shard can forget its slots.
-pub(super) struct Shard<A: Allocator> {
-    slots: Vec<Slot<A>, A>,
+pub(super) struct Shard<A: Allocator + Clone> {
+    slots: Chunks<Slot<A>, CHUNK, A>,
     free: Option<u32>,
     generation: u32,
     live: usize,
@@ -186,40 +258,36 @@ pub(super) struct Shard<A: Allocator> {
 
 impl<A: Allocator + Clone> Shard<A> {
     pub(super) fn new(alloc: A) -> Self {
-        Self { slots: Vec::new_in(alloc), free: None, generation: 0, live: 0 }
+        Self { slots: Chunks::new_in(alloc), free: None, generation: 0, live: 0 }
     }
 
-    pub(super) fn insert(&mut self, shard: usize, entry: Box<Entry<A>, A>) -> Result<SubscriptionId, QsaError> {
+    pub(super) fn insert(&mut self, shard: usize, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
         let at = match self.free {
             Some(at) => at,
             None => self.grow()?,
         };
         let slot = self.slots.get_mut(at as usize).ok_or(QsaError::Exhausted)?;
-        self.free = slot.next_free.take();
+        let Slot::Free { next } = slot else { return Err(QsaError::Exhausted) };
+        self.free = *next;
         self.generation = self.generation.checked_add(1).unwrap_or(1);
-        slot.generation = self.generation;
-        slot.entry = Some(entry);
+        *slot = Slot::Live(Entry { generation: self.generation, ..entry });
         self.live += 1;
-        Ok(id(slot.generation, at as usize, shard))
+        Ok(id(self.generation, at as usize, shard))
     }
 
+    /// Adds free slots; gives the first.
     fn grow(&mut self) -> Result<u32, QsaError> {
-        let at = self.slots.len();
-        if at >= u32::MAX as usize / SHARDS {
+        let (first, after) = (self.slots.len(), self.slots.len() + CHUNK);
+        if after > u32::MAX as usize / SHARDS {
             return Err(QsaError::Exhausted);
         }
-        self.slots.try_reserve(1).map_err(|_| OutOfMemory)?;
-        self.slots.push(Slot { generation: 0, next_free: None, entry: None });
-        self.free = Some(at as u32);
-        Ok(at as u32)
+        self.slots.try_grow(|at| Slot::Free { next: (at + 1 < after).then_some(at as u32 + 1) })?;
+        self.free = Some(first as u32);
+        Ok(first as u32)
     }
 
     pub(super) fn get(&mut self, id: SubscriptionId) -> Option<&mut Entry<A>> {
-        let slot = self.slots.get_mut(place(id))?;
-        if slot.generation != generation(id) {
-            return None;
-        }
-        slot.entry.as_deref_mut()
+        self.slots.get_mut(place(id))?.entry().filter(|entry| entry.generation == generation(id))
     }
 
     /// Removes the entry when it has ended and nobody holds on to it. To be dropped without the lock.
@@ -229,18 +297,19 @@ impl<A: Allocator + Clone> Shard<A> {
             return None;
         }
         let slot = self.slots.get_mut(place(id))?;
-        let entry = slot.entry.take()?;
-        slot.next_free = self.free.replace(place(id) as u32);
+        let entry = std::mem::replace(slot, Slot::Free { next: self.free });
+        self.free = Some(place(id) as u32);
         self.live -= 1;
         let slots = (self.live == 0).then(|| {
             self.free = None;
             let alloc = self.slots.allocator().clone();
-            std::mem::replace(&mut self.slots, Vec::new_in(alloc))
+            std::mem::replace(&mut self.slots, Chunks::new_in(alloc))
         });
         Some(Removed { _entry: entry, _slots: slots })
     }
 
-    /// Looks at up to `most` slots from `cursor` on for a subscription of `package` not yet offered to `notifier`.
+    /// Looks at up to `most` slots from `cursor` on for a subscription of `package` not yet offered to `notifier`. Where
+    /// there is no memory to offer one, it stays without.
     pub(super) fn scan(
         &mut self,
         shard: usize,
@@ -249,15 +318,16 @@ impl<A: Allocator + Clone> Shard<A> {
         package: PackageId,
         notifier: NotifierId,
     ) -> Scan {
+        let alloc = self.slots.allocator().clone();
         for _ in 0..most {
             let at = *cursor;
             let Some(slot) = self.slots.get_mut(at) else { return Scan::End };
             *cursor += 1;
-            if let Some(entry) = slot.entry.as_deref_mut()
+            if let Some(entry) = slot.entry()
                 && entry.package == package
-                && entry.open_offer(notifier)
+                && entry.open_offer(notifier, &alloc) == Ok(true)
             {
-                return Scan::Found(id(slot.generation, at, shard), entry.copied());
+                return Scan::Found(id(entry.generation, at, shard), entry.copied());
             }
         }
         Scan::More
@@ -279,9 +349,9 @@ pub(super) enum Scan {
 }
 
 /// What was taken out of a shard.
-pub(super) struct Removed<A: Allocator> {
-    _entry: Box<Entry<A>, A>,
-    _slots: Option<Vec<Slot<A>, A>>,
+pub(super) struct Removed<A: Allocator + Clone> {
+    _entry: Slot<A>,
+    _slots: Option<Chunks<Slot<A>, CHUNK, A>>,
 }
 
 fn id(generation: u32, at: usize, shard: usize) -> SubscriptionId {

@@ -1,7 +1,6 @@
 //! The deadlines of a shard: a heap of slots, four children a node, ordered by instant.
 
-use super::chunks::Chunks;
-use crate::subscription::{Instant, OutOfMemory};
+use crate::subscription::{Chunks, Instant, OutOfMemory};
 use allocator_api2::alloc::Allocator;
 
 /// Children of a node: a flatter heap than a binary one, with fewer scattered reads when arming.

@@ -13,7 +13,6 @@
 #![forbid(unsafe_code)]
 
 mod call_id;
-mod chunks;
 mod deadlines;
 mod due;
 mod error;

@@ -1,7 +1,6 @@
 //! A slab: values in slots that are used again and again, each time under a new generation.
 
-use super::chunks::Chunks;
-use crate::subscription::OutOfMemory;
+use crate::subscription::{Chunks, OutOfMemory};
 use allocator_api2::alloc::Allocator;
 
 /// Slots added at a time.

@@ -5,6 +5,7 @@
 //! in the server), always fallibly and before any state changes.
 #![forbid(unsafe_code)]
 
+mod chunks;
 mod dialog;
 pub mod digest;
 mod failure;
@@ -27,6 +28,7 @@ mod text;
 mod time;
 mod version;
 
+pub use chunks::Chunks;
 pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Guard, Secret};
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, Subject, Subscription};

@@ -9,47 +9,98 @@ use allocator_api2::vec::Vec;
 #[error("out of shared memory (enlarge it with the server's option -m)")]
 pub struct OutOfMemory;
 
-/// `N` byte strings in one exactly sized allocation.
+/// `N` byte strings in one exactly sized allocation, behind their lengths: subscriptions are many.
 #[cfg_attr(test, derive(Clone))]
 pub struct Packed<const N: usize, A: Allocator> {
-    ends: [u32; N],
+    /// The length of each string, and then the strings. Empty when they all are.
     bytes: Box<[u8], A>,
 }
 
+/// A byte of a length has so many bits of it, the lowest first; its highest bit says that another one follows.
+const LENGTH_BITS: u32 = 7;
+
+/// What says so.
+const MORE: u8 = 1 << LENGTH_BITS;
+
 impl<const N: usize, A: Allocator> Packed<N, A> {
-    /// Copies `parts` into one allocation.
+    /// Copies `parts` into one allocation; into none when all are empty.
     ///
     /// # Errors
-    /// [`OutOfMemory`] when the allocator has no room or the parts exceed 4 GiB together.
+    /// [`OutOfMemory`] when the allocator has no room.
     pub fn try_new(parts: [&[u8]; N], alloc: A) -> Result<Self, OutOfMemory> {
-        let mut ends = [0; N];
         let mut total = 0usize;
-        for (end, part) in ends.iter_mut().zip(parts) {
+        for part in parts {
             total = total.checked_add(part.len()).ok_or(OutOfMemory)?;
-            *end = u32::try_from(total).map_err(|_| OutOfMemory)?;
+        }
+        if total > 0 {
+            let lengths = parts.iter().fold(0usize, |sum, part| sum.saturating_add(bytes_of_length(part.len())));
+            total = total.checked_add(lengths).ok_or(OutOfMemory)?;
         }
         let mut bytes = Vec::new_in(alloc);
         bytes.try_reserve_exact(total).map_err(|_| OutOfMemory)?;
         // Filled and copied over: the list's own way of appending goes byte by byte.
         bytes.resize(total, 0);
-        let mut rest: &mut [u8] = &mut bytes;
-        for part in parts {
-            let (room, after) = rest.split_at_mut_checked(part.len()).ok_or(OutOfMemory)?;
-            room.copy_from_slice(part);
-            rest = after;
+        if total > 0 {
+            let mut rest: &mut [u8] = &mut bytes;
+            for part in parts {
+                rest = write_length(part.len(), rest).ok_or(OutOfMemory)?;
+            }
+            for part in parts {
+                let (room, after) = rest.split_at_mut_checked(part.len()).ok_or(OutOfMemory)?;
+                room.copy_from_slice(part);
+                rest = after;
+            }
         }
-        Ok(Self { ends, bytes: bytes.into_boxed_slice() })
+        Ok(Self { bytes: bytes.into_boxed_slice() })
     }
 
     /// The string at `index`; empty when there is none.
     #[must_use]
     pub fn get(&self, index: usize) -> &[u8] {
-        let start = match index.checked_sub(1) {
-            Some(before) => self.ends.get(before).copied().unwrap_or(0),
-            None => 0,
-        };
-        let end = self.ends.get(index).copied().unwrap_or(start);
-        self.bytes.get(start as usize..end as usize).unwrap_or_default()
+        let mut rest: &[u8] = &self.bytes;
+        let (mut start, mut length) = (0usize, 0usize);
+        for place in 0..N {
+            let Some((this, after)) = read_length(rest) else { return &[] };
+            rest = after;
+            if place < index {
+                start = start.saturating_add(this);
+            } else if place == index {
+                length = this;
+            }
+        }
+        rest.get(start..start.saturating_add(length)).unwrap_or_default()
+    }
+}
+
+fn bytes_of_length(length: usize) -> usize {
+    let bits = (usize::BITS - length.leading_zeros()).max(1);
+    bits.div_ceil(LENGTH_BITS) as usize
+}
+
+/// Writes a length to the front of `to`; gives what is behind it.
+fn write_length(mut length: usize, mut to: &mut [u8]) -> Option<&mut [u8]> {
+    loop {
+        let low = u8::try_from(length & usize::from(MORE - 1)).ok()?;
+        length >>= LENGTH_BITS;
+        let (first, after) = to.split_first_mut()?;
+        *first = if length > 0 { low | MORE } else { low };
+        to = after;
+        if length == 0 {
+            return Some(to);
+        }
+    }
+}
+
+/// Reads a length from the front of `from`; gives it and what is behind it.
+fn read_length(from: &[u8]) -> Option<(usize, &[u8])> {
+    let (mut length, mut bits, mut rest) = (0, 0, from);
+    loop {
+        let (byte, after) = rest.split_first()?;
+        length |= usize::from(byte & (MORE - 1)).checked_shl(bits)?;
+        if byte & MORE == 0 {
+            return Some((length, after));
+        }
+        (bits, rest) = (bits + LENGTH_BITS, after);
     }
 }
 

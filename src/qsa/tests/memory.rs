@@ -1,8 +1,10 @@
 //! Running out of memory harms nothing, and all of it comes back.
 
+use std::sync::atomic::Ordering;
+
 use parking_lot::RawMutex;
 
-use super::support::{new, notifier, queue, say};
+use super::support::{Seen, new, notifier, queue, say};
 use crate::qsa::{Hub, QsaError};
 use crate::subscription::{OutOfMemory, Status};
 use crate::testing::Accounted;
@@ -88,6 +90,38 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
     let counters = hub.queue_counters(q).unwrap();
     assert_eq!((counters.queued, counters.merged), (32, 1));
     assert_eq!(hub.pop(q).unwrap().message.body(), b"z");
+}
+
+/// The second notifier's offer needs memory of its own.
+#[test]
+fn an_offer_without_memory_leaves_nothing() {
+    let memory = Accounted::new();
+    let hub = Counted::try_new(memory.clone()).unwrap();
+    let q = queue(&hub, 10);
+    let domain = hub.domain(b"").unwrap();
+    let ((first, of_first), (second, of_second)) = (notifier(), notifier());
+    hub.register_notifier(domain, b"test", first).unwrap();
+    let late = hub.subscribe(&new(b"late", q)).unwrap();
+    memory.allow(0);
+    hub.register_notifier(domain, b"test", second).unwrap();
+    memory.allow_all();
+    let count = |seen: &Seen| (seen.taken.load(Ordering::SeqCst), seen.left.load(Ordering::SeqCst));
+    assert_eq!((count(of_first), count(of_second)), ((1, 0), (0, 0)));
+    let mut refused = 0;
+    for allowed in 0.. {
+        memory.allow(allowed);
+        let made = hub.subscribe(&new(b"a", q));
+        memory.allow_all();
+        let Err(error) = made else { break };
+        refused += 1;
+        assert_eq!((error, hub.subscriptions()), (QsaError::OutOfMemory(OutOfMemory), 1));
+        let (taken, left) = count(of_first);
+        assert_eq!((taken - 1, of_second.taken.load(Ordering::SeqCst)), (left, 0));
+    }
+    assert!(refused >= 2, "{refused}");
+    assert_eq!(count(of_second), (1, 0));
+    hub.unsubscribe(late).unwrap();
+    assert_eq!(count(of_second), (1, 0));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod reference;
 mod refreshes;
 mod substates;
 mod table;
+mod texts;
 mod versions;
 
 use super::*;

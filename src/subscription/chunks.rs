@@ -1,26 +1,45 @@
 //! A list that grows by chunks: what it holds never moves, and growing copies no more than the chunks' addresses.
 
-use crate::subscription::OutOfMemory;
+use super::text::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 
 /// A list of `T` in chunks of `N`; always filled to the last place of the last chunk.
-pub(super) struct Chunks<T, const N: usize, A: Allocator + Clone> {
+pub struct Chunks<T, const N: usize, A: Allocator + Clone> {
     chunks: Vec<Box<[T], A>, A>,
 }
 
 impl<T, const N: usize, A: Allocator + Clone> Chunks<T, N, A> {
-    pub(super) fn new_in(alloc: A) -> Self {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new_in(alloc: A) -> Self {
         Self { chunks: Vec::new_in(alloc) }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.chunks.len() * N
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// The allocator.
+    #[must_use]
+    pub fn allocator(&self) -> &A {
+        self.chunks.allocator()
+    }
+
     /// Adds one chunk, filled by `fill`, which is given each element's index.
-    pub(super) fn try_grow(&mut self, mut fill: impl FnMut(usize) -> T) -> Result<(), OutOfMemory> {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing has changed.
+    pub fn try_grow(&mut self, mut fill: impl FnMut(usize) -> T) -> Result<(), OutOfMemory> {
         let start = self.len();
         let mut chunk = Vec::new_in(self.chunks.allocator().clone());
         chunk.try_reserve_exact(N).map_err(|_| OutOfMemory)?;
@@ -32,11 +51,14 @@ impl<T, const N: usize, A: Allocator + Clone> Chunks<T, N, A> {
         Ok(())
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&T> {
+    /// The element at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&T> {
         self.chunks.get(index / N)?.get(index % N)
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+    /// The element at `index`.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         self.chunks.get_mut(index / N)?.get_mut(index % N)
     }
 }
