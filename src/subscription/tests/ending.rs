@@ -162,8 +162,7 @@ fn memory_is_given_back() {
     life.due();
     life.reply(200);
     life.notify("terminated");
-    let subject = RECORD.len() + SUBSCRIBER.len();
-    assert_eq!(life.account.out(), subject, "only the subject is left");
+    assert_eq!(life.account.out(), SUBJECT, "only the subject is left");
     let account = life.account.clone();
     drop(life);
     assert_eq!(account.out(), 0);
