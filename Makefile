@@ -15,8 +15,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 INCLUDEDIR ?= /usr/include/kamailio
 MODULE := target/release/presence_b2b.so
+# The same with locks that measure themselves, for the benchmark.
+METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build setup install test demo bench clean
+.PHONY: build metered setup install test demo bench clean
 
 build:
 	@.ci/setup --check
@@ -25,6 +27,12 @@ build:
 	@# Replaced by renaming: a running server keeps the file it has mapped.
 	@cmp -s target/release/libpresence_b2b.so $(MODULE) || \
 		{ cp target/release/libpresence_b2b.so $(MODULE).new && mv $(MODULE).new $(MODULE); }
+
+# Before the module itself, whose file in target/release cargo replaces.
+metered:
+	@kamailio-headers/fetch >/dev/null
+	@$(CARGO) build --release --lib --features meter_locks 2> >(grep -v '^ *Finished ' >&2 || true)
+	@cp target/release/libpresence_b2b.so $(METERED)
 
 setup:
 	@.ci/setup
@@ -44,9 +52,9 @@ demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo
 
-bench: setup build
+bench: setup metered build
 	@$(CARGO) build --release --example bench 2> >(grep -v '^ *Finished ' >&2 || true)
-	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" QUICK="$(QUICK)" ONLY="$(ONLY)" target/release/examples/bench
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" PRESENCE_B2B_METERED_SO="$(CURDIR)/$(METERED)" QUICK="$(QUICK)" ONLY="$(ONLY)" target/release/examples/bench
 
 clean:
 	@$(CARGO) clean

@@ -29,6 +29,9 @@ pub mod subscription;
 
 #[cfg(not(test))]
 mod engine;
+#[cfg(test)]
+#[path = "host/histogram.rs"]
+mod histogram;
 #[cfg(not(test))]
 mod host;
 #[cfg(not(test))]

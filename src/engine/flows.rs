@@ -1,7 +1,7 @@
 //! Lost connections: heard of in the server's TCP main process, acted upon by the b2b workers.
 
 use super::Engine;
-use crate::host::lock::ProcessLock;
+use crate::host::lock::{FLOWS, SharedLock};
 use crate::host::log;
 use crate::host::shm::Shm;
 use crate::subscription::{Flow, OutOfMemory};
@@ -13,7 +13,7 @@ use std::num::NonZero;
 const ROOM: usize = 1024;
 
 /// Lost connections that no worker has seen to yet.
-pub(super) struct LostFlows(Mutex<ProcessLock, Vec<Flow, Shm>>);
+pub(super) struct LostFlows(Mutex<SharedLock<FLOWS>, Vec<Flow, Shm>>);
 
 impl LostFlows {
     pub(super) fn try_new() -> Result<Self, OutOfMemory> {

@@ -24,7 +24,7 @@ pub use start::Origin;
 use crate::config::Config;
 use crate::gate::{self, Destination};
 use crate::host::clock;
-use crate::host::lock::ProcessLock;
+use crate::host::lock::{self, SharedLock};
 use crate::host::process::{Bell, ProcessError};
 use crate::host::shm::{self, Root, Shm};
 use crate::qsa::{self, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
@@ -32,13 +32,13 @@ use crate::registry::{Handle, Limits, RegistryError};
 use crate::subscription::{Env, Instant, Subscription};
 
 /// The table of subscriptions, in shared memory.
-pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, ProcessLock>;
+pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
 
 /// The QSA hub, in shared memory.
-pub type Hub = qsa::Hub<Shm, ProcessLock>;
+pub type Hub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
 
 /// The gate, in shared memory.
-pub type Gate = gate::Gate<Shm, ProcessLock>;
+pub type Gate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 
 /// A registry step and the message it queued.
 type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
@@ -70,7 +70,7 @@ pub struct Engine {
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
     event_queues: Vec<QueueId>,
     /// Internal subscriptions that share a dialog.
-    shares: qsa::Shares<Shm, ProcessLock>,
+    shares: qsa::Shares<Shm, SharedLock<{ lock::HUB }>>,
     /// Where the subscriptions that are shared are kept apart.
     share_domain: qsa::DomainId,
     /// Their queues, one for each worker.
@@ -114,6 +114,10 @@ pub enum EngineError {
 /// # Errors
 /// When memory or pipes are lacking.
 pub fn create(config: Config) -> Result<(), EngineError> {
+    #[cfg(feature = "meter_locks")]
+    if !crate::host::meter::start() {
+        return Err(EngineError::NoRoom);
+    }
     shm::prepare().map_err(|_| EngineError::NoRoom)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let seed = u64::from_ne_bytes(clock::random_bytes());

@@ -4,6 +4,25 @@ use super::bindings;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::cell::UnsafeCell;
 
+/// The lock for what has this number in [`GUARDED`]; it matters only where locks are metered.
+#[cfg(not(feature = "meter_locks"))]
+pub type SharedLock<const WHAT: usize> = ProcessLock;
+/// The lock for what has this number in [`GUARDED`].
+#[cfg(feature = "meter_locks")]
+pub type SharedLock<const WHAT: usize> = super::meter::Metered<WHAT>;
+
+/// What locks guard.
+#[cfg(feature = "meter_locks")]
+pub const GUARDED: [&str; 4] = ["registry", "hub", "gate", "flows"];
+/// A shard of the table of subscriptions.
+pub const REGISTRY: usize = 0;
+/// A part of the QSA hub, such as a queue, or of the table of shared subscriptions.
+pub const HUB: usize = 1;
+/// A part of the gate.
+pub const GATE: usize = 2;
+/// The lost connections.
+pub const FLOWS: usize = 3;
+
 /// One `gen_lock_t`, in place.
 #[repr(transparent)]
 pub struct ProcessLock(UnsafeCell<bindings::gen_lock_t>);

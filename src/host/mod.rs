@@ -9,9 +9,13 @@ pub mod connection;
 pub mod database;
 pub mod dialog;
 pub mod guard;
+#[cfg(feature = "meter_locks")]
+pub mod histogram;
 pub mod lock;
 pub mod log;
 pub mod message;
+#[cfg(feature = "meter_locks")]
+pub mod meter;
 pub mod notify_headers;
 mod pool;
 pub mod process;

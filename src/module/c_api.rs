@@ -1,7 +1,7 @@
 //! The hub's C face, wired to the engine's hub.
 
 use crate::engine::{Hub, engine};
-use crate::host::lock::ProcessLock;
+use crate::host::lock::{HUB, SharedLock};
 use crate::host::log;
 use crate::host::shm::Shm;
 use crate::qsa::c_api::{Api, Wiring, bind};
@@ -12,7 +12,7 @@ struct Wired;
 
 impl Wiring for Wired {
     type Alloc = Shm;
-    type Lock = ProcessLock;
+    type Lock = SharedLock<HUB>;
 
     fn hub() -> Option<&'static Hub> {
         engine().map(|engine| &engine.hub)

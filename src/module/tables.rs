@@ -314,7 +314,7 @@ unsafe extern "C" fn kemi_credentials(
 }
 
 /// RPC commands; ends with an empty entry.
-pub static mut RPC: Exported<[ks::rpc_export_t; 8]> = Exported([
+pub static mut RPC: Exported<[ks::rpc_export_t; 8 + cfg!(feature = "meter_locks") as usize]> = Exported([
     rpc_command(c"presence_b2b.trace", rpc_trace, &TRACE_HELP, 0),
     rpc_command(c"presence_b2b.list", rpc_list, &LIST_HELP, ks::PB2B_RPC_RET_ARRAY),
     rpc_command(c"presence_b2b.show", rpc_show, &SHOW_HELP, 0),
@@ -322,6 +322,8 @@ pub static mut RPC: Exported<[ks::rpc_export_t; 8]> = Exported([
     rpc_command(c"presence_b2b.unsubscribe", rpc_unsubscribe, &UNSUBSCRIBE_HELP, 0),
     rpc_command(c"presence_b2b.refresh", rpc_refresh, &REFRESH_HELP, 0),
     rpc_command(c"presence_b2b.destinations", rpc_destinations, &DESTINATIONS_HELP, ks::PB2B_RPC_RET_ARRAY),
+    #[cfg(feature = "meter_locks")]
+    rpc_command(c"presence_b2b.locks", rpc_locks, &LOCKS_HELP, ks::PB2B_RPC_RET_ARRAY),
     ks::rpc_export_t { name: null_mut(), function: None, doc_str: null_mut(), flags: 0 },
 ]);
 
@@ -340,6 +342,9 @@ static UNSUBSCRIBE_HELP: Help = help(c"Ends a subscription made by script or RPC
 static REFRESH_HELP: Help = help(c"Refreshes a subscription, or retries it, as soon as allowed. Parameters: id");
 static DESTINATIONS_HELP: Help =
     help(c"A page of destinations: what holds them, what was sent. Parameters: [offset [limit]]");
+
+#[cfg(feature = "meter_locks")]
+static LOCKS_HELP: Help = help(c"How long locks were held and how often they were waited for, since the last time.");
 
 type RpcFunction = unsafe extern "C" fn(*mut ks::rpc_t, *mut c_void);
 
@@ -394,6 +399,12 @@ unsafe extern "C" fn rpc_refresh(functions: *mut ks::rpc_t, context: *mut c_void
 unsafe extern "C" fn rpc_destinations(functions: *mut ks::rpc_t, context: *mut c_void) {
     // SAFETY: called by the server.
     unsafe { rpc_call("presence_b2b.destinations", functions, context, rpc::destinations) }
+}
+
+#[cfg(feature = "meter_locks")]
+unsafe extern "C" fn rpc_locks(functions: *mut ks::rpc_t, context: *mut c_void) {
+    // SAFETY: called by the server.
+    unsafe { rpc_call("presence_b2b.locks", functions, context, rpc::locks) }
 }
 
 /// Pseudo-variables; ends with an empty entry.

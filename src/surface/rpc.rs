@@ -117,6 +117,28 @@ pub fn destinations(call: &Call) {
     });
 }
 
+/// `presence_b2b.locks`: what the locks have measured since the last time, an array of structs; times in nanoseconds.
+#[cfg(feature = "meter_locks")]
+pub fn locks(call: &Call) {
+    answer(call, |_| {
+        for reading in crate::host::meter::take() {
+            let row = call.add_row()?;
+            row.text(c"what", reading.what.as_bytes())?;
+            for (name, number) in [
+                (c"taken", reading.taken),
+                (c"waited", reading.waited),
+                (c"held_p50", reading.held_p50),
+                (c"held_p99", reading.held_p99),
+                (c"held_p999", reading.held_p999),
+                (c"held_longest", reading.held_longest),
+            ] {
+                row.number(name, clamp(number))?;
+            }
+        }
+        Ok(())
+    });
+}
+
 /// `presence_b2b.show <id>`: one subscription.
 pub fn show(call: &Call) {
     answer(call, |engine| {

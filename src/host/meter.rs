@@ -1,0 +1,128 @@
+//! Locks that measure how long they are held and how often somebody waits for them: for the benchmark, and only where the
+//! module is built with the feature `meter_locks`. How long is time on the clock: a holder that has to wait for a processor
+//! holds its lock meanwhile.
+
+use super::histogram::Histogram;
+use super::lock::{GUARDED, ProcessLock};
+use super::shm::Root;
+use parking_lot::lock_api::{GuardNoSend, RawMutex};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What all locks have measured.
+static METER: Root<Meter> = Root::new();
+
+#[derive(Default)]
+struct Meter([Kind; GUARDED.len()]);
+
+/// What the locks that guard one thing have measured.
+#[derive(Default)]
+struct Kind {
+    taken: AtomicU64,
+    waited: AtomicU64,
+    longest: AtomicU64,
+    held: Histogram,
+}
+
+/// What the locks that guard one thing have measured since it was asked for last; times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// What they guard.
+    pub what: &'static str,
+    /// How often one was taken.
+    pub taken: u64,
+    /// How often somebody else had it then.
+    pub waited: u64,
+    /// How long half of them were held at most.
+    pub held_p50: u64,
+    /// How long 99 of 100 were held at most.
+    pub held_p99: u64,
+    /// How long 999 of 1000 were held at most.
+    pub held_p999: u64,
+    /// How long the one was that was held longest.
+    pub held_longest: u64,
+}
+
+/// Begins to measure; in `mod_init`. False when there is no room.
+#[must_use]
+pub fn start() -> bool {
+    METER.place(Meter::default()).is_ok()
+}
+
+/// Takes what has been measured, so that the next time begins at zero.
+#[must_use]
+pub fn take() -> Vec<Reading> {
+    let kinds = METER.get().into_iter().flat_map(|meter| GUARDED.iter().zip(&meter.0));
+    let reading = |(what, kind): (&&'static str, &Kind)| {
+        let [held_p50, held_p99, held_p999] = kind.held.take();
+        let [taken, waited, held_longest] = [&kind.taken, &kind.waited, &kind.longest].map(|one| one.swap(0, Relaxed));
+        Reading { what, taken, waited, held_p50, held_p99, held_p999, held_longest }
+    };
+    kinds.map(reading).collect()
+}
+
+/// A lock that guards what has the number `WHAT` in [`GUARDED`].
+pub struct Metered<const WHAT: usize> {
+    lock: ProcessLock,
+    since: AtomicU64,
+}
+
+impl<const WHAT: usize> Metered<WHAT> {
+    fn kind() -> Option<&'static Kind> {
+        METER.get()?.0.get(WHAT)
+    }
+
+    fn begin(&self) {
+        if let Some(kind) = Self::kind() {
+            kind.taken.fetch_add(1, Relaxed);
+        }
+        self.since.store(now_nanos(), Relaxed);
+    }
+
+    fn end(&self) {
+        let time = now_nanos().saturating_sub(self.since.load(Relaxed));
+        if let Some(kind) = Self::kind() {
+            kind.held.add(time);
+            kind.longest.fetch_max(time, Relaxed);
+        }
+    }
+}
+
+// SAFETY: mutual exclusion is that of the lock inside.
+unsafe impl<const WHAT: usize> RawMutex for Metered<WHAT> {
+    #[allow(clippy::declare_interior_mutable_const, reason = "what lock_api asks for: each use makes a new lock")]
+    const INIT: Self = Self { lock: ProcessLock::INIT, since: AtomicU64::new(0) };
+
+    type GuardMarker = GuardNoSend;
+
+    fn lock(&self) {
+        if !self.lock.try_lock() {
+            if let Some(kind) = Self::kind() {
+                kind.waited.fetch_add(1, Relaxed);
+            }
+            self.lock.lock();
+        }
+        self.begin();
+    }
+
+    fn try_lock(&self) -> bool {
+        let got = self.lock.try_lock();
+        if got {
+            self.begin();
+        }
+        got
+    }
+
+    unsafe fn unlock(&self) {
+        self.end();
+        // SAFETY: the caller holds the lock, by the contract of RawMutex.
+        unsafe { self.lock.unlock() }
+    }
+}
+
+/// Nanoseconds on the monotonic clock.
+fn now_nanos() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec to write to; the clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
