@@ -1,5 +1,6 @@
 //! The servers that are measured: one Kamailio with several ways of answering, each on a port with a worker of its own.
 
+use std::env;
 use std::net::SocketAddrV4;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,12 @@ pub fn b2b(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
     // All subscriptions of the benchmark go to one notifier.
     let unlimited = |builder: Builder| builder.b2b_param("destination_rate", 0).b2b_param("total_rate", 0);
     unlimited(base(ways, children).b2b()).route(&load).route(&route(ways))
+}
+
+/// The same with locks that measure themselves; `None` if the module was not built with them.
+pub fn metered(ways: &[Way], children: u32, consumer: Consumer) -> Option<Builder> {
+    let module = PathBuf::from(env::var_os("PRESENCE_B2B_METERED_SO")?);
+    Some(b2b(ways, children, consumer).b2b_at(module))
 }
 
 /// The script of these ways.

@@ -117,6 +117,12 @@ impl Builder {
         self
     }
 
+    /// The `qm` allocator again, after [`Builder::tlsf`].
+    pub fn qm(mut self) -> Builder {
+        self.allocator = "qm";
+        self
+    }
+
     /// Run by another program, such as `valgrind` with its options: it may take its time to get ready.
     pub fn under(mut self, program: &[&str]) -> Builder {
         self.under = program.iter().map(|word| word.to_string()).collect();
@@ -181,6 +187,12 @@ impl Builder {
     /// With the module under test.
     pub fn b2b(mut self) -> Builder {
         self.b2b = Some(module_under_test());
+        self
+    }
+
+    /// With the module as it is at `path`.
+    pub fn b2b_at(mut self, path: PathBuf) -> Builder {
+        self.b2b = Some(path);
         self
     }
 

@@ -1,7 +1,9 @@
 //! What is shown, goal by goal.
 
+mod allocator;
 mod instructions;
 mod latency;
+mod locks;
 mod notify;
 mod refreshes;
 mod scaling;
@@ -16,13 +18,15 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 9] = [
     ("NOTIFYs", notify::run),
     ("instructions", instructions::run),
+    ("allocator", allocator::run),
     ("event route", watched::run),
     ("set-ups", setup::run),
     ("refreshes", refreshes::run),
     ("latency", latency::run),
+    ("locks", locks::run),
     ("scaling", scaling::run),
 ];
 
