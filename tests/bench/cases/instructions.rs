@@ -28,8 +28,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if !options.wants("P1") && !options.wants("P2") {
         return Ok(());
     }
-    let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !valgrind.is_ok_and(|status| status.success()) {
+    if !has_valgrind() {
         for id in ["P1", "P2"].into_iter().filter(|id| options.wants(id)) {
             report.open(id, "instructions", "not measurable here: valgrind is not installed");
         }
@@ -92,8 +91,14 @@ fn answer(count: usize) -> Result<Vec<f64>, Failure> {
     Ok(totals)
 }
 
+/// Whether there is what counts.
+pub(super) fn has_valgrind() -> bool {
+    let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    valgrind.is_ok_and(|status| status.success())
+}
+
 /// What callgrind has written at the end of its file.
-fn total(file: &Path) -> Result<f64, Failure> {
+pub(super) fn total(file: &Path) -> Result<f64, Failure> {
     let text = fs::read_to_string(file).map_err(|error| format!("callgrind wrote no {}: {error}", file.display()))?;
     let line = text.lines().rev().find_map(|line| line.strip_prefix("totals: "));
     Ok(line.ok_or("callgrind wrote no totals")?.trim().parse()?)

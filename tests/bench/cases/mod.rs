@@ -6,6 +6,7 @@ mod latency;
 mod locks;
 mod notify;
 mod refreshes;
+mod requests;
 mod scaling;
 mod setup;
 mod watched;
@@ -18,13 +19,14 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 10] = [
     ("NOTIFYs", notify::run),
     ("instructions", instructions::run),
     ("allocator", allocator::run),
     ("event route", watched::run),
     ("set-ups", setup::run),
     ("refreshes", refreshes::run),
+    ("set-ups and refreshes in instructions", requests::run),
     ("latency", latency::run),
     ("locks", locks::run),
     ("scaling", scaling::run),
