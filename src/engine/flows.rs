@@ -45,7 +45,7 @@ impl LostFlows {
 pub fn on_flow_lost(number: NonZero<u32>) {
     let Some(engine) = super::engine().filter(|engine| engine.registry.has_flows()) else { return };
     if engine.lost_flows.add(Flow(number)) {
-        engine.deadline_bell.ring();
+        engine.ring(0);
     } else {
         log::warn("too many connections are lost at once: some subscriptions learn of it at their next refresh only");
     }

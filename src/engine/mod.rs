@@ -28,7 +28,7 @@ use crate::host::lock::{self, SharedLock};
 use crate::host::process::{Bell, ProcessError};
 use crate::host::shm::{self, Root, Shm};
 use crate::qsa::{self, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
-use crate::registry::{Handle, Limits, RegistryError};
+use crate::registry::{Handle, Limits, RegistryError, Watch};
 use crate::subscription::{Env, Instant, Subscription};
 
 /// The table of subscriptions, in shared memory.
@@ -77,10 +77,10 @@ pub struct Engine {
     share_queues: Vec<QueueId>,
     /// Connections that are lost.
     lost_flows: flows::LostFlows,
-    /// Wakes any worker: a deadline has come nearer.
-    deadline_bell: Bell,
-    /// Wakes one worker each: a message waits in its queue.
-    event_bells: Vec<Bell>,
+    /// Which workers sleep.
+    watch: Watch,
+    /// Wakes one worker each.
+    bells: Vec<Bell>,
 }
 
 /// The engine of this server.
@@ -127,13 +127,11 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut share_queues = Vec::with_capacity(workers);
-    let mut event_bells = Vec::with_capacity(workers);
     for user in 0..workers {
         event_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
         share_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
-        event_bells.push(Bell::hung()?);
     }
-    let deadline_bell = Bell::hung()?;
+    let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let shares = qsa::Shares::try_new(seed, Shm).map_err(QsaError::from)?;
     let share_domain = share::domain(&hub)?;
     let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
@@ -147,8 +145,8 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         share_domain,
         share_queues,
         lost_flows,
-        deadline_bell,
-        event_bells,
+        watch: Watch::new(workers),
+        bells,
     };
     ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
 }
@@ -166,8 +164,8 @@ fn gate_limits(config: &Config) -> gate::Limits {
 }
 
 fn ring_event_bell(worker: usize) {
-    if let Some(bell) = engine().and_then(|engine| engine.event_bells.get(worker)) {
-        bell.ring();
+    if let Some(engine) = engine() {
+        engine.ring(worker);
     }
 }
 
@@ -183,15 +181,22 @@ impl Engine {
     }
 
     /// What every step needs done once the shard's lock is released, but for answering and sending.
-    fn settle(&self, wake: bool, pushed: Option<Pushed<Shm>>) {
+    fn settle(&self, wake: Option<Instant>, pushed: Option<Pushed<Shm>>) {
         if let Some(pushed) = pushed {
             if let Some(gone) = pushed.gone.as_ref().filter(|gone| gone.is_last()) {
                 self.end_untold(gone);
             }
             pushed.finish();
         }
-        if wake {
-            self.deadline_bell.ring();
+        if let Some(at) = wake {
+            self.ring(self.watch.nearer(at, Self::now()));
+        }
+    }
+
+    /// Wakes a worker.
+    fn ring(&self, worker: impl Into<Option<usize>>) {
+        if let Some(bell) = worker.into().and_then(|worker| self.bells.get(worker)) {
+            bell.ring();
         }
     }
 

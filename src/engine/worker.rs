@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::host::clock;
 use crate::host::log;
-use crate::host::process::{self, Bell, ProcessError};
+use crate::host::process::{self, ProcessError};
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
 use crate::subscription::OutOfMemory;
@@ -15,8 +15,23 @@ pub type EventHandler = fn(&Engine, &Delivered<Shm>);
 /// How much of one kind of work a worker does before it looks at the other.
 const BATCH: usize = 32;
 
-/// The longest sleep: deadlines ring the bell when they come nearer, so this only bounds the harm of a lost ring.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// The same of what is due: about a millisecond of sending. Where there is more, another worker helps.
+const DUE_BATCH: usize = 128;
+
+/// How long a worker rests after it has sent: what becomes due meanwhile is sent together and wakes nobody, and the SIP
+/// workers get at the replies.
+const REST: Duration = Duration::from_millis(1);
+
+/// What there was for a worker to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// Nothing.
+    Nothing,
+    /// All of it has been seen to.
+    Done,
+    /// There may be more.
+    More,
+}
 
 impl Engine {
     /// Forks the workers; call in `child_init(PROC_MAIN)`.
@@ -32,47 +47,49 @@ impl Engine {
 
     /// One round of the worker with this number.
     fn work(&self, worker: usize, on_event: EventHandler) {
-        let sent = self.send_due(worker);
+        let due = self.send_due(worker);
         let told = self.tell(worker, on_event);
         let handed_on = self.hand_on(worker, BATCH);
         let lost = self.see_to_lost_flows(BATCH);
-        if sent || told || handed_on || lost {
-            return;
-        }
-        match self.event_bells.get(worker) {
-            Some(own) => Bell::wait(&[&self.deadline_bell, own], self.time_to_next()),
-            None => Bell::wait(&[&self.deadline_bell], self.time_to_next()),
-        }
-    }
-
-    fn time_to_next(&self) -> Duration {
-        match self.registry.next_due() {
-            Some(due) => due.since(Self::now()).min(LONGEST_SLEEP),
-            None => LONGEST_SLEEP,
-        }
-    }
-
-    /// Steps what is due; whether there was anything.
-    fn send_due(&self, worker: usize) -> bool {
-        // Workers begin at different shards, so that they seldom meet at one lock.
-        let first = worker * self.config.shards / self.event_queues.len().max(1);
-        for done in 0..BATCH {
-            let now = Self::now();
-            if self.registry.next_due().is_none_or(|due| due > now) {
-                return done > 0;
+        match due {
+            Due::More => self.ring(self.watch.help(Self::now())),
+            Due::Done | Due::Nothing if told || handed_on || lost => {}
+            Due::Done => self.wait(worker, REST),
+            Due::Nothing => {
+                let limit = self.watch.sleeps(worker, Self::now(), || self.registry.next_due());
+                self.wait(worker, limit);
             }
-            let Ok(message) = Self::prepare(&[], &[]) else { return false };
+        }
+    }
+
+    /// Waits until the worker's bell is rung, `limit` at most.
+    fn wait(&self, worker: usize, limit: Duration) {
+        match self.bells.get(worker) {
+            Some(bell) if !limit.is_zero() => bell.wait(limit),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Steps what is due.
+    fn send_due(&self, worker: usize) -> Due {
+        // Workers begin at different shards, so that they seldom meet at one lock.
+        let mut turn = worker * self.config.shards / self.event_queues.len().max(1);
+        for done in 0..DUE_BATCH {
+            let now = Self::now();
+            self.watch.looks(worker, now);
+            let Ok(message) = Self::prepare(&[], &[]) else { return Due::Nothing };
             let random = clock::random_bytes();
-            match self.registry.step_due(now, &self.env(), first, random, self.deliver(message)) {
+            match self.registry.step_due(now, &self.env(), &mut turn, random, self.deliver(message)) {
                 Ok(Some(stepped)) => self.perform(stepped),
-                Ok(None) => return done > 0,
+                Ok(None) if done > 0 => return Due::Done,
+                Ok(None) => return Due::Nothing,
                 Err(OutOfMemory) => {
                     log::error("out of shared memory: a SUBSCRIBE is put off; enlarge it with the server's option -m");
-                    return true;
+                    return Due::Done;
                 }
             }
         }
-        true
+        Due::More
     }
 
     /// Hands this worker's messages to the event route; whether there were any.

@@ -81,7 +81,7 @@ pub fn take_parameters() {
 
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
-/// A pipe made before the fork: anybody rings, a worker wakes.
+/// A pipe made before the fork: anybody rings, its worker wakes.
 #[derive(Debug)]
 pub struct Bell {
     read: i32,
@@ -103,27 +103,24 @@ impl Bell {
         Ok(Self { read, write })
     }
 
-    /// Wakes one worker. A full pipe means that they are all being woken already.
+    /// Wakes the worker. A full pipe means that it is being woken already.
     pub fn ring(&self) {
         let byte = 1u8;
         // SAFETY: writes one byte of ours; a bad or full descriptor only gives an error.
         unsafe { libc::write(self.write, (&raw const byte).cast(), 1) };
     }
 
-    /// Waits until one of the bells is rung, `limit` at most.
-    pub fn wait(bells: &[&Self], limit: Duration) {
-        let watch = |bell: &&Self| libc::pollfd { fd: bell.read, events: libc::POLLIN, revents: 0 };
-        let mut polls: Vec<libc::pollfd> = bells.iter().map(watch).collect();
+    /// Waits until it is rung, `limit` at most. All that has been rung before counts as once.
+    pub fn wait(&self, limit: Duration) {
+        let mut watch = libc::pollfd { fd: self.read, events: libc::POLLIN, revents: 0 };
         // Rounded up: a poll that returns a moment early would spin until the deadline.
         let millis = i32::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-        // SAFETY: valid entries, as many as are named.
-        if unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, millis) } <= 0 {
+        // SAFETY: one valid entry.
+        if unsafe { libc::poll(&mut watch, 1, millis) } <= 0 {
             return;
         }
-        for poll in polls.iter().filter(|poll| poll.revents != 0) {
-            let mut byte = 0u8;
-            // SAFETY: at most one byte into a byte of ours, so that each ring wakes one worker.
-            unsafe { libc::read(poll.fd, (&raw mut byte).cast(), 1) };
-        }
+        let mut rung = [0u8; 64];
+        // SAFETY: at most as many bytes as there is room for; the pipe does not block.
+        unsafe { libc::read(self.read, rung.as_mut_ptr().cast(), rung.len()) };
     }
 }

@@ -19,8 +19,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Hands one subscription whose deadline is due [`Input::Deadline`], as [`Registry::step`]; `None` when no deadline
-    /// is due. Shards are asked in turn from `from_shard` on (any number: workers begin at different ones); only those
-    /// with due work are locked. Of `random`, unguessable bytes never used before, a Call-ID and a tag are made.
+    /// is due. Shards are asked in turn from `turn` on (any number: workers begin at different ones), which is left at the
+    /// shard it was in; only those with due work are locked. Of `random`, unguessable bytes never used before, a Call-ID and a tag are made.
     ///
     /// # Errors
     /// [`OutOfMemory`]: the subscription has not changed and is due again in a second.
@@ -28,16 +28,17 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         now: Instant,
         env: &Env<'_>,
-        from_shard: usize,
+        turn: &mut usize,
         random: [u8; RANDOM_LEN],
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
-        for turn in 0..self.shards.len() {
-            let number = self.layout.wrap(from_shard.wrapping_add(turn));
+        let first = *turn;
+        for number in (0..self.shards.len()).map(|step| self.layout.wrap(first.wrapping_add(step))) {
             let Some(shard) = self.shards.get(number) else { continue };
             if shard.earliest().is_none_or(|at| at > now) {
                 continue;
             }
+            *turn = number;
             let mut table = shard.lock();
             match table.take_due(now, now.after(RETRY)) {
                 Some(slot) => {

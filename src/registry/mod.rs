@@ -29,6 +29,7 @@ mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use call_id::{CALL_ID_LEN, FreshIds, LOCAL_TAG_LEN, RANDOM_LEN};
 pub use error::RegistryError;
@@ -36,6 +37,7 @@ pub use forks::MOST_FORKS;
 pub use handle::Handle;
 pub use life::Life;
 pub use steps::{Inserted, Stepped};
+pub use watch::Watch;
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;

@@ -38,13 +38,13 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
         self.table.lock()
     }
 
-    /// Shows what has become of the table to those who do not lock; true when the earliest deadline is earlier now.
-    pub(super) fn publish(&self, table: &Table<S, O, A>) -> bool {
+    /// Shows what has become of the table to those who do not lock; the earliest deadline, when it is earlier now.
+    pub(super) fn publish(&self, table: &Table<S, O, A>) -> Option<Instant> {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
         let now = table.earliest().map_or(NEVER, |(at, _)| at.0);
-        now < self.earliest.swap(now, Ordering::AcqRel)
+        (now < self.earliest.swap(now, Ordering::AcqRel)).then_some(Instant(now))
     }
 }
 

@@ -17,8 +17,8 @@ pub enum Inserted {
     New {
         /// Its handle.
         handle: Handle,
-        /// Its shard's earliest deadline is earlier now: wake a worker.
-        wake: bool,
+        /// Its shard's earliest deadline, when that is earlier now: a worker has to look then.
+        wake: Option<Instant>,
     },
     /// A named subscription with this name is there already; the one offered was dropped.
     Existing(Handle),
@@ -45,8 +45,8 @@ pub struct Stepped<O, R> {
     pub delivered: R,
     /// The owner's data as `deliver` left it.
     pub owner: O,
-    /// The shard's earliest deadline is earlier now: wake a worker.
-    pub wake: bool,
+    /// The shard's earliest deadline, when that is earlier now: a worker has to look then.
+    pub wake: Option<Instant>,
 }
 
 /// A slot of a locked shard.

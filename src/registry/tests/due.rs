@@ -5,8 +5,11 @@ use super::{ENV, NOW, due, insert_due, step, table};
 use crate::registry::{Inserted, RANDOM_LEN};
 use crate::subscription::{Instant, OutOfMemory};
 
-fn wakes(inserted: Inserted) -> bool {
-    matches!(inserted, Inserted::New { wake: true, .. })
+fn wakes(inserted: Inserted) -> Option<Instant> {
+    match inserted {
+        Inserted::New { wake, .. } => wake,
+        Inserted::Existing(_) => None,
+    }
 }
 
 #[test]
@@ -39,14 +42,14 @@ fn within_a_shard_the_earliest_comes_first() {
 fn a_worker_is_woken_when_something_is_due_earlier() {
     let (table, alloc) = table(1, 0);
     let first = insert_due(&table, &alloc, "sip:a@example.com", Instant(50));
-    assert!(wakes(first));
-    assert!(!wakes(insert_due(&table, &alloc, "sip:b@example.com", Instant(60))));
-    assert!(wakes(insert_due(&table, &alloc, "sip:c@example.com", Instant(40))));
+    assert_eq!(wakes(first), Some(Instant(50)));
+    assert_eq!(wakes(insert_due(&table, &alloc, "sip:b@example.com", Instant(60))), None);
+    assert_eq!(wakes(insert_due(&table, &alloc, "sip:c@example.com", Instant(40))), Some(Instant(40)));
     let wake = |input| step(&table, first.handle(), input).unwrap().unwrap().wake;
-    assert!(!wake(arm(Instant(45))));
-    assert!(wake(arm(Instant(30))));
-    assert!(!wake(arm(Instant(30))));
-    assert!(!wake(cancel()));
+    assert_eq!(wake(arm(Instant(45))), None);
+    assert_eq!(wake(arm(Instant(30))), Some(Instant(30)));
+    assert_eq!(wake(arm(Instant(30))), None);
+    assert_eq!(wake(cancel()), None);
     assert_eq!(table.next_due(), Some(Instant(40)));
 }
 
@@ -55,7 +58,7 @@ fn a_failed_deadline_is_tried_again_after_a_second() {
     let (table, alloc) = table(2, 0);
     let handle = insert_due(&table, &alloc, "sip:a@example.com", Instant(10)).handle();
     alloc.allow(0);
-    let step_due = |now| table.step_due(now, &ENV, 1, [1; RANDOM_LEN], |_, _, _| panic!("nothing to deliver"));
+    let step_due = |now| table.step_due(now, &ENV, &mut 1, [1; RANDOM_LEN], |_, _, _| panic!("nothing to deliver"));
     assert_eq!(step_due(Instant(10)).unwrap_err(), OutOfMemory);
     assert_eq!(table.next_due(), Some(Instant(1010)));
     assert!(step_due(Instant(1009)).unwrap().is_none());
@@ -86,7 +89,7 @@ fn a_panic_in_a_step_costs_that_step_only() {
     let (table, alloc) = table(1, 0);
     let handle = insert_due(&table, &alloc, "sip:a@example.com", Instant(10)).handle();
     insert_due(&table, &alloc, "sip:b@example.com", Instant(20));
-    let step_due = |now| table.step_due(now, &ENV, 0, [1; RANDOM_LEN], |_, _, _| panic!("on purpose"));
+    let step_due = |now| table.step_due(now, &ENV, &mut 0, [1; RANDOM_LEN], |_, _, _| panic!("on purpose"));
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step_due(Instant(10))));
     assert!(caught.is_err());
     assert!(table.view(handle, |life, _| life.deadlines).is_some_and(|ran| ran == 1));

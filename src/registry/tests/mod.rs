@@ -13,6 +13,7 @@ mod model;
 mod pages;
 mod slots;
 mod threads;
+mod watch;
 
 use super::{Inserted, Limits, Registry, Stepped};
 use crate::subscription::{Env, Forking, Input, Instant, OutOfMemory, Output, Policy, Subscription};
@@ -85,5 +86,5 @@ pub(super) fn step(table: &Table, handle: Handle, input: Input<'_>) -> Result<Op
 
 /// One due step in which nothing is delivered; gives the handle.
 pub(super) fn due(table: &Table, now: Instant) -> Option<Handle> {
-    table.step_due(now, &ENV, 0, [7; super::RANDOM_LEN], |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+    table.step_due(now, &ENV, &mut 0, [7; super::RANDOM_LEN], |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
 }

@@ -19,7 +19,7 @@ fn every_deadline_runs_once() {
             let last_look = done.load(Ordering::SeqCst);
             let random: [u8; RANDOM_LEN] = std::array::from_fn(|n| u8::try_from(n + number).unwrap());
             // The owner's data counts the armings that have run.
-            match table.step_due(NOW, &ENV, number, random, |_, _, owner| *owner += 1).unwrap() {
+            match table.step_due(NOW, &ENV, &mut { number }, random, |_, _, owner| *owner += 1).unwrap() {
                 Some(_) => _ = ran.fetch_add(1, Ordering::SeqCst),
                 None if last_look => break,
                 None => std::thread::yield_now(),
@@ -72,7 +72,7 @@ fn coming_and_going_leaves_nothing() {
                     let handle = insert(table, alloc, &record, thread % 2 == 0).handle();
                     let random = std::array::from_fn(|n| (round >> (n % 3)) as u8 ^ thread ^ n as u8);
                     let _ = step(table, handle, arm(Instant(1))).unwrap();
-                    table.step_due(NOW, &ENV, usize::from(thread), random, |_, _, _| ()).unwrap();
+                    table.step_due(NOW, &ENV, &mut usize::from(thread), random, |_, _, _| ()).unwrap();
                     let ids = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec()));
                     if let Some((call_id, tag)) = ids {
                         table.step_dialog(&call_id, &tag, notify(1), NOW, &ENV, |_, _, _| ()).unwrap();
