@@ -74,6 +74,8 @@ fn refresh(server: &Server, id: u64, dialog: &mut Dialog, side: &Side) -> Receiv
     side.assert_sent(&refresh, "the refresh");
     assert_eq!(refresh.uri(), dialog.contact);
     dialog.accept(&refresh, 600);
+    // Over another connection, the NOTIFY may overtake it.
+    server.show_when(id, "the 2xx is in", |shown| shown["state"] == "confirmed");
     notify(dialog, side, Notify::active(600));
     refresh
 }
