@@ -9,6 +9,9 @@ use crate::subscription::{MOST_PROXIES, Package, Request, package};
 
 const METHOD: &[u8] = b"SUBSCRIBE";
 
+/// Bytes that the headers of a request seldom exceed.
+const USUAL_HEADERS: usize = 512;
+
 /// Why a SUBSCRIBE cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -22,94 +25,90 @@ pub enum PlanError {
 
 /// Where a request goes: its routes applied.
 #[derive(Debug)]
-pub struct Way {
-    request_uri: Vec<u8>,
+pub struct Way<'r> {
+    request: &'r Request,
+    config: &'r Config,
+    request_uri: &'r [u8],
     route_header: Vec<u8>,
-    first_hop: Vec<u8>,
-    /// The URIs that it may be sent to, the best first, each with its place among the outbound proxies.
-    hops: Vec<(u8, Vec<u8>)>,
+    first_hop: &'r [u8],
 }
 
-impl Way {
+impl<'r> Way<'r> {
     /// Applies routes and parameters (RFC 3261 §12.2.1.1).
     ///
     /// # Errors
     /// [`PlanError::Routes`].
-    pub fn of(request: &Request, config: &Config) -> Result<Self, PlanError> {
+    pub fn of(request: &'r Request, config: &'r Config) -> Result<Self, PlanError> {
         let routes = if request.is_initial() { config.presence_route.as_bytes() } else { &request.route_set };
         let entries = uri::routes(routes).ok_or_else(|| PlanError::Routes(lossy(routes)))?;
         // Behind a strict router the remote target is the last route.
         let (request_uri, route_header, first_hop) = match entries.split_first() {
-            None => (request.target.clone(), Vec::new(), request.target.clone()),
+            None => (&request.target[..], Vec::new(), &request.target[..]),
             Some((first, _)) if first.loose => {
                 let all: Vec<&[u8]> = entries.iter().map(|entry| entry.text).collect();
-                (request.target.clone(), all.join(&b", "[..]), first.uri.to_vec())
+                (&request.target[..], all.join(&b", "[..]), first.uri)
             }
             Some((first, rest)) => {
                 let target = [b"<", &request.target[..], b">"].concat();
                 let all: Vec<&[u8]> = rest.iter().map(|entry| entry.text).chain([&target[..]]).collect();
-                (first.uri.to_vec(), all.join(&b", "[..]), first.uri.to_vec())
+                (first.uri, all.join(&b", "[..]), first.uri)
             }
         };
-        let hops = match &config.presence_outbound_proxies[..] {
-            [] if request.via.is_empty() => vec![(0, first_hop.clone())],
-            [] => vec![(0, request.via.clone())],
-            proxies => {
-                let count = u8::try_from(proxies.len()).unwrap_or(MOST_PROXIES);
-                let places = request.proxies.places(count);
-                places
-                    .filter_map(|place| Some((place, proxies.get(usize::from(place))?.clone().into_bytes())))
-                    .collect()
-            }
-        };
-        Ok(Self { request_uri, route_header, first_hop, hops })
+        Ok(Self { request, config, request_uri, route_header, first_hop })
     }
 
     /// The URIs that it may be sent to, the best first; each with its place among the outbound proxies, and with the
     /// destination as the gate knows it.
-    pub fn hops(&self) -> impl Iterator<Item = (u8, &[u8], Option<Vec<u8>>)> {
-        self.hops.iter().map(|(place, hop)| (*place, &hop[..], uri::destination(hop)))
+    pub fn hops(&self) -> impl Iterator<Item = (u8, &'r [u8], Option<Vec<u8>>)> {
+        let request = self.request;
+        let proxies = &self.config.presence_outbound_proxies[..];
+        let without = if request.via.is_empty() { self.first_hop } else { &request.via };
+        let without = proxies.is_empty().then_some((0, without));
+        let places = request.proxies.places(u8::try_from(proxies.len()).unwrap_or(MOST_PROXIES));
+        let through = places.filter_map(|place| Some((place, proxies.get(usize::from(place))?.as_bytes())));
+        without.into_iter().chain(through).map(|(place, hop)| (place, hop, uri::destination(hop)))
     }
 }
 
 /// Everything of a request that the dialog does not say.
 #[derive(Debug)]
-pub struct Plan<'a> {
-    request_uri: Vec<u8>,
-    next_hop: Vec<u8>,
+pub struct Plan<'r> {
+    request: &'r Request,
+    request_uri: &'r [u8],
+    next_hop: &'r [u8],
     headers: Vec<u8>,
-    body: &'a [u8],
+    body: &'r [u8],
     /// The socket it leaves through, unless the script has it leave through another one.
     socket: ListenSocket,
 }
 
-impl<'a> Plan<'a> {
+impl<'r> Plan<'r> {
     /// Finds socket and headers. May block on name resolution.
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn make(request: &Request, way: Way, next_hop: Vec<u8>, config: &'a Config) -> Result<Self, PlanError> {
-        let Way { request_uri, route_header, first_hop, .. } = way;
+    pub fn make(way: &Way<'r>, next_hop: &'r [u8]) -> Result<Self, PlanError> {
+        let Way { request, config, request_uri, ref route_header, first_hop } = *way;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
-        let secure = [&request.record, &request_uri, &first_hop].into_iter().any(|uri| uri::is_sips(uri));
+        let secure = [&request.record[..], request_uri, first_hop].into_iter().any(uri::is_sips);
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
-        let unreachable = || PlanError::NextHop(lossy(&next_hop));
-        let socket = ListenSocket::towards(&next_hop, known).ok_or_else(unreachable)?;
+        let unreachable = || PlanError::NextHop(lossy(next_hop));
+        let socket = ListenSocket::towards(next_hop, known).ok_or_else(unreachable)?;
         let contact = socket.contact_uri(secure).ok_or_else(unreachable)?;
         let filter = request.filter.and_then(|place| config.filters.get(usize::from(place)));
         let body = filter.map_or(&[][..], |filter| &filter.document);
-        let mut headers = headers(request, &route_header, &contact, config);
+        let mut headers = headers(request, route_header, &contact, config);
         for authorization in &request.authorizations {
             // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.
-            if let Some(value) = authorization.value(METHOD, &request_uri, body) {
+            if let Some(value) = authorization.value(METHOD, request_uri, body) {
                 let name = authorization.guard.answer_header().as_bytes();
-                headers.extend([name, b": ", &value, b"\r\n"].concat());
+                line(&mut headers, name, &[&value]);
             }
         }
         if !body.is_empty() {
-            headers.extend([b"Content-Type: ", FILTER_XML.as_bytes(), b"\r\n"].concat());
+            line(&mut headers, b"Content-Type", &[FILTER_XML.as_bytes()]);
         }
-        Ok(Self { request_uri, next_hop, headers, body, socket })
+        Ok(Self { request, request_uri, next_hop, headers, body, socket })
     }
 
     /// The socket it leaves through, unless the script has it leave through another one.
@@ -120,11 +119,12 @@ impl<'a> Plan<'a> {
 
     /// The request for the transaction layer.
     #[must_use]
-    pub fn outgoing<'r>(&'r self, request: &'r Request) -> Outgoing<'r> {
+    pub fn outgoing(&self) -> Outgoing<'_> {
+        let request = self.request;
         Outgoing {
             method: METHOD,
-            request_uri: &self.request_uri,
-            next_hop: &self.next_hop,
+            request_uri: self.request_uri,
+            next_hop: self.next_hop,
             to: &request.record,
             from: &request.subscriber,
             call_id: &request.call_id,
@@ -138,31 +138,42 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// One header line; its value in parts.
+fn line(text: &mut Vec<u8>, name: &[u8], parts: &[&[u8]]) {
+    for part in [name, b": "].iter().chain(parts).chain(&[&b"\r\n"[..]]) {
+        text.extend_from_slice(part);
+    }
+}
+
+/// One header line, its value a list.
+fn list(text: &mut Vec<u8>, name: &[u8], items: &[&str]) {
+    for (number, item) in items.iter().enumerate() {
+        text.extend_from_slice(if number == 0 { name } else { b", " });
+        text.extend_from_slice(item.as_bytes());
+    }
+    if !items.is_empty() {
+        text.extend_from_slice(b"\r\n");
+    }
+}
+
 /// All headers that tm does not write.
 fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> Vec<u8> {
-    let mut text = Vec::with_capacity(256);
-    let mut line = |name: &str, parts: &[&[u8]]| {
-        text.extend_from_slice(name.as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend(parts.concat());
-        text.extend_from_slice(b"\r\n");
-    };
+    let mut text = Vec::with_capacity(USUAL_HEADERS);
     if !route.is_empty() {
-        line("Route", &[route]);
+        line(&mut text, b"Route", &[route]);
     }
     let id: &[&[u8]] = if request.event_id.is_empty() { &[] } else { &[b";id=", &request.event_id] };
     let rates: String = request.rates.parameters().map(|(name, rate)| format!(";{name}={rate}")).collect();
-    line("Event", &[request.package.as_bytes(), &id.concat(), rates.as_bytes()]);
-    line("Expires", &[request.expires.to_string().as_bytes()]);
+    let event = [&[request.package.as_bytes()], id, &[rates.as_bytes()]].concat();
+    line(&mut text, b"Event", &event);
+    line(&mut text, b"Expires", &[request.expires.to_string().as_bytes()]);
     if !request.known_state.is_empty() {
-        line("Suppress-If-Match", &[&request.known_state]);
+        line(&mut text, b"Suppress-If-Match", &[&request.known_state]);
     }
-    line("Contact", &[b"<", contact, b">"]);
+    line(&mut text, b"Contact", &[b"<", contact, b">"]);
     if let Some(Package { accept, supported, .. }) = package::find(request.package.as_bytes()) {
-        line("Accept", &[accept.join(", ").as_bytes()]);
-        if !supported.is_empty() {
-            line("Supported", &[supported.join(", ").as_bytes()]);
-        }
+        list(&mut text, b"Accept: ", accept);
+        list(&mut text, b"Supported: ", supported);
     }
     text.extend_from_slice(config.additional_presence_headers.as_bytes());
     text

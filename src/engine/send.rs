@@ -11,7 +11,7 @@ use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Instant, OutOfMemory, Output, Request, Socket};
 
 /// The place of a next hop among the outbound proxies, its URI, and its entry in the gate.
-type Hop<'w> = (u8, &'w [u8], Option<Destination>);
+type Hop<'r> = (u8, &'r [u8], Option<Destination>);
 
 impl Engine {
     /// Room for the news of a step, taken before the step (law L5). Without a body it takes no memory.
@@ -34,69 +34,81 @@ impl Engine {
     pub(super) fn perform(&self, stepped: Stepped) {
         self.settle(stepped.wake, stepped.delivered);
         if let Some(request) = stepped.output.send {
-            self.send(stepped.handle, stepped.owner.destination, &request);
+            self.send(stepped.handle, &request);
         }
     }
 
     /// Sends a SUBSCRIBE, if its destination may have it, and feeds the outcome back.
-    fn send(&self, handle: Handle, known: Option<Destination>, request: &Request) {
+    fn send(&self, handle: Handle, request: &Request) {
         let cseq = request.cseq;
+        let not_sent = |error: &PlanError| {
+            log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
+            self.nudge(handle, Input::SendFailed { cseq });
+        };
         let way = match Way::of(request, &self.config) {
             Ok(way) => way,
-            Err(error) => {
-                not_sent(request, &error);
-                self.nudge(handle, Input::SendFailed { cseq });
-                return;
-            }
+            Err(error) => return not_sent(&error),
         };
-        let (proxy, hop, destination) = match self.choose(handle, &way, request) {
-            Ok((proxy, hop, destination)) => (proxy, hop.to_vec(), destination),
+        let (proxy, hop, destination) = match self.choose(handle, &way, request.reserved) {
+            Ok(hop) => hop,
             Err((until, by)) => {
                 self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
                 return;
             }
         };
-        // The reply finds it here, and may be faster than the return of the send.
-        if destination != known {
-            self.registry.update_owner(handle, |owner| owner.destination = destination);
-        }
         if proxy != request.proxies.current() {
             self.nudge(handle, Input::Through { cseq, proxy });
         }
-        let (outcome, report) = match Plan::make(request, way, hop, &self.config) {
-            Ok(plan) => {
-                // The NOTIFY may be faster as well, and its answer names the socket.
-                let socket = Socket(plan.socket().token());
-                if request.socket != Some(socket) {
-                    self.nudge(handle, Input::Sent { cseq, socket });
-                }
-                match transaction::send(&plan.outgoing(request), handle.to_u64()) {
-                    Sent::Yes(socket) => (Input::Sent { cseq, socket: Socket(socket.token()) }, None),
-                    Sent::Dropped => (Input::Dropped { cseq }, Some(Outcome::Unsent)),
-                    Sent::Failed => (Input::SendFailed { cseq }, Some(Outcome::Silent)),
-                }
-            }
-            Err(error) => {
-                not_sent(request, &error);
-                (Input::SendFailed { cseq }, Some(Outcome::Silent))
+        let report = |outcome| {
+            if let Some(destination) = destination {
+                self.gate.report(destination, handle.to_u64(), outcome, Self::now());
             }
         };
-        let now = Self::now();
-        if let (Some(destination), Some(report)) = (destination, report) {
-            self.gate.report(destination, handle.to_u64(), report, now);
+        let plan = match Plan::make(&way, hop) {
+            Ok(plan) => plan,
+            Err(error) => {
+                report(Outcome::Silent);
+                return not_sent(&error);
+            }
+        };
+        // Said before: reply and NOTIFY may be faster than the return of the send. The one is for the destination, the
+        // answer to the other names the socket.
+        let socket = Socket(plan.socket().token());
+        self.leaves(handle, cseq, socket, destination);
+        match transaction::send(&plan.outgoing(), handle.to_u64()) {
+            Sent::Yes(used) if Socket(used.token()) == socket => {}
+            Sent::Yes(used) => _ = self.nudge(handle, Input::Sent { cseq, socket: Socket(used.token()) }),
+            Sent::Dropped => {
+                report(Outcome::Unsent);
+                self.nudge(handle, Input::Dropped { cseq });
+            }
+            Sent::Failed => {
+                report(Outcome::Silent);
+                self.nudge(handle, Input::SendFailed { cseq });
+            }
         }
-        self.nudge(handle, outcome);
+    }
+
+    /// A request is about to leave through `socket` to `destination`.
+    fn leaves(&self, handle: Handle, cseq: u32, socket: Socket, destination: Option<Destination>) {
+        let note = |_, _: &Output, owner: &mut Owner| owner.destination = destination;
+        let input = Input::Sent { cseq, socket };
+        match self.registry.step(handle, input, Self::now(), &self.env(), note) {
+            Ok(stepped) => self.settle(stepped.and_then(|stepped| stepped.wake), None),
+            // It needs no memory of its own, and the deadline brings the subscription back.
+            Err(OutOfMemory) => log::error("out of shared memory while a SUBSCRIBE is sent"),
+        }
     }
 
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
     /// its turn, it waits. When all are held: until when and by what the one is that is free first.
-    fn choose<'w>(&self, handle: Handle, way: &'w Way, request: &Request) -> Result<Hop<'w>, (Instant, HeldBy)> {
+    fn choose<'r>(&self, handle: Handle, way: &Way<'r>, reserved: bool) -> Result<Hop<'r>, (Instant, HeldBy)> {
         let (who, now) = (handle.to_u64(), Self::now());
         let mut first_free: Option<(Instant, HeldBy)> = None;
         for (proxy, hop, address) in way.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
             let Some(address) = address else { return Ok((proxy, hop, None)) };
-            let ask = Ask { address: &address, who, reserved: request.reserved, random: clock::spread() };
+            let ask = Ask { address: &address, who, reserved, random: clock::spread() };
             match self.gate.admit(&ask, now) {
                 Admission::Go(destination) => return Ok((proxy, hop, destination)),
                 Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
@@ -107,8 +119,4 @@ impl Engine {
         }
         Err(first_free.unwrap_or((now, HeldBy::Rate)))
     }
-}
-
-fn not_sent(request: &Request, error: &PlanError) {
-    log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
 }

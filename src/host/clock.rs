@@ -1,6 +1,8 @@
 //! The clock and the sources of randomness, for those who may not have their own (law L9).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Milliseconds on the monotonic clock, which all processes of the machine share.
 #[must_use]
@@ -13,9 +15,58 @@ pub fn now_millis() -> u64 {
     seconds.saturating_mul(1000).saturating_add(millis)
 }
 
-/// `N` unguessable bytes from the kernel.
+/// Counts the forks that led to this process, so that a child can tell what was its parent's. Not by its number: asking for
+/// that costs as much as all else that is done here.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn on_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// [`FORKS`]; `None` if they cannot be counted.
+fn forks() -> Option<u32> {
+    static COUNTED: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the function only adds to a number; it stays as long as the server, which never unloads modules before it ends.
+    let counted = COUNTED.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(on_fork)) } == 0);
+    counted.then(|| FORKS.load(Ordering::Relaxed))
+}
+
+/// How many bytes are asked of the kernel at a time.
+const POOL: usize = 1024;
+
+/// Unguessable bytes.
+struct Pool {
+    /// [`FORKS`] when they were asked for.
+    forks: Option<u32>,
+    bytes: [u8; POOL],
+    /// How many have been given away.
+    used: usize,
+}
+
+thread_local! {
+    static UNUSED: RefCell<Pool> = const { RefCell::new(Pool { forks: None, bytes: [0; POOL], used: POOL }) };
+}
+
+/// `N` unguessable bytes, at most 1024; nobody else is given them.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
+    const { assert!(N <= POOL) };
+    let Some(forks) = forks() else { return from_kernel() };
+    UNUSED.with_borrow_mut(|pool| {
+        if pool.forks != Some(forks) || POOL - pool.used < N {
+            *pool = Pool { forks: Some(forks), bytes: from_kernel(), used: 0 };
+        }
+        let mut given = [0; N];
+        for (to, from) in given.iter_mut().zip(pool.bytes.iter_mut().skip(pool.used)) {
+            // What has been given away cannot be read here any more.
+            *to = std::mem::take(from);
+        }
+        pool.used += N;
+        given
+    })
+}
+
+fn from_kernel<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
     let mut filled = 0;
     while filled < N {
@@ -28,21 +79,21 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 }
 
 thread_local! {
-    /// Process number and state of the generator: a forked child notices that the state is its parent's.
-    static SPREAD: Cell<(i32, u64)> = const { Cell::new((0, 0)) };
+    /// [`FORKS`] when it was begun, and the state of the generator.
+    static SPREAD: Cell<(Option<u32>, u64)> = const { Cell::new((None, 0)) };
 }
 
 /// A cheap random number to spread work over time; no secret may depend on it.
 #[must_use]
 pub fn spread() -> u64 {
-    // SAFETY: getpid has no preconditions.
-    let pid = unsafe { libc::getpid() };
+    let forks = forks();
     SPREAD.with(|cell| {
-        let (owner, state) = cell.get();
-        let state = if owner == pid { state } else { u64::from_ne_bytes(random_bytes()) };
+        let (begun, state) = cell.get();
+        let is_ours = forks.is_some() && begun == forks;
+        let state = if is_ours { state } else { u64::from_ne_bytes(random_bytes()) };
         // SplitMix64 (Steele, Lea, Flood 2014).
         let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        cell.set((pid, state));
+        cell.set((forks, state));
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)

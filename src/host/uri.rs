@@ -42,13 +42,19 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
         _ => b"udp",
     };
     let is_address = host.starts_with(b"[") || host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    let port = match parsed.port_no {
-        0 if is_address && matches!(transport, b"tls" | b"wss") => b":5061".to_vec(),
-        0 if is_address => b":5060".to_vec(),
-        0 => Vec::new(),
-        port => format!(":{port}").into_bytes(),
-    };
-    Some([transport, b":", &host.to_ascii_lowercase(), &port].concat())
+    let mut text = Vec::with_capacity(transport.len() + host.len() + ":".len() + ":65535".len());
+    text.extend_from_slice(transport);
+    text.push(b':');
+    let named = text.len();
+    text.extend_from_slice(host);
+    text.iter_mut().skip(named).for_each(u8::make_ascii_lowercase);
+    match parsed.port_no {
+        0 if is_address && matches!(transport, b"tls" | b"wss") => text.extend_from_slice(b":5061"),
+        0 if is_address => text.extend_from_slice(b":5060"),
+        0 => {}
+        port => text.extend_from_slice(format!(":{port}").as_bytes()),
+    }
+    Some(text)
 }
 
 /// Whether the host can parse this value of a Route header.
