@@ -236,11 +236,11 @@ fn a_rate_spreads_what_is_due_at_once() {
         notifier.reject(&subscribe, 404, &[]);
     }
     assert_eq!(call_ids.len(), 30);
-    // Ten at once and ten a second.
-    assert!(begun.elapsed() >= Duration::from_millis(1900), "{:?}", begun.elapsed());
+    // One at once and ten a second.
+    assert!(begun.elapsed() >= Duration::from_millis(2800), "{:?}", begun.elapsed());
     let row = destination(&server, &address_of(&notifier.endpoint)).expect("it is there");
     assert_eq!((&row["sent"], &row["state"]), (&json!(30), &json!("closed")), "{row}");
-    assert!(row["held"].as_u64().is_some_and(|held| (1..=20).contains(&held)), "each asks twice at most: {row}");
+    assert!(row["held"].as_u64().is_some_and(|held| (1..=29).contains(&held)), "each asks twice at most: {row}");
     end_all(&server, &ids);
     server.stop();
 }

@@ -5,10 +5,13 @@ use crate::subscription::Instant;
 /// Nanoseconds in a millisecond.
 const MILLI: u64 = 1_000_000;
 
-/// Nanoseconds in a second: what may be used up at once.
-const BURST: u64 = 1_000 * MILLI;
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000 * MILLI;
 
-/// So many a second, and a second's worth at once.
+/// How many nanoseconds' worth may be used up at once. Whoever answers those also has a NOTIFY to answer meanwhile.
+const BURST: u64 = SECOND / 10;
+
+/// So many a second, and a tenth of a second's worth at once, or one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     /// Nanoseconds between two; 0 = unlimited.
@@ -18,7 +21,7 @@ pub(super) struct Rate {
 impl Rate {
     /// `per_second` of 0 is unlimited.
     pub(super) fn new(per_second: u32) -> Self {
-        Self { interval: BURST.checked_div(u64::from(per_second)).map_or(0, |interval| interval.max(1)) }
+        Self { interval: SECOND.checked_div(u64::from(per_second)).map_or(0, |interval| interval.max(1)) }
     }
 
     pub(super) fn is_unlimited(self) -> bool {
@@ -32,7 +35,7 @@ impl Rate {
             return arrival;
         }
         *tat = (*tat).max(arrival.0.saturating_mul(MILLI)).saturating_add(self.interval);
-        Instant(tat.saturating_sub(BURST).div_ceil(MILLI)).max(arrival)
+        Instant(tat.saturating_sub(BURST.max(self.interval)).div_ceil(MILLI)).max(arrival)
     }
 
     /// Whether the bucket is full.
