@@ -47,11 +47,10 @@ thread_local! {
     static UNUSED: RefCell<Pool> = const { RefCell::new(Pool { forks: None, bytes: [0; POOL], used: POOL }) };
 }
 
-/// `N` unguessable bytes, at most 1024; nobody else is given them.
+/// `N` unguessable bytes; nobody else is given them.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
-    const { assert!(N <= POOL) };
-    let Some(forks) = forks() else { return from_kernel() };
+    let Some(forks) = forks().filter(|_| N <= POOL) else { return from_kernel() };
     UNUSED.with_borrow_mut(|pool| {
         if pool.forks != Some(forks) || POOL - pool.used < N {
             *pool = Pool { forks: Some(forks), bytes: from_kernel(), used: 0 };
