@@ -93,7 +93,13 @@ pub fn b2b(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
     let load = format!("loadmodule \"{}\"\nmodparam(\"bench\", \"consumer\", {own_process})\n", c_module().display());
     // All subscriptions of the benchmark go to one notifier.
     let unlimited = |builder: Builder| builder.b2b_param("destination_rate", 0).b2b_param("total_rate", 0);
-    unlimited(base(ways, children).b2b()).route(&load).route(&route(ways))
+    unlimited(base(ways, children).b2b()).b2b_param("check_bodies", 0).route(&load).route(&route(ways))
+}
+
+/// The same with bodies looked into before they are answered, which is the default.
+pub fn b2b_with_checks(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
+    // The later value counts.
+    b2b(ways, children, consumer).b2b_param("check_bodies", 1)
 }
 
 /// The same with locks that measure themselves; `None` if the module was not built with them.

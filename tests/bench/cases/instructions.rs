@@ -17,11 +17,18 @@ use crate::population::Population;
 use crate::report::{self, Report};
 use crate::servers::{self, BARE_SL, Consumer, FLOOR, STATEFUL, STATEFUL_ALONE, STATELESS, Way};
 use crate::statistics::Sample;
+use crate::support::config::Builder;
 use crate::table::{Goal, Row};
 
 const RECORDS: usize = 50;
 /// NOTIFYs on each port, in steps of [`RECORDS`].
 const NUMBERS: [usize; 2] = [100, 600];
+/// What is said of servers that look into bodies.
+pub(super) const CHECKED: &str = "bodies checked (the default)";
+
+/// Describes a server.
+type Servers = fn(&[Way], u32, Consumer) -> Builder;
+
 const WAYS: [Way; 4] = [FLOOR, STATEFUL_ALONE, BARE_SL, STATELESS];
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
@@ -35,10 +42,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
         return Ok(());
     }
     report.say("instructions");
-    let [few, many] = NUMBERS.map(answer);
-    let (few, many) = (few?, many?);
-    let each: Vec<f64> =
-        few.iter().zip(&many).map(|(few, many)| (many - few) / (NUMBERS[1] - NUMBERS[0]) as f64 / 1e3).collect();
+    let each = each(servers::b2b)?;
     let [floor, stateful, bare, stateless] = each.as_slice() else { return Ok(()) };
     let row = |id, way: Way, value: f64| Row::figure(id, way.name, "k instr.", Some(Sample::single(value)));
     let over = |value: &f64, under: &f64| Some(Sample::single(value / under));
@@ -51,17 +55,36 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
         let row = row("P2", STATELESS, *stateless).ratio(over(stateless, bare)).goal(Goal::AtMost(1.3));
         report.row(row.remark("beside sl_send_reply"));
     }
+    if options.quick {
+        return Ok(());
+    }
+    report.say("instructions with bodies looked into");
+    let each = self::each(servers::b2b_with_checks)?;
+    let [floor, stateful, bare, stateless] = each.as_slice() else { return Ok(()) };
+    for (id, way, value, under) in [("P1", STATEFUL, stateful, floor), ("P2", STATELESS, stateless, bare)] {
+        if options.wants(id) {
+            let row = Row::figure(id, format!("{}, {CHECKED}", way.name), "k instr.", Some(Sample::single(*value)));
+            report.row(row.ratio(over(value, under)));
+        }
+    }
     Ok(())
+}
+
+/// Thousands of instructions of each way's worker for one NOTIFY.
+fn each(servers: Servers) -> Result<Vec<f64>, Failure> {
+    let [few, many] = NUMBERS.map(|count| answer(servers, count));
+    let thousands = (NUMBERS[1] - NUMBERS[0]) as f64 * 1e3;
+    Ok(few?.iter().zip(&many?).map(|(few, many)| (many - few) / thousands).collect())
 }
 
 /// The instructions of the worker of each way that has answered `count` NOTIFYs. What callgrind wrote is kept, named by port
 /// and process.
-fn answer(count: usize) -> Result<Vec<f64>, Failure> {
+fn answer(servers: Servers, count: usize) -> Result<Vec<f64>, Failure> {
     let folder = TempDir::with_prefix("callgrind-")?;
     let out = format!("--callgrind-out-file={}/%p", folder.path().display());
     let under = ["valgrind", "--tool=callgrind", "-q", &out];
     let ways = [&[STATEFUL], WAYS.as_slice()].concat();
-    let builder = servers::b2b(&ways, 1, Consumer::Callback).under(&under).shm_megabytes(64);
+    let builder = servers(&ways, 1, Consumer::Callback).under(&under).shm_megabytes(64);
     let mut population = Population::start(builder, RECORDS)?;
     population.grow(RECORDS)?;
     let mut load = Load::new(population.desk())?;

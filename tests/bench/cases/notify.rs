@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::instructions::CHECKED;
 use crate::compare::{Contender, Failure, Measured, compare};
 use crate::load::Load;
 use crate::options::Options;
@@ -19,6 +20,7 @@ use crate::table::{Goal, Row};
 /// Subscriptions that stand before memory is counted: what the tables take once is not theirs. Also the small number
 /// that the large one is compared with.
 const FEW: usize = 1000;
+const WAYS: [Way; 4] = [STATEFUL, STATELESS, FLOOR, BARE_SL];
 /// Subscriptions of one page of a list.
 const PAGE: usize = 100;
 
@@ -42,7 +44,10 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if ["P1", "P2", "P6"].iter().any(|id| options.wants(id)) {
         let mut few = Population::start(builder().shm_megabytes(500), FEW)?;
         few.grow(FEW)?;
-        answers(options, report, &many, &few)?;
+        let mut checked = Population::start(servers::b2b_with_checks(&WAYS, 1, Consumer::Callback), FEW)?;
+        checked.grow(FEW)?;
+        answers(options, report, &many, &few, &checked)?;
+        checked.server.stop();
         if options.wants("P6") {
             growth(options, report, &many, &few)?;
         }
@@ -53,7 +58,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
 }
 
 fn builder() -> Builder {
-    refresh::quickly(servers::b2b(&[STATEFUL, STATELESS, FLOOR, BARE_SL], 1, Consumer::Callback))
+    refresh::quickly(servers::b2b(&WAYS, 1, Consumer::Callback))
 }
 
 fn contender<'a>(population: &'a Population, way: Way) -> Contender<'a> {
@@ -85,10 +90,16 @@ fn grow(options: &Options, report: &mut Report, population: &mut Population) -> 
     Ok(())
 }
 
-fn answers(options: &Options, report: &mut Report, many: &Population, few: &Population) -> Result<(), Failure> {
+fn answers(
+    options: &Options,
+    report: &mut Report,
+    many: &Population,
+    few: &Population,
+    checked: &Population,
+) -> Result<(), Failure> {
     let mut contenders: Vec<Contender> =
         [FLOOR, STATEFUL, BARE_SL, STATELESS].into_iter().map(|way| contender(many, way)).collect();
-    contenders.push(contender(few, STATEFUL));
+    contenders.extend([contender(few, STATEFUL), contender(checked, STATEFUL), contender(checked, STATELESS)]);
     let peers =
         if options.wants("P2") { vec![Peer::rls(true)?, Peer::rls(false)?, Peer::reginfo()?] } else { Vec::new() };
     contenders.extend(peers.iter().map(Peer::contender));
@@ -100,13 +111,18 @@ fn answers(options: &Options, report: &mut Report, many: &Population, few: &Popu
     let remark = if delivered == expected { String::new() } else { format!("{delivered} of {expected} delivered") };
     drop(contenders);
     peers.into_iter().try_for_each(Peer::stop)?;
-    let [floor, stateful, bare, stateless, small, peers @ ..] = results.as_slice() else { return Ok(()) };
+    let [floor, stateful, bare, stateless, small, stateful_checked, stateless_checked, peers @ ..] = results.as_slice()
+    else {
+        return Ok(());
+    };
     report.keep_growth_end(many.count as f64, &[floor, stateful]);
     if options.wants("P1") {
         report.row(floor.row("P1", &floor.name));
         let ratio = stateful.over(floor);
         let name = format!("{} to a C queue, {} subscriptions", stateful.name, many.count);
         report.row(stateful.row("P1", name).ratio(ratio).goal(Goal::AtMost(1.2)).remark(&remark));
+        let name = format!("{}, {CHECKED}", stateful.name);
+        report.row(stateful_checked.row("P1", name).ratio(stateful_checked.over(floor)));
     }
     if options.wants("P2") {
         report.row(bare.row("P2", &bare.name));
@@ -117,6 +133,8 @@ fn answers(options: &Options, report: &mut Report, many: &Population, few: &Popu
         };
         report.row(row(floor, 0.75));
         report.row(row(bare, 1.3));
+        let name = format!("{}, {CHECKED}, beside {}", stateless.name, bare.name);
+        report.row(stateless_checked.row("P2", name).ratio(stateless_checked.over(bare)));
         for peer in peers {
             let name = format!("{}, beside {}", peer.name, floor.name);
             report.row(peer.row("P2", name).ratio(peer.over(floor)));
