@@ -87,16 +87,18 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// that is too long, or that cannot stand in a header line, is as good as none; so is that of a state which is not
     /// known, as documents are missing.
     pub(super) fn try_hear(&mut self, notify: &Notify<'_>, alloc: A) -> Result<(), OutOfMemory> {
+        let have = self.text.all();
+        let [call_id, local_tag, remote_tag, target, route_set, _] = have;
         let (remote_tag, route_set) = match self.is_made() {
-            true => (self.remote_tag(), self.route_set()),
+            true => (remote_tag, route_set),
             false => (notify.remote_tag, notify.route_set),
         };
         let is_usable = |tag: &&[u8]| tag.len() <= LONGEST_ENTITY_TAG && !tag.iter().any(u8::is_ascii_control);
         let is_known = self.versions.is_whole_with(notify.content);
         let entity_tag = notify.entity_tag.filter(is_usable).filter(|_| is_known).unwrap_or_default();
-        let target = notify.contact.unwrap_or(self.target());
-        let parts = [self.call_id(), self.local_tag(), remote_tag, target, route_set, entity_tag];
-        if parts.iter().enumerate().any(|(place, part)| self.text.get(place) != *part) {
+        let target = notify.contact.unwrap_or(target);
+        let parts = [call_id, local_tag, remote_tag, target, route_set, entity_tag];
+        if parts != have {
             self.text = Packed::try_new(parts, alloc)?;
         }
         Ok(())

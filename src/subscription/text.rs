@@ -57,18 +57,31 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
     /// The string at `index`; empty when there is none.
     #[must_use]
     pub fn get(&self, index: usize) -> &[u8] {
-        let mut rest: &[u8] = &self.bytes;
-        let (mut start, mut length) = (0usize, 0usize);
-        for place in 0..N {
-            let Some((this, after)) = read_length(rest) else { return &[] };
-            rest = after;
-            if place < index {
-                start = start.saturating_add(this);
-            } else if place == index {
-                length = this;
-            }
+        // Mostly each length is one byte.
+        if let Some((lengths, texts)) = self.bytes.split_first_chunk::<N>()
+            && lengths.iter().all(|length| length & MORE == 0)
+        {
+            let start = lengths.iter().take(index).map(|length| usize::from(*length)).sum();
+            let length = lengths.get(index).map_or(0, |length| usize::from(*length));
+            return texts.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default();
         }
-        rest.get(start..start.saturating_add(length)).unwrap_or_default()
+        self.all().get(index).copied().unwrap_or_default()
+    }
+
+    /// All strings, in their order.
+    #[must_use]
+    pub fn all(&self) -> [&[u8]; N] {
+        let mut lengths = [0; N];
+        let mut rest: &[u8] = &self.bytes;
+        for length in &mut lengths {
+            let Some((this, after)) = read_length(rest) else { return [&[]; N] };
+            (*length, rest) = (this, after);
+        }
+        lengths.map(|length| {
+            let (text, after) = rest.split_at_checked(length).unwrap_or_default();
+            rest = after;
+            text
+        })
     }
 }
 
@@ -92,6 +105,7 @@ fn write_length(mut length: usize, mut to: &mut [u8]) -> Option<&mut [u8]> {
 }
 
 /// Reads a length from the front of `from`; gives it and what is behind it.
+#[inline]
 fn read_length(from: &[u8]) -> Option<(usize, &[u8])> {
     let (mut length, mut bits, mut rest) = (0, 0, from);
     loop {

@@ -18,6 +18,7 @@ proptest! {
             prop_assert_eq!(packed.get(index), &part[..]);
         }
         prop_assert_eq!(packed.get(4), b"");
+        prop_assert_eq!(packed.all().map(<[u8]>::to_vec), parts.clone());
         let length: usize = parts.iter().map(Vec::len).sum();
         prop_assert!(account.out() <= length + 12);
         prop_assert!(length > 0 || account.out() == 0);
