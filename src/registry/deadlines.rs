@@ -7,15 +7,29 @@ use allocator_api2::alloc::Allocator;
 const ARITY: usize = 4;
 
 /// Elements added at a time.
-const CHUNK: usize = 256;
+const CHUNK: usize = 64;
 
 /// The position of a slot that is not armed.
 const NOWHERE: u32 = u32::MAX;
 
+/// A deadline of a slot, in twelve bytes: subscriptions are many.
 #[derive(Clone, Copy)]
 struct Node {
-    at: Instant,
+    /// The instant: its upper and its lower half.
+    at: [u32; 2],
     slot: u32,
+}
+
+impl Node {
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the number")]
+    fn new(at: Instant, slot: u32) -> Self {
+        Self { at: [(at.0 >> 32) as u32, at.0 as u32], slot }
+    }
+
+    fn at(self) -> Instant {
+        let [upper, lower] = self.at;
+        Instant(u64::from(upper) << 32 | u64::from(lower))
+    }
 }
 
 /// At most one deadline a slot. Arming, moving and cancelling are O(log n), the earliest one is at hand.
@@ -38,7 +52,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
             self.positions.try_grow(|_| NOWHERE)?;
         }
         while self.heap.len() < slots {
-            self.heap.try_grow(|_| Node { at: Instant(u64::MAX), slot: NOWHERE })?;
+            self.heap.try_grow(|_| Node::new(Instant(u64::MAX), NOWHERE))?;
         }
         Ok(())
     }
@@ -46,7 +60,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
     /// The earliest deadline and its slot.
     pub(super) fn earliest(&self) -> Option<(Instant, u32)> {
         let first = self.node(0)?;
-        Some((first.at, first.slot))
+        Some((first.at(), first.slot))
     }
 
     /// Arms, moves (`Some`) or cancels (`None`) the deadline of a slot there is room for.
@@ -56,12 +70,12 @@ impl<A: Allocator + Clone> Deadlines<A> {
             (Some(at), NOWHERE) => {
                 if self.armed < self.heap.len() {
                     self.armed += 1;
-                    self.sift_up(self.armed - 1, Node { at, slot });
+                    self.sift_up(self.armed - 1, Node::new(at, slot));
                 }
             }
             // Most NOTIFYs leave it where it is.
-            (Some(at), position) if self.node(position as usize).is_some_and(|node| node.at == at) => {}
-            (Some(at), position) => self.place(position as usize, Node { at, slot }),
+            (Some(at), position) if self.node(position as usize).is_some_and(|node| node.at() == at) => {}
+            (Some(at), position) => self.place(position as usize, Node::new(at, slot)),
             (None, NOWHERE) => {}
             (None, position) => self.cancel(position as usize, slot),
         }

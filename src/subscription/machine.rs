@@ -14,27 +14,29 @@ mod held;
 mod notify;
 #[cfg(test)]
 mod picture;
+mod rare;
 mod refused;
 mod reply;
 
 use super::dialog::Dialog;
-use super::digest::{CNONCE_LEN, Credential, Sessions};
+use super::digest::{CNONCE_LEN, Credential};
 use super::input::{Flow, Input};
 use super::options::Terms;
 use super::output::{News, Output, Request, Status, Undo};
-use super::package::Package;
+use super::package::{self, Package};
 use super::policy::Policy;
 use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{Attempt, Awaits, State};
-use super::text::{Brief, OutOfMemory, Packed};
+use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use ending::Failure;
 #[cfg(test)]
 pub(super) use picture::Picture;
+use rare::{Kept, Rare, Said};
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
 #[derive(Clone, Copy, Debug)]
@@ -74,16 +76,8 @@ const LAST_CSEQ: u32 = (1 << 31) - 1;
 #[cfg_attr(test, derive(Clone))]
 pub struct Subscription<A: Allocator + Clone> {
     subject: Packed<3, A>,
-    package: &'static Package,
     pub(super) dialog: Option<Dialog<A>>,
-    /// Where a redirected attempt goes.
-    targets: Option<Box<Targets<A>, A>>,
-    /// The realms that have challenged.
-    sessions: Option<Box<Sessions<A>, A>>,
-    /// What was asked for when it was made, if anything was.
-    kept: Option<Box<Kept, A>>,
-    /// User name and secret of this subscription alone.
-    own_credentials: Option<Box<Packed<2, A>, A>>,
+    rare: Option<Box<Rare<A>, A>>,
     state: State,
     deadline: Moment,
     last_sent: Moment,
@@ -97,8 +91,9 @@ pub struct Subscription<A: Allocator + Clone> {
     /// Failures since the last success.
     pub(super) retries: u16,
     pub(super) notifies: u32,
-    pub(super) last_reason: Brief,
     pub(super) last_reply: u16,
+    said: Said,
+    package: package::Number,
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
     widened: bool,
@@ -115,14 +110,6 @@ pub struct Subscription<A: Allocator + Clone> {
     /// 0 for the subscription itself, otherwise which fork of it this is.
     pub(super) fork: u8,
     alloc: A,
-}
-
-/// What is kept of options.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    terms: Terms,
-    /// The deadline of a fetch that has started.
-    until: Moment,
 }
 
 /// Repetitions of one request after challenges.
@@ -158,12 +145,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         let text = Packed::try_new([subject.record, subject.subscriber, subject.event_id], alloc.clone())?;
         Ok(Self {
             subject: text,
-            package: subject.package,
             dialog: None,
-            targets: None,
-            sessions: None,
-            kept: None,
-            own_credentials: None,
+            rare: None,
             state: State::Waiting(Attempt::Unstarted),
             deadline: Moment::NONE,
             last_sent: Moment::NONE,
@@ -172,8 +155,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             min_expires: 0,
             retries: 0,
             notifies: 0,
-            last_reason: Brief::default(),
             last_reply: 0,
+            said: Said::NOTHING,
+            package: package::Number::of(subject.package),
             status: None,
             widened: false,
             reserved: false,
@@ -191,20 +175,16 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`] when they find no room.
     pub fn try_under(mut self, terms: Terms) -> Result<Self, OutOfMemory> {
-        self.kept = match terms == Terms::default() {
-            true => None,
-            false => {
-                let kept = Kept { terms, until: Moment::NONE };
-                Some(Box::try_new_in(kept, self.alloc.clone()).map_err(|_| OutOfMemory)?)
-            }
-        };
+        if terms != Terms::default() {
+            self.rare_mut()?.kept = Some(Kept { terms, until: Moment::NONE });
+        }
         Ok(self)
     }
 
     /// The terms it was made under.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        self.kept.as_deref().map(|kept| kept.terms).unwrap_or_default()
+        self.kept().map(|kept| kept.terms).unwrap_or_default()
     }
 
     /// Takes one input and says what is to be done. Read [`deadline`](Self::deadline) again afterwards.
@@ -215,7 +195,13 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed; the input may be tried again.
     pub fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        let env = &Env { policy: env.policy.of(self.package), ..*env };
+        let env = &Env { policy: env.policy.of(self.package()), ..*env };
+        let output = self.take(input, now, env);
+        self.tidy();
+        output
+    }
+
+    fn take(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         match input {
             Input::Start => Ok(self.on_start(now, env)),
             Input::Deadline(fresh) => self.on_deadline(fresh, now, env),
@@ -298,10 +284,10 @@ impl<A: Allocator + Clone> Subscription<A> {
             cseq,
             route_set: dialog.route_set().to_vec(),
             proxies: self.proxies,
-            via: self.targets.as_deref().map(Targets::via).unwrap_or_default().to_vec(),
+            via: self.targets().map(Targets::via).unwrap_or_default().to_vec(),
             expires,
             known_state: known_state.to_vec(),
-            package: self.package.name,
+            package: self.package().name,
             event_id: self.event_id().to_vec(),
             rates: self.terms().rates,
             filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
@@ -373,7 +359,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// Event package.
     #[must_use]
     pub fn package(&self) -> &'static Package {
-        self.package
+        self.package.package()
     }
 
     /// Event `id` parameter; empty when there is none.

@@ -40,3 +40,18 @@ pub static ALL: [&Package; 5] = [PRESENCE, PRESENCE_WINFO, DIALOG, REG, MESSAGE_
 pub fn find(name: &[u8]) -> Option<&'static Package> {
     ALL.into_iter().find(|package| package.name.as_bytes() == name)
 }
+
+/// One of [`ALL`], in a byte: subscriptions are many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number(u8);
+
+impl Number {
+    pub(super) fn of(package: &'static Package) -> Self {
+        let place = ALL.into_iter().position(|one| one.name == package.name);
+        Self(place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0))
+    }
+
+    pub(super) fn package(self) -> &'static Package {
+        ALL.get(usize::from(self.0)).copied().unwrap_or(PRESENCE)
+    }
+}

@@ -75,7 +75,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             remote_target: of_dialog(Dialog::target),
             retries: self.retries.into(),
             last_reply: self.last_reply,
-            last_reason: self.last_reason.as_str().to_owned(),
+            last_reason: self.last_reason().as_str().to_owned(),
             notifies: self.notifies,
             fork: self.fork,
         }

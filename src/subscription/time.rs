@@ -21,23 +21,30 @@ impl Instant {
     }
 }
 
-/// An instant or none, in eight bytes: subscriptions are many. The last instant of the clock stands for none.
+/// An instant or none, in six bytes: subscriptions are many. There is room for nine thousand years; what is later is the last
+/// of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(u64);
+pub(super) struct Moment([u16; 3]);
 
 impl Moment {
     /// No instant.
-    pub(super) const NONE: Self = Self(u64::MAX);
+    pub(super) const NONE: Self = Self([u16::MAX; 3]);
+
+    /// The last instant there is room for.
+    const LAST: u64 = (1 << 48) - 2;
 
     /// The instant, when there is one.
     pub(super) fn get(self) -> Option<Instant> {
-        (self != Self::NONE).then_some(Instant(self.0))
+        let instant = self.0.into_iter().fold(0, |sum, part| sum << 16 | u64::from(part));
+        (self != Self::NONE).then_some(Instant(instant))
     }
 }
 
 impl From<Instant> for Moment {
+    #[allow(clippy::cast_possible_truncation, reason = "the parts of the number")]
     fn from(instant: Instant) -> Self {
-        Self(instant.0.min(u64::MAX - 1))
+        let number = instant.0.min(Self::LAST);
+        Self([(number >> 32) as u16, (number >> 16) as u16, number as u16])
     }
 }
 

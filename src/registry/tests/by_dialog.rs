@@ -15,12 +15,15 @@ proptest! {
         let layout = Layout::new(shards, seed).unwrap();
         let ids = layout.fresh(number, random);
         prop_assert_eq!(layout.of_call_id(&ids.call_id).shard, number % shards);
-        prop_assert!(ids.call_id.iter().chain(&ids.local_tag).chain(&ids.cnonce).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+        prop_assert!(ids.call_id.iter().chain(&ids.local_tag).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')));
         // The rest is the random bytes.
         let first = usize::from(u16::from_be_bytes([random[0], random[1]]));
         prop_assert_eq!(number_in(&ids.call_id).unwrap() >> bits, first >> bits);
-        let text: String = random[2..].iter().map(|byte| format!("{byte:02x}")).collect();
-        prop_assert_eq!([&ids.call_id[4..], &ids.local_tag, &ids.cnonce].concat(), text.into_bytes());
+        let (digits, bytes) = random[2..].split_at(24);
+        let digits: Vec<u8> = digits.iter().map(|byte| b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]).collect();
+        prop_assert_eq!([&ids.call_id[4..], &ids.local_tag].concat(), digits);
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        prop_assert_eq!(&ids.cnonce[..], text.as_bytes());
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     pub(super) fn learn(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Result<(), Refusal>, OutOfMemory> {
         let learnt = match self.judge_challenges(reply, env) {
             Ok((asked, is_stale)) => {
-                let old = self.sessions.as_deref();
+                let old = self.sessions();
                 let learnt = Sessions::try_learn(old, &asked, self.alloc.clone())?;
                 learnt.map(|sessions| (sessions, is_stale))
             }
@@ -27,14 +27,15 @@ impl<A: Allocator + Clone> Subscription<A> {
         };
         Ok(match learnt {
             Ok((sessions, is_stale)) => {
-                self.sessions = Some(Box::try_new_in(sessions, self.alloc.clone()).map_err(|_| OutOfMemory)?);
+                let sessions = Box::try_new_in(sessions, self.alloc.clone()).map_err(|_| OutOfMemory)?;
+                self.rare_mut()?.sessions = Some(sessions);
                 self.answers.add(is_stale);
                 self.answers.goes_on = true;
                 self.note(reply.code, reply.reason);
                 Ok(())
             }
             Err(refusal) => {
-                self.sessions = None;
+                self.forget_sessions();
                 Err(refusal)
             }
         })
@@ -53,7 +54,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         })?;
         let had_answer = |one: &&digest::Asked<'_>| {
             let same = |known: Known<'_>| known.is_tried && known.guard == one.guard && known.realm == one.realm;
-            self.sessions.as_deref().is_some_and(|sessions| sessions.known().any(same))
+            self.sessions().is_some_and(|sessions| sessions.known().any(same))
         };
         if asked.iter().filter(had_answer).any(|one| !one.is_stale) {
             return Err(Refusal::Rejected);
@@ -70,7 +71,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// User name and secret for a realm, if they are good for its algorithm.
     fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Option<(Vec<u8>, Secret)> {
-        let (username, secret) = match &self.own_credentials {
+        let (username, secret) = match self.own_credentials() {
             Some(own) => (own.get(USERNAME).to_vec(), Secret::parse(own.get(SECRET))?),
             None => {
                 let found = Credential::find(env.credentials, known.realm)?;
@@ -86,25 +87,29 @@ impl<A: Allocator + Clone> Subscription<A> {
         if !goes_on {
             self.answers = Answers::default();
         }
-        let Some(mut sessions) = self.sessions.take() else { return Vec::new() };
+        let Some(mut sessions) = self.rare.as_deref_mut().and_then(|rare| rare.sessions.take()) else {
+            return Vec::new();
+        };
         if !goes_on {
             sessions.nothing_tried();
         }
         let all = sessions.authorize(cnonce, |known| self.credential(known, env));
-        self.sessions = Some(sessions);
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.sessions = Some(sessions);
+        }
         all
     }
 
     /// The attempt goes on with another target, which is not shown what this one has asked for.
     pub(super) fn leave_target(&mut self) {
-        self.sessions = None;
+        self.forget_sessions();
         self.answers.goes_on = true;
     }
 
     /// The realms after a 2xx that tells the next nonce.
     pub(super) fn try_renew(&self, reply: &Reply<'_>) -> Result<Option<Box<Sessions<A>, A>>, OutOfMemory> {
         let told = reply.authentication_info.filter(|_| (200..300).contains(&reply.code)).and_then(digest::next_nonce);
-        let (Some(nonce), Some(sessions)) = (told, self.sessions.as_deref()) else { return Ok(None) };
+        let (Some(nonce), Some(sessions)) = (told, self.sessions()) else { return Ok(None) };
         let Some(renewed) = sessions.try_renew(nonce, self.alloc.clone())? else { return Ok(None) };
         Box::try_new_in(renewed, self.alloc.clone()).map(Some).map_err(|_| OutOfMemory)
     }
@@ -122,9 +127,11 @@ impl<A: Allocator + Clone> Subscription<A> {
             return Ok(Output::default());
         }
         let packed = Packed::try_new([username, secret], self.alloc.clone())?;
-        self.own_credentials = Some(Box::try_new_in(packed, self.alloc.clone()).map_err(|_| OutOfMemory)?);
+        self.rare_mut()?.own_credentials = Some(packed);
         // What is in flight has its answers from other credentials; what is yet to be sent takes these.
-        if let Some(sessions) = self.sessions.as_mut().filter(|_| self.state.in_flight()) {
+        if self.state.in_flight()
+            && let Some(sessions) = self.sessions_mut()
+        {
             sessions.nothing_tried();
         }
         let was_refused = matches!(self.last_reply, 401 | 407) && !self.answers.goes_on;

@@ -50,9 +50,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             (false, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
             (false, None) => return Ok(self.drop_dialog(now, env)),
         };
-        let redirected = self.targets.as_deref().and_then(|targets| targets.current());
+        let redirected = self.targets().and_then(Targets::current);
         let target = redirected.unwrap_or(self.record());
-        let is_detour = self.proxies.has_failed() || self.targets.as_deref().is_some_and(Targets::is_rerouted);
+        let is_detour = self.proxies.has_failed() || self.targets().is_some_and(Targets::is_rerouted);
         let same = self.dialog.as_ref().filter(|dialog| !is_new && !is_detour && dialog.target() == target);
         let socket = same.and_then(Dialog::socket);
         let mut dialog = Dialog::try_begin(call_id, local_tag, target, self.alloc.clone())?;

@@ -91,7 +91,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             fork: self.fork,
         });
         // The next attempt begins at the record, which is not shown what another target has asked for.
-        if self.targets.is_some() {
+        if self.targets().is_some() {
             self.leave_target();
         }
         self.attempt_over();
@@ -109,7 +109,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// What belonged to the attempt is forgotten. The outbound proxy stays that of the dialog.
     pub(super) fn attempt_over(&mut self) {
-        self.targets = None;
+        self.forget_targets();
         self.widened = false;
         self.proxies.begin();
     }
@@ -160,10 +160,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.state = State::Destroyed;
         self.deadline = Moment::NONE;
         self.dialog = None;
-        self.targets = None;
-        self.sessions = None;
-        self.own_credentials = None;
-        self.kept = None;
+        self.forget_rare();
         Output { forget: true, ..Output::default() }
     }
 
@@ -178,7 +175,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// Keeps what operators want to read.
     pub(super) fn note(&mut self, code: u16, reason: &[u8]) {
         self.last_reply = code;
-        self.last_reason = Brief::new(reason);
+        self.set_last_reason(reason);
     }
 }
 

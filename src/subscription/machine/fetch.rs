@@ -19,7 +19,7 @@ use std::time::Duration;
 impl<A: Allocator + Clone> Subscription<A> {
     /// The clock of a fetch begins to run; false when this is none.
     pub(super) fn begin_fetch(&mut self, now: Instant) -> bool {
-        let Some(kept) = self.kept.as_deref_mut() else { return false };
+        let Some(kept) = self.kept_mut() else { return false };
         kept.until =
             kept.terms.fetch.map_or(Moment::NONE, |seconds| now.after(Duration::from_secs(u64::from(seconds))).into());
         kept.until != Moment::NONE
@@ -27,7 +27,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// Until when a fetch that has started waits; `None` for any other subscription.
     pub(in super::super) fn fetch_until(&self) -> Option<Instant> {
-        self.kept.as_deref().and_then(|kept| kept.until.get())
+        self.kept().and_then(|kept| kept.until.get())
     }
 
     /// The request of a fetch is accepted: the NOTIFY is to come. What the 2xx grants is no matter.

@@ -8,9 +8,8 @@ use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::super::text::{OutOfMemory, Packed};
 use super::super::time::{Instant, Moment};
-use super::{Answers, EVENT_ID, Env, RECORD, SECRET, SUBSCRIBER, Subscription, USERNAME};
+use super::{Answers, EVENT_ID, Env, RECORD, SECRET, SUBSCRIBER, Said, Subscription, USERNAME};
 use allocator_api2::alloc::Allocator;
-use allocator_api2::boxed::Box;
 use std::time::Duration;
 
 impl<A: Allocator + Clone> Subscription<A> {
@@ -20,16 +19,9 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
-        let env = &Env { policy: env.policy.of(self.package), ..*env };
+        let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let Some(root) = &self.dialog else { return Ok(None) };
         let subject = [RECORD, SUBSCRIBER, EVENT_ID].map(|part| self.subject.get(part));
-        let own_credentials = match &self.own_credentials {
-            Some(own) => {
-                let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
-                Some(Box::try_new_in(own, self.alloc.clone()).map_err(|_| OutOfMemory)?)
-            }
-            None => None,
-        };
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
         let opened = self.opening();
         // What was asked for, until the NOTIFY says better.
@@ -39,17 +31,11 @@ impl<A: Allocator + Clone> Subscription<A> {
         let cseq = self.local_cseq.saturating_sub(u32::from(root.requests()));
         let mut proxies = self.proxies;
         proxies.begin();
-        let kept = self.kept.as_deref().copied();
-        let kept = kept.map(|kept| Box::try_new_in(kept, self.alloc.clone()).map_err(|_| OutOfMemory)).transpose()?;
         let mut fork = Self {
             subject: Packed::try_new(subject, self.alloc.clone())?,
             package: self.package,
             dialog: Some(dialog),
-            targets: None,
-            // What was learnt of realms is not shared: each nonce's uses are counted in one place.
-            sessions: None,
-            kept,
-            own_credentials,
+            rare: None,
             state: State::Destroyed,
             deadline: Moment::NONE,
             last_sent: opened.into(),
@@ -58,8 +44,8 @@ impl<A: Allocator + Clone> Subscription<A> {
             min_expires: self.min_expires,
             retries: 0,
             notifies: 0,
-            last_reason: super::Brief::default(),
             last_reply: 0,
+            said: Said::NOTHING,
             status: None,
             widened: false,
             reserved: false,
@@ -70,6 +56,14 @@ impl<A: Allocator + Clone> Subscription<A> {
             fork: number,
             alloc: self.alloc.clone(),
         };
+        // What was learnt of realms is not shared: each nonce's uses are counted in one place.
+        if let Some(own) = self.own_credentials() {
+            let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
+            fork.rare_mut()?.own_credentials = Some(own);
+        }
+        if let Some(kept) = self.kept() {
+            fork.rare_mut()?.kept = Some(*kept);
+        }
         let next = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
         fork.confirm(next, Awaits::FirstNotify { by: opened.after(env.policy.timer_n) });
         Ok(Some(fork))
@@ -77,7 +71,7 @@ impl<A: Allocator + Clone> Subscription<A> {
 
     /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4).
     pub(super) fn welcomes_forks(&self, now: Instant, env: &Env<'_>) -> bool {
-        !self.is_fork() && env.policy.forking.allows(self.package) && self.may_be_forked(now, env)
+        !self.is_fork() && env.policy.forking.allows(self.package()) && self.may_be_forked(now, env)
     }
 
     fn may_be_forked(&self, now: Instant, env: &Env<'_>) -> bool {
@@ -104,8 +98,8 @@ impl<A: Allocator + Clone> Subscription<A> {
         if !self.may_be_forked(now, env) {
             return self.destroy();
         }
-        self.sessions = None;
-        self.own_credentials = None;
+        self.forget_sessions();
+        self.forget_credentials();
         self.state = State::WaitingForTermination;
         self.deadline = self.opening().after(env.policy.timer_n).into();
         Output::default()

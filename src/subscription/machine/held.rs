@@ -77,7 +77,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     fn last_way_held(&self, by: HeldBy) -> Option<(u16, Brief)> {
         match by {
             HeldBy::RetryAfter | HeldBy::Breaker if self.state.in_flight() && self.proxies.has_failed() => {
-                Some((self.last_reply, self.last_reason))
+                Some((self.last_reply, self.last_reason()))
             }
             HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker => None,
         }

@@ -73,7 +73,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             return Judgement::Foreign;
         }
         let own_id = Some(self.event_id()).filter(|id| !id.is_empty());
-        if notify.event != self.package.name.as_bytes() || notify.event_id != own_id {
+        if notify.event != self.package().name.as_bytes() || notify.event_id != own_id {
             return Judgement::Answer(Answer::BadEvent);
         }
         if notify.remote_tag.is_empty() {

@@ -97,16 +97,16 @@ impl<A: Allocator + Clone> Subscription<A> {
             widened: self.widened,
             held: (self.reserved, self.told_held),
             answers: (self.answers.count(), self.answers.stales(), self.answers.goes_on),
-            sessions: self.sessions.as_ref().map(|sessions| sessions.picture()).unwrap_or_default(),
-            own_credentials: self.own_credentials.as_ref().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
+            sessions: self.sessions().map(|sessions| sessions.picture()).unwrap_or_default(),
+            own_credentials: self.own_credentials().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
             challenged: matches!(self.last_reply, 401 | 407),
             kept: (self.terms().expires, self.fetch_until().map(seen)),
             proxies: self.proxies,
-            targets: self.targets.as_ref().map(|targets| {
+            targets: self.targets().map(|targets| {
                 let owned = |uris: &mut dyn Iterator<Item = &[u8]>| uris.map(<[u8]>::to_vec).collect();
                 [owned(&mut targets.current().into_iter()), owned(&mut targets.iter())]
             }),
-            via: self.targets.as_ref().filter(|targets| targets.is_rerouted()).map(|targets| targets.via().to_vec()),
+            via: self.targets().filter(|targets| targets.is_rerouted()).map(|targets| targets.via().to_vec()),
             dialog: self.dialog.as_ref().map(|dialog| DialogPicture {
                 call_id: dialog.call_id().to_vec(),
                 local_tag: dialog.local_tag().to_vec(),

@@ -26,15 +26,14 @@ impl<A: Allocator + Clone> Subscription<A> {
         if self.is_fork() {
             return Ok(None);
         }
-        let old = self.targets.as_deref();
+        let old = self.targets();
         let max = env.policy.max_redirects;
         let targets = Targets::try_extend(old, self.record(), reply.redirect, max, self.alloc.clone())?;
-        Ok(targets.map(|targets| {
-            self.targets = Some(targets);
-            self.leave_target();
-            self.note(reply.code, reply.reason);
-            self.go_on(now)
-        }))
+        let Some(targets) = targets else { return Ok(None) };
+        self.rare_mut()?.targets = Some(targets);
+        self.leave_target();
+        self.note(reply.code, reply.reason);
+        Ok(Some(self.go_on(now)))
     }
 
     /// The same attempt goes on at once, not held back by `min_resubscribe_time`. Where a NOTIFY has made a dialog, it
@@ -51,11 +50,11 @@ impl<A: Allocator + Clone> Subscription<A> {
         let target = self.dialog.as_ref().map(Dialog::target).unwrap_or_default();
         let proxy = reply.redirect.iter().copied().find(|proxy| is_proxy_for(proxy, target));
         let Some(proxy) = proxy.filter(|_| env.policy.proxies == 0) else { return Ok(false) };
-        let old = self.targets.as_deref();
+        let old = self.targets();
         let Some(targets) = Targets::try_reroute(old, proxy, env.policy.max_redirects, self.alloc.clone())? else {
             return Ok(false);
         };
-        self.targets = Some(targets);
+        self.rare_mut()?.targets = Some(targets);
         self.leave_target();
         self.note(reply.code, reply.reason);
         Ok(true)
@@ -87,7 +86,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             return self.go_on(now);
         }
         // A 6xx speaks for all targets (RFC 3261 §21.6).
-        if failure.code < 600 && self.targets.as_deref_mut().is_some_and(Targets::advance) {
+        if failure.code < 600 && self.targets_mut().is_some_and(Targets::advance) {
             self.note(failure.code, failure.reason);
             self.leave_target();
             return self.go_on(now);

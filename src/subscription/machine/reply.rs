@@ -45,8 +45,10 @@ impl<A: Allocator + Clone> Subscription<A> {
         }
         let renewed = self.try_renew(reply)?;
         let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), now, env)? };
-        if renewed.is_some() && self.sessions.is_some() {
-            self.sessions = renewed;
+        if let (Some(renewed), Some(rare)) = (renewed, self.rare.as_deref_mut())
+            && rare.sessions.is_some()
+        {
+            rare.sessions = Some(renewed);
         }
         Ok(output)
     }

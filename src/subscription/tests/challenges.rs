@@ -356,8 +356,8 @@ fn running_out_of_memory_changes_nothing() {
             Input::Credentials { username: b"me", secret: Concealed(b"own") },
         ]
     };
-    for number in 0..2 {
-        for allowed in 0..2 {
+    for (number, allocations) in [3, 1].into_iter().enumerate() {
+        for allowed in 0..allocations {
             let before = (life.snapshot(), life.subscription.state(), life.account.out());
             life.account.allow(allowed);
             let [first, second] = inputs();

@@ -1,0 +1,180 @@
+//! What few subscriptions have: kept apart, as subscriptions are many.
+
+use super::super::digest::Sessions;
+use super::super::redirect::Targets;
+use super::super::text::{Brief, OutOfMemory, Packed};
+use super::super::time::Moment;
+use super::{Subscription, Terms};
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+
+/// What few subscriptions have.
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Rare<A: Allocator + Clone> {
+    /// Where a redirected attempt goes.
+    pub(super) targets: Option<Box<Targets<A>, A>>,
+    /// The realms that have challenged.
+    pub(super) sessions: Option<Box<Sessions<A>, A>>,
+    /// What was asked for when it was made, if anything was.
+    pub(super) kept: Option<Kept>,
+    /// User name and secret of this subscription alone.
+    pub(super) own_credentials: Option<Packed<2, A>>,
+    /// The newest reason, where it is none of the [usual](USUAL) ones.
+    said: Brief,
+}
+
+/// What is kept of options.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) terms: Terms,
+    /// The deadline of a fetch that has started.
+    pub(super) until: Moment,
+}
+
+/// The newest reason phrase, or reason of a failure or termination: its place among the usual ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said(u8);
+
+/// Reasons that need no memory, as most are among these.
+const USUAL: [&[u8]; 19] = [
+    b"",
+    b"OK",
+    b"Accepted",
+    b"No Notification",
+    b"Not Found",
+    b"Request Timeout",
+    b"Temporarily Unavailable",
+    b"Service Unavailable",
+    b"send failed",
+    b"no NOTIFY",
+    b"expired",
+    b"held back by rate",
+    b"deactivated",
+    b"giveup",
+    b"noresource",
+    b"probation",
+    b"rejected",
+    b"timeout",
+    b"invariant",
+];
+
+impl Said {
+    pub(super) const NOTHING: Self = Self(0);
+
+    /// None of the usual ones: see [`Rare`].
+    const OTHER: Self = Self(u8::MAX);
+
+    fn of(reason: &[u8]) -> Self {
+        let place = USUAL.into_iter().position(|usual| usual == reason);
+        place.and_then(|place| u8::try_from(place).ok()).map_or(Self::OTHER, Self)
+    }
+}
+
+impl<A: Allocator + Clone> Rare<A> {
+    fn none() -> Self {
+        Self { targets: None, sessions: None, kept: None, own_credentials: None, said: Brief::default() }
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self { targets, sessions, kept, own_credentials, said } = self;
+        targets.is_none()
+            && sessions.is_none()
+            && kept.is_none()
+            && own_credentials.is_none()
+            && *said == Brief::default()
+    }
+}
+
+impl<A: Allocator + Clone> Subscription<A> {
+    /// Room for what few have. It goes after the input if nothing was put there.
+    pub(super) fn rare_mut(&mut self) -> Result<&mut Rare<A>, OutOfMemory> {
+        let rare = match self.rare.take() {
+            Some(rare) => rare,
+            None => Box::try_new_in(Rare::none(), self.alloc.clone()).map_err(|_| OutOfMemory)?,
+        };
+        Ok(self.rare.insert(rare))
+    }
+
+    /// What is not used needs no memory.
+    pub(super) fn tidy(&mut self) {
+        if self.rare.as_deref().is_some_and(Rare::is_empty) {
+            self.rare = None;
+        }
+    }
+
+    pub(super) fn targets(&self) -> Option<&Targets<A>> {
+        self.rare.as_deref()?.targets.as_deref()
+    }
+
+    pub(super) fn targets_mut(&mut self) -> Option<&mut Targets<A>> {
+        self.rare.as_deref_mut()?.targets.as_deref_mut()
+    }
+
+    pub(super) fn forget_targets(&mut self) {
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.targets = None;
+        }
+    }
+
+    pub(super) fn sessions(&self) -> Option<&Sessions<A>> {
+        self.rare.as_deref()?.sessions.as_deref()
+    }
+
+    pub(super) fn sessions_mut(&mut self) -> Option<&mut Sessions<A>> {
+        self.rare.as_deref_mut()?.sessions.as_deref_mut()
+    }
+
+    pub(super) fn forget_sessions(&mut self) {
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.sessions = None;
+        }
+    }
+
+    pub(super) fn own_credentials(&self) -> Option<&Packed<2, A>> {
+        self.rare.as_deref()?.own_credentials.as_ref()
+    }
+
+    /// Nothing is needed any more.
+    pub(super) fn forget_rare(&mut self) {
+        self.rare = None;
+        if self.said == Said::OTHER {
+            self.said = Said::NOTHING;
+        }
+    }
+
+    pub(super) fn forget_credentials(&mut self) {
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.own_credentials = None;
+        }
+    }
+
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.rare.as_deref()?.kept.as_ref()
+    }
+
+    pub(super) fn kept_mut(&mut self) -> Option<&mut Kept> {
+        self.rare.as_deref_mut()?.kept.as_mut()
+    }
+
+    /// The newest reason phrase, or reason of a failure or termination.
+    pub(in super::super) fn last_reason(&self) -> Brief {
+        match USUAL.get(usize::from(self.said.0)) {
+            Some(usual) => Brief::new(usual),
+            None => self.rare.as_deref().map(|rare| rare.said).unwrap_or_default(),
+        }
+    }
+
+    /// Keeps a reason for operators to read: without memory, none.
+    pub(super) fn set_last_reason(&mut self, reason: &[u8]) {
+        self.said = Said::of(reason);
+        let other = if self.said == Said::OTHER { Brief::new(reason) } else { Brief::default() };
+        match &mut self.rare {
+            Some(rare) => rare.said = other,
+            None if self.said == Said::OTHER => match self.rare_mut() {
+                Ok(rare) => rare.said = other,
+                Err(OutOfMemory) => self.said = Said::NOTHING,
+            },
+            None => {}
+        }
+    }
+}
