@@ -1,6 +1,9 @@
 //! For unit tests of every room: an allocator that counts what is out and fails on demand.
 
+use crate::subscription::{OutOfMemory, Share};
 use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -52,5 +55,41 @@ unsafe impl Allocator for Accounted {
         self.0.out.fetch_sub(layout.size(), Ordering::SeqCst);
         // SAFETY: the block came from `allocate` with this layout, by the contract of `deallocate`.
         unsafe { Global.deallocate(block, layout) }
+    }
+}
+
+/// Bytes with several owners.
+#[derive(Clone)]
+pub struct Shared<A: Allocator>(Arc<Box<[u8], A>>);
+
+impl<A: Allocator> AsRef<[u8]> for Shared<A> {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<A: Allocator> Shared<A> {
+    fn try_new(len: usize, fill: impl FnOnce(&mut [u8]), alloc: A) -> Result<Self, OutOfMemory> {
+        let mut bytes = Vec::new_in(alloc);
+        bytes.try_reserve_exact(len).map_err(|_| OutOfMemory)?;
+        bytes.resize(len, 0);
+        fill(&mut bytes);
+        Ok(Self(Arc::new(bytes.into_boxed_slice())))
+    }
+}
+
+impl Share for Accounted {
+    type Shared = Shared<Self>;
+
+    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
+        Shared::try_new(len, fill, self.clone())
+    }
+}
+
+impl Share for Global {
+    type Shared = Shared<Self>;
+
+    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
+        Shared::try_new(len, fill, Self)
     }
 }

@@ -26,10 +26,10 @@ use crate::gate::{self, Destination};
 use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{Bell, ProcessError};
-use crate::host::shm::{self, Root, Shm};
+use crate::host::shm::{self, Root, SharedBytes, Shm};
 use crate::qsa::{self, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
-use crate::subscription::{Env, Instant, Subscription};
+use crate::subscription::{Env, Instant, OutOfMemory, Share, Subscription};
 
 /// The table of subscriptions, in shared memory.
 pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
@@ -39,6 +39,14 @@ pub type Hub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
 
 /// The gate, in shared memory.
 pub type Gate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
+
+impl Share for Shm {
+    type Shared = SharedBytes;
+
+    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<SharedBytes, OutOfMemory> {
+        SharedBytes::try_new(len, fill).map_err(|_| OutOfMemory)
+    }
+}
 
 /// A registry step and the message it queued.
 type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;

@@ -5,7 +5,7 @@ use crate::host::shm::Shm;
 use crate::host::{log, uri};
 use crate::qsa::{LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
-use crate::subscription::{Input, Instant, Options, OutOfMemory, Package, Subject, Subscription};
+use crate::subscription::{Input, Instant, Options, OutOfMemory, Package, Subscription};
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +39,11 @@ impl Engine {
         if !uri::is_sip_uri(origin.subscriber) {
             return Err(Refused::new("the subscriber is not a SIP URI"));
         }
-        let Origin { record, subscriber, package, options, .. } = *origin;
-        let subject = Subject { record, subscriber, package, event_id: options.id.as_bytes() };
+        let Origin { package, options, subscription, .. } = *origin;
+        let names = self.hub.names(subscription).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();
-        let subscription = Subscription::try_new(subject, Shm).and_then(|made| made.try_under(options.terms));
-        let subscription = subscription.map_err(|OutOfMemory| NO_MEMORY)?;
+        let made = Subscription::try_named(names, package, options.id.as_bytes(), Shm);
+        let subscription = made.and_then(|made| made.try_under(options.terms)).map_err(|OutOfMemory| NO_MEMORY)?;
         let owner = Owner {
             subscription: origin.subscription,
             queue: origin.queue,

@@ -5,7 +5,7 @@ use super::lock::ProcessLock;
 use super::pool::{self, Pool, Used};
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// Kamailio's shared memory: the same addresses in every process of the server. Small blocks come from pages of our own.
 /// There are none before [`prepare`].
@@ -111,6 +111,77 @@ unsafe impl Allocator for Blocks {
 fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
     // SAFETY: shm_malloc takes any size and returns NULL when there is no room.
     NonNull::new(unsafe { bindings::pb2b_shm_malloc(size) }.cast()).ok_or(AllocError)
+}
+
+/// Bytes in shared memory with several owners: each clone is one, and the last frees them.
+pub struct SharedBytes(NonNull<Head>);
+
+/// What stands before the bytes.
+struct Head {
+    owners: AtomicU32,
+    len: u32,
+}
+
+impl SharedBytes {
+    /// So many bytes, first 0 and then written by `fill`.
+    ///
+    /// # Errors
+    /// When there is no room, or they are 4 GiB or more.
+    pub fn try_new(len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self, AllocError> {
+        let head = Head { owners: AtomicU32::new(1), len: u32::try_from(len).map_err(|_| AllocError)? };
+        let block = Shm.allocate(Self::layout(len)?)?.cast::<Head>();
+        // SAFETY: the block is fresh and has room for the head and, right behind it, the bytes.
+        unsafe {
+            block.write(head);
+            let bytes = block.add(1).cast::<u8>();
+            bytes.write_bytes(0, len);
+            fill(NonNull::slice_from_raw_parts(bytes, len).as_mut());
+        }
+        Ok(Self(block))
+    }
+
+    fn layout(len: usize) -> Result<Layout, AllocError> {
+        let size = size_of::<Head>().checked_add(len).ok_or(AllocError)?;
+        Layout::from_size_align(size, align_of::<Head>()).map_err(|_| AllocError)
+    }
+
+    fn head(&self) -> &Head {
+        // SAFETY: an owner's block is valid, and nobody writes to its head but through the atomic.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+// SAFETY: nobody writes to the bytes once there is an owner; the count is atomic; any process may free the block.
+unsafe impl Send for SharedBytes {}
+// SAFETY: as above.
+unsafe impl Sync for SharedBytes {}
+
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        let len = self.head().len as usize;
+        // SAFETY: so many bytes stand behind the head, written once, for as long as there is an owner.
+        unsafe { NonNull::slice_from_raw_parts(self.0.add(1).cast::<u8>(), len).as_ref() }
+    }
+}
+
+impl Clone for SharedBytes {
+    fn clone(&self) -> Self {
+        // A subscription, its forks and the hub: never more than some dozens.
+        self.head().owners.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl Drop for SharedBytes {
+    fn drop(&mut self) {
+        let len = self.head().len as usize;
+        if self.head().owners.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Ok(layout) = Self::layout(len)
+        {
+            // SAFETY: it was allocated with this layout, and this was the last owner.
+            unsafe { Shm.deallocate(self.0.cast(), layout) };
+        }
+    }
 }
 
 /// A value placed in shared memory before the fork and found by every process afterwards.

@@ -1,7 +1,6 @@
 //! The hub: messages and queues.
 #![forbid(unsafe_code)]
 
-use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
 use super::error::QsaError;
@@ -9,9 +8,9 @@ use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Wake};
-use crate::subscription::{News, Status};
+use crate::subscription::{News, Share, Status};
 
-impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
+impl<A: Share, L: RawMutex> Hub<A, L> {
     /// Makes a queue for at most `limit` messages.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use allocator_api2::vec::Vec;
 
 use super::error::QsaError;
 use super::foreign;
-use super::ids::{ContentTypeId, DomainId, MAX_NOTIFIERS, NotifierId, PackageId};
+use super::ids::{ContentTypeId, DomainId, MAX_NOTIFIERS, MOST_SERIALS, NotifierId, PackageId};
 use super::message::Destroy;
 use super::notifier::{Notifier, Registered};
 use crate::subscription::{OutOfMemory, Packed};
@@ -65,7 +65,7 @@ impl<A: Allocator + Clone> Directory<A> {
 
     /// A number never used before. Few enough are needed that one serial does for all kinds.
     fn serial(&mut self) -> Result<u32, QsaError> {
-        if self.serial >= u32::MAX / MAX_NOTIFIERS as u32 {
+        if self.serial >= MOST_SERIALS {
             return Err(QsaError::Exhausted);
         }
         self.serial += 1;
@@ -133,11 +133,11 @@ impl<A: Allocator + Clone> Directory<A> {
         let at = match self.find(domain, name) {
             Some(at) => at,
             None => {
-                let name = Packed::try_new([name], self.alloc.clone())?;
+                let text = Packed::try_new([name], self.alloc.clone())?;
                 self.packages.try_reserve(1).map_err(|_| OutOfMemory)?;
-                let id = PackageId(self.serial()?);
+                let id = PackageId::new(self.serial()?, name);
                 let notifiers = [None; MAX_NOTIFIERS];
-                self.packages.push(Package { id, domain, name, subscriptions: 0, notifiers });
+                self.packages.push(Package { id, domain, name: text, subscriptions: 0, notifiers });
                 self.packages.len() - 1
             }
         };

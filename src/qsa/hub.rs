@@ -3,7 +3,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
@@ -15,13 +14,13 @@ use super::message::Destroy;
 use super::notifier::{Notifier, Refused, Registered, Subscribed};
 use super::queue;
 use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
-use crate::subscription::{OutOfMemory, Packed};
+use crate::subscription::{Names, OutOfMemory, Share, package};
 
 /// How many slots are looked at under one lock when a notifier comes late.
 const SCAN_STEP: usize = 256;
 
 /// Everything the QSA knows, in one value for all processes.
-pub struct Hub<A: Allocator + Clone, L: RawMutex> {
+pub struct Hub<A: Share, L: RawMutex> {
     pub(super) alloc: A,
     pub(super) directory: Mutex<L, Directory<A>>,
     shards: Vec<Mutex<L, Shard<A>>, A>,
@@ -48,7 +47,7 @@ pub struct NewSubscription<'a> {
     pub subscriber_data: usize,
 }
 
-impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
+impl<A: Share, L: RawMutex> Hub<A, L> {
     /// The domain that is always there. Its name is `default`, or none.
     pub const DEFAULT_DOMAIN: DomainId = DEFAULT_DOMAIN;
 
@@ -177,10 +176,10 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
         if !self.queue_exists(new.queue) {
             return Err(QsaError::UnknownQueue);
         }
-        let texts = [new.record, new.subscriber, new.first_param, new.package];
-        let text = Packed::try_new(texts, self.alloc.clone())?;
+        let own_package = if package::find(new.package).is_some() { &[] } else { new.package };
+        let names = Names::try_new([new.record, new.subscriber, new.first_param, own_package], &self.alloc)?;
         let package = self.directory.lock().enter(new.domain, new.package)?;
-        let id = match self.insert(Entry::new(text, package, new.queue, new.subscriber_data)) {
+        let id = match self.insert(Entry::new(names, package, new.queue, new.subscriber_data)) {
             Ok(id) => id,
             Err(error) => {
                 self.directory.lock().leave(package);
@@ -258,6 +257,12 @@ impl<A: Allocator + Clone, L: RawMutex> Hub<A, L> {
         drop(shard);
         drop(removed);
         Ok(())
+    }
+
+    /// Record and subscriber of a subscription, for whoever keeps them as well.
+    #[must_use]
+    pub fn names(&self, id: SubscriptionId) -> Option<Names<A>> {
+        self.with_entry(id, |entry| entry.names.clone())
     }
 
     /// The subscriber's own value.

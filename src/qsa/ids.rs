@@ -1,6 +1,8 @@
 //! The numbers that name things. None is ever 0, and a stale one finds nothing.
 #![forbid(unsafe_code)]
 
+use crate::subscription::package;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
@@ -46,7 +48,28 @@ id! {
 
 /// A package of a domain. Not told outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PackageId(pub(super) u32);
+pub(super) struct PackageId(u32);
+
+/// Bits for the place of a package among [`package::ALL`].
+const KNOWN_BITS: u32 = 3;
+
+impl PackageId {
+    /// The `serial`-th package ever. If its name is one that everybody knows, the number leads to it.
+    pub(super) fn new(serial: u32, name: &[u8]) -> Self {
+        let place = package::ALL.into_iter().position(|known| known.name.as_bytes() == name);
+        let known = place.and_then(|place| u32::try_from(place + 1).ok()).unwrap_or(0);
+        Self(serial << KNOWN_BITS | known & ((1 << KNOWN_BITS) - 1))
+    }
+
+    /// Its name, if everybody knows it.
+    pub(super) fn known_name(self) -> Option<&'static [u8]> {
+        let place = (self.0 & ((1 << KNOWN_BITS) - 1)).checked_sub(1)?;
+        package::ALL.get(place as usize).map(|known| known.name.as_bytes())
+    }
+}
+
+/// The largest serial number that fits all of these.
+pub(super) const MOST_SERIALS: u32 = u32::MAX >> KNOWN_BITS;
 
 /// How many notifiers a package can have.
 pub(super) const MAX_NOTIFIERS: usize = 1 << PLACE_BITS;

@@ -16,7 +16,7 @@ use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::SubscriptionId;
 use super::message::Message;
-use crate::subscription::{News, OutOfMemory, Packed, Status};
+use crate::subscription::{self, News, OutOfMemory, Packed, Status};
 
 /// How many shards the table has.
 const SHARDS: usize = 64;
@@ -52,7 +52,7 @@ pub struct HandedOn {
     pub ended: bool,
 }
 
-impl<A: Allocator + Clone, L: RawMutex> Shares<A, L> {
+impl<A: subscription::Share, L: RawMutex> Shares<A, L> {
     /// No shares yet. `seed` should not be guessable.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
 //! Where subscriptions are kept: one shard of the table.
 #![forbid(unsafe_code)]
 
-use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 
 use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId, SubscriptionId};
 use super::notifier::Subscribed;
 use super::queue::LastQueued;
-use crate::subscription::{Chunks, OutOfMemory, Packed};
+use crate::subscription::{Chunks, Names, OutOfMemory, Share};
 
 /// How many shards the table has.
 pub(super) const SHARDS: usize = 64;
+
+/// Place of the package among an entry's names.
+const PACKAGE: usize = 3;
 
 /// Slots added at a time.
 const CHUNK: usize = 32;
@@ -20,8 +22,9 @@ const CHUNK: usize = 32;
 const MOST_REFERENCES: u16 = u16::MAX - 1;
 
 /// An internal subscription. They are many: no field is larger than it must be.
-pub(super) struct Entry<A: Allocator> {
-    text: Packed<4, A>,
+pub(super) struct Entry<A: Share> {
+    /// Record, subscriber, first parameter, and the package's name unless everybody knows it.
+    pub(super) names: Names<A>,
     pub(super) subscriber_data: usize,
     pub(super) package: PackageId,
     pub(super) queue: QueueId,
@@ -106,11 +109,10 @@ impl Copied {
     }
 }
 
-impl<A: Allocator> Entry<A> {
-    /// `text`: record, subscriber, first parameter, package.
-    pub(super) fn new(text: Packed<4, A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
+impl<A: Share> Entry<A> {
+    pub(super) fn new(names: Names<A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
         Self {
-            text,
+            names,
             subscriber_data,
             package,
             queue,
@@ -127,10 +129,10 @@ impl<A: Allocator> Entry<A> {
 
     pub(super) fn view(&self) -> View<'_> {
         View {
-            record: self.text.get(0),
-            subscriber: self.text.get(1),
-            first_param: self.text.get(2),
-            package: self.text.get(3),
+            record: self.names.get(0),
+            subscriber: self.names.get(1),
+            first_param: self.names.get(2),
+            package: self.package.known_name().unwrap_or(self.names.get(PACKAGE)),
             queue: self.queue,
             subscriber_data: self.subscriber_data,
             subscribed: self.subscribed,
@@ -149,10 +151,7 @@ impl<A: Allocator> Entry<A> {
     }
 
     /// Whether the caller is to offer the subscription to `notifier`: true once only.
-    pub(super) fn open_offer(&mut self, notifier: NotifierId, alloc: &A) -> Result<bool, OutOfMemory>
-    where
-        A: Clone,
-    {
+    pub(super) fn open_offer(&mut self, notifier: NotifierId, alloc: &A) -> Result<bool, OutOfMemory> {
         let known = self.offer(notifier.place()).notifier;
         if !self.subscribed || known == notifier {
             return Ok(false);
@@ -234,12 +233,12 @@ impl<A: Allocator> Entry<A> {
     }
 }
 
-enum Slot<A: Allocator> {
+enum Slot<A: Share> {
     Live(Entry<A>),
     Free { next: Option<u32> },
 }
 
-impl<A: Allocator> Slot<A> {
+impl<A: Share> Slot<A> {
     fn entry(&mut self) -> Option<&mut Entry<A>> {
         match self {
             Self::Live(entry) => Some(entry),
@@ -249,14 +248,14 @@ impl<A: Allocator> Slot<A> {
 }
 
 /// One shard: slots that are used again. Generations are the shard's, so that an empty shard can forget its slots.
-pub(super) struct Shard<A: Allocator + Clone> {
+pub(super) struct Shard<A: Share> {
     slots: Chunks<Slot<A>, CHUNK, A>,
     free: Option<u32>,
     generation: u32,
     live: usize,
 }
 
-impl<A: Allocator + Clone> Shard<A> {
+impl<A: Share> Shard<A> {
     pub(super) fn new(alloc: A) -> Self {
         Self { slots: Chunks::new_in(alloc), free: None, generation: 0, live: 0 }
     }
@@ -349,7 +348,7 @@ pub(super) enum Scan {
 }
 
 /// What was taken out of a shard.
-pub(super) struct Removed<A: Allocator + Clone> {
+pub(super) struct Removed<A: Share> {
     _entry: Slot<A>,
     _slots: Option<Chunks<Slot<A>, CHUNK, A>>,
 }

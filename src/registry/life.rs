@@ -1,7 +1,6 @@
 //! What the registry needs of a subscription.
 
-use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output, Subject, Subscription};
-use allocator_api2::alloc::Allocator;
+use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output, Share, Subject, Subscription};
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
 pub trait Life {
@@ -41,7 +40,7 @@ pub trait Life {
         Self: Sized;
 }
 
-impl<A: Allocator + Clone> Life for Subscription<A> {
+impl<A: Share> Life for Subscription<A> {
     fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         self.handle(input, now, env)
     }

@@ -29,9 +29,8 @@ use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{Attempt, Awaits, State};
-use super::text::{OutOfMemory, Packed};
+use super::text::{OutOfMemory, Share, SharedTexts};
 use super::time::{Instant, Moment};
-use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use ending::Failure;
 #[cfg(test)]
@@ -62,9 +61,11 @@ pub struct Env<'a> {
     pub credentials: &'a [Credential],
 }
 
+/// Record, subscriber, and whatever else whoever asks for the subscription keeps with them.
+pub type Names<A> = SharedTexts<4, A>;
+
 const RECORD: usize = 0;
 const SUBSCRIBER: usize = 1;
-const EVENT_ID: usize = 2;
 
 const USERNAME: usize = 0;
 const SECRET: usize = 1;
@@ -74,8 +75,9 @@ const LAST_CSEQ: u32 = (1 << 31) - 1;
 
 /// One subscription: who watches what, where it stands, and its SIP dialog.
 #[cfg_attr(test, derive(Clone))]
-pub struct Subscription<A: Allocator + Clone> {
-    subject: Packed<3, A>,
+pub struct Subscription<A: Share> {
+    /// What it is about, shared with whoever asked for it.
+    names: Names<A>,
     pub(super) dialog: Option<Dialog<A>>,
     rare: Option<Box<Rare<A>, A>>,
     state: State,
@@ -136,15 +138,28 @@ impl Answers {
     }
 }
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// A subscription that has not started: hand it [`Input::Start`] next.
     ///
     /// # Errors
     /// [`OutOfMemory`] when its text finds no room.
     pub fn try_new(subject: Subject<'_>, alloc: A) -> Result<Self, OutOfMemory> {
-        let text = Packed::try_new([subject.record, subject.subscriber, subject.event_id], alloc.clone())?;
-        Ok(Self {
-            subject: text,
+        let names = Names::try_new([subject.record, subject.subscriber, b"", b""], &alloc)?;
+        Self::try_named(names, subject.package, subject.event_id, alloc)
+    }
+
+    /// The same with names that are there already.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when its event id finds no room.
+    pub fn try_named(
+        names: Names<A>,
+        package: &'static Package,
+        event_id: &[u8],
+        alloc: A,
+    ) -> Result<Self, OutOfMemory> {
+        let mut made = Self {
+            names,
             dialog: None,
             rare: None,
             state: State::Waiting(Attempt::Unstarted),
@@ -157,7 +172,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             notifies: 0,
             last_reply: 0,
             said: Said::NOTHING,
-            package: package::Number::of(subject.package),
+            package: package::Number::of(package),
             status: None,
             widened: false,
             reserved: false,
@@ -167,7 +182,9 @@ impl<A: Allocator + Clone> Subscription<A> {
             opened: 0,
             fork: 0,
             alloc,
-        })
+        };
+        made.set_event_id(event_id)?;
+        Ok(made)
     }
 
     /// The same under terms of its own.
@@ -347,13 +364,13 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// URI of the record.
     #[must_use]
     pub fn record(&self) -> &[u8] {
-        self.subject.get(RECORD)
+        self.names.get(RECORD)
     }
 
     /// URI of the subscriber.
     #[must_use]
     pub fn subscriber(&self) -> &[u8] {
-        self.subject.get(SUBSCRIBER)
+        self.names.get(SUBSCRIBER)
     }
 
     /// Event package.
@@ -365,7 +382,7 @@ impl<A: Allocator + Clone> Subscription<A> {
     /// Event `id` parameter; empty when there is none.
     #[must_use]
     pub fn event_id(&self) -> &[u8] {
-        self.subject.get(EVENT_ID)
+        self.rare.as_deref().map_or(&[], Rare::event_id)
     }
 
     /// Call-ID of the dialog; empty while there is none.

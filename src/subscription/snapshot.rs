@@ -3,8 +3,8 @@
 use super::dialog::Dialog;
 use super::machine::Subscription;
 use super::output::Status;
+use super::text::Share;
 use super::time::{Instant, seconds_up};
-use allocator_api2::alloc::Allocator;
 
 /// A copy of everything worth showing, in the process's own memory (law L2). Text that is no UTF-8 is shown as well as
 /// it can be; what there is none of is empty or 0.
@@ -50,7 +50,7 @@ pub struct Snapshot {
     pub fork: u8,
 }
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// What operators see now.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {

@@ -16,73 +16,131 @@ pub struct Packed<const N: usize, A: Allocator> {
     bytes: Box<[u8], A>,
 }
 
-/// A byte of a length has so many bits of it, the lowest first; its highest bit says that another one follows.
-const LENGTH_BITS: u32 = 7;
-
-/// What says so.
-const MORE: u8 = 1 << LENGTH_BITS;
-
 impl<const N: usize, A: Allocator> Packed<N, A> {
     /// Copies `parts` into one allocation; into none when all are empty.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the allocator has no room.
     pub fn try_new(parts: [&[u8]; N], alloc: A) -> Result<Self, OutOfMemory> {
-        let mut total = 0usize;
-        for part in parts {
-            total = total.checked_add(part.len()).ok_or(OutOfMemory)?;
-        }
-        if total > 0 {
-            let lengths = parts.iter().fold(0usize, |sum, part| sum.saturating_add(bytes_of_length(part.len())));
-            total = total.checked_add(lengths).ok_or(OutOfMemory)?;
-        }
+        let total = packed_len(&parts).ok_or(OutOfMemory)?;
         let mut bytes = Vec::new_in(alloc);
         bytes.try_reserve_exact(total).map_err(|_| OutOfMemory)?;
         // Filled and copied over: the list's own way of appending goes byte by byte.
         bytes.resize(total, 0);
-        if total > 0 {
-            let mut rest: &mut [u8] = &mut bytes;
-            for part in parts {
-                rest = write_length(part.len(), rest).ok_or(OutOfMemory)?;
-            }
-            for part in parts {
-                let (room, after) = rest.split_at_mut_checked(part.len()).ok_or(OutOfMemory)?;
-                room.copy_from_slice(part);
-                rest = after;
-            }
-        }
+        pack(&parts, &mut bytes).ok_or(OutOfMemory)?;
         Ok(Self { bytes: bytes.into_boxed_slice() })
     }
 
     /// The string at `index`; empty when there is none.
     #[must_use]
     pub fn get(&self, index: usize) -> &[u8] {
-        // Mostly each length is one byte.
-        if let Some((lengths, texts)) = self.bytes.split_first_chunk::<N>()
-            && lengths.iter().all(|length| length & MORE == 0)
-        {
-            let start = lengths.iter().take(index).map(|length| usize::from(*length)).sum();
-            let length = lengths.get(index).map_or(0, |length| usize::from(*length));
-            return texts.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default();
-        }
-        self.all().get(index).copied().unwrap_or_default()
+        unpack::<N>(&self.bytes, index)
     }
 
     /// All strings, in their order.
     #[must_use]
     pub fn all(&self) -> [&[u8]; N] {
-        let mut lengths = [0; N];
-        let mut rest: &[u8] = &self.bytes;
-        for length in &mut lengths {
-            let Some((this, after)) = read_length(rest) else { return [&[]; N] };
-            (*length, rest) = (this, after);
-        }
-        lengths.map(|length| {
-            let (text, after) = rest.split_at_checked(length).unwrap_or_default();
-            rest = after;
-            text
-        })
+        unpack_all(&self.bytes)
     }
+}
+
+/// An allocator whose memory can have several owners.
+pub trait Share: Allocator + Clone {
+    /// Bytes that all its clones own; the last of them frees the memory.
+    type Shared: Clone + AsRef<[u8]>;
+
+    /// So many bytes, written by `fill`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; nothing is filled then.
+    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory>;
+}
+
+/// As [`Packed`], with several owners: each clone is one.
+pub struct SharedTexts<const N: usize, A: Share>(A::Shared);
+
+impl<const N: usize, A: Share> SharedTexts<N, A> {
+    /// Copies `parts` into one allocation.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the allocator has no room.
+    pub fn try_new(parts: [&[u8]; N], alloc: &A) -> Result<Self, OutOfMemory> {
+        let total = packed_len(&parts).ok_or(OutOfMemory)?;
+        let fill = |bytes: &mut [u8]| {
+            // There is room for all.
+            let _ = pack(&parts, bytes);
+        };
+        alloc.try_share(total, fill).map(Self)
+    }
+
+    /// The string at `index`; empty when there is none.
+    #[must_use]
+    pub fn get(&self, index: usize) -> &[u8] {
+        unpack::<N>(self.0.as_ref(), index)
+    }
+}
+
+impl<const N: usize, A: Share> Clone for SharedTexts<N, A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// A byte of a length has so many bits of it, the lowest first; its highest bit says that another one follows.
+const LENGTH_BITS: u32 = 7;
+
+/// What says so.
+const MORE: u8 = 1 << LENGTH_BITS;
+
+/// How many bytes the parts take behind their lengths; none when all are empty.
+fn packed_len(parts: &[&[u8]]) -> Option<usize> {
+    let texts = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len()))?;
+    let lengths = if texts > 0 { parts.iter().map(|part| bytes_of_length(part.len())).sum() } else { 0 };
+    texts.checked_add(lengths)
+}
+
+/// Writes the parts behind their lengths to where there is room for exactly that.
+fn pack(parts: &[&[u8]], to: &mut [u8]) -> Option<()> {
+    if to.is_empty() {
+        return Some(());
+    }
+    let mut rest = to;
+    for part in parts {
+        rest = write_length(part.len(), rest)?;
+    }
+    for part in parts {
+        let (room, after) = rest.split_at_mut_checked(part.len())?;
+        room.copy_from_slice(part);
+        rest = after;
+    }
+    Some(())
+}
+
+/// One of `N` parts.
+fn unpack<const N: usize>(bytes: &[u8], index: usize) -> &[u8] {
+    // Mostly each length is one byte.
+    if let Some((lengths, texts)) = bytes.split_first_chunk::<N>()
+        && lengths.iter().all(|length| length & MORE == 0)
+    {
+        let start = lengths.iter().take(index).map(|length| usize::from(*length)).sum();
+        let length = lengths.get(index).map_or(0, |length| usize::from(*length));
+        return texts.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default();
+    }
+    unpack_all::<N>(bytes).get(index).copied().unwrap_or_default()
+}
+
+/// All `N` parts, in their order.
+fn unpack_all<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
+    let (mut lengths, mut rest) = ([0; N], bytes);
+    for length in &mut lengths {
+        let Some((this, after)) = read_length(rest) else { return [&[]; N] };
+        (*length, rest) = (this, after);
+    }
+    lengths.map(|length| {
+        let (text, after) = rest.split_at_checked(length).unwrap_or_default();
+        rest = after;
+        text
+    })
 }
 
 fn bytes_of_length(length: usize) -> usize {

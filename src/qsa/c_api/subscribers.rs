@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use allocator_api2::alloc::Allocator;
+use crate::subscription::Share;
 use parking_lot::lock_api::RawMutex;
 
 use super::Wiring;
@@ -82,7 +82,7 @@ pub(super) unsafe extern "C" fn get_first_param<W: Wiring>(id: u64, buf: *mut St
 ///
 /// # Safety
 /// `buf` is null or points to a `str` with room for as many bytes as its length says.
-unsafe fn copy<A: Allocator + Clone, L: RawMutex>(
+unsafe fn copy<A: Share, L: RawMutex>(
     hub: &Hub<A, L>,
     id: u64,
     buf: *mut Str,

@@ -1,6 +1,6 @@
 //! Subscriptions that share one.
 
-use allocator_api2::alloc::Allocator;
+use crate::subscription::Share;
 use parking_lot::RawMutex;
 
 use super::support::{Plain, hub, new, queue, say};
@@ -12,7 +12,7 @@ use allocator_api2::alloc::Global;
 const KEY: [&[u8]; 4] = [b"sip:a@x", b"sip:w@x", b"presence", b""];
 
 /// A hub whose shares have roots in a queue of their own.
-struct Stage<A: Allocator + Clone> {
+struct Stage<A: Share> {
     hub: Hub<A, RawMutex>,
     shares: Shares<A, RawMutex>,
     roots: QueueId,
@@ -25,7 +25,7 @@ fn stage() -> Stage<Global> {
     Stage { hub, shares: Shares::try_new(7, Global).unwrap(), roots, members }
 }
 
-impl<A: Allocator + Clone> Stage<A> {
+impl<A: Share> Stage<A> {
     fn member(&self) -> SubscriptionId {
         self.hub.subscribe(&new(b"m", self.members)).unwrap()
     }

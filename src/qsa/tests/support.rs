@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use allocator_api2::alloc::{Allocator, Global};
+use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
 use crate::qsa::{Hub, NewSubscription, Notifier, QueueId, Refused, Subscribed, SubscriptionId, Wake};
-use crate::subscription::Status;
+use crate::subscription::{Share, Status};
 
 pub type Plain = Hub<Global, RawMutex>;
 
@@ -67,10 +67,10 @@ fn unsubscribe(user: usize, _: SubscriptionId, value: u64) {
     seen.last_value.store(value as usize, Ordering::SeqCst);
 }
 
-pub fn queue<A: Allocator + Clone>(hub: &Hub<A, RawMutex>, limit: u32) -> QueueId {
+pub fn queue<A: Share>(hub: &Hub<A, RawMutex>, limit: u32) -> QueueId {
     hub.queue_create(limit, Wake::nobody()).unwrap()
 }
 
-pub fn say<A: Allocator + Clone>(hub: &Hub<A, RawMutex>, id: SubscriptionId, body: &[u8]) {
+pub fn say<A: Share>(hub: &Hub<A, RawMutex>, id: SubscriptionId, body: &[u8]) {
     hub.notify(id, Status::Active, b"", b"text/plain", body).unwrap();
 }

@@ -5,7 +5,7 @@ use super::super::input::Reply;
 use super::super::output::Output;
 use super::super::schedule;
 use super::super::state::Awaits;
-use super::super::text::OutOfMemory;
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
 use super::ending::Failure;
 use super::{Env, Subscription};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// 204: accepted, and nothing new (RFC 5839 §7.3).
 pub(super) const NO_NOTIFICATION: u16 = 204;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
     pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {

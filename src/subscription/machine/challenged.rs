@@ -6,13 +6,12 @@ use super::super::digest::{
 use super::super::input::Reply;
 use super::super::output::Output;
 use super::super::state::{Attempt, Awaits, State};
-use super::super::text::{OutOfMemory, Packed};
+use super::super::text::{OutOfMemory, Packed, Share};
 use super::super::time::Instant;
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
-use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its
     /// answer is not given another, unless all that was wrong is the nonce's age (RFC 7616 §3.3). Nothing is remembered
     /// after a refusal: the next attempt begins without an answer.

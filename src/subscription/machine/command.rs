@@ -4,15 +4,15 @@ use super::super::dialog::Dialog;
 use super::super::input::{Flow, Socket};
 use super::super::output::Output;
 use super::super::state::{Attempt, Awaits, Farewell, State};
+use super::super::text::Share;
 use super::super::time::Instant;
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
 /// Refreshes after the loss of a connection are spread over so many milliseconds.
 const FLOW_LOST_SPAN: u64 = 2000;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
     /// start does nothing.
     pub(super) fn on_start(&mut self, now: Instant, env: &Env<'_>) -> Output {

@@ -5,14 +5,13 @@ use super::super::input::Fresh;
 use super::super::output::Output;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::OutOfMemory;
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::{Instant, Moment};
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(Output::default());

@@ -7,10 +7,9 @@ use super::super::output::{News, Output, Status};
 use super::super::policy::Policy;
 use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
-use super::super::text::Brief;
+use super::super::text::{Brief, Share};
 use super::super::time::{Instant, Moment, seconds_up};
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
 /// Why something did not work out.
@@ -66,7 +65,7 @@ impl<'a> Failure<'a> {
     }
 }
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// Ends attempt and dialog, tells the internal subscriber, and plans the next attempt if there is to be one.
     pub(super) fn end(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
         self.note(failure.code, failure.reason);

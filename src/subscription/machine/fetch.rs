@@ -8,15 +8,14 @@ use super::super::input::{Content, Reply};
 use super::super::output::{Answer, News, Output, Status};
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{Brief, OutOfMemory};
+use super::super::text::{Brief, OutOfMemory, Share};
 use super::super::time::{Instant, Moment};
 use super::accepted::adopt_reply;
 use super::ending::Failure;
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// The clock of a fetch begins to run; false when this is none.
     pub(super) fn begin_fetch(&mut self, now: Instant) -> bool {
         let Some(kept) = self.kept_mut() else { return false };

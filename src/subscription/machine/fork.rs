@@ -6,13 +6,12 @@ use super::super::input::Notify;
 use super::super::output::{Output, Status};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
-use super::super::text::{OutOfMemory, Packed};
+use super::super::text::{OutOfMemory, Packed, Share};
 use super::super::time::{Instant, Moment};
-use super::{Answers, EVENT_ID, Env, RECORD, SECRET, SUBSCRIBER, Said, Subscription, USERNAME};
-use allocator_api2::alloc::Allocator;
+use super::{Answers, Env, SECRET, Said, Subscription, USERNAME};
 use std::time::Duration;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// The fork with this number (from 1 on) of this subscription's dialog. Hand it next the NOTIFY that
     /// [asked for it](Output::fork); `None` when there is no dialog to be forked.
     ///
@@ -21,7 +20,6 @@ impl<A: Allocator + Clone> Subscription<A> {
     pub fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let Some(root) = &self.dialog else { return Ok(None) };
-        let subject = [RECORD, SUBSCRIBER, EVENT_ID].map(|part| self.subject.get(part));
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
         let opened = self.opening();
         // What was asked for, until the NOTIFY says better.
@@ -32,7 +30,7 @@ impl<A: Allocator + Clone> Subscription<A> {
         let mut proxies = self.proxies;
         proxies.begin();
         let mut fork = Self {
-            subject: Packed::try_new(subject, self.alloc.clone())?,
+            names: self.names.clone(),
             package: self.package,
             dialog: Some(dialog),
             rare: None,
@@ -61,6 +59,7 @@ impl<A: Allocator + Clone> Subscription<A> {
             let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
             fork.rare_mut()?.own_credentials = Some(own);
         }
+        fork.set_event_id(self.event_id())?;
         if let Some(kept) = self.kept() {
             fork.rare_mut()?.kept = Some(*kept);
         }

@@ -4,14 +4,13 @@ use super::super::dialog::Dialog;
 use super::super::input::HeldBy;
 use super::super::output::{News, Output, Status, Undo};
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::Brief;
+use super::super::text::{Brief, Share};
 use super::super::time::{Instant, Moment, seconds_up};
 use super::ending::Failure;
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.
     pub(super) fn on_held(
         &mut self,

@@ -7,7 +7,7 @@ use super::super::output::{Answer, News, Output, Status};
 use super::super::schedule::{self, Told};
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{Brief, OutOfMemory};
+use super::super::text::{Brief, OutOfMemory, Share};
 use super::super::time::Instant;
 use super::super::version::Order;
 use super::ending::Failure;
@@ -15,7 +15,7 @@ use super::{Env, Subscription};
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     pub(super) fn on_notify(
         &mut self,
         notify: &Notify<'_>,

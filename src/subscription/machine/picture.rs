@@ -5,10 +5,10 @@ use super::super::input::{Flow, Socket};
 use super::super::output::Status;
 use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
+use super::super::text::Share;
 use super::super::time::Instant;
 use super::super::version::Versions;
 use super::Subscription;
-use allocator_api2::alloc::Allocator;
 
 /// A subscription as seen from a moment: two with equal pictures behave alike from then on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ impl Picture {
     pub const NOW: Instant = Instant(1 << 40);
 }
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// Where its memory comes from.
     pub fn allocator(&self) -> &A {
         &self.alloc

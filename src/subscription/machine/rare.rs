@@ -2,7 +2,7 @@
 
 use super::super::digest::Sessions;
 use super::super::redirect::Targets;
-use super::super::text::{Brief, OutOfMemory, Packed};
+use super::super::text::{Brief, OutOfMemory, Packed, Share};
 use super::super::time::Moment;
 use super::{Subscription, Terms};
 use allocator_api2::alloc::Allocator;
@@ -19,6 +19,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     pub(super) kept: Option<Kept>,
     /// User name and secret of this subscription alone.
     pub(super) own_credentials: Option<Packed<2, A>>,
+    /// Event `id` parameter.
+    event_id: Option<Packed<1, A>>,
     /// The newest reason, where it is none of the [usual](USUAL) ones.
     said: Brief,
 }
@@ -72,20 +74,33 @@ impl Said {
 
 impl<A: Allocator + Clone> Rare<A> {
     fn none() -> Self {
-        Self { targets: None, sessions: None, kept: None, own_credentials: None, said: Brief::default() }
+        Self {
+            targets: None,
+            sessions: None,
+            kept: None,
+            own_credentials: None,
+            event_id: None,
+            said: Brief::default(),
+        }
+    }
+
+    /// Event `id` parameter; empty when there is none.
+    pub(super) fn event_id(&self) -> &[u8] {
+        self.event_id.as_ref().map_or(&[], |id| id.get(0))
     }
 
     fn is_empty(&self) -> bool {
-        let Self { targets, sessions, kept, own_credentials, said } = self;
+        let Self { targets, sessions, kept, own_credentials, event_id, said } = self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()
             && own_credentials.is_none()
+            && event_id.is_none()
             && *said == Brief::default()
     }
 }
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// Room for what few have. It goes after the input if nothing was put there.
     pub(super) fn rare_mut(&mut self) -> Result<&mut Rare<A>, OutOfMemory> {
         let rare = match self.rare.take() {
@@ -134,9 +149,21 @@ impl<A: Allocator + Clone> Subscription<A> {
         self.rare.as_deref()?.own_credentials.as_ref()
     }
 
-    /// Nothing is needed any more.
+    /// Gives it its event id, for good.
+    pub(super) fn set_event_id(&mut self, id: &[u8]) -> Result<(), OutOfMemory> {
+        if !id.is_empty() {
+            let id = Packed::try_new([id], self.alloc.clone())?;
+            self.rare_mut()?.event_id = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Nothing is needed any more, but its names.
     pub(super) fn forget_rare(&mut self) {
-        self.rare = None;
+        if let Some(rare) = self.rare.as_deref_mut() {
+            *rare = Rare { event_id: rare.event_id.take(), ..Rare::none() };
+        }
+        self.tidy();
         if self.said == Said::OTHER {
             self.said = Said::NOTHING;
         }

@@ -6,14 +6,13 @@ use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits};
-use super::super::text::{Brief, OutOfMemory};
+use super::super::text::{Brief, OutOfMemory, Share};
 use super::super::time::{Instant, seconds_up};
 use super::ending::{Failure, told_delay};
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when
     /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved. A fork
     /// does not move: what a new SUBSCRIBE reaches is the subscription's own affair.

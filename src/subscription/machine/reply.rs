@@ -3,12 +3,11 @@
 use super::super::input::Reply;
 use super::super::output::Output;
 use super::super::state::{Farewell, State};
-use super::super::text::OutOfMemory;
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
 use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
 use super::{Env, Subscription};
-use allocator_api2::alloc::Allocator;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +37,7 @@ impl<'a> Outcome<'a> {
     }
 }
 
-impl<A: Allocator + Clone> Subscription<A> {
+impl<A: Share> Subscription<A> {
     pub(super) fn on_reply(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if reply.cseq != self.local_cseq || reply.code < 200 {
             return Ok(Output::default());

@@ -274,7 +274,7 @@ fn without_memory_there_is_no_fork() {
         failures += 1;
         assert_eq!(root.account.out(), out);
     }
-    assert_eq!((failures, root.account.out()), (4, out));
+    assert_eq!((failures, root.account.out()), (3, out));
     let waiting = Life::started();
     assert!(waiting.subscription.try_fork(1, waiting.now, &env).unwrap().is_none(), "no dialog to be forked");
 }

@@ -32,8 +32,8 @@ pub(super) const RECORD: &[u8] = b"sip:alice@example.com";
 pub(super) const SUBSCRIBER: &[u8] = b"sip:watcher@example.com";
 pub(super) const NOTIFIER: &[u8] = b"sip:pa@192.0.2.1;transport=tcp";
 
-/// Memory that a subscription without dialog has: record, subscriber and event id behind their lengths.
-pub(super) const SUBJECT: usize = 3 + RECORD.len() + SUBSCRIBER.len();
+/// Memory that a subscription without dialog has: record, subscriber and two more texts behind their lengths.
+pub(super) const SUBJECT: usize = 4 + RECORD.len() + SUBSCRIBER.len();
 
 pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

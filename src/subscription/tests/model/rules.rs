@@ -346,7 +346,8 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     rule!(forgotten, "does not end by itself after unsubscribe: {:?}", alone.state());
     let all = policy.watchdog * (2 + detours) + policy.wait_for_term_notify;
     rule!(now.since(world.now) <= all, "needs {:?} to end", now.since(world.now));
-    rule!(account.out() == out + SUBJECT, "leaves memory behind");
+    // Its names are those of the one it was cloned from.
+    rule!(account.out() == out, "leaves memory behind");
     drop(alone);
     rule!(account.out() == out, "leaks");
     Ok(())
