@@ -44,7 +44,8 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if ["P1", "P2", "P6"].iter().any(|id| options.wants(id)) {
         let mut few = Population::start(builder().shm_megabytes(500), FEW)?;
         few.grow(FEW)?;
-        let mut checked = Population::start(servers::b2b_with_checks(&WAYS, 1, Consumer::Callback), FEW)?;
+        let checked = servers::b2b_with_checks(&WAYS, 1, Consumer::Callback);
+        let mut checked = Population::start(checked.shm_megabytes(500), FEW)?;
         checked.grow(FEW)?;
         answers(options, report, &many, &few, &checked)?;
         checked.server.stop();
