@@ -30,30 +30,31 @@ impl Engine {
         }
     }
 
-    /// Does what a deadline's step wants.
-    pub(super) fn perform(&self, stepped: Stepped) {
+    /// Does what a deadline's step wants; false when it has to wait.
+    pub(super) fn perform(&self, stepped: Stepped) -> bool {
         self.settle(stepped.wake, stepped.delivered);
-        if let Some(request) = stepped.output.send {
-            self.send(stepped.handle, &request);
-        }
+        stepped.output.send.is_none_or(|request| self.send(stepped.handle, &request))
     }
 
-    /// Sends a SUBSCRIBE, if its destination may have it, and feeds the outcome back.
-    fn send(&self, handle: Handle, request: &Request) {
+    /// Sends a SUBSCRIBE and feeds the outcome back; false when its destination may not have it yet.
+    fn send(&self, handle: Handle, request: &Request) -> bool {
         let cseq = request.cseq;
         let not_sent = |error: &PlanError| {
             log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
-            self.nudge(handle, Input::SendFailed { cseq });
+            self.nudge(handle, Input::SendFailed { cseq })
         };
         let way = match Way::of(request, &self.config) {
             Ok(way) => way,
-            Err(error) => return not_sent(&error),
+            Err(error) => {
+                not_sent(&error);
+                return true;
+            }
         };
         let (proxy, hop, destination) = match self.choose(handle, &way, request.reserved) {
             Ok(hop) => hop,
             Err((until, by)) => {
                 self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
-                return;
+                return false;
             }
         };
         if proxy != request.proxies.current() {
@@ -68,7 +69,8 @@ impl Engine {
             Ok(plan) => plan,
             Err(error) => {
                 report(Outcome::Silent);
-                return not_sent(&error);
+                not_sent(&error);
+                return true;
             }
         };
         // Said before: reply and NOTIFY may be faster than the return of the send. The one is for the destination, the
@@ -87,6 +89,7 @@ impl Engine {
                 self.nudge(handle, Input::SendFailed { cseq });
             }
         }
+        true
     }
 
     /// A request is about to leave through `socket` to `destination`.

@@ -18,6 +18,10 @@ const BATCH: usize = 32;
 /// The same of what is due: about a millisecond of sending. Where there is more, another worker helps.
 const DUE_BATCH: usize = 128;
 
+/// How many that have to wait for their turn a worker looks at before it rests: thousands are told so in no time, and
+/// everybody else has to wait meanwhile.
+const HELD_BATCH: usize = 32;
+
 /// How long a worker rests after it has sent: what becomes due meanwhile is sent together and wakes nobody, and the SIP
 /// workers get at the replies.
 const REST: Duration = Duration::from_millis(1);
@@ -74,19 +78,23 @@ impl Engine {
     fn send_due(&self, worker: usize) -> Due {
         // Workers begin at different shards, so that they seldom meet at one lock.
         let mut turn = worker * self.config.shards / self.event_queues.len().max(1);
+        let mut held = 0;
         for done in 0..DUE_BATCH {
             let now = Self::now();
             self.watch.looks(worker, now);
             let Ok(message) = Self::prepare(&[], &[]) else { return Due::Nothing };
             let random = clock::random_bytes();
             match self.registry.step_due(now, &self.env(), &mut turn, random, self.deliver(message)) {
-                Ok(Some(stepped)) => self.perform(stepped),
+                Ok(Some(stepped)) => held += usize::from(!self.perform(stepped)),
                 Ok(None) if done > 0 => return Due::Done,
                 Ok(None) => return Due::Nothing,
                 Err(OutOfMemory) => {
                     log::error("out of shared memory: a SUBSCRIBE is put off; enlarge it with the server's option -m");
                     return Due::Done;
                 }
+            }
+            if held == HELD_BATCH {
+                return Due::Done;
             }
         }
         Due::More
