@@ -34,24 +34,25 @@ impl Engine {
             reason: message.reason(),
             remote_tag: message.to_tag(),
             expires: message.expires(),
-            min_expires: message.seconds("Min-Expires"),
-            retry_after: message.seconds("Retry-After"),
             ..Reply::default()
         };
         // A Contact or Record-Route that cannot be read is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
-        let contacts = message.contacts().unwrap_or_default();
-        let routes = message.record_routes().unwrap_or_default();
-        let route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
-        let redirect = by_preference(contacts);
-        let challenges;
+        let contacts = || by_preference(message.contacts().unwrap_or_default());
+        let (redirect, route_set, challenges);
         match code {
             200..=299 => {
+                redirect = contacts();
+                let routes = message.record_routes().unwrap_or_default();
+                route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
                 reply.flow = message.connection().filter(|_| self.config.refresh_on_flow_loss).map(Flow);
                 reply.authentication_info = message.authentication_info();
                 reply.contact = redirect.first().copied();
                 reply.route_set = &route_set;
             }
-            300..=399 => reply.redirect = &redirect,
+            300..=399 => {
+                redirect = contacts();
+                reply.redirect = &redirect;
+            }
             401 | 407 => {
                 let end = message.www_challenges().into_iter().map(|value| Challenge { guard: Guard::End, value });
                 let proxies = message.proxy_challenges().into_iter();
@@ -60,6 +61,10 @@ impl Engine {
                 reply.challenges = &challenges;
             }
             _ => {}
+        }
+        if code >= 300 {
+            reply.min_expires = message.seconds("Min-Expires");
+            reply.retry_after = message.seconds("Retry-After");
         }
         let outcome = match code {
             503 => Outcome::Unavailable { retry_after: reply.retry_after },

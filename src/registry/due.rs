@@ -20,7 +20,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
     /// Hands one subscription whose deadline is due [`Input::Deadline`], as [`Registry::step`]; `None` when no deadline
     /// is due. Shards are asked in turn from `turn` on (any number: workers begin at different ones), which is left at the
-    /// shard it was in; only those with due work are locked. Of `random`, unguessable bytes never used before, a Call-ID and a tag are made.
+    /// shard it was in; only those with due work are locked. Of `random`, unguessable bytes never used before, a Call-ID and
+    /// a tag are made.
     ///
     /// # Errors
     /// [`OutOfMemory`]: the subscription has not changed and is due again in a second.
@@ -40,16 +41,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             }
             *turn = number;
             let mut table = shard.lock();
-            match table.take_due(now, now.after(RETRY)) {
-                Some(slot) => {
-                    let fresh = self.layout.fresh(number, random);
-                    let input = Input::Deadline(fresh.as_fresh());
-                    return self.run(Found { shard, table, slot }, input, now, env, deliver);
-                }
-                None => {
-                    shard.publish(&table);
-                }
-            }
+            let Some(slot) = table.due(now) else {
+                shard.publish(&table);
+                continue;
+            };
+            let fresh = self.layout.fresh(number, random);
+            let input = Input::Deadline(fresh.as_fresh());
+            let result = table.step_due(slot, input, now.after(RETRY), now, env);
+            return self.conclude(Found { shard, table, slot }, result, false, now, env, deliver);
         }
         Ok(None)
     }

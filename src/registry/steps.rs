@@ -222,7 +222,21 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         let mut found = found;
         let ends = matches!(input, Input::Unsubscribe);
-        match found.table.step(found.slot, input, now, env) {
+        let result = found.table.step(found.slot, input, now, env);
+        self.conclude(found, result, ends, now, env, deliver)
+    }
+
+    /// What follows a step that may have failed.
+    pub(super) fn conclude<R>(
+        &self,
+        found: Found<'_, S, O, A, L>,
+        result: Result<Option<Output>, OutOfMemory>,
+        ends: bool,
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        match result {
             Ok(output) => Ok(self.finish(found, output, ends, now, env, deliver)),
             Err(error) => {
                 found.shard.publish(&found.table);

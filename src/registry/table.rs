@@ -105,12 +105,24 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
         (generation == handle.generation()).then_some(slot)
     }
 
-    /// A slot whose deadline is due. It is put off until `retry`: should the step fail or never return, it is not the
-    /// next to be taken again.
-    pub(super) fn take_due(&mut self, now: Instant, retry: Instant) -> Option<u32> {
-        let (_, slot) = self.earliest().filter(|(at, _)| *at <= now)?;
-        self.deadlines.set(slot, Some(retry));
-        Some(slot)
+    /// A slot whose deadline is due.
+    pub(super) fn due(&self, now: Instant) -> Option<u32> {
+        self.earliest().filter(|(at, _)| *at <= now).map(|(_, slot)| slot)
+    }
+}
+
+/// Puts a deadline off, unless its step has come to an end.
+struct PutOff<'t, S, O, A: Allocator + Clone> {
+    table: &'t mut Table<S, O, A>,
+    /// The slot, and until when.
+    due: Option<(u32, Instant)>,
+}
+
+impl<S, O, A: Allocator + Clone> Drop for PutOff<'_, S, O, A> {
+    fn drop(&mut self) {
+        if let Some((slot, retry)) = self.due {
+            self.table.deadlines.set(slot, Some(retry));
+        }
     }
 }
 
@@ -161,6 +173,22 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         Ok(self.layout.handle(self.shard, slot, generation))
     }
 
+    /// As [`Table::step`], for a deadline that is due. It is put off until `retry` if the step fails or never returns, so that
+    /// it is not the next to be taken again.
+    pub(super) fn step_due(
+        &mut self,
+        slot: u32,
+        input: Input<'_>,
+        retry: Instant,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Option<Output>, OutOfMemory> {
+        let mut put_off = PutOff { table: self, due: Some((slot, retry)) };
+        let output = put_off.table.step(slot, input, now, env)?;
+        put_off.due = put_off.due.filter(|_| output.is_none());
+        Ok(output)
+    }
+
     /// Hands a record an input and brings the indexes into step with what came of it.
     pub(super) fn step(
         &mut self,
@@ -177,13 +205,14 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         if matches!(&input, Input::Reply(Reply { flow: Some(_), .. })) {
             self.flows.try_reserve()?;
         }
-        let is_notify = matches!(input, Input::Notify(_));
+        let leaves_dialog = matches!(input, Input::Notify(_) | Input::Sent { .. });
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let deadline = record.life.deadline();
         let output = record.life.handle(input, now, env)?;
-        // A NOTIFY leaves its dialog's Call-ID and connection as they are or ends the dialog, and most move no deadline:
-        // then the indexes, which are far from each other in memory, are not touched.
-        if is_notify && record.life.deadline() == deadline && !record.life.call_id().is_empty() {
+        // A NOTIFY leaves its dialog's Call-ID and connection as they are or ends the dialog, and most move no deadline; what
+        // is said of a request that leaves moves nothing. Then the indexes, which are far from each other in memory, are
+        // not touched.
+        if leaves_dialog && record.life.deadline() == deadline && !record.life.call_id().is_empty() {
             return Ok(Some(output));
         }
         // What is on its way out does not keep its name from a new subscription.

@@ -85,6 +85,20 @@ fn the_fresh_dialog_is_of_the_shard() {
 }
 
 #[test]
+fn a_panic_in_a_deadline_puts_it_off() {
+    let (table, alloc) = table(1, 0);
+    let mut told = Told::new("sip:a@example.com", &alloc);
+    (told.deadline, told.breaks) = (Some(Instant(10)), true);
+    table.insert(told, 0, true, NOW, &ENV).unwrap();
+    let other = insert_due(&table, &alloc, "sip:b@example.com", Instant(20)).handle();
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| due(&table, Instant(10))));
+    assert!(caught.is_err());
+    assert_eq!(due(&table, Instant(20)), Some(other));
+    assert_eq!(due(&table, Instant(20)), None);
+    assert_eq!(table.next_due(), Some(Instant(1010)));
+}
+
+#[test]
 fn a_panic_in_a_step_costs_that_step_only() {
     let (table, alloc) = table(1, 0);
     let handle = insert_due(&table, &alloc, "sip:a@example.com", Instant(10)).handle();

@@ -74,6 +74,8 @@ pub struct Told {
     pub deadline: Option<Instant>,
     pub notifies: u32,
     pub deadlines: u32,
+    /// Its deadline panics.
+    pub breaks: bool,
     pub flow: Option<Flow>,
     fork: u8,
     remote_tag: Option<Packed<1, Accounted>>,
@@ -93,6 +95,7 @@ impl Told {
             deadline: None,
             notifies: 0,
             deadlines: 0,
+            breaks: false,
             flow: None,
             fork: 0,
             remote_tag: None,
@@ -125,6 +128,7 @@ impl Life for Told {
         let mut output = Output::default();
         match input {
             Input::Deadline(fresh) => {
+                assert!(!self.breaks, "on purpose");
                 self.set_dialog(fresh.call_id, fresh.local_tag)?;
                 self.deadline = None;
                 self.deadlines += 1;
@@ -209,6 +213,7 @@ impl Life for Told {
             deadline: None,
             notifies: 0,
             deadlines: 0,
+            breaks: false,
             flow: None,
             fork: number,
             remote_tag: None,
