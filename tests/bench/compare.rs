@@ -95,8 +95,8 @@ pub fn interrupted() -> Result<(), Failure> {
 }
 
 /// How long until all transactions of a round are gone.
-fn settle() -> Duration {
-    Duration::from_millis(u64::from(WT_TIMER) + 250)
+fn settle(way: Way) -> Duration {
+    Duration::from_millis(if way.leaves_transactions() { u64::from(WT_TIMER) + 250 } else { 50 })
 }
 
 /// `rounds` rounds of `count` messages for each contender, after one that does not count.
@@ -121,7 +121,7 @@ pub fn compare(contenders: &[Contender], rounds: usize, count: usize) -> Result<
             let outcome =
                 load.saturate(contender.desk, contender.way.addr(contender.server), contender.records, count)?;
             let worker_used = worker.used() - worker_before;
-            rest(settle())?;
+            rest(settle(contender.way))?;
             let (used, took) = (all.used() - before, begun.elapsed());
             if let Some(problem) = outcome.problem().filter(|problem| !result.problems.contains(problem)) {
                 result.problems.push(problem);

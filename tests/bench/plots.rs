@@ -24,15 +24,22 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(255, 127, 14),
     RGBColor(148, 103, 189),
 ];
+/// Of what the module is compared with.
+const FLOOR: RGBColor = COLOURS[0];
+/// Of the module.
+const OURS: RGBColor = COLOURS[1];
+/// Of its neighbours.
+const PEERS: RGBColor = COLOURS[2];
 const FONT: &str = "sans-serif";
 
 /// What things cost, as bars.
 pub fn costs(file: &Path, rows: &[Row]) -> Outcome {
-    let bars: Vec<(String, f64)> = rows
+    let mut bars: Vec<(String, f64)> = rows
         .iter()
-        .filter(|row| row.unit == "µs" && matches!(row.id, "P1" | "P2" | "P3" | "P4"))
-        .filter_map(|row| Some((format!("{}  {}", row.id, row.name), row.value?.median)))
+        .filter(|row| row.unit == "µs" && matches!(row.id, "P1" | "P2" | "P3" | "P4") && !row.name.contains("qm"))
+        .filter_map(|row| Some((format!("{}  {}", row.id, row.name.split(", beside").next()?), row.value?.median)))
         .collect();
+    bars.dedup();
     let Some(most) = bars.iter().map(|(_, value)| *value).max_by(f64::total_cmp) else { return Ok(()) };
     let height = 70 + 30 * bars.len() as u32;
     draw(file, (SIZE.0, height), |area| {
@@ -40,8 +47,14 @@ pub fn costs(file: &Path, rows: &[Row]) -> Outcome {
         for (at, (name, value)) in bars.iter().enumerate() {
             let (top, left) = (45 + 30 * at as i32, 520);
             let right = left + (value / most * 360.0) as i32;
-            let ours = ["handle_notify", "set-up to", "the same"].iter().any(|part| name.contains(part));
-            let colour = COLOURS[usize::from(ours)];
+            let is = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+            let colour = if is(&["rls_", "reginfo_", "set-up by"]) {
+                PEERS
+            } else if is(&["handle_notify", "set-up to", "the same"]) {
+                OURS
+            } else {
+                FLOOR
+            };
             area.draw(&Text::new(name.clone(), (12, top + 4), (FONT, 14)))?;
             area.draw(&Rectangle::new([(left, top), (right, top + 20)], colour.filled()))?;
             area.draw(&Text::new(number(*value), (right + 6, top + 4), (FONT, 14)))?;

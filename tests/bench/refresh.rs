@@ -48,7 +48,7 @@ pub fn arrange(population: &Population, load: &mut Load, count: usize, lead: Dur
 
 /// How long it takes to arrange so many, on a busy machine too.
 pub fn lead(count: usize) -> Duration {
-    Duration::from_millis(1500) + Duration::from_micros(150) * count as u32
+    Duration::from_millis(1200) + Duration::from_micros(150) * count as u32
 }
 
 /// One round: CPU time of all processes in µs for each of `count` refreshes.

@@ -30,6 +30,11 @@ pub struct Way {
 }
 
 impl Way {
+    /// Whether an answer leaves a transaction behind, which tm holds for a while.
+    pub fn leaves_transactions(&self) -> bool {
+        self.script.contains("t_newtran")
+    }
+
     /// Where it is on a server.
     pub fn addr(&self, server: &Server) -> SocketAddrV4 {
         SocketAddrV4::new(server.ip(), self.port)
@@ -124,6 +129,8 @@ fn base(ways: &[Way], children: u32) -> Builder {
         .global("maxbuffer=4194304")
         .global("dns=no")
         .global("rev_dns=no")
+        // A page that is touched for the first time costs as much as a NOTIFY.
+        .global("shm_force_alloc=yes")
         .modparam("tm", "wt_timer", i64::from(WT_TIMER));
     for way in ways {
         let addr = SocketAddrV4::new(builder.ip(), way.port);

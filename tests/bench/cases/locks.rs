@@ -82,6 +82,9 @@ fn waits(options: &Options, report: &mut Report, builder: Builder) -> Result<(),
     });
     // The first warms the memory.
     let rounds = rounds.skip(1).collect::<Result<Vec<_>, Failure>>()?;
+    // A process of Kamailio's that is stopped while it frees a transaction leaves shared memory in a state that its first
+    // process, when it clears up, takes for damage.
+    population.at_rest()?;
     population.server.stop();
     for (kind, name) in LOCKS {
         let each = |field: &str| {

@@ -36,7 +36,8 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
             records: RECORDS,
         })
         .collect();
-    let results = compare(&contenders, options.rounds(), options.notifies())?;
+    let count = if options.quick { 10_000 } else { options.notifies() };
+    let results = compare(&contenders, options.rounds(), count)?;
     let processors = available_parallelism().map_or(0, usize::from);
     for (workers, pair) in WORKERS.iter().zip(results.chunks(2)).skip(1) {
         let [floor, ours] = pair else { continue };
