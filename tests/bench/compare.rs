@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::load::Load;
 use crate::measure::Processes;
 use crate::notifier::Desk;
-use crate::servers::{WT_TIMER, Way};
+use crate::servers::{SETTLED, Way};
 use crate::signals;
 use crate::statistics::Sample;
 use crate::support::kamailio::Server;
@@ -94,9 +94,9 @@ pub fn interrupted() -> Result<(), Failure> {
     }
 }
 
-/// How long until all transactions of a round are gone.
+/// How long until nothing is left of a round.
 fn settle(way: Way) -> Duration {
-    Duration::from_millis(if way.leaves_transactions() { u64::from(WT_TIMER) + 250 } else { 50 })
+    if way.leaves_transactions() { SETTLED } else { Duration::from_millis(50) }
 }
 
 /// `rounds` rounds of `count` messages for each contender, after one that does not count.
@@ -144,7 +144,7 @@ fn worker_of(contender: &Contender) -> Processes {
 }
 
 /// The part of a processor that a server takes when nothing comes: timers.
-fn idle_share(server: &Server) -> Result<f64, Failure> {
+pub fn idle_share(server: &Server) -> Result<f64, Failure> {
     let all = Processes::of(server);
     let (before, begun) = (all.used(), Instant::now());
     rest(Duration::from_millis(500))?;

@@ -34,7 +34,7 @@ impl Options {
 
     /// Rounds of each thing compared.
     pub fn rounds(&self) -> usize {
-        if self.quick { 3 } else { 5 }
+        if self.quick { 2 } else { 5 }
     }
 
     /// NOTIFYs of one round.

@@ -7,7 +7,7 @@ use crate::compare::{Failure, rest};
 use crate::load::Load;
 use crate::measure::Processes;
 use crate::population::Population;
-use crate::servers::{STATEFUL, WT_TIMER};
+use crate::servers::{SETTLED, STATEFUL};
 use crate::support::config::Builder;
 
 /// How long before its end a subscription is refreshed.
@@ -48,16 +48,15 @@ pub fn arrange(population: &Population, load: &mut Load, count: usize, lead: Dur
 
 /// How long it takes to arrange so many, on a busy machine too.
 pub fn lead(count: usize) -> Duration {
-    Duration::from_millis(1200) + Duration::from_micros(150) * count as u32
+    Duration::from_millis(1000) + Duration::from_micros(150) * count as u32
 }
 
 /// One round: CPU time of all processes in µs for each of `count` refreshes.
 pub fn round(population: &Population, load: &mut Load, count: usize) -> Result<f64, Failure> {
     let all = Processes::of(&population.server);
-    let settle = Duration::from_millis(u64::from(WT_TIMER) + 250);
     let before_all = seen(population);
     let due = arrange(population, load, count, lead(count))?;
-    rest(settle)?;
+    rest(SETTLED)?;
     let idle = {
         let (before, begun) = (all.used(), Instant::now());
         rest(Duration::from_millis(200))?;
@@ -73,7 +72,7 @@ pub fn round(population: &Population, load: &mut Load, count: usize) -> Result<f
             return Err(format!("{} of {count} refreshes, and no more come", seen(population) - before_all).into());
         }
     }
-    rest(settle)?;
+    rest(SETTLED)?;
     let used = (all.used() - before).ran.as_secs_f64() - idle * begun.elapsed().as_secs_f64();
     Ok(used * 1e6 / count as f64)
 }

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::report;
 use crate::support::config::{Builder, Listen};
@@ -13,7 +14,9 @@ use crate::support::kamailio::Server;
 
 /// How long tm keeps a finished transaction, in milliseconds: by default 5 seconds, in which the load of a saturated
 /// worker would fill gigabytes. All that is compared has the same.
-pub const WT_TIMER: u32 = 200;
+pub const WT_TIMER: u32 = 100;
+/// How long until all transactions of a round are gone.
+pub const SETTLED: Duration = Duration::from_millis(WT_TIMER as u64 + 200);
 
 /// The port where the dialogs' own messages arrive.
 pub const MAIN: u16 = 5060;

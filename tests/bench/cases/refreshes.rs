@@ -28,7 +28,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if !options.wants("P7") {
         return Ok(());
     }
-    let (rounds, count, burst) = if options.quick { (3, 5000, 10_000) } else { (5, 20_000, 50_000) };
+    let (rounds, count, burst) = if options.quick { (2, 5000, 10_000) } else { (5, 20_000, 50_000) };
     let builder = || refresh::quickly(servers::b2b(&[STATEFUL], 1, Consumer::Callback)).shm_megabytes(1500);
     let mut population = Population::start(builder(), count)?;
     population.grow(count)?;

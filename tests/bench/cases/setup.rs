@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::compare::{Failure, rest};
+use crate::compare::{Failure, idle_share, rest};
 use crate::drive::{Drive, Until};
 use crate::measure::{Processes, shared_memory};
 use crate::notifier::Manners;
@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::peers::{self, PUA_REGINFO, PUA_RPC};
 use crate::population::presence;
 use crate::report::Report;
-use crate::servers::{self, Consumer, DRIVER, SEND, SUBSCRIBE, SUBSCRIBE_STATELESS, WT_TIMER, Way};
+use crate::servers::{self, Consumer, DRIVER, SEND, SETTLED, SUBSCRIBE, SUBSCRIBE_STATELESS, Way};
 use crate::statistics::Sample;
 use crate::support::kamailio::Server;
 use crate::table::{Goal, Row};
@@ -26,6 +26,8 @@ pub struct Contender {
     way: Way,
     until: Until,
     first: usize,
+    /// The part of a processor that its server takes when nothing comes.
+    idle: f64,
     cpu: Vec<f64>,
     rate: Vec<f64>,
     /// Shared memory in use, and set-ups made, before the rounds that count.
@@ -40,7 +42,8 @@ impl Contender {
 
     fn with(server: Server, most: usize, way: Way, until: Until, document: Document) -> Result<Contender, Failure> {
         let drive = Drive::new(most, NAME_ROOM, document)?;
-        Ok(Contender { server, drive, way, until, first: 0, cpu: Vec::new(), rate: Vec::new(), before: (0, 0) })
+        let idle = idle_share(&server)?;
+        Ok(Contender { server, drive, way, until, first: 0, idle, cpu: Vec::new(), rate: Vec::new(), before: (0, 0) })
     }
 
     /// Changes what its notifier does.
@@ -56,18 +59,13 @@ impl Contender {
     /// One round: CPU time in µs for each set-up.
     pub fn round(&mut self, count: usize) -> Result<f64, Failure> {
         let all = Processes::of(&self.server);
-        let idle = {
-            let (before, begun) = (all.used(), Instant::now());
-            rest(Duration::from_millis(300))?;
-            (all.used() - before).ran.as_secs_f64() / begun.elapsed().as_secs_f64()
-        };
         let (before, begun) = (all.used(), Instant::now());
         let ran = self.drive.run(self.way.addr(&self.server), self.first, count, self.until);
         ran.map_err(|failure| format!("{}: {failure}\n{}", self.way.name, self.server.log().tail(5)))?;
         let took = begun.elapsed();
         self.first += count;
-        rest(Duration::from_millis(u64::from(WT_TIMER) + 250))?;
-        let used = (all.used() - before).ran.as_secs_f64() - idle * begun.elapsed().as_secs_f64();
+        rest(SETTLED)?;
+        let used = (all.used() - before).ran.as_secs_f64() - self.idle * begun.elapsed().as_secs_f64();
         self.rate.push(count as f64 / took.as_secs_f64());
         self.cpu.push(used * 1e6 / count as f64);
         Ok(used * 1e6 / count as f64)
@@ -101,7 +99,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if !options.wants("P4") && !options.wants("P5") {
         return Ok(());
     }
-    let (rounds, count) = if options.quick { (3, 3000) } else { (5, 10_000) };
+    let (rounds, count) = if options.quick { (2, 3000) } else { (5, 10_000) };
     let most = (rounds + 1) * count;
     report.say("set-ups, side by side");
 
