@@ -51,8 +51,9 @@ impl Share for Shm {
 /// A registry step and the message it queued.
 type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
 
-/// Whose subscription a record of the registry is.
+/// Whose subscription a record of the registry is. Packed, as subscriptions are many.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(4))]
 pub struct Owner {
     /// The internal subscription.
     pub subscription: SubscriptionId,

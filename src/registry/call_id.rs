@@ -1,8 +1,8 @@
-//! Call-IDs that carry the number of their shard, so that a NOTIFY finds it without a look anywhere else.
+//! Call-IDs that carry the number of their slot, so that a NOTIFY finds its record without a look anywhere else.
 //!
-//! A Call-ID is 20 digits. The first four are hexadecimal, a number whose low bits are those of the shard; the others, as all
-//! of a local tag, are to the base of 32: subscriptions are many. All other bits are random: at least 88 of the Call-ID and
-//! the 40 of the tag, where 32 are asked for (RFC 3261 §19.3).
+//! A Call-ID is 20 digits to the base of 32, and so is a local tag of 8. The first five digits of a Call-ID are a number whose
+//! low bits are the index of the slot over all shards; all other bits are random: 78 of the Call-ID and the 40 of the tag, where
+//! 32 are asked for (RFC 3261 §19.3). They are short as subscriptions are many.
 
 use crate::subscription::Fresh;
 use crate::subscription::digest::CNONCE_LEN;
@@ -14,10 +14,13 @@ pub const CALL_ID_LEN: usize = 20;
 pub const LOCAL_TAG_LEN: usize = 8;
 
 /// How many random bytes the texts of [`FreshIds`] are made of.
-pub const RANDOM_LEN: usize = NUMBER_LEN / 2 + (CALL_ID_LEN - NUMBER_LEN) + LOCAL_TAG_LEN + CNONCE_LEN / 2;
+pub const RANDOM_LEN: usize = CALL_ID_LEN + LOCAL_TAG_LEN + CNONCE_LEN / 2;
 
-/// How many digits at the front of a Call-ID hold the number of the shard.
-const NUMBER_LEN: usize = 4;
+/// How many digits at the front of a Call-ID hold the index of the slot.
+const NUMBER_LEN: usize = 5;
+
+/// Bits of a digit.
+const DIGIT_BITS: u32 = 5;
 
 /// Random text for a request of a certain shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +34,23 @@ pub struct FreshIds {
 }
 
 impl FreshIds {
-    /// Writes `shard` into the bits of `mask` of the first two random bytes.
-    pub(super) fn new(shard: usize, mask: usize, mut random: [u8; RANDOM_LEN]) -> Self {
-        let [high, low, ..] = &mut random;
-        let number = usize::from(u16::from_be_bytes([*high, *low])) & !mask | shard & mask;
-        [*high, *low] = u16::try_from(number).unwrap_or(0).to_be_bytes();
+    /// For the slot with this index over all shards, below 2 to the power of `bits`.
+    pub(super) fn new(index: u32, bits: u32, random: [u8; RANDOM_LEN]) -> Self {
         let mut ids = Self { call_id: [0; CALL_ID_LEN], local_tag: [0; LOCAL_TAG_LEN], cnonce: [0; CNONCE_LEN] };
         let mut random = random.into_iter();
         let (number, rest) = ids.call_id.split_at_mut(NUMBER_LEN);
-        write_bytes(number, &mut random);
+        let above = random.by_ref().take(NUMBER_LEN).fold(0, |sum, byte| sum << DIGIT_BITS | u32::from(byte & 31));
+        let mut value = above >> bits << bits | index;
+        for to in number.iter_mut().rev() {
+            *to = digit(value.to_le_bytes()[0] & 31);
+            value >>= DIGIT_BITS;
+        }
         for (to, byte) in rest.iter_mut().chain(&mut ids.local_tag).zip(&mut random) {
             *to = digit(byte & 31);
         }
-        write_bytes(&mut ids.cnonce, &mut random);
+        for (digits, byte) in ids.cnonce.as_chunks_mut::<2>().0.iter_mut().zip(random) {
+            *digits = [digit(byte >> 4), digit(byte & 15)];
+        }
         ids
     }
 
@@ -54,23 +61,16 @@ impl FreshIds {
     }
 }
 
-/// The number at the front of a Call-ID; `None` when it does not begin with four lower-case hexadecimal digits.
-pub(super) fn number_in(call_id: &[u8]) -> Option<usize> {
+/// The number at the front of a Call-ID; `None` when it does not begin with such digits.
+pub(super) fn number_in(call_id: &[u8]) -> Option<u32> {
     call_id.get(..NUMBER_LEN)?.iter().try_fold(0, |number, &digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
+            b'a'..=b'v' => digit - b'a' + 10,
             _ => return None,
         };
-        Some(number << 4 | usize::from(value))
+        Some(number << DIGIT_BITS | u32::from(value))
     })
-}
-
-/// Each byte as two hexadecimal digits.
-fn write_bytes(to: &mut [u8], bytes: &mut impl Iterator<Item = u8>) {
-    for (digits, byte) in to.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-        *digits = [digit(byte >> 4), digit(byte & 15)];
-    }
 }
 
 /// A digit to the base of up to 32.

@@ -45,7 +45,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 shard.publish(&table);
                 continue;
             };
-            let fresh = self.layout.fresh(number, random);
+            let fresh = self.layout.fresh(number, slot, random);
             let input = Input::Deadline(fresh.as_fresh());
             let result = table.step_due(slot, input, now.after(RETRY), now, env);
             return self.conclude(Found { shard, table, slot }, result, false, now, env, deliver);

@@ -1,7 +1,7 @@
 //! The name of a subscription outside its shard (law L3).
 
 /// Bits of an operator-visible number that hold the index.
-const INDEX_BITS: u32 = 22;
+pub(super) const INDEX_BITS: u32 = 22;
 
 /// Bits of an operator-visible number that hold the generation.
 const GENERATION_MASK: u32 = (1 << (31 - INDEX_BITS)) - 1;

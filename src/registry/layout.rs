@@ -1,7 +1,7 @@
 //! Where things are: which shard a name, a Call-ID or a handle belongs to.
 
 use super::call_id;
-use super::handle::{Handle, MOST_SLOTS};
+use super::handle::{Handle, INDEX_BITS, MOST_SLOTS};
 use super::{FreshIds, Limits};
 use crate::subscription::Subject;
 use foldhash::quality::FixedState;
@@ -49,7 +49,7 @@ impl Layout {
     pub(super) fn of_call_id(self, call_id: &[u8]) -> Place {
         let place = self.place(FixedState::with_seed(self.seed).hash_one(call_id));
         match call_id::number_in(call_id) {
-            Some(number) => Place { shard: self.wrap(number), ..place },
+            Some(number) => Place { shard: self.wrap(number as usize), ..place },
             None => place,
         }
     }
@@ -69,7 +69,14 @@ impl Layout {
         (self.wrap(index as usize), index >> self.shard_bits)
     }
 
-    pub(super) fn fresh(self, shard: usize, random: [u8; super::RANDOM_LEN]) -> FreshIds {
-        FreshIds::new(self.wrap(shard), self.mask(), random)
+    /// Shard and slot that a Call-ID leads to if it was made here.
+    pub(super) fn slot_of_call_id(self, call_id: &[u8]) -> Option<(usize, u32)> {
+        let number = call_id::number_in(call_id)?;
+        Some(self.locate(number & ((1 << INDEX_BITS) - 1)))
+    }
+
+    /// Identifiers for the dialog of a slot.
+    pub(super) fn fresh(self, shard: usize, slot: u32, random: [u8; super::RANDOM_LEN]) -> FreshIds {
+        FreshIds::new(slot << self.shard_bits | u32::try_from(self.wrap(shard)).unwrap_or(0), INDEX_BITS, random)
     }
 }

@@ -83,10 +83,10 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         shown
     }
 
-    /// Identifiers for a dialog in a shard, of unguessable random bytes never used before.
+    /// Identifiers that lead to a shard, of unguessable random bytes never used before.
     #[must_use]
     pub fn fresh_ids(&self, shard: usize, random: [u8; RANDOM_LEN]) -> FreshIds {
-        self.layout.fresh(shard, random)
+        self.layout.fresh(shard, 0, random)
     }
 
     /// The shard that a Call-ID leads to.

@@ -18,12 +18,12 @@ pub(super) struct Record<S, O> {
     named: bool,
     /// The slot of the next in the ring of a subscription and its forks; its own when it is alone.
     pub(super) next: u32,
-    /// Its place in the index of dialogs.
-    dialog: Option<Dialog>,
     /// Its place in the list of its connection.
     pub(super) flow: Option<Link>,
 }
 
+/// The place of a record in the index of dialogs, where those are whose Call-ID does not lead to their slot: forks, and those
+/// of other origin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Dialog {
     hash: u32,
@@ -134,13 +134,15 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
 
     /// The record with this dialog, or else the subscription whose dialog it may be a fork of.
     pub(super) fn find_dialog(&self, hash: u32, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<u32> {
-        let find = |suits: fn(&S, &[u8]) -> bool| {
-            self.dialogs.find(hash, |slot| {
-                let life = self.get(slot).map(|(_, record)| &record.life);
-                life.is_some_and(|life| {
-                    suits(life, remote_tag) && life.call_id() == call_id && life.local_tag() == local_tag
-                })
+        let is_of = |slot: u32, suits: fn(&S, &[u8]) -> bool| {
+            let life = self.get(slot).map(|(_, record)| &record.life);
+            life.is_some_and(|life| {
+                suits(life, remote_tag) && life.call_id() == call_id && life.local_tag() == local_tag
             })
+        };
+        let own = self.layout.slot_of_call_id(call_id).filter(|(shard, _)| *shard == self.shard).map(|(_, slot)| slot);
+        let find = |suits| {
+            own.filter(|slot| is_of(*slot, suits)).or_else(|| self.dialogs.find(hash, |slot| is_of(slot, suits)))
         };
         find(|life, remote_tag| life.remote_tag() == remote_tag).or_else(|| find(|life, _| life.fork() == 0))
     }
@@ -161,15 +163,14 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     /// Adds a record; only after [`Table::try_reserve`]. When `named`, it is to be found by name.
     pub(super) fn insert(&mut self, life: S, owner: O, named: bool) -> Result<Handle, OutOfMemory> {
         let hash = named.then(|| self.layout.of_name(&life.subject()).hash);
-        let (slot, generation) =
-            self.records.insert(Record { life, owner, named, next: 0, dialog: None, flow: None })?;
+        let (slot, generation) = self.records.insert(Record { life, owner, named, next: 0, flow: None })?;
         if let Some((_, record)) = self.records.get_mut(slot) {
             record.next = slot;
         }
         if let Some(hash) = hash {
             self.names.insert(hash, slot);
         }
-        self.index(slot);
+        self.index(slot, None);
         Ok(self.layout.handle(self.shard, slot, generation))
     }
 
@@ -206,6 +207,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
             self.flows.try_reserve()?;
         }
         let leaves_dialog = matches!(input, Input::Notify(_) | Input::Sent { .. });
+        let dialog = self.dialog_of(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let deadline = record.life.deadline();
         let output = record.life.handle(input, now, env)?;
@@ -219,7 +221,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         if ends && std::mem::take(&mut record.named) {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
-        self.index(slot);
+        self.index(slot, dialog);
         self.flows.tidy();
         Ok(Some(output))
     }
@@ -227,11 +229,12 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     /// Takes a record out of everything.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Record<S, O>> {
         self.part(slot);
+        let dialog = self.dialog_of(slot);
         let record = self.records.remove(slot)?;
         if record.named {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
-        if let Some(dialog) = record.dialog {
+        if let Some(dialog) = dialog {
             self.dialogs.remove(dialog.hash, slot);
             self.foreign -= u32::from(dialog.foreign);
         }
@@ -243,16 +246,23 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         Some(record)
     }
 
-    /// Indexes the deadline, the connection and the dialog a record has now. The memory is reserved.
-    fn index(&mut self, slot: u32) {
+    /// The place in the index of dialogs that a record's dialog has; `None` where it needs none.
+    fn dialog_of(&self, slot: u32) -> Option<Dialog> {
+        let (_, record) = self.records.get(slot)?;
+        let call_id = record.life.call_id();
+        if call_id.is_empty() || self.layout.slot_of_call_id(call_id) == Some((self.shard, slot)) {
+            return None;
+        }
+        let place = self.layout.of_call_id(call_id);
+        Some(Dialog { hash: place.hash, foreign: place.shard != self.shard })
+    }
+
+    /// Indexes the deadline, the connection and the dialog a record has now; its dialog was in the index `before`. The
+    /// memory is reserved.
+    fn index(&mut self, slot: u32, before: Option<Dialog>) {
+        let now = self.dialog_of(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return };
         self.deadlines.set(slot, record.life.deadline());
-        let call_id = record.life.call_id();
-        let now = (!call_id.is_empty()).then(|| {
-            let place = self.layout.of_call_id(call_id);
-            Dialog { hash: place.hash, foreign: place.shard != self.shard }
-        });
-        let before = std::mem::replace(&mut record.dialog, now);
         let flow = record.life.flow();
         self.flows.set(&mut self.records, slot, flow);
         if before == now {

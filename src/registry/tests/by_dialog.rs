@@ -10,18 +10,21 @@ use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn a_call_id_leads_to_its_shard(random in any::<[u8; RANDOM_LEN]>(), bits in 0u32..=8, number in any::<usize>(), seed: u64) {
+    fn a_call_id_leads_to_its_shard(random in any::<[u8; RANDOM_LEN]>(), bits in 0u32..=8, number in any::<usize>(), slot: u32, seed: u64) {
         let shards = 1 << bits;
         let layout = Layout::new(shards, seed).unwrap();
-        let ids = layout.fresh(number, random);
+        let slot = slot % u32::try_from(layout.most_slots()).unwrap();
+        let ids = layout.fresh(number, slot, random);
         prop_assert_eq!(layout.of_call_id(&ids.call_id).shard, number % shards);
+        prop_assert_eq!(layout.slot_of_call_id(&ids.call_id), Some((number % shards, slot)));
         prop_assert!(ids.call_id.iter().chain(&ids.local_tag).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')));
         // The rest is the random bytes.
-        let first = usize::from(u16::from_be_bytes([random[0], random[1]]));
-        prop_assert_eq!(number_in(&ids.call_id).unwrap() >> bits, first >> bits);
-        let (digits, bytes) = random[2..].split_at(24);
+        let (number, rest) = random.split_at(5);
+        let number = number.iter().fold(0u32, |sum, byte| sum << 5 | u32::from(byte % 32));
+        prop_assert_eq!(number_in(&ids.call_id).unwrap() >> 22, number >> 22);
+        let (digits, bytes) = rest.split_at(23);
         let digits: Vec<u8> = digits.iter().map(|byte| b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]).collect();
-        prop_assert_eq!([&ids.call_id[4..], &ids.local_tag].concat(), digits);
+        prop_assert_eq!([&ids.call_id[5..], &ids.local_tag].concat(), digits);
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         prop_assert_eq!(&ids.cnonce[..], text.as_bytes());
     }
@@ -35,8 +38,8 @@ proptest! {
 
 #[test]
 fn only_lower_case_digits_are_a_number() {
-    assert_eq!(number_in(b"0aff-rest"), Some(0x0aff));
-    for text in [&b"0AFF"[..], b"abc", b"", b"12g4", b"+123"] {
+    assert_eq!(number_in(b"00av1-rest"), Some((10 << 5 | 31) << 5 | 1));
+    for text in [&b"0AFFF"[..], b"abcd", b"", b"12w45", b"+1234"] {
         assert_eq!(number_in(text), None);
     }
 }
