@@ -18,7 +18,7 @@ pub const ALIGN: usize = 8;
 const PAGE: usize = 4096;
 
 /// Bytes of a region. What is left before its first page and behind its last is lost: a page all in all.
-const REGION: usize = 32 * PAGE;
+const REGION: usize = 64 * PAGE;
 
 /// How many sizes of blocks there are.
 const SIZES: usize = LARGEST / ALIGN;

@@ -16,7 +16,7 @@ pub(super) const SHARDS: usize = 64;
 const PACKAGE: usize = 3;
 
 /// Slots added at a time.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 
 /// How often a subscription can be held, so that one more is always possible.
 const MOST_REFERENCES: u16 = u16::MAX - 1;

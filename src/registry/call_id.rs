@@ -42,7 +42,7 @@ impl FreshIds {
         let above = random.by_ref().take(NUMBER_LEN).fold(0, |sum, byte| sum << DIGIT_BITS | u32::from(byte & 31));
         let mut value = above >> bits << bits | index;
         for to in number.iter_mut().rev() {
-            *to = digit(value.to_le_bytes()[0] & 31);
+            *to = digit(u8::try_from(value & 31).unwrap_or(0));
             value >>= DIGIT_BITS;
         }
         for (to, byte) in rest.iter_mut().chain(&mut ids.local_tag).zip(&mut random) {

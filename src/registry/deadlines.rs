@@ -7,7 +7,7 @@ use allocator_api2::alloc::Allocator;
 const ARITY: usize = 4;
 
 /// Elements added at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 256;
 
 /// The position of a slot that is not armed.
 const NOWHERE: u32 = u32::MAX;

@@ -4,7 +4,7 @@ use crate::subscription::{Chunks, OutOfMemory};
 use allocator_api2::alloc::Allocator;
 
 /// Slots added at a time.
-pub(super) const CHUNK: usize = 32;
+pub(super) const CHUNK: usize = 64;
 
 /// Ends the list of free slots.
 const NONE: u32 = u32::MAX;

@@ -28,7 +28,7 @@ use super::policy::Policy;
 use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
-use super::state::{Attempt, Awaits, State};
+use super::state::{self, Attempt, Awaits, State};
 use super::text::{OutOfMemory, Share, SharedTexts};
 use super::time::{Instant, Moment};
 use allocator_api2::boxed::Box;
@@ -80,7 +80,7 @@ pub struct Subscription<A: Share> {
     names: Names<A>,
     pub(super) dialog: Option<Dialog<A>>,
     rare: Option<Box<Rare<A>, A>>,
-    state: State,
+    state: state::Kept,
     deadline: Moment,
     last_sent: Moment,
     /// CSeq of the newest request. It goes on through all dialogs, so that a late reply to a request of an earlier
@@ -88,8 +88,6 @@ pub struct Subscription<A: Share> {
     pub(super) local_cseq: u32,
     /// Expires of the newest request.
     asked: u32,
-    /// The longest Min-Expires ever told and obeyed.
-    min_expires: u32,
     /// Failures since the last success.
     pub(super) retries: u16,
     pub(super) notifies: u32,
@@ -162,12 +160,11 @@ impl<A: Share> Subscription<A> {
             names,
             dialog: None,
             rare: None,
-            state: State::Waiting(Attempt::Unstarted),
+            state: State::Waiting(Attempt::Unstarted).into(),
             deadline: Moment::NONE,
             last_sent: Moment::NONE,
             local_cseq: 0,
             asked: 0,
-            min_expires: 0,
             retries: 0,
             notifies: 0,
             last_reply: 0,
@@ -247,7 +244,7 @@ impl<A: Share> Subscription<A> {
         if let Awaits::FirstNotify { by } = awaits {
             nearest = nearest.min(by);
         }
-        self.state = State::Confirmed { next, awaits };
+        self.state = State::Confirmed { next, awaits }.into();
         self.arm(nearest);
     }
 
@@ -258,7 +255,7 @@ impl<A: Share> Subscription<A> {
             Attempt::Continued => {}
         }
         self.reserved = false;
-        self.state = State::Waiting(attempt);
+        self.state = State::Waiting(attempt).into();
         self.arm(until);
     }
 
@@ -273,8 +270,8 @@ impl<A: Share> Subscription<A> {
             asked: self.asked,
             last_sent: self.last_sent.get(),
             goes_on: self.answers.goes_on,
-            retries: matches!(self.state, State::Confirmed { awaits: Awaits::Retry, .. }),
-            awaits_notify: matches!(self.state, State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
+            retries: matches!(self.state(), State::Confirmed { awaits: Awaits::Retry, .. }),
+            awaits_notify: matches!(self.state(), State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
         };
         let authorizations = self.authorize(cnonce, env);
         let Some(dialog) = &self.dialog else { return Output::default() };
@@ -321,7 +318,7 @@ impl<A: Share> Subscription<A> {
         self.asked = expires;
         self.last_sent = now.into();
         self.arm(now.after(env.policy.watchdog));
-        self.state = state;
+        self.state = state.into();
         Output { send: Some(request.into()), ..Output::default() }
     }
 
@@ -331,7 +328,7 @@ impl<A: Share> Subscription<A> {
             return 0;
         }
         let usual = || u32::try_from(policy.default_expiration.as_secs()).unwrap_or(u32::MAX);
-        self.terms().expires.unwrap_or_else(usual).max(self.min_expires).max(1)
+        self.terms().expires.unwrap_or_else(usual).max(self.min_expires()).max(1)
     }
 
     fn tell(&mut self, news: News) -> Option<News> {
@@ -358,7 +355,7 @@ impl<A: Share> Subscription<A> {
     /// Where the subscription stands.
     #[must_use]
     pub fn state(&self) -> State {
-        self.state
+        self.state.into()
     }
 
     /// URI of the record.

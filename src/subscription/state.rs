@@ -1,6 +1,6 @@
 //! Where a subscription stands: the nine states.
 
-use super::time::Instant;
+use super::time::{Instant, Moment};
 
 /// The states of a subscription, each with what is true in it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,94 @@ impl State {
             | Self::Predestroyed(Farewell::Due)
             | Self::WaitingForTermination
             | Self::Destroyed => false,
+        }
+    }
+}
+
+/// A state in fourteen bytes: subscriptions are many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    kind: Kind,
+    /// When the next SUBSCRIBE of a confirmed subscription is due.
+    next: Moment,
+    /// Until when a NOTIFY is awaited.
+    by: Moment,
+}
+
+/// A state without its instants.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Unstarted,
+    Fresh,
+    Continued,
+    Unconfirmed,
+    UnconfirmedDestroy,
+    AwaitingNothing,
+    AwaitingNotify,
+    AwaitingRetry,
+    AwaitingExpiry,
+    Resubscription,
+    ResubscriptionDestroy,
+    FarewellDue,
+    FarewellSent,
+    WaitingForTermination,
+    Destroyed,
+}
+
+impl From<State> for Kept {
+    fn from(state: State) -> Self {
+        let (mut next, mut by) = (Moment::NONE, Moment::NONE);
+        let kind = match state {
+            State::Waiting(Attempt::Unstarted) => Kind::Unstarted,
+            State::Waiting(Attempt::Fresh) => Kind::Fresh,
+            State::Waiting(Attempt::Continued) => Kind::Continued,
+            State::Unconfirmed => Kind::Unconfirmed,
+            State::UnconfirmedDestroy => Kind::UnconfirmedDestroy,
+            State::Confirmed { next: at, awaits } => {
+                next = at.into();
+                match awaits {
+                    Awaits::Nothing => Kind::AwaitingNothing,
+                    Awaits::FirstNotify { by: until } => {
+                        by = until.into();
+                        Kind::AwaitingNotify
+                    }
+                    Awaits::Retry => Kind::AwaitingRetry,
+                    Awaits::Expiry => Kind::AwaitingExpiry,
+                }
+            }
+            State::Resubscription { notify_by } => {
+                by = notify_by.map_or(Moment::NONE, Moment::from);
+                Kind::Resubscription
+            }
+            State::ResubscriptionDestroy => Kind::ResubscriptionDestroy,
+            State::Predestroyed(Farewell::Due) => Kind::FarewellDue,
+            State::Predestroyed(Farewell::Sent) => Kind::FarewellSent,
+            State::WaitingForTermination => Kind::WaitingForTermination,
+            State::Destroyed => Kind::Destroyed,
+        };
+        Self { kind, next, by }
+    }
+}
+
+impl From<Kept> for State {
+    fn from(Kept { kind, next, by }: Kept) -> Self {
+        let confirmed = |awaits| Self::Confirmed { next: next.get().unwrap_or_default(), awaits };
+        match kind {
+            Kind::Unstarted => Self::Waiting(Attempt::Unstarted),
+            Kind::Fresh => Self::Waiting(Attempt::Fresh),
+            Kind::Continued => Self::Waiting(Attempt::Continued),
+            Kind::Unconfirmed => Self::Unconfirmed,
+            Kind::UnconfirmedDestroy => Self::UnconfirmedDestroy,
+            Kind::AwaitingNothing => confirmed(Awaits::Nothing),
+            Kind::AwaitingNotify => confirmed(Awaits::FirstNotify { by: by.get().unwrap_or_default() }),
+            Kind::AwaitingRetry => confirmed(Awaits::Retry),
+            Kind::AwaitingExpiry => confirmed(Awaits::Expiry),
+            Kind::Resubscription => Self::Resubscription { notify_by: by.get() },
+            Kind::ResubscriptionDestroy => Self::ResubscriptionDestroy,
+            Kind::FarewellDue => Self::Predestroyed(Farewell::Due),
+            Kind::FarewellSent => Self::Predestroyed(Farewell::Sent),
+            Kind::WaitingForTermination => Self::WaitingForTermination,
+            Kind::Destroyed => Self::Destroyed,
         }
     }
 }

@@ -122,19 +122,19 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        if self.state == State::Destroyed {
+        if self.state() == State::Destroyed {
             return Ok(Output::default());
         }
         let packed = Packed::try_new([username, secret], self.alloc.clone())?;
         self.rare_mut()?.own_credentials = Some(packed);
         // What is in flight has its answers from other credentials; what is yet to be sent takes these.
-        if self.state.in_flight()
+        if self.state().in_flight()
             && let Some(sessions) = self.sessions_mut()
         {
             sessions.nothing_tried();
         }
         let was_refused = matches!(self.last_reply, 401 | 407) && !self.answers.goes_on;
-        Ok(match self.state {
+        Ok(match self.state() {
             State::Waiting(Attempt::Fresh) | State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. }
                 if was_refused =>
             {

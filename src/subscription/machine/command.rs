@@ -16,7 +16,7 @@ impl<A: Share> Subscription<A> {
     /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
     /// start does nothing.
     pub(super) fn on_start(&mut self, now: Instant, env: &Env<'_>) -> Output {
-        match self.state {
+        match self.state() {
             State::Waiting(Attempt::Unstarted) => {
                 let is_fetch = self.begin_fetch(now);
                 let span = if is_fetch { Duration::ZERO } else { env.policy.max_subscribe_delay };
@@ -39,7 +39,7 @@ impl<A: Share> Subscription<A> {
 
     /// The newest request takes another outbound proxy than the one it begins with.
     pub(super) fn on_through(&mut self, cseq: u32, proxy: u8, env: &Env<'_>) -> Output {
-        match self.state {
+        match self.state() {
             State::Unconfirmed
             | State::UnconfirmedDestroy
             | State::Resubscription { .. }
@@ -66,7 +66,7 @@ impl<A: Share> Subscription<A> {
     pub(super) fn on_sent(&mut self, cseq: u32, socket: Socket) -> Output {
         // A later hold is another one.
         self.told_held &= cseq != self.local_cseq;
-        match self.state {
+        match self.state() {
             State::Waiting(Attempt::Continued)
             | State::Unconfirmed
             | State::UnconfirmedDestroy
@@ -90,7 +90,7 @@ impl<A: Share> Subscription<A> {
             return Output::default();
         };
         dialog.set_flow(None);
-        match self.state {
+        match self.state() {
             State::Confirmed { .. } => {
                 let delay = Duration::from_millis(env.random % FLOW_LOST_SPAN);
                 self.hasten(now.after(delay), now, env)
@@ -115,7 +115,7 @@ impl<A: Share> Subscription<A> {
     /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows.
     fn hasten(&mut self, wanted: Instant, now: Instant, env: &Env<'_>) -> Output {
         let earliest = self.earliest(now, env.policy).max(wanted);
-        match self.state {
+        match self.state() {
             State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
                 // Who comes early has no turn yet.
                 let planned = self.deadline().unwrap_or(earliest);
@@ -151,15 +151,15 @@ impl<A: Share> Subscription<A> {
     /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3). One
     /// that was only asked once has nothing to end.
     pub(super) fn on_unsubscribe(&mut self, now: Instant) -> Output {
-        match self.state {
+        match self.state() {
             State::Waiting(_) => self.destroy(),
             State::Unconfirmed | State::Confirmed { .. } if self.fetch_until().is_some() => self.destroy(),
             State::Unconfirmed => {
-                self.state = State::UnconfirmedDestroy;
+                self.state = State::UnconfirmedDestroy.into();
                 Output::default()
             }
             State::Resubscription { .. } => {
-                self.state = State::ResubscriptionDestroy;
+                self.state = State::ResubscriptionDestroy.into();
                 Output::default()
             }
             State::Confirmed { .. } => self.say_farewell(now),
@@ -177,7 +177,7 @@ impl<A: Share> Subscription<A> {
         if self.dialog.as_ref().map(Dialog::remote_tag).unwrap_or_default().is_empty() {
             return self.destroy();
         }
-        self.state = State::Predestroyed(Farewell::Due);
+        self.state = State::Predestroyed(Farewell::Due).into();
         self.deadline = now.into();
         Output::default()
     }

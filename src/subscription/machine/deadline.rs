@@ -19,7 +19,7 @@ impl<A: Share> Subscription<A> {
         if self.fetch_until().is_some_and(|until| until <= now) {
             return Ok(self.fetch_over(now, env));
         }
-        match self.state {
+        match self.state() {
             State::Waiting(Attempt::Fresh) => self.open(fresh, true, now, env),
             State::Waiting(Attempt::Continued) => self.open(fresh, false, now, env),
             State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, fresh, now, env)),

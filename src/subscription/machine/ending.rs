@@ -156,7 +156,7 @@ impl<A: Share> Subscription<A> {
 
     /// The end. No news: whoever is to hear of it has been told, or has gone.
     pub(super) fn destroy(&mut self) -> Output {
-        self.state = State::Destroyed;
+        self.state = State::Destroyed.into();
         self.deadline = Moment::NONE;
         self.dialog = None;
         self.forget_rare();

@@ -78,7 +78,7 @@ impl<A: Share> Subscription<A> {
 
     /// The deadline of a fetch has passed.
     pub(super) fn fetch_over(&mut self, now: Instant, env: &Env<'_>) -> Output {
-        match self.state {
+        match self.state() {
             State::Confirmed { .. } => self.end(Failure::inner(b"no NOTIFY"), now, env),
             State::Waiting(_) | State::Unconfirmed => self.end(Failure::TIMEOUT, now, env),
             State::UnconfirmedDestroy

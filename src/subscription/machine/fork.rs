@@ -34,12 +34,11 @@ impl<A: Share> Subscription<A> {
             package: self.package,
             dialog: Some(dialog),
             rare: None,
-            state: State::Destroyed,
+            state: State::Destroyed.into(),
             deadline: Moment::NONE,
             last_sent: opened.into(),
             local_cseq: cseq,
             asked: self.asked,
-            min_expires: self.min_expires,
             retries: 0,
             notifies: 0,
             last_reply: 0,
@@ -58,6 +57,9 @@ impl<A: Share> Subscription<A> {
         if let Some(own) = self.own_credentials() {
             let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
             fork.rare_mut()?.own_credentials = Some(own);
+        }
+        if self.min_expires() > 0 {
+            fork.rare_mut()?.min_expires = self.min_expires();
         }
         fork.set_event_id(self.event_id())?;
         if let Some(kept) = self.kept() {
@@ -99,7 +101,7 @@ impl<A: Share> Subscription<A> {
         }
         self.forget_sessions();
         self.forget_credentials();
-        self.state = State::WaitingForTermination;
+        self.state = State::WaitingForTermination.into();
         self.deadline = self.opening().after(env.policy.timer_n).into();
         Output::default()
     }

@@ -28,7 +28,7 @@ impl<A: Share> Subscription<A> {
             self.take_back(undo);
             return self.others_held(&lost, by, now, env);
         }
-        match self.state {
+        match self.state() {
             State::Unconfirmed => {
                 self.take_back(undo);
                 self.still_due(by, undo);
@@ -75,7 +75,7 @@ impl<A: Share> Subscription<A> {
     /// that are left do not take it now.
     fn last_way_held(&self, by: HeldBy) -> Option<(u16, Brief)> {
         match by {
-            HeldBy::RetryAfter | HeldBy::Breaker if self.state.in_flight() && self.proxies.has_failed() => {
+            HeldBy::RetryAfter | HeldBy::Breaker if self.state().in_flight() && self.proxies.has_failed() => {
                 Some((self.last_reply, self.last_reason()))
             }
             HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker => None,
@@ -90,7 +90,7 @@ impl<A: Share> Subscription<A> {
             (code @ (0 | 408 | 503), said) => Failure { code: *code, ..Failure::inner(said.as_str().as_bytes()) },
             _ => Failure::inner(reason(by)),
         };
-        match self.state {
+        match self.state() {
             State::Unconfirmed => self.not_opened(failure, now, env),
             State::Resubscription { notify_by } => self.not_refreshed(failure, notify_by, now, env),
             State::UnconfirmedDestroy => self.not_opened_for_nobody(&failure, now, env),

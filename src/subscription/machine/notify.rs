@@ -22,7 +22,7 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        match self.state {
+        match self.state() {
             State::Waiting(_) | State::Destroyed => Ok(Output::default()),
             State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => {
                 let is_welcome = self.welcomes_forks(now, env);
@@ -120,14 +120,14 @@ impl<A: Share> Subscription<A> {
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
         let told = self.adopt_expiry(state.expires, now);
-        match self.state {
+        match self.state() {
             State::Confirmed { next, awaits } => self.replan(next, awaits, told, now, env),
             // The refresh is in the dialog of a 2xx, and this NOTIFY makes that of another fork: what becomes of the
             // refresh is no word about this dialog.
             State::Resubscription { .. } if is_other_fork => {
                 self.replan(self.earliest(now, env.policy), Awaits::Nothing, Told::Later, now, env);
             }
-            State::Resubscription { .. } => self.state = State::Resubscription { notify_by: None },
+            State::Resubscription { .. } => self.state = State::Resubscription { notify_by: None }.into(),
             State::Unconfirmed
             | State::UnconfirmedDestroy
             | State::ResubscriptionDestroy
@@ -168,7 +168,7 @@ impl<A: Share> Subscription<A> {
     /// Keeps the version of a document. Behind a gap the whole state is asked for by a refresh. While none can be planned,
     /// the version stays: should the request under way not bring the whole state, the next document shows the gap again.
     fn take_document(&mut self, content: Content, order: Order, now: Instant, env: &Env<'_>) {
-        let is_taken = match (order, self.state) {
+        let is_taken = match (order, self.state()) {
             (Order::Old, _) => return,
             (Order::Next, _) => true,
             (

@@ -76,7 +76,7 @@ impl<A: Share> Subscription<A> {
     pub fn picture(&self, now: Instant) -> Picture {
         let seen = |at: Instant| Instant(Picture::NOW.0.saturating_add(at.0).saturating_sub(now.0));
         Picture {
-            state: match self.state {
+            state: match self.state() {
                 State::Confirmed { next, awaits } => State::Confirmed {
                     next: seen(next),
                     awaits: match awaits {
@@ -91,7 +91,7 @@ impl<A: Share> Subscription<A> {
             last_sent: self.last_sent.get().map(seen),
             local_cseq: self.local_cseq,
             asked: self.asked,
-            min_expires: self.min_expires,
+            min_expires: self.min_expires(),
             retries: self.retries.into(),
             status: self.status,
             widened: self.widened,

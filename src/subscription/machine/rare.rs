@@ -19,6 +19,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     pub(super) kept: Option<Kept>,
     /// User name and secret of this subscription alone.
     pub(super) own_credentials: Option<Packed<2, A>>,
+    /// The longest Min-Expires ever told and obeyed.
+    pub(super) min_expires: u32,
     /// Event `id` parameter.
     event_id: Option<Packed<1, A>>,
     /// The newest reason, where it is none of the [usual](USUAL) ones.
@@ -79,6 +81,7 @@ impl<A: Allocator + Clone> Rare<A> {
             sessions: None,
             kept: None,
             own_credentials: None,
+            min_expires: 0,
             event_id: None,
             said: Brief::default(),
         }
@@ -90,11 +93,12 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { targets, sessions, kept, own_credentials, event_id, said } = self;
+        let Self { targets, sessions, kept, own_credentials, min_expires, event_id, said } = self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()
             && own_credentials.is_none()
+            && *min_expires == 0
             && event_id.is_none()
             && *said == Brief::default()
     }
@@ -147,6 +151,18 @@ impl<A: Share> Subscription<A> {
 
     pub(super) fn own_credentials(&self) -> Option<&Packed<2, A>> {
         self.rare.as_deref()?.own_credentials.as_ref()
+    }
+
+    /// The longest Min-Expires ever told and obeyed; 0 before the first.
+    pub(super) fn min_expires(&self) -> u32 {
+        self.rare.as_deref().map_or(0, |rare| rare.min_expires)
+    }
+
+    /// A Min-Expires is obeyed from now on. Whoever brings one has made room for it.
+    pub(super) fn obey_min_expires(&mut self, seconds: u32) {
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.min_expires = seconds;
+        }
     }
 
     /// Gives it its event id, for good.

@@ -77,7 +77,7 @@ impl<A: Share> Subscription<A> {
         let then = failure::rule_for(failure.code, env.policy).to_initial;
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| then == Then::Widen) {
             self.note(failure.code, failure.reason);
-            self.min_expires = min_expires;
+            self.obey_min_expires(min_expires);
             self.widened = true;
             return self.go_on(now);
         }
@@ -105,7 +105,7 @@ impl<A: Share> Subscription<A> {
         let rule = failure::rule_for(failure.code, env.policy);
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| rule.to_refresh == Then::Widen) {
             self.note(failure.code, failure.reason);
-            self.min_expires = min_expires;
+            self.obey_min_expires(min_expires);
             self.widened = true;
             return self.refresh_again(notify_by, now);
         }

@@ -42,6 +42,10 @@ impl<A: Share> Subscription<A> {
         if reply.cseq != self.local_cseq || reply.code < 200 {
             return Ok(Output::default());
         }
+        if reply.min_expires.is_some() {
+            // It may have to be kept.
+            self.rare_mut()?;
+        }
         let renewed = self.try_renew(reply)?;
         let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), now, env)? };
         if let (Some(renewed), Some(rare)) = (renewed, self.rare.as_deref_mut())
@@ -85,7 +89,7 @@ impl<A: Share> Subscription<A> {
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         use Outcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
-        match (self.state, outcome) {
+        match (self.state(), outcome) {
             (State::Unconfirmed, Accepted(reply)) => self.opened(reply, now, env),
             (State::Unconfirmed, Redirected(reply)) => match self.redirect(reply, now, env)? {
                 Some(output) => Ok(output),
@@ -142,7 +146,7 @@ impl<A: Share> Subscription<A> {
             (State::Predestroyed(Farewell::Sent), Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
             (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
                 self.note(reply.code, reply.reason);
-                self.state = State::WaitingForTermination;
+                self.state = State::WaitingForTermination.into();
                 self.deadline = now.after(env.policy.wait_for_term_notify).into();
                 Ok(Output::default())
             }

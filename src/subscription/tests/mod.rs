@@ -341,5 +341,5 @@ pub(super) fn told(output: &Output) -> (Status, u16, String, Option<u32>) {
 #[test]
 fn subscriptions_are_small() {
     let size = std::mem::size_of::<Subscription<allocator_api2::alloc::Global>>();
-    assert!(size <= 168, "{size} bytes");
+    assert!(size <= 128, "{size} bytes");
 }
