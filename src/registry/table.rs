@@ -236,7 +236,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         }
         if let Some(dialog) = dialog {
             self.dialogs.remove(dialog.hash, slot);
-            self.foreign -= u32::from(dialog.foreign);
+            self.foreign = self.foreign.saturating_sub(dialog.foreign.into());
         }
         if let Some(link) = record.flow {
             self.flows.unlink(&mut self.records, slot, link);
@@ -270,7 +270,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         }
         if let Some(dialog) = before {
             self.dialogs.remove(dialog.hash, slot);
-            self.foreign -= u32::from(dialog.foreign);
+            self.foreign = self.foreign.saturating_sub(dialog.foreign.into());
         }
         if let Some(dialog) = now {
             self.dialogs.insert(dialog.hash, slot);
