@@ -7,6 +7,7 @@ use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
+use crate::support::sip::Message;
 use crate::support::wait::SOON;
 use crate::support::watch::{Watch, told};
 
@@ -63,7 +64,9 @@ fn end_one<'s>(server: &'s Server, notifier: &Notifier, number: usize, when: Whe
     let (state, status, reason, next) = CASES[number];
     let record = notifier.uri(&format!("case{number}"));
     let watch = Watch::begin(server, &record);
-    let subscribe = notifier.expect_subscribe(SOON);
+    // Those of earlier cases may come again meanwhile.
+    let first = |message: &Message| message.method() == "SUBSCRIBE" && message.uri() == record;
+    let subscribe = notifier.endpoint.wait_for(SOON, first).expect("the first SUBSCRIBE");
     let mut dialog = notifier.dialog(&subscribe);
     if when != When::BeforeThe2xx {
         dialog.accept(&subscribe, 600);

@@ -1,6 +1,7 @@
 //! Subscriptions made by the script and by operators: the module is their subscriber itself.
 
 use super::Engine;
+use super::start::started_by;
 use crate::host::dialog::{Call, CallError};
 use crate::qsa::{NewSubscription, QsaError, QueueId};
 use crate::registry::Handle;
@@ -128,8 +129,9 @@ impl Engine {
             queue: self.queue_for(record, subscriber),
             subscriber_data: 0,
         };
-        let made = self.hub.subscribe(&new);
-        let handle = self.find(record, subscriber, package, &options.id);
+        let (made, started) = started_by(|| self.hub.subscribe(&new));
+        // A fetch may have its answer, and be gone, already; it had its id all the same.
+        let handle = started.or_else(|| self.find(record, subscriber, package, &options.id));
         match (made, handle) {
             (Ok(subscription), Some(handle)) => {
                 let watched = watch(handle, call);

@@ -6,6 +6,7 @@ use crate::host::{log, uri};
 use crate::qsa::{LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
 use crate::subscription::{Input, Instant, Options, OutOfMemory, Package, Subscription};
+use std::cell::Cell;
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,18 @@ pub struct Origin<'a> {
     pub subscription: SubscriptionId,
     /// Where its news go.
     pub queue: QueueId,
+}
+
+thread_local! {
+    /// The newest subscription that this process has started.
+    static NEWEST: Cell<Option<Handle>> = const { Cell::new(None) };
+}
+
+/// Does `work` and tells, beside what came of it, what it has started: that may have ended by now.
+pub(super) fn started_by<R>(work: impl FnOnce() -> R) -> (R, Option<Handle>) {
+    NEWEST.set(None);
+    let result = work();
+    (result, NEWEST.take())
 }
 
 pub(super) const NO_MEMORY: Refused =
@@ -53,6 +66,7 @@ impl Engine {
         let named = self.is_own(origin.queue);
         match self.registry.insert(subscription, owner, named, now, &self.env()) {
             Ok(Inserted::New { handle, wake }) => {
+                NEWEST.set(Some(handle));
                 if named {
                     // The event route shows the id; nobody but the module reads the subscriber's value.
                     let _ = self.hub.set_subscriber_data(origin.subscription, handle.id() as usize);
