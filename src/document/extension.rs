@@ -11,7 +11,7 @@ use super::scan::attributes;
 
 /// An element from outside PIDF (RFC 3863 §4.2.3): a person or device (RFC 4479), an rpid element
 /// (RFC 4480), or anything else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
     /// The element's namespace; empty when it has none.
     pub namespace: String,
@@ -26,8 +26,7 @@ pub struct Extension {
 /// Makes extensions, as long as they take no more room together than allowed. Without this a
 /// long namespace declared once could be copied into thousands of short elements.
 pub(super) struct Extensions<'a> {
-    /// Where their text is taken from; `None` when they are to have none.
-    text: Option<&'a str>,
+    text: &'a str,
     limit: usize,
     left: usize,
 }
@@ -35,28 +34,23 @@ pub(super) struct Extensions<'a> {
 impl<'a> Extensions<'a> {
     /// For the elements of `text`, with `limit` bytes for all together.
     pub(super) fn new(text: &'a str, limit: usize) -> Self {
-        Self { text: Some(text), limit, left: limit }
-    }
-
-    /// For elements whose text nobody wants.
-    pub(super) fn without_text() -> Self {
-        Self { text: None, limit: 0, left: 0 }
+        Self { text, limit, left: limit }
     }
 
     /// Copies `node`, an element of the text, so that it stands alone.
     pub(super) fn keep(&mut self, node: Node<'_, '_>) -> Result<Extension, DocumentError> {
+        let source = self.text.get(node.range()).unwrap_or_default();
+        let missing = missing_declarations(node, source);
         let namespace = node.tag_name().namespace().unwrap_or_default();
         let name = node.tag_name().name();
-        let mut extension = Extension { notes: notes_of_person(node), ..Extension::default() };
-        if let Some(text) = self.text {
-            let source = text.get(node.range()).unwrap_or_default();
-            let missing = missing_declarations(node, source);
-            let size = source.len() + namespace.len() + name.len() + written_size(&missing);
-            self.left = self.left.checked_sub(size).ok_or(DocumentError::ExtensionsTooLarge { limit: self.limit })?;
-            extension.xml = stand_alone(source, &missing);
-        }
-        (extension.namespace, extension.name) = (namespace.to_owned(), name.to_owned());
-        Ok(extension)
+        let size = source.len() + namespace.len() + name.len() + written_size(&missing);
+        self.left = self.left.checked_sub(size).ok_or(DocumentError::ExtensionsTooLarge { limit: self.limit })?;
+        Ok(Extension {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            xml: stand_alone(source, &missing),
+            notes: notes_of_person(node),
+        })
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `pidf` | a presence document read into it (RFC 3863, with RFC 4479 and 4480 tolerated) |
 //! | `extension` | an unknown element as text that stands alone |
 //! | `summary` | the one state and the one note of a presentity |
+//! | `glance` | the same, read without a tree |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
 //! | `error` | the room's only error type |
 //!
@@ -32,6 +33,7 @@ mod cursor;
 mod encoding;
 mod error;
 mod extension;
+mod glance;
 mod name;
 mod pidf;
 mod presentity;
@@ -47,6 +49,7 @@ pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
 pub use content_type::{ContentType, Essence, Parameter, ParameterValue, Parameters};
 pub use error::DocumentError;
 pub use extension::Extension;
+pub use glance::Glance;
 pub use presentity::{Basic, Contact, Note, Presentity, Tuple};
 pub use version::Version;
 

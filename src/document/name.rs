@@ -161,6 +161,11 @@ pub(super) fn value_hash(text: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// An attribute value with its references and white space normalised.
+pub(super) fn value_text(text: &[u8]) -> String {
+    value_chars(text).collect()
+}
+
 fn value_chars(text: &[u8]) -> impl Iterator<Item = char> {
     let mut rest = std::str::from_utf8(text).unwrap_or_default();
     std::iter::from_fn(move || {

@@ -26,7 +26,7 @@ use super::scan::MAX_NODES;
 
 const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 /// RFC 4479 §3 and RFC 4480 §3.
-const UNDERSTOOD: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:data-model", "urn:ietf:params:xml:ns:pidf:rpid"];
+pub(super) const UNDERSTOOD: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:data-model", "urn:ietf:params:xml:ns:pidf:rpid"];
 
 impl Presentity {
     /// Reads a presence document of at most `max_bytes`.
@@ -35,21 +35,6 @@ impl Presentity {
     /// mark wins over it, and it wins over the XML declaration (RFC 7303 §3). All extensions
     /// together, each with the namespace declarations it needs, may take four times `max_bytes`.
     pub fn parse(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
-        Self::parse_with(body, charset, max_bytes, |text| Extensions::new(text, max_bytes.saturating_mul(4)))
-    }
-
-    /// As [`Presentity::parse`], for who wants [the state and the note](Presentity::basic) only: extensions have no text,
-    /// and so no limit. Takes about half the time.
-    pub fn parse_state(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
-        Self::parse_with(body, charset, max_bytes, |_| Extensions::without_text())
-    }
-
-    fn parse_with(
-        body: &[u8],
-        charset: Option<&str>,
-        max_bytes: usize,
-        extensions: impl FnOnce(&str) -> Extensions<'_>,
-    ) -> Result<Self, DocumentError> {
         check_size(body, max_bytes)?;
         let text = decode(body, charset)?;
         let start = check_presence(&text)?.start;
@@ -69,7 +54,8 @@ impl Presentity {
                 problem: "refused by the tree parser",
             }
         })?;
-        Self::read(document.root_element(), &mut extensions(text))
+        let mut extensions = Extensions::new(text, max_bytes.saturating_mul(4));
+        Self::read(document.root_element(), &mut extensions)
     }
 
     fn read(root: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<Self, DocumentError> {
@@ -149,7 +135,7 @@ impl Tuple {
 }
 
 impl Basic {
-    fn from_text(text: &str) -> Self {
+    pub(super) fn from_text(text: &str) -> Self {
         match text.trim() {
             open if open.eq_ignore_ascii_case("open") => Self::Open,
             closed if closed.eq_ignore_ascii_case("closed") => Self::Closed,

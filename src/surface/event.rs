@@ -1,6 +1,6 @@
 //! `event_route[qsa:notify]` and `$qsa(field)`.
 
-use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Presentity};
+use crate::document::{ContentType, Glance, MAX_DOCUMENT, PIDF_XML};
 use crate::engine::Engine;
 use crate::host::log;
 use crate::host::pv::Value;
@@ -117,8 +117,8 @@ impl State {
         let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
         let charset = content_type.parameter("charset");
         let charset = charset.as_ref().map(|charset| charset.as_sent());
-        let presentity = Presentity::parse_state(body, charset, MAX_DOCUMENT).ok()?;
-        Some(Self { basic: Some(presentity.basic().as_str()), note: presentity.note().map(str::to_owned) })
+        let Glance { basic, note } = Glance::read(body, charset, MAX_DOCUMENT).ok()?;
+        Some(Self { basic: Some(basic.as_str()), note })
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::document::bytes;
 use crate::document::scan::scan;
-use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Presentity, check_body};
+use crate::document::{ContentType, Glance, MAX_DOCUMENT, PIDF_XML, Presentity, check_body};
 
 /// Pieces from which documents that are nearly well-formed are put together.
 const PIECES: [&str; 58] = [
@@ -94,6 +94,79 @@ fn element() -> impl Strategy<Value = String> {
     })
 }
 
+/// A presence document with what matters for its state and note, also where it does not belong.
+fn presence_document() -> impl Strategy<Value = String> {
+    let words = vec![
+        "open",
+        " Closed\r\n",
+        "&#111;pen",
+        "<![CDATA[closed]]>",
+        "",
+        "hi\r\n &lt;you&gt;",
+        "a\rb&#13;",
+        "<!-- open -->",
+        "<?pi open?>",
+        "<![CDATA[\r\n<&\r]]>",
+        "<basic>open</basic>",
+        "<p:basic>closed</p:basic>",
+        "<status><basic>open</basic></status>",
+        "<p:tuple><p:status><p:basic>open</p:basic></p:status></p:tuple>",
+        "<o:x p:mustUnderstand='1'/>",
+        "<d:y p:mustUnderstand='1'/>",
+        "<p:z p:mustUnderstand='true'/>",
+    ];
+    let inside = prop::sample::select(words).prop_map(str::to_owned).prop_recursive(6, 60, 5, |inner| {
+        let names = vec![
+            "tuple",
+            "status",
+            "basic",
+            "note",
+            "person",
+            "contact",
+            "activities",
+            "p:tuple",
+            "p:status",
+            "p:basic",
+            "p:note",
+            "d:person",
+            "d:note",
+            "o:note",
+            "o:basic",
+            "o:tuple",
+            "o:x",
+        ];
+        let attributes = vec![
+            "",
+            "",
+            "",
+            " p:mustUnderstand='true'",
+            " p:mustUnderstand=' &#49; '",
+            " p:mustUnderstand='0'",
+            " mustUnderstand='1'",
+            " o:mustUnderstand='1'",
+            " xmlns='urn:other'",
+            " xmlns=''",
+            " xmlns:o='urn:ietf:params:xml:ns:pid&#102;' o:mustUnderstand='1'",
+            " xmlns:p='urn:other'",
+        ];
+        let content = prop::collection::vec(inner, 0..5);
+        (prop::sample::select(names), prop::sample::select(attributes), content).prop_map(
+            |(name, attributes, inside)| match inside.concat() {
+                empty if empty.is_empty() => format!("<{name}{attributes}/>"),
+                inside => format!("<{name}{attributes}>{inside}</{name} >"),
+            },
+        )
+    });
+    let defaults = prop::sample::select(vec!["", " xmlns='urn:ietf:params:xml:ns:pidf'"]);
+    (defaults, prop::collection::vec(inside, 0..8)).prop_map(|(default, inside)| {
+        format!(
+            "<presence{default} xmlns:p='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf:data-model' \
+             xmlns:o='urn:o'>{}</presence>",
+            inside.concat()
+        )
+    })
+}
+
 fn check(body: &[u8]) -> bool {
     let content_type = ContentType::parse(PIDF_XML.as_bytes()).unwrap();
     check_body(&content_type, body, MAX_DOCUMENT, true).is_ok()
@@ -101,12 +174,9 @@ fn check(body: &[u8]) -> bool {
 
 /// Reads a body in all ways; says whether check and parse agree.
 fn agree(body: &[u8]) -> bool {
-    let (whole, state) =
-        (Presentity::parse(body, None, MAX_DOCUMENT), Presentity::parse_state(body, None, MAX_DOCUMENT));
-    let shown = |parsed: &Result<Presentity, _>| {
-        parsed.as_ref().ok().map(|parsed: &Presentity| (parsed.basic(), parsed.note().map(str::to_owned)))
-    };
-    body.is_empty() || check(body) == whole.is_ok() && shown(&whole) == shown(&state)
+    let whole = Presentity::parse(body, None, MAX_DOCUMENT);
+    let shown = whole.map(|whole| Glance { basic: whole.basic(), note: whole.note().map(str::to_owned) });
+    body.is_empty() || check(body) == shown.is_ok() && shown == Glance::read(body, None, MAX_DOCUMENT)
 }
 
 /// Whether the tree parser takes what the scanner takes; it never sees the XML declaration.
@@ -123,6 +193,13 @@ proptest! {
         if let Ok(content_type) = ContentType::parse(&body) {
             content_type.parameters().for_each(|each| drop(each.value.to_string()));
         }
+    }
+
+    #[test]
+    fn a_glance_sees_what_the_whole_document_says(text in presence_document()) {
+        let whole = Presentity::parse(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
+        let seen = Glance::read(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
+        prop_assert_eq!((seen.basic, seen.note.as_deref()), (whole.basic(), whole.note()));
     }
 
     #[test]
