@@ -8,7 +8,7 @@ use crate::support::news::{News, TELL};
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::sip::Message;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
 
 /// The script makes no transaction.
@@ -64,6 +64,8 @@ fn converse(server: &Server, transport: Transport) -> (Vec<Answer>, Vec<News>, u
                 answers.push(say(&dialog, &earlier));
             }
         }
+        // What waits in the queue when the subscription ends is not told any more.
+        eventually(SOON, "all that is new has been told", || (watch.news().len() == 5).then_some(()));
         watch.unsubscribe();
         let farewell = dialog.expect_subscribe(SOON);
         dialog.accept(&farewell, 0);
