@@ -46,9 +46,11 @@ pub fn arrange(population: &Population, load: &mut Load, count: usize, lead: Dur
     Ok(due)
 }
 
-/// How long it takes to arrange so many, on a busy machine too.
+/// How long it takes to arrange so many, on a busy machine too. Whole seconds, as notifiers tell the time: a part of one
+/// would be waited for behind it.
 pub fn lead(count: usize) -> Duration {
-    Duration::from_millis(1000) + Duration::from_micros(150) * count as u32
+    let wanted = Duration::from_millis(1000) + Duration::from_micros(150) * count as u32;
+    Duration::from_secs(wanted.as_millis().div_ceil(1000) as u64)
 }
 
 /// One round: CPU time of all processes in µs for each of `count` refreshes.
