@@ -156,6 +156,8 @@ int pb2b_uri_valid(const str *uri);
 int pb2b_route_valid(const str *text);
 /* The socket tm would send from to next_hop. Looks up names, so it can block as long as the resolver does. */
 int pb2b_resolve_socket(const str *next_hop, socket_info_t *forced, socket_info_t **socket, int *proto);
+/* whether the socket towards an address depends on the kernel's routes (mhomed) */
+int pb2b_asks_for_routes(void);
 /* what the server says about itself on this socket: the advertised address and port where there are some */
 int pb2b_socket_signaling(socket_info_t *socket, str *host, str *port);
 int pb2b_socket_proto(const socket_info_t *socket);

@@ -162,6 +162,12 @@ int pb2b_find_header(const sip_msg_t *msg, const char *name, int len, str *out)
 	return -1;
 }
 
+/* a digit, and so few bytes in all that no number is too large */
+static int is_short_number(const str *text)
+{
+	return text->len > 0 && text->len <= 9 && text->s[0] >= '0' && text->s[0] <= '9';
+}
+
 int pb2b_expires(sip_msg_t *msg, unsigned int *out)
 {
 	exp_body_t *body;
@@ -170,6 +176,9 @@ int pb2b_expires(sip_msg_t *msg, unsigned int *out)
 		return -1;
 	if(msg->expires == NULL)
 		return 0;
+	/* As nearly all are: without the parser, which takes memory. */
+	if(is_short_number(&msg->expires->body) && str2int(&msg->expires->body, out) == 0)
+		return 1;
 	if(parse_expires(msg->expires) < 0)
 		return -1;
 	body = (exp_body_t *)msg->expires->parsed;

@@ -112,6 +112,11 @@ int pb2b_resolve_socket(const str *next_hop, socket_info_t *forced, socket_info_
 	return 0;
 }
 
+int pb2b_asks_for_routes(void)
+{
+	return mhomed != 0;
+}
+
 int pb2b_socket_signaling(socket_info_t *socket, str *host, str *port)
 {
 	str *h = NULL;

@@ -28,6 +28,49 @@ pub fn plain_tag(text: &[u8]) -> Option<&[u8]> {
     parameters.strip_prefix(b";tag=").filter(|tag| is_token(tag))
 }
 
+/// What a plain SIP URI names: a user, a host that is no IPv6 reference, perhaps a port, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainSipUri<'a> {
+    /// The host, as it was written.
+    pub host: &'a [u8],
+    /// The port, where there is one.
+    pub port: Option<u16>,
+}
+
+impl<'a> PlainSipUri<'a> {
+    /// Reads one; `None` for every other URI, good or bad.
+    #[must_use]
+    pub fn read(text: &'a [u8]) -> Option<Self> {
+        let (user, place) = split_once(text.strip_prefix(b"sip:")?, b'@')?;
+        let (host, port) = split_once(place, b':').map_or((place, None), |(host, port)| (host, Some(port)));
+        let is_host = |byte: &u8| byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'.');
+        let is_user = |byte: &u8| is_host(byte) | (*byte == b'_') | (*byte == b'+');
+        // All are looked at, as above.
+        let is_plain = user.iter().fold(!user.is_empty(), |all, byte| all & is_user(byte))
+            & host.iter().fold(true, |all, byte| all & is_host(byte))
+            & host.first().is_some_and(u8::is_ascii_alphanumeric);
+        let port = match port {
+            Some(digits) => Some(port_number(digits)?),
+            None => None,
+        };
+        is_plain.then_some(Self { host, port })
+    }
+}
+
+fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let (before, rest) = text.split_at_checked(memchr::memchr(at, text)?)?;
+    Some((before, rest.get(1..)?))
+}
+
+/// Digits that name a port; 0 is none.
+fn port_number(digits: &[u8]) -> Option<u16> {
+    let number = digits.iter().try_fold(0u16, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    });
+    number.filter(|port| *port > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +107,42 @@ mod tests {
             b"<sip:a@x>;tag=a b",
         ] {
             assert_eq!(plain_tag(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn plain_sip_uris_are_told_from_all_others() {
+        let plain = |host: &'static [u8], port| Some(PlainSipUri { host, port });
+        assert_eq!(PlainSipUri::read(b"sip:+a.b-c_1@Host-1.example"), plain(b"Host-1.example", None));
+        assert_eq!(PlainSipUri::read(b"sip:a@127.0.0.1:65535"), plain(b"127.0.0.1", Some(65535)));
+        for other in [
+            &b""[..],
+            b"sip:",
+            b"sip:x",
+            b"sip:@x",
+            b"sip:a@",
+            b"sip:a@.x",
+            b"sip:a@-x",
+            b"sip:a@x_y",
+            b"sip:a@x:",
+            b"sip:a@x:0",
+            b"sip:a@x:65536",
+            b"sip:a@x:5060;transport=tcp",
+            b"sip:a@x;lr",
+            b"sip:a@x?y=z",
+            b"sip:a:b@x",
+            b"sip:a@b@x",
+            b"sip:a@[::1]",
+            b"sip:a@[::1]:5060",
+            b"sip:a@x:5060:1",
+            b"sip:a b@x",
+            b"sip:a;x=y@x",
+            b"sips:a@x",
+            b"SIP:a@x",
+            b"tel:+1",
+            b" sip:a@x",
+        ] {
+            assert_eq!(PlainSipUri::read(other), None, "{other:?}");
         }
     }
 }

@@ -41,12 +41,11 @@ impl Engine {
         let (redirect, route_set, challenges);
         match code {
             200..=299 => {
-                redirect = contacts();
+                reply.contact = message.plain_contact().or_else(|| contacts().first().copied());
                 let routes = message.record_routes().unwrap_or_default();
                 route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
                 reply.flow = message.connection().filter(|_| self.config.refresh_on_flow_loss).map(Flow);
                 reply.authentication_info = message.authentication_info();
-                reply.contact = redirect.first().copied();
                 reply.route_set = &route_set;
             }
             300..=399 => {

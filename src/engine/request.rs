@@ -83,18 +83,18 @@ pub struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    /// Finds socket and headers. May block on name resolution.
+    /// Finds socket and headers for a next hop, with its destination if the URI names one. May block on name resolution.
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn make(way: &Way<'r>, next_hop: &'r [u8]) -> Result<Self, PlanError> {
+    pub fn make(way: &Way<'r>, next_hop: &'r [u8], address: Option<&[u8]>) -> Result<Self, PlanError> {
         let Way { request, config, request_uri, ref route_header, first_hop } = *way;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
         let secure = [&request.record[..], request_uri, first_hop].into_iter().any(uri::is_sips);
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
         let unreachable = || PlanError::NextHop(lossy(next_hop));
-        let socket = ListenSocket::towards(next_hop, known).ok_or_else(unreachable)?;
-        let contact = socket.contact_uri(secure).ok_or_else(unreachable)?;
+        let socket = ListenSocket::towards(next_hop, address, known).ok_or_else(unreachable)?;
+        let contact = socket.contact_header(secure).ok_or_else(unreachable)?;
         let filter = request.filter.and_then(|place| config.filters.get(usize::from(place)));
         let body = filter.map_or(&[][..], |filter| &filter.document);
         let mut headers = headers(request, route_header, &contact, config);
@@ -102,11 +102,11 @@ impl<'r> Plan<'r> {
             // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.
             if let Some(value) = authorization.value(METHOD, request_uri, body) {
                 let name = authorization.guard.answer_header().as_bytes();
-                line(&mut headers, name, &[&value]);
+                line(&mut headers, name, &value);
             }
         }
         if !body.is_empty() {
-            line(&mut headers, b"Content-Type", &[FILTER_XML.as_bytes()]);
+            line(&mut headers, b"Content-Type", FILTER_XML.as_bytes());
         }
         Ok(Self { request, request_uri, next_hop, headers, body, socket })
     }
@@ -138,18 +138,22 @@ impl<'r> Plan<'r> {
     }
 }
 
-/// One header line; its value in parts.
-fn line(text: &mut Vec<u8>, name: &[u8], parts: &[&[u8]]) {
-    for part in [name, b": "].iter().chain(parts).chain(&[&b"\r\n"[..]]) {
+/// Appends texts, one behind the other.
+fn add(text: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
         text.extend_from_slice(part);
     }
+}
+
+/// One header line.
+fn line(text: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    add(text, &[name, b": ", value, b"\r\n"]);
 }
 
 /// One header line, its value a list.
 fn list(text: &mut Vec<u8>, name: &[u8], items: &[&str]) {
     for (number, item) in items.iter().enumerate() {
-        text.extend_from_slice(if number == 0 { name } else { b", " });
-        text.extend_from_slice(item.as_bytes());
+        add(text, &[if number == 0 { name } else { b", " }, item.as_bytes()]);
     }
     if !items.is_empty() {
         text.extend_from_slice(b"\r\n");
@@ -160,17 +164,20 @@ fn list(text: &mut Vec<u8>, name: &[u8], items: &[&str]) {
 fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> Vec<u8> {
     let mut text = Vec::with_capacity(USUAL_HEADERS);
     if !route.is_empty() {
-        line(&mut text, b"Route", &[route]);
+        line(&mut text, b"Route", route);
     }
-    let id: &[&[u8]] = if request.event_id.is_empty() { &[] } else { &[b";id=", &request.event_id] };
-    let rates: String = request.rates.parameters().map(|(name, rate)| format!(";{name}={rate}")).collect();
-    let event = [&[request.package.as_bytes()], id, &[rates.as_bytes()]].concat();
-    line(&mut text, b"Event", &event);
-    line(&mut text, b"Expires", &[request.expires.to_string().as_bytes()]);
+    add(&mut text, &[b"Event: ", request.package.as_bytes()]);
+    if !request.event_id.is_empty() {
+        add(&mut text, &[b";id=", &request.event_id]);
+    }
+    for (name, rate) in request.rates.parameters() {
+        text.extend_from_slice(format!(";{name}={rate}").as_bytes());
+    }
+    add(&mut text, &[b"\r\nExpires: ", request.expires.to_string().as_bytes(), b"\r\n"]);
     if !request.known_state.is_empty() {
-        line(&mut text, b"Suppress-If-Match", &[&request.known_state]);
+        line(&mut text, b"Suppress-If-Match", &request.known_state);
     }
-    line(&mut text, b"Contact", &[b"<", contact, b">"]);
+    text.extend_from_slice(contact);
     if let Some(Package { accept, supported, .. }) = package::find(request.package.as_bytes()) {
         list(&mut text, b"Accept: ", accept);
         list(&mut text, b"Supported: ", supported);

@@ -10,8 +10,16 @@ use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Instant, OutOfMemory, Output, Request, Socket};
 
-/// The place of a next hop among the outbound proxies, its URI, and its entry in the gate.
-type Hop<'r> = (u8, &'r [u8], Option<Destination>);
+/// A next hop that the gate lets a request through to.
+struct Hop<'r> {
+    /// Its place among the outbound proxies.
+    proxy: u8,
+    uri: &'r [u8],
+    /// Its destination, where the URI can be parsed.
+    address: Option<Vec<u8>>,
+    /// That in the gate.
+    destination: Option<Destination>,
+}
 
 impl Engine {
     /// Room for the news of a step, taken before the step (law L5). Without a body it takes no memory.
@@ -50,7 +58,7 @@ impl Engine {
                 return true;
             }
         };
-        let (proxy, hop, destination) = match self.choose(handle, &way, request.reserved) {
+        let Hop { proxy, uri, address, destination } = match self.choose(handle, &way, request.reserved) {
             Ok(hop) => hop,
             Err((until, by)) => {
                 self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
@@ -65,7 +73,7 @@ impl Engine {
                 self.gate.report(destination, handle.to_u64(), outcome, Self::now());
             }
         };
-        let plan = match Plan::make(&way, hop) {
+        let plan = match Plan::make(&way, uri, address.as_deref()) {
             Ok(plan) => plan,
             Err(error) => {
                 report(Outcome::Silent);
@@ -108,12 +116,12 @@ impl Engine {
     fn choose<'r>(&self, handle: Handle, way: &Way<'r>, reserved: bool) -> Result<Hop<'r>, (Instant, HeldBy)> {
         let (who, now) = (handle.to_u64(), Self::now());
         let mut first_free: Option<(Instant, HeldBy)> = None;
-        for (proxy, hop, address) in way.hops() {
+        for (proxy, uri, address) in way.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
-            let Some(address) = address else { return Ok((proxy, hop, None)) };
-            let ask = Ask { address: &address, who, reserved, random: clock::spread() };
+            let Some(named) = &address else { return Ok(Hop { proxy, uri, address, destination: None }) };
+            let ask = Ask { address: named, who, reserved, random: clock::spread() };
             match self.gate.admit(&ask, now) {
-                Admission::Go(destination) => return Ok((proxy, hop, destination)),
+                Admission::Go(destination) => return Ok(Hop { proxy, uri, address, destination }),
                 Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
                 Admission::Held { until, by: by @ (HeldBy::RetryAfter | HeldBy::Breaker) } => {
                     first_free = first_free.filter(|(at, _)| *at <= until).or(Some((until, by)));

@@ -56,9 +56,9 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
             *pool = Pool { forks: Some(forks), bytes: from_kernel(), used: 0 };
         }
         let mut given = [0; N];
-        for (to, from) in given.iter_mut().zip(pool.bytes.iter_mut().skip(pool.used)) {
+        if let Some(unused) = pool.bytes.get_mut(pool.used..).and_then(<[u8]>::first_chunk_mut) {
             // What has been given away cannot be read here any more.
-            *to = std::mem::take(from);
+            given = std::mem::replace(unused, given);
         }
         pool.used += N;
         given

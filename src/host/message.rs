@@ -3,6 +3,7 @@
 use super::bindings as ks;
 use super::connection;
 use super::text::bytes;
+use crate::grammar;
 use std::marker::PhantomData;
 use std::num::NonZero;
 
@@ -100,13 +101,13 @@ impl<'m> Message<'m> {
     /// The values of all WWW-Authenticate headers.
     #[must_use]
     pub fn www_challenges(self) -> Vec<&'m [u8]> {
-        self.headers(ks::HDR_WWW_AUTHENTICATE_T)
+        self.headers(ks::HDR_WWW_AUTHENTICATE_T).collect()
     }
 
     /// The values of all Proxy-Authenticate headers.
     #[must_use]
     pub fn proxy_challenges(self) -> Vec<&'m [u8]> {
-        self.headers(ks::HDR_PROXY_AUTHENTICATE_T)
+        self.headers(ks::HDR_PROXY_AUTHENTICATE_T).collect()
     }
 
     /// Value of the Authentication-Info header.
@@ -116,17 +117,17 @@ impl<'m> Message<'m> {
     }
 
     /// Bodies of all headers of this type.
-    fn headers(self, kind: ks::_hdr_types_t) -> Vec<&'m [u8]> {
-        let mut values = Vec::new();
+    fn headers(self, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
         let mut header: *mut ks::hdr_field_t = std::ptr::null_mut();
-        loop {
+        std::iter::from_fn(move || {
             // SAFETY: the message is valid; the result is null or a header of it.
             header = unsafe { ks::pb2b_next_header(self.raw, header, kind) };
             // SAFETY: as above.
-            let Some(this) = (unsafe { header.as_ref() }) else { return values };
+            let this = unsafe { header.as_ref() }?;
             // SAFETY: the text points into the message.
-            values.push(unsafe { bytes(&this.body) }.trim_ascii());
-        }
+            Some(unsafe { bytes(&this.body) }.trim_ascii())
+        })
+        .fuse()
     }
 
     /// The body; empty when there is none.
@@ -141,6 +142,15 @@ impl<'m> Message<'m> {
         }
         // SAFETY: as above.
         Ok(unsafe { bytes(&out) })
+    }
+
+    /// The Contact URI of a message that has one Contact header, [plain](grammar::plain_uri) as most are; see
+    /// [`contacts`](Self::contacts) for all others.
+    #[must_use]
+    pub fn plain_contact(self) -> Option<&'m [u8]> {
+        let mut headers = self.headers(ks::HDR_CONTACT_T);
+        let first = headers.next()?;
+        headers.next().is_none().then(|| grammar::plain_uri(first)).flatten()
     }
 
     /// The Contact URIs with their preference in thousandths, in the order of the message.

@@ -4,6 +4,7 @@ use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, view};
 use std::cell::RefCell;
+use std::net::SocketAddrV4;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -33,9 +34,25 @@ impl ListenSocket {
         (!socket.is_null()).then_some(Self(socket))
     }
 
-    /// The socket the host would send from to `next_hop`; may look up names and so block. `None` when it finds none.
+    /// The socket the host would send from to `next_hop`, a URI with this [destination](super::uri::destination); may look
+    /// up names and so block. `None` when it finds none.
     #[must_use]
-    pub fn towards(next_hop: &[u8], forced: Option<Self>) -> Option<Self> {
+    pub fn towards(next_hop: &[u8], destination: Option<&[u8]>, forced: Option<Self>) -> Option<Self> {
+        // Parameters can lead to another place.
+        let destination = destination.filter(|_| !next_hop.contains(&b';'));
+        LAST_WAY.with_borrow_mut(|last| match last {
+            Some(way) if destination == Some(&way.to) && forced == way.forced => Some(way.socket),
+            _ => {
+                let socket = Self::find_towards(next_hop, forced)?;
+                if let Some(to) = destination.filter(|to| is_settled(to)) {
+                    *last = Some(SettledWay { to: to.to_vec(), forced, socket });
+                }
+                Some(socket)
+            }
+        })
+    }
+
+    fn find_towards(next_hop: &[u8], forced: Option<Self>) -> Option<Self> {
         let (mut socket, mut proto) = (null_mut(), 0);
         let forced = forced.map_or(null_mut(), |socket| socket.0);
         // SAFETY: the text is only read, the outputs are ours, `forced` is null or a socket of the server.
@@ -43,15 +60,8 @@ impl ListenSocket {
         (found >= 0 && !socket.is_null()).then_some(Self(socket))
     }
 
-    /// The URI under which this socket can be reached: advertised address and port where there are some (RFC 3261
-    /// §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
-    #[must_use]
-    pub fn contact_uri(self, secure: bool) -> Option<Vec<u8>> {
-        let header = self.contact_header(secure)?;
-        Some(header.strip_prefix(CONTACT)?.strip_suffix(CONTACT_END)?.to_vec())
-    }
-
-    /// The Contact header with [that URI](ListenSocket::contact_uri), a whole line.
+    /// The Contact header, a whole line, with the URI under which this socket can be reached: advertised address and port
+    /// where there are some (RFC 3261 §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
     pub fn contact_header(self, secure: bool) -> Option<Rc<[u8]>> {
         LAST_CONTACT.with_borrow_mut(|last| match last {
@@ -114,8 +124,27 @@ const CONTACT_END: &[u8] = b">\r\n";
 type Contact = (ListenSocket, bool, Rc<[u8]>);
 
 thread_local! {
+    /// The newest of the ways that [`ListenSocket::towards`] has found: mostly the next one too.
+    static LAST_WAY: RefCell<Option<SettledWay>> = const { RefCell::new(None) };
+
     /// The newest of what [`ListenSocket::contact_header`] gives: mostly the next one too, and sockets do not change.
     static LAST_CONTACT: RefCell<Option<Contact>> = const { RefCell::new(None) };
+}
+
+/// A way that stays the same as long as the server runs.
+struct SettledWay {
+    /// The destination.
+    to: Vec<u8>,
+    forced: Option<ListenSocket>,
+    socket: ListenSocket,
+}
+
+/// Whether the way to a destination is settled: it is an address, over UDP, and the host chooses among its sockets without
+/// asking the kernel for routes.
+fn is_settled(destination: &[u8]) -> bool {
+    let address = destination.strip_prefix(b"udp:").and_then(|address| std::str::from_utf8(address).ok());
+    // SAFETY: reads a parameter of the host.
+    address.is_some_and(|address| address.parse::<SocketAddrV4>().is_ok()) && unsafe { ks::pb2b_asks_for_routes() } == 0
 }
 
 /// The transport parameter that brings a request back over the same protocol; none for UDP, the default.

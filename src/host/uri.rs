@@ -2,10 +2,15 @@
 
 use super::bindings as ks;
 use super::text::{bytes, view};
+use crate::grammar::PlainSipUri;
 
 /// Whether the host can parse this SIP or SIPS URI.
 #[must_use]
 pub fn is_sip_uri(uri: &[u8]) -> bool {
+    PlainSipUri::read(uri).is_some() || is_parsed(uri)
+}
+
+fn is_parsed(uri: &[u8]) -> bool {
     let sip = uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip:"));
     // To the end in any case: several bytes at a time.
     let clean =
@@ -24,6 +29,9 @@ pub fn is_sips(uri: &[u8]) -> bool {
 /// name alone does not say it (RFC 3263 §4.2). `None` when the host cannot parse it.
 #[must_use]
 pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
+    if let Some(plain) = PlainSipUri::read(uri) {
+        return Some(destination_of(b"udp", plain.host, plain.port));
+    }
     let mut parsed = ks::sip_uri_t::default();
     let view = view(uri);
     // SAFETY: the host reads the text and writes our struct, whose strings then point into the text.
@@ -43,20 +51,22 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
         p if p == ks::PROTO_WS as i32 => b"ws",
         _ => b"udp",
     };
-    let is_address = host.starts_with(b"[") || host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    Some(destination_of(transport, host, Some(parsed.port_no).filter(|port| *port > 0)))
+}
+
+fn destination_of(transport: &[u8], host: &[u8], port: Option<u16>) -> Vec<u8> {
+    let is_address = || host.starts_with(b"[") || host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let port = port.or_else(|| is_address().then_some(if matches!(transport, b"tls" | b"wss") { 5061 } else { 5060 }));
     let mut text = Vec::with_capacity(transport.len() + host.len() + ":".len() + ":65535".len());
     text.extend_from_slice(transport);
     text.push(b':');
-    let named = text.len();
     text.extend_from_slice(host);
-    text.iter_mut().skip(named).for_each(u8::make_ascii_lowercase);
-    match parsed.port_no {
-        0 if is_address && matches!(transport, b"tls" | b"wss") => text.extend_from_slice(b":5061"),
-        0 if is_address => text.extend_from_slice(b":5060"),
-        0 => {}
-        port => text.extend_from_slice(format!(":{port}").as_bytes()),
+    text.make_ascii_lowercase();
+    if let Some(port) = port {
+        text.push(b':');
+        text.extend_from_slice(port.to_string().as_bytes());
     }
-    Some(text)
+    text
 }
 
 /// Whether the host can parse this value of a Route header.

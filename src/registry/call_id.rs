@@ -37,19 +37,23 @@ impl FreshIds {
     /// For the slot with this index over all shards, below 2 to the power of `bits`.
     pub(super) fn new(index: u32, bits: u32, random: [u8; RANDOM_LEN]) -> Self {
         let mut ids = Self { call_id: [0; CALL_ID_LEN], local_tag: [0; LOCAL_TAG_LEN], cnonce: [0; CNONCE_LEN] };
-        let mut random = random.into_iter();
-        let (number, rest) = ids.call_id.split_at_mut(NUMBER_LEN);
-        let above = random.by_ref().take(NUMBER_LEN).fold(0, |sum, byte| sum << DIGIT_BITS | u32::from(byte & 31));
-        let mut value = above >> bits << bits | index;
-        for to in number.iter_mut().rev() {
-            *to = digit(u8::try_from(value & 31).unwrap_or(0));
-            value >>= DIGIT_BITS;
-        }
-        for (to, byte) in rest.iter_mut().chain(&mut ids.local_tag).zip(&mut random) {
+        // Each in a loop of its own, so that many digits are made at once.
+        let (call_id, rest) = random.split_at(CALL_ID_LEN);
+        for (to, byte) in ids.call_id.iter_mut().zip(call_id) {
             *to = digit(byte & 31);
         }
-        for (digits, byte) in ids.cnonce.as_chunks_mut::<2>().0.iter_mut().zip(random) {
+        let (local_tag, rest) = rest.split_at(LOCAL_TAG_LEN);
+        for (to, byte) in ids.local_tag.iter_mut().zip(local_tag) {
+            *to = digit(byte & 31);
+        }
+        for (digits, byte) in ids.cnonce.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
             *digits = [digit(byte >> 4), digit(byte & 15)];
+        }
+        let above = call_id.iter().take(NUMBER_LEN).fold(0, |sum, byte| sum << DIGIT_BITS | u32::from(byte & 31));
+        let mut value = above >> bits << bits | index;
+        for to in ids.call_id.iter_mut().take(NUMBER_LEN).rev() {
+            *to = digit(u8::try_from(value & 31).unwrap_or(0));
+            value >>= DIGIT_BITS;
         }
         ids
     }
