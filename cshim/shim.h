@@ -83,6 +83,9 @@ int pb2b_is_faked_reply(const sip_msg_t *msg);
 /* the number of the connection it came over; 0 when its transport has none */
 int pb2b_connection(const sip_msg_t *msg);
 int pb2b_parse_all(sip_msg_t *msg);
+/* what the server has not looked at yet, body included; -1 when a header that tells of a subscription may be among what it
+   has looked at */
+int pb2b_unread_headers(const sip_msg_t *msg, str *out);
 int pb2b_is_request(const sip_msg_t *msg);
 int pb2b_method_id(const sip_msg_t *msg);
 /* 0 for a request */

@@ -30,6 +30,16 @@ int pb2b_parse_all(sip_msg_t *msg)
 	return parse_headers(msg, HDR_EOH_F, 0) < 0 ? -1 : 0;
 }
 
+int pb2b_unread_headers(const sip_msg_t *msg, str *out)
+{
+	if(msg->contact != NULL || msg->expires != NULL || msg->record_route != NULL
+			|| (msg->parsed_flag & HDR_T2F(HDR_OTHER_T)) != 0 || msg->unparsed == NULL)
+		return -1;
+	out->s = msg->unparsed;
+	out->len = msg->buf + msg->len - msg->unparsed;
+	return 0;
+}
+
 int pb2b_is_request(const sip_msg_t *msg)
 {
 	return msg->first_line.type == SIP_REQUEST;
@@ -162,12 +172,6 @@ int pb2b_find_header(const sip_msg_t *msg, const char *name, int len, str *out)
 	return -1;
 }
 
-/* a digit, and so few bytes in all that no number is too large */
-static int is_short_number(const str *text)
-{
-	return text->len > 0 && text->len <= 9 && text->s[0] >= '0' && text->s[0] <= '9';
-}
-
 int pb2b_expires(sip_msg_t *msg, unsigned int *out)
 {
 	exp_body_t *body;
@@ -176,9 +180,6 @@ int pb2b_expires(sip_msg_t *msg, unsigned int *out)
 		return -1;
 	if(msg->expires == NULL)
 		return 0;
-	/* As nearly all are: without the parser, which takes memory. */
-	if(is_short_number(&msg->expires->body) && str2int(&msg->expires->body, out) == 0)
-		return 1;
 	if(parse_expires(msg->expires) < 0)
 		return -1;
 	body = (exp_body_t *)msg->expires->parsed;

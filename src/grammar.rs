@@ -2,6 +2,8 @@
 //! memory for each.
 #![forbid(unsafe_code)]
 
+use std::str::{self, FromStr};
+
 /// Whether `text` is a token (RFC 3261 §25.1).
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
@@ -50,25 +52,65 @@ impl<'a> PlainSipUri<'a> {
             & host.iter().fold(true, |all, byte| all & is_host(byte))
             & host.first().is_some_and(u8::is_ascii_alphanumeric);
         let port = match port {
-            Some(digits) => Some(port_number(digits)?),
+            Some(digits) => Some(number(digits).filter(|port| *port > 0)?),
             None => None,
         };
         is_plain.then_some(Self { host, port })
     }
 }
 
+/// What the headers of a 2xx to a SUBSCRIBE say, where these are as nearly all are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlainTerms<'a> {
+    /// The URI of the Contact.
+    pub contact: Option<&'a [u8]>,
+    /// The Expires header.
+    pub expires: Option<u32>,
+}
+
+/// Headers that say nothing of the subscription.
+const UNHEEDED: [&str; 8] = ["Server", "User-Agent", "Date", "Allow", "Allow-Events", "Supported", "k", "u"];
+
+impl<'a> PlainTerms<'a> {
+    /// Reads whole lines to the end of the headers; `None` when there is anything but these headers, each in one line.
+    #[must_use]
+    pub fn read(mut headers: &'a [u8]) -> Option<Self> {
+        let mut terms = Self::default();
+        loop {
+            let (line, rest) = split_once(headers, b'\n')?;
+            let line = line.strip_suffix(b"\r")?;
+            if line.is_empty() {
+                return Some(terms);
+            }
+            let (name, value) = split_once(line, b':')?;
+            let value = value.trim_ascii();
+            if value.is_empty() || rest.starts_with(b" ") || rest.starts_with(b"\t") {
+                return None;
+            }
+            let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+            if is(&["Contact", "m"]) && terms.contact.is_none() {
+                terms.contact = Some(plain_uri(value)?);
+            } else if is(&["Expires"]) && terms.expires.is_none() {
+                terms.expires = Some(number(value)?);
+            } else if is(&["Content-Length", "l"]) {
+                number::<u32>(value)?;
+            } else if !is(&UNHEEDED) {
+                return None;
+            }
+            headers = rest;
+        }
+    }
+}
+
+/// Digits that are not too many for a number.
+fn number<N: FromStr>(digits: &[u8]) -> Option<N> {
+    let text = str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    text.parse().ok()
+}
+
 fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let (before, rest) = text.split_at_checked(memchr::memchr(at, text)?)?;
     Some((before, rest.get(1..)?))
-}
-
-/// Digits that name a port; 0 is none.
-fn port_number(digits: &[u8]) -> Option<u16> {
-    let number = digits.iter().try_fold(0u16, |number, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    });
-    number.filter(|port| *port > 0)
 }
 
 #[cfg(test)]
@@ -143,6 +185,49 @@ mod tests {
             b" sip:a@x",
         ] {
             assert_eq!(PlainSipUri::read(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_terms_of_a_plain_answer_are_read() {
+        let terms = |contact: &'static [u8], expires| Some(PlainTerms { contact: Some(contact), expires });
+        let rest = b"Contact: <sip:a@x>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(PlainTerms::read(rest), terms(b"sip:a@x", Some(3600)));
+        let rest = b"EXPIRES:60 \r\nm:<sip:a@x>\r\nserver: b, c: d\r\nl:\t3\r\n\r\n: x";
+        assert_eq!(PlainTerms::read(rest), terms(b"sip:a@x", Some(60)));
+        assert_eq!(PlainTerms::read(b"\r\n"), Some(PlainTerms::default()));
+    }
+
+    #[test]
+    fn what_a_plain_answer_does_not_have_is_left_to_the_parser() {
+        for line in [
+            "Record-Route: <sip:p;lr>",
+            "Authentication-Info: nextnonce=\"1\"",
+            "Contact: <sip:a@x>, <sip:b@x>",
+            "Contact: <sip:a@x>\r\nContact: <sip:b@x>",
+            "Contact: <sip:a@x>;q=0.5",
+            "Contact: *",
+            "Contact:",
+            "Contact : <sip:a@x>",
+            " Contact: <sip:a@x>",
+            "Contact:\r\n <sip:a@x>",
+            "Server: a\r\n Contact: <sip:a@x>",
+            "Server: a\r\n\tb",
+            "Expires: 1\r\nExpires: 2",
+            "Expires: ",
+            "Expires: -1",
+            "Expires: +1",
+            "Expires: 4294967296",
+            "Content-Length: 1x",
+            "Retry-After: 1",
+            "To: <sip:a@x>;tag=1",
+            "Expires",
+            "Server: a\nExpires: 1",
+        ] {
+            assert_eq!(PlainTerms::read(format!("{line}\r\n\r\n").as_bytes()), None, "{line}");
+        }
+        for cut in ["", "Expires: 1", "Expires: 1\r\n", "Expires: 1\r\n\r", "\n"] {
+            assert_eq!(PlainTerms::read(cut.as_bytes()), None, "{cut:?}");
         }
     }
 }

@@ -11,29 +11,38 @@ use crate::subscription::{Challenge, Flow, Guard, Input, Reply};
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
     let (Some(engine), Some(handle)) = (super::engine(), Handle::from_u64(parameter)) else { return };
     match outcome {
-        Final::Local(code) => {
-            let reason = if code == 408 { &b"Request Timeout"[..] } else { b"no usable reply" };
-            // Any other code is that of a reply that cannot be read.
-            let outcome = match code {
-                408 => Outcome::Silent,
-                503 => Outcome::Unavailable { retry_after: None },
-                _ => Outcome::Answered,
-            };
-            engine.conclude(handle, Reply { cseq, code, is_local: true, reason, ..Reply::default() }, outcome);
-        }
+        Final::Local(code) => engine.take_local(handle, cseq, code),
         Final::Reply(message) => engine.take_reply(handle, cseq, message),
     }
 }
 
 impl Engine {
+    /// No reply, or none that can be read.
+    fn take_local(&self, handle: Handle, cseq: u32, code: u16) {
+        let reason = if code == 408 { &b"Request Timeout"[..] } else { b"no usable reply" };
+        // Any other code is that of a reply that cannot be read.
+        let outcome = match code {
+            408 => Outcome::Silent,
+            503 => Outcome::Unavailable { retry_after: None },
+            _ => Outcome::Answered,
+        };
+        self.conclude(handle, Reply { cseq, code, is_local: true, reason, ..Reply::default() }, outcome);
+    }
+
     fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {
         let code = message.status();
+        // What a plain 2xx says is seen at a glance; the host's parser takes memory for each header.
+        let plain = if code < 300 { message.plain_terms() } else { None };
+        if plain.is_none() && message.parse().is_err() {
+            return self.take_local(handle, cseq, code);
+        }
         let mut reply = Reply {
             cseq,
             code,
             reason: message.reason(),
             remote_tag: message.to_tag(),
-            expires: message.expires(),
+            contact: plain.and_then(|plain| plain.contact),
+            expires: plain.map_or_else(|| message.expires(), |plain| plain.expires),
             ..Reply::default()
         };
         // A Contact or Record-Route that cannot be read is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
@@ -41,12 +50,14 @@ impl Engine {
         let (redirect, route_set, challenges);
         match code {
             200..=299 => {
-                reply.contact = message.plain_contact().or_else(|| contacts().first().copied());
-                let routes = message.record_routes().unwrap_or_default();
-                route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
                 reply.flow = message.connection().filter(|_| self.config.refresh_on_flow_loss).map(Flow);
-                reply.authentication_info = message.authentication_info();
-                reply.route_set = &route_set;
+                if plain.is_none() {
+                    reply.contact = message.plain_contact().or_else(|| contacts().first().copied());
+                    let routes = message.record_routes().unwrap_or_default();
+                    route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
+                    reply.route_set = &route_set;
+                    reply.authentication_info = message.authentication_info();
+                }
             }
             300..=399 => {
                 redirect = contacts();

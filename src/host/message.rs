@@ -3,7 +3,7 @@
 use super::bindings as ks;
 use super::connection;
 use super::text::bytes;
-use crate::grammar;
+use crate::grammar::{self, PlainTerms};
 use std::marker::PhantomData;
 use std::num::NonZero;
 
@@ -52,7 +52,7 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// Parses all headers; must come before every reading function below.
+    /// Parses all headers; must come before every reading function below, but where it says otherwise.
     ///
     /// # Errors
     /// When the header section as a whole cannot be parsed.
@@ -61,7 +61,18 @@ impl<'m> Message<'m> {
         if unsafe { ks::pb2b_parse_all(self.raw) } < 0 { Err(Malformed("header section")) } else { Ok(()) }
     }
 
-    /// The To tag of a reply; empty when there is none.
+    /// What a 2xx says of the subscription where its headers are [plain](PlainTerms); otherwise it is to be
+    /// [parsed](Self::parse).
+    #[must_use]
+    pub fn plain_terms(self) -> Option<PlainTerms<'m>> {
+        let mut unread = ks::str_::default();
+        // SAFETY: the message is valid, the output is ours and then points into the message.
+        let is_plain = unsafe { ks::pb2b_unread_headers(self.raw, &mut unread) } == 0;
+        // SAFETY: as above.
+        PlainTerms::read(is_plain.then(|| unsafe { bytes(&unread) })?)
+    }
+
+    /// The To tag of a reply; empty when there is none. Before [`parse`](Self::parse) as well.
     #[must_use]
     pub fn to_tag(self) -> &'m [u8] {
         // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
@@ -213,21 +224,22 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// The number of the connection it came over, if its transport has connections.
+    /// The number of the connection it came over, if its transport has connections. Before
+    /// [`parse`](Self::parse) as well.
     #[must_use]
     pub fn connection(self) -> Option<NonZero<u32>> {
         // SAFETY: the message is valid.
         connection::number_of(unsafe { ks::pb2b_connection(self.raw) })
     }
 
-    /// Status code of a reply.
+    /// Status code of a reply. Before [`parse`](Self::parse) as well.
     #[must_use]
     pub fn status(self) -> u16 {
         // SAFETY: the message is valid.
         u16::try_from(unsafe { ks::pb2b_status(self.raw) }).unwrap_or(0)
     }
 
-    /// Reason phrase of a reply.
+    /// Reason phrase of a reply. Before [`parse`](Self::parse) as well.
     #[must_use]
     pub fn reason(self) -> &'m [u8] {
         let mut out = ks::str_::default();

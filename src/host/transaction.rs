@@ -29,7 +29,7 @@ pub type ReplyHandler = fn(parameter: u64, cseq: u32, reply: Final<'_>);
 /// How a transaction ended.
 #[derive(Clone, Copy)]
 pub enum Final<'m> {
-    /// A final reply, parsed.
+    /// A final reply, not yet parsed.
     Reply(Message<'m>),
     /// No reply: the code the host makes up for it (408).
     Local(u16),
@@ -160,10 +160,7 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, _kind: c_int, params: *mut ks
         }
         // SAFETY: a real reply lives in this process for as long as the callback runs.
         let message = unsafe { Message::from_raw(params.rpl) };
-        match message.parse() {
-            Ok(()) => (bound.on_reply)(parameter.addr() as u64, cseq, Final::Reply(message)),
-            Err(_) => (bound.on_reply)(parameter.addr() as u64, cseq, Final::Local(code)),
-        }
+        (bound.on_reply)(parameter.addr() as u64, cseq, Final::Reply(message));
     });
 }
 
