@@ -92,21 +92,36 @@ const LENGTH_BITS: u32 = 7;
 /// What says so.
 const MORE: u8 = 1 << LENGTH_BITS;
 
+/// Whether each length is one byte, as mostly.
+fn are_short<const N: usize>(parts: &[&[u8]; N]) -> bool {
+    parts.iter().all(|part| part.len() < usize::from(MORE))
+}
+
 /// How many bytes the parts take behind their lengths; none when all are empty.
-fn packed_len(parts: &[&[u8]]) -> Option<usize> {
+fn packed_len<const N: usize>(parts: &[&[u8]; N]) -> Option<usize> {
     let texts = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len()))?;
-    let lengths = if texts > 0 { parts.iter().map(|part| bytes_of_length(part.len())).sum() } else { 0 };
+    let lengths = match texts {
+        0 => 0,
+        _ if are_short(parts) => N,
+        _ => parts.iter().map(|part| bytes_of_length(part.len())).sum(),
+    };
     texts.checked_add(lengths)
 }
 
 /// Writes the parts behind their lengths to where there is room for exactly that.
-fn pack(parts: &[&[u8]], to: &mut [u8]) -> Option<()> {
+fn pack<const N: usize>(parts: &[&[u8]; N], to: &mut [u8]) -> Option<()> {
     if to.is_empty() {
         return Some(());
     }
     let mut rest = to;
-    for part in parts {
-        rest = write_length(part.len(), rest)?;
+    if are_short(parts) {
+        let (lengths, after) = rest.split_first_chunk_mut::<N>()?;
+        *lengths = parts.map(|part| u8::try_from(part.len()).unwrap_or(0));
+        rest = after;
+    } else {
+        for part in parts {
+            rest = write_length(part.len(), rest)?;
+        }
     }
     for part in parts {
         let (room, after) = rest.split_at_mut_checked(part.len())?;
