@@ -102,10 +102,10 @@ impl<'a> PlainTerms<'a> {
     }
 }
 
-/// Digits that are not too many for a number.
+/// Digits, no more than a number can need.
 fn number<N: FromStr>(digits: &[u8]) -> Option<N> {
-    let text = str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    text.parse().ok()
+    let is_number = digits.len() <= "4294967295".len() && digits.iter().all(u8::is_ascii_digit);
+    str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()
 }
 
 fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
@@ -218,6 +218,7 @@ mod tests {
             "Expires: -1",
             "Expires: +1",
             "Expires: 4294967296",
+            "Expires: 00000000060",
             "Content-Length: 1x",
             "Retry-After: 1",
             "To: <sip:a@x>;tag=1",

@@ -55,13 +55,12 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
         if pool.forks != Some(forks) || POOL - pool.used < N {
             *pool = Pool { forks: Some(forks), bytes: from_kernel(), used: 0 };
         }
-        let mut given = [0; N];
-        if let Some(unused) = pool.bytes.get_mut(pool.used..).and_then(<[u8]>::first_chunk_mut) {
-            // What has been given away cannot be read here any more.
-            given = std::mem::replace(unused, given);
-        }
+        let Some(unused) = pool.bytes.get_mut(pool.used..).and_then(<[u8]>::first_chunk_mut) else {
+            return from_kernel();
+        };
         pool.used += N;
-        given
+        // What has been given away cannot be read here any more.
+        std::mem::replace(unused, [0; N])
     })
 }
 
