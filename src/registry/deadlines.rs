@@ -1,142 +1,154 @@
-//! The deadlines of a shard: a heap of slots, four children a node, ordered by instant.
+//! The deadlines of a shard: lists of slots in the buckets of a timing wheel.
+
+mod wheel;
 
 use crate::subscription::{Chunks, Instant, OutOfMemory};
 use allocator_api2::alloc::Allocator;
-
-/// Children of a node: a flatter heap than a binary one, with fewer scattered reads when arming.
-const ARITY: usize = 4;
+use wheel::{NONE, Wheel};
 
 /// Elements added at a time.
 const CHUNK: usize = 256;
 
-/// The position of a slot that is not armed.
+/// How many slots one call takes to narrower buckets. Each may be a look at memory that nobody has seen for an hour.
+pub(super) const MOST_MOVES: usize = 8;
+
+/// In place of the slot before: it is the first of the bucket in the other bits.
+const FIRST: u32 = 1 << 31;
+
+/// In place of the slot before: the slot is not armed.
 const NOWHERE: u32 = u32::MAX;
 
-/// A deadline of a slot, in twelve bytes: subscriptions are many.
+/// The deadline of a slot, and its neighbours in the list of its bucket. Sixteen bytes: subscriptions are many.
 #[derive(Clone, Copy)]
 struct Node {
-    /// The instant: its upper and its lower half.
-    at: [u32; 2],
-    slot: u32,
+    at: Instant,
+    before: u32,
+    after: u32,
 }
 
-impl Node {
-    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the number")]
-    fn new(at: Instant, slot: u32) -> Self {
-        Self { at: [(at.0 >> 32) as u32, at.0 as u32], slot }
-    }
-
-    fn at(self) -> Instant {
-        let [upper, lower] = self.at;
-        Instant(u64::from(upper) << 32 | u64::from(lower))
-    }
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The deadline of this slot.
+    Slot(u32),
+    /// Nothing yet.
+    Nothing,
+    /// That takes longer than a lock should be held: to be asked again.
+    Unsorted,
 }
 
-/// At most one deadline a slot. Arming, moving and cancelling are O(log n), the earliest one is at hand.
+/// At most one deadline a slot, exact to the millisecond. Arming, moving and cancelling are O(1). Until it is due one is taken to
+/// a narrower bucket three times at most; when it is days away, once more each third day.
 pub(super) struct Deadlines<A: Allocator + Clone> {
-    /// The first `armed` nodes are the heap.
-    heap: Chunks<Node, CHUNK, A>,
-    armed: usize,
-    /// Where in the heap each slot is.
-    positions: Chunks<u32, CHUNK, A>,
+    wheel: Wheel,
+    /// For each slot.
+    nodes: Chunks<Node, CHUNK, A>,
 }
 
 impl<A: Allocator + Clone> Deadlines<A> {
     pub(super) fn new_in(alloc: A) -> Self {
-        Self { heap: Chunks::new_in(alloc.clone()), armed: 0, positions: Chunks::new_in(alloc) }
+        Self { wheel: Wheel::new(), nodes: Chunks::new_in(alloc) }
     }
 
     /// Makes room for deadlines of all slots below `slots`: arming them cannot fail afterwards.
     pub(super) fn try_reserve(&mut self, slots: usize) -> Result<(), OutOfMemory> {
-        while self.positions.len() < slots {
-            self.positions.try_grow(|_| NOWHERE)?;
-        }
-        while self.heap.len() < slots {
-            self.heap.try_grow(|_| Node::new(Instant(u64::MAX), NOWHERE))?;
+        while self.nodes.len() < slots {
+            self.nodes.try_grow(|_| Node { at: Instant(0), before: NOWHERE, after: NONE })?;
         }
         Ok(())
     }
 
-    /// The earliest deadline and its slot.
-    pub(super) fn earliest(&self) -> Option<(Instant, u32)> {
-        let first = self.node(0)?;
-        Some((first.at(), first.slot))
+    /// Nothing is due before; `None` without deadlines. That is the earliest deadline, unless one was moved or cancelled, or it is
+    /// days away.
+    pub(super) fn earliest(&self) -> Option<Instant> {
+        self.wheel.next().map(|place| Instant(place.at))
+    }
+
+    /// The earliest deadline, when it is due. Time never goes back.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        let mut moves = MOST_MOVES;
+        while let Some(next) = self.wheel.next().filter(|next| next.at <= now.0) {
+            self.wheel.turn_to(Instant(next.at));
+            let slot = self.wheel.head(next.bucket);
+            // What is alone in its bucket is in order as it is.
+            let is_alone = || self.node(slot).is_some_and(|node| node.after == NONE && node.at.0 == next.at);
+            if next.is_exact() || is_alone() {
+                return Due::Slot(slot);
+            }
+            if moves == 0 {
+                return Due::Unsorted;
+            }
+            moves = self.sort(next.bucket, moves);
+        }
+        self.wheel.turn_to(now);
+        Due::Nothing
     }
 
     /// Arms, moves (`Some`) or cancels (`None`) the deadline of a slot there is room for.
     pub(super) fn set(&mut self, slot: u32, deadline: Option<Instant>) {
-        let Some(&position) = self.positions.get(slot as usize) else { return };
-        match (deadline, position) {
-            (Some(at), NOWHERE) => {
-                if self.armed < self.heap.len() {
-                    self.armed += 1;
-                    self.sift_up(self.armed - 1, Node::new(at, slot));
-                }
-            }
-            // Most NOTIFYs leave it where it is.
-            (Some(at), position) if self.node(position as usize).is_some_and(|node| node.at() == at) => {}
-            (Some(at), position) => self.place(position as usize, Node::new(at, slot)),
-            (None, NOWHERE) => {}
-            (None, position) => self.cancel(position as usize, slot),
+        let Some(&node) = self.node(slot) else { return };
+        let is_armed = node.before != NOWHERE;
+        // Most NOTIFYs leave it where it is.
+        if is_armed && deadline == Some(node.at) {
+            return;
+        }
+        if is_armed {
+            self.unlink(node);
+        }
+        match deadline {
+            Some(at) => self.link(slot, at),
+            None if is_armed => self.write(slot, Node { before: NOWHERE, ..node }),
+            None => {}
         }
     }
 
-    fn cancel(&mut self, position: usize, slot: u32) {
-        let Some(last) = self.armed.checked_sub(1).and_then(|index| self.node(index)) else { return };
-        self.armed -= 1;
-        if let Some(position) = self.positions.get_mut(slot as usize) {
-            *position = NOWHERE;
+    /// Takes slots of a bucket, whose time has come, to narrower ones; how many more may be taken.
+    fn sort(&mut self, bucket: usize, mut moves: usize) -> usize {
+        while moves > 0 {
+            let slot = self.wheel.head(bucket);
+            let Some(&node) = self.node(slot) else { break };
+            self.unlink(node);
+            self.link(slot, node.at);
+            moves -= 1;
         }
-        if position < self.armed {
-            self.place(position, last);
+        moves
+    }
+
+    /// Puts a slot before all others of its bucket.
+    fn link(&mut self, slot: u32, at: Instant) {
+        let place = self.wheel.place(at);
+        let after = self.wheel.head(place.bucket);
+        if let Some(after) = self.node_mut(after) {
+            after.before = slot;
+        }
+        let bucket = u32::try_from(place.bucket).unwrap_or(0);
+        self.write(slot, Node { at, before: FIRST | bucket, after });
+        self.wheel.push(place, slot);
+    }
+
+    /// Takes a slot out of its bucket; this is its node.
+    fn unlink(&mut self, node: Node) {
+        if let Some(after) = self.node_mut(node.after) {
+            after.before = node.before;
+        }
+        if node.before & FIRST != 0 {
+            self.wheel.pop((node.before & !FIRST) as usize, node.after);
+        } else if let Some(before) = self.node_mut(node.before) {
+            before.after = node.after;
         }
     }
 
-    fn node(&self, position: usize) -> Option<Node> {
-        if position < self.armed { self.heap.get(position).copied() } else { None }
+    fn node(&self, slot: u32) -> Option<&Node> {
+        self.nodes.get(slot as usize)
     }
 
-    /// Writes `node` at `position`, where another node may have been, and restores the order.
-    fn place(&mut self, position: usize, node: Node) {
-        match self.node(parent(position)) {
-            Some(above) if position > 0 && node.at < above.at => self.sift_up(position, node),
-            _ => self.sift_down(position, node),
-        }
+    fn node_mut(&mut self, slot: u32) -> Option<&mut Node> {
+        self.nodes.get_mut(slot as usize)
     }
 
-    fn sift_up(&mut self, mut position: usize, node: Node) {
-        while position > 0 {
-            let Some(above) = self.node(parent(position)).filter(|above| node.at < above.at) else { break };
-            self.write(position, above);
-            position = parent(position);
-        }
-        self.write(position, node);
-    }
-
-    fn sift_down(&mut self, mut position: usize, node: Node) {
-        while let Some((child, below)) = self.least_child(position).filter(|(_, below)| below.at < node.at) {
-            self.write(position, below);
-            position = child;
-        }
-        self.write(position, node);
-    }
-
-    fn least_child(&self, position: usize) -> Option<(usize, Node)> {
-        let first = position * ARITY + 1;
-        let last = (first + ARITY).min(self.armed);
-        (first..last).filter_map(|child| Some((child, self.node(child)?))).min_by_key(|(_, node)| node.at)
-    }
-
-    fn write(&mut self, position: usize, node: Node) {
-        if let Some(place) = self.heap.get_mut(position) {
+    fn write(&mut self, slot: u32, node: Node) {
+        if let Some(place) = self.node_mut(slot) {
             *place = node;
         }
-        if let Some(place) = self.positions.get_mut(node.slot as usize) {
-            *place = u32::try_from(position).unwrap_or(NOWHERE);
-        }
     }
-}
-
-fn parent(position: usize) -> usize {
-    position.saturating_sub(1) / ARITY
 }

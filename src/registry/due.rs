@@ -1,5 +1,6 @@
 //! Deadlines that are due.
 
+use super::deadlines::Due;
 use super::life::Life;
 use super::steps::{Found, Stepped};
 use super::{Handle, RANDOM_LEN, Registry};
@@ -12,7 +13,7 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_secs(1);
 
 impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
-    /// The earliest deadline of all; takes no lock.
+    /// Nothing is due before; `None` without deadlines. Takes no lock.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.shards.iter().filter_map(|shard| shard.earliest()).min()
@@ -34,22 +35,35 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         let first = *turn;
-        for number in (0..self.shards.len()).map(|step| self.layout.wrap(first.wrapping_add(step))) {
-            let Some(shard) = self.shards.get(number) else { continue };
-            if shard.earliest().is_none_or(|at| at > now) {
-                continue;
+        loop {
+            let mut unsorted = false;
+            for number in (0..self.shards.len()).map(|step| self.layout.wrap(first.wrapping_add(step))) {
+                let Some(shard) = self.shards.get(number) else { continue };
+                if shard.earliest().is_none_or(|at| at > now) {
+                    continue;
+                }
+                let mut table = shard.lock();
+                let slot = match table.due(now) {
+                    Due::Slot(slot) => slot,
+                    Due::Nothing => {
+                        shard.publish(&table);
+                        continue;
+                    }
+                    // Others may have the lock before this shard's turn comes again.
+                    Due::Unsorted => {
+                        unsorted = true;
+                        continue;
+                    }
+                };
+                *turn = number;
+                let fresh = self.layout.fresh(number, slot, random);
+                let input = Input::Deadline(fresh.as_fresh());
+                let result = table.step_due(slot, input, now.after(RETRY), now, env);
+                return self.conclude(Found { shard, table, slot }, result, false, now, env, deliver);
             }
-            *turn = number;
-            let mut table = shard.lock();
-            let Some(slot) = table.due(now) else {
-                shard.publish(&table);
-                continue;
-            };
-            let fresh = self.layout.fresh(number, slot, random);
-            let input = Input::Deadline(fresh.as_fresh());
-            let result = table.step_due(slot, input, now.after(RETRY), now, env);
-            return self.conclude(Found { shard, table, slot }, result, false, now, env, deliver);
+            if !unsorted {
+                return Ok(None);
+            }
         }
-        Ok(None)
     }
 }

@@ -7,7 +7,7 @@ use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// The earliest deadline of a shard without deadlines.
+/// When something is due in a shard without deadlines.
 const NEVER: u64 = u64::MAX;
 
 /// A shard, on cache lines of its own.
@@ -38,18 +38,18 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
         self.table.lock()
     }
 
-    /// Shows what has become of the table to those who do not lock; the earliest deadline, when it is earlier now.
+    /// Shows what has become of the table to those who do not lock; until when they may sleep, when that is earlier now.
     pub(super) fn publish(&self, table: &Table<S, O, A>) -> Option<Instant> {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
-        let now = table.earliest().map_or(NEVER, |(at, _)| at.0);
+        let now = table.earliest().map_or(NEVER, |at| at.0);
         (now < self.earliest.swap(now, Ordering::AcqRel)).then_some(Instant(now))
     }
 }
 
 impl<S, O, A: Allocator + Clone, L> Shard<S, O, A, L> {
-    /// The earliest deadline.
+    /// Nothing is due before.
     pub(super) fn earliest(&self) -> Option<Instant> {
         let at = self.earliest.load(Ordering::Acquire);
         (at != NEVER).then_some(Instant(at))

@@ -1,6 +1,6 @@
 //! What a shard's lock guards: the records and their three indexes, always in step with each other.
 
-use super::deadlines::Deadlines;
+use super::deadlines::{Deadlines, Due};
 use super::flows::{Flows, Link};
 use super::handle::Handle;
 use super::index::Index;
@@ -56,8 +56,8 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
         }
     }
 
-    /// The earliest deadline and its slot.
-    pub(super) fn earliest(&self) -> Option<(Instant, u32)> {
+    /// Nothing is due before; `None` without deadlines.
+    pub(super) fn earliest(&self) -> Option<Instant> {
         self.deadlines.earliest()
     }
 
@@ -105,9 +105,9 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
         (generation == handle.generation()).then_some(slot)
     }
 
-    /// A slot whose deadline is due.
-    pub(super) fn due(&self, now: Instant) -> Option<u32> {
-        self.earliest().filter(|(at, _)| *at <= now).map(|(_, slot)| slot)
+    /// The slot whose deadline is due.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        self.deadlines.due(now)
     }
 }
 
