@@ -22,7 +22,7 @@ const TYPES: &[&str] = &[
 const FUNCTIONS: &[&str] = &[
     "pb2b_.*",
     "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init",
-    "parse_uri|parse_rr_body|free_rr|faked_msg_init|sr_kemi_modules_add",
+    "parse_uri|parse_rr_body|free_rr|faked_msg_init|sr_kemi_modules_add|unlink_lump_rpl",
     "pv_get_(null|strval|uintval)|fixup_(free_)?spve_all|get_str_fparam",
 ];
 

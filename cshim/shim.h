@@ -150,8 +150,8 @@ int pb2b_load_sl(sl_api_t *out);
 int pb2b_cell_cseq(const struct cell *t, unsigned int *out);
 /* the transaction of the message being processed; NULL if there is none */
 struct cell *pb2b_current_transaction(const struct tm_binds *tm);
-/* a header for the answer to this request, with its line end, copied */
-int pb2b_add_reply_header(sip_msg_t *msg, const str *text);
+/* a header for the answer to this request, with its line end; `lump` and text are the caller's, until it unlinks it */
+void pb2b_lend_reply_header(sip_msg_t *msg, struct lump_rpl *lump, const str *text);
 
 /* 1 if the URI can be parsed */
 int pb2b_uri_valid(const str *uri);

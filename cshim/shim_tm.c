@@ -55,9 +55,16 @@ struct cell *pb2b_current_transaction(const struct tm_binds *tm)
 	return t == T_UNDEFINED ? NULL : t;
 }
 
-int pb2b_add_reply_header(sip_msg_t *msg, const str *text)
+void pb2b_lend_reply_header(sip_msg_t *msg, struct lump_rpl *lump, const str *text)
 {
-	return add_lump_rpl(msg, text->s, text->len, LUMP_RPL_HDR) != NULL ? 0 : -1;
+	struct lump_rpl **end = &msg->reply_lump;
+
+	lump->text = *text;
+	lump->flags = LUMP_RPL_HDR | LUMP_RPL_NODUP | LUMP_RPL_NOFREE;
+	lump->next = NULL;
+	while(*end != NULL)
+		end = &(*end)->next;
+	*end = lump;
 }
 
 int pb2b_uri_valid(const str *uri)

@@ -219,7 +219,7 @@ pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> b
     })
 }
 
-/// Adds header lines to the answer to come, and hands the phrase over as the host wants it; `false` when one cannot be.
+/// Lends header lines to the answer to come, and hands the phrase over as the host wants it. Gives what `answer` gives.
 pub(super) fn with_phrase(
     message: Message<'_>,
     phrase: &str,
@@ -232,9 +232,14 @@ pub(super) fn with_phrase(
     for (to, from) in ended.iter_mut().take(room).zip(phrase.bytes()) {
         *to = from;
     }
-    // SAFETY: the message is the one being processed; the host copies the text.
-    if !headers.is_empty() && unsafe { ks::pb2b_add_reply_header(message.as_raw(), &view(headers)) } < 0 {
-        return false;
+    if headers.is_empty() {
+        return answer(ended.as_mut_ptr().cast());
     }
-    answer(ended.as_mut_ptr().cast())
+    let mut lent = ks::lump_rpl::default();
+    // SAFETY: the message is the one being processed; text and entry live until they are taken back below.
+    unsafe { ks::pb2b_lend_reply_header(message.as_raw(), &mut lent, &view(headers)) };
+    let answered = answer(ended.as_mut_ptr().cast());
+    // SAFETY: the message is still the same; whether or not the entry is in its list.
+    unsafe { ks::unlink_lump_rpl(message.as_raw(), &mut lent) };
+    answered
 }
