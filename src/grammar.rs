@@ -4,21 +4,51 @@
 
 use std::str::{self, FromStr};
 
+/// A byte of a token.
+const TOKEN: u8 = 1;
+
+/// A byte of a URI between angle brackets that needs no second look.
+const URI: u8 = 2;
+
+/// A byte of a host that is no IPv6 reference.
+const HOST: u8 = 4;
+
+/// A byte of a user that needs no second look.
+const USER: u8 = 8;
+
+/// What each byte may be in.
+static SETS: [u8; 256] = {
+    let mut sets = [0; 256];
+    let (mut byte, mut left) = (0u8, sets.as_mut_slice());
+    while let [set, after @ ..] = left {
+        let is_token = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        let is_uri = byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>');
+        let is_host = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        let is_user = is_host || matches!(byte, b'_' | b'+');
+        *set = (is_token as u8 * TOKEN) | (is_uri as u8 * URI) | (is_host as u8 * HOST) | (is_user as u8 * USER);
+        (byte, left) = (byte.wrapping_add(1), after);
+    }
+    sets
+};
+
+/// Whether there is a byte, and all are of the set. All are looked at, without a way out between.
+fn is_all(text: &[u8], set: u8) -> bool {
+    let sets = |byte: &u8| SETS.get(usize::from(*byte)).copied().unwrap_or(0);
+    !text.is_empty() && text.iter().fold(set, |all, byte| all & sets(byte)) != 0
+}
+
 /// Whether `text` is a token (RFC 3261 §25.1).
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
-    let is_wanted = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
-    !text.is_empty() && text.iter().all(is_wanted)
+    is_all(text, TOKEN)
 }
 
 /// The URI of a name-addr that is nothing else: without display name and parameters.
 #[must_use]
 pub fn plain_uri(text: &[u8]) -> Option<&[u8]> {
     let uri = text.strip_prefix(b"<")?.strip_suffix(b">")?;
-    // All are looked at: without a way out, many are compared at once.
-    let is_wanted = |byte: u8| byte.is_ascii_graphic() & (byte != b'"') & (byte != b'<') & (byte != b'>');
-    let is_plain = uri.iter().fold(!uri.is_empty(), |all, byte| all & is_wanted(*byte));
-    is_plain.then_some(uri)
+    is_all(uri, URI).then_some(uri)
 }
 
 /// The tag of a From without a display name, whose only parameter it is.
@@ -45,12 +75,7 @@ impl<'a> PlainSipUri<'a> {
     pub fn read(text: &'a [u8]) -> Option<Self> {
         let (user, place) = split_once(text.strip_prefix(b"sip:")?, b'@')?;
         let (host, port) = split_once(place, b':').map_or((place, None), |(host, port)| (host, Some(port)));
-        let is_host = |byte: &u8| byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'.');
-        let is_user = |byte: &u8| is_host(byte) | (*byte == b'_') | (*byte == b'+');
-        // All are looked at, as above.
-        let is_plain = user.iter().fold(!user.is_empty(), |all, byte| all & is_user(byte))
-            & host.iter().fold(true, |all, byte| all & is_host(byte))
-            & host.first().is_some_and(u8::is_ascii_alphanumeric);
+        let is_plain = is_all(user, USER) && is_all(host, HOST) && host.first().is_some_and(u8::is_ascii_alphanumeric);
         let port = match port {
             Some(digits) => Some(number(digits).filter(|port| *port > 0)?),
             None => None,
