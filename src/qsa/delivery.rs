@@ -71,11 +71,10 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
             let message = self.slot(queue)?.take(queue)?;
             let subscription =
                 self.with_entry(message.subscription(), |entry| entry.subscribed.then_some(entry.subscriber_data));
-            let subscriber_data = subscription.flatten();
-            self.slot(queue)?.settle(queue, subscriber_data.is_some());
-            if let Some(subscriber_data) = subscriber_data {
+            if let Some(subscriber_data) = subscription.flatten() {
                 return Some(Delivered { message, subscriber_data });
             }
+            self.slot(queue)?.taken_for_nothing(queue);
         }
     }
 

@@ -100,6 +100,12 @@ impl<A: Allocator> Message<A> {
         self.news.fork
     }
 
+    /// [Type](Message::content_type) and [body](Message::body), found in one look.
+    #[must_use]
+    pub fn content(&self) -> [&[u8]; 2] {
+        if self.news.with_body { self.text.all() } else { [&[]; 2] }
+    }
+
     /// Type of the body or of the data; empty when there is neither.
     #[must_use]
     pub fn content_type(&self) -> &[u8] {

@@ -102,7 +102,7 @@ pub(super) struct Slot<A: Allocator> {
     generation: u32,
     queue: Option<Queue<A>>,
     next_number: u32,
-    /// The counters of the queues that were here before. `queued`: taken out, not yet settled.
+    /// The counters of the queues that were here before.
     retired: Counters,
 }
 
@@ -110,7 +110,7 @@ struct Queue<A: Allocator> {
     ring: Ring<A>,
     limit: usize,
     wake: Wake,
-    /// `queued`: taken out, not yet settled.
+    /// `queued`: always 0, as the ring knows it.
     counters: Counters,
 }
 
@@ -164,26 +164,22 @@ impl<A: Allocator + Clone> Slot<A> {
         queue.push(last, message)
     }
 
-    /// Takes the oldest message out; it stays counted as queued until [`Slot::settle`].
+    /// Takes the oldest message out and counts it as delivered.
     pub(super) fn take(&mut self, id: QueueId) -> Option<Message<A>> {
         let queue = self.get(id)?;
         let message = queue.ring.pop()?;
-        queue.counters.queued += 1;
+        queue.counters.delivered += 1;
         Some(message)
     }
 
-    /// Says what became of the message taken out.
-    pub(super) fn settle(&mut self, id: QueueId, delivered: bool) {
+    /// The message taken out was not delivered after all.
+    pub(super) fn taken_for_nothing(&mut self, id: QueueId) {
         let counters = match self.get(id) {
             Some(queue) => &mut queue.counters,
             None => &mut self.retired,
         };
-        counters.queued = counters.queued.saturating_sub(1);
-        if delivered {
-            counters.delivered += 1;
-        } else {
-            counters.dropped += 1;
-        }
+        counters.delivered = counters.delivered.saturating_sub(1);
+        counters.dropped += 1;
     }
 
     pub(super) fn is_empty(&mut self, id: QueueId) -> Option<bool> {

@@ -41,8 +41,7 @@ impl<A: Allocator> Taken<A> {
         let mut taken = Box::new(Self { face, message, document: OnceCell::new() });
         // Only now does the message have its place.
         taken.face.reason = str_of(taken.message.reason().as_bytes());
-        taken.face.content_type = str_of(taken.message.content_type());
-        taken.face.body = str_of(taken.message.body());
+        [taken.face.content_type, taken.face.body] = taken.message.content().map(str_of);
         taken
     }
 }
