@@ -22,11 +22,8 @@ pub trait Life {
     /// Call-ID of the dialog; empty while there is none.
     fn call_id(&self) -> &[u8];
 
-    /// Local tag of the dialog; empty while there is none.
-    fn local_tag(&self) -> &[u8];
-
-    /// Remote tag of the dialog; empty while there is none.
-    fn remote_tag(&self) -> &[u8];
+    /// Call-ID, local tag and remote tag of the dialog; empty while there is none.
+    fn dialog_ids(&self) -> [&[u8]; 3];
 
     /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.
     fn fork(&self) -> u8;
@@ -66,12 +63,8 @@ impl<A: Share> Life for Subscription<A> {
         self.call_id()
     }
 
-    fn local_tag(&self) -> &[u8] {
-        self.local_tag()
-    }
-
-    fn remote_tag(&self) -> &[u8] {
-        self.remote_tag()
+    fn dialog_ids(&self) -> [&[u8]; 3] {
+        self.dialog_ids()
     }
 
     fn fork(&self) -> u8 {

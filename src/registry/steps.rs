@@ -261,7 +261,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let forget = output.as_ref().is_some_and(|output| output.forget);
         let forks = if ends || forget { self.end_forks(&mut table, slot, now, env) } else { Vec::new() };
         let mut removed = if forget { table.remove(slot).inspect(|_| self.unclaim_destroyed()) } else { None };
-        let wake = shard.publish(&table);
+        let wake = if table.take_changed() { shard.publish(&table) } else { None };
         let output = output?;
         let owner = match &mut removed {
             Some(record) => &mut record.owner,

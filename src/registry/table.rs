@@ -16,6 +16,8 @@ pub(super) struct Record<S, O> {
     pub(super) owner: O,
     /// It is in the index of names.
     named: bool,
+    /// It is in the index of dialogs.
+    listed: bool,
     /// The slot of the next in the ring of a subscription and its forks; its own when it is alone.
     pub(super) next: u32,
     /// Its place in the list of its connection.
@@ -40,6 +42,8 @@ pub(super) struct Table<S, O, A: Allocator + Clone> {
     flows: Flows<A>,
     deadlines: Deadlines<A>,
     foreign: u32,
+    /// Something has changed that [`Shard::publish`](super::shard::Shard::publish) shows.
+    changed: bool,
 }
 
 impl<S, O, A: Allocator + Clone> Table<S, O, A> {
@@ -53,6 +57,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
             flows: Flows::new_in(alloc.clone()),
             deadlines: Deadlines::new_in(alloc),
             foreign: 0,
+            changed: false,
         }
     }
 
@@ -84,6 +89,11 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     /// How many slots there are, live and free.
     pub(super) fn slots(&self) -> usize {
         self.records.len()
+    }
+
+    /// Whether there is something to publish, which the caller does now.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// The record in a slot, with its handle.
@@ -121,6 +131,7 @@ struct PutOff<'t, S, O, A: Allocator + Clone> {
 impl<S, O, A: Allocator + Clone> Drop for PutOff<'_, S, O, A> {
     fn drop(&mut self) {
         if let Some((slot, retry)) = self.due {
+            self.table.changed = true;
             self.table.deadlines.set(slot, Some(retry));
         }
     }
@@ -134,17 +145,13 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
 
     /// The record with this dialog, or else the subscription whose dialog it may be a fork of.
     pub(super) fn find_dialog(&self, hash: u32, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<u32> {
-        let is_of = |slot: u32, suits: fn(&S, &[u8]) -> bool| {
-            let life = self.get(slot).map(|(_, record)| &record.life);
-            life.is_some_and(|life| {
-                suits(life, remote_tag) && life.call_id() == call_id && life.local_tag() == local_tag
-            })
-        };
         let own = self.layout.slot_of_call_id(call_id).filter(|(shard, _)| *shard == self.shard).map(|(_, slot)| slot);
-        let find = |suits| {
-            own.filter(|slot| is_of(*slot, suits)).or_else(|| self.dialogs.find(hash, |slot| is_of(slot, suits)))
+        let find = |suits: &dyn Fn(&S) -> bool| {
+            let is_of = |slot: u32| self.get(slot).is_some_and(|(_, record)| suits(&record.life));
+            own.filter(|slot| is_of(*slot)).or_else(|| self.dialogs.find(hash, is_of))
         };
-        find(|life, remote_tag| life.remote_tag() == remote_tag).or_else(|| find(|life, _| life.fork() == 0))
+        find(&|life| life.dialog_ids() == [call_id, local_tag, remote_tag])
+            .or_else(|| find(&|life| life.fork() == 0 && life.dialog_ids().starts_with(&[call_id, local_tag])))
     }
 
     /// Whether the shard has no slot left that could be used.
@@ -163,7 +170,8 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     /// Adds a record; only after [`Table::try_reserve`]. When `named`, it is to be found by name.
     pub(super) fn insert(&mut self, life: S, owner: O, named: bool) -> Result<Handle, OutOfMemory> {
         let hash = named.then(|| self.layout.of_name(&life.subject()).hash);
-        let (slot, generation) = self.records.insert(Record { life, owner, named, next: 0, flow: None })?;
+        let (slot, generation) =
+            self.records.insert(Record { life, owner, named, listed: false, next: 0, flow: None })?;
         if let Some((_, record)) = self.records.get_mut(slot) {
             record.next = slot;
         }
@@ -207,7 +215,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
             self.flows.try_reserve()?;
         }
         let leaves_dialog = matches!(input, Input::Notify(_) | Input::Sent { .. });
-        let dialog = self.dialog_of(slot);
+        let dialog = self.listed(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let deadline = record.life.deadline();
         let output = record.life.handle(input, now, env)?;
@@ -229,7 +237,8 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     /// Takes a record out of everything.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Record<S, O>> {
         self.part(slot);
-        let dialog = self.dialog_of(slot);
+        self.changed = true;
+        let dialog = self.listed(slot);
         let record = self.records.remove(slot)?;
         if record.named {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
@@ -257,11 +266,19 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         Some(Dialog { hash: place.hash, foreign: place.shard != self.shard })
     }
 
+    /// The place in the index of dialogs that a record has.
+    fn listed(&self, slot: u32) -> Option<Dialog> {
+        // Few have one, and nobody else's dialog is looked at.
+        self.records.get(slot).filter(|(_, record)| record.listed).and_then(|_| self.dialog_of(slot))
+    }
+
     /// Indexes the deadline, the connection and the dialog a record has now; its dialog was in the index `before`. The
     /// memory is reserved.
     fn index(&mut self, slot: u32, before: Option<Dialog>) {
         let now = self.dialog_of(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return };
+        self.changed = true;
+        record.listed = now.is_some();
         self.deadlines.set(slot, record.life.deadline());
         let flow = record.life.flow();
         self.flows.set(&mut self.records, slot, flow);

@@ -114,6 +114,12 @@ impl<A: Allocator + Clone> Dialog<A> {
 }
 
 impl<A: Allocator> Dialog<A> {
+    /// Call-ID, local tag and remote tag.
+    pub(super) fn ids(&self) -> [&[u8]; 3] {
+        let [call_id, local_tag, remote_tag, ..] = self.text.all();
+        [call_id, local_tag, remote_tag]
+    }
+
     pub(super) fn call_id(&self) -> &[u8] {
         self.text.get(CALL_ID)
     }

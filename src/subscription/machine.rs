@@ -394,6 +394,12 @@ impl<A: Share> Subscription<A> {
         self.dialog.as_ref().map_or(&[], Dialog::local_tag)
     }
 
+    /// Call-ID, local tag and remote tag of the dialog, all found in one look; empty while there is none.
+    #[must_use]
+    pub fn dialog_ids(&self) -> [&[u8]; 3] {
+        self.dialog.as_ref().map_or([&[]; 3], Dialog::ids)
+    }
+
     /// The connection that the dialog's SUBSCRIBEs go over, if it is known and not lost.
     #[must_use]
     pub fn flow(&self) -> Option<Flow> {

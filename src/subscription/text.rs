@@ -131,12 +131,16 @@ fn pack<const N: usize>(parts: &[&[u8]; N], to: &mut [u8]) -> Option<()> {
     Some(())
 }
 
+/// The lengths of all parts, and what is behind them, where each length is one byte: mostly so.
+fn brief_lengths<const N: usize>(bytes: &[u8]) -> Option<([u8; N], &[u8])> {
+    let (lengths, texts) = bytes.split_first_chunk::<N>()?;
+    let all = lengths.iter().fold(0, |all, length| all | length);
+    (all & MORE == 0).then_some((*lengths, texts))
+}
+
 /// One of `N` parts.
 fn unpack<const N: usize>(bytes: &[u8], index: usize) -> &[u8] {
-    // Mostly each length is one byte.
-    if let Some((lengths, texts)) = bytes.split_first_chunk::<N>()
-        && lengths.iter().all(|length| length & MORE == 0)
-    {
+    if let Some((lengths, texts)) = brief_lengths::<N>(bytes) {
         let start = lengths.iter().take(index).map(|length| usize::from(*length)).sum();
         let length = lengths.get(index).map_or(0, |length| usize::from(*length));
         return texts.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default();
@@ -146,6 +150,13 @@ fn unpack<const N: usize>(bytes: &[u8], index: usize) -> &[u8] {
 
 /// All `N` parts, in their order.
 fn unpack_all<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
+    if let Some((lengths, mut rest)) = brief_lengths::<N>(bytes) {
+        return lengths.map(|length| {
+            let (text, after) = rest.split_at_checked(usize::from(length)).unwrap_or_default();
+            rest = after;
+            text
+        });
+    }
     let (mut lengths, mut rest) = ([0; N], bytes);
     for length in &mut lengths {
         let Some((this, after)) = read_length(rest) else { return [&[]; N] };

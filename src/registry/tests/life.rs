@@ -111,6 +111,14 @@ impl Told {
         Ok(())
     }
 
+    pub fn local_tag(&self) -> &[u8] {
+        self.dialog.as_ref().map_or(&[], |dialog| dialog.get(1))
+    }
+
+    fn remote_tag(&self) -> &[u8] {
+        self.remote_tag.as_ref().map_or(&[], |tag| tag.get(0))
+    }
+
     fn obey(&mut self, order: &Reply<'_>) -> Result<(), OutOfMemory> {
         match order.code {
             ARM => self.deadline = Some(Instant(u64::from(order.cseq))),
@@ -192,12 +200,8 @@ impl Life for Told {
         self.dialog.as_ref().map_or(&[], |dialog| dialog.get(0))
     }
 
-    fn local_tag(&self) -> &[u8] {
-        self.dialog.as_ref().map_or(&[], |dialog| dialog.get(1))
-    }
-
-    fn remote_tag(&self) -> &[u8] {
-        self.remote_tag.as_ref().map_or(&[], |tag| tag.get(0))
+    fn dialog_ids(&self) -> [&[u8]; 3] {
+        [self.call_id(), self.local_tag(), self.remote_tag()]
     }
 
     fn fork(&self) -> u8 {
