@@ -7,7 +7,7 @@ use allocator_api2::vec::Vec;
 
 /// A list of `T` in chunks of `N`; always filled to the last place of the last chunk.
 pub struct Chunks<T, const N: usize, A: Allocator + Clone> {
-    chunks: Vec<Box<[T], A>, A>,
+    chunks: Vec<Box<[T; N], A>, A>,
 }
 
 impl<T, const N: usize, A: Allocator + Clone> Chunks<T, N, A> {
@@ -47,7 +47,7 @@ impl<T, const N: usize, A: Allocator + Clone> Chunks<T, N, A> {
         for offset in 0..N {
             chunk.push(fill(start + offset));
         }
-        self.chunks.push(chunk.into_boxed_slice());
+        self.chunks.push(chunk.into_boxed_slice().try_into().map_err(|_| OutOfMemory)?);
         Ok(())
     }
 
