@@ -48,9 +48,7 @@ fn await_all(watches: &[Watch<'_>], wanted: impl Fn(usize) -> (&'static str, Str
 
 /// Every state of every record reaches every watcher.
 fn many_records(presence: PresenceBuilder, transport: Transport) {
-    // Told only to look at the To tag, it would end any of a record's subscriptions in place of the one that is ended:
-    // its tags are all the same for a peer that leaves the port 5060 out of Via, as Kamailio does.
-    let presence = presence.param("presence", "subs_remove_match", 1).start();
+    let presence = presence.start();
     let server = server();
     let user = |number| format!("user{number}");
     leaves_nothing(&server, || {

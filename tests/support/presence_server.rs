@@ -163,6 +163,10 @@ impl PresenceBuilder {
         } else {
             server = server.modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2);
         }
+        // Told only to look at the To tag, it would end any of the subscriptions that are in one place of its table, as those
+        // of a record always are and of others sometimes: its tags are all the same for a peer that leaves the port 5060 out
+        // of Via, as Kamailio does.
+        let server = server.modparam("presence", "subs_remove_match", 1);
         let server =
             server.module("presence").module("presence_xml").modparam("presence_xml", "integrated_xcap_server", 1);
         let server = if server.has_request_route() { server } else { server.route(ROUTE) };
