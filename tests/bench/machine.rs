@@ -19,6 +19,7 @@ pub fn describe(options: &Options) -> String {
     let lines = [
         ("machine", format!("{} x {}, {}", available_parallelism().map_or(0, usize::from), processor(), memory())),
         ("system", format!("{}, Linux {}", system(), read("/proc/sys/kernel/osrelease"))),
+        ("pages", format!("huge pages for shared memory: {}", huge_pages())),
         ("server", format!("{}, allocator tlsf unless a line says otherwise", server())),
         ("module", format!("{}, {}", env!("CARGO_PKG_VERSION"), commit())),
         ("load", format!("{} before the start", busy())),
@@ -50,6 +51,13 @@ fn memory() -> String {
 
 fn system() -> String {
     value("/etc/os-release", "PRETTY_NAME", '=').unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// What the kernel is told to do, the word in brackets.
+fn huge_pages() -> String {
+    let words = read("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    let chosen = words.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    chosen.map_or("not known", |(word, _)| word).to_owned()
 }
 
 /// The average number of processes that wanted a processor in the minute before.
