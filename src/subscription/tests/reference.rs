@@ -285,11 +285,12 @@ impl Reference {
                 self.bye();
             }
             (Phase::Ask | Phase::Refresh, true) => self.over(),
-            (Phase::ByeSent, _) if accepted => {
+            // No NOTIFY follows a 204.
+            (Phase::ByeSent, _) if accepted && reply.code != 204 => {
                 self.phase = Phase::LastWord;
                 self.due = Some(self.now + ms(self.policy.wait_for_term_notify));
             }
-            (Phase::ByeSent, _) if self.reroutes(reply) || self.fails_over(reply) => self.bye(),
+            (Phase::ByeSent, _) if !accepted && (self.reroutes(reply) || self.fails_over(reply)) => self.bye(),
             (Phase::ByeSent, _) => self.over(),
             (Phase::Ask | Phase::Refresh, false) => self.refused(reply),
             (Phase::Idle | Phase::Wait | Phase::Stand | Phase::Bye | Phase::LastWord | Phase::Over, _) => {}
