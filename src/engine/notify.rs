@@ -11,7 +11,7 @@ use crate::host::transaction::{self, Transaction};
 use crate::host::uri;
 use crate::registry::RegistryError;
 use crate::subscription::{
-    Answer, Content, Input, Notify, OutOfMemory, Package, Socket, StateValue, SubscriptionState, package,
+    Answer, Content, Fingerprint, Input, Notify, OutOfMemory, Package, Socket, StateValue, SubscriptionState, package,
 };
 use std::rc::Rc;
 
@@ -89,6 +89,7 @@ impl Engine {
             entity_tag: headers.entity_tag(),
             may_repeat: way == Way::Stateless,
             content,
+            fingerprint: Fingerprint::NONE,
         });
         let step = self.registry.step_dialog(
             ids.call_id,

@@ -3,7 +3,7 @@
 use super::call_id;
 use super::handle::{Handle, INDEX_BITS, MOST_SLOTS};
 use super::{FreshIds, Limits};
-use crate::subscription::Subject;
+use crate::subscription::{Fingerprint, Notify, Subject};
 use foldhash::quality::FixedState;
 use std::hash::BuildHasher;
 
@@ -44,6 +44,20 @@ impl Layout {
     pub(super) fn of_name(self, subject: &Subject<'_>) -> Place {
         let key = (subject.record, subject.subscriber, subject.package.name, subject.event_id);
         self.place(FixedState::with_seed(self.seed).hash_one(key))
+    }
+
+    /// The shard that a Call-ID leads to.
+    pub(super) fn shard_of_call_id(self, call_id: &[u8]) -> usize {
+        match call_id::number_in(call_id) {
+            Some(number) => self.wrap(number as usize),
+            None => self.of_call_id(call_id).shard,
+        }
+    }
+
+    /// See [`Fingerprint`]; the key is the seed.
+    pub(super) fn fingerprint(self, call_id: &[u8], local_tag: &[u8], notify: &Notify<'_>) -> Fingerprint {
+        let said = (call_id, local_tag, notify.remote_tag, notify.contact, notify.entity_tag);
+        Fingerprint::of_hash(FixedState::with_seed(self.seed).hash_one(said))
     }
 
     pub(super) fn of_call_id(self, call_id: &[u8]) -> Place {

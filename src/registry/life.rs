@@ -1,6 +1,6 @@
 //! What the registry needs of a subscription.
 
-use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output, Share, Subject, Subscription};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output, Share, Subject, Subscription};
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
 pub trait Life {
@@ -18,6 +18,12 @@ pub trait Life {
 
     /// The connection it depends on, if any.
     fn flow(&self) -> Option<Flow>;
+
+    /// Whether there is a dialog.
+    fn has_dialog(&self) -> bool;
+
+    /// Of the newest NOTIFY of the dialog; of nothing when another one has to be compared text by text.
+    fn fingerprint(&self) -> Fingerprint;
 
     /// Call-ID of the dialog; empty while there is none.
     fn call_id(&self) -> &[u8];
@@ -57,6 +63,14 @@ impl<A: Share> Life for Subscription<A> {
 
     fn flow(&self) -> Option<Flow> {
         self.flow()
+    }
+
+    fn has_dialog(&self) -> bool {
+        self.has_dialog()
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint()
     }
 
     fn call_id(&self) -> &[u8] {

@@ -2,8 +2,9 @@
 
 use super::handle::Handle;
 use super::life::Life;
+use super::table::Sought;
 use super::{FreshIds, RANDOM_LEN, Registry};
-use crate::subscription::Subject;
+use crate::subscription::{Fingerprint, Subject};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 
@@ -23,7 +24,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// The subscription with this dialog, or else the one whose dialog it may be a fork of, found as in [`Registry::step_dialog`].
     #[must_use]
     pub fn find_dialog(&self, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<Handle> {
-        let found = self.at_dialog(call_id, local_tag, remote_tag)?;
+        let found = self.at_dialog(&Sought { call_id, local_tag, remote_tag, fingerprint: Fingerprint::NONE })?;
         found.table.get(found.slot).map(|(handle, _)| handle)
     }
 
@@ -92,6 +93,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// The shard that a Call-ID leads to.
     #[must_use]
     pub fn shard_of_call_id(&self, call_id: &[u8]) -> usize {
-        self.layout.of_call_id(call_id).shard
+        self.layout.shard_of_call_id(call_id)
     }
 }

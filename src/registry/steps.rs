@@ -5,7 +5,8 @@ use super::error::RegistryError;
 use super::handle::Handle;
 use super::life::Life;
 use super::shard::{Guard, Shard};
-use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output};
+use super::table::Sought;
+use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -135,12 +136,17 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, RegistryError> {
-        let notify = match &input {
-            Input::Notify(notify) => Some(*notify),
+        let mut input = input;
+        let mut sought = Sought { call_id, local_tag, remote_tag: b"", fingerprint: Fingerprint::NONE };
+        let notify = match &mut input {
+            Input::Notify(notify) => {
+                notify.fingerprint = self.layout.fingerprint(call_id, local_tag, notify);
+                (sought.remote_tag, sought.fingerprint) = (notify.remote_tag, notify.fingerprint);
+                Some(*notify)
+            }
             _ => None,
         };
-        let remote_tag = notify.map_or(&b""[..], |notify| notify.remote_tag);
-        let Some(mut found) = self.at_dialog(call_id, local_tag, remote_tag) else { return Ok(None) };
+        let Some(mut found) = self.at_dialog(&sought) else { return Ok(None) };
         let ends = matches!(input, Input::Unsubscribe);
         let mut output = found.table.step(found.slot, input, now, env)?;
         if let (Some(notify), true) = (notify, output.as_ref().is_some_and(|output| output.fork)) {
@@ -183,21 +189,15 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Locks the shard that has a dialog, unless none has.
-    pub(super) fn at_dialog(
-        &self,
-        call_id: &[u8],
-        local_tag: &[u8],
-        remote_tag: &[u8],
-    ) -> Option<Found<'_, S, O, A, L>> {
-        if call_id.is_empty() {
+    pub(super) fn at_dialog(&self, sought: &Sought<'_>) -> Option<Found<'_, S, O, A, L>> {
+        if sought.call_id.is_empty() {
             return None;
         }
-        let place = self.layout.of_call_id(call_id);
-        let others =
-            self.shards.iter().enumerate().filter(|(number, shard)| *number != place.shard && shard.has_foreign());
-        self.shards.get(place.shard).into_iter().chain(others.map(|(_, shard)| shard)).find_map(|shard| {
+        let first = self.layout.shard_of_call_id(sought.call_id);
+        let others = self.shards.iter().enumerate().filter(|(number, shard)| *number != first && shard.has_foreign());
+        self.shards.get(first).into_iter().chain(others.map(|(_, shard)| shard)).find_map(|shard| {
             let table = shard.lock();
-            let slot = table.find_dialog(place.hash, call_id, local_tag, remote_tag)?;
+            let slot = table.find_dialog(sought)?;
             Some(Found { shard, table, slot })
         })
     }

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
 use super::slots::Slots;
-use crate::subscription::{Env, Flow, Input, Instant, OutOfMemory, Output, Reply, Subject};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output, Reply, Subject};
 use allocator_api2::alloc::Allocator;
 
 /// A subscription and what belongs to it.
@@ -22,6 +22,15 @@ pub(super) struct Record<S, O> {
     pub(super) next: u32,
     /// Its place in the list of its connection.
     pub(super) flow: Option<Link>,
+}
+
+/// The dialog that a NOTIFY claims to be of.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    pub(super) call_id: &'a [u8],
+    pub(super) local_tag: &'a [u8],
+    pub(super) remote_tag: &'a [u8],
+    pub(super) fingerprint: Fingerprint,
 }
 
 /// The place of a record in the index of dialogs, where those are whose Call-ID does not lead to their slot: forks, and those
@@ -144,11 +153,20 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     }
 
     /// The record with this dialog, or else the subscription whose dialog it may be a fork of.
-    pub(super) fn find_dialog(&self, hash: u32, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<u32> {
+    pub(super) fn find_dialog(&self, sought: &Sought<'_>) -> Option<u32> {
+        let Sought { call_id, local_tag, remote_tag, fingerprint } = *sought;
         let own = self.layout.slot_of_call_id(call_id).filter(|(shard, _)| *shard == self.shard).map(|(_, slot)| slot);
+        let is_of =
+            |slot: u32, suits: &dyn Fn(&S) -> bool| self.get(slot).is_some_and(|(_, record)| suits(&record.life));
+        // So it is nearly always, and no text is looked at.
+        if own.is_some_and(|slot| is_of(slot, &|life| life.fingerprint().is_of_the_same(fingerprint))) {
+            return own;
+        }
         let find = |suits: &dyn Fn(&S) -> bool| {
-            let is_of = |slot: u32| self.get(slot).is_some_and(|(_, record)| suits(&record.life));
-            own.filter(|slot| is_of(*slot)).or_else(|| self.dialogs.find(hash, is_of))
+            own.filter(|slot| is_of(*slot, suits)).or_else(|| {
+                let hash = self.layout.of_call_id(call_id).hash;
+                self.dialogs.find(hash, |slot| is_of(slot, suits))
+            })
         };
         find(&|life| life.dialog_ids() == [call_id, local_tag, remote_tag])
             .or_else(|| find(&|life| life.fork() == 0 && life.dialog_ids().starts_with(&[call_id, local_tag])))
@@ -222,7 +240,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         // A NOTIFY leaves its dialog's Call-ID and connection as they are or ends the dialog, and most move no deadline; what
         // is said of a request that leaves moves nothing. Then the indexes, which are far from each other in memory, are
         // not touched.
-        if leaves_dialog && record.life.deadline() == deadline && !record.life.call_id().is_empty() {
+        if leaves_dialog && record.life.deadline() == deadline && record.life.has_dialog() {
             return Ok(Some(output));
         }
         // What is on its way out does not keep its name from a new subscription.

@@ -1,6 +1,8 @@
 //! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
 
+use super::fingerprint::Fingerprint;
 use super::input::{Flow, Notify, Socket};
+use super::six::Six;
 use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use super::version::Versions;
@@ -17,8 +19,10 @@ const ENTITY_TAG: usize = 5;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Dialog<A: Allocator> {
     text: Packed<6, A>,
-    /// Means something once it is known: dialogs are many.
-    socket: Socket,
+    /// Of the newest NOTIFY that has left the text as it is.
+    fingerprint: Fingerprint,
+    /// 0 while it is not known: dialogs are many.
+    socket: Six,
     flow: Option<Flow>,
     expiry: Moment,
     /// CSeq of the newest NOTIFY, once one has made the dialog.
@@ -29,11 +33,18 @@ pub(super) struct Dialog<A: Allocator> {
     versions: Versions,
     /// How many requests we have sent in it, but for the one that opened it; 255 for more.
     requests: u8,
-    socket_known: bool,
-    /// A NOTIFY has made the dialog.
-    made: bool,
-    /// A NOTIFY has named the target.
-    target_told: bool,
+    stage: Stage,
+}
+
+/// How far NOTIFYs have made the dialog.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// None has.
+    Begun,
+    /// One has.
+    Made,
+    /// One has, and has named the target.
+    Told,
 }
 
 /// The longest entity-tag that is kept.
@@ -45,16 +56,15 @@ impl<A: Allocator + Clone> Dialog<A> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b"", b""], alloc)?;
         Ok(Self {
             text,
-            socket: Socket(0),
+            fingerprint: Fingerprint::NONE,
+            socket: Six::default(),
             flow: None,
             expiry: Moment::NONE,
             remote_cseq: 0,
             accepted: 0,
             versions: Versions::default(),
             requests: 0,
-            socket_known: false,
-            made: false,
-            target_told: false,
+            stage: Stage::Begun,
         })
     }
 
@@ -62,7 +72,7 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// notifier names another one.
     pub(super) fn try_fork(&self, target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let begun = Self::try_begin(self.call_id(), self.local_tag(), target, alloc)?;
-        Ok(Self { socket: self.socket, socket_known: self.socket_known, flow: self.flow, ..begun })
+        Ok(Self { socket: self.socket, flow: self.flow, ..begun })
     }
 
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
@@ -79,6 +89,7 @@ impl<A: Allocator + Clone> Dialog<A> {
         }
         let parts = [self.call_id(), self.local_tag(), remote_tag, target, route_set, self.entity_tag()];
         self.text = Packed::try_new(parts, alloc)?;
+        self.fingerprint = Fingerprint::NONE;
         Ok(())
     }
 
@@ -87,6 +98,10 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// that is too long, or that cannot stand in a header line, is as good as none; so is that of a state which is not
     /// known, as documents are missing.
     pub(super) fn try_hear(&mut self, notify: &Notify<'_>, alloc: A) -> Result<(), OutOfMemory> {
+        let is_known = self.versions.is_whole_with(notify.content);
+        if is_known && self.recalls(notify) {
+            return Ok(());
+        }
         let have = self.text.all();
         let [call_id, local_tag, remote_tag, target, route_set, _] = have;
         let (remote_tag, route_set) = match self.is_made() {
@@ -94,13 +109,13 @@ impl<A: Allocator + Clone> Dialog<A> {
             false => (notify.remote_tag, notify.route_set),
         };
         let is_usable = |tag: &&[u8]| tag.len() <= LONGEST_ENTITY_TAG && !tag.iter().any(u8::is_ascii_control);
-        let is_known = self.versions.is_whole_with(notify.content);
         let entity_tag = notify.entity_tag.filter(is_usable).filter(|_| is_known).unwrap_or_default();
         let target = notify.contact.unwrap_or(target);
         let parts = [call_id, local_tag, remote_tag, target, route_set, entity_tag];
         if parts != have {
             self.text = Packed::try_new(parts, alloc)?;
         }
+        self.fingerprint = if is_known { notify.fingerprint } else { Fingerprint::NONE };
         Ok(())
     }
 
@@ -109,6 +124,7 @@ impl<A: Allocator + Clone> Dialog<A> {
         let Some(contact) = contact.filter(|contact| *contact != self.target()) else { return Ok(()) };
         let parts = [self.call_id(), self.local_tag(), self.remote_tag(), contact, self.route_set(), self.entity_tag()];
         self.text = Packed::try_new(parts, alloc)?;
+        self.fingerprint = Fingerprint::NONE;
         Ok(())
     }
 }
@@ -118,6 +134,22 @@ impl<A: Allocator> Dialog<A> {
     pub(super) fn ids(&self) -> [&[u8]; 3] {
         let [call_id, local_tag, remote_tag, ..] = self.text.all();
         [call_id, local_tag, remote_tag]
+    }
+
+    /// Whether a NOTIFY belongs into this dialog, which NOTIFYs have made, and says the same of it as the newest: known at a
+    /// glance, and never wrongly so, but not always.
+    pub(super) fn recalls(&self, notify: &Notify<'_>) -> bool {
+        self.fingerprint.is_of_the_same(notify.fingerprint)
+    }
+
+    /// What is kept of the newest NOTIFY.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Whether the NOTIFY comes from another notifier than those before it (RFC 6665 §4.1.4).
+    pub(super) fn is_from_other_fork(&self, notify: &Notify<'_>) -> bool {
+        self.is_made() && !self.recalls(notify) && notify.remote_tag != self.remote_tag()
     }
 
     pub(super) fn call_id(&self) -> &[u8] {
@@ -143,12 +175,12 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether a NOTIFY has made the dialog (RFC 6665 §4.4.1); a 2xx alone gives a provisional one.
     pub(super) fn is_made(&self) -> bool {
-        self.made
+        self.stage != Stage::Begun
     }
 
     /// CSeq of the newest NOTIFY.
     pub(super) fn remote_cseq(&self) -> Option<u32> {
-        self.made.then_some(self.remote_cseq)
+        self.is_made().then_some(self.remote_cseq)
     }
 
     /// A NOTIFY with this CSeq was accepted: from now on the dialog is made.
@@ -159,7 +191,9 @@ impl<A: Allocator> Dialog<A> {
             Some(ahead) => self.accepted.checked_shl(ahead).unwrap_or(0) | 1 << (ahead - 1),
         };
         self.remote_cseq = cseq;
-        self.made = true;
+        if self.stage == Stage::Begun {
+            self.stage = Stage::Made;
+        }
     }
 
     /// Another request is sent in the dialog.
@@ -185,12 +219,12 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether a NOTIFY has named the target, which then counts more than the 2xx to the first request, however late.
     pub(super) fn is_target_told(&self) -> bool {
-        self.target_told
+        self.stage == Stage::Told
     }
 
-    /// A NOTIFY has named the target.
+    /// A NOTIFY that was accepted has named the target.
     pub(super) fn target_told(&mut self) {
-        self.target_told = true;
+        self.stage = Stage::Told;
     }
 
     /// The entity-tag of the state told last (RFC 5839 §5.2); empty when it has none.
@@ -209,12 +243,13 @@ impl<A: Allocator> Dialog<A> {
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {
-        self.socket_known.then_some(self.socket)
+        (self.socket != Six::default()).then_some(Socket(self.socket.get()))
     }
 
+    /// Keeps the socket, unless its number is larger than any address in use.
     pub(super) fn set_socket(&mut self, socket: Socket) {
-        self.socket = socket;
-        self.socket_known = true;
+        let kept = Six::low_bits(socket.0);
+        self.socket = if kept.get() == socket.0 { kept } else { Six::default() };
     }
 
     /// The connection the newest accepted request went over.

@@ -1,6 +1,7 @@
 //! What can happen to a subscription.
 
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
+use super::fingerprint::Fingerprint;
 use super::output::Undo;
 use super::substate::SubscriptionState;
 use super::time::Instant;
@@ -162,6 +163,8 @@ pub struct Notify<'a> {
     pub entity_tag: Option<&'a [u8]>,
     /// What is to be thought of the body.
     pub content: Content,
+    /// Of what it says of the dialog; [`Fingerprint::NONE`] where nobody has taken it.
+    pub fingerprint: Fingerprint,
 }
 
 /// Judgement of a NOTIFY's body, made before the subscription sees it.

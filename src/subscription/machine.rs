@@ -20,6 +20,7 @@ mod reply;
 
 use super::dialog::Dialog;
 use super::digest::{CNONCE_LEN, Credential};
+use super::fingerprint::Fingerprint;
 use super::input::{Flow, Input};
 use super::options::Terms;
 use super::output::{News, Output, Request, Status, Undo};
@@ -392,6 +393,18 @@ impl<A: Share> Subscription<A> {
     #[must_use]
     pub fn local_tag(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], Dialog::local_tag)
+    }
+
+    /// Whether there is a dialog, or the half of one.
+    #[must_use]
+    pub fn has_dialog(&self) -> bool {
+        self.dialog.is_some()
+    }
+
+    /// Of the newest NOTIFY, when what it says of the dialog still holds; otherwise of nothing.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.dialog.as_ref().map_or(Fingerprint::NONE, Dialog::fingerprint)
     }
 
     /// Call-ID, local tag and remote tag of the dialog, all found in one look; empty while there is none.

@@ -1,5 +1,6 @@
 //! Time as an argument (law L9): nothing in this room reads a clock.
 
+use super::six::Six;
 use std::time::Duration;
 
 /// A point on the server's monotonic clock, in milliseconds. Only differences mean anything.
@@ -24,27 +25,24 @@ impl Instant {
 /// An instant or none, in six bytes: subscriptions are many. There is room for nine thousand years; what is later is the last
 /// of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment([u16; 3]);
+pub(super) struct Moment(Six);
 
 impl Moment {
     /// No instant.
-    pub(super) const NONE: Self = Self([u16::MAX; 3]);
+    pub(super) const NONE: Self = Self(Six::MAX);
 
     /// The last instant there is room for.
     const LAST: u64 = (1 << 48) - 2;
 
     /// The instant, when there is one.
     pub(super) fn get(self) -> Option<Instant> {
-        let instant = self.0.into_iter().fold(0, |sum, part| sum << 16 | u64::from(part));
-        (self != Self::NONE).then_some(Instant(instant))
+        (self != Self::NONE).then_some(Instant(self.0.get()))
     }
 }
 
 impl From<Instant> for Moment {
-    #[allow(clippy::cast_possible_truncation, reason = "the parts of the number")]
     fn from(instant: Instant) -> Self {
-        let number = instant.0.min(Self::LAST);
-        Self([(number >> 32) as u16, (number >> 16) as u16, number as u16])
+        Self(Six::low_bits(instant.0.min(Self::LAST)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Finding a subscription by the dialog of a NOTIFY.
 
-use super::life::{Told, dialog, notify};
+use super::life::{Told, dialog, notify, notify_from};
 use super::{ENV, Handle, NOW, Table, due, insert, insert_due, step, table};
 use crate::registry::call_id::number_in;
 use crate::registry::layout::Layout;
 use crate::registry::{Life, RANDOM_LEN};
-use crate::subscription::Input;
+use crate::subscription::{Input, Notify};
 use proptest::prelude::*;
 
 proptest! {
@@ -111,4 +111,49 @@ fn dialogs_with_call_ids_of_other_origin_are_found() {
         step(&table, handle, Input::Unsubscribe).unwrap().unwrap();
     }
     assert!(table.shards.iter().all(|shard| shard.lock().indexed() == (0, 0) && !shard.has_foreign()));
+}
+
+#[test]
+fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
+    let layout = Layout::new(4, 3).unwrap();
+    let of =
+        |call_id: &[u8], local_tag: &[u8], remote_tag: &[u8], contact: Option<&[u8]>, entity_tag: Option<&[u8]>| {
+            let Input::Notify(notify) = notify_from(remote_tag, 1) else { unreachable!() };
+            layout.fingerprint(call_id, local_tag, &Notify { contact, entity_tag, ..notify })
+        };
+    let one = of(b"call", b"tag", b"other", Some(b"sip:a"), Some(b"state"));
+    assert!(one.is_of_the_same(of(b"call", b"tag", b"other", Some(b"sip:a"), Some(b"state"))));
+    for another in [
+        of(b"calls", b"tag", b"other", Some(b"sip:a"), Some(b"state")),
+        of(b"call", b"tags", b"other", Some(b"sip:a"), Some(b"state")),
+        of(b"callt", b"ag", b"other", Some(b"sip:a"), Some(b"state")),
+        of(b"call", b"tag", b"others", Some(b"sip:a"), Some(b"state")),
+        of(b"call", b"tag", b"other", Some(b"sip:b"), Some(b"state")),
+        of(b"call", b"tag", b"other", Some(b""), Some(b"state")),
+        of(b"call", b"tag", b"other", None, Some(b"state")),
+        of(b"call", b"tag", b"other", Some(b"sip:a"), Some(b"")),
+        of(b"call", b"tag", b"other", Some(b"sip:a"), None),
+    ] {
+        assert!(!one.is_of_the_same(another));
+    }
+    let elsewhere = Layout::new(4, 4).unwrap();
+    let Input::Notify(notify) = notify_from(b"other", 1) else { unreachable!() };
+    let of = |layout: Layout| layout.fingerprint(b"call", b"tag", &notify);
+    assert!(!of(layout).is_of_the_same(of(elsewhere)), "the seed is the key");
+}
+
+#[test]
+fn the_texts_of_a_known_dialog_are_not_looked_at() {
+    let (table, alloc) = table(4, 0);
+    insert_due(&table, &alloc, "sip:a@example.com", NOW);
+    let handle = due(&table, NOW).unwrap();
+    let looks = || table.view(handle, |life, _| life.looks.get()).unwrap();
+    let (call_id, tag) = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec())).unwrap();
+    assert_eq!(notified(&table, &call_id, &tag), Some(handle));
+    let first = looks();
+    assert!(first > 0);
+    assert_eq!(notified(&table, &call_id, &tag), Some(handle));
+    assert_eq!(looks(), first);
+    assert_eq!(notified(&table, &call_id, b"other"), None);
+    assert!(looks() > first);
 }

@@ -12,8 +12,9 @@ use crate::subscription::package::PRESENCE;
 use crate::subscription::{
     Answer, Brief, Content, Env, Flow, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply,
 };
-use crate::subscription::{Status, Subject};
+use crate::subscription::{Fingerprint, Status, Subject};
 use crate::testing::Accounted;
+use std::cell::Cell;
 
 const ARM: u16 = 200;
 const DIALOG: u16 = 201;
@@ -58,6 +59,7 @@ pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
         entity_tag: None,
         may_repeat: false,
         content: Content::Empty,
+        fingerprint: Fingerprint::NONE,
     })
 }
 
@@ -79,6 +81,9 @@ pub struct Told {
     pub flow: Option<Flow>,
     fork: u8,
     remote_tag: Option<Packed<1, Accounted>>,
+    fingerprint: Fingerprint,
+    /// How often its texts were looked at to find a dialog.
+    pub looks: Cell<u32>,
 }
 
 impl Told {
@@ -99,6 +104,8 @@ impl Told {
             flow: None,
             fork: 0,
             remote_tag: None,
+            fingerprint: Fingerprint::NONE,
+            looks: Cell::new(0),
         })
     }
 
@@ -107,7 +114,7 @@ impl Told {
             [] => None,
             _ => Some(Packed::try_new([call_id, local_tag], self.alloc.clone())?),
         };
-        (self.dialog, self.remote_tag) = (dialog, None);
+        (self.dialog, self.remote_tag, self.fingerprint) = (dialog, None, Fingerprint::NONE);
         Ok(())
     }
 
@@ -156,6 +163,7 @@ impl Life for Told {
                 if self.remote_tag().is_empty() && !notify.remote_tag.is_empty() {
                     self.remote_tag = Some(Packed::try_new([notify.remote_tag], self.alloc.clone())?);
                 }
+                self.fingerprint = notify.fingerprint;
                 self.notifies += 1;
                 output.answer = Some(Answer::Ok);
                 let code = u16::try_from(notify.cseq).unwrap();
@@ -196,11 +204,20 @@ impl Life for Told {
         Subject { record: self.record.get(0), ..subject("") }
     }
 
+    fn has_dialog(&self) -> bool {
+        self.dialog.is_some()
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
     fn call_id(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], |dialog| dialog.get(0))
     }
 
     fn dialog_ids(&self) -> [&[u8]; 3] {
+        self.looks.update(|looks| looks + 1);
         [self.call_id(), self.local_tag(), self.remote_tag()]
     }
 
@@ -221,6 +238,8 @@ impl Life for Told {
             flow: None,
             fork: number,
             remote_tag: None,
+            fingerprint: Fingerprint::NONE,
+            looks: Cell::new(0),
         };
         fork.set_dialog(self.call_id(), self.local_tag())?;
         Ok(Some(fork))

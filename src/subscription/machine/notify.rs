@@ -68,7 +68,7 @@ impl<A: Share> Subscription<A> {
     fn judge<'a>(&self, notify: &Notify<'a>, welcomes_forks: bool) -> Judgement<'a> {
         let Some(dialog) = &self.dialog else { return Judgement::Foreign };
         // Once a NOTIFY has made the dialog, those of other forks do not belong into it (RFC 6665 §4.1.4).
-        let is_other_fork = dialog.is_made() && notify.remote_tag != dialog.remote_tag();
+        let is_other_fork = dialog.is_from_other_fork(notify);
         if is_other_fork && !welcomes_forks {
             return Judgement::Foreign;
         }
@@ -114,7 +114,9 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        let is_other_fork = self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() != notify.remote_tag);
+        // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
+        let is_other_fork =
+            self.dialog.as_ref().is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag);
         let order = self.order_of(notify.content);
         self.adopt_notify(notify)?;
         self.notifies = self.notifies.saturating_add(1);

@@ -21,6 +21,7 @@ fn every_step_can_fail_and_be_repeated() {
         entity_tag: None,
         may_repeat: false,
         content: Content::Acceptable,
+        fingerprint: Fingerprint::NONE,
     };
     let accepted = |cseq| Reply { cseq, code: 200, remote_tag: b"tag", contact: Some(b"sip:c@x"), ..Reply::default() };
     let moved = Notify { cseq: 6, contact: Some(b"sip:moved@x"), entity_tag: Some(b"tag"), ..notify };

@@ -7,6 +7,7 @@ mod digests;
 mod ending;
 mod failures;
 mod fetches;
+mod fingerprints;
 mod forks;
 mod holds;
 mod memory;
@@ -26,6 +27,8 @@ mod versions;
 
 use super::*;
 use crate::testing::Accounted;
+use foldhash::quality::FixedState;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 pub(super) const RECORD: &[u8] = b"sip:alice@example.com";
@@ -181,7 +184,10 @@ impl Life {
         self.try_give(input).unwrap()
     }
 
-    pub(super) fn try_give(&mut self, input: Input<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn try_give(&mut self, mut input: Input<'_>) -> Result<Output, OutOfMemory> {
+        if let Input::Notify(notify) = &mut input {
+            notify.fingerprint = fingerprint_of(notify);
+        }
         let is_deadline = matches!(input, Input::Deadline(_));
         let is_start = matches!(input, Input::Start);
         let is_notify = matches!(input, Input::Notify(_));
@@ -313,6 +319,7 @@ impl Life {
             entity_tag: None,
             may_repeat: false,
             content: Content::Acceptable,
+            fingerprint: Fingerprint::NONE,
         };
         change(&mut notify);
         self.give(Input::Notify(notify))
@@ -325,6 +332,12 @@ impl Life {
     pub(super) fn snapshot(&self) -> Snapshot {
         self.subscription.snapshot(self.now)
     }
+}
+
+/// As the registry takes it, but for Call-ID and local tag: only NOTIFYs with those of the dialog come to a subscription.
+pub(super) fn fingerprint_of(notify: &Notify<'_>) -> Fingerprint {
+    let said = (notify.remote_tag, notify.contact, notify.entity_tag);
+    Fingerprint::of_hash(FixedState::default().hash_one(said))
 }
 
 /// The connection with this number, which is not 0.

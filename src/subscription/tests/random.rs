@@ -180,6 +180,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
                 entity_tag: pick(ENTITY_TAGS, state.wrapping_add(contact / 7)),
                 may_repeat: tag % 2 == 0,
                 content: pick(CONTENTS, content),
+                fingerprint: Fingerprint::NONE,
             })
         }
         Step::Credentials(hashed) => Input::Credentials {

@@ -565,6 +565,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             entity_tag: word.entity_tag(),
             may_repeat: false,
             content: Content::Acceptable,
+            fingerprint: Fingerprint::NONE,
         }),
         Message::Word { cseq, word: Sending::Sent } => Input::Sent { cseq, socket: Socket(1) },
         Message::Word { cseq, word: Sending::Failed } => Input::SendFailed { cseq },

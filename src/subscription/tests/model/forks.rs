@@ -147,6 +147,7 @@ impl World {
             event_id: None,
             state: SubscriptionState::parse(WORDS[word].as_bytes()),
             content: Content::Acceptable,
+            fingerprint: Fingerprint::NONE,
             entity_tag: None,
             may_repeat: false,
         };

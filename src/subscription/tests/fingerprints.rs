@@ -1,0 +1,117 @@
+//! NOTIFYs that say what the one before said of the dialog, known at a glance.
+
+use super::*;
+
+/// What the subscription keeps, and whether that is of this NOTIFY.
+fn is_kept(life: &Life, notify: &Notify<'_>) -> bool {
+    life.subscription.fingerprint().is_of_the_same(fingerprint_of(notify))
+}
+
+/// A NOTIFY as [`Life::notify`] gives it.
+fn usual() -> Notify<'static> {
+    Notify {
+        cseq: 0,
+        remote_tag: b"notifier",
+        contact: Some(NOTIFIER),
+        route_set: b"",
+        event: b"presence",
+        event_id: None,
+        state: None,
+        entity_tag: None,
+        may_repeat: false,
+        content: Content::Acceptable,
+        fingerprint: Fingerprint::NONE,
+    }
+}
+
+#[test]
+fn that_of_nothing_is_like_no_other() {
+    assert!(!Fingerprint::NONE.is_of_the_same(Fingerprint::NONE));
+    assert!(!Fingerprint::of_hash(0).is_of_the_same(Fingerprint::of_hash(0)));
+    assert!(Fingerprint::of_hash(7).is_of_the_same(Fingerprint::of_hash(7)));
+    assert!(!Fingerprint::of_hash(7).is_of_the_same(Fingerprint::of_hash(1 << 47 | 7)));
+}
+
+#[test]
+fn that_of_the_newest_accepted_notify_is_kept() {
+    let mut life = Life::asking();
+    assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE);
+    life.reply(200);
+    assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE, "a 2xx makes no dialog");
+    life.notify("active");
+    assert!(is_kept(&life, &usual()));
+    let moved = Notify { contact: Some(b"sip:moved@example.com"), ..usual() };
+    life.notify_with("active", |notify| notify.contact = moved.contact);
+    assert!(is_kept(&life, &moved));
+    let tagged = Notify { entity_tag: Some(b"tag"), ..moved };
+    life.notify_with("active", |notify| (notify.contact, notify.entity_tag) = (tagged.contact, tagged.entity_tag));
+    assert!(is_kept(&life, &tagged));
+    // Not what is refused, late, or another notifier's.
+    life.notify_with("active", |notify| notify.content = Content::Malformed);
+    life.notify_with("active", |notify| notify.cseq = 1);
+    life.notify_with("active", |notify| notify.remote_tag = b"other");
+    assert!(is_kept(&life, &tagged));
+}
+
+#[test]
+fn a_known_one_is_taken_without_a_look_at_the_texts() {
+    let mut life = Life::active(3600);
+    let known = life.subscription.fingerprint();
+    life.now = life.now.after(secs(1));
+    let env = Env { policy: &life.policy, random: 0, credentials: &[] };
+    let same = Notify {
+        cseq: life.remote_cseq + 1,
+        remote_tag: b"unread",
+        contact: Some(b"sip:unread@x"),
+        state: SubscriptionState::parse(b"active"),
+        fingerprint: known,
+        ..usual()
+    };
+    let output = life.subscription.handle(Input::Notify(same), life.now, &env).unwrap();
+    assert_eq!(output.answer, Some(Answer::Ok));
+    life.due();
+    assert_eq!((&life.request().target[..], &life.request().remote_tag[..]), (NOTIFIER, &b"notifier"[..]));
+}
+
+#[test]
+fn a_target_from_elsewhere_ends_it() {
+    let mut life = Life::active(3600);
+    life.due();
+    life.reply(200);
+    assert!(is_kept(&life, &usual()), "the same target");
+    life.due();
+    life.reply_with(200, |reply| reply.contact = Some(b"sip:moved@example.com"));
+    assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE);
+    life.notify("active");
+    life.due();
+    assert_eq!(life.request().target, NOTIFIER);
+}
+
+#[test]
+fn another_dialog_has_its_own() {
+    let mut life = Life::active(600);
+    life.due();
+    life.reply(481);
+    life.due();
+    assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE);
+}
+
+#[test]
+fn a_gap_is_not_overlooked() {
+    let numbered = |version, is_full| Content::Versioned { version, is_full };
+    let mut life = Life::asking();
+    life.reply(200);
+    let tell = |life: &mut Life, content| {
+        life.notify_with("active", |notify| (notify.content, notify.entity_tag) = (content, Some(&b"tag"[..])))
+    };
+    tell(&mut life, numbered(0, true));
+    assert_ne!(life.subscription.fingerprint(), Fingerprint::NONE);
+    tell(&mut life, numbered(2, false));
+    assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE, "what is missing has no name");
+    life.due();
+    assert_eq!(life.request().known_state, b"");
+    tell(&mut life, numbered(3, true));
+    life.reply(200);
+    life.due();
+    assert_eq!(life.request().known_state, b"tag");
+}
