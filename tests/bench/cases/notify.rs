@@ -23,6 +23,8 @@ const FEW: usize = 1000;
 const WAYS: [Way; 4] = [STATEFUL, STATELESS, FLOOR, BARE_SL];
 /// Subscriptions of one page of a list.
 const PAGE: usize = 100;
+/// Rounds of refreshes for each round of NOTIFYs, as there are only a thousand in each.
+const REFRESH_ROUNDS: usize = 3;
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if !["P1", "P2", "P5", "P6"].iter().any(|id| options.wants(id)) {
@@ -152,7 +154,7 @@ fn growth(options: &Options, report: &mut Report, many: &Population, few: &Popul
     report.say("refreshes with few and with many subscriptions");
     let mut costs = [Vec::new(), Vec::new()];
     let mut loads = [many, few].map(|population| Load::new(population.desk()));
-    for round in 0..=options.rounds() {
+    for round in 0..=options.rounds() * REFRESH_ROUNDS {
         for ((population, load), costs) in [many, few].into_iter().zip(&mut loads).zip(&mut costs) {
             let load = load.as_mut().map_err(|error| error.to_string())?;
             let cost = refresh::round(population, load, FEW)?;
