@@ -17,7 +17,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     pub(super) fn kin(&self, slot: u32) -> impl Iterator<Item = u32> {
         let mut at = slot;
         std::iter::from_fn(move || {
-            at = self.records.get(at)?.1.next;
+            at = self.records.next(at)?;
             (at != slot).then_some(at)
         })
         .take(usize::from(MOST_FORKS))
@@ -25,20 +25,16 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
 
     /// Puts a slot that is alone into the ring of another one.
     fn join(&mut self, slot: u32, ring: u32) {
-        let Some((_, record)) = self.records.get_mut(ring) else { return };
-        let next = std::mem::replace(&mut record.next, slot);
-        if let Some((_, record)) = self.records.get_mut(slot) {
-            record.next = next;
+        if let Some(next) = self.records.set_next(ring, slot) {
+            self.records.set_next(slot, next);
         }
     }
 
     /// Takes a slot out of its ring.
     pub(super) fn part(&mut self, slot: u32) {
         let Some(before) = self.kin(slot).last() else { return };
-        let Some((_, record)) = self.records.get_mut(slot) else { return };
-        let next = std::mem::replace(&mut record.next, slot);
-        if let Some((_, record)) = self.records.get_mut(before) {
-            record.next = next;
+        if let Some(next) = self.records.set_next(slot, slot) {
+            self.records.set_next(before, next);
         }
     }
 }

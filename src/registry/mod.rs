@@ -103,6 +103,9 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 }
 
 impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
+    /// What a subscription takes in the table, in bytes; the indexes and its own blocks come on top.
+    pub const RECORD: usize = slots::Slots::<table::Record<S, O>, A>::SLOT;
+
     /// How many subscriptions there are now.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,4 +1,5 @@
-//! A slab: values in slots that are used again and again, each time under a new generation.
+//! A slab: values in slots that are used again and again, each time under a new generation. Those that belong together are a
+//! ring of slots.
 
 use crate::subscription::{Chunks, OutOfMemory};
 use allocator_api2::alloc::Allocator;
@@ -12,12 +13,9 @@ const NONE: u32 = u32::MAX;
 struct Slot<T> {
     /// Counts the occupants, skipping 0; while the slot is free, the next one's.
     generation: u32,
-    content: Content<T>,
-}
-
-enum Content<T> {
-    Live(T),
-    Free { next: u32 },
+    /// The next in the ring; itself when it is alone. Of a free slot, the next free one.
+    next: u32,
+    value: Option<T>,
 }
 
 /// Values of `T` by slot and generation. Slots are freed and taken in turn, so that each rests as long as possible and
@@ -31,6 +29,9 @@ pub(super) struct Slots<T, A: Allocator + Clone> {
 }
 
 impl<T, A: Allocator + Clone> Slots<T, A> {
+    /// What a slot takes, in bytes.
+    pub(super) const SLOT: usize = size_of::<Slot<T>>();
+
     /// No slots yet, and never more than `most` (rounded down to whole chunks).
     pub(super) fn new_in(most: usize, alloc: A) -> Self {
         Self { slots: Chunks::new_in(alloc), most, live: 0, first_free: NONE, last_free: NONE }
@@ -61,19 +62,24 @@ impl<T, A: Allocator + Clone> Slots<T, A> {
         let number = |index: usize| u32::try_from(index).unwrap_or(NONE);
         self.slots.try_grow(|index| Slot {
             generation: 1,
-            content: Content::Free { next: if index == last { NONE } else { number(index + 1) } },
+            next: if index == last { NONE } else { number(index + 1) },
+            value: None,
         })?;
         self.first_free = number(start);
         self.last_free = number(last);
         Ok(())
     }
 
-    /// Puts a value into the slot that has rested longest; gives slot and generation. Fails without a free slot.
+    /// Puts a value into the slot that has rested longest, alone in its ring; gives slot and generation. Fails without a
+    /// free slot.
     pub(super) fn insert(&mut self, value: T) -> Result<(u32, u32), OutOfMemory> {
         let index = self.first_free;
         let slot = self.slots.get_mut(index as usize).ok_or(OutOfMemory)?;
-        let Content::Free { next } = slot.content else { return Err(OutOfMemory) };
-        slot.content = Content::Live(value);
+        if slot.value.is_some() {
+            return Err(OutOfMemory);
+        }
+        slot.value = Some(value);
+        let next = std::mem::replace(&mut slot.next, index);
         self.first_free = next;
         if next == NONE {
             self.last_free = NONE;
@@ -82,19 +88,15 @@ impl<T, A: Allocator + Clone> Slots<T, A> {
         Ok((index, slot.generation))
     }
 
-    /// Takes the value out of a slot; later looks with its generation find nothing.
+    /// Takes the value out of a slot, which is to be alone in its ring; later looks with its generation find nothing.
     pub(super) fn remove(&mut self, index: u32) -> Option<T> {
         let slot = self.slots.get_mut(index as usize)?;
-        if matches!(slot.content, Content::Free { .. }) {
-            return None;
-        }
+        let value = slot.value.take()?;
         slot.generation = slot.generation.wrapping_add(1).max(1);
-        let Content::Live(value) = std::mem::replace(&mut slot.content, Content::Free { next: NONE }) else {
-            return None;
-        };
+        slot.next = NONE;
         let before = std::mem::replace(&mut self.last_free, index);
         match self.slots.get_mut(before as usize) {
-            Some(slot) => slot.content = Content::Free { next: index },
+            Some(slot) => slot.next = index,
             None => self.first_free = index,
         }
         self.live -= 1;
@@ -104,18 +106,24 @@ impl<T, A: Allocator + Clone> Slots<T, A> {
     /// The value in a slot, with its generation.
     pub(super) fn get(&self, index: u32) -> Option<(u32, &T)> {
         let slot = self.slots.get(index as usize)?;
-        match &slot.content {
-            Content::Live(value) => Some((slot.generation, value)),
-            Content::Free { .. } => None,
-        }
+        Some((slot.generation, slot.value.as_ref()?))
     }
 
     /// The value in a slot, with its generation.
     pub(super) fn get_mut(&mut self, index: u32) -> Option<(u32, &mut T)> {
         let slot = self.slots.get_mut(index as usize)?;
-        match &mut slot.content {
-            Content::Live(value) => Some((slot.generation, value)),
-            Content::Free { .. } => None,
-        }
+        Some((slot.generation, slot.value.as_mut()?))
+    }
+
+    /// The next slot in the ring that a slot with a value is in.
+    pub(super) fn next(&self, index: u32) -> Option<u32> {
+        let slot = self.slots.get(index as usize)?;
+        slot.value.is_some().then_some(slot.next)
+    }
+
+    /// Has another slot follow in the ring; gives the one that did.
+    pub(super) fn set_next(&mut self, index: u32, next: u32) -> Option<u32> {
+        let slot = self.slots.get_mut(index as usize).filter(|slot| slot.value.is_some())?;
+        Some(std::mem::replace(&mut slot.next, next))
     }
 }

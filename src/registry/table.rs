@@ -18,8 +18,6 @@ pub(super) struct Record<S, O> {
     named: bool,
     /// It is in the index of dialogs.
     listed: bool,
-    /// The slot of the next in the ring of a subscription and its forks; its own when it is alone.
-    pub(super) next: u32,
     /// Its place in the list of its connection.
     pub(super) flow: Option<Link>,
 }
@@ -188,11 +186,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     /// Adds a record; only after [`Table::try_reserve`]. When `named`, it is to be found by name.
     pub(super) fn insert(&mut self, life: S, owner: O, named: bool) -> Result<Handle, OutOfMemory> {
         let hash = named.then(|| self.layout.of_name(&life.subject()).hash);
-        let (slot, generation) =
-            self.records.insert(Record { life, owner, named, listed: false, next: 0, flow: None })?;
-        if let Some((_, record)) = self.records.get_mut(slot) {
-            record.next = slot;
-        }
+        let (slot, generation) = self.records.insert(Record { life, owner, named, listed: false, flow: None })?;
         if let Some(hash) = hash {
             self.names.insert(hash, slot);
         }

@@ -45,3 +45,24 @@ fn it_grows_by_chunks_up_to_the_most() {
     assert_eq!(slots.get(3), Some((2, &7)));
     assert!(slots.get(u32::MAX).is_none());
 }
+
+#[test]
+fn what_belongs_together_is_a_ring() {
+    let mut slots = Slots::new_in(usize::MAX, Accounted::new());
+    slots.try_reserve().unwrap();
+    for n in 0..3 {
+        slots.insert(n).unwrap();
+        assert_eq!(slots.next(n), Some(n), "alone");
+    }
+    assert_eq!((slots.set_next(0, 2), slots.set_next(2, 0)), (Some(0), Some(2)));
+    assert_eq!([0, 1, 2].map(|n| slots.next(n)), [Some(2), Some(1), Some(0)]);
+    // A free slot is in no ring, and leaves its own behind.
+    assert_eq!((slots.set_next(0, 0), slots.set_next(2, 2)), (Some(2), Some(0)));
+    slots.remove(2).unwrap();
+    assert_eq!((slots.next(2), slots.set_next(2, 0)), (None, None));
+    assert_eq!(slots.next(3), None, "free from the beginning");
+    assert_eq!((slots.next(u32::MAX), slots.set_next(u32::MAX, 0)), (None, None));
+    let rest: Vec<_> = (3..CHUNK as u32).map(|n| slots.insert(n).unwrap().0).collect();
+    assert_eq!((rest[0], slots.insert(2).unwrap().0), (3, 2));
+    assert_eq!(slots.next(2), Some(2), "alone again");
+}
