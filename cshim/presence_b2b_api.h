@@ -318,7 +318,10 @@ typedef struct presence_b2b_api
 	int (*unsubscribe)(qsa_subscription_t subscription);
 	/** Reads the subscriber's own value. */
 	int (*get_subscriber_data)(qsa_subscription_t subscription, void **data);
-	/** Sets it, for the messages taken from now on. The old value is not touched. */
+	/**
+	 * Sets it, for the messages taken from now on. The old value is not touched. It costs the queue, as long as it lives, a
+	 * look at the subscription for each message taken.
+	 */
 	int (*set_subscriber_data)(qsa_subscription_t subscription, void *data);
 
 	/** @} @name For both

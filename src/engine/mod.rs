@@ -27,7 +27,7 @@ use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{Bell, ProcessError};
 use crate::host::shm::{self, Root, SharedBytes, Shm};
-use crate::qsa::{self, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
+use crate::qsa::{self, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
 use crate::subscription::{Env, Instant, OutOfMemory, Share, Subscription};
 
@@ -53,7 +53,7 @@ type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
 
 /// Whose subscription a record of the registry is. Packed, as subscriptions are many.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, packed(4))]
+#[repr(C, packed(2))]
 pub struct Owner {
     /// The internal subscription.
     pub subscription: SubscriptionId,
@@ -61,9 +61,15 @@ pub struct Owner {
     pub queue: QueueId,
     /// Its newest message in that queue.
     pub last: LastQueued,
+    /// The subscriber's value, when it is sure to stay.
+    pub known: Known,
     /// Where its newest SUBSCRIBE went.
     pub destination: Option<Destination>,
 }
+
+/// A record takes so many bytes at most, or this does not compile: a subscription takes memory for its record above all.
+const MOST_RECORD: usize = 176;
+const _: usize = MOST_RECORD - Registry::RECORD;
 
 /// All that the processes share: placed in shared memory before the fork. What is on the ordinary heap (the parameters, the
 /// lists of queues and bells) is never written again, so that each process's copy stays the same.

@@ -34,7 +34,10 @@ impl Engine {
     ) -> impl FnOnce(Handle, &Output, &mut Owner) -> Option<Pushed<Shm>> {
         move |_, output, owner| {
             let news = output.news.as_ref()?;
-            Some(self.hub.push(owner.queue, &mut owner.last, message.complete(owner.subscription, news)))
+            let mut last = owner.last;
+            let pushed = self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.known, news));
+            owner.last = last;
+            Some(pushed)
         }
     }
 

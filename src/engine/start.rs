@@ -3,7 +3,7 @@
 use super::{Engine, Owner};
 use crate::host::shm::Shm;
 use crate::host::{log, uri};
-use crate::qsa::{LastQueued, QueueId, Refused, SubscriptionId};
+use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
 use crate::subscription::{Input, Instant, Options, OutOfMemory, Package, Subscription};
 use std::cell::Cell;
@@ -23,6 +23,8 @@ pub struct Origin<'a> {
     pub subscription: SubscriptionId,
     /// Where its news go.
     pub queue: QueueId,
+    /// The subscriber's own value.
+    pub subscriber_data: usize,
 }
 
 thread_local! {
@@ -57,13 +59,15 @@ impl Engine {
         let now = Self::now();
         let made = Subscription::try_named(names, package, options.id.as_bytes(), Shm);
         let subscription = made.and_then(|made| made.try_under(options.terms)).map_err(|OutOfMemory| NO_MEMORY)?;
+        let named = self.is_own(origin.queue);
         let owner = Owner {
             subscription: origin.subscription,
             queue: origin.queue,
             last: LastQueued::default(),
+            // That of script and RPC is about to be set.
+            known: if named { Known::NOTHING } else { Known::of(origin.subscriber_data) },
             destination: None,
         };
-        let named = self.is_own(origin.queue);
         match self.registry.insert(subscription, owner, named, now, &self.env()) {
             Ok(Inserted::New { handle, wake }) => {
                 NEWEST.set(Some(handle));

@@ -42,6 +42,7 @@ fn subscribe(_user: usize, subscribed: &Subscribed<'_>) -> Result<u64, Refused> 
         options: &options,
         subscription: subscribed.id,
         queue: subscribed.queue,
+        subscriber_data: subscribed.subscriber_data,
     };
     engine.start(&origin).map(Handle::to_u64)
 }

@@ -6,8 +6,10 @@ use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
+use super::known::Known;
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Wake};
+use super::slab::Entry;
 use crate::subscription::{News, Share, Status};
 
 impl<A: Share, L: RawMutex> Hub<A, L> {
@@ -64,14 +66,15 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         }
     }
 
-    /// Takes the oldest message whose subscription has not ended.
+    /// Takes the oldest message whose subscription has not ended. The subscription, which is seldom in a cache, is looked at
+    /// only where the queue cannot do without.
     #[must_use]
     pub fn pop(&self, queue: QueueId) -> Option<Delivered<A>> {
         loop {
-            let message = self.slot(queue)?.take(queue)?;
-            let subscription =
-                self.with_entry(message.subscription(), |entry| entry.subscribed.then_some(entry.subscriber_data));
-            if let Some(subscriber_data) = subscription.flatten() {
+            let (message, known) = self.slot(queue)?.take(queue)?;
+            let look = |entry: &mut Entry<A>| entry.subscribed.then_some(entry.subscriber_data);
+            let subscriber_data = known.or_else(|| self.with_entry(message.subscription(), look).flatten());
+            if let Some(subscriber_data) = subscriber_data {
                 return Some(Delivered { message, subscriber_data });
             }
             self.slot(queue)?.taken_for_nothing(queue);
@@ -121,7 +124,7 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         body: &[u8],
     ) -> Result<Pushed<A>, QsaError> {
         let prepared = Message::prepare(content_type, body, self.alloc.clone())?;
-        self.queue(id, prepared.complete(id, news))
+        self.queue(id, prepared.complete(id, Known::NOTHING, news))
     }
 
     /// Tells the subscriber with a value instead of a body. The hub takes charge of `value` in every case but that
@@ -161,6 +164,20 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
             return Err(QsaError::UnknownQueue);
         }
         Ok(pushed)
+    }
+
+    /// One of the queue's subscriptions has ended, and its notifiers have nothing more to queue.
+    pub(super) fn doubt(&self, queue: QueueId) {
+        if let Some(mut slot) = self.slot(queue) {
+            slot.doubt(queue);
+        }
+    }
+
+    /// Not all that the notifiers know of the queue's subscriptions is true any more.
+    pub(super) fn verify(&self, queue: QueueId) {
+        if let Some(mut slot) = self.slot(queue) {
+            slot.verify(queue);
+        }
     }
 
     pub(super) fn queue_exists(&self, queue: QueueId) -> bool {

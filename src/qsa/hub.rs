@@ -222,10 +222,10 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     /// [`QsaError::UnknownSubscription`] when it has ended already.
     pub fn unsubscribe(&self, id: SubscriptionId) -> Result<(), QsaError> {
         let ended = self.with_entry(id, |entry| {
-            let taken = entry.taken();
-            entry.end().then_some((entry.package, taken))
+            let (taken, is_offered) = (entry.taken(), entry.is_offered());
+            entry.end().then_some((entry.package, entry.queue, taken, is_offered))
         });
-        let (package, taken) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
+        let (package, queue, taken, is_offered) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
         let notifiers = self.directory.lock().notifiers(package);
         for (registered, (notifier, value)) in
             notifiers.iter().zip(taken).filter_map(|(registered, taken)| (*registered).zip(taken))
@@ -233,6 +233,12 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
             if registered.id == notifier {
                 (registered.notifier.unsubscribe)(registered.notifier.user, id, value);
             }
+        }
+        if is_offered {
+            // Whoever is just taking it up is told only afterwards, and may queue news till then.
+            self.verify(queue);
+        } else {
+            self.doubt(queue);
         }
         self.directory.lock().leave(package);
         self.release(id)
@@ -271,12 +277,18 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         self.with_entry(id, |entry| entry.subscriber_data)
     }
 
-    /// Sets the subscriber's own value; messages popped from now on come with it.
+    /// Sets the subscriber's own value; messages popped from now on come with it. As notifiers have copies of the old one, the
+    /// queue looks at each message's subscription from now on.
     ///
     /// # Errors
     /// [`QsaError::UnknownSubscription`].
     pub fn set_subscriber_data(&self, id: SubscriptionId, data: usize) -> Result<(), QsaError> {
-        self.with_entry(id, |entry| entry.subscriber_data = data).ok_or(QsaError::UnknownSubscription)
+        let set = |entry: &mut Entry<A>| {
+            entry.subscriber_data = data;
+            entry.queue
+        };
+        self.verify(self.with_entry(id, set).ok_or(QsaError::UnknownSubscription)?);
+        Ok(())
     }
 
     /// Looks at a subscription. `look` runs under the lock of its shard and must call nothing that locks.
@@ -319,15 +331,16 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     /// Takes back a subscription nobody wants; false when somebody does after all or the subscriber has ended it.
     fn withdraw(&self, id: SubscriptionId, package: PackageId) -> bool {
         let Some(mut shard) = self.shard(id) else { return false };
-        let removed = match shard.get(id) {
+        let (queue, removed) = match shard.get(id) {
             Some(entry) if entry.subscribed && !entry.is_wanted() => {
                 entry.subscribed = false;
-                shard.remove_if_done(id)
+                (entry.queue, shard.remove_if_done(id))
             }
             _ => return false,
         };
         drop(shard);
         drop(removed);
+        self.doubt(queue);
         self.directory.lock().leave(package);
         true
     }

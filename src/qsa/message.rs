@@ -4,6 +4,7 @@
 use allocator_api2::alloc::Allocator;
 
 use super::ids::SubscriptionId;
+use super::known::Known;
 use crate::subscription::{Brief, News, OutOfMemory, Packed, Status};
 
 /// The texts of a message in memory already, so that nothing can fail once the subscription's state has changed.
@@ -13,19 +14,24 @@ pub struct Prepared<A: Allocator> {
 
 impl<A: Allocator> Prepared<A> {
     /// The message that tells `news` of `subscription`.
+    ///
+    /// With the subscriber's value as the notifier was given it, it is taken from the queue without a look at the
+    /// subscription. Only for a notifier that stays registered, and queues nothing more once it has refused the subscription
+    /// or its [`UnsubscribeCallback`](super::UnsubscribeCallback) has returned.
     #[must_use]
-    pub fn complete(self, subscription: SubscriptionId, news: &News) -> Message<A> {
-        Message { subscription, news: *news, text: self.text, data: None }
+    pub fn complete(self, subscription: SubscriptionId, known: Known, news: &News) -> Message<A> {
+        Message { subscription, known, news: *news, text: self.text, data: None }
     }
 
     pub(super) fn complete_with_data(self, subscription: SubscriptionId, news: &News, data: Data) -> Message<A> {
-        Message { subscription, news: *news, text: self.text, data: Some(data) }
+        Message { data: Some(data), ..self.complete(subscription, Known::NOTHING, news) }
     }
 }
 
 /// One piece of news on its way to the subscriber.
 pub struct Message<A: Allocator> {
     subscription: SubscriptionId,
+    known: Known,
     news: News,
     text: Packed<2, A>,
     data: Option<Data>,
@@ -55,6 +61,11 @@ impl<A: Allocator> Message<A> {
     #[must_use]
     pub fn subscription(&self) -> SubscriptionId {
         self.subscription
+    }
+
+    /// What its notifier knew of the subscriber.
+    pub(super) fn known(&self) -> Known {
+        self.known
     }
 
     /// All that is told beside the body.

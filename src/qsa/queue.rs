@@ -110,6 +110,10 @@ struct Queue<A: Allocator> {
     ring: Ring<A>,
     limit: usize,
     wake: Wake,
+    /// So many of the oldest messages may be of a subscription that has ended, whatever their notifiers know.
+    doubtful: usize,
+    /// Any message may be, or come with a value of the subscriber that is not his any more.
+    verifies: bool,
     /// `queued`: always 0, as the ring knows it.
     counters: Counters,
 }
@@ -137,7 +141,7 @@ impl<A: Allocator + Clone> Slot<A> {
         };
         self.generation = (self.generation + 1) & (u32::MAX >> 8);
         self.generation = self.generation.max(1);
-        self.queue = Some(Queue { ring, limit, wake, counters: Counters::default() });
+        self.queue = Some(Queue { ring, limit, wake, doubtful: 0, verifies: false, counters: Counters::default() });
         Some(Ok(QueueId::new(self.generation, index)))
     }
 
@@ -164,12 +168,28 @@ impl<A: Allocator + Clone> Slot<A> {
         queue.push(last, message)
     }
 
-    /// Takes the oldest message out and counts it as delivered.
-    pub(super) fn take(&mut self, id: QueueId) -> Option<Message<A>> {
+    /// Takes the oldest message out and counts it as delivered. It comes with the subscriber's value, unless the subscription
+    /// has to be looked at.
+    pub(super) fn take(&mut self, id: QueueId) -> Option<(Message<A>, Option<usize>)> {
         let queue = self.get(id)?;
-        let message = queue.ring.pop()?;
+        let (message, is_doubtful) = queue.pop()?;
         queue.counters.delivered += 1;
-        Some(message)
+        let known = message.known().get().filter(|_| !is_doubtful && !queue.verifies);
+        Some((message, known))
+    }
+
+    /// The subscriptions of all messages that wait now are looked at.
+    pub(super) fn doubt(&mut self, id: QueueId) {
+        if let Some(queue) = self.get(id) {
+            queue.doubtful = queue.ring.len();
+        }
+    }
+
+    /// The subscriptions of all messages are looked at from now on.
+    pub(super) fn verify(&mut self, id: QueueId) {
+        if let Some(queue) = self.get(id) {
+            queue.verifies = true;
+        }
     }
 
     /// The message taken out was not delivered after all.
@@ -239,19 +259,30 @@ impl<A: Allocator + Clone> Queue<A> {
         }
     }
 
+    /// Takes out the oldest message, and tells whether it is in doubt.
+    fn pop(&mut self) -> Option<(Message<A>, bool)> {
+        let message = self.ring.pop()?;
+        let is_doubtful = self.doubtful > 0;
+        self.doubtful = self.doubtful.saturating_sub(1);
+        Some((message, is_doubtful))
+    }
+
     /// Takes out the oldest message; the last ones of their subscriptions are spared and go to the end, where nothing of
     /// theirs can be overtaken. Only so many in one go, as locks are held.
     fn displace(&mut self) -> Option<Message<A>> {
         for _ in 0..MOST_SPARED {
-            match self.ring.pop() {
-                Some(message) if message.is_last() => match self.ring.push(message) {
-                    Ok(_) => {}
-                    Err(message) => return Some(message),
-                },
-                other => return other,
+            let (message, is_doubtful) = self.pop()?;
+            if !message.is_last() {
+                return Some(message);
+            }
+            if let Err(message) = self.ring.push(message) {
+                return Some(message);
+            }
+            if is_doubtful {
+                self.doubtful = self.ring.len();
             }
         }
-        self.ring.pop()
+        self.pop().map(|(message, _)| message)
     }
 
     fn snapshot(&self) -> Counters {

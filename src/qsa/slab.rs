@@ -205,6 +205,11 @@ impl<A: Share> Entry<A> {
         self.offers().iter().any(|offer| matches!(offer.state, OfferState::Open | OfferState::Taken))
     }
 
+    /// Whether a notifier is just taking it up, or refusing it.
+    pub(super) fn is_offered(&self) -> bool {
+        self.offers().iter().any(|offer| offer.state == OfferState::Open)
+    }
+
     /// The notifiers that have taken it up, with their values.
     pub(super) fn taken(&self) -> [Option<(NotifierId, u64)>; MAX_NOTIFIERS] {
         self.offers().map(|offer| (offer.state == OfferState::Taken).then_some((offer.notifier, offer.value)))

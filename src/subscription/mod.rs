@@ -41,6 +41,7 @@ pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::{MOST_PROXIES, Proxies};
 pub use rates::{Rate, Rates};
+pub use six::Six;
 pub use snapshot::Snapshot;
 pub use state::{Attempt, Awaits, Farewell, State};
 pub use substate::{StateValue, SubscriptionState};

@@ -3,20 +3,22 @@
 /// A number of 48 bits that lies on any even address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
-pub(super) struct Six([u16; 3]);
+pub struct Six([u16; 3]);
 
 impl Six {
     /// The largest number there is room for.
-    pub(super) const MAX: Self = Self([u16::MAX; 3]);
+    pub const MAX: Self = Self([u16::MAX; 3]);
 
     /// The lower 48 bits of a number.
+    #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "the parts of the number")]
-    pub(super) const fn low_bits(number: u64) -> Self {
+    pub const fn low_bits(number: u64) -> Self {
         Self([(number >> 32) as u16, (number >> 16) as u16, number as u16])
     }
 
     /// The number.
-    pub(super) fn get(self) -> u64 {
+    #[must_use]
+    pub fn get(self) -> u64 {
         self.0.into_iter().fold(0, |sum, part| sum << 16 | u64::from(part))
     }
 }

@@ -1,7 +1,9 @@
 //! The hub, on ordinary memory and `parking_lot`'s lock.
 #![forbid(unsafe_code)]
 
+mod known;
 mod memory;
+mod model;
 mod queues;
 mod shares;
 mod subscriptions;

@@ -1,12 +1,9 @@
 //! Queues and messages.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use proptest::prelude::*;
-
 use super::support::{hub, new, queue, say};
-use crate::qsa::{Counters, Destroy, LastQueued, Message, Outcome, QsaError, QueueId, Wake};
+use crate::qsa::{Counters, Destroy, Known, LastQueued, Message, Outcome, QsaError, QueueId, Wake};
 use crate::subscription::{Brief, News, Status};
 
 #[test]
@@ -145,7 +142,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
         fork: 0,
     };
     let prepared = Message::prepare(b"t", b"b", *hub.allocator()).unwrap();
-    let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, &news));
+    let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, Known::NOTHING, &news));
     assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, Outcome::Queued));
     pushed.finish();
     assert_eq!(WOKEN.load(SeqCst), 15);
@@ -188,6 +185,7 @@ fn carried_values_are_destroyed_exactly_once() {
     assert_eq!(*DESTROYED.lock(), [1001], "merged");
     let mut delivered = hub.pop(q).unwrap();
     assert_eq!((delivered.message.data(), delivered.message.content_type()), (Some(2), &b"test/value"[..]));
+    assert_eq!(delivered.subscriber_data, 7);
     assert_eq!(delivered.message.take_data(), Some(2));
     drop(delivered);
     send(3).unwrap();
@@ -200,58 +198,6 @@ fn carried_values_are_destroyed_exactly_once() {
     let unknown = crate::qsa::ContentTypeId::from_u64(99);
     assert_eq!(hub.notify_data(id, Status::Active, b"", unknown, 6), Err(QsaError::UnknownContentType));
     assert_eq!(DESTROYED.lock().len(), 4);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Say(usize),
-    Pop,
-    Unsubscribe(usize),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![6 => (0..4usize).prop_map(Step::Say), 3 => Just(Step::Pop), 1 => (0..4usize).prop_map(Step::Unsubscribe)]
-}
-
-proptest! {
-    /// Against a plain model: same messages, and the equation of the counters after every step.
-    #[test]
-    fn a_queue_does_what_its_model_does(limit in 1u32..80, steps in prop::collection::vec(step(), 1..400)) {
-        let hub = hub();
-        let q = queue(&hub, limit);
-        let mut ids: Vec<_> = (0..4).map(|_| hub.subscribe(&new(b"r", q)).unwrap()).collect();
-        let mut model: VecDeque<(crate::qsa::SubscriptionId, u32)> = VecDeque::new();
-        for (n, step) in (0u32..).zip(steps) {
-            match step {
-                Step::Say(who) => {
-                    say(&hub, ids[who], n.to_string().as_bytes());
-                    let full = model.len() >= limit as usize;
-                    let mine = model.iter_mut().rev().find(|(id, _)| *id == ids[who]);
-                    match mine {
-                        Some(mine) if full => mine.1 = n,
-                        _ => {
-                            if full { model.pop_front(); }
-                            model.push_back((ids[who], n));
-                        }
-                    }
-                }
-                Step::Pop => {
-                    while model.front().is_some_and(|(id, _)| !ids.contains(id)) { model.pop_front(); }
-                    let expected = model.pop_front();
-                    let got = hub.pop(q).map(|d| (d.message.subscription(), String::from_utf8(d.message.body().to_vec()).unwrap()));
-                    prop_assert_eq!(got, expected.map(|(id, n)| (id, n.to_string())));
-                }
-                Step::Unsubscribe(who) => {
-                    hub.unsubscribe(ids[who]).unwrap();
-                    ids[who] = hub.subscribe(&new(b"r", q)).unwrap();
-                }
-            }
-            let c = hub.queue_counters(q).unwrap();
-            prop_assert_eq!(c.received, c.delivered + c.merged + c.dropped + c.queued);
-            prop_assert_eq!(c.queued, model.len() as u64);
-            prop_assert_eq!(hub.counters(), c);
-        }
-    }
 }
 
 /// Each fork has a state of its own: a full queue does not put one in the place of another.
@@ -271,7 +217,7 @@ fn messages_of_different_forks_are_not_merged() {
             fork,
         };
         let prepared = Message::prepare(b"t", body, *hub.allocator()).unwrap();
-        let pushed = hub.push(q, last, prepared.complete(id, &news));
+        let pushed = hub.push(q, last, prepared.complete(id, Known::NOTHING, &news));
         let outcome = pushed.outcome;
         pushed.finish();
         outcome

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
-use crate::qsa::{Hub, NewSubscription, Notifier, QueueId, Refused, Subscribed, SubscriptionId, Wake};
-use crate::subscription::{Share, Status};
+use crate::qsa::{Hub, Known, LastQueued, Message, NewSubscription, Notifier, Outcome, QueueId, Refused, Subscribed};
+use crate::qsa::{SubscriptionId, Wake};
+use crate::subscription::{Brief, News, Share, Status};
 
 pub type Plain = Hub<Global, RawMutex>;
 
@@ -73,4 +74,29 @@ pub fn queue<A: Share>(hub: &Hub<A, RawMutex>, limit: u32) -> QueueId {
 
 pub fn say<A: Share>(hub: &Hub<A, RawMutex>, id: SubscriptionId, body: &[u8]) {
     hub.notify(id, Status::Active, b"", b"text/plain", body).unwrap();
+}
+
+/// Queues a message as a notifier does that knows the subscriber's value: body, fork, whether it is the last.
+pub fn push_known(
+    hub: &Plain,
+    queue: QueueId,
+    last: &mut LastQueued,
+    id: SubscriptionId,
+    value: usize,
+    (body, fork, is_last): (&[u8], u8, bool),
+) -> Outcome {
+    let news = News {
+        status: Status::Active,
+        code: 0,
+        reason: Brief::default(),
+        next_attempt: None,
+        with_body: true,
+        last: is_last,
+        fork,
+    };
+    let prepared = Message::prepare(b"text/plain", body, *hub.allocator()).unwrap();
+    let pushed = hub.push(queue, last, prepared.complete(id, Known::of(value), &news));
+    let outcome = pushed.outcome;
+    pushed.finish();
+    outcome
 }

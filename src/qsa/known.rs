@@ -1,0 +1,27 @@
+//! What a notifier knows of the subscriber.
+#![forbid(unsafe_code)]
+
+use crate::subscription::Six;
+
+/// A notifier's copy of [`subscriber_data`](super::Subscribed::subscriber_data), or nothing: then the hub is asked when the
+/// message is taken. Small, as those who keep it are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known(Six);
+
+impl Known {
+    /// No copy.
+    pub const NOTHING: Self = Self(Six::MAX);
+
+    /// The value, if six bytes have room for it; no pointer of a process needs more.
+    #[must_use]
+    pub fn of(value: usize) -> Self {
+        let six = Six::low_bits(value as u64);
+        if six.get() == value as u64 { Self(six) } else { Self::NOTHING }
+    }
+
+    /// The value, where there is a copy.
+    #[must_use]
+    pub fn get(self) -> Option<usize> {
+        usize::try_from(self.0.get()).ok().filter(|_| self != Self::NOTHING)
+    }
+}
