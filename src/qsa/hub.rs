@@ -227,18 +227,23 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         });
         let (package, queue, taken, is_offered) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
         let notifiers = self.directory.lock().notifiers(package);
+        let mut all_told = !is_offered;
         for (registered, (notifier, value)) in
-            notifiers.iter().zip(taken).filter_map(|(registered, taken)| (*registered).zip(taken))
+            notifiers.iter().zip(taken).filter_map(|(registered, taken)| Some((registered, taken?)))
         {
-            if registered.id == notifier {
-                (registered.notifier.unsubscribe)(registered.notifier.user, id, value);
+            match registered {
+                Some(registered) if registered.id == notifier => {
+                    (registered.notifier.unsubscribe)(registered.notifier.user, id, value);
+                }
+                _ => all_told = false,
             }
         }
-        if is_offered {
-            // Whoever is just taking it up is told only afterwards, and may queue news till then.
-            self.verify(queue);
-        } else {
+        if all_told {
             self.doubt(queue);
+        } else {
+            // Whoever is just taking it up is told only afterwards, and one that is not registered any more never: they may
+            // still queue news.
+            self.verify(queue);
         }
         self.directory.lock().leave(package);
         self.release(id)

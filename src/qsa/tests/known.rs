@@ -141,6 +141,23 @@ fn a_notifier_that_is_just_taking_it_up_is_never_believed_again() {
     assert_eq!(hub.counters(), Counters { received: 4, delivered: 2, dropped: 2, ..Counters::default() });
 }
 
+/// Nobody tells it of the end.
+#[test]
+fn a_notifier_that_is_not_registered_any_more_is_not_believed() {
+    let hub = hub();
+    let q = queue(&hub, 10);
+    let it = Notifier { subscribe: |_, _| Ok(1), unsubscribe: |_, _, _| {}, user: 0 };
+    let notifier = hub.register_notifier(DEFAULT, b"test", it).unwrap();
+    let [ends, stays] = [b"a", b"b"].map(|record| hub.subscribe(&new(record, q)).unwrap());
+    hub.unregister_notifier(notifier).unwrap();
+    tell(&hub, q, stays);
+    assert_eq!(taken(&hub, q), [(stays, COPY)]);
+    hub.unsubscribe(ends).unwrap();
+    tell(&hub, q, ends);
+    tell(&hub, q, stays);
+    assert_eq!(taken(&hub, q), [(stays, 7)]);
+}
+
 #[test]
 fn an_end_after_the_offer_is_no_lasting_doubt() {
     let hub = hub();
