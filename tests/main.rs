@@ -19,6 +19,7 @@ mod documentation;
 mod early_notify;
 mod ending;
 mod failover;
+mod failure_lines;
 mod failures;
 mod fences;
 mod flows;

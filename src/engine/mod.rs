@@ -13,6 +13,7 @@ mod request;
 mod send;
 mod share;
 mod start;
+mod turns;
 mod worker;
 
 pub use flows::on_flow_lost;
@@ -92,6 +93,8 @@ pub struct Engine {
     share_queues: Vec<QueueId>,
     /// Connections that are lost.
     lost_flows: flows::LostFlows,
+    /// What the log has been told of subscriptions that fail.
+    lines: turns::Lines,
     /// Which workers sleep.
     watch: Watch,
     /// Wakes one worker each.
@@ -160,6 +163,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         share_domain,
         share_queues,
         lost_flows,
+        lines: turns::Lines::default(),
         watch: Watch::new(workers),
         bells,
     };

@@ -100,6 +100,7 @@ impl Engine {
             self.deliver(prepared),
         )?;
         let Some(stepped) = step else { return Ok(Handled::No) };
+        self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);
         let Some(answer) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answer.code_and_phrase();

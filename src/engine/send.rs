@@ -43,6 +43,7 @@ impl Engine {
 
     /// Does what a deadline's step wants; false when it has to wait.
     pub(super) fn perform(&self, stepped: Stepped) -> bool {
+        self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);
         stepped.output.send.is_none_or(|request| self.send(stepped.handle, &request))
     }

@@ -107,6 +107,7 @@ impl Engine {
         let message = Self::prepare(&[], &[]).ok()?;
         match self.registry.step(handle, input, now, &self.env(), self.deliver(message)) {
             Ok(Some(stepped)) => {
+                self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
                 self.settle(stepped.wake, stepped.delivered);
                 Some((stepped.output.concluded, stepped.owner))
             }

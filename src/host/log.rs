@@ -16,6 +16,12 @@ pub fn warn(text: &str) {
     write(bindings::L_WARN as i32, text);
 }
 
+/// Something worth knowing that needs nothing done (L_NOTICE).
+#[track_caller]
+pub fn notice(text: &str) {
+    write(bindings::L_NOTICE as i32, text);
+}
+
 /// For people who look for a fault (L_DBG). The text is made only when the level is on.
 #[track_caller]
 pub fn debug(text: impl FnOnce() -> String) {

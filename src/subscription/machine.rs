@@ -23,7 +23,7 @@ use super::digest::{CNONCE_LEN, Credential};
 use super::fingerprint::Fingerprint;
 use super::input::{Flow, Input};
 use super::options::Terms;
-use super::output::{News, Output, Request, Status, Undo};
+use super::output::{News, Output, Request, Status, Turn, Undo};
 use super::package::{self, Package};
 use super::policy::Policy;
 use super::proxies::Proxies;
@@ -211,9 +211,22 @@ impl<A: Share> Subscription<A> {
     /// [`OutOfMemory`]: nothing has changed; the input may be tried again.
     pub fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
+        let was_well = self.is_well();
+        // The answer to a fetch is its end, and no failure.
+        let is_answer = matches!(input, Input::Notify(_)) && self.fetch_until().is_some();
         let output = self.take(input, now, env);
         self.tidy();
-        output
+        let turn = match (was_well, self.is_well()) {
+            (true, false) if !is_answer && !self.is_fork() => Some(Turn::Failed),
+            (false, true) => Some(Turn::Recovered),
+            (true | false, true | false) => None,
+        };
+        output.map(|output| Output { turn, ..output })
+    }
+
+    /// Nothing has failed since the last success.
+    fn is_well(&self) -> bool {
+        self.retries == 0 && !matches!(self.status, Some(Status::Terminated | Status::Rejected))
     }
 
     fn take(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {

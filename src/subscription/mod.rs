@@ -36,7 +36,7 @@ pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, Names, Subject, Subscription};
 pub use options::{OptionError, Options, Terms};
-pub use output::{Answer, News, Output, Request, Status, Undo};
+pub use output::{Answer, News, Output, Request, Status, Turn, Undo};
 pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::{MOST_PROXIES, Proxies};

@@ -25,6 +25,17 @@ pub struct Output {
     pub fork: bool,
     /// The subscription has ended: remove its record.
     pub forget: bool,
+    /// It begins to fail, or works again.
+    pub turn: Option<Turn>,
+}
+
+/// A subscription that worked fails, or one that failed works: what operators want to read of, once each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The first failure since it worked. The news say why, and when it is tried again.
+    Failed,
+    /// The first success since it failed.
+    Recovered,
 }
 
 /// A SUBSCRIBE in full, copied out of the subscription so that no lock is needed to send it (law L2).

@@ -1,0 +1,113 @@
+//! One line in the log when a subscription begins to fail, and one when it works again.
+
+use super::Engine;
+use crate::host::log;
+use crate::qsa::SubscriptionId;
+use crate::registry::Handle;
+use crate::subscription::{News, Output, Turn};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// So many lines a second, for all subscriptions together: a dead destination fails thousands at once.
+const MOST_LINES: u64 = 10;
+
+/// Counts the lines of the present second, in shared memory.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The second, and in the lowest 24 bits how many lines it has had.
+    used: AtomicU64,
+}
+
+/// What a line's place in its second says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It may be written.
+    Free,
+    /// It is the first one too many.
+    TooMany,
+    /// It is one of many more.
+    Beyond,
+}
+
+impl Lines {
+    const COUNT_BITS: u32 = 24;
+    const COUNT: u64 = (1 << Self::COUNT_BITS) - 1;
+
+    /// Counts a line written in this second.
+    fn take(&self, second: u64) -> Place {
+        let next = |used: u64| match used >> Self::COUNT_BITS == second {
+            true if used & Self::COUNT == Self::COUNT => used,
+            true => used + 1,
+            false => second << Self::COUNT_BITS | 1,
+        };
+        let before = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(next(used)));
+        match next(before.unwrap_or_else(|used| used)) & Self::COUNT {
+            0..=MOST_LINES => Place::Free,
+            number if number == MOST_LINES + 1 => Place::TooMany,
+            _ => Place::Beyond,
+        }
+    }
+}
+
+impl Engine {
+    /// Says in the log that a subscription begins to fail or works again, if this step has shown it. Call without locks.
+    pub(super) fn say_turn(&self, handle: Handle, subscription: SubscriptionId, output: &Output) {
+        let Some(turn) = output.turn else { return };
+        match self.lines.take(Self::now().0 / 1000) {
+            Place::Free => {}
+            Place::TooMany => {
+                return log::warn(
+                    "more subscriptions fail or work again than the log is told of: presence_b2b.list shows them all",
+                );
+            }
+            Place::Beyond => return,
+        }
+        let named = self.hub.with_subscription(subscription, |view| {
+            let [record, subscriber, package] =
+                [view.record, view.subscriber, view.package].map(String::from_utf8_lossy);
+            format!("subscription {} of {subscriber} to {record} ({package})", handle.id())
+        });
+        // A last message may have been told, and the internal subscription be gone, already.
+        let named = named.unwrap_or_else(|| format!("subscription {}", handle.id()));
+        match turn {
+            Turn::Recovered => log::notice(&format!("{named} works again")),
+            Turn::Failed => log::warn(&format!("{named}: {}", output.news.as_ref().map_or("no answer".into(), told))),
+        }
+    }
+}
+
+/// What has happened, what the module does about it, and what the operator may do.
+fn told(news: &News) -> String {
+    let what = match (news.code, news.reason.as_str()) {
+        (0, "") => "the notifier has ended it".to_owned(),
+        (0, reason) => reason.to_owned(),
+        (code, reason) => format!("{code} {reason}"),
+    };
+    let then = match news.next_attempt {
+        Some(seconds) => format!("the next attempt is in {seconds} s"),
+        None => "there is no further attempt".to_owned(),
+    };
+    match advice(news.code, news.reason.as_str()) {
+        "" => format!("{what}; {then}"),
+        advice => format!("{what}; {then}. {advice}"),
+    }
+}
+
+/// What is usually wrong.
+fn advice(code: u16, reason: &str) -> &'static str {
+    match (code, reason) {
+        (0, "no NOTIFY") => {
+            "The notifier accepted, but no NOTIFY reached handle_notify(): call it before any test for a dialog \
+             (has_totag(), loose_route()), and check that the notifier can reach the Contact"
+        }
+        (0, "send failed") => "Check the name service, the listen addresses and the outbound proxy",
+        (0, "dropped by script") => "event_route[tm:local-request] dropped the SUBSCRIBE",
+        (401 | 407, _) => "Check the credentials for this realm: modparam credential, or b2b_credentials()",
+        (403, _) => "The notifier does not allow this subscriber",
+        (404 | 604, _) => "The notifier does not know the record",
+        (405 | 501, _) => "What answers for the record takes no SUBSCRIBE: check where it is routed to",
+        (406, _) => "The notifier offers no document of a type that the package accepts",
+        (408, _) => "Nobody answers: check the address, the route there and the firewall",
+        (489, _) => "The notifier does not serve this event package",
+        _ => "",
+    }
+}

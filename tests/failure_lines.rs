@@ -1,0 +1,92 @@
+//! What the log says, unasked, when a subscription begins to fail and when it works again.
+
+use serde_json::json;
+
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::wait::{SOON, eventually};
+
+const WARNING: &str = " WARNING: presence_b2b ";
+
+/// The lines about failures and recoveries.
+fn lines(server: &Server) -> Vec<String> {
+    let told = |line: &&str| line.contains("presence_b2b") && line.contains("subscription ");
+    server.log().text().lines().filter(told).map(str::to_owned).collect()
+}
+
+#[test]
+fn one_line_for_a_failure_and_one_for_the_recovery() {
+    let notifier = Notifier::udp();
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1).start();
+    let (record, watcher) = (notifier.uri("alice"), server.uri("watcher"));
+    let id = server.subscribe(&record, &watcher);
+    for _ in 0..2 {
+        notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
+    }
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    dialog.notify(Notify::active(600));
+    let said = eventually(SOON, "the recovery is told", || Some(lines(&server)).filter(|said| said.len() >= 2));
+    let named = format!("subscription {id} of {watcher} to {record} (presence)");
+    assert!(
+        said[0].contains(WARNING) && said[0].contains(&format!("{named}: 404 Scripted; the next attempt is in 1 s. "))
+    );
+    assert!(said[0].ends_with("The notifier does not know the record"), "{said:?}");
+    assert!(
+        said[1].contains(" NOTICE: presence_b2b ") && said[1].ends_with(&format!("{named} works again")),
+        "{said:?}"
+    );
+
+    // A refresh that fails is a failure as well; the end that the operator asks for is none.
+    server.refresh(id);
+    notifier.reject(&dialog.expect_subscribe(SOON), 500, &[]);
+    let refresh = dialog.expect_subscribe(SOON);
+    dialog.accept(&refresh, 600);
+    let said = eventually(SOON, "both are told", || Some(lines(&server)).filter(|said| said.len() >= 4));
+    assert!(said[2].contains(&format!("{named}: 500 Scripted; the next attempt is in ")), "{said:?}");
+    server.end(id, &mut dialog);
+    assert_eq!(lines(&server).len(), 4, "{:#?}", lines(&server));
+    server.stop();
+}
+
+/// The mistake that everybody makes once.
+#[test]
+fn a_notify_that_does_not_reach_the_module_is_explained() {
+    let notifier = Notifier::udp();
+    let server = Server::b2b().modparam("tm", "fr_timer", 500).b2b_param("on_error_retry_time", 600);
+    let server = server
+        .route("request_route { sl_send_reply(\"481\", \"Behind has_totag()\"); }\nevent_route[qsa:notify] { exit; }\n")
+        .start();
+    server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let request = notifier.expect_subscribe(SOON);
+    let mut dialog = notifier.accept(&request, 600);
+    assert_eq!(dialog.notify(Notify::active(600)).status(), 481);
+    let said = eventually(std::time::Duration::from_secs(45), "Timer N is told", || lines(&server).first().cloned());
+    assert!(
+        said.contains("no NOTIFY; the next attempt is in ") && said.contains("call it before any test for a dialog"),
+        "{said}"
+    );
+    server.stop();
+}
+
+#[test]
+fn many_at_once_do_not_flood_the_log() {
+    let notifier = Notifier::udp();
+    let server = Server::b2b().b2b_param("on_error_retry_time", 600).b2b_param("breaker_failures", 0).start();
+    let many = 300;
+    for number in 0..many {
+        server.subscribe(&notifier.uri(&format!("user{number}")), &server.uri("watcher"));
+    }
+    for _ in 0..many {
+        notifier.reject(&notifier.expect_subscribe(SOON), 403, &[]);
+    }
+    eventually(SOON, "all have failed", || {
+        let page = server.rpc("presence_b2b.list", json!([0, many])).expect("a page");
+        let failed = page.as_array()?.iter().filter(|one| one["last_reply"] == 403).count();
+        (failed == many).then_some(())
+    });
+    let text = server.log().text();
+    let ends = text.matches("more subscriptions fail or work again than the log is told of").count();
+    let told = lines(&server).iter().filter(|line| line.contains("403")).count();
+    assert!(ends >= 1 && told <= 10 * (ends + 1), "{told} lines, {ends} times cut");
+    server.stop();
+}
