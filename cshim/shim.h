@@ -113,6 +113,8 @@ typedef struct pb2b_notify_headers {
 	str subscription_state;
 	str sip_etag;
 	int has_record_route;
+	int has_require;
+	int has_content_encoding;
 } pb2b_notify_headers_t;
 
 void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out);

@@ -145,6 +145,12 @@ void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out)
 			case HDR_RECORDROUTE_T:
 				out->has_record_route = 1;
 				break;
+			case HDR_REQUIRE_T:
+				out->has_require = 1;
+				break;
+			case HDR_CONTENTENCODING_T:
+				out->has_content_encoding = 1;
+				break;
 			default:
 				if(is_called(h, state, sizeof(state) - 1))
 					to = &out->subscription_state;

@@ -202,6 +202,8 @@ pub struct Config {
     pub additional_presence_headers: String,
     /// Body types that the Accept lines of `additional_presence_headers` invite beside those of the package.
     pub invited_types: Vec<String>,
+    /// Option tags that its Supported lines name.
+    pub supported_tags: Vec<String>,
     /// See [`Raw::presence_outbound_proxy`].
     pub presence_outbound_proxies: Vec<String>,
     /// See [`Raw::event_callback`].
@@ -284,6 +286,7 @@ impl Config {
             breaker_failures: value("breaker_failures").unsigned_abs(),
             breaker_time: duration(value("breaker_time")),
             invited_types: invited_types(&additional_presence_headers),
+            supported_tags: listed(&additional_presence_headers, &["Supported", "k"]).collect(),
             additional_presence_headers,
             presence_route: raw.presence_route,
             presence_outbound_proxies: proxies,
@@ -381,13 +384,22 @@ fn header_lines(mut text: String) -> Result<String, ConfigError> {
 
 /// What is accepted because the operator says so: the types in Accept lines, without their parameters.
 fn invited_types(header_lines: &str) -> Vec<String> {
-    let unfolded = header_lines.replace("\r\n ", " ").replace("\r\n\t", " ");
-    let values = unfolded.lines().filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("Accept").then(|| value.to_owned())
-    });
-    let types = values.flat_map(|value| value.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let types = listed(header_lines, &["Accept"]);
     types.filter_map(|kind| kind.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())).collect()
+}
+
+/// What the lines of one header, which has these names, list between commas.
+fn listed(header_lines: &str, names: &'static [&str]) -> impl Iterator<Item = String> {
+    let unfolded = header_lines.replace("\r\n ", " ").replace("\r\n\t", " ");
+    let values: Vec<String> = unfolded
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| names.iter().any(|known| name.trim().eq_ignore_ascii_case(known)))
+        .map(|(_, value)| value.to_owned())
+        .collect();
+    let items =
+        values.into_iter().flat_map(|value| value.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>());
+    items.filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]
@@ -494,6 +506,12 @@ mod tests {
     fn accept_lines_invite_types() {
         let lines = "X-A: b\r\naccept : Application/XPIDF+xml;q=0.5,\r\n text/plain\r\nAccept: a/b\r\n";
         assert_eq!(invited_types(lines), ["application/xpidf+xml", "text/plain", "a/b"]);
+    }
+
+    #[test]
+    fn supported_lines_name_tags() {
+        let lines = "X-A: b\r\nsupported : eventlist,\r\n path\r\nK: timer,\r\n";
+        assert_eq!(listed(lines, &["Supported", "k"]).collect::<Vec<_>>(), ["eventlist", "path", "timer"]);
     }
 
     #[test]

@@ -44,6 +44,26 @@ pub fn is_token(text: &[u8]) -> bool {
     is_all(text, TOKEN)
 }
 
+/// What a header lists between commas, for headers without quoted strings; without the white space around, and without what
+/// is empty.
+pub fn listed(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
+}
+
+/// Those of the texts that are tokens, with commas between, up to so many bytes: what is beyond is omitted.
+#[must_use]
+pub fn joined_tokens<'a>(texts: impl Iterator<Item = &'a [u8]>, most: usize) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for token in texts.filter(|text| is_token(text)) {
+        let comma = if joined.is_empty() { &b""[..] } else { b", " };
+        if joined.len().saturating_add(comma.len()).saturating_add(token.len()) <= most {
+            joined.extend_from_slice(comma);
+            joined.extend_from_slice(token);
+        }
+    }
+    joined
+}
+
 /// The URI of a name-addr that is nothing else: without display name and parameters.
 #[must_use]
 pub fn plain_uri(text: &[u8]) -> Option<&[u8]> {
@@ -151,6 +171,18 @@ mod tests {
             assert_eq!(is_uri, byte.is_ascii_graphic() && !b"<>\"".contains(&byte), "{byte}");
         }
         assert!(!is_token(b"") && is_token(b"a-1"));
+    }
+
+    #[test]
+    fn lists_are_taken_apart_and_only_tokens_are_joined_again() {
+        let list = b"a , b,\r\n c,, ,\"d\",e;f";
+        let items: Vec<_> = listed(list).collect();
+        assert_eq!(items, [&b"a"[..], b"b", b"c", b"\"d\"", b"e;f"]);
+        assert_eq!(joined_tokens(items.into_iter(), 100), b"a, b, c");
+        let joined = |texts: &[&str], most| joined_tokens(texts.iter().map(|text| text.as_bytes()), most);
+        assert_eq!(joined(&["a\r\nX: y", "b", ""], 100), b"b");
+        assert_eq!(joined(&["a", "long", "bc"], 5), b"a, bc");
+        assert_eq!(joined(&["abcdef"], 5), b"");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::support::address::own_ip;
+use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::kamailio::Server;
 use crate::support::news::TELL;
@@ -22,6 +23,11 @@ const WITHOUT_TRANSACTION: &str = r#"request_route {
     }
     sl_send_reply("405", "Method Not Allowed");
 }"#;
+
+/// No refresh comes before half of what is granted, not even one that follows a refusal.
+fn quiet() -> Builder {
+    Server::b2b().b2b_param("min_resubscribe_time", 3600)
+}
 
 /// In place of a status: there is no answer.
 const NONE: u16 = 0;
@@ -51,7 +57,7 @@ fn wrong_in_meaning(dialog: &mut Dialog) -> Vec<Bad> {
     let mut list = Vec::new();
     let missing = told(60, "bad").without("Subscription-State");
     list.push(Bad::new("no Subscription-State", dialog.build(missing), &[400]));
-    for state in ["", ";expires=60", "active pending", "(active)", ",", "\"active\"", "active@x;expires=60"] {
+    for state in ["", ";expires=60", ", active", "(active)", ",", "\"active\"", "active@x;expires=60"] {
         let notify = told(60, "bad").set("Subscription-State", state);
         list.push(Bad::new("a garbled Subscription-State", dialog.build(notify), &[400]));
     }
@@ -61,6 +67,13 @@ fn wrong_in_meaning(dialog: &mut Dialog) -> Vec<Bad> {
     }
     let no_event = dialog.build(told(60, "bad").without("Event"));
     list.push(Bad::new("no Event", no_event, &[489]).with("Allow-Events"));
+    // What is required is judged before the body.
+    for (tags, body) in [("x-unknown-ext", "<presence/>"), ("eventlist", "<"), ("timer,\r\n a, , b", "<presence/>")] {
+        let notify = Notify::active(60).body("multipart/related;boundary=x", body).with("Require", tags);
+        list.push(Bad::new("an extension required", dialog.build(notify), &[420]).with("Unsupported"));
+    }
+    let no_tag = told(60, "bad").with("Require", "\"a\"");
+    list.push(Bad::new("no extension required", dialog.build(no_tag), &[400]));
     list
 }
 
@@ -71,6 +84,16 @@ fn wrong_in_body(dialog: &mut Dialog) -> Vec<Bad> {
     for kind in ["text/plain", "application/dialog-info+xml", "multipart/mixed;boundary=x", "application/xml"] {
         let message = dialog.build(Notify::active(60).body(kind, right.as_str()));
         list.push(Bad::new("an unsupported Content-Type", message, &[415]).with("Accept"));
+    }
+    for (name, encoding) in [
+        ("Content-Encoding", "gzip"),
+        ("content-encoding", "DEFLATE"),
+        ("e", "gzip"),
+        ("E", "identity,\r\n gzip"),
+        ("Content-Encoding", "identity, x"),
+    ] {
+        let message = dialog.build(Notify::active(60).pidf(&right).with(name, encoding));
+        list.push(Bad::new("an encoded body", message, &[415]).with("Accept-Encoding"));
     }
     let untyped = dialog.build(Notify::active(60).pidf(&right).without("Content-Type"));
     list.push(Bad::new("a body without Content-Type", untyped, &[400]));
@@ -171,6 +194,9 @@ fn nothing_comes_of(server: &Server, transport: Transport) {
             assert!(answers.contains(&status), "{what}: {answer:?}\nto\n{message}");
             let has = |header: &str| answer.as_ref().is_some_and(|answer| answer.header(header).is_some());
             assert!(with.is_none_or(has), "{what}: {answer:?}");
+            if let (Some(answer), [400 | 413 | 415 | 420]) = (&answer, answers) {
+                assert_eq!(answer.header("Retry-After"), Some("5"), "{what}: {answer:?}");
+            }
             assert_unchanged(&before, &watch.show(), what);
             let said: Vec<_> = server.log().since(mark, "presence_b2b");
             assert!(said.len() <= 1, "{what}: {said:#?}");
@@ -188,7 +214,7 @@ fn nothing_comes_of(server: &Server, transport: Transport) {
 
 #[test]
 fn nothing_comes_of_it_over_udp() {
-    let server = Server::b2b().children(1).route(TELL).start();
+    let server = quiet().children(1).route(TELL).start();
     nothing_comes_of(&server, Transport::Udp);
     server.stop();
 }
@@ -196,27 +222,29 @@ fn nothing_comes_of_it_over_udp() {
 #[test]
 fn nothing_comes_of_it_over_tcp() {
     // A connection's buffer must hold the largest message; it has 16 kB unless told.
-    let server = Server::b2b().children(1).global("tcp_rd_buf_size=131072").route(TELL).start();
+    let server = quiet().children(1).global("tcp_rd_buf_size=131072").route(TELL).start();
     nothing_comes_of(&server, Transport::Tcp);
     server.stop();
 }
 
 #[test]
 fn nothing_comes_of_it_without_a_transaction() {
-    let server = Server::b2b().children(1).route(WITHOUT_TRANSACTION).route(TELL).start();
+    let server = quiet().children(1).route(WITHOUT_TRANSACTION).route(TELL).start();
     nothing_comes_of(&server, Transport::Udp);
     server.stop();
 }
 
 #[test]
 fn a_body_beyond_the_limit_is_refused() {
-    let server = Server::b2b().children(1).global("tcp_rd_buf_size=2097152").route(TELL).start();
+    let server = quiet().children(1).global("tcp_rd_buf_size=2097152").route(TELL).start();
     let notifier = Notifier::tcp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
         let right = pidf("sip:alice@example.com", "open", Some("long"));
         let long = |length| format!("{right}<!-- {} -->", "n".repeat(length));
         let before = watch.show();
+        let beyond = format!("{right}{}", " ".repeat(256 * 1024 + 1 - right.len()));
+        assert_eq!(dialog.notify(Notify::active(60).pidf(&beyond)).status(), 413, "one byte");
         for length in [1024 * 1024, 256 * 1024] {
             assert_eq!(dialog.notify(Notify::active(60).pidf(&long(length))).status(), 413, "{length}");
             assert_eq!(dialog.notify(Notify::active(60).body("text/plain", long(length))).status(), 413, "{length}");
@@ -225,6 +253,10 @@ fn a_body_beyond_the_limit_is_refused() {
         // The limit is not for everything that is large.
         assert_eq!(dialog.notify(Notify::active(600).pidf(&long(200 * 1024))).status(), 200);
         assert_eq!(watch.await_note("long").basic, "open");
+        let exactly = pidf("sip:alice@example.com", "open", Some("exactly"));
+        let exactly = format!("{exactly}{}", " ".repeat(256 * 1024 - exactly.len()));
+        assert_eq!(dialog.notify(Notify::active(600).pidf(&exactly)).status(), 200);
+        assert_eq!(watch.await_note("exactly").basic, "open");
         watch.end(&mut dialog);
     });
     server.stop();

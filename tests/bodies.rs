@@ -60,6 +60,44 @@ fn messages_waiting_are_handed_on_byte_by_byte() {
     server.stop();
 }
 
+/// An extension that the module does not have is refused, unless the operator says that it is there: then its bodies are
+/// too, as they are. The control: what every notifier may say of a body.
+#[test]
+fn what_is_required_is_what_was_said_to_be_supported() {
+    let lines = "Supported: eventlist\r\nAccept: multipart/related, application/rlmi+xml\r\n";
+    let server = Server::b2b().b2b_param("additional_presence_headers", lines).route(EXACTLY).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let watch = Watch::begin(&server, &notifier.uri("friends"));
+        let subscribe = notifier.expect_subscribe(SOON);
+        assert_eq!(subscribe.need("Supported"), "eventlist");
+        let mut dialog = notifier.accept(&subscribe, 600);
+        watch.await_state("confirmed");
+        let mark = server.log().mark();
+        let (kind, list) = ("multipart/related;type=\"application/rlmi+xml\";boundary=b", "--b\r\n\r\nx\r\n--b--");
+        let notify = || Notify::active(600).body(kind, list);
+        assert_eq!(dialog.notify(notify().with("Require", "EventList")).status(), 200);
+        let refused = dialog.notify(notify().with("Require", "eventlist, x-a").with("require", "x-b;c, x-d"));
+        assert_eq!((refused.status(), refused.need("Unsupported")), (420, "x-a, x-d"));
+        assert_eq!(refused.need("Retry-After"), "5");
+        let refused = dialog.notify(Notify::active(600).body("text/plain", "hello"));
+        let accepted = "application/pidf+xml, multipart/related, application/rlmi+xml";
+        assert_eq!((refused.status(), refused.need("Accept")), (415, accepted));
+        let document = pidf("sip:alice@example.com", "open", None);
+        for (name, encoding) in [("e", "identity"), ("Content-Encoding", " Identity ,"), ("Proxy-Require", "x")] {
+            let plain = Notify::active(600).pidf(&document).with(name, encoding);
+            assert_eq!(dialog.notify(plain).status(), 200, "{name}: {encoding}");
+        }
+        // Nothing is encoded where nothing is.
+        assert_eq!(dialog.notify(Notify::active(600).with("Content-Encoding", "gzip")).status(), 200);
+        let bodies = || server.log().since(mark, "BODY|");
+        let told = eventually(SOON, "all of them", || Some(bodies()).filter(|told| told.len() == 5));
+        assert!(told[0].ends_with(&format!("BODY|{kind}|{}|", hex(list))), "{told:?}");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
 /// What was not advertised is refused with what is accepted, and nothing else happens: several parts in one (RFC 3261
 /// §7.4), partial documents (RFC 5263), lists (RFC 4662), compressed ones.
 #[test]

@@ -158,6 +158,9 @@ fn the_state_is_read_by_its_grammar() {
             ("snoozing;reason=terminated", "pending"),
             ("active;expires=not-a-number", "active"),
             ("terminated-soon", "active"),
+            // Met in the field: what follows the state is no part of it.
+            ("pending, 3600", "pending"),
+            ("active expires=600", "active"),
         ];
         for (number, (header, status)) in cases.iter().enumerate() {
             let note = format!("case {number}");

@@ -112,10 +112,11 @@ fn an_id_makes_several_subscriptions_to_one_record() {
             let line = format!("EVENT|{id}|{event_id}|");
             eventually(SOON, &line, || (!server.log().since(mark, &line).is_empty()).then_some(()));
         }
-        for event in ["presence", "presence;id=car", "presence;id=DESK", "presence;id=desk2"] {
+        for event in ["presence;id=", "presence;id=car", "presence;id=DESK", "presence;id=desk2"] {
             assert_eq!(desks.notify(Notify::active(600).event(event)).status(), 489, "{event}");
         }
         assert_eq!(desks.notify(Notify::active(600).event("presence ; x=y;id=desk")).status(), 200);
+        assert_eq!(desks.notify(Notify::active(600).event("presence")).status(), 200, "some leave it out");
         assert_eq!(dialog.notify(Notify::active(600).event("presence;id=desk")).status(), 489);
 
         assert!(call(&server, "credentials", &record, "presence;id=car", ""));

@@ -1,4 +1,4 @@
-//! `check_bodies`: presence documents that nobody looks into before their NOTIFYs are answered.
+//! `check_bodies`: documents that nobody looks into before their NOTIFYs are answered.
 
 use crate::support::kamailio::Server;
 use crate::support::news::TELL;
@@ -7,6 +7,11 @@ use crate::support::pidf::PIDF;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
+
+/// The body as it came.
+const EXACTLY: &str = r#"event_route[qsa:notify] {
+    xlog("L_NOTICE", "BODY|$qsa(body)|\n");
+}"#;
 
 #[test]
 fn what_is_not_looked_into_is_handed_on() {
@@ -25,6 +30,41 @@ fn what_is_not_looked_into_is_handed_on() {
         assert_eq!(dialog.notify(told(600, "read")).status(), 200);
         assert_eq!(watch.await_note("read").basic, "open");
         watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+/// From the field: a prefix that nobody has declared, a raw ampersand, a document that is cut off.
+#[test]
+fn what_cannot_be_read_is_handed_on_in_every_package() {
+    let reginfo = |contact: &str| {
+        format!(
+            "<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"0\" state=\"full\"><registration \
+             aor=\"sip:alice@example.com\" id=\"a1\" state=\"active\">{contact}</registration></reginfo>"
+        )
+    };
+    let cases = [
+        ("reg", "reginfo", reginfo("<ere:wildcardedIdentity>sip:pbx-!.*!@example.com</ere:wildcardedIdentity>")),
+        ("reg", "reginfo", reginfo("<contact id=\"c1\"><uri>sip:alice@192.0.2.30:5060;a=1&b=2</uri></contact>")),
+        ("dialog", "dialog-info", "<dialog-info version=\"1\" state=\"partial\"><dial".to_owned()),
+        ("presence.winfo", "watcherinfo", "<presence/>".to_owned()),
+    ];
+    let server = Server::b2b().b2b_param("check_bodies", 0).route(EXACTLY).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        for (package, kind, body) in &cases {
+            let mark = server.log().mark();
+            let watch = Watch::to(&server, &notifier.uri("alice"), package);
+            let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+            for _ in 0..2 {
+                let notify = Notify::active(600).body(&format!("application/{kind}+xml"), body.as_str());
+                assert_eq!(dialog.notify(notify).status(), 200, "{body}");
+            }
+            let told = format!("BODY|{body}|");
+            eventually(SOON, "both", || (server.log().since(mark, &told).len() == 2).then_some(()));
+            watch.await_state("confirmed");
+            watch.end(&mut dialog);
+        }
     });
     server.stop();
 }

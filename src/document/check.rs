@@ -23,8 +23,8 @@ const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
 ///
 /// A presence document has to be well-formed XML within the caps, with a root called `presence`
 /// in the PIDF namespace or in none; likewise watcherinfo, reginfo and dialog-info with theirs, whose
-/// version is given back if it can be read. Other media types are held against `max_bytes` only, and so are
-/// presence documents unless `looks_into_presence`: whoever reads them finds out. No
+/// version is given back if it can be read. Other media types are held against `max_bytes` only. Unless
+/// `is_strict`, a document that cannot be read is accepted as well, as one without a version: its reader finds out. No
 /// body at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
 /// body, and without allocation when the document is UTF-8.
 ///
@@ -34,20 +34,32 @@ pub fn check_body(
     content_type: &ContentType<'_>,
     body: &[u8],
     max_bytes: usize,
-    looks_into_presence: bool,
+    is_strict: bool,
 ) -> Result<Option<Version>, DocumentError> {
     check_size(body, max_bytes)?;
     if body.is_empty() {
         return Ok(None);
     }
     let versioned = match content_type.is(PIDF_XML) {
-        true if !looks_into_presence => return Ok(None),
+        true if !is_strict => return Ok(None),
         true => None,
         false => match Versioned::find(content_type) {
             None => return Ok(None),
             versioned => versioned,
         },
     };
+    match read(content_type, body, versioned) {
+        Err(_) if !is_strict => Ok(None),
+        read => read,
+    }
+}
+
+/// The version of a document that has one.
+fn read(
+    content_type: &ContentType<'_>,
+    body: &[u8],
+    versioned: Option<&Versioned>,
+) -> Result<Option<Version>, DocumentError> {
     let charset = content_type.parameter("charset");
     let charset = charset.as_ref().map(|charset| charset.as_sent());
     let text = decode(body, charset)?;

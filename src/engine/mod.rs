@@ -5,6 +5,7 @@
 //! release the lock, then answer, wake and send.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod flows;
 mod notify;
 mod own;

@@ -1,19 +1,17 @@
 //! A NOTIFY has come: `handle_notify()`.
 
 use super::Engine;
+use super::answer;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::host::log;
 use crate::host::message::{Malformed, Message};
-use crate::host::notify_headers::{DialogIds, NotifyHeaders};
-use crate::host::socket::ListenSocket;
+use crate::host::notify_headers::{DialogIds, NotifyHeaders, OptionTags};
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
-use crate::host::uri;
 use crate::registry::RegistryError;
 use crate::subscription::{
-    Answer, Content, Fingerprint, Input, Notify, OutOfMemory, Package, Socket, StateValue, SubscriptionState, package,
+    Content, Fingerprint, Input, Notify, OutOfMemory, Package, StateValue, SubscriptionState, package,
 };
-use std::rc::Rc;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +36,10 @@ impl Engine {
             Ok(Handled::No) if !transaction::is_made() && transaction::is_repeated(message) => Handled::Yes,
             Ok(handled) => handled,
             Err(Refusal::Malformed(Malformed(header))) => {
-                self.refuse(message, &ids, way, 400, &format!("Malformed {header}"), b"")
+                self.refuse(message, &ids, way, 400, &format!("Malformed {header}"), answer::SOON.as_bytes())
+            }
+            Err(Refusal::BadExtension(tags)) => {
+                self.refuse(message, &ids, way, 420, "Bad Extension", &answer::of_bad_extension(&tags))
             }
             Err(Refusal::OutOfMemory) => {
                 log::error("out of shared memory: a NOTIFY is answered 503; enlarge it with the server's option -m");
@@ -67,13 +68,17 @@ impl Engine {
         way: Way,
     ) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
+        if let Some(tags) = headers.unsupported(|tag| self.supports(tag))? {
+            return Err(Refusal::BadExtension(tags));
+        }
         let event = headers.event()?;
         let contact = headers.contact()?;
         let route_set = headers.record_routes()?.join(&b", "[..]);
         let content_type = headers.content_type();
         let body = message.body()?;
         let package = package::find(event.package);
-        let content = self.judge(package, content_type, body);
+        let is_encoded = headers.content_encodings().any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+        let content = self.judge(package, content_type, is_encoded, body);
         let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let prepared = Self::prepare(texts.0, texts.1)?;
@@ -102,22 +107,31 @@ impl Engine {
         let Some(stepped) = step else { return Ok(Handled::No) };
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);
-        let Some(answer) = stepped.output.answer else { return Ok(Handled::No) };
-        let (code, phrase) = answer.code_and_phrase();
+        let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
+        let (code, phrase) = answered.code_and_phrase();
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.
         let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
         let way = if is_last { Way::Stateful } else { way };
-        self.answer(message, way, code, phrase, &extra_headers(answer, message, stepped.output.socket, package));
+        self.answer(message, way, code, phrase, &self.extra_headers(answered, message, stepped.output.socket, package));
         Ok(Handled::Yes)
     }
 
     /// Whether the body is one the package's subscriber can be given.
-    fn judge(&self, package: Option<&'static Package>, content_type: Option<&[u8]>, body: &[u8]) -> Content {
+    fn judge(
+        &self,
+        package: Option<&'static Package>,
+        content_type: Option<&[u8]>,
+        is_encoded: bool,
+        body: &[u8],
+    ) -> Content {
         if body.is_empty() {
             return Content::Empty;
         }
         if body.len() > MAX_DOCUMENT {
             return Content::TooLarge;
+        }
+        if is_encoded {
+            return Content::Unsupported;
         }
         // Nothing to parse in what nearly all send.
         if !self.config.check_bodies
@@ -140,6 +154,11 @@ impl Engine {
             Err(413) => Content::TooLarge,
             Err(_) => Content::Malformed,
         }
+    }
+
+    /// Whether the module, or the operator in `additional_presence_headers`, has said that this extension is supported.
+    fn supports(&self, tag: &[u8]) -> bool {
+        self.config.supported_tags.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(tag))
     }
 
     /// Answers a NOTIFY of a subscription of ours that cannot be taken; one of somebody else's is left alone.
@@ -196,6 +215,8 @@ const RETRY: &[u8] = b"Retry-After: 30\r\n";
 /// Why a NOTIFY was not taken.
 enum Refusal {
     Malformed(Malformed),
+    /// It requires extensions that are not supported.
+    BadExtension(OptionTags),
     OutOfMemory,
     /// It would have made a fork beyond the limit.
     Full {
@@ -223,33 +244,5 @@ impl From<Malformed> for Refusal {
 impl From<OutOfMemory> for Refusal {
     fn from(_: OutOfMemory) -> Self {
         Self::OutOfMemory
-    }
-}
-
-/// The headers an answer needs beside those of the transaction.
-fn extra_headers(
-    answer: Answer,
-    message: Message<'_>,
-    socket: Option<Socket>,
-    package: Option<&'static Package>,
-) -> Rc<[u8]> {
-    match answer {
-        // The same Contact as in the SUBSCRIBE, however the NOTIFY came, or some peers move the dialog to another
-        // transport.
-        Answer::Ok => {
-            let socket = socket.and_then(|socket| ListenSocket::from_token(socket.0));
-            let socket = socket.or_else(|| ListenSocket::of(message));
-            let is_secure = uri::is_sips(message.request_uri());
-            socket.and_then(|socket| socket.contact_header(is_secure)).unwrap_or_default()
-        }
-        Answer::UnsupportedMediaType => {
-            let accept = package.map_or(String::new(), |package| package.accept.join(", "));
-            format!("Accept: {accept}\r\n").into_bytes().into()
-        }
-        Answer::BadEvent => {
-            let packages = package::ALL.map(|package| package.name).join(", ");
-            format!("Allow-Events: {packages}\r\n").into_bytes().into()
-        }
-        Answer::BadRequest(_) | Answer::TooLarge | Answer::StaleCseq => Rc::default(),
     }
 }

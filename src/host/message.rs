@@ -128,7 +128,7 @@ impl<'m> Message<'m> {
     }
 
     /// Bodies of all headers of this type.
-    fn headers(self, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
+    pub(super) fn headers(self, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
         let mut header: *mut ks::hdr_field_t = std::ptr::null_mut();
         std::iter::from_fn(move || {
             // SAFETY: the message is valid; the result is null or a header of it.

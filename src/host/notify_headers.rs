@@ -11,6 +11,21 @@ pub struct NotifyHeaders<'m> {
     raw: ks::pb2b_notify_headers,
 }
 
+/// Option tags that may be written into a header: tokens, with commas between.
+#[derive(Debug)]
+pub struct OptionTags(Vec<u8>);
+
+impl OptionTags {
+    /// The list.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The most bytes of option tags that are named in an answer.
+const MOST_OPTION_TAGS: usize = 512;
+
 /// The Event header.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Event<'m> {
@@ -120,6 +135,30 @@ impl<'m> NotifyHeaders<'m> {
             return Ok(Vec::new());
         }
         self.message.record_routes()
+    }
+
+    /// The option tags of all Require headers (RFC 3261 §20.32) that are not supported; `None` when all are.
+    ///
+    /// # Errors
+    /// When there are some, and none is a token.
+    pub fn unsupported(&self, supports: impl Fn(&[u8]) -> bool) -> Result<Option<OptionTags>, Malformed> {
+        let mut tags = self.listed(self.raw.has_require, ks::HDR_REQUIRE_T).filter(|tag| !supports(tag)).peekable();
+        if tags.peek().is_none() {
+            return Ok(None);
+        }
+        let tags = grammar::joined_tokens(tags, MOST_OPTION_TAGS);
+        if tags.is_empty() { Err(Malformed("Require")) } else { Ok(Some(OptionTags(tags))) }
+    }
+
+    /// The encodings of the body, of all Content-Encoding headers (RFC 3261 §20.12), as they were written.
+    pub fn content_encodings(&self) -> impl Iterator<Item = &'m [u8]> {
+        self.listed(self.raw.has_content_encoding, ks::HDR_CONTENTENCODING_T)
+    }
+
+    /// What headers list that most messages do not have.
+    fn listed(&self, is_there: i32, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
+        let headers = (is_there != 0).then(|| self.message.headers(kind));
+        headers.into_iter().flatten().flat_map(grammar::listed)
     }
 
     /// Value of the Subscription-State header.

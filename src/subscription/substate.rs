@@ -32,17 +32,23 @@ impl<'a> SubscriptionState<'a> {
     /// Reads a header value: `token *( SEMI param )` (RFC 6665 §8.4). White space may be folded (RFC 3261 §7.3.1), words
     /// are compared without case, parameters that are not known are skipped, of a repeated one the first counts. A
     /// parameter whose value is not what it should be is as good as absent; a value without a state is `None`.
+    ///
+    /// Notifiers in the field write `active, 3600` and `active expires=600`: a comma or white space ends the state too,
+    /// and what follows it is read as the first parameter.
     #[must_use]
     pub fn parse(header: &'a [u8]) -> Option<Self> {
         // As nearly all NOTIFYs have it.
         if let Some(expires) = header.strip_prefix(b"active;expires=").and_then(seconds) {
             return Some(Self { value: StateValue::Active, reason: None, expires: Some(expires), retry_after: None });
         }
-        let (word, mut rest) = split_param(header);
-        let word = trim(word);
+        let header = trim(header);
+        let is_separator = |byte: &u8| matches!(byte, b';' | b',') || byte.is_ascii_whitespace();
+        let (word, rest) = header.split_at_checked(header.iter().position(is_separator).unwrap_or(header.len()))?;
         if !is_token(word) {
             return None;
         }
+        let first = rest.iter().position(|byte| !is_separator(byte));
+        let mut rest = first.and_then(|first| rest.get(first..));
         let value = if word.eq_ignore_ascii_case(b"active") {
             StateValue::Active
         } else if word.eq_ignore_ascii_case(b"pending") {

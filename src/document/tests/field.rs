@@ -88,6 +88,9 @@ fn check_looks_into_pidf_only() {
     assert_eq!(error, DocumentError::TooLarge { size: 3, limit: 2 });
     let presence = ContentType::parse(b"Application/Pidf+Xml").unwrap();
     assert_eq!(check_body(&presence, b"<<<", 3, false), Ok(None));
+    let dialogs = ContentType::parse(b"application/dialog-info+xml").unwrap();
+    assert_eq!(check_body(&dialogs, b"<<<", 3, false), Ok(None), "of any package");
+    assert_eq!(check_body(&dialogs, b"<<<", 3, true).unwrap_err().sip_status(), 400);
     assert_eq!(check_body(&presence, b"<<<", 2, false).unwrap_err().sip_status(), 413);
     assert_eq!(check_body(&presence, b"<<<", 3, true).unwrap_err().sip_status(), 400);
     let latin = ContentType::parse(b"Application/Pidf+Xml; charset=\"ISO-8859-1\"").unwrap();

@@ -72,8 +72,9 @@ impl<A: Share> Subscription<A> {
         if is_other_fork && !welcomes_forks {
             return Judgement::Foreign;
         }
-        let own_id = Some(self.event_id()).filter(|id| !id.is_empty());
-        if notify.event != self.package().name.as_bytes() || notify.event_id != own_id {
+        // Notifiers in the field leave the id out, and the dialog has no other subscription: a wrong one is another matter.
+        let is_own_id = notify.event_id.is_none_or(|id| !id.is_empty() && id == self.event_id());
+        if notify.event != self.package().name.as_bytes() || !is_own_id {
             return Judgement::Answer(Answer::BadEvent);
         }
         if notify.remote_tag.is_empty() {

@@ -84,9 +84,12 @@ fn the_event_id_must_be_the_own() {
     life.give(Input::Start);
     life.due();
     assert_eq!(life.request().event_id, b"7");
-    assert_eq!(life.notify("active").answer, Some(Answer::BadEvent));
-    assert_eq!(life.notify_with("active", |notify| notify.event_id = Some(b"07")).answer, Some(Answer::BadEvent));
+    for wrong in [&b"07"[..], b"", b"8"] {
+        let output = life.notify_with("active", |notify| notify.event_id = Some(wrong));
+        assert_eq!(output.answer, Some(Answer::BadEvent), "{wrong:?}");
+    }
     assert_eq!(life.notify_with("active", |notify| notify.event_id = Some(b"7")).answer, Some(Answer::Ok));
+    assert_eq!(life.notify("active").answer, Some(Answer::Ok), "some leave it out");
     life.reply(200);
     life.due();
     assert_eq!(life.request().event_id, b"7", "a refresh repeats it");

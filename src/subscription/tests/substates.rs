@@ -43,12 +43,19 @@ fn the_grammar() {
         ("active;expires=\"60\"", (Active, None, Some(60), None)),
         ("active;;expires=60;", (Active, None, Some(60), None)),
         ("active;=60;xexpires=60;expiresx=60", (Active, None, None, None)),
+        // Met in the field.
+        ("active, 3600", (Active, None, None, None)),
+        ("active,", (Active, None, None, None)),
+        ("active expires=600", (Active, None, Some(600), None)),
+        ("active , expires=600;reason=x", (Active, Some("x"), Some(600), None)),
+        ("terminated reason=timeout", (Terminated, Some("timeout"), None, None)),
+        ("active pending", (Active, None, None, None)),
+        ("terminated\r\n ,\tretry-after = 7", (Terminated, None, None, Some(7))),
     ];
     for (text, (value, reason, expires, retry_after)) in cases {
         assert_eq!(parse(text), Some((value, reason.map(str::to_owned), expires, retry_after)), "{text:?}");
     }
-    for text in
-        ["", " ", ";", ";expires=60", "=", "active pending", "active, pending", "\"active\"", "act\u{e9}", "a=b"]
+    for text in ["", " ", ";", ";expires=60", ",", ", active", "=", "\"active\"", "act\u{e9}", "a=b", "(active) active"]
     {
         assert_eq!(parse(text), None, "{text:?}");
     }

@@ -1,0 +1,53 @@
+//! What the answer to a NOTIFY says in headers.
+
+use super::Engine;
+use crate::host::message::Message;
+use crate::host::notify_headers::OptionTags;
+use crate::host::socket::ListenSocket;
+use crate::host::uri;
+use crate::subscription::{Answer, Package, Socket, package};
+use std::rc::Rc;
+
+/// Goes with refusals that a later NOTIFY need not get: without it, a notifier that goes by RFC 3265 §3.2.2 removes the
+/// subscription.
+pub(super) const SOON: &str = "Retry-After: 5\r\n";
+
+/// What is understood of encodings (RFC 3261 §20.2).
+const ENCODINGS: &str = "Accept-Encoding: identity\r\n";
+
+/// The headers of a 420 (RFC 3261 §8.2.2.3).
+pub(super) fn of_bad_extension(tags: &OptionTags) -> Vec<u8> {
+    [b"Unsupported: ", tags.as_bytes(), b"\r\n", SOON.as_bytes()].concat()
+}
+
+impl Engine {
+    /// The headers an answer needs beside those of the transaction.
+    pub(super) fn extra_headers(
+        &self,
+        answer: Answer,
+        message: Message<'_>,
+        socket: Option<Socket>,
+        package: Option<&'static Package>,
+    ) -> Rc<[u8]> {
+        match answer {
+            // The same Contact as in the SUBSCRIBE, however the NOTIFY came, or some peers move the dialog to another
+            // transport.
+            Answer::Ok => {
+                let socket = socket.and_then(|socket| ListenSocket::from_token(socket.0));
+                let socket = socket.or_else(|| ListenSocket::of(message));
+                let is_secure = uri::is_sips(message.request_uri());
+                socket.and_then(|socket| socket.contact_header(is_secure)).unwrap_or_default()
+            }
+            Answer::UnsupportedMediaType => {
+                let own = package.map_or(&[][..], |package| package.accept).iter().copied();
+                let accepted: Vec<&str> = own.chain(self.config.invited_types.iter().map(String::as_str)).collect();
+                format!("Accept: {}\r\n{ENCODINGS}{SOON}", accepted.join(", ")).into_bytes().into()
+            }
+            Answer::BadEvent => {
+                let packages = package::ALL.map(|package| package.name).join(", ");
+                format!("Allow-Events: {packages}\r\n").into_bytes().into()
+            }
+            Answer::BadRequest(_) | Answer::TooLarge | Answer::StaleCseq => SOON.as_bytes().into(),
+        }
+    }
+}
