@@ -37,10 +37,12 @@ metered:
 setup:
 	@.ci/setup
 
-install: build
+# Copies what was built, stripped, so that `sudo make install` needs no cargo; the symbols stay beside the built module.
+install:
+	@[ -f $(MODULE) ] || { echo "$(MODULE) is missing: run 'make' first, as the user who builds." >&2; exit 1; }
 	@dir=$${KAMAILIO_MODULES:-$$($${KAMAILIO_BIN:-kamailio} -I | sed -n 's/^ *Default paths to modules: *//p' | cut -d: -f1)}; \
 	[ -n "$$dir" ] || { echo "The server's module folder is unknown: set KAMAILIO_MODULES to it." >&2; exit 1; }; \
-	install -D -m 644 $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
+	install -D -m 644 -s $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
 	@install -D -m 644 cshim/presence_b2b_api.h "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 	@echo "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 

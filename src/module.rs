@@ -18,7 +18,7 @@ use crate::host::{connection, dialog, log, stateless};
 use crate::notifier;
 use crate::qsa::QsaError;
 use crate::surface::event;
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]
@@ -26,6 +26,9 @@ pub struct Exported<T>(T);
 
 // SAFETY: the server's processes are single-threaded, and nothing on the Rust side reads these after they are built.
 unsafe impl<T> Sync for Exported<T> {}
+
+/// The server that the module was built for, as that names itself.
+const BUILT_FOR: &CStr = VERSION_CSTR;
 
 /// Must equal the server's own version string, or it refuses the module.
 #[unsafe(no_mangle)]
@@ -117,6 +120,7 @@ fn start() -> Result<(), StartError> {
     if unsafe { ks::faked_msg_init() } < 0 {
         return Err(StartError::FakedMessage);
     }
+    log::info(&format!("version {}, built for {}", env!("CARGO_PKG_VERSION"), BUILT_FOR.to_string_lossy()));
     Ok(())
 }
 

@@ -269,6 +269,8 @@ fn refresh_is_held_back_by_min_resubscribe_time() {
         let first = notifier.expect_subscribe(SOON);
         let mut dialog = notifier.accept(&first, 600);
         dialog.notify(Notify::active(600));
+        // The 2xx may be on its way still.
+        server.show_when(id, "no SUBSCRIBE is in flight", |shown| shown["state"] == "confirmed");
         let answer = server.rpc("presence_b2b.refresh", json!([id])).expect("when");
         assert_eq!((names(&answer), &answer["id"]), (vec!["id", "next_action_in"], &json!(id)));
         assert!(answer["next_action_in"].as_u64().is_some_and(|left| (1..=2).contains(&left)), "{answer}");
@@ -299,5 +301,17 @@ fn refresh_ends_a_long_wait() {
         dialog.notify(Notify::active(600));
         server.end(id, &mut dialog);
     });
+    server.stop();
+}
+
+#[test]
+fn the_versions_are_told_by_rpc_and_in_the_log() {
+    let server = Server::b2b().start();
+    let told = server.rpc("presence_b2b.version", json!([])).expect("the versions");
+    let [version, built_for] = ["version", "built_for"].map(|name| told[name].as_str().unwrap_or_default().to_owned());
+    assert_eq!(version, env!("CARGO_PKG_VERSION"), "{told}");
+    assert!(built_for.starts_with("kamailio "), "{told}");
+    let said = format!("version {version}, built for {built_for}");
+    assert!(server.log().text().lines().any(|line| line.contains(" INFO: presence_b2b ") && line.ends_with(&said)));
     server.stop();
 }

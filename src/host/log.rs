@@ -22,6 +22,12 @@ pub fn notice(text: &str) {
     write(bindings::L_NOTICE as i32, text);
 }
 
+/// What a start or a stop tells of itself (L_INFO).
+#[track_caller]
+pub fn info(text: &str) {
+    write(bindings::L_INFO as i32, text);
+}
+
 /// For people who look for a fault (L_DBG). The text is made only when the level is on.
 #[track_caller]
 pub fn debug(text: impl FnOnce() -> String) {

@@ -314,7 +314,7 @@ unsafe extern "C" fn kemi_credentials(
 }
 
 /// RPC commands; ends with an empty entry.
-pub static mut RPC: Exported<[ks::rpc_export_t; 8 + cfg!(feature = "meter_locks") as usize]> = Exported([
+pub static mut RPC: Exported<[ks::rpc_export_t; 9 + cfg!(feature = "meter_locks") as usize]> = Exported([
     rpc_command(c"presence_b2b.trace", rpc_trace, &TRACE_HELP, 0),
     rpc_command(c"presence_b2b.list", rpc_list, &LIST_HELP, ks::PB2B_RPC_RET_ARRAY),
     rpc_command(c"presence_b2b.show", rpc_show, &SHOW_HELP, 0),
@@ -322,6 +322,7 @@ pub static mut RPC: Exported<[ks::rpc_export_t; 8 + cfg!(feature = "meter_locks"
     rpc_command(c"presence_b2b.unsubscribe", rpc_unsubscribe, &UNSUBSCRIBE_HELP, 0),
     rpc_command(c"presence_b2b.refresh", rpc_refresh, &REFRESH_HELP, 0),
     rpc_command(c"presence_b2b.destinations", rpc_destinations, &DESTINATIONS_HELP, ks::PB2B_RPC_RET_ARRAY),
+    rpc_command(c"presence_b2b.version", rpc_version, &VERSION_HELP, 0),
     #[cfg(feature = "meter_locks")]
     rpc_command(c"presence_b2b.locks", rpc_locks, &LOCKS_HELP, ks::PB2B_RPC_RET_ARRAY),
     ks::rpc_export_t { name: null_mut(), function: None, doc_str: null_mut(), flags: 0 },
@@ -340,6 +341,7 @@ static SUBSCRIBE_HELP: Help =
     help(c"Subscribes and answers with the id. Parameters: record subscriber [package [options]]");
 static UNSUBSCRIBE_HELP: Help = help(c"Ends a subscription made by script or RPC. Parameters: id");
 static REFRESH_HELP: Help = help(c"Refreshes a subscription, or retries it, as soon as allowed. Parameters: id");
+static VERSION_HELP: Help = help(c"The versions of the module and of the server that it was built for.");
 static DESTINATIONS_HELP: Help =
     help(c"A page of destinations: what holds them, what was sent. Parameters: [offset [limit]]");
 
@@ -394,6 +396,11 @@ unsafe extern "C" fn rpc_unsubscribe(functions: *mut ks::rpc_t, context: *mut c_
 unsafe extern "C" fn rpc_refresh(functions: *mut ks::rpc_t, context: *mut c_void) {
     // SAFETY: called by the server.
     unsafe { rpc_call("presence_b2b.refresh", functions, context, rpc::refresh) }
+}
+
+unsafe extern "C" fn rpc_version(functions: *mut ks::rpc_t, context: *mut c_void) {
+    // SAFETY: called by the server.
+    unsafe { rpc_call("presence_b2b.version", functions, context, |call| rpc::version(call, super::BUILT_FOR)) }
 }
 
 unsafe extern "C" fn rpc_destinations(functions: *mut ks::rpc_t, context: *mut c_void) {

@@ -5,6 +5,7 @@ use crate::host::rpc::{Call, NoRoom, Row};
 use crate::host::shm;
 use crate::registry::Handle;
 use crate::subscription::Snapshot;
+use std::ffi::CStr;
 
 /// How many subscriptions one page shows unless told otherwise.
 const PAGE: usize = 100;
@@ -47,6 +48,18 @@ fn answer(call: &Call, work: impl FnOnce(&Engine) -> Result<(), Fault>) {
     };
     if let Err(Fault(code, text)) = result {
         call.fault(code, &text);
+    }
+}
+
+/// `presence_b2b.version`: the versions of the module and of the server that it was built for. Works without the engine.
+pub fn version(call: &Call, built_for: &CStr) {
+    let answer = || {
+        let row = call.add_row()?;
+        row.text(c"version", env!("CARGO_PKG_VERSION").as_bytes())?;
+        row.text(c"built_for", built_for.to_bytes())
+    };
+    if let Err(NoRoom) = answer() {
+        call.fault(500, "out of memory");
     }
 }
 
