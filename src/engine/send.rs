@@ -127,7 +127,7 @@ impl Engine {
             match self.gate.admit(&ask, now) {
                 Admission::Go(destination) => return Ok(Hop { proxy, uri, address, destination }),
                 Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
-                Admission::Held { until, by: by @ (HeldBy::RetryAfter | HeldBy::Breaker) } => {
+                Admission::Held { until, by } => {
                     first_free = first_free.filter(|(at, _)| *at <= until).or(Some((until, by)));
                 }
             }

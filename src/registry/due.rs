@@ -66,4 +66,28 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             }
         }
     }
+
+    /// Hands the subscription with this handle [`Input::Turn`] and, if it is due then, [`Input::Deadline`], in one step;
+    /// `None` when there is none. Of `random` as in [`Registry::step_due`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: the subscription has not changed, or is due again in a second.
+    pub fn step_turn<R>(
+        &self,
+        handle: Handle,
+        random: [u8; RANDOM_LEN],
+        now: Instant,
+        env: &Env<'_>,
+        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
+    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let Some(Found { shard, mut table, slot }) = self.at(handle) else { return Ok(None) };
+        let (number, _) = self.layout.locate(handle.index());
+        let fresh = self.layout.fresh(number, slot, random);
+        let turned = table.step(slot, Input::Turn, now, env);
+        let result = match turned {
+            Ok(_) => table.step_due(slot, Input::Deadline(fresh.as_fresh()), now.after(RETRY), now, env),
+            Err(error) => Err(error),
+        };
+        self.conclude(Found { shard, table, slot }, result, false, now, env, deliver)
+    }
 }

@@ -52,6 +52,9 @@ pub enum Input<'a> {
         /// [`Request::undo`](super::Request::undo) of the request.
         undo: Undo,
     },
+    /// The turn of a request that is held by [`HeldBy::Lookup`] or [`HeldBy::Unreached`] has come: it is due now. Ignored when
+    /// none is.
+    Turn,
     /// A final reply to a request, or the transaction layer's own timeout.
     Reply(Reply<'a>),
     /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog.
@@ -83,6 +86,11 @@ pub enum HeldBy {
     RetryAfter,
     /// The destination does not answer.
     Breaker,
+    /// A name has to be looked up or a connection made before it can leave, and others are before it: its turn is told by
+    /// [`Input::Turn`]; until then it asks again.
+    Lookup,
+    /// The same, and that takes so long that the subscriber should know.
+    Unreached,
 }
 
 /// Unguessable text for a request, never used before: identifiers for a dialog that may have to be opened

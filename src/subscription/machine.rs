@@ -98,8 +98,8 @@ pub struct Subscription<A: Share> {
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
     widened: bool,
-    /// The moment of the deadline is reserved for the request.
-    reserved: bool,
+    /// What the next request has been promised.
+    turn: Promise,
     /// The internal subscriber has been told that the destination is held.
     told_held: bool,
     /// The outbound proxy of this attempt, or of the dialog that it has made.
@@ -111,6 +111,19 @@ pub struct Subscription<A: Share> {
     /// 0 for the subscription itself, otherwise which fork of it this is.
     pub(super) fork: u8,
     alloc: A,
+}
+
+/// What a request that has been held is promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Promise {
+    /// Nothing.
+    #[default]
+    None,
+    /// The moment of its deadline.
+    Reserved,
+    /// [`Input::Turn`], and no other wait then.
+    Queued,
 }
 
 /// Repetitions of one request after challenges.
@@ -173,7 +186,7 @@ impl<A: Share> Subscription<A> {
             package: package::Number::of(package),
             status: None,
             widened: false,
-            reserved: false,
+            turn: Promise::None,
             told_held: false,
             proxies: Proxies::default(),
             answers: Answers::default(),
@@ -238,6 +251,7 @@ impl<A: Share> Subscription<A> {
             Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, now, env),
             Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(b"dropped by script"), now, env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
+            Input::Turn => Ok(self.on_turn(now)),
             Input::Reply(reply) => self.on_reply(&reply, now, env),
             Input::Notify(notify) => {
                 // A NOTIFY may end the dialog that it is answered in.
@@ -268,7 +282,7 @@ impl<A: Share> Subscription<A> {
             Attempt::Unstarted | Attempt::Fresh => self.dialog = None,
             Attempt::Continued => {}
         }
-        self.reserved = false;
+        self.turn = Promise::None;
         self.state = State::Waiting(attempt).into();
         self.arm(until);
     }
@@ -321,13 +335,15 @@ impl<A: Share> Subscription<A> {
             filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
             socket: dialog.socket(),
             authorizations,
-            reserved: std::mem::take(&mut self.reserved),
+            reserved: self.turn != Promise::None,
+            queued: self.turn == Promise::Queued,
             undo,
         };
         match self.dialog.as_mut() {
             Some(dialog) if !dialog.remote_tag().is_empty() => dialog.count_request(),
             Some(_) | None => self.opened = u32::try_from(now.0 / 1000).unwrap_or(u32::MAX),
         }
+        self.turn = Promise::None;
         self.local_cseq = cseq;
         self.asked = expires;
         self.last_sent = now.into();

@@ -80,6 +80,8 @@ pub struct Request {
     pub authorizations: Vec<Authorization>,
     /// It has been held back by a rate before, and this is the moment reserved for it.
     pub reserved: bool,
+    /// It has been held back for a lookup before, and waits for its turn.
+    pub queued: bool,
     /// To be handed back should the request not leave ([`Input::Held`](super::Input::Held)).
     pub undo: Undo,
 }

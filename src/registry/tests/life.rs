@@ -139,7 +139,7 @@ impl Told {
 }
 
 impl Life for Told {
-    fn handle(&mut self, input: Input<'_>, _: Instant, _: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn handle(&mut self, input: Input<'_>, now: Instant, _: &Env<'_>) -> Result<Output, OutOfMemory> {
         let mut output = Output::default();
         match input {
             Input::Deadline(fresh) => {
@@ -179,6 +179,7 @@ impl Life for Told {
                     fork: self.fork,
                 });
             }
+            Input::Turn => self.deadline = self.deadline.map(|at| at.min(now)),
             Input::Unsubscribe => output.forget = true,
             Input::Start
             | Input::Sent { .. }

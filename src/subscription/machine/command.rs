@@ -6,7 +6,7 @@ use super::super::output::Output;
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::super::text::Share;
 use super::super::time::Instant;
-use super::{Env, Subscription};
+use super::{Env, Promise, Subscription};
 use std::time::Duration;
 
 /// Refreshes after the loss of a connection are spread over so many milliseconds.
@@ -144,7 +144,9 @@ impl<A: Share> Subscription<A> {
 
     /// Brings the next SUBSCRIBE of a dialog forward to `wanted`; one that comes early has no turn yet.
     pub(super) fn confirm_sooner(&mut self, next: Instant, awaits: Awaits, wanted: Instant) {
-        self.reserved &= next <= wanted;
+        if self.turn == Promise::Reserved && next > wanted {
+            self.turn = Promise::None;
+        }
         self.confirm(next.min(wanted), awaits);
     }
 

@@ -8,7 +8,7 @@ use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::super::text::{OutOfMemory, Packed, Share};
 use super::super::time::{Instant, Moment};
-use super::{Answers, Env, SECRET, Said, Subscription, USERNAME};
+use super::{Answers, Env, Promise, SECRET, Said, Subscription, USERNAME};
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {
@@ -45,7 +45,7 @@ impl<A: Share> Subscription<A> {
             said: Said::NOTHING,
             status: None,
             widened: false,
-            reserved: false,
+            turn: Promise::None,
             told_held: false,
             proxies,
             answers: Answers::default(),

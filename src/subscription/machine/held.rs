@@ -7,7 +7,7 @@ use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::super::text::{Brief, Share};
 use super::super::time::{Instant, Moment, seconds_up};
 use super::ending::Failure;
-use super::{Env, Subscription};
+use super::{Env, Promise, Subscription};
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {
@@ -41,7 +41,7 @@ impl<A: Share> Subscription<A> {
                     return self.end(Failure { retry_after, ..Failure::inner(reason(by)) }, now, env);
                 }
                 self.wait(Attempt::Continued, until);
-                self.reserved = by == HeldBy::Rate;
+                self.keep_turn(by);
                 self.tell_held(Status::Terminated, by, until, now)
             }
             State::Resubscription { notify_by } => {
@@ -53,7 +53,7 @@ impl<A: Share> Subscription<A> {
                     Some(_) | None => Awaits::Nothing,
                 };
                 self.confirm(until, awaits);
-                self.reserved = by == HeldBy::Rate;
+                self.keep_turn(by);
                 let status = self.status().unwrap_or(Status::Pending);
                 self.tell_held(status, by, until, now)
             }
@@ -78,7 +78,7 @@ impl<A: Share> Subscription<A> {
             HeldBy::RetryAfter | HeldBy::Breaker if self.state().in_flight() && self.proxies.has_failed() => {
                 Some((self.last_reply, self.last_reason()))
             }
-            HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker => None,
+            HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Lookup | HeldBy::Unreached => None,
         }
     }
 
@@ -102,6 +102,35 @@ impl<A: Share> Subscription<A> {
             | State::WaitingForTermination
             | State::Destroyed => Output::default(),
         }
+    }
+
+    /// What a held request has: the moment of its deadline, or a turn that somebody else tells. It needs no other one then.
+    fn keep_turn(&mut self, by: HeldBy) {
+        self.turn = match by {
+            HeldBy::Rate => Promise::Reserved,
+            HeldBy::Lookup | HeldBy::Unreached => Promise::Queued,
+            HeldBy::RetryAfter | HeldBy::Breaker => Promise::None,
+        };
+    }
+
+    /// Its turn has come.
+    pub(super) fn on_turn(&mut self, now: Instant) -> Output {
+        if self.turn == Promise::Queued {
+            match self.state() {
+                State::Waiting(_) | State::Predestroyed(Farewell::Due) => {
+                    self.arm(self.deadline().map_or(now, |at| at.min(now)));
+                }
+                State::Confirmed { next, awaits } => self.confirm(next.min(now), awaits),
+                State::Unconfirmed
+                | State::UnconfirmedDestroy
+                | State::Resubscription { .. }
+                | State::ResubscriptionDestroy
+                | State::Predestroyed(Farewell::Sent)
+                | State::WaitingForTermination
+                | State::Destroyed => {}
+            }
+        }
+        Output::default()
     }
 
     /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
@@ -132,16 +161,18 @@ impl<A: Share> Subscription<A> {
             return self.destroy();
         }
         let output = self.say_farewell(until);
-        self.reserved = by == HeldBy::Rate && !output.forget;
+        if !output.forget {
+            self.keep_turn(by);
+        }
         output
     }
 
     /// The internal subscriber hears of a hold once; waiting for a turn is not worth telling.
     fn tell_held(&mut self, status: Status, by: HeldBy, until: Instant, now: Instant) -> Output {
         match by {
-            HeldBy::Rate => return Output::default(),
-            HeldBy::RetryAfter | HeldBy::Breaker if self.told_held => return Output::default(),
-            HeldBy::RetryAfter | HeldBy::Breaker => self.told_held = true,
+            HeldBy::Rate | HeldBy::Lookup => return Output::default(),
+            HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Unreached if self.told_held => return Output::default(),
+            HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Unreached => self.told_held = true,
         }
         let news = self.tell(News {
             status,
@@ -161,5 +192,6 @@ fn reason(by: HeldBy) -> &'static [u8] {
         HeldBy::Rate => b"held back by rate",
         HeldBy::RetryAfter => b"destination held",
         HeldBy::Breaker => b"destination does not answer",
+        HeldBy::Lookup | HeldBy::Unreached => b"waiting for name or connection",
     }
 }

@@ -8,7 +8,7 @@ use super::super::state::{Awaits, State};
 use super::super::text::Share;
 use super::super::time::Instant;
 use super::super::version::Versions;
-use super::Subscription;
+use super::{Promise, Subscription};
 
 /// A subscription as seen from a moment: two with equal pictures behave alike from then on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,8 +22,8 @@ pub struct Picture {
     pub retries: u32,
     pub status: Option<Status>,
     pub widened: bool,
-    /// Whether the moment of the deadline is reserved, and whether a hold has been told.
-    pub held: (bool, bool),
+    /// What the next request is promised, and whether a hold has been told.
+    pub(in super::super) held: (Promise, bool),
     /// Repetitions after challenges: how many, of old nonces, and whether the next request is one.
     pub answers: (u8, u8, bool),
     /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
@@ -95,7 +95,7 @@ impl<A: Share> Subscription<A> {
             retries: self.retries.into(),
             status: self.status,
             widened: self.widened,
-            held: (self.reserved, self.told_held),
+            held: (self.turn, self.told_held),
             answers: (self.answers.count(), self.answers.stales(), self.answers.goes_on),
             sessions: self.sessions().map(|sessions| sessions.picture()).unwrap_or_default(),
             own_credentials: self.own_credentials().map(|own| [0, 1].map(|part| own.get(part).to_vec())),

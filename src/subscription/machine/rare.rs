@@ -40,7 +40,7 @@ pub(super) struct Kept {
 pub(super) struct Said(u8);
 
 /// Reasons that need no memory, as most are among these.
-const USUAL: [&[u8]; 19] = [
+const USUAL: [&[u8]; 20] = [
     b"",
     b"OK",
     b"Accepted",
@@ -60,6 +60,7 @@ const USUAL: [&[u8]; 19] = [
     b"rejected",
     b"timeout",
     b"invariant",
+    b"waiting for name or connection",
 ];
 
 impl Said {

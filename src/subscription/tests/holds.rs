@@ -165,3 +165,67 @@ fn a_fetch_that_is_held_for_too_long_is_over() {
     assert_eq!(told(&output), (Status::Terminated, 0, "destination does not answer".to_owned(), None));
     assert!(output.forget);
 }
+
+/// A turn is told, not waited for: the request leaves then, needs no other turn, and once only.
+#[test]
+fn a_turn_is_told() {
+    for by in [HeldBy::Lookup, HeldBy::Unreached] {
+        let mut life = Life::asking();
+        let first = life.request().clone();
+        assert!(!first.queued);
+        life.hold(by, secs(100));
+        assert_eq!((life.state(), life.due_in()), ("waiting", 100.0));
+        assert_eq!(life.snapshot().last_reason, "waiting for name or connection");
+        life.give(Input::Turn);
+        assert_eq!(life.due_in(), 0.0);
+        life.due();
+        let again = life.request().clone();
+        assert_eq!((&again.call_id, again.cseq), (&first.call_id, first.cseq));
+        assert!(again.reserved && again.queued);
+        life.reply(200);
+        life.notify("active");
+        let due = life.due_in();
+        life.give(Input::Turn);
+        assert_eq!(life.due_in(), due, "there is no turn any more");
+    }
+}
+
+#[test]
+fn a_wait_for_a_turn_is_told_only_when_it_is_long() {
+    let mut life = Life::active(3600);
+    life.due();
+    assert!(life.hold(HeldBy::Lookup, secs(4)).news.is_none());
+    life.due();
+    assert!(life.request().queued, "its turn is still to come");
+    let output = life.hold(HeldBy::Unreached, secs(10));
+    assert_eq!(told(&output), (Status::Active, 0, "waiting for name or connection".to_owned(), Some(10)));
+    life.due();
+    assert!(life.hold(HeldBy::Unreached, secs(100)).news.is_none(), "once");
+    assert_eq!(told(&life.due()).2, "expired", "at the moment of the expiry, whoever's turn it is");
+    life.give(Input::Turn);
+    assert!(life.due_in() > 0.0, "the turn was that of the dialog");
+}
+
+#[test]
+fn a_farewell_waits_for_its_turn() {
+    let mut life = Life::active(3600);
+    life.give(Input::Unsubscribe);
+    life.due();
+    life.hold(HeldBy::Lookup, secs(100));
+    assert_eq!((life.state(), life.due_in()), ("predestroyed", 100.0));
+    life.give(Input::Turn);
+    assert_eq!(life.due_in(), 0.0);
+    life.due();
+    assert_eq!(life.request().expires, 0);
+}
+
+/// Another turn is none: one that was reserved for a rate, or none at all.
+#[test]
+fn nobody_else_has_a_turn() {
+    for by in [HeldBy::Rate, HeldBy::RetryAfter, HeldBy::Breaker] {
+        let mut life = Life::asking();
+        life.hold(by, secs(100));
+        life.give(Input::Turn);
+        assert_eq!(life.due_in(), 100.0);
+    }
+}

@@ -87,6 +87,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::SendFailed { cseq } => Input::SendFailed { cseq: *cseq },
         Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },
         Input::Held { cseq, until, by, undo } => Input::Held { cseq: *cseq, until: *until, by: *by, undo: *undo },
+        Input::Turn => Input::Turn,
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify) => Input::Notify(*notify),
         Input::Refresh => Input::Refresh,

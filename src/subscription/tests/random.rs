@@ -30,6 +30,7 @@ const STATES: &[&str] = &[
     "terminated;reason=rejected",
     "terminated;reason=noresource",
 ];
+const HELD_BY: &[HeldBy] = &[HeldBy::Rate, HeldBy::RetryAfter, HeldBy::Breaker, HeldBy::Lookup, HeldBy::Unreached];
 const TAGS: &[&[u8]] = &[b"notifier", b"notifier", b"notifier", b"other", b""];
 const CONTACTS: &[Option<&[u8]>] = &[None, Some(b"sip:a@x"), Some(b"sip:bb@x"), Some(b"sip:ccc@x;transport=tcp")];
 const REDIRECTS: &[&[&[u8]]] = &[&[], &[b"sip:a@x"], &[b"sip:a@x", b"sip:b@x"], &[RECORD, b"sip:c@x", b"sip:c@x", b""]];
@@ -72,6 +73,7 @@ pub(super) enum Step {
     Start,
     Due,
     Early,
+    Turn,
     Pass(u64),
     Sent(u32),
     Through(u32, usize),
@@ -91,11 +93,12 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Start),
         12 => Just(Step::Due),
         1 => Just(Step::Early),
+        2 => Just(Step::Turn),
         3 => (0u64..100_000).prop_map(Step::Pass),
         2 => (0u32..2).prop_map(Step::Sent),
         1 => (0u32..2, 0usize..8).prop_map(|(old, place)| Step::Through(old, place)),
         1 => (0u32..2, any::<bool>()).prop_map(|(old, dropped)| Step::Unsent(old, dropped)),
-        2 => (0u32..2, 0u8..3, 0u64..100_000).prop_map(|(old, by, millis)| Step::Held(old, by, millis)),
+        2 => (0u32..2, 0u8..5, 0u64..100_000).prop_map(|(old, by, millis)| Step::Held(old, by, millis)),
         10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick(), pick()).prop_map(
             |(old, code, tag, contact, numbers, redirect, challenge)|
                 Step::Reply { old: old == 0, code, tag, contact, numbers, redirect, challenge }
@@ -128,6 +131,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             Input::Deadline(fresh)
         }
         Step::Early => Input::Deadline(fresh),
+        Step::Turn => Input::Turn,
         Step::Pass(millis) => return life.pass(Duration::from_millis(millis)),
         Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
         Step::Through(old, place) => {
@@ -146,7 +150,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             if !life.in_hand {
                 return;
             }
-            let by = [HeldBy::Rate, HeldBy::RetryAfter, HeldBy::Breaker][usize::from(by)];
+            let by = pick(HELD_BY, usize::from(by));
             let until = life.now.after(Duration::from_millis(millis));
             let undo = life.sent.last().map_or_else(Undo::default, |(_, sent)| sent.undo);
             Input::Held { cseq: cseq.saturating_sub(old), until, by, undo }

@@ -93,6 +93,8 @@ struct Reference {
     /// By when a NOTIFY was awaited before that.
     first_before: Option<u64>,
     told_held: bool,
+    /// Waits to be told its turn.
+    queued: bool,
     cseq: u32,
     asked: u64,
     least: u64,
@@ -145,6 +147,7 @@ impl Reference {
             before: (0, None),
             first_before: None,
             told_held: false,
+            queued: false,
             cseq: 0,
             asked: 0,
             least: 0,
@@ -174,6 +177,11 @@ impl Reference {
             Input::Sent { cseq, .. } => self.told_held &= *cseq != self.cseq,
             Input::Held { cseq, until, by, .. } if *cseq == self.cseq => self.on_held(until.0, *by),
             Input::Through { cseq, proxy } if *cseq == self.cseq && self.is_asking() => self.through(*proxy),
+            Input::Turn if self.queued && matches!(self.phase, Phase::Wait | Phase::Stand | Phase::Bye) => {
+                self.next = self.next.min(self.now);
+                self.due = self.due.map(|due| due.min(self.now));
+            }
+            Input::Turn => {}
             Input::Start | Input::Held { .. } | Input::Through { .. } => {}
             Input::Deadline(_) if self.due.is_some_and(|due| due <= self.now) => self.on_due(),
             Input::Deadline(_) => {}
@@ -463,6 +471,7 @@ impl Reference {
     fn wait(&mut self, anew: bool, until: u64) {
         (self.phase, self.anew, self.due) = (Phase::Wait, anew, Some(until));
         (self.first_by, self.retrying, self.lapsing) = (None, false, false);
+        self.queued = false;
     }
 
     fn go_on(&mut self) {
@@ -501,6 +510,7 @@ impl Reference {
 
     fn request(&mut self, phase: Phase, expires: u64, anew: bool) {
         self.cseq += 1;
+        self.queued = false;
         let Peer { tag, target, routes, told: _, state } = self.peer.clone();
         let state = if phase == Phase::Refresh { state } else { Vec::new() };
         let expires_told = u32::try_from(expires).unwrap();

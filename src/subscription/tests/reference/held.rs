@@ -10,10 +10,11 @@ impl Reference {
         }
         self.cseq -= 1;
         (self.asked, self.sent) = self.before;
-        if by != HeldBy::Rate && !self.failed.is_empty() && self.is_asking() {
+        if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && !self.failed.is_empty() && self.is_asking() {
             return self.others_held();
         }
-        let tells = by != HeldBy::Rate && !self.told_held && !self.gone;
+        let tells = !matches!(by, HeldBy::Rate | HeldBy::Lookup) && !self.told_held && !self.gone;
+        let queued = matches!(by, HeldBy::Lookup | HeldBy::Unreached);
         let farewell = |this: &mut Self| {
             let lapses = this.ends.or(this.sent.map(|sent| sent + this.asked * SECOND)).is_none_or(|at| at <= until);
             if lapses {
@@ -23,6 +24,7 @@ impl Reference {
             }
             if !lapses && this.phase == Phase::Bye {
                 this.due = Some(until);
+                this.queued = queued;
             }
         };
         match (self.phase, self.gone) {
@@ -40,6 +42,7 @@ impl Reference {
             }
             (Phase::Ask, false) => {
                 self.wait(false, until);
+                self.queued = queued;
                 self.told_held |= tells;
                 tells.then(|| self.tell(Status::Terminated, 0, Some(until), false));
             }
@@ -47,6 +50,7 @@ impl Reference {
                 self.first_by = self.first_by.and(self.first_before);
                 let retrying = self.retrying && self.first_by.is_none();
                 self.stand(until);
+                self.queued = queued;
                 self.retrying = retrying;
                 self.told_held |= tells;
                 tells.then(|| self.tell(self.status.unwrap_or(Status::Pending), 0, Some(until), false));
