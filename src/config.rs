@@ -132,6 +132,7 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"total_rate", 5000, 0, 1_000_000),
     number(c"breaker_failures", 10, 0, 1_000_000),
     seconds(c"breaker_time", 30, 1, TEN_YEARS),
+    seconds(c"destination_hold_max", 300, 1, 86_400),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -196,6 +197,8 @@ pub struct Config {
     pub breaker_failures: u32,
     /// For how long, the first time.
     pub breaker_time: Duration,
+    /// The longest that a Retry-After holds a destination without a probe.
+    pub destination_hold_max: Duration,
     /// See [`Raw::presence_route`].
     pub presence_route: String,
     /// See [`Raw::additional_presence_headers`]; empty or ending in CRLF.
@@ -285,6 +288,7 @@ impl Config {
             total_rate: value("total_rate").unsigned_abs(),
             breaker_failures: value("breaker_failures").unsigned_abs(),
             breaker_time: duration(value("breaker_time")),
+            destination_hold_max: duration(value("destination_hold_max")),
             invited_types: invited_types(&additional_presence_headers),
             supported_tags: listed(&additional_presence_headers, &["Supported", "k"]).collect(),
             additional_presence_headers,

@@ -20,6 +20,9 @@ const RECORD: &str = "sip:alice@example.com";
 const SUBSCRIBER: &str = "sip:watcher@example.org";
 const ID: &str = "1027";
 
+/// Where the examples' SUBSCRIBEs go.
+const DESTINATION: &str = "udp:192.0.2.7:5060";
+
 /// Around examples that are a part of a configuration.
 const FRAME: &[&str] =
     &["tm", "sl", "rr", "pv", "textops", "siputils", "xlog", "htable", "dialog", "ctl", "jsonrpcs", "presence_b2b"];
@@ -429,6 +432,7 @@ impl Session {
 
     fn real(&self, text: &str) -> String {
         let subscriber = self.server.uri("watcher");
+        let text = text.replace(DESTINATION, &format!("udp:{}", self.presence.server.addr()));
         text.replace(RECORD, &self.presence.uri("alice")).replace(SUBSCRIBER, &subscriber).replace(ID, &self.id)
     }
 

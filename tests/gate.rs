@@ -318,7 +318,7 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
 fn a_proxy_that_asks_for_a_pause_is_passed_over() {
     let [first, second] = [Notifier::udp(), Notifier::udp()];
     let proxies = format!("sip:{} sip:{}", first.endpoint.addr(), second.endpoint.addr());
-    let server = quick().b2b_param("presence_outbound_proxy", proxies).start();
+    let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
     let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
     first.reject(&first.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
     let mut dialog = second.accept(&second.expect_subscribe(SOON), 600);
@@ -331,5 +331,147 @@ fn a_proxy_that_asks_for_a_pause_is_passed_over() {
     server.unsubscribe(other);
     server.unsubscribe(id);
     server.await_no_subscription();
+    server.stop();
+}
+
+/// When both are held, the request waits for the one that is free first, whichever that is.
+#[test]
+fn what_all_proxies_hold_waits_for_the_first_that_is_free() {
+    for pauses in [["200", "90"], ["90", "200"]] {
+        let proxies = [Notifier::udp(), Notifier::udp()];
+        let uris = format!("sip:{} sip:{}", proxies[0].endpoint.addr(), proxies[1].endpoint.addr());
+        let server = quick().b2b_param("presence_outbound_proxy", uris).b2b_param("on_error_retry_time", 600).start();
+        let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+        for (proxy, pause) in proxies.iter().zip(pauses) {
+            proxy.reject(&proxy.expect_subscribe(SOON), 503, &[("Retry-After", pause)]);
+        }
+        // Neither proxy speaks for the record.
+        let shown = server.show_when(id, "it has failed", |shown| shown["retries"] == 1);
+        assert!(shown["next_action_in"].as_u64().is_some_and(|next| next > 100), "{shown}");
+        let other = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
+        let shown = server.show_when(other, "it is held", |shown| shown["last_reason"] == "destination held");
+        assert!(shown["next_action_in"].as_u64().is_some_and(|next| next <= 90), "{shown}");
+        end_all(&server, &[id, other]);
+        server.stop();
+    }
+}
+
+/// A Retry-After of an hour is believed for as long as the operator allows; then one SUBSCRIBE finds out.
+#[test]
+fn a_long_retry_after_is_probed() {
+    let notifier = Notifier::udp();
+    let server = quick().b2b_param("destination_hold_max", 2).start();
+    let address = address_of(&notifier.endpoint);
+    let first = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let refused = notifier.expect_subscribe(SOON);
+    notifier.reject(&refused, 503, &[("Retry-After", "86400")]);
+    let held = until_it_is(&server, &address, "it is held", |row| row["held_for"].as_u64() > Some(0));
+    assert!(held["held_for"].as_u64().is_some_and(|seconds| seconds <= 2), "{held}");
+    let others = ["bob", "carol", "dave"].map(|user| server.subscribe(&notifier.uri(user), &server.uri("watcher")));
+    // One finds that nothing has changed, the next one that it has.
+    let probe = notifier.expect_subscribe(SOON);
+    assert!(probe.at.duration_since(refused.at) >= Duration::from_millis(1950), "{:?}", probe.at - refused.at);
+    notifier.reject(&probe, 503, &[("Retry-After", "86400")]);
+    let next = notifier.expect_subscribe(SOON);
+    assert!(next.at.duration_since(probe.at) >= Duration::from_millis(1950), "{:?}", next.at - probe.at);
+    notifier.reject(&next, 480, &[("Retry-After", "3600")]);
+    let last = notifier.expect_subscribe(SOON);
+    notifier.reject(&last, 480, &[("Retry-After", "3600")]);
+    let free = until_it_is(&server, &address, "it is free", |row| row["held_for"] == 0);
+    assert_eq!(free["state"], "closed", "{free}");
+    end_all(&server, &[[first].as_slice(), &others].concat());
+    server.stop();
+}
+
+/// What an operator knows to be back is not waited for.
+#[test]
+fn a_release_lets_all_that_are_held_try_again() {
+    let silent = Endpoint::udp();
+    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600).start();
+    let address = address_of(&silent);
+    let ids = ["alice", "bob", "carol"].map(|user| server.subscribe(&silent.uri(user), &server.uri("watcher")));
+    for id in ids {
+        server.show_when(id, "it is held", |shown| shown["last_reason"] == "destination does not answer");
+    }
+    asked(&silent);
+    let release = |address: &str| server.rpc("presence_b2b.destination_release", json!([address]));
+    assert_eq!(release(&address).expect("released"), json!({"resumed": 3}));
+    let mut users = BTreeSet::new();
+    for _ in ids {
+        let subscribe = silent.expect_request("SUBSCRIBE", SOON);
+        users.insert(subscribe.uri().to_owned());
+        silent.reply(&subscribe, 404, "Not Here");
+    }
+    assert_eq!(users.len(), 3);
+    let row = until_it_is(&server, &address, "it is closed", |row| row["state"] == "closed");
+    assert_eq!((&row["failures"], &row["held_for"]), (&json!(0), &json!(0)), "{row}");
+    let fault = release("udp:192.0.2.66:5060").expect_err("unknown");
+    assert!(fault.code == 404 && fault.message.contains("udp:192.0.2.66:5060"), "{fault:?}");
+    assert_eq!(server.rpc("presence_b2b.destination_release", json!([])).expect_err("nothing").code, 400);
+    end_all(&server, &ids);
+    server.stop();
+}
+
+/// A redirection that was wrong for a moment leads back to the record, and `refresh` does so at once.
+#[test]
+fn a_redirection_to_a_dead_destination_holds_nobody() {
+    let (notifier, dead) = (Notifier::udp(), Endpoint::udp());
+    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600);
+    let server = server.b2b_param("on_error_retry_time", 600).start();
+    let ids: Vec<u64> =
+        (0..10).map(|n| server.subscribe(&notifier.uri(&format!("user{n}")), &server.uri("watcher"))).collect();
+    for _ in &ids {
+        notifier.redirect(&notifier.expect_subscribe(SOON), &[&dead.uri("nobody")]);
+    }
+    until_it_is(&server, &address_of(&dead), "it is open", |row| row["state"] == "open");
+    for id in &ids {
+        // Those that were under way have timed out.
+        server.show_when(*id, "its attempt has failed", |shown| shown["state"] == "waiting" && shown["retries"] == 1);
+        server.refresh(*id);
+        let again = notifier.expect_subscribe(SOON);
+        notifier.reject(&again, 404, &[]);
+    }
+    end_all(&server, &ids);
+    server.stop();
+}
+
+/// The script drops the SUBSCRIBE that was to find out: the next one does.
+#[test]
+fn a_probe_that_the_script_drops_is_none() {
+    let silent = Endpoint::udp();
+    let server =
+        quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1).b2b_param("on_error_retry_time", 600);
+    let server = server.route(r#"event_route[tm:local-request] { if ($rU == "bob") { drop; } }"#).start();
+    let address = address_of(&silent);
+    let first = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
+    until_it_is(&server, &address, "it is open", |row| row["state"] == "open");
+    server.unsubscribe(first);
+    let dropped = server.subscribe(&silent.uri("bob"), &server.uri("watcher"));
+    server.show_when(dropped, "it is dropped", |shown| shown["last_reason"] == "dropped by script");
+    asked(&silent);
+    let next = server.subscribe(&silent.uri("carol"), &server.uri("watcher"));
+    let probe = silent.expect_request("SUBSCRIBE", SOON);
+    silent.reply(&probe, 404, "Not Here");
+    until_it_is(&server, &address, "it is closed", |row| row["state"] == "closed");
+    end_all(&server, &[dropped, next]);
+    server.stop();
+}
+
+/// Twice as long after each probe, but no longer than `failure_backoff_max`.
+#[test]
+fn a_breaker_is_open_no_longer_than_the_longest_back_off() {
+    let silent = Endpoint::udp();
+    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1);
+    let server = server.b2b_param("failure_backoff_max", 2).start();
+    let id = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
+    let address = address_of(&silent);
+    let mut longest = 0;
+    eventually(3 * SOON, "five probes", || {
+        let row = destination(&server, &address)?;
+        longest = longest.max(row["held_for"].as_u64().expect("a number"));
+        (row["sent"].as_u64() >= Some(5)).then_some(())
+    });
+    assert_eq!(longest, 2);
+    end_all(&server, &[id]);
     server.stop();
 }

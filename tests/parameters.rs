@@ -43,6 +43,7 @@ fn integers_out_of_range_refuse_the_start() {
         ("total_rate", 1_000_001, "0 to 1000000"),
         ("breaker_failures", -1, "0 to 1000000"),
         ("breaker_time", 0, "1 to 315360000 seconds"),
+        ("destination_hold_max", 86_401, "1 to 86400 seconds"),
         ("refresh_jitter", 51, "0 to 50 percent"),
     ] {
         assert_refused(name, value, &[&format!("is {value}"), range]);

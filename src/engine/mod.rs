@@ -180,6 +180,7 @@ fn gate_limits(config: &Config) -> gate::Limits {
         breaker_most: config.policy.failure_backoff_max,
         // Then the request that probes is taken for lost.
         probe_wait: config.policy.watchdog,
+        hold_most: config.destination_hold_max,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::request::{Plan, PlanError, Way};
 use super::{Engine, Owner, Stepped};
-use crate::gate::{Admission, Ask, Destination, Outcome};
+use crate::gate::{Admission, Ask, Destination, MOST_DESTINATIONS, Outcome};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
 use crate::host::{clock, log};
@@ -115,6 +115,21 @@ impl Engine {
         }
     }
 
+    /// Lifts what holds a destination; how many subscriptions that were held ask again, or `None` when it is not known. What is
+    /// held by another destination finds that out.
+    pub fn release(&self, address: &[u8]) -> Option<usize> {
+        if !self.gate.release(address) {
+            return None;
+        }
+        let mut held = Vec::new();
+        self.registry.page(0, usize::MAX, |handle, subscription, _| {
+            if subscription.is_held() {
+                held.push(handle);
+            }
+        });
+        Some(held.into_iter().filter(|handle| self.refresh(*handle)).count())
+    }
+
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
     /// its turn, it waits. When all are held: until when and by what the one is that is free first.
     fn choose<'r>(&self, handle: Handle, way: &Way<'r>, reserved: bool) -> Result<Hop<'r>, (Instant, HeldBy)> {
@@ -124,7 +139,14 @@ impl Engine {
             // Where a URI cannot be parsed, the host says so when it is sent.
             let Some(named) = &address else { return Ok(Hop { proxy, uri, address, destination: None }) };
             let ask = Ask { address: named, who, reserved, random: clock::spread() };
-            match self.gate.admit(&ask, now) {
+            let admission = self.gate.admit(&ask, now);
+            if let Some(times) = self.gate.pressure(now) {
+                log::warn(&format!(
+                    "more destinations are busy or fail than the {MOST_DESTINATIONS} that are remembered: so far {times} had to \
+                     make room or share one rate; see presence_b2b.destinations for what fails, and end what is not needed"
+                ));
+            }
+            match admission {
                 Admission::Go(destination) => return Ok(Hop { proxy, uri, address, destination }),
                 Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
                 Admission::Held { until, by } => {

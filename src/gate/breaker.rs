@@ -4,6 +4,17 @@ use super::Limits;
 use crate::subscription::Instant;
 use std::time::Duration;
 
+/// How long those that wait come one after the other: a quarter of how long they wait.
+pub(super) fn pause(time: Duration) -> Duration {
+    (time / 4).max(Duration::from_millis(250))
+}
+
+/// A moment after `at`, another one for each that waits.
+pub(super) fn spread(at: Instant, random: u64, time: Duration) -> Instant {
+    let span = u64::try_from(pause(time).as_millis()).unwrap_or(u64::MAX);
+    at.after(Duration::from_millis(random % span.saturating_add(1)))
+}
+
 /// The state of a breaker, as operators read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -58,15 +69,11 @@ impl Breaker {
     /// Whether a request of `who` may pass. Those that wait come back at different moments, so that they do not all
     /// find the one probe under way.
     pub(super) fn ask(&mut self, who: u64, random: u64, now: Instant, limits: &Limits) -> Asked {
-        let pause = (limits.breaker_time / 4).max(Duration::from_millis(250));
-        let spread = |at: Instant| {
-            let span = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            at.after(Duration::from_millis(random % span.saturating_add(1)))
-        };
+        let wait = |at: Instant| Asked::Wait(spread(at, random, limits.breaker_time));
         match self.phase {
             Phase::Closed => Asked::Pass,
-            Phase::Open { until } if now < until => Asked::Wait(spread(until)),
-            Phase::Probing { by, .. } if now < by => Asked::Wait(spread(now.after(pause))),
+            Phase::Open { until } if now < until => wait(until),
+            Phase::Probing { by, .. } if now < by => wait(now.after(pause(limits.breaker_time))),
             // Time is over, or the last probe was lost.
             Phase::Open { .. } | Phase::Probing { .. } => {
                 self.phase = Phase::Probing { who, by: now.after(limits.probe_wait) };

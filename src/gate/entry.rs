@@ -1,6 +1,7 @@
 //! What is known of one destination.
 
 use super::breaker::{Breaker, State};
+use super::hold::Hold;
 use super::rate::Rate;
 use crate::subscription::Instant;
 use std::time::Duration;
@@ -20,8 +21,8 @@ pub(super) struct Entry {
     length: u8,
     /// Theoretical arrival time of the bucket.
     pub(super) tat: u64,
-    /// Until when a Retry-After holds everything.
-    pub(super) hold: Option<Instant>,
+    /// What a Retry-After holds.
+    pub(super) hold: Option<Hold>,
     pub(super) breaker: Breaker,
     /// When a request was last about to be sent.
     pub(super) asked: Instant,
@@ -38,7 +39,7 @@ pub struct DestinationSnapshot {
     pub state: State,
     /// Failures since the last answer.
     pub failures: u32,
-    /// Seconds until the end of a hold, or until an open breaker lets a request through; 0 when nothing is held.
+    /// Seconds until a hold ends or is probed, or until an open breaker lets a request through; 0 when nothing is held.
     pub held_for: u32,
     /// Requests let through.
     pub sent: u64,
@@ -69,12 +70,23 @@ impl Entry {
     /// Whether nothing is lost when another destination takes its place, but for counts.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         let is_well = self.breaker.failures() == 0 && self.breaker.state() == State::Closed;
-        let is_free = self.hold.max(self.breaker.open_until()).is_none_or(|until| until <= now);
-        is_free && Rate::is_full(self.tat, now) && (is_well || now.since(self.asked) > FORGET)
+        let is_closed = self.breaker.open_until().is_none_or(|until| until <= now);
+        is_closed && self.has_no_claim(now) && (is_well || now.since(self.asked) > FORGET)
+    }
+
+    /// Whether it fails and nothing else is to be remembered of it: it may have to make room.
+    pub(super) fn is_failing(&self, now: Instant) -> bool {
+        self.has_no_claim(now) && self.breaker.failures() > 0
+    }
+
+    /// Whether no Retry-After and no turn have to be kept.
+    fn has_no_claim(&self, now: Instant) -> bool {
+        self.hold.is_none_or(|hold| hold.is_over(now)) && Rate::is_full(self.tat, now)
     }
 
     pub(super) fn snapshot(&self, now: Instant) -> DestinationSnapshot {
-        let until = self.hold.max(self.breaker.open_until());
+        let hold = self.hold.filter(|hold| !hold.is_over(now)).map(|hold| hold.free_at());
+        let until = hold.max(self.breaker.open_until());
         let held = until.map_or(Duration::ZERO, |until| until.since(now));
         DestinationSnapshot {
             address: String::from_utf8_lossy(self.address()).into_owned(),

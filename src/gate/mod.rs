@@ -6,12 +6,14 @@
 //! [`Gate::admit`] before, and tells [`Gate::report`] what came of it.
 //!
 //! Entries are found by a hash, in shards with a lock each. The locks are leaf locks: held for a few comparisons, never
-//! together with another one. There are at most [`MOST_DESTINATIONS`] entries; idle ones make room for new ones, and a
-//! request whose destination finds neither room nor memory passes without an entry.
+//! together with another one. There are at most [`MOST_DESTINATIONS`] entries. Idle ones make room for new ones; where none is
+//! idle, the one that fails and was asked for longest ago does. The destinations that find neither room nor memory share one
+//! bucket ([`Gate::overflow`]), and have no breaker.
 #![forbid(unsafe_code)]
 
 mod breaker;
 mod entry;
+mod hold;
 mod rate;
 mod table;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use allocator_api2::vec::Vec;
 use breaker::Asked;
 use entry::Entry;
 use foldhash::quality::FixedState;
+use hold::Hold;
 use parking_lot::lock_api::{Mutex, RawMutex};
 use rate::Rate;
 use std::hash::BuildHasher;
@@ -41,9 +44,12 @@ pub const MOST_DESTINATIONS: usize = SHARDS * table::MOST_ENTRIES;
 const SHARD_BITS: u32 = 4;
 const SHARDS: usize = 1 << SHARD_BITS;
 
-/// The longest hold: a day, as for a single subscription, so that a slip of the pen (or a hostile value) does not close
-/// a destination for good.
+/// The longest Retry-After that counts: a day, as for a single subscription. Nothing leaves for [`Limits::hold_most`] of
+/// it; then one request at a time finds out.
 pub const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
+
+/// How often it may be said that the table is full.
+const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What a gate allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,8 @@ pub struct Limits {
     pub breaker_most: Duration,
     /// How long the outcome of a probe is awaited before there is another one.
     pub probe_wait: Duration,
+    /// The longest that a Retry-After holds everything; what is left of it after that is probed.
+    pub hold_most: Duration,
 }
 
 /// The number of a destination's entry, with its generation: an entry that has made room for another is not mistaken for
@@ -118,6 +126,13 @@ pub struct Gate<A: Allocator + Clone, L> {
     seed: u64,
     /// Theoretical arrival time of the bucket for all destinations.
     total_tat: AtomicU64,
+    /// That of the bucket for the destinations without an entry.
+    overflow_tat: AtomicU64,
+    /// How many entries that failed have made room, and how many requests have found no entry.
+    pressed: AtomicU64,
+    /// How much of that has been said, and when, in milliseconds.
+    said: AtomicU64,
+    said_at: AtomicU64,
     shards: Box<[Mutex<L, Table<A>>], A>,
 }
 
@@ -138,23 +153,26 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
             total: Rate::new(limits.total_rate),
             seed,
             total_tat: AtomicU64::new(0),
+            overflow_tat: AtomicU64::new(0),
+            pressed: AtomicU64::new(0),
+            said: AtomicU64::new(0),
+            said_at: AtomicU64::new(0),
             shards: shards.into_boxed_slice(),
         })
     }
 
     /// Whether a request may leave now. Takes constant time.
     pub fn admit(&self, ask: &Ask<'_>, now: Instant) -> Admission {
-        let hash = FixedState::with_seed(self.seed).hash_one(ask.address);
-        // Not of the bits that the table inside uses.
-        let number = (hash >> 32) as usize % SHARDS;
+        let (hash, number) = self.place(ask.address);
         let Some(shard) = self.shards.get(number) else { return Admission::Go(None) };
         let mut table = shard.lock();
-        let Some(slot) = table.find_or_insert(hash, ask.address, now) else {
+        let found = table.find_or_insert(hash, ask.address, now);
+        if found.is_none_or(|found| found.pressed) {
+            self.pressed.fetch_add(1, Ordering::Relaxed);
+        }
+        let Some(table::Found { slot, .. }) = found else {
             drop(table);
-            return match self.total_slot(ask, now) {
-                Some(until) if until > now => Admission::Held { until, by: HeldBy::Rate },
-                Some(_) | None => Admission::Go(None),
-            };
+            return self.overflow(ask, now);
         };
         let Some((generation, entry)) = table.get_mut(slot) else { return Admission::Go(None) };
         match self.judge(entry, ask, now) {
@@ -169,15 +187,69 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         }
     }
 
+    /// The hash of an address, and the number of its shard, which is not of the bits that the table inside uses.
+    fn place(&self, address: &[u8]) -> (u64, usize) {
+        let hash = FixedState::with_seed(self.seed).hash_one(address);
+        (hash, (hash >> 32) as usize % SHARDS)
+    }
+
+    /// A request whose destination has no entry: those share one bucket.
+    fn overflow(&self, ask: &Ask<'_>, now: Instant) -> Admission {
+        if ask.reserved {
+            return Admission::Go(None);
+        }
+        let arrival = self.total_slot(ask, now).unwrap_or(now);
+        match take_shared(self.rate, &self.overflow_tat, arrival) {
+            until if until > now => Admission::Held { until, by: HeldBy::Rate },
+            _ => Admission::Go(None),
+        }
+    }
+
+    /// How often a destination has found no entry of its own, or only that of another one that failed, where that is new and
+    /// has not been said for a minute.
+    pub fn pressure(&self, now: Instant) -> Option<u64> {
+        let pressed = self.pressed.load(Ordering::Relaxed);
+        let said = self.said.load(Ordering::Relaxed);
+        let is_due = said == 0 || now.since(Instant(self.said_at.load(Ordering::Relaxed))) >= SAID_EVERY;
+        if pressed == said || !is_due {
+            return None;
+        }
+        let taken = self.said.compare_exchange(said, pressed, Ordering::Relaxed, Ordering::Relaxed);
+        taken.ok().map(|_| {
+            self.said_at.store(now.0, Ordering::Relaxed);
+            pressed
+        })
+    }
+
+    /// Lifts the hold of a destination and closes its breaker; false when it is not known.
+    pub fn release(&self, address: &[u8]) -> bool {
+        let (hash, number) = self.place(address);
+        let Some(shard) = self.shards.get(number) else { return false };
+        let mut table = shard.lock();
+        let Some(slot) = table.find(hash, address) else { return false };
+        let Some((_, entry)) = table.get_mut(slot) else { return false };
+        entry.hold = None;
+        entry.breaker.good();
+        true
+    }
+
     /// What holds a request, and until when.
     fn judge(&self, entry: &mut Entry, ask: &Ask<'_>, now: Instant) -> Option<(Instant, HeldBy)> {
         entry.asked = now;
-        if let Some(until) = entry.hold.filter(|until| *until > now) {
-            return Some((until, HeldBy::RetryAfter));
-        }
+        let hold = entry.hold.as_mut();
+        let probes = match hold.map_or(Asked::Pass, |hold| hold.ask(ask.who, ask.random, now, &self.limits)) {
+            Asked::Wait(until) => return Some((until, HeldBy::RetryAfter)),
+            asked @ (Asked::Probe | Asked::Pass) => asked == Asked::Probe,
+        };
         match entry.breaker.ask(ask.who, ask.random, now, &self.limits) {
-            Asked::Wait(until) => return Some((until, HeldBy::Breaker)),
+            Asked::Wait(until) => {
+                if let Some(hold) = entry.hold.as_mut().filter(|_| probes) {
+                    hold.void(now);
+                }
+                return Some((until, HeldBy::Breaker));
+            }
             Asked::Probe => return None,
+            Asked::Pass if probes => return None,
             Asked::Pass => {}
         }
         if ask.reserved {
@@ -193,13 +265,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if ask.reserved || self.total.is_unlimited() {
             return None;
         }
-        let mut slot = now;
-        let mut take = |mut tat| {
-            slot = self.total.take(&mut tat, now);
-            Some(tat)
-        };
-        let _ = self.total_tat.fetch_update(Ordering::Relaxed, Ordering::Relaxed, &mut take);
-        Some(slot)
+        Some(take_shared(self.total, &self.total_tat, now))
     }
 
     /// What came of a request that `who` was let through with. A destination that is not known any more is left alone.
@@ -211,17 +277,33 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if found != generation {
             return;
         }
+        let probed = entry.hold.is_some_and(|hold| hold.is_probed_by(who));
         match outcome {
-            Outcome::Answered => entry.breaker.good(),
+            Outcome::Answered => {
+                entry.breaker.good();
+                entry.hold = entry.hold.filter(|_| !probed);
+            }
             Outcome::Unavailable { retry_after } => {
                 if let Some(seconds) = retry_after.filter(|seconds| *seconds > 0) {
-                    let until = now.after(Duration::from_secs(u64::from(seconds)).min(LONGEST_HOLD));
-                    entry.hold = entry.hold.max(Some(until));
+                    let asked = Duration::from_secs(u64::from(seconds)).min(LONGEST_HOLD);
+                    Hold::lengthen(&mut entry.hold, who, asked, now, &self.limits);
+                } else if probed {
+                    Hold::put_off(&mut entry.hold, now, &self.limits);
                 }
                 entry.breaker.bad(who, now, &self.limits);
             }
-            Outcome::Silent => entry.breaker.bad(who, now, &self.limits),
-            Outcome::Unsent => entry.breaker.void(who, now),
+            Outcome::Silent => {
+                if probed {
+                    Hold::put_off(&mut entry.hold, now, &self.limits);
+                }
+                entry.breaker.bad(who, now, &self.limits);
+            }
+            Outcome::Unsent => {
+                if let Some(hold) = entry.hold.as_mut().filter(|_| probed) {
+                    hold.void(now);
+                }
+                entry.breaker.void(who, now);
+            }
         }
     }
 
@@ -238,6 +320,17 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
             skip = skip.saturating_sub(table.entries().len());
         }
     }
+}
+
+/// A slot in a bucket that several shards share.
+fn take_shared(rate: Rate, shared: &AtomicU64, arrival: Instant) -> Instant {
+    let mut slot = arrival;
+    let mut take = |mut tat| {
+        slot = rate.take(&mut tat, arrival);
+        Some(tat)
+    };
+    let _ = shared.fetch_update(Ordering::Relaxed, Ordering::Relaxed, &mut take);
+    slot
 }
 
 impl Destination {

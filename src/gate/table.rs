@@ -14,12 +14,20 @@ pub(super) const MOST_ENTRIES: usize = 1024;
 const FIRST_ENTRIES: usize = 16;
 
 /// How many entries are looked at when one has to make room.
-const LOOKS: u32 = 8;
+const LOOKS: u32 = 64;
 
 /// An entry and the count of its occupants, from 1 on.
 struct Slot {
     generation: u32,
     entry: Entry,
+}
+
+/// Where an address is.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) slot: u32,
+    /// Another one that failed, and is forgotten now, has made room.
+    pub(super) pressed: bool,
 }
 
 /// Entries by slot, and slots by hash.
@@ -39,47 +47,62 @@ impl<A: Allocator + Clone> Table<A> {
         Ok(Self { slots, index, hand: 0 })
     }
 
+    /// The slot of this address, if it is known.
+    pub(super) fn find(&self, hash: u64, address: &[u8]) -> Option<u32> {
+        let is = |slot: &u32| self.slots.get(*slot as usize).is_some_and(|slot| slot.entry.is(hash, address));
+        self.index.find(hash, is).copied()
+    }
+
     /// The slot of this address; `None` when there is neither room nor memory for it.
-    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Instant) -> Option<u32> {
-        let slots = &self.slots;
-        let is = |slot: &u32| slots.get(*slot as usize).is_some_and(|slot| slot.entry.is(hash, address));
-        if let Some(slot) = self.index.find(hash, is) {
-            return Some(*slot);
+    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Instant) -> Option<Found> {
+        if let Some(slot) = self.find(hash, address) {
+            return Some(Found { slot, pressed: false });
         }
         let entry = Entry::new(hash, address, now);
-        let slot = if self.slots.len() < MOST_ENTRIES {
+        let found = if self.slots.len() < MOST_ENTRIES {
             self.slots.try_reserve(1).ok()?;
             let slots = &self.slots;
             self.index.try_reserve(1, |slot| hash_of(slots, *slot)).ok()?;
             let slot = u32::try_from(self.slots.len()).ok()?;
             self.slots.push(Slot { generation: 1, entry });
-            slot
+            Found { slot, pressed: false }
         } else {
             self.replace(entry, now)?
         };
         let slots = &self.slots;
-        self.index.insert_unique(hash, slot, |slot| hash_of(slots, *slot));
-        Some(slot)
+        self.index.insert_unique(hash, found.slot, |slot| hash_of(slots, *slot));
+        Some(found)
     }
 
-    /// Puts an entry where an idle one was.
-    fn replace(&mut self, entry: Entry, now: Instant) -> Option<u32> {
+    /// Puts an entry where an idle one was, or one that fails and was asked for longest ago.
+    fn replace(&mut self, entry: Entry, now: Instant) -> Option<Found> {
         let count = u32::try_from(self.slots.len()).ok()?;
+        let mut oldest: Option<(Instant, u32)> = None;
         for _ in 0..LOOKS {
             let place = self.hand;
             self.hand = self.hand.wrapping_add(1).checked_rem(count)?;
-            let slot = self.slots.get_mut(place as usize)?;
-            if !slot.entry.is_idle(now) {
-                continue;
+            let slot = self.slots.get(place as usize)?;
+            if slot.entry.is_idle(now) {
+                self.put(place, entry);
+                return Some(Found { slot: place, pressed: false });
             }
-            if let Ok(found) = self.index.find_entry(slot.entry.hash, |other| *other == place) {
-                found.remove();
+            if slot.entry.is_failing(now) && oldest.is_none_or(|(asked, _)| slot.entry.asked < asked) {
+                oldest = Some((slot.entry.asked, place));
             }
-            let generation = if slot.generation < Destination::LAST_GENERATION { slot.generation + 1 } else { 1 };
-            *slot = Slot { generation, entry };
-            return Some(place);
         }
-        None
+        let (_, place) = oldest?;
+        self.put(place, entry);
+        Some(Found { slot: place, pressed: true })
+    }
+
+    /// Puts an entry in the place of another one.
+    fn put(&mut self, place: u32, entry: Entry) {
+        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        if let Ok(found) = self.index.find_entry(slot.entry.hash, |other| *other == place) {
+            found.remove();
+        }
+        let generation = if slot.generation < Destination::LAST_GENERATION { slot.generation + 1 } else { 1 };
+        *slot = Slot { generation, entry };
     }
 
     /// The entry in a slot, with its generation.

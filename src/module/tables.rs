@@ -314,7 +314,7 @@ unsafe extern "C" fn kemi_credentials(
 }
 
 /// RPC commands; ends with an empty entry.
-pub static mut RPC: Exported<[ks::rpc_export_t; 9 + cfg!(feature = "meter_locks") as usize]> = Exported([
+pub static mut RPC: Exported<[ks::rpc_export_t; 10 + cfg!(feature = "meter_locks") as usize]> = Exported([
     rpc_command(c"presence_b2b.trace", rpc_trace, &TRACE_HELP, 0),
     rpc_command(c"presence_b2b.list", rpc_list, &LIST_HELP, ks::PB2B_RPC_RET_ARRAY),
     rpc_command(c"presence_b2b.show", rpc_show, &SHOW_HELP, 0),
@@ -323,6 +323,7 @@ pub static mut RPC: Exported<[ks::rpc_export_t; 9 + cfg!(feature = "meter_locks"
     rpc_command(c"presence_b2b.refresh", rpc_refresh, &REFRESH_HELP, 0),
     rpc_command(c"presence_b2b.destinations", rpc_destinations, &DESTINATIONS_HELP, ks::PB2B_RPC_RET_ARRAY),
     rpc_command(c"presence_b2b.version", rpc_version, &VERSION_HELP, 0),
+    rpc_command(c"presence_b2b.destination_release", rpc_destination_release, &RELEASE_HELP, 0),
     #[cfg(feature = "meter_locks")]
     rpc_command(c"presence_b2b.locks", rpc_locks, &LOCKS_HELP, ks::PB2B_RPC_RET_ARRAY),
     ks::rpc_export_t { name: null_mut(), function: None, doc_str: null_mut(), flags: 0 },
@@ -344,6 +345,7 @@ static REFRESH_HELP: Help = help(c"Refreshes a subscription, or retries it, as s
 static VERSION_HELP: Help = help(c"The versions of the module and of the server that it was built for.");
 static DESTINATIONS_HELP: Help =
     help(c"A page of destinations: what holds them, what was sent. Parameters: [offset [limit]]");
+static RELEASE_HELP: Help = help(c"Lifts the hold of a destination and closes its breaker. Parameters: address");
 
 #[cfg(feature = "meter_locks")]
 static LOCKS_HELP: Help = help(c"How long locks were held and how often they were waited for, since the last time.");
@@ -406,6 +408,11 @@ unsafe extern "C" fn rpc_version(functions: *mut ks::rpc_t, context: *mut c_void
 unsafe extern "C" fn rpc_destinations(functions: *mut ks::rpc_t, context: *mut c_void) {
     // SAFETY: called by the server.
     unsafe { rpc_call("presence_b2b.destinations", functions, context, rpc::destinations) }
+}
+
+unsafe extern "C" fn rpc_destination_release(functions: *mut ks::rpc_t, context: *mut c_void) {
+    // SAFETY: called by the server.
+    unsafe { rpc_call("presence_b2b.destination_release", functions, context, rpc::destination_release) }
 }
 
 #[cfg(feature = "meter_locks")]

@@ -130,6 +130,21 @@ pub fn destinations(call: &Call) {
     });
 }
 
+/// `presence_b2b.destination_release <address>`: lifts the hold of a destination and closes its breaker; answers how many
+/// subscriptions ask again.
+pub fn destination_release(call: &Call) {
+    answer(call, |engine| {
+        let address = next_required(call, "address")?;
+        let unknown = || {
+            let text =
+                "is not known: give an address as presence_b2b.destinations shows it, such as udp:192.0.2.1:5060";
+            Fault(404, format!("the destination \"{}\" {text}", lossy(address)))
+        };
+        let resumed = engine.release(address).ok_or_else(unknown)?;
+        Ok(call.add_row()?.number(c"resumed", clamp(resumed as u64))?)
+    });
+}
+
 /// `presence_b2b.locks`: what the locks have measured since the last time, an array of structs; times in nanoseconds.
 #[cfg(feature = "meter_locks")]
 pub fn locks(call: &Call) {

@@ -19,16 +19,108 @@ fn a_hold_is_for_everybody_until_it_is_over() {
 }
 
 #[test]
-fn the_longest_hold_counts_and_is_a_day() {
+fn the_longest_hold_counts_and_is_capped() {
     let gate = gate(OPEN);
     let here = go(&gate, 1, NOW);
-    gate.report(here, 1, unavailable(100), NOW);
+    gate.report(here, 1, unavailable(50), NOW);
     gate.report(here, 1, unavailable(5), NOW);
     gate.report(here, 1, Outcome::Answered, NOW);
-    assert_eq!(held(&gate, 1, NOW).0, at(100_000));
+    assert_eq!(held(&gate, 1, NOW).0, at(50_000), "who was under way before says nothing new");
     gate.report(here, 1, unavailable(1_000_000_000), NOW);
     gate.report(here, 1, unavailable(u32::MAX), NOW);
-    assert_eq!(held(&gate, 1, NOW).0, at(86_400_000));
+    assert_eq!(held(&gate, 1, NOW).0, at(100_000));
+    assert_eq!(all(&gate, NOW)[0].held_for, 100);
+}
+
+/// What is asked for beyond the cap is believed only as long as each probe hears it again.
+#[test]
+fn beyond_the_cap_one_at_a_time_finds_out() {
+    let gate = gate(OPEN);
+    let here = go(&gate, 1, NOW);
+    gate.report(here, 1, unavailable(86_400), NOW);
+    held(&gate, 1, at(99_999));
+    go(&gate, 7, at(100_000));
+    // Somebody's who was under way before does not end the wait for it.
+    gate.report(here, 2, unavailable(5), at(100_000));
+    // A quarter of the cap later they ask again.
+    assert_eq!(held(&gate, 8, at(100_001)), (at(125_001), HeldBy::RetryAfter));
+    gate.report(here, 7, unavailable(86_400), at(101_000));
+    assert_eq!(held(&gate, 8, at(101_000)), (at(201_000), HeldBy::RetryAfter));
+    go(&gate, 8, at(201_000));
+    // Without a word it is as before; one that has not left is followed by another.
+    gate.report(here, 8, Outcome::Silent, at(201_000));
+    held(&gate, 9, at(300_999));
+    go(&gate, 9, at(301_000));
+    gate.report(here, 9, Outcome::Unsent, at(301_000));
+    go(&gate, 10, at(301_000));
+    gate.report(here, 10, Outcome::Unavailable { retry_after: None }, at(301_000));
+    held(&gate, 11, at(400_999));
+    go(&gate, 11, at(401_000));
+    // Another's answer is not the probe's.
+    gate.report(here, 1, Outcome::Answered, at(401_000));
+    held(&gate, 12, at(401_000));
+    gate.report(here, 11, Outcome::Answered, at(401_000));
+    go(&gate, 12, at(401_000));
+    assert_eq!(all(&gate, at(401_000))[0].held_for, 0);
+}
+
+/// A probe whose outcome is never told is followed by another, and none outlasts what was asked for.
+#[test]
+fn a_probe_of_a_hold_may_be_lost() {
+    let gate = gate(OPEN);
+    let here = go(&gate, 1, NOW);
+    gate.report(here, 1, unavailable(170), NOW);
+    go(&gate, 7, at(100_000));
+    held(&gate, 8, at(159_999));
+    go(&gate, 8, at(160_000));
+    assert_eq!(held(&gate, 9, at(160_000)).0, at(170_000), "no longer than asked for");
+    go(&gate, 9, at(170_000));
+
+    // Once it is told, the next one comes when the cap says, however long the probe might have taken.
+    let gate = super::gate(Limits { hold_most: Duration::from_secs(2), ..OPEN });
+    let here = go(&gate, 1, NOW);
+    gate.report(here, 1, unavailable(86_400), NOW);
+    go(&gate, 7, at(2_000));
+    gate.report(here, 7, unavailable(86_400), at(2_000));
+    go(&gate, 8, at(4_000));
+}
+
+#[test]
+fn those_that_wait_for_a_probe_are_spread_within_what_was_asked_for() {
+    let gate = gate(OPEN);
+    let here = go(&gate, 1, NOW);
+    gate.report(here, 1, unavailable(120), NOW);
+    let until = |random| match gate.admit(&Ask { address: HERE, who: 1, reserved: false, random }, NOW) {
+        Admission::Held { until, .. } => until,
+        Admission::Go(_) => panic!("held"),
+    };
+    assert_eq!([until(0), until(19_999), until(20_001)], [at(100_000), at(119_999), at(120_000)]);
+}
+
+/// An open breaker counts for the probe of a hold as well.
+#[test]
+fn a_hold_s_probe_waits_for_the_breaker() {
+    let gate = gate(Limits { breaker_failures: 2, breaker_time: Duration::from_secs(300), ..OPEN });
+    let here = go(&gate, 1, NOW);
+    gate.report(here, 1, unavailable(86_400), NOW);
+    gate.report(here, 1, Outcome::Silent, NOW);
+    assert_eq!(held(&gate, 7, at(100_000)), (at(100_000).max(held(&gate, 7, at(100_000)).0), HeldBy::Breaker));
+    go(&gate, 7, at(300_000));
+    gate.report(here, 7, Outcome::Answered, at(300_000));
+    go(&gate, 8, at(300_000));
+}
+
+/// An operator knows better.
+#[test]
+fn a_release_lifts_hold_and_breaker() {
+    let gate = gate(Limits { breaker_failures: 1, ..OPEN });
+    let here = go(&gate, 1, NOW);
+    gate.report(here, 1, unavailable(86_400), NOW);
+    assert!(!gate.release(b"udp:192.0.2.2:5060"));
+    assert!(gate.release(HERE));
+    let [seen] = &all(&gate, NOW)[..] else { panic!() };
+    assert_eq!((seen.state.name(), seen.failures, seen.held_for), ("closed", 0, 0));
+    go(&gate, 2, NOW);
 }
 
 #[test]

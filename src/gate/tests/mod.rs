@@ -25,6 +25,7 @@ pub(super) const OPEN: Limits = Limits {
     breaker_time: Duration::from_secs(30),
     breaker_most: Duration::from_secs(100),
     probe_wait: Duration::from_secs(60),
+    hold_most: Duration::from_secs(100),
 };
 
 pub(super) fn gate(limits: Limits) -> Door {

@@ -28,19 +28,54 @@ fn the_number_is_bounded_and_idle_ones_make_room() {
     assert!(all(&gate, NOW).iter().all(|one| one.failures == 0));
 }
 
+/// More that fail than there is room for: the one asked for longest ago makes room, and that is said.
 #[test]
-fn busy_ones_are_not_forgotten() {
-    let gate = gate(Limits { breaker_failures: 5, ..OPEN });
+fn one_that_fails_makes_room_where_none_is_idle() {
+    let gate = gate(Limits { breaker_failures: 1, ..OPEN });
     for number in 0..2 * MOST_DESTINATIONS {
-        if let Some(one) = let_through(&gate, number, NOW) {
-            gate.report(one, 1, Outcome::Silent, NOW);
-        }
+        let one = let_through(&gate, number, at(number as u64)).expect("an entry of its own");
+        gate.report(one, 1, Outcome::Silent, at(number as u64));
     }
-    assert!(all(&gate, NOW).iter().all(|one| one.failures == 1));
     let count = all(&gate, NOW).len();
     assert_eq!(count, MOST_DESTINATIONS);
-    assert_eq!(let_through(&gate, 9_999_999, NOW), None, "it passes without an entry");
-    assert!(let_through(&gate, 9_999_999, at(3_600_001)).is_some(), "after an hour they are");
+    let now = at(2 * MOST_DESTINATIONS as u64);
+    assert!(gate.pressure(now).is_some_and(|pressed| pressed > 1000));
+    let_through(&gate, 9_999_998, now).expect("an entry");
+    assert_eq!(gate.pressure(now), None, "said a moment ago");
+    // Whoever comes then has a breaker.
+    let new = let_through(&gate, 9_999_999, now).unwrap();
+    gate.report(new, 1, Outcome::Silent, now);
+    let ask = Ask { address: &address(9_999_999), who: 1, reserved: false, random: 0 };
+    assert!(matches!(gate.admit(&ask, now), Admission::Held { by: HeldBy::Breaker, .. }));
+    assert!(gate.pressure(now.after(Duration::from_secs(60))).is_some());
+    assert_eq!(gate.pressure(now.after(Duration::from_secs(120))), None, "nothing new");
+}
+
+/// What is held by a Retry-After is not forgotten; those that find no room share one bucket.
+#[test]
+fn held_ones_keep_their_room_and_the_others_share_a_rate() {
+    let gate = gate(Limits { destination_rate: 100, ..OPEN });
+    for number in 0..3 * MOST_DESTINATIONS {
+        let ask = Ask { address: &address(number), who: 1, reserved: true, random: 0 };
+        if let Admission::Go(Some(one)) = gate.admit(&ask, NOW) {
+            gate.report(one, 1, Outcome::Unavailable { retry_after: Some(3600) }, NOW);
+        }
+    }
+    assert!(gate.pressure(NOW).is_some());
+    let later = at(1000);
+    assert_eq!(all(&gate, later).len(), MOST_DESTINATIONS);
+    let ask = |number, reserved| gate.admit(&Ask { address: &address(number), who: 1, reserved, random: 0 }, later);
+    let beyond = 1_000_000..1_010_000;
+    let mut slots: Vec<Instant> = beyond
+        .filter_map(|number| match ask(number, false) {
+            Admission::Held { until, by: HeldBy::Rate } => Some(until),
+            Admission::Held { .. } | Admission::Go(_) => None,
+        })
+        .collect();
+    slots.sort_unstable();
+    assert!(slots.len() > 9000, "{}", slots.len());
+    assert!(slots.last().is_some_and(|last| last.since(later) > Duration::from_secs(90)), "one bucket for all");
+    assert_eq!(ask(1_000_001, true), Admission::Go(None), "its turn was reserved");
 }
 
 #[test]

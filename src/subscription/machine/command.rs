@@ -112,12 +112,13 @@ impl<A: Share> Subscription<A> {
         self.hasten(now, now, env)
     }
 
-    /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows.
+    /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows. One that has its turn keeps
+    /// it: with a new one each time, whoever brings it forward again and again would use up the turns of the others.
     fn hasten(&mut self, wanted: Instant, now: Instant, env: &Env<'_>) -> Output {
         let earliest = self.earliest(now, env.policy).max(wanted);
         match self.state() {
+            State::Waiting(Attempt::Fresh | Attempt::Continued) if self.turn != Promise::None => {}
             State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
-                // Who comes early has no turn yet.
                 let planned = self.deadline().unwrap_or(earliest);
                 self.wait(attempt, planned.min(earliest));
             }
@@ -142,12 +143,10 @@ impl<A: Share> Subscription<A> {
         Output::default()
     }
 
-    /// Brings the next SUBSCRIBE of a dialog forward to `wanted`; one that comes early has no turn yet.
+    /// Brings the next SUBSCRIBE of a dialog forward to `wanted`; one that has its turn keeps it.
     pub(super) fn confirm_sooner(&mut self, next: Instant, awaits: Awaits, wanted: Instant) {
-        if self.turn == Promise::Reserved && next > wanted {
-            self.turn = Promise::None;
-        }
-        self.confirm(next.min(wanted), awaits);
+        let keeps = self.turn == Promise::Reserved;
+        self.confirm(if keeps { next } else { next.min(wanted) }, awaits);
     }
 
     /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3). One

@@ -9,7 +9,7 @@ use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
 use super::super::text::{Brief, Share};
 use super::super::time::{Instant, Moment, seconds_up};
-use super::{Env, Subscription};
+use super::{Env, Promise, Subscription};
 use std::time::Duration;
 
 /// Why something did not work out.
@@ -132,11 +132,17 @@ impl<A: Share> Subscription<A> {
         if self.is_fork() {
             return self.end(Failure::inner(b"expired"), now, env);
         }
-        let at = at.max(self.earliest(now, env.policy));
+        // A turn that comes after the end is that of the new dialog.
+        let next = at.max(self.earliest(now, env.policy));
+        let keeps = self.turn == Promise::Reserved && next == at;
+        let at = next;
         self.attempt_over();
         self.answers.goes_on = false;
         self.proxies = Proxies::default();
         self.wait(Attempt::Fresh, at);
+        if keeps {
+            self.turn = Promise::Reserved;
+        }
         let news = self.tell(News {
             status: Status::Terminated,
             code: 0,

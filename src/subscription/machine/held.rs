@@ -24,7 +24,7 @@ impl<A: Share> Subscription<A> {
         if cseq != self.local_cseq {
             return Output::default();
         }
-        if let Some(lost) = self.last_way_held(by) {
+        if let Some(lost) = self.last_way_held(by, env) {
             self.take_back(undo);
             return self.others_held(&lost, by, now, env);
         }
@@ -72,14 +72,25 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Whether this goes on with an attempt that has failed at another outbound proxy, and its code and reason there: those
-    /// that are left do not take it now.
-    fn last_way_held(&self, by: HeldBy) -> Option<(u16, Brief)> {
+    /// that are left do not take it now. The same when a redirection has led to where it is held: whoever redirects may know
+    /// better the next time, and does not decide for how long this waits.
+    fn last_way_held(&self, by: HeldBy, env: &Env<'_>) -> Option<(u16, Brief)> {
         match by {
-            HeldBy::RetryAfter | HeldBy::Breaker if self.state().in_flight() && self.proxies.has_failed() => {
+            HeldBy::RetryAfter | HeldBy::Breaker if !self.state().in_flight() => None,
+            HeldBy::RetryAfter | HeldBy::Breaker if self.proxies.has_failed() => {
                 Some((self.last_reply, self.last_reason()))
+            }
+            HeldBy::RetryAfter | HeldBy::Breaker if env.policy.proxies == 0 && self.targets().is_some() => {
+                Some((0, Brief::new(reason(by))))
             }
             HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Lookup | HeldBy::Unreached => None,
         }
+    }
+
+    /// Whether the next request waits for a destination that does not take it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.told_held
     }
 
     /// The attempt has failed: it was asked for where that was possible.

@@ -11,7 +11,7 @@ use super::super::text::{Brief, OutOfMemory, Share};
 use super::super::time::Instant;
 use super::super::version::Order;
 use super::ending::Failure;
-use super::{Env, Subscription};
+use super::{Env, Promise, Subscription};
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
@@ -229,10 +229,11 @@ impl<A: Share> Subscription<A> {
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
                 self.attempt_over();
                 self.answers.goes_on = false;
+                self.turn = Promise::None;
                 self.confirm(planned(), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
-                self.confirm(next.min(planned()), Awaits::Nothing);
+                self.confirm_sooner(next, Awaits::Nothing, planned());
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Same) => self.confirm(next, Awaits::Nothing),
             (Awaits::Retry | Awaits::Expiry, Told::Sooner | Told::Same) => self.confirm(next, awaits),

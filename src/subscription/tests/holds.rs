@@ -67,20 +67,74 @@ fn a_hold_beyond_the_expiry_ends_the_dialog() {
     assert_ne!(life.request().call_id, old);
 }
 
+/// Who brings a request forward does not use up another turn.
 #[test]
-fn an_operator_s_refresh_has_no_turn() {
+fn a_turn_is_kept_whoever_brings_the_request_forward() {
     let mut life = Life::asking();
     life.hold(HeldBy::Rate, secs(100));
-    life.give(Input::Refresh);
+    for _ in 0..3 {
+        life.give(Input::Refresh);
+    }
+    assert_eq!(life.due_in(), 100.0);
     life.due();
-    assert!(!life.request().reserved);
+    assert!(life.request().reserved);
 
     let mut life = Life::active(3600);
     life.due();
-    life.hold(HeldBy::Rate, secs(10));
+    life.hold(HeldBy::Rate, secs(20));
     life.give(Input::Refresh);
+    life.notify("active;expires=25");
+    assert_eq!(life.due_in(), 20.0);
+    life.due();
+    assert!(life.request().reserved);
+    life.reply_with(200, |reply| reply.expires = Some(100));
+
+    // Once the expiry has moved away there is no request to send yet, and no turn for the one that comes then.
+    life.due();
+    life.hold(HeldBy::Rate, secs(5));
+    life.notify("active;expires=3000");
     life.due();
     assert!(!life.request().reserved);
+}
+
+/// The dialog lapses before its turn, which is that of the new dialog then.
+#[test]
+fn a_turn_after_the_expiry_is_that_of_the_new_dialog() {
+    let mut life = Life::active(3600);
+    life.due();
+    life.hold(HeldBy::Rate, secs(100));
+    assert_eq!(told(&life.due()), (Status::Terminated, 0, "expired".to_owned(), Some(70)));
+    assert_eq!(life.due_in(), 70.0);
+    life.due();
+    assert!(life.request().reserved && life.request().remote_tag.is_empty());
+}
+
+/// Whoever redirects to where nobody answers does not decide for how long the subscription waits.
+#[test]
+fn a_redirection_to_a_held_destination_is_a_failure_of_that_way() {
+    const TWO: &[&[u8]] = &[b"sip:dead@192.0.2.66", b"sip:other@192.0.2.67"];
+    for by in [HeldBy::RetryAfter, HeldBy::Breaker] {
+        let mut life = Life::asking();
+        life.reply_with(302, |reply| reply.redirect = TWO);
+        life.due();
+        assert_eq!(life.request().target, TWO[0]);
+        assert!(life.hold(by, secs(3600)).news.is_none(), "there is another target");
+        life.due();
+        assert_eq!(life.request().target, TWO[1]);
+        let output = life.hold(by, secs(3600));
+        let (status, code, _, next) = told(&output);
+        assert_eq!((status, code, next), (Status::Terminated, 0, Some(120)), "as any failure");
+        life.give(Input::Refresh);
+        life.due();
+        assert_eq!(life.request().target, RECORD, "from the record on");
+    }
+    // Who has to wait for its turn waits there.
+    let mut life = Life::asking();
+    life.reply_with(302, |reply| reply.redirect = TWO);
+    life.due();
+    life.hold(HeldBy::Rate, secs(5));
+    life.due();
+    assert_eq!(life.request().target, TWO[0]);
 }
 
 #[test]

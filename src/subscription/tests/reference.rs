@@ -95,6 +95,8 @@ struct Reference {
     told_held: bool,
     /// Waits to be told its turn.
     queued: bool,
+    /// The moment of the next request is its turn.
+    turn: bool,
     cseq: u32,
     asked: u64,
     least: u64,
@@ -148,6 +150,7 @@ impl Reference {
             first_before: None,
             told_held: false,
             queued: false,
+            turn: false,
             cseq: 0,
             asked: 0,
             least: 0,
@@ -243,7 +246,9 @@ impl Reference {
                 self.tell(Status::Terminated, 0, Some(at), false);
                 self.forget_targets();
                 self.proxy = 0;
+                let turn = self.turn && at == self.next;
                 self.wait(true, at);
+                self.turn = turn;
             }
             Phase::Stand if self.peer.tag.is_empty() => self.fail(0, Then::Later, None, false),
             Phase::Stand => {
@@ -471,7 +476,7 @@ impl Reference {
     fn wait(&mut self, anew: bool, until: u64) {
         (self.phase, self.anew, self.due) = (Phase::Wait, anew, Some(until));
         (self.first_by, self.retrying, self.lapsing) = (None, false, false);
-        self.queued = false;
+        (self.queued, self.turn) = (false, false);
     }
 
     fn go_on(&mut self) {
@@ -516,6 +521,7 @@ impl Reference {
         let expires_told = u32::try_from(expires).unwrap();
         self.shown.request = Some((target, tag, routes, self.cseq, expires_told, anew, state, self.ways()));
         self.before = (self.asked, self.sent);
+        self.turn = false;
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));
     }

@@ -13,6 +13,10 @@ impl Reference {
         if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && !self.failed.is_empty() && self.is_asking() {
             return self.others_held();
         }
+        let is_sent_on = self.policy.proxies == 0 && (!self.tried.is_empty() || self.rerouted);
+        if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && is_sent_on && self.is_asking() {
+            return self.way_held();
+        }
         let tells = !matches!(by, HeldBy::Rate | HeldBy::Lookup) && !self.told_held && !self.gone;
         let queued = matches!(by, HeldBy::Lookup | HeldBy::Unreached);
         let farewell = |this: &mut Self| {
@@ -43,6 +47,7 @@ impl Reference {
             (Phase::Ask, false) => {
                 self.wait(false, until);
                 self.queued = queued;
+                self.turn = by == HeldBy::Rate;
                 self.told_held |= tells;
                 tells.then(|| self.tell(Status::Terminated, 0, Some(until), false));
             }
@@ -52,6 +57,7 @@ impl Reference {
                 self.stand(until);
                 self.queued = queued;
                 self.retrying = retrying;
+                self.turn = by == HeldBy::Rate;
                 self.told_held |= tells;
                 tells.then(|| self.tell(self.status.unwrap_or(Status::Pending), 0, Some(until), false));
             }

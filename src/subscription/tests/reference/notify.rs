@@ -119,7 +119,7 @@ impl Reference {
         self.missed = true;
         if self.phase == Phase::Stand && !self.retrying && !self.lapsing {
             self.version = Some(version);
-            self.stand(self.next.min(self.earliest()));
+            self.stand(self.sooner(self.earliest()));
         }
     }
 
@@ -140,10 +140,11 @@ impl Reference {
             let troubled = (self.retrying || self.lapsing) && !refreshes_another;
             if later || refreshes_another {
                 self.forget_targets();
+                (self.turn, self.queued) = (false, false);
             }
             let next = match (troubled, later || refreshes_another, sooner) {
                 (_, true, _) => self.planned(),
-                (false, false, true) => self.next.min(self.planned()),
+                (false, false, true) => self.sooner(self.planned()),
                 (true, false, _) | (false, false, false) => self.next,
             };
             let (retrying, lapsing) = (troubled && !later && self.retrying, troubled && !later && self.lapsing);

@@ -58,6 +58,13 @@ impl Reference {
         true
     }
 
+    /// Where a redirection has led to is held.
+    pub(super) fn way_held(&mut self) {
+        self.no_other = true;
+        self.outcome(&Reply { cseq: self.cseq, code: 0, ..Reply::default() });
+        self.no_other = false;
+    }
+
     /// All that are left are held: the attempt has failed.
     pub(super) fn others_held(&mut self) {
         self.failed.clear();
