@@ -27,7 +27,8 @@
  * - Things are named by numbers that are never 0 and never used again. A number whose thing has gone is harmless:
  *   QSA_E_UNKNOWN. Numbers can be kept anywhere and handed to other processes.
  * - Texts given to a function are copied. A NULL str pointer means the empty text. Texts obtained are not terminated by
- *   a zero byte and must not be changed.
+ *   a zero byte and must not be changed; but those that a notifier's subscribe() is given are copies with a zero byte
+ *   behind them, for Kamailio's functions that write to a text while they look at it.
  * - Callbacks run without any lock of this module's. They are called in whichever process does what leads to them, so
  *   the functions must be valid in all of them (as all functions of a module are) and what `user` points to must be in
  *   shared memory or be set up alike in all processes before the fork.

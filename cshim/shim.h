@@ -26,10 +26,14 @@
 #include "core/pvar.h"
 #include "core/mod_fix.h"
 #include "core/kemi.h"
+#include "core/flags.h"
 #include "core/fmsg.h"
+#include "core/receive.h"
 #include "core/route.h"
+#include "core/script_cb.h"
 #include "core/action.h"
 #include "core/data_lump_rpl.h"
+#include "core/dset.h"
 #include "core/events.h"
 #include "core/forward.h"
 #include "core/socket_info.h"
@@ -152,6 +156,8 @@ int pb2b_load_sl(sl_api_t *out);
 int pb2b_cell_cseq(const struct cell *t, unsigned int *out);
 /* the transaction of the message being processed; NULL if there is none */
 struct cell *pb2b_current_transaction(const struct tm_binds *tm);
+/* lets go of the transaction that a route has left current, and ends it when it was neither answered nor sent on */
+void pb2b_let_go(const struct tm_binds *tm, sip_msg_t *msg);
 /* a header for the answer to this request, with its line end; `lump` and text are the caller's, until it unlinks it */
 void pb2b_lend_reply_header(sip_msg_t *msg, struct lump_rpl *lump, const str *text);
 
@@ -174,8 +180,11 @@ int pb2b_event_route(const char *name);
 /* 1 if a KEMI engine runs the script */
 int pb2b_has_kemi_engine(void);
 /* Runs an event route: the native one of this number, or if that is negative the KEMI callback of this name (may be NULL).
- * msg may be NULL: an empty message is made up. Returns 1 if the route ended with drop, 0 if not, negative if nothing ran. */
-int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, sip_msg_t *msg);
+ * The message is made up; what the route does to it and to the process's environment is undone afterwards, which must
+ * not be in the middle of a message. Returns 1 if the route ended with drop, 0 if not, negative if nothing ran. */
+int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, const struct tm_binds *tm);
+/* Undoes what a route that tm has run has left in the process's environment; not in the middle of a message. */
+void pb2b_forget_route(void);
 
 int pb2b_load_dlg(struct dlg_binds *out);
 

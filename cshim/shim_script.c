@@ -16,11 +16,44 @@ int pb2b_has_kemi_engine(void)
 	return sr_kemi_eng_get() != NULL;
 }
 
-int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, sip_msg_t *msg)
+/* The message that the server makes up, as it is before a route has touched it. What has been changed is made afresh:
+ * whatever was hung on it would stay, and be seen by the next event. */
+static sip_msg_t untouched;
+static int is_untouched = 0;
+
+static sip_msg_t *made_up_message(void)
+{
+	sip_msg_t *msg = faked_msg_next();
+
+	if(msg == NULL)
+		return NULL;
+	if(!is_untouched) {
+		if(faked_msg_get_new(&untouched) < 0)
+			return NULL;
+		free_sip_msg(msg);
+		*msg = untouched;
+		is_untouched = 1;
+		msg = faked_msg_next();
+	}
+	untouched.id = msg->id;
+	untouched.pid = msg->pid;
+	untouched.tval = msg->tval;
+	return msg;
+}
+
+void pb2b_forget_route(void)
+{
+	ksr_msg_env_reset();
+	clear_branches();
+	setsflagsval(0);
+}
+
+int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, const struct tm_binds *tm)
 {
 	struct run_act_ctx ctx;
 	struct run_act_ctx *outer;
 	sr_kemi_eng_t *engine = NULL;
+	sip_msg_t *msg;
 	int route_type_before;
 	int ran = 0;
 	str callback;
@@ -33,11 +66,13 @@ int pb2b_run_event_route(int number, const str *kemi_callback, const str *event,
 		if(engine == NULL)
 			return -1;
 	}
-	if(msg == NULL)
-		msg = faked_msg_next();
+	msg = made_up_message();
 	if(msg == NULL)
 		return -1;
 
+	/* no transaction of an earlier message is this one's */
+	if(tm != NULL)
+		tm->t_sett(T_UNDEFINED, T_BR_UNDEFINED);
 	route_type_before = get_route_type();
 	set_route_type(EVENT_ROUTE);
 	init_run_actions_ctx(&ctx);
@@ -52,6 +87,21 @@ int pb2b_run_event_route(int number, const str *kemi_callback, const str *event,
 		sr_kemi_act_ctx_set(outer);
 	}
 	set_route_type(route_type_before);
+
+	/* other modules let go of what they keep for a message, as dialog does of its dialog */
+	if(tm != NULL)
+		pb2b_let_go(tm, msg);
+	exec_post_script_cb(msg, REQUEST_CB_TYPE);
+	pb2b_forget_route();
+	if(memcmp(msg, &untouched, sizeof(*msg)) != 0) {
+		free_sip_msg(msg);
+		/* without memory the next event tries again */
+		is_untouched = faked_msg_get_new(&untouched) >= 0;
+		if(is_untouched)
+			*msg = untouched;
+		else
+			memset(msg, 0, sizeof(*msg));
+	}
 	if(ran < 0)
 		return -1;
 	return (ctx.run_flags & DROP_R_F) != 0;

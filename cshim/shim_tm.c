@@ -55,6 +55,19 @@ struct cell *pb2b_current_transaction(const struct tm_binds *tm)
 	return t == T_UNDEFINED ? NULL : t;
 }
 
+/* t_unref() would end it as well, by what it knows of the newest request of this process: of a SUBSCRIBE of ours. */
+void pb2b_let_go(const struct tm_binds *tm, sip_msg_t *msg)
+{
+	struct cell *t = tm->t_gett();
+
+	if(t != NULL && t != T_UNDEFINED) {
+		if(t->uas.status < 200 && t->nr_of_outgoings == 0)
+			tm->t_release_transaction(t);
+		tm->t_unref(msg);
+	}
+	tm->t_sett(T_UNDEFINED, T_BR_UNDEFINED);
+}
+
 void pb2b_lend_reply_header(sip_msg_t *msg, struct lump_rpl *lump, const str *text)
 {
 	struct lump_rpl **end = &msg->reply_lump;

@@ -126,6 +126,7 @@ fn start() -> Result<(), StartError> {
 
 /// Before the fork, when every module has had its `mod_init`.
 fn before_fork(engine: &engine::Engine) {
+    event::warn_without_consumer(engine);
     if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
         log::warn(
             "another module listens to closed connections (tcpops does): call b2b_flow_lost() in event_route[tcp:closed] \

@@ -1,14 +1,16 @@
 //! The script's functions and the event callback from JavaScript (KEMI).
 
+use crate::event_route::{FIELDS, said};
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
+use crate::support::log::Mark;
 use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS with X-Do says what to call; the answer's reason phrase is what the function returned.
 const SCRIPT: &str = r#"
@@ -146,17 +148,106 @@ fn options_have_a_function_of_their_own() {
     server.stop();
 }
 
-/// The callback that a parameter names is not there. The engine says nothing of that, and nothing else suffers.
+/// As [`crate::event_route`] does natively: a text can be assigned to whatever can be assigned to, and stays what it is.
+#[test]
+fn every_field_can_be_assigned() {
+    let script = format!(
+        r#"{SCRIPT}
+function on_abuse(event) {{
+    var fields = {FIELDS:?};
+    var tell = function () {{
+        var line = "";
+        for (var i = 0; i < fields.length; i++) {{
+            line += fields[i] + "=" + KSR.pv.getvs("$qsa(" + fields[i] + ")", "<null>") + "|";
+        }}
+        return line;
+    }};
+    var before = tell();
+    for (var i = 0; i < fields.length; i++) {{
+        var name = "$qsa(" + fields[i] + ")";
+        if (KSR.pv.is_null(name) > 0) {{
+            continue;
+        }}
+        var value = KSR.pv.get(name);
+        KSR.pv.sets("$ru", "" + value);
+        KSR.pv.sets("$ru", "sip:you@192.0.2.1");
+        KSR.pv.sets("$du", "" + value);
+        KSR.pv.sets("$rU", "" + value);
+        KSR.pv.sets("$fs", "" + value);
+        KSR.pv.sets("$br", "" + value);
+        KSR.setdsturi("" + value);
+        KSR.corex.append_branch_uri("" + value);
+        KSR.pv.gete("$(qsa(" + fields[i] + "){{s.striptail,1}})");
+        KSR.pv.gete("$(qsa(" + fields[i] + "){{s.rtrim}})");
+        KSR.xlog.xlog("L_NOTICE", "DU " + fields[i] + "=$(du).END\n");
+    }}
+    KSR.notice("SAME " + (before == tell()) + ".END\n");
+    KSR.notice("TOLD " + before + ".END\n");
+}}
+"#
+    );
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server =
+        Server::b2b().kemi(&script).b2b_param("min_resubscribe_time", 0).b2b_param("event_callback", "on_abuse");
+    let server = server.global("max_branches=30").start();
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let id = server.subscribe(&record, &server.uri("watcher"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600).pidf(&pidf(&record, "closed", Some("at lunch"))));
+        assert_eq!(said(&server, mark, "SAME "), "true");
+        assert!(said(&server, mark, "TOLD ").contains("basic=closed|note=at lunch|"));
+        for (field, value) in [("record", &record[..]), ("status", "active"), ("id", &id.to_string())] {
+            assert_eq!(said(&server, mark, &format!("DU {field}=")), value, "{field}");
+        }
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+/// A callback that drops has its way, and no more than that: it runs in an environment of its own.
+#[test]
+fn a_callback_may_drop() {
+    let script = format!(
+        r#"{SCRIPT}
+function on_drop(event) {{
+    KSR.notice("DROPPING " + KSR.pv.get("$qsa(status)") + ".END\n");
+    KSR.x.drop();
+}}
+"#
+    );
+    let notifier = Notifier::udp();
+    let server =
+        Server::b2b().kemi(&script).b2b_param("min_resubscribe_time", 0).b2b_param("event_callback", "on_drop");
+    let server = server.b2b_param("workers", 1).start();
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600));
+        assert_eq!(said(&server, mark, "DROPPING "), "active");
+        // What the callback has dropped is no SUBSCRIBE of the same worker.
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
+/// The callback that a parameter names is not there. The engine says nothing of that, but the module does, once; nothing else
+/// suffers.
 #[test]
 fn a_callback_that_is_missing_harms_nobody() {
     let notifier = Notifier::udp();
     let server = builder().b2b_param("event_callback", "nobody").start();
+    let told = || server.log().since(Mark::default(), "the function \"nobody\" of modparam event_callback");
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        eventually(SOON, "the log says so", || (!told().is_empty()).then_some(()));
         server.end(id, &mut dialog);
     });
+    assert_eq!(told().len(), 1, "{:?}", told());
     server.stop();
 }
 

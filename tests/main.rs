@@ -18,6 +18,7 @@ mod digest;
 mod documentation;
 mod early_notify;
 mod ending;
+mod event_route;
 mod failover;
 mod failure_lines;
 mod failures;

@@ -32,6 +32,7 @@ use crate::host::shm::{self, Root, SharedBytes, Shm};
 use crate::qsa::{self, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
 use crate::subscription::{Env, Instant, OutOfMemory, Share, Subscription};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The table of subscriptions, in shared memory.
 pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
@@ -100,6 +101,8 @@ pub struct Engine {
     watch: Watch,
     /// Wakes one worker each.
     bells: Vec<Bell>,
+    /// Whether the log has been told that the event callback may be missing.
+    said: AtomicBool,
 }
 
 /// The engine of this server.
@@ -167,6 +170,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         lines: turns::Lines::default(),
         watch: Watch::new(workers),
         bells,
+        said: AtomicBool::new(false),
     };
     ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
 }
@@ -212,6 +216,19 @@ impl Engine {
         if let Some(at) = wake {
             self.ring(self.watch.nearer(at, Self::now()));
         }
+    }
+
+    /// Says what one line in the log for all processes is enough for: that the event callback may be missing.
+    pub fn say_once(&self, say: impl FnOnce()) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            say();
+        }
+    }
+
+    /// Whether any module but this one has made a queue.
+    #[must_use]
+    pub fn has_other_consumers(&self) -> bool {
+        self.hub.queues() > self.event_queues.len() + self.share_queues.len()
     }
 
     /// Wakes a worker.

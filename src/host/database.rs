@@ -1,7 +1,7 @@
 //! Databases, through whichever of Kamailio's database modules the URL names.
 
 use super::bindings as ks;
-use super::text::{bytes, view};
+use super::text::{bytes, lend};
 use std::ffi::{CString, c_int};
 use std::ptr::{NonNull, null, null_mut};
 
@@ -69,7 +69,7 @@ impl Database {
         let url = CString::new(url).map_err(|_| DatabaseError::Url)?;
         let _hushed = Hushed::new();
         // SAFETY: the module copies what it keeps of the URL.
-        let connection = api.init.map(|init| unsafe { init(&view(url.as_bytes())) });
+        let connection = api.init.map(|init| lend([url.as_bytes()], |[url]| unsafe { init(&url) }));
         match connection.and_then(NonNull::new) {
             Some(connection) => Ok(Self { api, connection, module }),
             None => Err(DatabaseError::NoConnection(module)),
@@ -94,20 +94,22 @@ impl Database {
         };
         // Dropped last: the values are freed before.
         let _hushed = Hushed::new();
-        let name = view(table.as_bytes());
-        let mut names = columns.map(|column| view(column.as_bytes()));
-        let keys: [ks::db_key_t; N] = names.each_mut().map(|name| &raw mut *name);
         let mut result = Rows { database: self, raw: null_mut() };
         let connection = self.connection.as_ptr();
         let count = c_int::try_from(N).unwrap_or(0);
         let (Some(use_table), Some(query)) = (self.api.use_table, self.api.query) else { return Err(failed()) };
         // With no place for the result, the rows are fetched afterwards.
         let place = if self.api.fetch_result.is_some() { null_mut() } else { &raw mut result.raw };
-        // SAFETY: the connection is open; the names outlive both calls, after which the module does not look at them.
-        let asked = unsafe {
-            use_table(connection, &name) >= 0
-                && query(connection, null(), null(), null(), keys.as_ptr(), 0, count, null_mut(), place) >= 0
+        let ask = |name: &ks::str_, keys: [ks::db_key_t; N]| {
+            // SAFETY: the connection is open; the names outlive both calls, after which the module does not look at them.
+            unsafe {
+                use_table(connection, name) >= 0
+                    && query(connection, null(), null(), null(), keys.as_ptr(), 0, count, null_mut(), place) >= 0
+            }
         };
+        let asked = lend([table.as_bytes()], |[table]| {
+            lend(columns.map(str::as_bytes), |mut names| ask(&table, names.each_mut().map(|name| &raw mut *name)))
+        });
         if !asked {
             return Err(failed());
         }

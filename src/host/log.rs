@@ -1,7 +1,7 @@
 //! Kamailio's log with its levels and prefix. Never call it while a shard lock is held (law L2).
 
 use super::bindings;
-use super::text::view;
+use super::text::lend;
 use std::panic::Location;
 
 /// An error the operator should act upon (L_ERR).
@@ -41,7 +41,8 @@ pub fn debug(text: impl FnOnce() -> String) {
 fn write(level: i32, text: &str) {
     let location = Location::caller();
     let line = i32::try_from(location.line()).unwrap_or(0);
-    let (file, function, text) = (view(location.file().as_bytes()), view(b"presence_b2b"), view(text.as_bytes()));
-    // SAFETY: the host copies the strings before the call returns.
-    unsafe { bindings::pb2b_log(level, &file, line, &function, &text) };
+    lend([location.file().as_bytes(), b"presence_b2b", text.as_bytes()], |[file, function, text]| {
+        // SAFETY: the host copies the strings before the call returns.
+        unsafe { bindings::pb2b_log(level, &file, line, &function, &text) };
+    });
 }

@@ -3,8 +3,20 @@
 use super::bindings as ks;
 use super::guard::guard;
 use super::log;
+use std::cell::Cell;
 use std::ffi::CString;
 use std::time::Duration;
+
+thread_local! {
+    /// Whether this process is one of ours.
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this process is one that [`fork`] has made: it is never in the middle of a message of the host's.
+#[must_use]
+pub fn is_ours() -> bool {
+    OURS.get()
+}
 
 /// Announces `count` extra processes; call in `mod_init`.
 ///
@@ -49,6 +61,7 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
     if pid > 0 {
         return Ok(());
     }
+    OURS.set(true);
     // SAFETY: this is the child; the host wants this call once before parameters are read.
     if unsafe { ks::cfg_child_init() } < 0 {
         log::error("a b2b worker cannot take part in run-time parameters; the server will stop");

@@ -1,7 +1,7 @@
 //! Pseudo-variables of the form `$class(field)`.
 
 use super::bindings as ks;
-use super::text::{bytes, view};
+use super::text::{Place, bytes};
 use std::ffi::c_int;
 
 /// Stores the number `field` gives to the inner name in the host's specification; what a parse function does.
@@ -40,27 +40,28 @@ pub unsafe fn field(parameter: *mut ks::pv_param_t) -> Option<i32> {
 pub enum Value<'a> {
     /// `$null`.
     Null,
-    /// Text; must stay where it is until the script has gone on.
+    /// Text.
     Text(&'a [u8]),
     /// A number.
     Number(u32),
 }
 
-/// Gives `value` to the script.
+/// Gives `value` to the script; a text as a copy at `place`, as whatever uses it may write to it.
 ///
 /// # Safety
-/// The pointers must be what the host passes to a get function; text must outlive the script's use of it.
+/// The pointers must be what the host passes to a get function; `place` must outlive the script's use of the text.
 pub unsafe fn give(
     message: *mut ks::sip_msg_t,
     parameter: *mut ks::pv_param_t,
     result: *mut ks::pv_value_t,
     value: Value<'_>,
+    place: &mut Place,
 ) -> c_int {
     // SAFETY: by the caller's promise.
     unsafe {
         match value {
             Value::Null => ks::pv_get_null(message, parameter, result),
-            Value::Text(text) => ks::pv_get_strval(message, parameter, result, &mut view(text)),
+            Value::Text(text) => ks::pv_get_strval(message, parameter, result, &mut place.hold(text)),
             Value::Number(number) => ks::pv_get_uintval(message, parameter, result, number as _),
         }
     }

@@ -1,7 +1,8 @@
 //! Event routes of the script, native and KEMI.
 
 use super::bindings as ks;
-use super::text::view;
+use super::text::lend;
+use super::transaction;
 use std::ffi::{CStr, CString};
 
 /// An event route, found once before the fork.
@@ -38,18 +39,27 @@ impl EventRoute {
         Ok(Self { name, native, kemi_callback: CString::new(kemi_callback).unwrap_or_default() })
     }
 
+    /// The KEMI function that stands in for the route.
+    #[must_use]
+    pub fn callback(&self) -> Option<&CStr> {
+        (!self.kemi_callback.is_empty()).then_some(&self.kemi_callback)
+    }
+
     /// Whether there is anything to run.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.native.is_some() || !self.kemi_callback.is_empty()
     }
 
-    /// Runs the route with an empty message; `false` when nothing ran.
+    /// Runs the route with an empty message; `false` when nothing ran. Whatever it sets is gone afterwards: variables that belong
+    /// to a message (AVPs and their like), flags, branches, the message itself, the current transaction. Only for
+    /// processes that are not in the middle of a message.
     #[must_use]
     pub fn run(&self) -> bool {
-        let (callback, event) = (view(self.kemi_callback.to_bytes()), view(self.name.to_bytes()));
         let native = if self.kemi_callback.is_empty() { self.native.unwrap_or(-1) } else { -1 };
-        // SAFETY: the host reads the strings, which end with NUL; NULL stands for an empty message that it makes up.
-        unsafe { ks::pb2b_run_event_route(native, &callback, &event, std::ptr::null_mut()) >= 0 }
+        lend([self.kemi_callback.to_bytes(), self.name.to_bytes()], |[callback, event]| {
+            // SAFETY: the host has texts of its own, which end with NUL; tm's functions are valid, or there are none.
+            unsafe { ks::pb2b_run_event_route(native, &callback, &event, transaction::bound()) >= 0 }
+        })
     }
 }

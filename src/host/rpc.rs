@@ -1,7 +1,7 @@
 //! RPC commands: reading parameters and building answers through whichever transport the command came.
 
 use super::bindings as ks;
-use super::text::{bytes, view};
+use super::text::{bytes, lend};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
@@ -98,10 +98,11 @@ impl<'c> Row<'c> {
     /// # Errors
     /// When there is no room.
     pub fn text(&self, name: &CStr, value: &[u8]) -> Result<(), NoRoom> {
-        let mut value = view(value);
         let add = self.call.functions().struct_add;
-        // SAFETY: the format takes a name and a str; the host copies both.
-        done(add.map(|add| unsafe { add(self.handle, format(c"S"), name.as_ptr(), &raw mut value) }))
+        lend([value], |[mut lent]| {
+            // SAFETY: the format takes a name and a str; the host copies both.
+            done(add.map(|add| unsafe { add(self.handle, format(c"S"), name.as_ptr(), &raw mut lent) }))
+        })
     }
 
     /// Adds a number; one beyond 2^31-1 is cut to it, as not every transport carries more.

@@ -2,7 +2,7 @@
 
 use super::bindings as ks;
 use super::message::Message;
-use super::text::{bytes, view};
+use super::text::{bytes, lend};
 use std::cell::RefCell;
 use std::net::SocketAddrV4;
 use std::ptr::null_mut;
@@ -55,8 +55,10 @@ impl ListenSocket {
     fn find_towards(next_hop: &[u8], forced: Option<Self>) -> Option<Self> {
         let (mut socket, mut proto) = (null_mut(), 0);
         let forced = forced.map_or(null_mut(), |socket| socket.0);
-        // SAFETY: the text is only read, the outputs are ours, `forced` is null or a socket of the server.
-        let found = unsafe { ks::pb2b_resolve_socket(&view(next_hop), forced, &mut socket, &mut proto) };
+        let found = lend([next_hop], |[lent]| {
+            // SAFETY: the host has a text of its own, the outputs are ours, `forced` is null or a socket of the server.
+            unsafe { ks::pb2b_resolve_socket(&lent, forced, &mut socket, &mut proto) }
+        });
         (found >= 0 && !socket.is_null()).then_some(Self(socket))
     }
 

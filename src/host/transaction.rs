@@ -3,8 +3,9 @@
 use super::bindings as ks;
 use super::guard::guard;
 use super::message::Message;
+use super::process;
 use super::socket::ListenSocket;
-use super::text::view;
+use super::text::lend;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -58,6 +59,11 @@ pub fn bind(on_reply: ReplyHandler) -> Result<(), NoTm> {
     TM.set(Bound { tm, more, on_reply }).map_err(|_| NoTm)
 }
 
+/// tm's functions, for the shim; null before [`bind`].
+pub(super) fn bound() -> *const ks::tm_binds {
+    TM.get().map_or(std::ptr::null(), |bound| &raw const bound.tm)
+}
+
 /// A request as tm needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
@@ -103,24 +109,43 @@ pub enum Sent {
 /// May block: names are looked up and TCP connections made here.
 #[must_use]
 pub fn send(request: &Outgoing<'_>, parameter: u64) -> Sent {
+    let texts = [
+        request.call_id,
+        request.remote_tag,
+        request.local_tag,
+        request.from,
+        request.to,
+        request.request_uri,
+        request.next_hop,
+        request.method,
+        request.headers,
+        request.body,
+    ];
+    let sent = lend(texts, |texts| hand_over(request, texts, parameter));
+    if process::is_ours() {
+        // tm has run event_route[tm:local-request], and gives back most of what that has set, but not all.
+        // SAFETY: this process is in the middle of no message.
+        unsafe { ks::pb2b_forget_route() };
+    }
+    sent
+}
+
+/// Hands a request to tm, its texts as the host wants them.
+fn hand_over(request: &Outgoing<'_>, texts: [ks::str_; 10], parameter: u64) -> Sent {
     let Some(bound) = TM.get() else { return Sent::Failed };
+    let [call_id, rem_tag, loc_tag, loc_uri, rem_uri, rem_target, dst_uri, mut method, mut headers, mut body] = texts;
     let mut dialog = ks::dlg_t {
-        id: ks::dlg_id_t {
-            call_id: view(request.call_id),
-            rem_tag: view(request.remote_tag),
-            loc_tag: view(request.local_tag),
-        },
+        id: ks::dlg_id_t { call_id, rem_tag, loc_tag },
         // tm counts up before it sends.
         loc_seq: ks::dlg_seq_t { value: request.cseq.wrapping_sub(1), is_set: 1 },
-        loc_uri: view(request.from),
-        rem_uri: view(request.to),
-        rem_target: view(request.request_uri),
-        dst_uri: view(request.next_hop),
+        loc_uri,
+        rem_uri,
+        rem_target,
+        dst_uri,
         state: ks::DLG_CONFIRMED,
         send_sock: request.socket.as_raw(),
         ..ks::dlg_t::default()
     };
-    let (mut method, mut headers, mut body) = (view(request.method), view(request.headers), view(request.body));
     let mut uac = ks::uac_req_t {
         method: &mut method,
         headers: &mut headers,
@@ -235,11 +260,13 @@ pub(super) fn with_phrase(
     if headers.is_empty() {
         return answer(ended.as_mut_ptr().cast());
     }
-    let mut lent = ks::lump_rpl::default();
-    // SAFETY: the message is the one being processed; text and entry live until they are taken back below.
-    unsafe { ks::pb2b_lend_reply_header(message.as_raw(), &mut lent, &view(headers)) };
-    let answered = answer(ended.as_mut_ptr().cast());
-    // SAFETY: the message is still the same; whether or not the entry is in its list.
-    unsafe { ks::unlink_lump_rpl(message.as_raw(), &mut lent) };
-    answered
+    lend([headers], |[headers]| {
+        let mut lump = ks::lump_rpl::default();
+        // SAFETY: the message is the one being processed; text and entry live until they are taken back below.
+        unsafe { ks::pb2b_lend_reply_header(message.as_raw(), &mut lump, &headers) };
+        let answered = answer(ended.as_mut_ptr().cast());
+        // SAFETY: the message is still the same; whether or not the entry is in its list.
+        unsafe { ks::unlink_lump_rpl(message.as_raw(), &mut lump) };
+        answered
+    })
 }

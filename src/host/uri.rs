@@ -1,7 +1,7 @@
 //! URIs and routes, judged by the host's parser.
 
 use super::bindings as ks;
-use super::text::{bytes, view};
+use super::text::{lend, part_of};
 use crate::grammar::PlainSipUri;
 
 /// Whether the host can parse this SIP or SIPS URI.
@@ -15,8 +15,8 @@ fn is_parsed(uri: &[u8]) -> bool {
     // To the end in any case: several bytes at a time.
     let clean =
         uri.iter().fold(true, |clean, byte| clean & byte.is_ascii_graphic() & !matches!(byte, b'<' | b'>' | b'"'));
-    // SAFETY: the host only reads the text.
-    (sip || is_sips(uri)) && clean && unsafe { ks::pb2b_uri_valid(&view(uri)) } == 1
+    // SAFETY: the host has a text of its own.
+    (sip || is_sips(uri)) && clean && lend([uri], |[lent]| unsafe { ks::pb2b_uri_valid(&lent) } == 1)
 }
 
 /// Whether this is a SIPS URI.
@@ -33,14 +33,11 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
         return Some(destination_of(b"udp", plain.host, plain.port));
     }
     let mut parsed = ks::sip_uri_t::default();
-    let view = view(uri);
-    // SAFETY: the host reads the text and writes our struct, whose strings then point into the text.
-    let (host, maddr) = unsafe {
-        if ks::parse_uri(view.s, view.len, &mut parsed) < 0 {
-            return None;
-        }
-        (bytes(&parsed.host), bytes(&parsed.maddr_val))
-    };
+    let (host, maddr) = lend([uri], |[lent]| {
+        // SAFETY: the host has a text of its own and writes our struct, whose strings then point into that text.
+        let is_parsed = unsafe { ks::parse_uri(lent.s, lent.len, &mut parsed) } >= 0;
+        is_parsed.then(|| (part_of(uri, &lent, &parsed.host), part_of(uri, &lent, &parsed.maddr_val)))
+    })?;
     let host = if maddr.is_empty() { host } else { maddr };
     let secure = is_sips(uri);
     let transport: &[u8] = match i32::from(parsed.proto) {
@@ -72,8 +69,8 @@ fn destination_of(transport: &[u8], host: &[u8], port: Option<u16>) -> Vec<u8> {
 /// Whether the host can parse this value of a Route header.
 #[must_use]
 pub fn is_route(text: &[u8]) -> bool {
-    // SAFETY: the host only reads the text.
-    unsafe { ks::pb2b_route_valid(&view(text)) == 1 }
+    // SAFETY: the host has a text of its own.
+    lend([text], |[lent]| unsafe { ks::pb2b_route_valid(&lent) == 1 })
 }
 
 /// One entry of a route set.
@@ -93,33 +90,31 @@ pub fn routes(text: &[u8]) -> Option<Vec<RouteEntry<'_>>> {
     if text.is_empty() {
         return Some(Vec::new());
     }
-    let mut first: *mut ks::rr_t = std::ptr::null_mut();
-    let view = view(text);
-    // SAFETY: the host reads the text and gives a list in its private memory, freed below.
-    if unsafe { ks::parse_rr_body(view.s, view.len, &mut first) } < 0 || first.is_null() {
-        return None;
-    }
-    let mut entries = Vec::new();
-    let mut route = first;
-    // SAFETY: a null-terminated list; its strings point into `text`.
-    while let Some(this) = unsafe { route.as_ref() } {
-        let mut whole = ks::str_::default();
-        // SAFETY: `this` is valid; what it names lies in `text`.
-        let (text, uri) = unsafe {
-            ks::pb2b_route_text(this, &mut whole);
-            (bytes(&whole), bytes(&this.nameaddr.uri))
-        };
-        entries.push(RouteEntry { text, uri, loose: is_loose(uri) });
-        route = this.next;
-    }
-    // SAFETY: the list came from parse_rr_body and is not used any more.
-    unsafe { ks::free_rr(&mut first) };
-    Some(entries)
+    lend([text], |[lent]| {
+        let mut first: *mut ks::rr_t = std::ptr::null_mut();
+        // SAFETY: the host has a text of its own and gives a list in its private memory, freed below.
+        if unsafe { ks::parse_rr_body(lent.s, lent.len, &mut first) } < 0 || first.is_null() {
+            return None;
+        }
+        let mut entries = Vec::new();
+        let mut route = first;
+        // SAFETY: a null-terminated list; its strings point into the text lent.
+        while let Some(this) = unsafe { route.as_ref() } {
+            let mut whole = ks::str_::default();
+            // SAFETY: `this` is valid.
+            unsafe { ks::pb2b_route_text(this, &mut whole) };
+            let uri = part_of(text, &lent, &this.nameaddr.uri);
+            entries.push(RouteEntry { text: part_of(text, &lent, &whole), uri, loose: is_loose(uri) });
+            route = this.next;
+        }
+        // SAFETY: the list came from parse_rr_body and is not used any more.
+        unsafe { ks::free_rr(&mut first) };
+        Some(entries)
+    })
 }
 
 fn is_loose(uri: &[u8]) -> bool {
     let mut parsed = ks::sip_uri_t::default();
-    let view = view(uri);
-    // SAFETY: the host reads the text and writes our struct, whose strings then point into the text.
-    unsafe { ks::parse_uri(view.s, view.len, &mut parsed) == 0 && !parsed.lr.s.is_null() }
+    // SAFETY: the host has a text of its own and writes our struct.
+    lend([uri], |[lent]| unsafe { ks::parse_uri(lent.s, lent.len, &mut parsed) == 0 }) && !parsed.lr.s.is_null()
 }

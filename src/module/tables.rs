@@ -458,7 +458,7 @@ unsafe extern "C" fn pv_get(
     guard("$qsa(…)", -1, || {
         // SAFETY: called by the server.
         let field = unsafe { pv::field(parameter) }.unwrap_or(-1);
-        // SAFETY: called by the server; the texts stay where they are until the event route has ended.
-        event::with_value(field, |value| unsafe { pv::give(message, parameter, result, value) })
+        // SAFETY: called by the server; each field has a place of its own until the event route has ended.
+        event::with_value(field, |value, place| unsafe { pv::give(message, parameter, result, value, place) })
     })
 }

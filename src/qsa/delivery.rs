@@ -35,6 +35,12 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         ended.map(|(wake, _left)| wake).ok_or(QsaError::UnknownQueue)
     }
 
+    /// How many queues there are.
+    #[must_use]
+    pub fn queues(&self) -> usize {
+        self.queues.iter().filter(|slot| slot.lock().is_used()).count()
+    }
+
     /// Whether nothing waits in the queue; `None` when there is no such queue.
     #[must_use]
     pub fn queue_is_empty(&self, queue: QueueId) -> Option<bool> {

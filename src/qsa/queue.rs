@@ -155,6 +155,11 @@ impl<A: Allocator + Clone> Slot<A> {
         Some((queue.wake, queue.ring))
     }
 
+    /// Whether there is a queue here.
+    pub(super) fn is_used(&self) -> bool {
+        self.queue.is_some()
+    }
+
     pub(super) fn exists(&mut self, id: QueueId) -> bool {
         self.get(id).is_some()
     }

@@ -6,10 +6,11 @@ use crate::host::log;
 use crate::host::pv::Value;
 use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
+use crate::host::text::Place;
 use crate::qsa::Delivered;
 use crate::registry::Handle;
 use crate::subscription::Options;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
@@ -28,7 +29,18 @@ pub fn find_route(callback: &str) -> Result<(), NoEngine> {
     Ok(())
 }
 
-/// What `$qsa(…)` shows while the route runs; texts stay where they are until it has ended.
+/// Warns when nothing in this server takes messages; call when every module has made its queues.
+pub fn warn_without_consumer(engine: &Engine) {
+    let told = ROUTE.get().is_some_and(EventRoute::exists);
+    if !told && !engine.has_other_consumers() {
+        log::warn(
+            "no consumer of news: the script has no event_route[qsa:notify], modparam event_callback is empty, and no other \
+             module has a queue; every message is dropped",
+        );
+    }
+}
+
+/// What `$qsa(…)` shows while the route runs.
 struct Current {
     record: Vec<u8>,
     subscriber: Vec<u8>,
@@ -55,6 +67,12 @@ struct State {
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+
+    /// What the script has been given of each field's text: a copy that it may write to, in place until the route has ended.
+    static PLACES: RefCell<[Place; FIELDS.len()]> = RefCell::default();
+
+    /// Whether the route has looked at its message.
+    static LOOKED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A worker has taken a message of a subscription made by script or RPC.
@@ -63,12 +81,22 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
         && let Some(current) = Current::of(engine, delivered)
     {
         CURRENT.replace(Some(current));
-        if !route.run() {
-            log::error(
-                "event_route[qsa:notify] could not be run: does the KEMI callback of modparam event_callback exist?",
-            );
-        }
+        LOOKED.set(false);
+        let ran = route.run();
         CURRENT.replace(None);
+        PLACES.take();
+        match route.callback() {
+            None if !ran => log::error("event_route[qsa:notify] could not be run, and a message is lost"),
+            // An engine does not say that it has no such function.
+            Some(callback) if !ran || !LOOKED.get() => engine.say_once(|| {
+                log::error(&format!(
+                    "the function \"{}\" of modparam event_callback has not looked at $qsa(...) of a message: if the script \
+                     has no such function, or it fails, all messages are lost",
+                    callback.to_string_lossy()
+                ));
+            }),
+            Some(_) | None => {}
+        }
     }
     if delivered.message.is_last() {
         // The module is the subscriber: nobody else would end the internal subscription.
@@ -146,13 +174,15 @@ pub fn field(name: &[u8]) -> Option<i32> {
     FIELDS.iter().position(|field| field.as_bytes() == name).and_then(|index| i32::try_from(index).ok())
 }
 
-/// Shows the value of a field to `show`; null outside the event route. Its texts stay in place until the route ends.
-pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>) -> R) -> R {
+/// Shows the value of a field to `show`, and the field's place for a text; null outside the event route. What is at the place
+/// stays there until the route ends, unless the field is shown again: with the same text then.
+pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut Place) -> R) -> R {
+    LOOKED.set(true);
+    let index = usize::try_from(field).unwrap_or(usize::MAX);
     CURRENT.with_borrow(|current| {
-        let name = usize::try_from(field).ok().and_then(|index| FIELDS.get(index));
-        show(match (current, name) {
-            (Some(current), Some(name)) => current.value(name),
-            _ => Value::Null,
+        PLACES.with_borrow_mut(|places| match (current, FIELDS.get(index), places.get_mut(index)) {
+            (Some(current), Some(name), Some(place)) => show(current.value(name), place),
+            _ => show(Value::Null, &mut Place::default()),
         })
     })
 }

@@ -160,6 +160,21 @@ impl Server {
         list.as_array().map_or(0, |list| list.iter().filter(|process| named(process)).count())
     }
 
+    /// The bytes of private memory in use by the processes with a name that contains `part`, by process id.
+    pub fn private_memory(&self, part: &str) -> Vec<(u64, u64)> {
+        let list = self.rpc("core.psx", json!([])).expect("core.psx");
+        let processes = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let named = processes.iter().filter(|process| process["DSC"].as_str().is_some_and(|name| name.contains(part)));
+        let pids = named.map(|process| process["PID"].as_u64().unwrap_or_else(|| panic!("no PID in {process}")));
+        pids.map(|pid| (pid, self.private_memory_of(pid))).collect()
+    }
+
+    fn private_memory_of(&self, pid: u64) -> u64 {
+        let stats = self.rpc("pkg.stats", json!(["pid", pid])).expect("pkg.stats");
+        let used = stats[0]["used"].as_u64();
+        used.unwrap_or_else(|| panic!("no number in {stats}"))
+    }
+
     /// How many TCP and TLS connections the server has.
     pub fn connections(&self) -> u64 {
         let info = self.rpc("core.tcp_info", json!([])).expect("core.tcp_info");

@@ -53,7 +53,7 @@ impl Shm {
 
     /// As [`Shm::of`], once no transaction is left and two looks in a row see the same: a worker may still hold the last
     /// message it was told.
-    fn settled(server: &Server, modules: &[&str]) -> Shm {
+    pub fn settled(server: &Server, modules: &[&str]) -> Shm {
         eventually(GIVEN_BACK, "the transactions are over", || {
             let tm = Shm::of(server, &["tm"]);
             (!tm.used.keys().any(|line| line.contains("build_cell"))).then_some(())

@@ -52,6 +52,12 @@ pub(super) unsafe fn bytes_at<'a>(text: *const Str) -> Result<&'a [u8], Error> {
     }
 }
 
+/// A `str` of all but the last byte, which is a NUL, of a text that C may write to.
+pub(super) fn terminated(text: &mut [u8]) -> Str {
+    let len = text.len().saturating_sub(1);
+    Str { s: text.as_mut_ptr().cast(), len: c_int::try_from(len).unwrap_or(c_int::MAX) }
+}
+
 /// A `str` that points to `bytes`. Never null, so that C code may hand it to any function; C only reads it.
 pub(super) fn str_of(bytes: &[u8]) -> Str {
     let bytes = if bytes.is_empty() { c"".to_bytes() } else { bytes };

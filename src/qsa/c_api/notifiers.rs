@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 
 use super::Wiring;
-use super::convert::{bytes, bytes_at, domain, number_of, pointer_of, put, status_of, str_of};
+use super::convert::{bytes, bytes_at, domain, number_of, pointer_of, put, status_of, terminated};
 use super::guard::{HubOf, with_hub};
 use super::types::{DestroyFn, Error, NotifierParams, Str, SubscribeFn, Subscribed, UnsubscribeFn};
 use crate::qsa::notifier::Subscribed as Offered;
@@ -80,15 +80,19 @@ fn subscribe<W: Wiring>(user: usize, offered: &Offered<'_>) -> Result<u64, Refus
     // SAFETY: the number was made of a function of this type in `register_notifier`.
     let function =
         unsafe { std::mem::transmute::<*const (), SubscribeFn>(std::ptr::with_exposed_provenance(function)) };
+    // Copies, so that whatever the function does to the texts, as Kamailio's own functions may, harms nobody.
+    let given = [offered.record, offered.subscriber, offered.package, offered.first_param];
+    let mut texts = given.map(|text| [text, b"\0"].concat());
+    let [record, subscriber, package, first_param] = texts.each_mut().map(|text| terminated(text));
     let subscribed = Subscribed {
         subscription: offered.id.to_u64(),
         notifier: offered.notifier.to_u64(),
         queue: offered.queue.to_u64(),
         subscriber_data: pointer_of(offered.subscriber_data),
-        record: str_of(offered.record),
-        subscriber: str_of(offered.subscriber),
-        package: str_of(offered.package),
-        first_param: str_of(offered.first_param),
+        record,
+        subscriber,
+        package,
+        first_param,
     };
     let mut value = 0;
     // SAFETY: a function of the header's type, valid in every process; its arguments live through the call.

@@ -97,6 +97,14 @@ unsafe extern "C" fn take(subscribed: *const Subscribed, value: *mut u64, user: 
         return -5;
     }
     assert_eq!((text(subscribed.subscriber).as_str(), user as usize), ("watcher", 77));
+    for text in [subscribed.record, subscribed.subscriber, subscribed.package, subscribed.first_param] {
+        // SAFETY: a copy, with a zero byte behind it; what Kamailio's setters do.
+        unsafe {
+            let behind = text.s.add(text.len as usize);
+            assert_eq!(behind.read(), 0);
+            behind.write(1);
+        }
+    }
     // SAFETY: the API's promise.
     unsafe { value.write(4711) };
     TAKEN.fetch_add(1, SeqCst);

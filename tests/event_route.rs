@@ -1,0 +1,276 @@
+//! What the event route may do with what it is given, and that nothing of it is left afterwards.
+
+use crate::support::config::Builder;
+use crate::support::kamailio::Server;
+use crate::support::log::Mark;
+use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::pidf::pidf;
+use crate::support::shm::{Shm, leaves_nothing};
+use crate::support::wait::{SOON, eventually};
+
+/// Every field of `$qsa(...)`.
+pub const FIELDS: [&str; 14] = [
+    "record",
+    "subscriber",
+    "package",
+    "event_id",
+    "id",
+    "status",
+    "reason",
+    "code",
+    "next_attempt",
+    "content_type",
+    "body",
+    "basic",
+    "note",
+    "fork",
+];
+
+fn builder() -> Builder {
+    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("workers", 1)
+}
+
+/// A subscription that has been accepted.
+fn subscribed(server: &Server, notifier: &Notifier, user: &str) -> (u64, Dialog) {
+    let options = serde_json::json!([notifier.uri(user), server.uri("watcher"), "presence", "id=desk"]);
+    let id = server.rpc("presence_b2b.subscribe", options).expect("an id").as_u64().expect("a number");
+    (id, notifier.accept(&notifier.expect_subscribe(SOON), 600))
+}
+
+/// What was logged since `mark` between `first` and the line's end marker `.END`, once it is there.
+pub fn said(server: &Server, mark: Mark, first: &str) -> String {
+    eventually(SOON, first, || {
+        let text = server.log().text_since(mark);
+        let (_, rest) = text.split_once(first)?;
+        rest.split_once(".END").map(|(said, _)| said.replace("\r\n", "\n"))
+    })
+}
+
+/// All that writes to the text it is given, in a native script: setters that put a NUL behind it, and transformations.
+fn native_abuse() -> String {
+    let each = |field: &str| {
+        format!(
+            r#"    if ($qsa({field}) != $null) {{
+        $ru = $qsa({field});
+        $ru = "sip:you@192.0.2.1";
+        $du = $qsa({field});
+        xlog("L_NOTICE", "DU {field}=$(du).END\n");
+        $fs = $qsa({field});
+        $rU = $qsa({field});
+        $br = $qsa({field});
+        $(branch(uri)[0]) = $qsa({field});
+        append_branch("$qsa({field})");
+        $var(x) = $(qsa({field}){{s.striptail,1}}) + $(qsa({field}){{s.rtrim}}) + $(qsa({field}){{s.replace,e,E}});
+        $var(x) = $(qsa({field}){{s.tolower}}) + $(qsa({field}){{s.md5}}) + $(qsa({field}){{uri.user}});
+        $avp(x) = $qsa({field});
+        $xavp(x=>y) = $qsa({field});
+        $fs = $null;
+    }}
+"#
+        )
+    };
+    let tell = FIELDS.map(|field| format!("{field}=$qsa({field})")).join("|");
+    let abuse: String = FIELDS.map(each).concat();
+    format!(
+        "event_route[qsa:notify] {{\n    xlog(\"L_NOTICE\", \"BEFORE {tell}.END\\n\");\n{abuse}\
+         xlog(\"L_NOTICE\", \"AFTER {tell}.END\\n\");\n    \
+         $var(all) = $qsa(status) + $qsa(reason) + $qsa(status);\n    xlog(\"L_NOTICE\", \"SUM $var(all).END\\n\");\n}}"
+    )
+}
+
+/// A text of `$qsa` can be assigned to whatever the script can assign to; what writes to it spoils neither it nor another one.
+#[test]
+fn every_field_can_be_assigned() {
+    let notifier = Notifier::udp();
+    // The server's parser says what it thinks of "active" as a URI.
+    let server = builder().global("max_branches=30").route(&native_abuse()).start();
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let (id, mut dialog) = subscribed(&server, &notifier, "alice");
+        let record = notifier.uri("alice");
+        let document = pidf(&record, "closed", Some("at lunch"));
+        dialog.notify(Notify::state("active;expires=600;reason=probation").pidf(&document));
+        let before = said(&server, mark, "BEFORE ");
+        for part in
+            [&format!("record={record}|"), "event_id=desk|", "status=active|reason=probation|", "note=at lunch|"]
+        {
+            assert!(before.contains(part), "{before:?} lacks {part:?}");
+        }
+        assert!(before.contains(&format!("body={}|", document.replace("\r\n", "\n"))), "{before:?}");
+        assert_eq!(said(&server, mark, "AFTER "), before);
+        assert_eq!(said(&server, mark, "SUM "), "activeprobationactive");
+        for (field, value) in
+            [("record", &record[..]), ("status", "active"), ("basic", "closed"), ("id", &id.to_string())]
+        {
+            assert_eq!(said(&server, mark, &format!("DU {field}=")), value, "$du = $qsa({field})");
+        }
+        dialog.notify(Notify::terminated("noresource", 0));
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// A body that is much longer than the server's own buffers.
+#[test]
+fn a_long_body_can_be_assigned() {
+    const LONG: usize = 200_000;
+    let route = r#"event_route[qsa:notify] {
+        $du = $qsa(body);
+        $ru = $qsa(body);
+        xlog("L_NOTICE", "LENGTHS $(du{s.len}) $(qsa(body){s.len}).END\n");
+    }"#;
+    let notifier = Notifier::tcp();
+    let server = builder().b2b_param("check_bodies", 0).global("tcp_rd_buf_size=300000").route(route).start();
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let (_, mut dialog) = subscribed(&server, &notifier, "alice");
+        assert_eq!(dialog.notify(Notify::active(600).body("application/pidf+xml", vec![b'x'; LONG])).status(), 200);
+        assert_eq!(said(&server, mark, "LENGTHS "), format!("{LONG} {LONG}"));
+        dialog.notify(Notify::terminated("noresource", 0));
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// Answers without transactions, which would take shared memory faster than it is given back.
+const STATELESS: &str = r#"request_route {
+    if (!is_method("NOTIFY") || !handle_notify()) {
+        sl_send_reply("481", "Subscription does not exist");
+    }
+}"#;
+
+/// A route that looks whether anything is left of the event before, and then leaves behind what it can.
+const LITTER: &str = r#"event_route[qsa:notify] {
+    if ($avp(left) != $null || $xavp(left) != $null || $xavu(left) != $null || $xavi(left) != $null) {
+        xlog("L_ERR", "LEFT variables\n");
+    }
+    if (isflagset(5) || issflagset(6) || isbflagset(7) || $branch(count) != 0) {
+        xlog("L_ERR", "LEFT flags or branches\n");
+    }
+    if ($ru != "sip:you@kamailio.org" || $du != $null || $fs != $null) {
+        xlog("L_ERR", "LEFT message $ru $du $fs\n");
+    }
+    $avp(left) = $qsa(note);
+    $xavp(left=>note) = $qsa(note);
+    $xavu(left=>note) = $qsa(note);
+    $xavi(left=>note) = $qsa(note);
+    setflag(5);
+    setsflag(6);
+    setbflag(7);
+    $ru = "sip:left@192.0.2.1";
+    $du = "sip:192.0.2.1:5070";
+    $fs = "udp:{ip}:5060";
+    append_branch("sip:left@192.0.2.2");
+    append_hf("X-Left: over\r\n");
+    $shv(events) = $shv(events) + 1;
+}
+event_route[tm:local-request] {
+    if ($avp(left) != $null || $branch(count) != 0 || isbflagset(7) || $qsa(record) != $null || $qsa(id) != $null) {
+        xlog("L_ERR", "LEFT for a SUBSCRIBE: $avp(left) $branch(count) $qsa(record)\n");
+    }
+    append_branch("sip:left@192.0.2.3");
+    setbflag(7);
+    $avp(left) = "over";
+}"#;
+
+/// What an event route sets is gone when the next one runs, and its memory with it: shared, and the worker's own.
+#[test]
+fn nothing_is_left_of_an_event() {
+    const EVENTS: u64 = 4_000;
+    let notifier = Notifier::udp();
+    let server = builder().route(STATELESS).route(LITTER).start();
+    let (id, mut dialog) = subscribed(&server, &notifier, "alice");
+    let document = pidf(&notifier.uri("alice"), "open", Some(&"a note of some length ".repeat(20)));
+    let mark = server.log().mark();
+    let events = || server.trace()["delivered"].as_u64().expect("a number");
+    let tell = |dialog: &mut Dialog, count: u64| {
+        let wanted = events() + count;
+        for _ in 0..count {
+            assert_eq!(dialog.notify(Notify::active(600).pidf(&document)).status(), 200);
+        }
+        eventually(SOON, "all are told", || (events() == wanted).then_some(()));
+    };
+    tell(&mut dialog, 100);
+    let modules = ["core", "pv", "presence_b2b"];
+    let (shared, private) = (Shm::settled(&server, &modules), server.private_memory("presence_b2b worker"));
+    tell(&mut dialog, EVENTS);
+    assert_eq!(server.log().since(mark, "LEFT "), [""; 0], "something is left");
+    shared.assert_back(&server);
+    assert_eq!(server.private_memory("presence_b2b worker"), private, "the worker's own memory");
+    server.refresh(id);
+    dialog.accept(&dialog.expect_subscribe(SOON), 600);
+    tell(&mut dialog, 1);
+    server.end(id, &mut dialog);
+    assert_eq!(server.log().since(mark, "LEFT "), [""; 0], "something is left");
+    server.stop();
+}
+
+/// A transaction that the event route makes is let go of: it neither stays in memory nor is it that of the next event.
+#[test]
+fn a_transaction_of_the_event_route_is_let_go_of() {
+    let route = r#"event_route[qsa:notify] {
+        route(MAKE);
+        xlog("L_NOTICE", "NOTE $qsa(note).END\n");
+    }
+    route[MAKE] {
+        if ($qsa(note) == "make") {
+            if (!t_newtran()) {
+                xlog("L_ERR", "no transaction\n");
+            }
+        }
+    }"#;
+    let notifier = Notifier::udp();
+    let server = builder().route(route).allow_log("BUG: nothing").start();
+    leaves_nothing(&server, || {
+        let (id, mut dialog) = subscribed(&server, &notifier, "alice");
+        let mark = server.log().mark();
+        for note in ["make", "other"] {
+            dialog.notify(Notify::active(600).pidf(&pidf(&notifier.uri("alice"), "open", Some(note))));
+            said(&server, mark, &format!("NOTE {note}"));
+        }
+        server.end(id, &mut dialog);
+        assert_eq!(server.log().since(mark, "no transaction"), [""; 0]);
+    });
+    server.stop();
+}
+
+/// The number that RPC and script know a subscription by is in its first message and in its last, also in that of a fetch.
+#[test]
+fn the_id_is_there_to_the_end() {
+    let route = r#"event_route[qsa:notify] {
+        xlog("L_NOTICE", "ID $qsa(id) of $(qsa(record){uri.user}) is $qsa(status).END\n");
+    }"#;
+    let notifier = Notifier::udp();
+    let server = builder().route(route).start();
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let (id, mut dialog) = subscribed(&server, &notifier, "alice");
+        dialog.notify(Notify::active(600));
+        assert_eq!(said(&server, mark, "ID "), format!("{id} of alice is active"));
+        let mark = server.log().mark();
+        dialog.notify(Notify::terminated("rejected", 0));
+        assert_eq!(said(&server, mark, "ID "), format!("{id} of alice is rejected"));
+        server.await_no_subscription();
+
+        let mark = server.log().mark();
+        let options = serde_json::json!([notifier.uri("bob"), server.uri("watcher"), "presence", "fetch"]);
+        let id = server.rpc("presence_b2b.subscribe", options).expect("an id");
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 0);
+        dialog.notify(Notify::terminated("timeout", 0).pidf(&pidf(&notifier.uri("bob"), "open", None)));
+        assert_eq!(said(&server, mark, "ID "), format!("{id} of bob is terminated"));
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// Without any consumer the start says so; with one it does not.
+#[test]
+fn a_server_without_a_consumer_of_news_is_warned() {
+    const WARNING: &str = "no consumer of news";
+    for (route, warned) in [("", 1), ("event_route[qsa:notify] { return; }", 0)] {
+        let server = Server::b2b().route(route).start();
+        let lines = server.log().since(Mark::default(), WARNING);
+        assert_eq!(lines.len(), warned, "{lines:?}");
+        server.stop();
+    }
+}
