@@ -30,6 +30,9 @@ pub mod subscription;
 #[cfg(not(test))]
 mod engine;
 #[cfg(test)]
+#[path = "host/bindings.rs"]
+mod bindings;
+#[cfg(test)]
 #[path = "host/histogram.rs"]
 mod histogram;
 #[cfg(not(test))]
@@ -45,3 +48,6 @@ mod pool;
 mod surface;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+#[path = "host/text.rs"]
+mod text;
