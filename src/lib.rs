@@ -27,11 +27,11 @@ pub mod qsa;
 pub mod registry;
 pub mod subscription;
 
-#[cfg(not(test))]
-mod engine;
 #[cfg(test)]
 #[path = "host/bindings.rs"]
 mod bindings;
+#[cfg(not(test))]
+mod engine;
 #[cfg(test)]
 #[path = "host/histogram.rs"]
 mod histogram;

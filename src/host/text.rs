@@ -92,6 +92,7 @@ mod tests {
         let long = vec![b'l'; 300_000];
         for _ in 0..3 {
             lend([b"alice", b"", &long, b"bob"], |lent| {
+                // SAFETY: the copies live.
                 let texts = lent.each_ref().map(|text| unsafe { bytes(text) }.to_vec());
                 assert_eq!(texts, [&b"alice"[..], b"", &long, b"bob"]);
                 lent.iter().rev().for_each(mangle);
@@ -121,6 +122,7 @@ mod tests {
         let first = place.hold(b"note");
         mangle(&first);
         let again = place.hold(b"note");
+        // SAFETY: the place lives.
         assert_eq!((again.s, unsafe { bytes(&again) }), (first.s, &b"note"[..]));
     }
 }
