@@ -239,7 +239,7 @@ function on_drop(event) {{
 fn a_callback_that_is_missing_harms_nobody() {
     let notifier = Notifier::udp();
     let server = builder().b2b_param("event_callback", "nobody").start();
-    let told = || server.log().since(Mark::default(), "the function \"nobody\" of modparam event_callback");
+    let told = || server.log().since(Mark::default(), "the function nobody of modparam event_callback");
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);

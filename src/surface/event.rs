@@ -90,7 +90,7 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
             // An engine does not say that it has no such function.
             Some(callback) if !ran || !LOOKED.get() => engine.say_once(|| {
                 log::error(&format!(
-                    "the function \"{}\" of modparam event_callback has not looked at $qsa(...) of a message: if the script \
+                    "the function {} of modparam event_callback has not looked at $qsa(...) of a message: if the script \
                      has no such function, or it fails, all messages are lost",
                     callback.to_string_lossy()
                 ));
