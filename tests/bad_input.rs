@@ -298,7 +298,7 @@ fn a_flood_leaves_nothing() {
     const FLOOD: usize = 2000;
     // How many are on their way at a time: not more than the sockets' buffers hold.
     const WINDOW: usize = 40;
-    let server = Server::b2b().tlsf().shm_megabytes(96).modparam("tm", "wt_timer", 200).route(TELL).start();
+    let server = quiet().tlsf().shm_megabytes(96).modparam("tm", "wt_timer", 200).route(TELL).start();
     let notifier = Notifier::udp();
     let processes = server.processes("");
     leaves_nothing(&server, || {

@@ -102,7 +102,8 @@ fn what_is_required_is_what_was_said_to_be_supported() {
 /// §7.4), partial documents (RFC 5263), lists (RFC 4662), compressed ones.
 #[test]
 fn what_was_not_asked_for_is_refused_and_harms_nothing() {
-    let server = Server::b2b().route(TELL).start();
+    // No refresh comes before half of what is granted, not even one that follows a refusal.
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 3600).route(TELL).start();
     let notifier = Notifier::udp();
     let part = |kind: &str, id: &str, body: &str| {
         format!("--b\r\nContent-Type: {kind}\r\nContent-ID: <{id}>\r\nContent-Length: {}\r\n\r\n{body}\r\n", body.len())
@@ -144,6 +145,35 @@ fn what_was_not_asked_for_is_refused_and_harms_nothing() {
         notifier.endpoint.expect_none("SUBSCRIBE", Duration::from_millis(200));
         watch.end(&mut dialog);
         news.assert_no_more();
+    });
+    server.stop();
+}
+
+/// A notifier that goes by RFC 3265 forgets the subscription when a NOTIFY is refused: the refresh that follows finds out.
+#[test]
+fn a_refused_notify_is_followed_by_a_refresh_and_the_next_by_a_later_one() {
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 1).route(TELL).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+        assert_eq!(dialog.notify(Notify::active(600).body("text/plain", "hello")).status(), 415);
+        let first = dialog.expect_subscribe(SOON);
+        assert_eq!(first.need("Expires"), "3600");
+        dialog.accept(&first, 600);
+        watch.await_state("confirmed");
+        // What cannot be read at all counts as well; and however many are refused, one refresh follows.
+        for _ in 0..3 {
+            assert_eq!(dialog.notify(told(600, "bad").with("Record-Route", "<sip:")).status(), 400);
+        }
+        let second = dialog.expect_subscribe(SOON);
+        assert!(second.at - first.at >= Duration::from_millis(1900), "{:?}", second.at - first.at);
+        dialog.answer(&second, 481, &[]);
+        let again = notifier.expect_subscribe(SOON);
+        assert_ne!(again.need("Call-ID"), first.need("Call-ID"));
+        let mut dialog = notifier.accept(&again, 600);
+        assert_eq!(dialog.notify(told(600, "from scratch")).status(), 200);
+        watch.await_note("from scratch");
+        watch.end(&mut dialog);
     });
     server.stop();
 }

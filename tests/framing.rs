@@ -24,7 +24,7 @@ fn document(note: &str) -> String {
 /// RFC 3261 §18.3.
 #[test]
 fn a_datagram_says_where_its_body_ends_or_does_not() {
-    let server = Server::b2b().route(TELL).start();
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 3600).route(TELL).start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);

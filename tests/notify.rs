@@ -88,7 +88,8 @@ fn what_is_unknown_is_left_to_the_script() {
 
 #[test]
 fn cseq_only_goes_up() {
-    let server = Server::b2b().route(TELL).start();
+    // No refresh comes before half of what is granted, not even one that follows a refusal.
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 3600).route(TELL).start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);

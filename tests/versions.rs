@@ -201,7 +201,7 @@ fn the_largest_versions() {
 
 #[test]
 fn what_is_no_such_document_is_refused() {
-    let server = server();
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 3600).route(BODIES).start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         for package @ (_, media_type, root) in PACKAGES {

@@ -171,8 +171,13 @@ impl Engine {
         phrase: &str,
         headers: &[u8],
     ) -> Handled {
-        if self.registry.find_dialog(ids.call_id, ids.local_tag, ids.remote_tag).is_none() {
+        let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, ids.remote_tag) else {
             return Handled::No;
+        };
+        // No allocation fails in it.
+        let step = self.registry.step(handle, Input::Refused, Self::now(), &self.env(), |_, _, _| ());
+        if let Ok(Some(stepped)) = step {
+            self.settle(stepped.wake, None);
         }
         self.answer(message, way, code, phrase, headers);
         Handled::Yes

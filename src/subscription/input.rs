@@ -59,6 +59,8 @@ pub enum Input<'a> {
     Reply(Reply<'a>),
     /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog.
     Notify(Notify<'a>),
+    /// A NOTIFY of this subscription's dialog was refused before the subscription could see it.
+    Refused,
     /// Somebody wants a SUBSCRIBE now (an operator): refresh, or retry when waiting; held back by `min_resubscribe_time`.
     Refresh,
     /// The subscription has credentials of its own from now on, which go before those of a realm. A request that was

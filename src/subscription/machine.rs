@@ -7,6 +7,7 @@ mod accepted;
 mod challenged;
 mod command;
 mod deadline;
+mod early;
 mod ending;
 mod fetch;
 mod fork;
@@ -260,6 +261,10 @@ impl<A: Share> Subscription<A> {
             }
             Input::Refresh => Ok(self.on_refresh(now, env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
+            Input::Refused => {
+                self.refresh_early(now, env);
+                Ok(Output::default())
+            }
             Input::FlowLost(flow) => Ok(self.on_flow_lost(flow, now, env)),
             Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
         }
@@ -344,6 +349,9 @@ impl<A: Share> Subscription<A> {
             Some(_) | None => self.opened = u32::try_from(now.0 / 1000).unwrap_or(u32::MAX),
         }
         self.turn = Promise::None;
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.early.sent();
+        }
         self.local_cseq = cseq;
         self.asked = expires;
         self.last_sent = now.into();

@@ -31,6 +31,12 @@ pub(super) fn earliest(last_sent: Option<Instant>, now: Instant, policy: &Policy
     last_sent.map_or(now, |sent| sent.after(policy.min_resubscribe_time.max(LEAST)).max(now))
 }
 
+/// The same, when `count` SUBSCRIBEs in a row have been brought forward already: each doubles the time after the last one.
+pub(super) fn earliest_after(count: u8, last_sent: Option<Instant>, now: Instant, policy: &Policy) -> Instant {
+    let pause = policy.min_resubscribe_time.max(LEAST).saturating_mul(1 << count.min(16));
+    last_sent.map_or(now, |sent| sent.after(pause).max(now))
+}
+
 /// How a newly told expiry compares with the known one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {

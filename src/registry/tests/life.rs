@@ -187,6 +187,7 @@ impl Life for Told {
             | Input::SendFailed { .. }
             | Input::Dropped { .. }
             | Input::Refresh
+            | Input::Refused
             | Input::Held { .. }
             | Input::Credentials { .. } => {}
         }

@@ -81,7 +81,9 @@ impl<A: Allocator + Clone> Sessions<A> {
             return Ok(None);
         }
         let renewed = self.entries().map(|(mark, [realm, old, opaque])| {
-            if is_end(&mark) { (Mark { nc: 0, ..mark }, [realm, nonce, opaque]) } else { (mark, [realm, old, opaque]) }
+            // One that is told again is counted on.
+            let nc = if nonce == old { mark.nc } else { 0 };
+            if is_end(&mark) { (Mark { nc, ..mark }, [realm, nonce, opaque]) } else { (mark, [realm, old, opaque]) }
         });
         Self::try_collect(renewed, alloc).map(Some)
     }

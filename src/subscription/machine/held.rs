@@ -147,6 +147,9 @@ impl<A: Share> Subscription<A> {
     /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
     fn take_back(&mut self, undo: Undo) {
         self.local_cseq = self.local_cseq.saturating_sub(1);
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.early.taken_back();
+        }
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.uncount_request();
         }

@@ -28,7 +28,7 @@ impl<A: Share> Subscription<A> {
                 let is_welcome = self.welcomes_forks(now, env);
                 match self.judge(notify, is_welcome) {
                     Judgement::Foreign => Ok(Output::default()),
-                    Judgement::Answer(answer) => Ok(answered(answer)),
+                    Judgement::Answer(answer) => Ok(self.refused(answer, now, env)),
                     Judgement::Fork(StateValue::Terminated) => Ok(forked()),
                     Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
                         Ok(refusal_of(notify.content).map_or_else(forked, answered))
@@ -41,7 +41,7 @@ impl<A: Share> Subscription<A> {
                         })
                     }
                     Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
-                        (Some(answer), _) => Ok(answered(answer)),
+                        (Some(answer), _) => Ok(self.refused(answer, now, env)),
                         (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
                         (None, None) => self.state_told(&state, notify, now, env),
                     },
@@ -94,6 +94,18 @@ impl<A: Share> Subscription<A> {
                 StateValue::Active | StateValue::Pending | StateValue::Other => Judgement::Stands(state),
             },
         }
+    }
+
+    /// Answers a NOTIFY that is not taken; a refusal is followed by a refresh.
+    fn refused(&mut self, answer: Answer, now: Instant, env: &Env<'_>) -> Output {
+        match answer {
+            Answer::BadRequest(_) | Answer::TooLarge | Answer::UnsupportedMediaType | Answer::StaleCseq => {
+                self.refresh_early(now, env);
+            }
+            // A repetition is none, and another Event is not this subscription's.
+            Answer::Ok | Answer::BadEvent => {}
+        }
+        answered(answer)
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.

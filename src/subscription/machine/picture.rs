@@ -19,6 +19,8 @@ pub struct Picture {
     pub local_cseq: u32,
     pub asked: u32,
     pub min_expires: u32,
+    /// Refreshes that refused NOTIFYs have brought, and whether another one is due.
+    pub early: (u8, bool),
     pub retries: u32,
     pub status: Option<Status>,
     pub widened: bool,
@@ -92,6 +94,7 @@ impl<A: Share> Subscription<A> {
             local_cseq: self.local_cseq,
             asked: self.asked,
             min_expires: self.min_expires(),
+            early: self.rare.as_deref().map(|rare| (rare.early.count, rare.early.is_due)).unwrap_or_default(),
             retries: self.retries.into(),
             status: self.status,
             widened: self.widened,

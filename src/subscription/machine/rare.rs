@@ -4,6 +4,7 @@ use super::super::digest::Sessions;
 use super::super::redirect::Targets;
 use super::super::text::{Brief, OutOfMemory, Packed, Share};
 use super::super::time::Moment;
+use super::early::Early;
 use super::{Subscription, Terms};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
@@ -21,6 +22,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     pub(super) own_credentials: Option<Packed<2, A>>,
     /// The longest Min-Expires ever told and obeyed.
     pub(super) min_expires: u32,
+    /// Refreshes that refused NOTIFYs have brought.
+    pub(super) early: Early,
     /// Event `id` parameter.
     event_id: Option<Packed<1, A>>,
     /// The newest reason, where it is none of the [usual](USUAL) ones.
@@ -83,6 +86,7 @@ impl<A: Allocator + Clone> Rare<A> {
             kept: None,
             own_credentials: None,
             min_expires: 0,
+            early: Early::default(),
             event_id: None,
             said: Brief::default(),
         }
@@ -94,12 +98,13 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { targets, sessions, kept, own_credentials, min_expires, event_id, said } = self;
+        let Self { targets, sessions, kept, own_credentials, min_expires, early, event_id, said } = self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()
             && own_credentials.is_none()
             && *min_expires == 0
+            && *early == Early::default()
             && event_id.is_none()
             && *said == Brief::default()
     }

@@ -91,6 +91,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify) => Input::Notify(*notify),
         Input::Refresh => Input::Refresh,
+        Input::Refused => Input::Refused,
         Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },
         Input::FlowLost(flow) => Input::FlowLost(*flow),
         Input::Unsubscribe => Input::Unsubscribe,

@@ -4,6 +4,7 @@ mod challenges;
 mod conditional;
 mod creation;
 mod digests;
+mod early;
 mod ending;
 mod failures;
 mod fetches;

@@ -54,7 +54,12 @@ fn bad_notifies_are_answered_and_change_nothing() {
         ("a broken body", |n| n.content = Content::Malformed, Some(Answer::BadRequest("Malformed Body"))),
         ("a large body", |n| n.content = Content::TooLarge, Some(Answer::TooLarge)),
     ];
-    let mut life = Life::active(3600);
+    // No refresh can come sooner than it is planned.
+    let mut life = Life::unstarted(Policy { min_resubscribe_time: secs(3600), ..policy() });
+    life.give(Input::Start);
+    life.due();
+    life.reply(200);
+    life.notify("active");
     assert_eq!(life.snapshot().remote_cseq, 101);
     let before = life.snapshot();
     for (name, change, answer) in cases {

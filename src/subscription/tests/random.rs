@@ -83,6 +83,7 @@ pub(super) enum Step {
     Notify { cseq: u32, late: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
     Credentials(bool),
     Refresh,
+    Refused,
     FlowLost(u32),
     Unsubscribe,
 }
@@ -109,6 +110,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
                 Step::Notify { cseq, late: late.saturating_sub(15), tag, contact, state, content, event: event > 0 }
         ),
         1 => Just(Step::Refresh),
+        1 => Just(Step::Refused),
         1 => (1u32..3).prop_map(Step::FlowLost),
         1 => Just(Step::Unsubscribe),
     ]
@@ -192,6 +194,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             secret: Concealed(if hashed { b"HA1:0123456789abcdef0123456789abcdef" } else { b"word" }),
         },
         Step::Refresh => Input::Refresh,
+        Step::Refused => Input::Refused,
         Step::FlowLost(number) => Input::FlowLost(flow(number)),
         Step::Unsubscribe => Input::Unsubscribe,
     };

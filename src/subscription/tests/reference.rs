@@ -97,6 +97,8 @@ struct Reference {
     queued: bool,
     /// The moment of the next request is its turn.
     turn: bool,
+    /// Refreshes that refused NOTIFYs have brought in a row, and whether one was refused since the newest request.
+    early: (u32, bool),
     cseq: u32,
     asked: u64,
     least: u64,
@@ -151,6 +153,7 @@ impl Reference {
             told_held: false,
             queued: false,
             turn: false,
+            early: (0, false),
             cseq: 0,
             asked: 0,
             least: 0,
@@ -198,6 +201,7 @@ impl Reference {
             Input::Notify(notify) => self.on_notify(notify),
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
+            Input::Refused => self.doubt(),
             Input::FlowLost(flow) if self.flow == Some(*flow) => {
                 self.flow = None;
                 if self.phase == Phase::Stand {
@@ -522,6 +526,7 @@ impl Reference {
         self.shown.request = Some((target, tag, routes, self.cseq, expires_told, anew, state, self.ways()));
         self.before = (self.asked, self.sent);
         self.turn = false;
+        self.early = (if self.early.1 { self.early.0 } else { 0 }, false);
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));
     }

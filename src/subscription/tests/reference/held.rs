@@ -9,6 +9,7 @@ impl Reference {
             return;
         }
         self.cseq -= 1;
+        self.early.1 = self.early.0 > 0;
         (self.asked, self.sent) = self.before;
         if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && !self.failed.is_empty() && self.is_asking() {
             return self.others_held();

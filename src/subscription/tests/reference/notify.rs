@@ -29,6 +29,9 @@ impl Reference {
             _ => None,
         };
         self.shown.answer = refusal.or(Some(200));
+        if refusal.is_some_and(|code| code != 200 && code != 489) {
+            self.doubt();
+        }
         let (None, Some(state)) = (refusal, notify.state) else { return };
         let is_old = self.is_old(notify.content);
         let has_body = matches!(notify.content, Content::Acceptable | Content::Versioned { .. });
@@ -55,7 +58,7 @@ impl Reference {
         };
         if refusal != 200 && !self.gone {
             self.shown.answer = Some(refusal);
-            return;
+            return self.doubt();
         }
         let contact = notify.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
         if self.heard.is_none() {
@@ -90,6 +93,20 @@ impl Reference {
         let status = if active { Status::Active } else { Status::Pending };
         if !(is_old && self.status == Some(status)) {
             self.tell(status, 0, None, body);
+        }
+    }
+
+    /// Whoever is refused may have forgotten the subscription: a refresh finds out, each time after twice as long.
+    pub(super) fn doubt(&mut self) {
+        let (row, is_due) = self.early;
+        if self.phase != Phase::Stand || self.fetch.is_some() || self.retrying || self.lapsing || is_due {
+            return;
+        }
+        self.early = (row + 1, true);
+        let pause = ms(self.policy.min_resubscribe_time).max(SECOND) << row.min(16);
+        let at = self.sent.map_or(self.now, |sent| (sent + pause).max(self.now));
+        if at < self.next {
+            self.stand(self.sooner(at));
         }
     }
 

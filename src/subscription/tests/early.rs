@@ -1,0 +1,115 @@
+//! Refreshes ahead of their time, after a NOTIFY that was refused.
+
+use super::*;
+
+fn refused(life: &mut Life) -> Output {
+    life.notify_with("active", |notify| notify.content = Content::Malformed)
+}
+
+/// What is due, it is.
+fn refresh(life: &mut Life) {
+    life.due();
+    assert_eq!(life.state(), "resubscription");
+    life.reply(200);
+}
+
+#[test]
+fn each_refusal_that_may_cost_the_subscription_brings_one() {
+    type Refuse = fn(&mut Life) -> Output;
+    let refusals: [(Refuse, u16); 6] = [
+        (refused, 400),
+        (|life| life.notify_with("active", |notify| notify.content = Content::TooLarge), 413),
+        (|life| life.notify_with("active", |notify| notify.content = Content::Unsupported), 415),
+        (|life| life.notify_with("active", |notify| notify.cseq = 1), 500),
+        (|life| life.notify_with("active", |notify| notify.state = None), 400),
+        (|life| life.give(Input::Refused), 0),
+    ];
+    for (refuse, code) in refusals {
+        let mut life = Life::active(3600);
+        life.pass(secs(100));
+        let output = refuse(&mut life);
+        assert_eq!(output.answer.map_or(0, |answer| answer.code_and_phrase().0), code);
+        assert_eq!((life.state(), life.due_in()), ("confirmed", 0.0), "{code}");
+        refresh(&mut life);
+    }
+    for accepted in [
+        (|life: &mut Life| life.notify_with("active", |notify| notify.cseq = 101)) as Refuse,
+        |life| life.notify_with("active", |notify| notify.event = b"dialog"),
+        |life| life.notify_with("active", |notify| notify.remote_tag = b"stranger"),
+    ] {
+        let mut life = Life::active(3600);
+        let before = life.due_in();
+        accepted(&mut life);
+        assert_eq!(life.due_in(), before);
+    }
+}
+
+#[test]
+fn there_is_one_at_a_time_and_each_comes_later_than_the_one_before() {
+    let mut life = Life::active(3600);
+    // From one SUBSCRIBE to the next: at least min_resubscribe_time, then twice as long each time, at most as planned.
+    for wait in [30, 60, 120, 240, 480, 960, 1920, 3570, 3570] {
+        refused(&mut life);
+        let due = life.due_in();
+        assert_eq!(due, f64::from(wait));
+        life.pass(secs(1));
+        assert_eq!(life.notify("active").answer, Some(Answer::Ok));
+        refused(&mut life);
+        assert_eq!(life.due_in(), due - 1.0, "one is planned already");
+        refresh(&mut life);
+    }
+    // A whole time without a refusal ends the row.
+    refresh(&mut life);
+    refused(&mut life);
+    assert_eq!(life.due_in(), 30.0);
+}
+
+#[test]
+fn a_hold_does_not_end_the_row() {
+    let mut life = Life::active(3600);
+    for _ in 0..2 {
+        refused(&mut life);
+        refresh(&mut life);
+    }
+    refused(&mut life);
+    assert_eq!(life.due_in(), 120.0);
+    life.due();
+    life.hold(HeldBy::Breaker, secs(60));
+    refresh(&mut life);
+    refused(&mut life);
+    assert_eq!(life.due_in(), 240.0);
+}
+
+#[test]
+fn who_has_no_refresh_to_bring_forward_is_left_alone() {
+    let mut asking = Life::asking();
+    let before = asking.due_in();
+    refused(&mut asking);
+    assert_eq!((asking.state(), asking.due_in()), ("unconfirmed", before));
+    // A retry has its time, which the notifier may have told.
+    let mut retrying = Life::active(3600);
+    retrying.due();
+    retrying.reply_with(503, |reply| reply.retry_after = Some(20));
+    let before = retrying.due_in();
+    refused(&mut retrying);
+    assert_eq!((retrying.state(), retrying.due_in()), ("confirmed", before));
+    let mut fetch = Life::under(Terms { fetch: Some(32), ..Terms::default() }, policy());
+    fetch.give(Input::Start);
+    fetch.due();
+    fetch.reply(200);
+    refused(&mut fetch);
+    assert_eq!((fetch.state(), fetch.due_in()), ("confirmed", 32.0));
+}
+
+#[test]
+fn a_refused_first_notify_does_not_put_timer_n_off() {
+    let mut life = Life::asking();
+    life.reply(200);
+    refused(&mut life);
+    assert_eq!(life.due_in(), 30.0);
+    life.due();
+    assert_eq!(life.state(), "resubscription");
+    life.reply(200);
+    assert_eq!(life.due_in(), 2.0);
+    assert_eq!(told(&life.due()).2, "no NOTIFY");
+}
