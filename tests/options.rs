@@ -173,7 +173,8 @@ fn rates_are_in_every_event_header() {
             ("presence;id=desk", 200),
             ("presence;id=desk;max-rate=0.5", 200),
             ("presence;max-rate=9;id=desk;min-rate=1", 200),
-            ("presence;max-rate=0.5", 489),
+            ("presence;max-rate=0.5", 200),
+            ("presence;max-rate=0.5;id=other", 489),
         ] {
             let notify = Notify::state("active;expires=600;max-rate=0.5;min-rate=0.1").event(event);
             assert_eq!(dialog.notify(notify).status(), status, "{event}");

@@ -1,8 +1,11 @@
 //! The configuration of a server under test, written line by line.
 
+use std::env;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
 use super::address::own_ip;
 use super::kamailio::Server;
@@ -251,6 +254,11 @@ impl Builder {
             line(format!("listen={}", Listen::udp(self.ip).0));
             line(format!("listen={}", Listen::tcp(self.ip).0));
         }
+        if version() >= (6, 0) {
+            // That server drops messages of more than about 32 kB unless told. 6.1 takes no larger value.
+            let most = if version() >= (6, 1) { 65_535 } else { 4_194_304 };
+            line(format!("msg_recv_max_size={most}"));
+        }
         self.globals.iter().cloned().for_each(&mut line);
         for module in &self.modules {
             line(format!("loadmodule \"{module}\""));
@@ -309,4 +317,21 @@ impl Builder {
     pub(super) fn fill_in(&self, text: &str, dir: &Path) -> String {
         text.replace("{dir}", &dir.display().to_string()).replace("{ip}", &self.ip.to_string())
     }
+}
+
+/// Major and minor version of the server under test.
+pub fn version() -> (u32, u32) {
+    static VERSION: OnceLock<(u32, u32)> = OnceLock::new();
+    *VERSION.get_or_init(|| {
+        let told = Command::new(binary()).arg("-v").output().expect("kamailio can be executed").stdout;
+        let told = String::from_utf8_lossy(&told);
+        let number = told.split_whitespace().skip_while(|word| *word != "kamailio").nth(1).unwrap_or_default();
+        let mut parts = number.split('.').map_while(|part| part.parse().ok());
+        parts.next().zip(parts.next()).unwrap_or_else(|| panic!("no version in {told}"))
+    })
+}
+
+/// The server under test.
+pub fn binary() -> PathBuf {
+    env::var_os("KAMAILIO_BIN").map_or_else(|| PathBuf::from("/usr/sbin/kamailio"), PathBuf::from)
 }

@@ -4,16 +4,16 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::address::SIP_PORT;
-use super::config::Builder;
+use super::config::{Builder, binary};
 use super::log::Log;
 use super::process::Group;
 use super::rpc::{Rpc, RpcError};
@@ -235,7 +235,7 @@ fn all_started(processes: &Value) -> bool {
 }
 
 fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
-    let binary = env::var_os("KAMAILIO_BIN").map_or_else(|| PathBuf::from("/usr/sbin/kamailio"), PathBuf::from);
+    let binary = binary();
     let file = File::create(log.path()).expect("the log file can be made");
     let mut command = match builder.under.split_first() {
         None => Command::new(binary),
