@@ -111,13 +111,13 @@ fn many_contacts() -> usize {
 /// A thousand targets, in one header or in as many: five are tried (the sixth SUBSCRIBE is the last), and then it has
 /// failed.
 fn of_a_thousand_targets_few_are_tried(transport: Transport) {
-    let targets = many_contacts();
+    let count = many_contacts();
     const TRIED: usize = 5;
     let server = patient().start();
     let notifier = Notifier::new(transport);
-    let targets: Vec<String> = (0..targets).map(|n| notifier.uri(&format!("t{n}"))).collect();
-    let same = vec![notifier.uri("t0"); targets];
-    let q = |n: usize| format!("{}.{:03}", 0, targets - 1 - n);
+    let targets: Vec<String> = (0..count).map(|n| notifier.uri(&format!("t{n}"))).collect();
+    let same = vec![notifier.uri("t0"); count];
+    let q = |n: usize| format!("{}.{:03}", 0, count - 1 - n);
     let rising: Vec<String> = targets.iter().enumerate().map(|(n, uri)| format!("<{uri}>;q={}", q(n))).collect();
     leaves_nothing(&server, || {
         let one_line: Vec<String> = vec![rising.join(", ")];
