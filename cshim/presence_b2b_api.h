@@ -223,6 +223,9 @@ typedef struct qsa_notifier_params
  * What first_param means is the package's. Where the SIP user agent is the notifier, it holds the options of the
  * subscription, such as "id=desk;expires=600" (see docs/options.md); empty for none. It refuses unknown, repeated and
  * malformed ones (QSA_E_REFUSED, if nobody else takes the subscription) and logs which and why.
+ *
+ * record and subscriber may have 1024 bytes each, package 512 and first_param 2048; longer ones are refused
+ * (QSA_E_ARGUMENT).
  */
 typedef struct qsa_subscribe_params
 {

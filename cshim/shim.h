@@ -34,6 +34,7 @@
 #include "core/action.h"
 #include "core/data_lump_rpl.h"
 #include "core/dset.h"
+#include "core/error.h"
 #include "core/events.h"
 #include "core/forward.h"
 #include "core/socket_info.h"

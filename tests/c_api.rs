@@ -227,3 +227,17 @@ fn watch_once(presence: &PresenceServer, server: &Server, basic: &str) {
     // What came for it after its end waits to be dropped.
     none(server);
 }
+
+/// A text without end is refused at the door, for every package.
+#[test]
+fn texts_have_bounds() {
+    let server = start(10);
+    for package in ["presence", "x-own"] {
+        let record = format!("sip:{}@example.com", "a".repeat(2_000));
+        let said = refused(&server, "subscribe", json!([package, record, "sip:watcher@example.org"]));
+        assert!(said.contains("argument"), "{said}");
+        let said = refused(&server, "subscribe", json!([package, "sip:alice@example.com", record]));
+        assert!(said.contains("argument"), "{said}");
+    }
+    server.stop();
+}

@@ -211,6 +211,25 @@ fn subscribe_gives_the_same_id_for_the_same() {
             let error = subscribe(params).expect_err("refused");
             assert_eq!((error.code, error.message.contains(part)), (400, true), "{error}");
         }
+        // What is kept and goes onto the wire has a bound, which the fault names.
+        let (uri, id) = (|length: usize| format!("sip:{}@h", "a".repeat(length - 6)), |length| "i".repeat(length));
+        for (params, part) in [
+            (json!([uri(1025), watcher]), "the record has 1025 bytes, but may have 1024 at most"),
+            (json!([alice, uri(1025)]), "the subscriber has 1025 bytes, but may have 1024 at most"),
+            (
+                json!([alice, watcher, format!("presence;id={}", id(600))]),
+                "the package has 612 bytes, but may have 512",
+            ),
+            (json!([alice, watcher, format!("presence;id={}", id(257))]), "a token: 1 to 256"),
+            (json!([alice, watcher, "", format!("id={}", id(2046))]), "the text of the options has 2049 bytes"),
+            (json!([alice, watcher, "", format!("id={}", id(257))]), "a token: 1 to 256"),
+        ] {
+            let error = subscribe(params).expect_err("refused");
+            assert_eq!((error.code, error.message.contains(part)), (400, true), "{error}");
+            assert!(error.message.len() < 500, "{error}");
+        }
+        let longest = subscribe(json!([uri(1024), uri(1024), "presence", format!("id={}", id(256))])).expect("an id");
+        server.rpc("presence_b2b.unsubscribe", json!([longest])).expect("it can end");
         assert_eq!(server.trace()["subscriptions"], 0);
     });
     server.stop();

@@ -7,6 +7,9 @@ use crate::qsa::{NewSubscription, QsaError, QueueId};
 use crate::registry::Handle;
 use crate::subscription::{Concealed, Credential, Input, OptionError, Options, Package, Secret, Subject, package};
 
+/// The most bytes of a user name, and of a password.
+const MOST_CREDENTIAL: usize = 256;
+
 /// How `b2b_subscribe` is to behave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -48,6 +51,9 @@ pub enum OwnError {
     /// The package is none of ours.
     #[error("unknown event package \"{0}\": known are {known}", known = package::ALL.map(|package| package.name).join(", "))]
     Package(String),
+    /// A text beyond its bound.
+    #[error(transparent)]
+    TooLong(QsaError),
     /// Options that cannot be.
     #[error(transparent)]
     Options(#[from] OptionError),
@@ -83,7 +89,10 @@ pub enum OwnError {
     #[error("this subscription belongs to another module, which must end it itself")]
     Foreign,
     /// Credentials that no header can hold.
-    #[error("the user name is empty or holds a colon or control characters, or the hash after \"HA1:\" is malformed")]
+    #[error(
+        "the user name is empty, longer than {MOST_CREDENTIAL} bytes or holds a colon or control characters, or the password is \
+         longer than that, or the hash after \"HA1:\" is malformed"
+    )]
     Credentials,
     /// No call to bind to.
     #[error(transparent)]
@@ -103,6 +112,17 @@ impl Engine {
     /// See [`OwnError`]; nothing is left behind.
     pub fn subscribe(&self, wish: &Wish<'_>, call: Option<&Call>) -> Result<Handle, OwnError> {
         let Wish { record, subscriber, .. } = *wish;
+        let domain = super::Hub::DEFAULT_DOMAIN;
+        let asked = NewSubscription {
+            domain,
+            package: wish.package,
+            record,
+            subscriber,
+            first_param: wish.options,
+            queue: QueueId::default(),
+            subscriber_data: 0,
+        };
+        asked.check_lengths().map_err(OwnError::TooLong)?;
         let (package, id) = named(wish.package)?;
         let options = match (&id[..], wish.options) {
             ("", given) => self.options(given)?,
@@ -120,15 +140,9 @@ impl Engine {
             return self.same(handle, &options, call);
         }
         let first_param = options.to_string();
-        let new = NewSubscription {
-            domain: super::Hub::DEFAULT_DOMAIN,
-            package: package.name.as_bytes(),
-            record,
-            subscriber,
-            first_param: first_param.as_bytes(),
-            queue: self.queue_for(record, subscriber),
-            subscriber_data: 0,
-        };
+        let queue = self.queue_for(record, subscriber);
+        let new =
+            NewSubscription { package: package.name.as_bytes(), first_param: first_param.as_bytes(), queue, ..asked };
         let (made, started) = started_by(|| self.hub.subscribe(&new));
         // A fetch may have its answer, and be gone, already; it had its id all the same.
         let handle = started.or_else(|| self.find(record, subscriber, package, &options.id));
@@ -168,6 +182,9 @@ impl Engine {
     /// # Errors
     /// When the package is unknown or there is no such subscription.
     pub fn find_own(&self, record: &[u8], subscriber: &[u8], package: &[u8]) -> Result<Handle, OwnError> {
+        if package.len() > NewSubscription::MOST_PACKAGE {
+            return Err(OwnError::Unknown);
+        }
         let (package, id) = named(package)?;
         self.find(record, subscriber, package, &id).ok_or(OwnError::Unknown)
     }
@@ -204,7 +221,8 @@ impl Engine {
     /// # Errors
     /// When it cannot have them.
     pub fn give_credentials(&self, handle: Handle, username: &[u8], secret: &[u8]) -> Result<(), OwnError> {
-        if !Credential::is_username(username) || Secret::parse(secret).is_none() {
+        let is_long = username.len().max(secret.len()) > MOST_CREDENTIAL;
+        if is_long || !Credential::is_username(username) || Secret::parse(secret).is_none() {
             return Err(OwnError::Credentials);
         }
         let give = |handle| self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) });

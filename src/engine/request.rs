@@ -12,6 +12,9 @@ const METHOD: &[u8] = b"SUBSCRIBE";
 /// Bytes that the headers of a request seldom exceed.
 const USUAL_HEADERS: usize = 512;
 
+/// The most bytes of a SUBSCRIBE without what tm writes: then it fits into a datagram of any size that there can be.
+const MOST_REQUEST: usize = 60_000;
+
 /// Why a SUBSCRIBE cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -21,6 +24,22 @@ pub enum PlanError {
     /// No socket towards the next hop.
     #[error("no socket or no address for {0}: check the name service and the listen addresses")]
     NextHop(String),
+    /// Larger than a datagram can be.
+    #[error(
+        "it has {0} bytes, but may have {MOST_REQUEST}: shorten additional_presence_headers, the filter or the route"
+    )]
+    TooLarge(usize),
+}
+
+impl PlanError {
+    /// Whether the destination may have caused it.
+    #[must_use]
+    pub fn is_of_destination(&self) -> bool {
+        match self {
+            Self::NextHop(_) => true,
+            Self::Routes(_) | Self::TooLarge(_) => false,
+        }
+    }
 }
 
 /// Where a request goes: its routes applied.
@@ -107,6 +126,11 @@ impl<'r> Plan<'r> {
         }
         if !body.is_empty() {
             line(&mut headers, b"Content-Type", FILTER_XML.as_bytes());
+        }
+        let texts = [request_uri, &request.record, &request.subscriber, &request.call_id, &headers, body];
+        let bytes = texts.into_iter().fold(0usize, |sum, text| sum.saturating_add(text.len()));
+        if bytes > MOST_REQUEST {
+            return Err(PlanError::TooLarge(bytes));
         }
         Ok(Self { request, request_uri, next_hop, headers, body, socket })
     }

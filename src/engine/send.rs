@@ -80,7 +80,7 @@ impl Engine {
         let plan = match Plan::make(&way, uri, address.as_deref()) {
             Ok(plan) => plan,
             Err(error) => {
-                report(Outcome::Silent);
+                report(if error.is_of_destination() { Outcome::Silent } else { Outcome::Unsent });
                 not_sent(&error);
                 return true;
             }
@@ -96,8 +96,8 @@ impl Engine {
                 report(Outcome::Unsent);
                 self.nudge(handle, Input::Dropped { cseq });
             }
-            Sent::Failed => {
-                report(Outcome::Silent);
+            failed @ (Sent::Failed | Sent::Impossible) => {
+                report(if failed == Sent::Failed { Outcome::Silent } else { Outcome::Unsent });
                 self.nudge(handle, Input::SendFailed { cseq });
             }
         }

@@ -103,6 +103,8 @@ pub enum Sent {
     Dropped,
     /// It could not be sent; nothing will be told.
     Failed,
+    /// The same, and the destination has nothing to do with it: memory or a socket is lacking here.
+    Impossible,
 }
 
 /// Sends a request; its end goes to the handler given to [`bind`], possibly in another process before this returns.
@@ -132,7 +134,7 @@ pub fn send(request: &Outgoing<'_>, parameter: u64) -> Sent {
 
 /// Hands a request to tm, its texts as the host wants them.
 fn hand_over(request: &Outgoing<'_>, texts: [ks::str_; 10], parameter: u64) -> Sent {
-    let Some(bound) = TM.get() else { return Sent::Failed };
+    let Some(bound) = TM.get() else { return Sent::Impossible };
     let [call_id, rem_tag, loc_tag, loc_uri, rem_uri, rem_target, dst_uri, mut method, mut headers, mut body] = texts;
     let mut dialog = ks::dlg_t {
         id: ks::dlg_id_t { call_id, rem_tag, loc_tag },
@@ -156,11 +158,12 @@ fn hand_over(request: &Outgoing<'_>, texts: [ks::str_; 10], parameter: u64) -> S
         cbp: null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0)),
         ..ks::uac_req_t::default()
     };
-    let Some(request_within) = bound.tm.t_request_within else { return Sent::Failed };
+    let Some(request_within) = bound.tm.t_request_within else { return Sent::Impossible };
     // SAFETY: all that `uac` points at outlives the call; tm copies what it keeps; the parameter is a plain number.
     match unsafe { request_within(&mut uac) } {
         1.. => Sent::Yes(ListenSocket::from_raw(dialog.send_sock).unwrap_or(request.socket)),
         0 => Sent::Dropped,
+        ks::E_OUT_OF_MEM | ks::E_NO_SOCKET => Sent::Impossible,
         _ => Sent::Failed,
     }
 }

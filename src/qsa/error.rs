@@ -35,6 +35,16 @@ pub enum QsaError {
     /// A subscription to nothing.
     #[error("the record is empty")]
     NoRecord,
+    /// A text beyond its bound.
+    #[error("the {what} has {length} bytes, but may have {most} at most")]
+    TooLong {
+        /// Which text.
+        what: &'static str,
+        /// How many bytes it has.
+        length: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// A queue that could never hold anything.
     #[error("a message queue must have room for at least 1 message")]
     NoLimit,

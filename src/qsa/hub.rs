@@ -47,6 +47,34 @@ pub struct NewSubscription<'a> {
     pub subscriber_data: usize,
 }
 
+impl NewSubscription<'_> {
+    /// The most bytes of the record, and of the subscriber.
+    pub const MOST_URI: usize = 1024;
+
+    /// The most bytes of a package's name.
+    pub const MOST_PACKAGE: usize = 512;
+
+    /// The most bytes of the parameter.
+    pub const MOST_PARAM: usize = 2048;
+
+    /// Whether no text is beyond its bound: they are kept, and go onto the wire.
+    ///
+    /// # Errors
+    /// [`QsaError::TooLong`], of the first that is.
+    pub fn check_lengths(&self) -> Result<(), QsaError> {
+        let bounds = [
+            ("record", self.record, Self::MOST_URI),
+            ("subscriber", self.subscriber, Self::MOST_URI),
+            ("package", self.package, Self::MOST_PACKAGE),
+            ("text of the options", self.first_param, Self::MOST_PARAM),
+        ];
+        match bounds.into_iter().find(|(_, text, most)| text.len() > *most) {
+            Some((what, text, most)) => Err(QsaError::TooLong { what, length: text.len(), most }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl<A: Share, L: RawMutex> Hub<A, L> {
     /// The domain that is always there. Its name is `default`, or none.
     pub const DEFAULT_DOMAIN: DomainId = DEFAULT_DOMAIN;
@@ -173,6 +201,7 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         if new.record.is_empty() {
             return Err(QsaError::NoRecord);
         }
+        new.check_lengths()?;
         if !self.queue_exists(new.queue) {
             return Err(QsaError::UnknownQueue);
         }

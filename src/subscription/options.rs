@@ -96,7 +96,10 @@ pub enum OptionError {
 
 const A_RATE: &str = "notifications per second, more than 0 and less than 100, with at most 10 decimals, such as 0.5";
 
-const A_TOKEN: &str = "a token: letters, digits and any of - . ! % * _ + ` ' ~";
+const A_TOKEN: &str = "a token: 1 to 256 letters, digits and any of - . ! % * _ + ` ' ~";
+
+/// The most bytes of a token.
+const MOST_TOKEN: usize = 256;
 
 impl Options {
     /// Reads `name=value;name=value`: names in any case, values also as quoted strings, white space around both; an
@@ -220,7 +223,8 @@ fn unquoted(text: &[u8]) -> Vec<u8> {
 }
 
 fn token(value: &[u8]) -> Option<String> {
-    String::from_utf8(value.to_vec()).ok().filter(|_| is_token(value))
+    let fits = value.len() <= MOST_TOKEN && is_token(value);
+    String::from_utf8(value.to_vec()).ok().filter(|_| fits)
 }
 
 /// Digits and nothing else, within the range.

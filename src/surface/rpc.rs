@@ -27,6 +27,7 @@ impl From<OwnError> for Fault {
         let code = match error {
             OwnError::Share
             | OwnError::Package(_)
+            | OwnError::TooLong(_)
             | OwnError::Options(_)
             | OwnError::Name(_)
             | OwnError::Differs

@@ -15,9 +15,11 @@ impl From<QsaError> for Error {
             | QsaError::UnknownDomain
             | QsaError::UnknownNotifier
             | QsaError::UnknownQueue => Self::Unknown,
-            QsaError::UnknownContentType | QsaError::NoPackage | QsaError::NoRecord | QsaError::NoLimit => {
-                Self::Argument
-            }
+            QsaError::UnknownContentType
+            | QsaError::NoPackage
+            | QsaError::NoRecord
+            | QsaError::TooLong { .. }
+            | QsaError::NoLimit => Self::Argument,
             QsaError::TooManyNotifiers | QsaError::TooManyQueues | QsaError::Exhausted => Self::Limit,
         }
     }

@@ -113,6 +113,18 @@ fn the_second_unsubscribe_is_an_error_and_old_ids_are_harmless() {
     let nowhere = QueueId::from_u64(0);
     assert_eq!(hub.subscribe(&new(b"r", nowhere)), Err(QsaError::UnknownQueue));
     assert_eq!(hub.subscribe(&new(b"", q)), Err(QsaError::NoRecord));
+    let long = [b'a'; 65_000];
+    let too_long = |new: crate::qsa::NewSubscription<'_>| match hub.subscribe(&new) {
+        Err(QsaError::TooLong { what, length: 65_000, most }) => (what, most),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(too_long(new(&long, q)), ("record", 1024));
+    assert_eq!(too_long(crate::qsa::NewSubscription { subscriber: &long, ..new(b"sip:a", q) }), ("subscriber", 1024));
+    assert_eq!(too_long(crate::qsa::NewSubscription { package: &long, ..new(b"sip:a", q) }), ("package", 512));
+    assert_eq!(
+        too_long(crate::qsa::NewSubscription { first_param: &long, ..new(b"sip:a", q) }),
+        ("text of the options", 2048)
+    );
 }
 
 #[test]
