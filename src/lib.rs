@@ -7,6 +7,7 @@
 //! - [`document`]: pure; bodies.
 //! - [`registry`]: all subscriptions, in shared memory.
 //! - [`gate`]: what keeps the module from hammering a destination, in shared memory.
+//! - [`lookup`]: who may look up a name or make a connection next, in shared memory.
 //! - [`qsa`]: the Query Status API: who wants to know, who can tell, and the queues in between.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
 //! - `notifier`: the QSA notifiers that come with the module.
@@ -23,6 +24,7 @@ pub mod config;
 pub mod document;
 pub mod gate;
 pub mod grammar;
+pub mod lookup;
 pub mod qsa;
 pub mod registry;
 pub mod subscription;

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 /// Who may use whom (law L7): a room and the rooms it may name. Whoever is not here may name nobody.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("module", &["surface", "notifier", "engine", "config", "qsa", "host"]),
-    ("surface", &["engine", "registry", "gate", "qsa", "subscription", "document", "host"]),
+    ("surface", &["engine", "registry", "gate", "lookup", "qsa", "subscription", "document", "host"]),
     ("notifier", &["engine", "registry", "qsa", "subscription", "host"]),
-    ("engine", &["registry", "gate", "qsa", "subscription", "document", "config", "host"]),
+    ("engine", &["registry", "gate", "lookup", "qsa", "subscription", "document", "config", "host"]),
     ("registry", &["subscription"]),
     ("gate", &["subscription"]),
+    ("lookup", &["subscription"]),
     ("qsa", &["subscription", "document"]),
     ("config", &["subscription", "document", "grammar"]),
     ("subscription", &["grammar"]),

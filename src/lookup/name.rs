@@ -1,0 +1,164 @@
+//! What is known of one name.
+
+use super::{BOUND, FIRST_PAUSE, Outcome, QUICK};
+use crate::subscription::Instant;
+use std::time::Duration;
+
+/// How much of a name is kept to be shown; a longer one is told apart by its hash all the same.
+const SHOWN: usize = 64;
+
+/// No place.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// How a name has behaved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Its newest lookup was quick.
+    Quick,
+    /// There was none yet.
+    New,
+    /// It took long.
+    Slow,
+}
+
+impl Class {
+    /// The word used in RPC.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::New => "new",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// One name. Plain data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name {
+    pub(super) hash: u64,
+    pub(super) zone: u64,
+    shown: [u8; SHOWN],
+    length: u8,
+    pub(super) class: Class,
+    /// Failures that took long, in a row.
+    failures: u8,
+    /// A resolver is at it.
+    pub(super) running: bool,
+    /// Before that, it is nobody's turn.
+    pub(super) until: Instant,
+    /// The requests that wait, the first and the last one.
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) waiting: u32,
+    took: Duration,
+    lookups: u64,
+    failed: u64,
+}
+
+/// A name as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameSnapshot {
+    /// The name, or the address; a very long one is cut. `*` stands for those that found no room.
+    pub name: String,
+    /// How it has behaved.
+    pub class: Class,
+    /// Requests that wait.
+    pub waiting: u32,
+    /// Seconds until it may be tried again.
+    pub held_for: u32,
+    /// Milliseconds that its newest lookup took.
+    pub took: u32,
+    /// Lookups made.
+    pub lookups: u64,
+    /// Of these, failed.
+    pub failed: u64,
+}
+
+impl Name {
+    pub(super) fn new(hash: u64, zone: u64, text: &[u8]) -> Self {
+        let mut shown = [0; SHOWN];
+        for (to, from) in shown.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self {
+            hash,
+            zone,
+            shown,
+            length: u8::try_from(text.len().min(SHOWN)).unwrap_or(0),
+            class: Class::New,
+            failures: 0,
+            running: false,
+            until: Instant(0),
+            first: NOWHERE,
+            last: NOWHERE,
+            waiting: 0,
+            took: Duration::ZERO,
+            lookups: 0,
+            failed: 0,
+        }
+    }
+
+    /// That of all names without room.
+    pub(super) fn overflow() -> Self {
+        Self { class: Class::Slow, ..Self::new(0, 0, b"*") }
+    }
+
+    fn text(&self) -> &[u8] {
+        self.shown.get(..usize::from(self.length)).unwrap_or_default()
+    }
+
+    pub(super) fn is(&self, hash: u64, text: &[u8]) -> bool {
+        self.hash == hash && text.starts_with(self.text())
+    }
+
+    /// Whether another name may take its place.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.waiting == 0 && !self.running && self.until <= now
+    }
+
+    /// Whether anything was ever to be looked up.
+    pub(super) fn is_used(&self) -> bool {
+        self.lookups > 0 || self.waiting > 0 || self.running
+    }
+
+    /// How long the name servers may take.
+    pub(super) fn bound(&self) -> Duration {
+        BOUND.saturating_mul(1 << self.failures.min(2))
+    }
+
+    /// Learns from a lookup.
+    pub(super) fn learn(&mut self, outcome: Outcome, took: Duration, now: Instant, longest: Duration) {
+        self.running = false;
+        let has_failed = match outcome {
+            Outcome::Nothing => return,
+            Outcome::Left => false,
+            Outcome::Failed => true,
+        };
+        self.lookups = self.lookups.saturating_add(1);
+        self.failed = self.failed.saturating_add(u64::from(has_failed));
+        self.took = took;
+        self.class = if took <= QUICK { Class::Quick } else { Class::Slow };
+        if self.class == Class::Slow && has_failed {
+            let factor = 1u32.checked_shl(self.failures.into()).unwrap_or(u32::MAX);
+            self.failures = self.failures.saturating_add(1);
+            self.until = now.after(FIRST_PAUSE.saturating_mul(factor).min(longest));
+        } else {
+            self.failures = 0;
+            self.until = Instant(0);
+        }
+    }
+
+    pub(super) fn snapshot(&self, now: Instant) -> NameSnapshot {
+        let held = self.until.since(now);
+        NameSnapshot {
+            name: String::from_utf8_lossy(self.text()).into_owned(),
+            class: self.class,
+            waiting: self.waiting,
+            held_for: u32::try_from(held.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
+            took: u32::try_from(self.took.as_millis()).unwrap_or(u32::MAX),
+            lookups: self.lookups,
+            failed: self.failed,
+        }
+    }
+}
