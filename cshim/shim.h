@@ -200,4 +200,21 @@ int pb2b_db_rows(const db1_res_t *result);
  * point into the result. */
 int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str *out);
 
+/* ---- names: shim_dns.c ---- */
+
+/* the server's cache only; not a word of what is not there in the log */
+static const int PB2B_ASK_NOBODY = 0;
+/* for so many milliseconds altogether; then as nobody */
+static const int PB2B_ASK_BRIEFLY = 1;
+static const int PB2B_ASK_ANY = 2;
+
+/* once, before the fork */
+void pb2b_watch_names(void);
+/* from now on, in this process */
+void pb2b_ask_names(int whom, int milliseconds);
+/* 1 if a name could not be found because nobody might be asked, or nobody has answered, since then */
+int pb2b_names_missed(void);
+/* 1 if a request through this socket may have to wait for a connection, or for whoever reads from it */
+int pb2b_may_block(const socket_info_t *socket);
+
 #endif

@@ -119,6 +119,7 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"handle_presence_subscriptions", 1, i32::MIN, i32::MAX),
     seconds(c"max_subscribe_delay", 0, 0, TEN_YEARS),
     number(c"workers", 2, 1, 64),
+    number(c"resolvers", 2, 2, 64),
     number(c"max_subscriptions", 0, 0, MOST_SUBSCRIPTIONS),
     seconds(c"failure_backoff_max", 3600, 1, TEN_YEARS),
     number(c"shards", 64, 1, 256),
@@ -177,6 +178,8 @@ pub struct Config {
     pub handle_presence_subscriptions: bool,
     /// b2b worker processes.
     pub workers: u16,
+    /// Processes that look up names and make connections.
+    pub resolvers: u16,
     /// Most subscriptions at a time; 0 = as many as the memory holds.
     pub max_subscriptions: u32,
     /// Shards of the registry.
@@ -278,6 +281,7 @@ impl Config {
             policy: Policy { packages, forking, proxies: count, ..policy(&raw.integers) },
             handle_presence_subscriptions: value("handle_presence_subscriptions") != 0,
             workers: u16::try_from(value("workers")).unwrap_or(1),
+            resolvers: u16::try_from(value("resolvers")).unwrap_or(2),
             max_subscriptions: value("max_subscriptions").unsigned_abs(),
             shards: value("shards").unsigned_abs() as usize,
             queue_limit: value("queue_limit").unsigned_abs(),

@@ -14,7 +14,7 @@ use crate::host::guard::guard;
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
-use crate::host::{connection, dialog, log, stateless};
+use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
 use crate::qsa::QsaError;
 use crate::surface::event;
@@ -112,7 +112,8 @@ fn start() -> Result<(), StartError> {
     }
     event::find_route(&config.event_callback)?;
     credentials::read(&mut config)?;
-    process::announce(config.workers)?;
+    process::announce(config.workers + config.resolvers)?;
+    names::watch();
     engine::create(config)?;
     let engine = engine::engine().ok_or(EngineError::NoRoom)?;
     notifier::sip::register(engine)?;
@@ -146,7 +147,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
     }
     process::take_parameters();
     guard("child_init", -1, || match (rank == ks::PROC_MAIN as c_int, engine::engine()) {
-        (true, Some(engine)) => match engine.fork_workers(event::on_message) {
+        (true, Some(engine)) => match engine.fork_workers(event::on_message).and_then(|()| engine.fork_resolvers()) {
             Ok(()) => 0,
             Err(error) => {
                 log::error(&error.to_string());

@@ -11,6 +11,7 @@ mod notify;
 mod own;
 mod reply;
 mod request;
+mod resolver;
 mod send;
 mod share;
 mod start;
@@ -42,6 +43,9 @@ pub type Hub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
 
 /// The gate, in shared memory.
 pub type Gate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
+
+/// The line of those that wait for names and connections, in shared memory.
+pub type Lookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>;
 
 impl Share for Shm {
     type Shared = SharedBytes;
@@ -83,6 +87,8 @@ pub struct Engine {
     pub hub: Hub,
     /// What keeps destinations from being hammered.
     pub gate: Gate,
+    /// What waits for names and connections.
+    pub lookups: Lookups,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -103,6 +109,8 @@ pub struct Engine {
     bells: Vec<Bell>,
     /// Whether the log has been told that the event callback may be missing.
     said: AtomicBool,
+    /// Wakes one resolver each.
+    resolver_bells: Vec<Bell>,
 }
 
 /// The engine of this server.
@@ -146,6 +154,8 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     let registry = Registry::try_new_in(limits, seed, Shm)?;
     let hub = Hub::try_new(Shm)?;
     let gate = Gate::try_new_in(gate_limits(&config), seed, Shm).map_err(|_| EngineError::NoRoom)?;
+    let longest_pause = config.policy.failure_backoff_max;
+    let lookups = Lookups::try_new_in(longest_pause, seed, Shm).map_err(|_| EngineError::NoRoom)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut share_queues = Vec::with_capacity(workers);
@@ -154,6 +164,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         share_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
     }
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
+    let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let shares = qsa::Shares::try_new(seed, Shm).map_err(QsaError::from)?;
     let share_domain = share::domain(&hub)?;
     let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
@@ -161,6 +172,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         registry,
         hub,
         gate,
+        lookups,
         config,
         event_queues,
         shares,
@@ -171,6 +183,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         watch: Watch::new(workers),
         bells,
         said: AtomicBool::new(false),
+        resolver_bells,
     };
     ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
 }

@@ -3,12 +3,14 @@
 use super::request::{Plan, PlanError, Way};
 use super::{Engine, Owner, Stepped};
 use crate::gate::{Admission, Ask, Destination, MOST_DESTINATIONS, Outcome};
+use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
 use crate::host::{clock, log};
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Instant, OutOfMemory, Output, Request, Socket};
+use std::time::Duration;
 
 /// A next hop that the gate lets a request through to.
 struct Hop<'r> {
@@ -19,6 +21,28 @@ struct Hop<'r> {
     address: Option<Vec<u8>>,
     /// That in the gate.
     destination: Option<Destination>,
+}
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// A worker, which waits for nobody: what would have to is handed over to the resolvers.
+    Worker,
+    /// A resolver; name servers may take so long.
+    Resolver(Duration),
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// It has left, or the script has dropped it.
+    Left,
+    /// It could not be sent.
+    Failed,
+    /// Its destination may not have it yet.
+    Held,
+    /// It is in the line for the resolvers.
+    HandedOver,
 }
 
 impl Engine {
@@ -41,15 +65,15 @@ impl Engine {
         }
     }
 
-    /// Does what a deadline's step wants; false when it has to wait.
-    pub(super) fn perform(&self, stepped: Stepped) -> bool {
+    /// Does what a deadline's step wants, and says what became of the request, where there is one.
+    pub(super) fn perform(&self, stepped: Stepped, sender: Sender) -> Option<Sending> {
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);
-        stepped.output.send.is_none_or(|request| self.send(stepped.handle, &request))
+        stepped.output.send.map(|request| self.send(stepped.handle, &request, sender))
     }
 
-    /// Sends a SUBSCRIBE and feeds the outcome back; false when its destination may not have it yet.
-    fn send(&self, handle: Handle, request: &Request) -> bool {
+    /// Sends a SUBSCRIBE and feeds the outcome back.
+    pub(super) fn send(&self, handle: Handle, request: &Request, sender: Sender) -> Sending {
         let cseq = request.cseq;
         let not_sent = |error: &PlanError| {
             log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
@@ -59,14 +83,14 @@ impl Engine {
             Ok(way) => way,
             Err(error) => {
                 not_sent(&error);
-                return true;
+                return Sending::Failed;
             }
         };
         let Hop { proxy, uri, address, destination } = match self.choose(handle, &way, request.reserved) {
             Ok(hop) => hop,
             Err((until, by)) => {
                 self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
-                return false;
+                return Sending::Held;
             }
         };
         if proxy != request.proxies.current() {
@@ -77,19 +101,37 @@ impl Engine {
                 self.gate.report(destination, handle.to_u64(), outcome, Self::now());
             }
         };
-        let plan = match Plan::make(&way, uri, address.as_deref()) {
+        let make = || Plan::make(&way, uri, address.as_deref());
+        let plan = match sender {
+            Sender::Resolver(bound) => names::within(bound, make),
+            Sender::Worker => match names::from_cache(make) {
+                Ok(Ok(plan)) if !plan.socket().may_block() => Ok(plan),
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) | Err(Missed) => {
+                    report(Outcome::Unsent);
+                    self.hand_over(handle, request, uri, address.as_deref());
+                    return Sending::HandedOver;
+                }
+            },
+        };
+        let plan = match plan {
             Ok(plan) => plan,
             Err(error) => {
                 report(if error.is_of_destination() { Outcome::Silent } else { Outcome::Unsent });
                 not_sent(&error);
-                return true;
+                return Sending::Failed;
             }
         };
         // Said before: reply and NOTIFY may be faster than the return of the send. The one is for the destination, the
         // answer to the other names the socket.
         let socket = Socket(plan.socket().token());
         self.leaves(handle, cseq, socket, destination);
-        match transaction::send(&plan.outgoing(), handle.to_u64()) {
+        let leave = || transaction::send(&plan.outgoing(), handle.to_u64());
+        let sent = match sender {
+            Sender::Worker => leave(),
+            Sender::Resolver(bound) => names::within(bound, leave),
+        };
+        match sent {
             Sent::Yes(used) if Socket(used.token()) == socket => {}
             Sent::Yes(used) => _ = self.nudge(handle, Input::Sent { cseq, socket: Socket(used.token()) }),
             Sent::Dropped => {
@@ -99,9 +141,10 @@ impl Engine {
             failed @ (Sent::Failed | Sent::Impossible) => {
                 report(if failed == Sent::Failed { Outcome::Silent } else { Outcome::Unsent });
                 self.nudge(handle, Input::SendFailed { cseq });
+                return Sending::Failed;
             }
         }
-        true
+        Sending::Left
     }
 
     /// A request is about to leave through `socket` to `destination`.

@@ -1,12 +1,13 @@
 //! The b2b workers: they send what is due and hand messages to the event route.
 
 use super::Engine;
+use super::send::{Sender, Sending};
 use crate::host::clock;
 use crate::host::log;
 use crate::host::process::{self, ProcessError};
 use crate::host::shm::Shm;
 use crate::qsa::Delivered;
-use crate::subscription::OutOfMemory;
+use crate::subscription::{Instant, OutOfMemory};
 use std::time::Duration;
 
 /// What a worker does with a message of a subscription made by script or RPC.
@@ -17,6 +18,12 @@ const BATCH: usize = 32;
 
 /// The same of what is due: about a millisecond of sending. Where there is more, another worker helps.
 const DUE_BATCH: usize = 128;
+
+/// How long it is at one kind of work at most, but for what it has begun.
+const LONGEST_TURN: Duration = Duration::from_millis(5);
+
+/// The longest sleep of a process without work.
+pub(super) const LONGEST_SLEEP: Duration = crate::registry::Watch::LONGEST_SLEEP;
 
 /// How many that have to wait for their turn a worker looks at before it rests: thousands are told so in no time, and
 /// everybody else has to wait meanwhile.
@@ -32,7 +39,7 @@ const NAP: Duration = Duration::from_micros(250);
 
 /// What there was for a worker to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     /// Nothing.
     Nothing,
     /// All of it has been seen to.
@@ -82,16 +89,28 @@ impl Engine {
 
     /// Steps what is due.
     fn send_due(&self, worker: usize) -> Found {
+        self.step_what_is_due(worker, |now| self.watch.looks(worker, now))
+    }
+
+    /// Steps what is due, for the process with this number among its like.
+    pub(super) fn step_what_is_due(&self, number: usize, looks: impl Fn(Instant)) -> Found {
         // Workers begin at different shards, so that they seldom meet at one lock.
-        let mut turn = worker * self.config.shards / self.event_queues.len().max(1);
+        let mut turn = number * self.config.shards / self.event_queues.len().max(1);
         let mut held = 0;
+        let end = Self::now().after(LONGEST_TURN);
         for done in 0..DUE_BATCH {
             let now = Self::now();
-            self.watch.looks(worker, now);
+            looks(now);
+            if now > end {
+                return Found::More;
+            }
             let Ok(message) = Self::prepare(&[], &[]) else { return Found::Nothing };
             let random = clock::random_bytes();
             match self.registry.step_due(now, &self.env(), &mut turn, random, self.deliver(message)) {
-                Ok(Some(stepped)) => held += usize::from(!self.perform(stepped)),
+                Ok(Some(stepped)) => {
+                    let sending = self.perform(stepped, Sender::Worker);
+                    held += usize::from(sending == Some(Sending::Held));
+                }
                 Ok(None) if done > 0 => return Found::Done,
                 Ok(None) => return Found::Nothing,
                 Err(OutOfMemory) => {
@@ -109,7 +128,11 @@ impl Engine {
     /// Hands this worker's messages to the event route.
     fn tell(&self, worker: usize, on_event: EventHandler) -> Found {
         let Some(&queue) = self.event_queues.get(worker) else { return Found::Nothing };
+        let end = Self::now().after(LONGEST_TURN);
         for done in 0..BATCH {
+            if Self::now() > end {
+                return Found::More;
+            }
             match self.hub.pop(queue) {
                 Some(delivered) => on_event(self, &delivered),
                 None if done > 0 => return Found::Done,

@@ -13,7 +13,7 @@ pub type SharedLock<const WHAT: usize> = super::meter::Metered<WHAT>;
 
 /// What locks guard.
 #[cfg(feature = "meter_locks")]
-pub const GUARDED: [&str; 4] = ["registry", "hub", "gate", "flows"];
+pub const GUARDED: [&str; 5] = ["registry", "hub", "gate", "flows", "lookups"];
 /// A shard of the table of subscriptions.
 pub const REGISTRY: usize = 0;
 /// A part of the QSA hub, such as a queue, or of the table of shared subscriptions.
@@ -22,6 +22,8 @@ pub const HUB: usize = 1;
 pub const GATE: usize = 2;
 /// The lost connections.
 pub const FLOWS: usize = 3;
+/// The line of those that wait for names and connections.
+pub const LOOKUPS: usize = 4;
 
 /// One `gen_lock_t`, in place.
 #[repr(transparent)]

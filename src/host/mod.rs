@@ -16,6 +16,7 @@ pub mod log;
 pub mod message;
 #[cfg(feature = "meter_locks")]
 pub mod meter;
+pub mod names;
 pub mod notify_headers;
 mod pool;
 pub mod process;

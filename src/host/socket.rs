@@ -62,6 +62,13 @@ impl ListenSocket {
         (found >= 0 && !socket.is_null()).then_some(Self(socket))
     }
 
+    /// Whether a request through it may have to wait for a connection to be made, or for whoever is to read from it.
+    #[must_use]
+    pub fn may_block(self) -> bool {
+        // SAFETY: the socket lives as long as the server.
+        unsafe { ks::pb2b_may_block(self.0) != 0 }
+    }
+
     /// The Contact header, a whole line, with the URI under which this socket can be reached: advertised address and port
     /// where there are some (RFC 3261 §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]

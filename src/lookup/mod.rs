@@ -112,6 +112,12 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
         Ok(Self { seed, longest: longest.max(FIRST_PAUSE), table: Mutex::new(Table::try_new_in(alloc)?) })
     }
 
+    /// Whether the name is known to be slow.
+    pub fn is_slow(&self, ask: &Ask<'_>) -> bool {
+        let hash = FixedState::with_seed(self.seed).hash_one(ask.name);
+        self.table.lock().class_of(hash, ask.name) == Some(Class::Slow)
+    }
+
     /// Puts a request into the line, unless it is there.
     pub fn ask(&self, ask: &Ask<'_>, now: Instant) -> Asked {
         let hash = |text: &[u8]| FixedState::with_seed(self.seed).hash_one(text);

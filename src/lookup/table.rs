@@ -88,6 +88,12 @@ impl<A: Allocator + Clone> Table<A> {
         }
     }
 
+    pub(super) fn class_of(&self, hash: u64, text: &[u8]) -> Option<Class> {
+        let named = |place: &u32| self.names.get(*place as usize).filter(|name| name.is(hash, text));
+        let found = self.by_name.find(hash, |place| named(place).is_some())?;
+        named(found).map(|name| name.class)
+    }
+
     /// The place of a name; `None` when there is neither room nor memory for it.
     fn find_or_insert(&mut self, text: &[u8], hashes: &Hashes, now: Instant) -> Option<u32> {
         let hash = hashes.name;

@@ -96,6 +96,15 @@ impl Watch {
             .map(|(worker, _)| worker)
     }
 
+    /// Whether no worker looks for what is due: each is blocked.
+    #[must_use]
+    pub fn are_blocked(&self, now: Instant) -> bool {
+        self.states().all(|(_, state)| match state {
+            State::Awake(looked) => now.since(looked) >= Self::STUCK,
+            State::Asleep(until) => now.since(until) >= Self::STUCK,
+        })
+    }
+
     /// A worker wants to sleep: how long it may, if it wakes up as soon as its bell is rung. It is awake again when it
     /// [looks](Self::looks).
     #[must_use]

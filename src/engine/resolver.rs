@@ -1,0 +1,110 @@
+//! The resolvers: they send what may have to wait for a name server, a connection, or a peer that does not read.
+
+use super::send::{Sender, Sending};
+use super::{Engine, worker};
+use crate::host::process::{self, ProcessError};
+use crate::host::{clock, log, uri};
+use crate::lookup::{Ask, Asked, Outcome, Task};
+use crate::registry::Handle;
+use crate::subscription::{HeldBy, Input, OutOfMemory, Request};
+use std::time::{Duration, Instant};
+
+/// After so long in the line the subscriber is told that the request waits.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How often a request in the line looks whether it still has to be there.
+const LONG_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a resolver sleeps while there is something in the line that is not to be taken yet.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How late a deadline may be before a resolver steps in for workers that are all blocked.
+const LATE: Duration = Duration::from_millis(40);
+
+impl Engine {
+    /// Forks the resolvers; call in `child_init(PROC_MAIN)`.
+    ///
+    /// # Errors
+    /// When one cannot be forked.
+    pub fn fork_resolvers(&'static self) -> Result<(), ProcessError> {
+        for resolver in 0..self.resolver_bells.len() {
+            process::fork("presence_b2b resolver", || self.resolve(resolver))?;
+        }
+        Ok(())
+    }
+
+    /// A request that a worker cannot send at once: it waits behind the name of its next hop.
+    pub(super) fn hand_over(&self, handle: Handle, request: &Request, next_hop: &[u8], destination: Option<&[u8]>) {
+        let now = Self::now();
+        let (name, notifier) = (destination.map_or(next_hop, host_of), uri::destination(&request.record));
+        let ask = Ask { name, notifier: notifier.as_deref().map_or(&request.record, host_of), who: handle.to_u64() };
+        let is_slow = request.queued || self.lookups.is_slow(&ask);
+        let (by, time) = if is_slow { (HeldBy::Unreached, LONG_WAIT) } else { (HeldBy::Lookup, PATIENCE) };
+        let spread = Duration::from_millis(clock::spread() % 1000);
+        // Said before: a resolver may be faster than we are.
+        let until = now.after(time.saturating_add(spread));
+        self.nudge(handle, Input::Held { cseq: request.cseq, until, by, undo: request.undo });
+        match self.lookups.ask(&ask, now) {
+            Asked::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
+            Asked::Waits { wakes: false, .. } => {}
+            Asked::Full => log::warn("too many SUBSCRIBEs wait for names or connections: one more asks again later"),
+        }
+    }
+
+    /// One round of the resolver with this number.
+    fn resolve(&self, resolver: usize) {
+        self.step_in(resolver);
+        let Some(task) = self.lookups.take(resolver, Self::now()) else {
+            let idle = if self.lookups.waiting() > 0 { PAUSE } else { worker::LONGEST_SLEEP };
+            let late = self.registry.next_due().map_or(idle, |due| due.since(Self::now()).saturating_add(LATE));
+            if let Some(bell) = self.resolver_bells.get(resolver) {
+                bell.wait(idle.min(late));
+            }
+            return;
+        };
+        let begun = Instant::now();
+        let outcome = self.take_turn(task);
+        self.lookups.done(resolver, task, outcome, begun.elapsed(), Self::now());
+    }
+
+    /// The request whose turn it is, if it still wants to leave.
+    fn take_turn(&self, task: Task) -> Outcome {
+        let (Some(handle), Ok(message)) = (Handle::from_u64(task.who), Self::prepare(&[], &[])) else {
+            return Outcome::Nothing;
+        };
+        let (now, random) = (Self::now(), clock::random_bytes());
+        let stepped = match self.registry.step_turn(handle, random, now, &self.env(), self.deliver(message)) {
+            Ok(Some(stepped)) => stepped,
+            Ok(None) => return Outcome::Nothing,
+            Err(OutOfMemory) => {
+                log::error("out of shared memory: a SUBSCRIBE is put off; enlarge it with the server's option -m");
+                return Outcome::Nothing;
+            }
+        };
+        match self.perform(stepped, Sender::Resolver(task.bound)) {
+            Some(Sending::Left) => Outcome::Left,
+            Some(Sending::Failed) => Outcome::Failed,
+            Some(Sending::Held | Sending::HandedOver) | None => Outcome::Nothing,
+        }
+    }
+
+    /// What is due is stepped here when all workers are blocked, in the script say: an expiry is told when it comes.
+    fn step_in(&self, resolver: usize) {
+        let now = Self::now();
+        let is_late = self.registry.next_due().is_some_and(|due| now.since(due) >= LATE);
+        if is_late && self.watch.are_blocked(now) {
+            self.step_what_is_due(resolver, |_| {});
+        }
+    }
+}
+
+/// The host of a [destination](uri::destination).
+fn host_of(destination: &[u8]) -> &[u8] {
+    let host = destination.iter().position(|byte| *byte == b':').and_then(|colon| destination.get(colon + 1..));
+    let host = host.unwrap_or(destination);
+    let end = host.iter().rposition(|byte| matches!(byte, b':' | b']'));
+    match end {
+        Some(end) if host.get(end) == Some(&b':') => host.get(..end).unwrap_or(host),
+        Some(_) | None => host,
+    }
+}
