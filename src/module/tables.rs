@@ -314,7 +314,7 @@ unsafe extern "C" fn kemi_credentials(
 }
 
 /// RPC commands; ends with an empty entry.
-pub static mut RPC: Exported<[ks::rpc_export_t; 10 + cfg!(feature = "meter_locks") as usize]> = Exported([
+pub static mut RPC: Exported<[ks::rpc_export_t; 11 + cfg!(feature = "meter_locks") as usize]> = Exported([
     rpc_command(c"presence_b2b.trace", rpc_trace, &TRACE_HELP, 0),
     rpc_command(c"presence_b2b.list", rpc_list, &LIST_HELP, ks::PB2B_RPC_RET_ARRAY),
     rpc_command(c"presence_b2b.show", rpc_show, &SHOW_HELP, 0),
@@ -322,6 +322,7 @@ pub static mut RPC: Exported<[ks::rpc_export_t; 10 + cfg!(feature = "meter_locks
     rpc_command(c"presence_b2b.unsubscribe", rpc_unsubscribe, &UNSUBSCRIBE_HELP, 0),
     rpc_command(c"presence_b2b.refresh", rpc_refresh, &REFRESH_HELP, 0),
     rpc_command(c"presence_b2b.destinations", rpc_destinations, &DESTINATIONS_HELP, ks::PB2B_RPC_RET_ARRAY),
+    rpc_command(c"presence_b2b.lookups", rpc_lookups, &LOOKUPS_HELP, ks::PB2B_RPC_RET_ARRAY),
     rpc_command(c"presence_b2b.version", rpc_version, &VERSION_HELP, 0),
     rpc_command(c"presence_b2b.destination_release", rpc_destination_release, &RELEASE_HELP, 0),
     #[cfg(feature = "meter_locks")]
@@ -345,6 +346,7 @@ static REFRESH_HELP: Help = help(c"Refreshes a subscription, or retries it, as s
 static VERSION_HELP: Help = help(c"The versions of the module and of the server that it was built for.");
 static DESTINATIONS_HELP: Help =
     help(c"A page of destinations: what holds them, what was sent. Parameters: [offset [limit]]");
+static LOOKUPS_HELP: Help = help(c"A page of names that SUBSCRIBEs wait or waited for. Parameters: [offset [limit]]");
 static RELEASE_HELP: Help = help(c"Lifts the hold of a destination and closes its breaker. Parameters: address");
 
 #[cfg(feature = "meter_locks")]
@@ -403,6 +405,11 @@ unsafe extern "C" fn rpc_refresh(functions: *mut ks::rpc_t, context: *mut c_void
 unsafe extern "C" fn rpc_version(functions: *mut ks::rpc_t, context: *mut c_void) {
     // SAFETY: called by the server.
     unsafe { rpc_call("presence_b2b.version", functions, context, |call| rpc::version(call, super::BUILT_FOR)) }
+}
+
+unsafe extern "C" fn rpc_lookups(functions: *mut ks::rpc_t, context: *mut c_void) {
+    // SAFETY: called by the server.
+    unsafe { rpc_call("presence_b2b.lookups", functions, context, rpc::lookups) }
 }
 
 unsafe extern "C" fn rpc_destinations(functions: *mut ks::rpc_t, context: *mut c_void) {

@@ -131,6 +131,26 @@ pub fn destinations(call: &Call) {
     });
 }
 
+/// `presence_b2b.lookups [offset [limit]]`: a page of the names that SUBSCRIBEs wait for, an array of structs.
+pub fn lookups(call: &Call) {
+    answer(call, |engine| {
+        let (offset, limit) = next_page(call)?;
+        let mut page = Vec::new();
+        engine.lookups.page(offset, limit, Engine::now(), |name| page.push(name));
+        for one in page {
+            let row = call.add_row()?;
+            row.text(c"name", one.name.as_bytes())?;
+            row.text(c"class", one.class.name().as_bytes())?;
+            row.number(c"waiting", one.waiting)?;
+            row.number(c"held_for", one.held_for)?;
+            row.number(c"took", one.took)?;
+            row.number(c"lookups", clamp(one.lookups))?;
+            row.number(c"failed", clamp(one.failed))?;
+        }
+        Ok(())
+    });
+}
+
 /// `presence_b2b.destination_release <address>`: lifts the hold of a destination and closes its breaker; answers how many
 /// subscriptions ask again.
 pub fn destination_release(call: &Call) {
