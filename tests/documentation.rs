@@ -297,7 +297,7 @@ fn log_messages_are_in_the_source() {
 
 /// A part of a configuration, made whole.
 fn framed(example: &str) -> String {
-    const TOP: &[&str] = &["modparam", "use_dns", "request_route", "event_route", "route"];
+    const TOP: &[&str] = &["loadmodule", "modparam", "use_dns", "request_route", "event_route", "route"];
     let modules: String = FRAME.iter().map(|name| format!("loadmodule \"{name}.so\"\n")).collect();
     let table = "modparam(\"htable\", \"htable\", \"state=>size=8;\")\n";
     let is_top = TOP.iter().any(|word| example.trim_start().starts_with(word));
@@ -366,6 +366,58 @@ fn kemi_examples_run() {
     eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
     server.stop();
     presence.stop();
+}
+
+/// The callback in the other languages, with the routing that its page has or that the test adds.
+#[test]
+fn kemi_examples_in_other_languages_run() {
+    const LUA_ROUTE: &str = "function ksr_request_route()\n    if KSR.presence_b2b.handle_notify() < 0 then\n        \
+                             KSR.sl.sl_send_reply(481, \"None\")\n    end\nend\n";
+    let presence = PresenceServer::start();
+    presence.publish("alice", &pidf(&presence.uri("alice"), "open", None));
+    let alice = presence.uri("alice");
+    for (language, module, file, more) in
+        [("lua", "app_lua", "kamailio.lua", LUA_ROUTE), ("python", "app_python3", "kamailio.py", "")]
+    {
+        let script = blocks_in("docs/event-routes.md", language).concat() + more;
+        let server = Server::b2b().b2b_param("event_callback", "ksr_qsa_event");
+        let server = server.kemi_in(language, module, file, &script).start();
+        server.subscribe(&alice, &server.uri("watcher"));
+        let told = format!("{alice} is active/open");
+        eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
+        server.stop();
+    }
+    presence.stop();
+}
+
+/// The lamp is read from a real dialog-info document.
+#[test]
+fn the_lamp_example_reads_its_document() {
+    let example = blocks_in("docs/event-routes.md", "kamailio").into_iter().find(|block| block.contains("xmlops"));
+    let example = example.expect("the example").replace("loadmodule \"xmlops.so\"\n", "");
+    let notifier = crate::support::notifier::Notifier::udp();
+    let server = Server::b2b().module("htable").module("xmlops");
+    let server = server.modparam("htable", "htable", "state=>size=8;").route(&example).start();
+    let record = notifier.uri("alice");
+    server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher"), "dialog"])).expect("an id");
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    let body = "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"0\" state=\"full\" \
+                entity=\"sip:alice@example.com\"><dialog id=\"d1\"><state>early</state></dialog></dialog-info>";
+    let notify = crate::support::notifier::Notify::active(600).event("dialog");
+    assert_eq!(dialog.notify(notify.body("application/dialog-info+xml", body.to_owned())).status(), 200);
+    let told = format!("lamp of {record}: early");
+    eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
+    server.stop();
+}
+
+/// The drop-in replaces the command of Debian's unit and adds nothing but the allocator.
+#[test]
+fn the_drop_in_is_the_units_command_with_the_allocator() {
+    let page = blocks_in("docs/operations.md", "ini").concat();
+    let command = page.lines().filter_map(|line| line.strip_prefix("ExecStart=")).find(|line| !line.is_empty());
+    let unit = fs::read_to_string("/lib/systemd/system/kamailio.service").expect("the unit of the package");
+    let of_unit = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
+    assert_eq!(command, Some(format!("{} -x tlsf -X tlsf", of_unit.replace(" --atexit=no", "")).as_str()));
 }
 
 // -------------------------------------------------------------------------------------------------------------------- C

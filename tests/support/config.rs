@@ -56,7 +56,7 @@ pub struct Builder {
     blocks: Vec<String>,
     b2b: Option<PathBuf>,
     pub(super) example: Option<PathBuf>,
-    kemi: bool,
+    kemi: Option<&'static str>,
     whole: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl Builder {
             blocks: Vec::new(),
             b2b: None,
             example: None,
-            kemi: false,
+            kemi: None,
             whole: None,
         };
         // A finished transaction normally holds shared memory for 5 s; no test can wait for that.
@@ -176,9 +176,14 @@ impl Builder {
     }
 
     /// Routing in JavaScript (`ksr_request_route()` and so on) in place of native script.
-    pub fn kemi(mut self, script: &str) -> Builder {
-        self.kemi = true;
-        self.file("kamailio.js", script).module("app_jsdt").modparam("app_jsdt", "load", "{dir}/kamailio.js")
+    pub fn kemi(self, script: &str) -> Builder {
+        self.kemi_in("jsdt", "app_jsdt", "kamailio.js", script)
+    }
+
+    /// With the script of another KEMI engine, loaded by that module from a file of this name.
+    pub fn kemi_in(mut self, engine: &'static str, module: &str, file: &str, script: &str) -> Builder {
+        self.kemi = Some(engine);
+        self.file(file, script).module(module).modparam(module, "load", format!("{{dir}}/{file}"))
     }
 
     /// Log lines with `part` do not fail the test when the server stops.
@@ -288,7 +293,7 @@ impl Builder {
 
     /// Whether the test has brought its own `request_route`.
     pub(super) fn has_request_route(&self) -> bool {
-        self.kemi || self.example.is_some() || self.blocks.iter().any(|block| block.contains("request_route"))
+        self.kemi.is_some() || self.example.is_some() || self.blocks.iter().any(|block| block.contains("request_route"))
     }
 
     /// Where the RPC FIFO is.
@@ -303,8 +308,8 @@ impl Builder {
     }
 
     fn write_routes(&self, text: &mut String) {
-        if self.kemi {
-            text.push_str("cfgengine \"jsdt\"\n");
+        if let Some(engine) = self.kemi {
+            let _ = writeln!(text, "cfgengine \"{engine}\"");
         } else if !self.has_request_route() {
             text.push_str(if self.b2b.is_some() { B2B_ROUTE } else { PLAIN_ROUTE });
         }
