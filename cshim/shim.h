@@ -73,6 +73,8 @@ int pb2b_log_enabled(int level);
 /* Writes one line as LM_* does; the line end is added. */
 void pb2b_log(int level, const str *file, int line, const str *func, const str *text);
 
+/* 1 once the server destroys its modules: its children are gone, and one that was killed may have held a lock */
+int pb2b_is_ending(void);
 /* At the head of an extra process's loop: takes over run-time changes of parameters. */
 void pb2b_cfg_update(void);
 /* In child_init: takes the parameters for this process, unless it is the main one. */
@@ -85,6 +87,14 @@ int pb2b_closed_connection(const sr_event_param_t *event);
 
 /* FAKED_REPLY stands for "no answer came"; it is not a message and must not be read. */
 int pb2b_is_faked_reply(const sip_msg_t *msg);
+/* 1 when tm keeps it in shared memory: nothing that the parser finds may be linked into it */
+int pb2b_is_shared(const sip_msg_t *msg);
+/* the text as it came */
+void pb2b_text(const sip_msg_t *msg, str *out);
+/* a message of this text in private memory, which came the way that msg did; NULL without memory, or if the first line or
+   the first Via is malformed */
+sip_msg_t *pb2b_copy(const sip_msg_t *msg, const str *text);
+void pb2b_free_copy(sip_msg_t *copy);
 /* the number of the connection it came over; 0 when its transport has none */
 int pb2b_connection(const sip_msg_t *msg);
 int pb2b_parse_all(sip_msg_t *msg);

@@ -81,6 +81,11 @@ void pb2b_log(int level, const str *file, int pb2b_line, const str *func, const 
 #undef __FILE__
 #undef __LINE__
 
+int pb2b_is_ending(void)
+{
+	return destroy_modules_phase();
+}
+
 void pb2b_cfg_update(void)
 {
 	cfg_update();

@@ -12,6 +12,49 @@ int pb2b_is_faked_reply(const sip_msg_t *msg)
 	return msg == FAKED_REPLY;
 }
 
+int pb2b_is_shared(const sip_msg_t *msg)
+{
+	return (msg->msg_flags & FL_SHM_CLONE) != 0;
+}
+
+void pb2b_text(const sip_msg_t *msg, str *out)
+{
+	out->s = msg->buf;
+	out->len = (int)msg->len;
+}
+
+sip_msg_t *pb2b_copy(const sip_msg_t *msg, const str *text)
+{
+	sip_msg_t *copy;
+	char *buf;
+
+	if(text->s == NULL || text->len <= 0)
+		return NULL;
+	copy = pkg_malloc(sizeof(*copy) + text->len + 1);
+	if(copy == NULL)
+		return NULL;
+	memset(copy, 0, sizeof(*copy));
+	buf = (char *)(copy + 1);
+	memcpy(buf, text->s, text->len);
+	buf[text->len] = '\0';
+	copy->buf = buf;
+	copy->len = text->len;
+	copy->id = msg->id;
+	copy->pid = msg->pid;
+	copy->rcv = msg->rcv;
+	if(parse_msg(buf, copy->len, copy) < 0) {
+		pb2b_free_copy(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+void pb2b_free_copy(sip_msg_t *copy)
+{
+	free_sip_msg(copy);
+	pkg_free(copy);
+}
+
 int pb2b_connection(const sip_msg_t *msg)
 {
 	switch(msg->rcv.proto) {

@@ -2,6 +2,10 @@
 //! memory for each.
 #![forbid(unsafe_code)]
 
+mod lines;
+
+pub use lines::{reduced, seconds};
+
 use std::str::{self, FromStr};
 
 /// A byte of a token.

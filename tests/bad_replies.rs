@@ -78,19 +78,19 @@ fn retry_after_is_believed_within_reason() {
     let server = patient().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
-        // That of a 503 would hold the whole destination. Of a reply with a header that the server itself cannot read, only the code is known.
-        const UNREAD: &str = "no usable reply";
-        let cases: [(&[&str], u32, &str); 9] = [
+        // That of a 503 would hold the whole destination.
+        let cases: [(&[&str], u32, &str); 10] = [
             (&["1000000000"], DAY, "Scripted"),
             (&["9999999999"], DAY, "Scripted"),
+            (&["4294967298"], DAY, "Scripted"),
             (&["86401;duration=1 (a day (and a second))"], DAY, "Scripted"),
             // Of two the first counts, as of any header that can be there once.
             (&["200", "300"], 200, "Scripted"),
             (&["0"], 100, "Scripted"),
-            (&["99999999999999999999999999"], 100, UNREAD),
-            (&["-5"], 100, UNREAD),
-            (&["soon"], 100, UNREAD),
-            (&["Thu, 01 Jan 2099 00:00:00 GMT"], 100, UNREAD),
+            (&["99999999999999999999999999"], DAY, "Scripted"),
+            (&["-5"], 100, "Scripted"),
+            (&["soon"], 100, "Scripted"),
+            (&["Thu, 01 Jan 2099 00:00:00 GMT"], 100, "Scripted"),
         ];
         for (values, next, reason) in cases {
             assert_fails_once(&server, &notifier, |subscribe| {
@@ -323,4 +323,43 @@ fn without_any_contact_the_record_stays_the_target() {
         }
     });
     server.stop();
+}
+
+/// A header that the server's parser gives up spoils no other of the same reply: it is used for what it says.
+#[test]
+fn a_header_that_cannot_be_parsed_spoils_no_other() {
+    for (name, value) in [("Retry-After", "soon"), ("Content-Length", "many"), ("Bad Name", "x")] {
+        let server = patient().b2b_param("credential", "watcher:here:secret").start();
+        let notifier = Notifier::udp();
+        leaves_nothing(&server, || {
+            let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+            let answer = |request: &Received, code, headers: &[(&str, &str)]| {
+                let headers: Vec<_> = headers.iter().chain(&[(name, value)]).copied().collect();
+                notifier.endpoint.answer(request, &reply(&notifier, request, code, &headers));
+            };
+            let first = notifier.expect_subscribe(SOON);
+            let moved = notifier.uri("moved");
+            answer(&first, 302, &[("Contact", &format!("<{moved}>"))]);
+            let second = notifier.expect_subscribe(SOON);
+            assert_eq!(second.uri(), moved, "{name}");
+            answer(&second, 401, &[("WWW-Authenticate", "Digest realm=\"here\", nonce=\"n\"")]);
+            let third = notifier.expect_subscribe(SOON);
+            assert!(third.need("Authorization").contains("realm=\"here\""), "{name}");
+            answer(&third, 423, &[("Min-Expires", "7300")]);
+            let fourth = notifier.expect_subscribe(SOON);
+            assert_eq!(fourth.need("Expires"), "7300", "{name}");
+            let target = notifier.uri("target");
+            answer(&fourth, 200, &[("Contact", &format!("<{target}>")), ("Expires", "600")]);
+            let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+            assert_eq!(shown["last_reply"], 200, "{name}: {shown}");
+            let left = shown["next_action_in"].as_u64().unwrap_or_default();
+            assert!((1..=600).contains(&left), "{name}: {shown}");
+            server.unsubscribe(id);
+            let farewell = notifier.endpoint.expect_request("SUBSCRIBE", SOON);
+            assert_eq!((farewell.uri(), farewell.need("Expires")), (target.as_str(), "0"), "{name}");
+            notifier.endpoint.reply(&farewell, 481, "Gone");
+            server.await_no_subscription();
+        });
+        server.stop();
+    }
 }

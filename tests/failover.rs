@@ -130,3 +130,49 @@ fn all_dead_is_one_failure() {
     });
     server.stop();
 }
+
+/// Both refuse: tm keeps the first reply in shared memory and gives that one, or the other. Thousands of them leave the
+/// private memory of the processes that read replies as it was.
+fn both_refuse(first_code: u16, second_code: u16) {
+    const WARM: usize = 300;
+    const ROUNDS: usize = 2000;
+    let (first, second) = (Notifier::udp(), Notifier::udp());
+    let ip = |notifier: &Notifier| notifier.endpoint.addr().ip().to_string().parse().expect("an IPv4 address");
+    let names = NameServer::start(&[("pair.test", Record::A(ip(&first))), ("pair.test", Record::A(ip(&second)))]);
+    let server = Server::b2b().name_server(&names).global("use_dns_failover=on").children(1).tlsf().shm_megabytes(256);
+    let server = server.b2b_param("on_error_retry_time", 3600).b2b_param("breaker_failures", 0).start();
+    let mut ids = Vec::new();
+    let mut refused = |count: usize| {
+        for _ in 0..count {
+            let number = ids.len();
+            ids.push(server.subscribe(&format!("sip:a{number}@pair.test"), &server.uri("watcher")));
+            let request = first.expect_subscribe(SOON);
+            first.reject(&request, first_code, &[("Warning", "399 here \"full\"")]);
+            let request = second.expect_subscribe(SOON);
+            second.reject(&request, second_code, &[("Warning", "399 here \"full\"")]);
+        }
+    };
+    refused(WARM);
+    let before = server.private_memory("receiver");
+    assert!(!before.is_empty());
+    refused(ROUNDS);
+    let id = *ids.last().expect("some");
+    let shown = server.show_when(id, "refused", |shown| shown["state"] == "waiting");
+    let code = shown["last_reply"].as_u64().expect("a code");
+    assert!([u64::from(first_code), u64::from(second_code)].contains(&code), "{shown}");
+    for (pid, bytes) in server.private_memory("receiver") {
+        let (_, was) = before.iter().find(|(one, _)| *one == pid).expect("the same processes");
+        assert!(bytes <= was + 4096, "process {pid}: {was} bytes before, {bytes} after {ROUNDS} replies");
+    }
+    server.stop();
+}
+
+#[test]
+fn two_503_leave_no_private_memory_behind() {
+    both_refuse(503, 503);
+}
+
+#[test]
+fn a_503_and_a_504_leave_no_private_memory_behind() {
+    both_refuse(503, 504);
+}

@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::gate::{self, Destination};
 use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
-use crate::host::process::{Bell, ProcessError};
+use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Root, SharedBytes, Shm};
 use crate::qsa::{self, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
@@ -116,10 +116,11 @@ pub struct Engine {
 /// The engine of this server.
 static ENGINE: Root<Engine> = Root::new();
 
-/// The engine, once `mod_init` has made it.
+/// The engine, once `mod_init` has made it, and until the server destroys its modules: what other modules tell then (the
+/// dialog module ends its calls) would take locks that a killed process may have left locked.
 #[must_use]
 pub fn engine() -> Option<&'static Engine> {
-    ENGINE.get()
+    ENGINE.get().filter(|_| !process::is_ending())
 }
 
 /// Why the engine cannot be made.

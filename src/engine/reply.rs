@@ -2,40 +2,68 @@
 
 use super::Engine;
 use crate::gate::Outcome;
-use crate::host::message::Message;
+use crate::host::message::{Message, PlainTerms};
 use crate::host::transaction::Final;
 use crate::registry::Handle;
 use crate::subscription::{Challenge, Flow, Guard, Input, Reply};
+
+/// The reason of what cannot be read.
+const UNREAD: &[u8] = b"no usable reply";
 
 /// What tm tells: runs in whichever process read the reply, or in a timer process.
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
     let (Some(engine), Some(handle)) = (super::engine(), Handle::from_u64(parameter)) else { return };
     match outcome {
         Final::Local(code) => engine.take_local(handle, cseq, code),
+        Final::Unread(code) => engine.take_unread(handle, cseq, code, None),
         Final::Reply(message) => engine.take_reply(handle, cseq, message),
     }
 }
 
 impl Engine {
-    /// No reply, or none that can be read.
+    /// Nobody has answered: tm has made it up.
     fn take_local(&self, handle: Handle, cseq: u32, code: u16) {
-        let reason = if code == 408 { &b"Request Timeout"[..] } else { b"no usable reply" };
-        // Any other code is that of a reply that cannot be read.
+        let reason = if code == 408 { &b"Request Timeout"[..] } else { UNREAD };
         let outcome = match code {
             408 => Outcome::Silent,
             503 => Outcome::Unavailable { retry_after: None },
-            _ => Outcome::Answered,
+            // Nobody knows whether the destination is there.
+            _ => Outcome::Unsent,
         };
         self.conclude(handle, Reply { cseq, code, is_local: true, reason, ..Reply::default() }, outcome);
+    }
+
+    /// A reply of which no more can be read than its code, and perhaps when to come back.
+    fn take_unread(&self, handle: Handle, cseq: u32, code: u16, retry_after: Option<u32>) {
+        self.take_answer(handle, Reply { cseq, code, reason: UNREAD, retry_after, ..Reply::default() });
     }
 
     fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {
         let code = message.status();
         // What a plain 2xx says is seen at a glance; the host's parser takes memory for each header.
         let plain = if code < 300 { message.plain_terms() } else { None };
-        if plain.is_none() && message.parse().is_err() {
-            return self.take_local(handle, cseq, code);
+        if plain.is_some() || message.parse().is_ok() {
+            return self.take_parsed(handle, cseq, message, plain, None);
         }
+        // A header that cannot be parsed spoils no other.
+        match message.reduced() {
+            Some(copy) if copy.message().parse().is_ok() => {
+                let retry_after = message.seconds("Retry-After");
+                self.take_parsed(handle, cseq, copy.message(), None, retry_after);
+            }
+            Some(_) | None => self.take_unread(handle, cseq, code, message.seconds("Retry-After")),
+        }
+    }
+
+    fn take_parsed(
+        &self,
+        handle: Handle,
+        cseq: u32,
+        message: Message<'_>,
+        plain: Option<PlainTerms<'_>>,
+        retry_after: Option<u32>,
+    ) {
+        let code = message.status();
         let mut reply = Reply {
             cseq,
             code,
@@ -74,14 +102,19 @@ impl Engine {
         }
         if code >= 300 {
             reply.min_expires = message.seconds("Min-Expires");
-            reply.retry_after = message.seconds("Retry-After");
+            reply.retry_after = retry_after.or_else(|| message.seconds("Retry-After"));
         }
-        let outcome = match code {
+        self.take_answer(handle, reply);
+    }
+
+    /// Somebody has answered.
+    fn take_answer(&self, handle: Handle, mut reply: Reply<'_>) {
+        let outcome = match reply.code {
             503 => Outcome::Unavailable { retry_after: reply.retry_after },
             _ => Outcome::Answered,
         };
         // It holds the proxy; the record may be asked for through the next one.
-        if code == 503 && self.config.presence_outbound_proxies.len() > 1 {
+        if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 {
             reply.retry_after = None;
         }
         self.conclude(handle, reply, outcome);
@@ -90,8 +123,7 @@ impl Engine {
     /// Tells the subscription and the gate. Both count a Retry-After from the same moment.
     fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: Outcome) {
         let now = Self::now();
-        let Some((true, owner)) = self.step(handle, Input::Reply(reply), now) else { return };
-        if let Some(destination) = owner.destination {
+        if let Some(Some(destination)) = self.step(handle, Input::Reply(reply), now) {
             self.gate.report(destination, handle.to_u64(), outcome, now);
         }
     }

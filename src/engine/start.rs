@@ -1,11 +1,12 @@
 //! A subscription begins, and how it is told to end.
 
 use super::{Engine, Owner};
+use crate::gate::Destination;
 use crate::host::shm::Shm;
 use crate::host::{log, uri};
 use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
-use crate::subscription::{Input, Instant, Options, OutOfMemory, Package, Subscription};
+use crate::subscription::{Input, Instant, Options, OutOfMemory, Output, Package, Subscription};
 use std::cell::Cell;
 
 /// An internal subscription that is to be served over SIP.
@@ -102,14 +103,23 @@ impl Engine {
         self.step(handle, input, Self::now()).is_some()
     }
 
-    /// As [`nudge`](Self::nudge): whether it was the final word about the newest request, and whose subscription it is.
-    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Instant) -> Option<(bool, Owner)> {
+    /// As [`nudge`](Self::nudge): where the newest request went to, if this was the final word about it, the first one. A
+    /// reply that comes later still is told nobody.
+    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Instant) -> Option<Option<Destination>> {
         let message = Self::prepare(&[], &[]).ok()?;
-        match self.registry.step(handle, input, now, &self.env(), self.deliver(message)) {
+        let (deliver, mut concluded) = (self.deliver(message), None);
+        let note = |handle, output: &Output, owner: &mut Owner| {
+            if output.concluded {
+                concluded = owner.destination;
+                owner.destination = None;
+            }
+            deliver(handle, output, owner)
+        };
+        match self.registry.step(handle, input, now, &self.env(), note) {
             Ok(Some(stepped)) => {
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
                 self.settle(stepped.wake, stepped.delivered);
-                Some((stepped.output.concluded, stepped.owner))
+                Some(concluded)
             }
             Ok(None) => None,
             Err(OutOfMemory) => {

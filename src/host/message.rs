@@ -2,8 +2,9 @@
 
 use super::bindings as ks;
 use super::connection;
-use super::text::bytes;
-use crate::grammar::{self, PlainTerms};
+use super::text::{bytes, lend};
+use crate::grammar;
+pub use crate::grammar::PlainTerms;
 use std::marker::PhantomData;
 use std::num::NonZero;
 
@@ -255,16 +256,63 @@ impl<'m> Message<'m> {
         (unsafe { ks::pb2b_expires(self.raw, &mut seconds) } == 1).then_some(seconds)
     }
 
-    /// A header whose value starts with a number of seconds (Retry-After, Min-Expires); too large ones are cut.
+    /// The number of seconds that this header's value begins with (Retry-After, Min-Expires); too large ones are cut. Before
+    /// [`parse`](Self::parse), and where that fails, as well.
     #[must_use]
     pub fn seconds(self, name: &str) -> Option<u32> {
-        let value = self.named_header(name)?.trim_ascii_start();
-        let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
-        let mut number: Option<u32> = None;
-        for digit in digits {
-            let next = number.unwrap_or(0).saturating_mul(10).saturating_add(u32::from(digit - b'0'));
-            number = Some(next);
+        grammar::seconds(self.text(), name)
+    }
+
+    /// The message as it came.
+    #[must_use]
+    pub fn text(self) -> &'m [u8] {
+        let mut text = ks::str_::default();
+        // SAFETY: the message is valid, the output is ours and then is the message's text.
+        unsafe {
+            ks::pb2b_text(self.raw, &mut text);
+            bytes(&text)
         }
-        number
+    }
+
+    /// Whether it is in shared memory, where it must not be [parsed](Self::parse).
+    #[must_use]
+    pub fn is_shared(self) -> bool {
+        // SAFETY: the message is valid.
+        unsafe { ks::pb2b_is_shared(self.raw) != 0 }
+    }
+
+    /// A message of this text, in private memory, that came the way this one did. `None` when there is no memory, or it
+    /// cannot be parsed at all.
+    #[must_use]
+    pub fn copy(self, text: &[u8]) -> Option<MessageCopy> {
+        // SAFETY: the message is valid; the text is only read and copied.
+        let raw = lend([text], |[text]| unsafe { ks::pb2b_copy(self.raw, &text) });
+        (!raw.is_null()).then_some(MessageCopy(raw))
+    }
+
+    /// The same message with [those headers](grammar::reduced) only that matter in a reply: one that cannot be parsed among
+    /// the others spoils none of them.
+    #[must_use]
+    pub fn reduced(self) -> Option<MessageCopy> {
+        self.copy(&grammar::reduced(self.text())?)
+    }
+}
+
+/// A message of our own, freed with all that the parser has found in it.
+#[derive(Debug)]
+pub struct MessageCopy(*mut ks::sip_msg);
+
+impl MessageCopy {
+    /// It, to be read.
+    #[must_use]
+    pub fn message(&self) -> Message<'_> {
+        Message { raw: self.0, life: PhantomData }
+    }
+}
+
+impl Drop for MessageCopy {
+    fn drop(&mut self) {
+        // SAFETY: it came from `pb2b_copy`, and nothing borrows from it any more.
+        unsafe { ks::pb2b_free_copy(self.0) };
     }
 }

@@ -10,12 +10,23 @@ use std::time::Duration;
 thread_local! {
     /// Whether this process is one of ours.
     static OURS: Cell<bool> = const { Cell::new(false) };
+
+    /// The signals of a process of ours that are blocked while it waits: those that end it are not among them.
+    static WAITING: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
 }
 
 /// Whether this process is one that [`fork`] has made: it is never in the middle of a message of the host's.
 #[must_use]
 pub fn is_ours() -> bool {
     OURS.get()
+}
+
+/// Whether the server destroys its modules. From then on no lock may be taken: its children are gone, and one that was
+/// killed may have held it.
+#[must_use]
+pub fn is_ending() -> bool {
+    // SAFETY: reads a flag of the server.
+    unsafe { ks::pb2b_is_ending() != 0 }
 }
 
 /// Announces `count` extra processes; call in `mod_init`.
@@ -68,7 +79,9 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
         // SAFETY: ends the child without running anybody's destructors, as the host's own children end.
         unsafe { libc::_exit(1) };
     }
+    block_ending();
     loop {
+        take_ending();
         // SAFETY: takes over changed parameters of the host; the process's own loop is the place.
         unsafe { ks::pb2b_cfg_update() };
         let whole = guard("a b2b worker", false, || {
@@ -90,6 +103,45 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
 pub fn take_parameters() {
     // SAFETY: this the host shares its parameters before it initialises processes; no callback runs.
     unsafe { ks::pb2b_take_cfg() };
+}
+
+/// From here on what ends this process is held back, but while it waits. A process that ended inside a lock or an allocator
+/// would leave it locked, and the server could not stop.
+fn block_ending() {
+    let mut ending = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the sets are ours, and written before they are read.
+    let mut before = unsafe {
+        libc::sigemptyset(ending.as_mut_ptr());
+        ENDING.iter().for_each(|signal| _ = libc::sigaddset(ending.as_mut_ptr(), *signal));
+        if libc::pthread_sigmask(libc::SIG_BLOCK, ending.as_ptr(), before.as_mut_ptr()) != 0 {
+            return;
+        }
+        before.assume_init()
+    };
+    // SAFETY: a set of ours, which is initialised.
+    ENDING.iter().for_each(|signal| _ = unsafe { libc::sigdelset(&mut before, *signal) });
+    WAITING.set(Some(before));
+}
+
+/// The server ends its children by the first, somebody at a terminal by the second.
+const ENDING: [libc::c_int; 2] = [libc::SIGTERM, libc::SIGINT];
+
+/// Waits for a descriptor, or for none; less than 1 when nothing came. What ends the process does so here.
+fn wait_for(watched: &mut [libc::pollfd], limit: Duration) -> i32 {
+    let time = libc::timespec {
+        tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(limit.subsec_nanos()),
+    };
+    let mask = WAITING.get();
+    let mask = mask.as_ref().map_or(std::ptr::null(), |mask| &raw const *mask);
+    // SAFETY: as many entries as said; time and mask live as long as the call.
+    unsafe { libc::ppoll(watched.as_mut_ptr(), watched.len() as libc::nfds_t, &time, mask) }
+}
+
+/// A process that never waits, as there is always more to do, ends here.
+fn take_ending() {
+    wait_for(&mut [], Duration::ZERO);
 }
 
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
@@ -126,10 +178,7 @@ impl Bell {
     /// Waits until it is rung, `limit` at most. All that has been rung before counts as once.
     pub fn wait(&self, limit: Duration) {
         let mut watch = libc::pollfd { fd: self.read, events: libc::POLLIN, revents: 0 };
-        // Rounded up: a poll that returns a moment early would spin until the deadline.
-        let millis = i32::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-        // SAFETY: one valid entry.
-        if unsafe { libc::poll(&mut watch, 1, millis) } <= 0 {
+        if wait_for(std::slice::from_mut(&mut watch), limit) <= 0 {
             return;
         }
         let mut rung = [0u8; 64];

@@ -34,6 +34,8 @@ pub enum Final<'m> {
     Reply(Message<'m>),
     /// No reply: the code the host makes up for it (408).
     Local(u16),
+    /// A reply with this code, for which there is no private memory.
+    Unread(u16),
 }
 
 /// tm is not there.
@@ -186,9 +188,16 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, _kind: c_int, params: *mut ks
             (bound.on_reply)(parameter.addr() as u64, cseq, Final::Local(code));
             return;
         }
-        // SAFETY: a real reply lives in this process for as long as the callback runs.
+        // SAFETY: a real reply is valid for as long as the callback runs, in this process or in shared memory.
         let message = unsafe { Message::from_raw(params.rpl) };
-        (bound.on_reply)(parameter.addr() as u64, cseq, Final::Reply(message));
+        // What the parser finds in a message that all processes see would be this one's memory, and never be freed.
+        let copy = message.is_shared().then(|| message.copy(message.text()));
+        let end = match &copy {
+            None => Final::Reply(message),
+            Some(Some(copy)) => Final::Reply(copy.message()),
+            Some(None) => Final::Unread(message.status()),
+        };
+        (bound.on_reply)(parameter.addr() as u64, cseq, end);
     });
 }
 

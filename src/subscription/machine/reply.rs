@@ -67,7 +67,7 @@ impl<A: Share> Subscription<A> {
         if cseq != self.local_cseq {
             return Ok(Output::default());
         }
-        self.on_outcome(Outcome::Failed(failure), now, env)
+        Ok(Output { concluded: true, ..self.on_outcome(Outcome::Failed(failure), now, env)? })
     }
 
     pub(super) fn on_outcome(
