@@ -45,6 +45,7 @@ mod request;
 mod rpc;
 mod script;
 mod sharing;
+mod slow;
 mod stateless;
 mod terminated;
 mod timer_n;

@@ -6,8 +6,8 @@
 //!
 //! * *quick* when its newest lookup was: it goes first, and may use every resolver;
 //! * *new* when there was none;
-//! * *slow* when the newest one took long or failed late: it may use every resolver but the first one. After a failure it has
-//!   to pause, twice as long after each further one.
+//! * *slow* when the newest one took long: it may use every resolver but the first one. If it failed late, or took longer than
+//!   [`BOUND`], the name has to pause, twice as long after each further such lookup.
 //!
 //! A name holds one resolver at most. So do all names of one zone that are not quick, and all that one notifier has led to. A
 //! name keeps its place in the line until it was its turn; then it goes to the end.
@@ -89,7 +89,7 @@ pub struct Task {
 pub enum Outcome {
     /// The request is gone, or did not need it any more.
     Nothing,
-    /// The request has left.
+    /// The request has left, as far as is known.
     Left,
     /// It could not be sent.
     Failed,

@@ -132,7 +132,8 @@ impl Name {
         self.running = false;
         let has_failed = match outcome {
             Outcome::Nothing => return,
-            Outcome::Left => false,
+            // tm says nothing of a connection that could not be made.
+            Outcome::Left => took >= BOUND,
             Outcome::Failed => true,
         };
         self.lookups = self.lookups.saturating_add(1);

@@ -10,6 +10,7 @@ const NOW: Instant = Instant(1_000_000);
 
 const LONGEST: Duration = Duration::from_secs(60);
 const SWIFT: Duration = Duration::from_millis(20);
+const LATE: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(2);
 
 fn line() -> Line {
@@ -68,7 +69,7 @@ fn a_name_holds_one_resolver_and_then_goes_to_the_end() {
 #[test]
 fn the_quick_go_before_the_new_and_those_before_the_slow() {
     let line = line();
-    known(&line, "slow.one", Outcome::Left, LONG);
+    known(&line, "slow.one", Outcome::Left, LATE);
     known(&line, "quick.two", Outcome::Left, SWIFT);
     assert_eq!(ask(&line, "slow.one", 1), Asked::Waits { is_slow: true, wakes: true });
     ask(&line, "new.three", 2);
@@ -81,7 +82,7 @@ fn the_quick_go_before_the_new_and_those_before_the_slow() {
 fn the_first_resolver_is_kept_from_the_slow() {
     let line = line();
     for name in 0..200 {
-        known(&line, &format!("bad.zone{name}"), Outcome::Left, LONG);
+        known(&line, &format!("bad.zone{name}"), Outcome::Left, LATE);
     }
     for name in 0..200 {
         ask(&line, &format!("bad.zone{name}"), name);
@@ -111,28 +112,29 @@ fn a_zone_and_a_notifier_hold_one_resolver_unless_they_are_quick() {
 }
 
 #[test]
-fn what_fails_late_pauses_longer_each_time() {
-    let line = line();
-    let mut now = NOW;
-    for (pause, bound) in [(2, 2), (4, 4), (8, 8), (16, 8), (32, 8), (60, 8), (60, 8)] {
-        line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 1 }, now);
-        assert!(line.take(1, Instant(now.0 - 1)).is_none() || pause == 2, "still paused");
-        if pause == 2 {
-            line.done(1, Task { who: 1, bound: BOUND, name: 1 }, Outcome::Nothing, SWIFT, now);
+fn what_takes_too_long_pauses_longer_each_time() {
+    for outcome in [Outcome::Failed, Outcome::Left] {
+        let line = line();
+        let mut now = NOW;
+        for (pause, bound) in [(2, 2), (4, 4), (8, 8), (16, 8), (32, 8), (60, 8), (60, 8)] {
             line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 1 }, now);
+            let task = line.take(1, now).expect("its pause is over");
+            assert_eq!(task.bound, Duration::from_secs(bound));
+            line.done(1, task, outcome, LONG, now);
+            line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 2 }, now);
+            now = now.after(Duration::from_secs(pause));
+            assert!(line.take(1, Instant(now.0 - 1)).is_none(), "it pauses");
+            let other = line.take(1, now).expect("its pause is over");
+            line.done(1, other, Outcome::Nothing, SWIFT, now);
         }
-        let task = line.take(1, now).expect("its pause is over");
-        assert_eq!(task.bound, Duration::from_secs(bound));
-        line.done(1, task, Outcome::Failed, LONG, now);
-        now = now.after(Duration::from_secs(pause));
+        line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 1 }, now);
+        let task = line.take(1, now).expect("again");
+        line.done(1, task, Outcome::Left, SWIFT, now);
+        let mut shown = Vec::new();
+        line.page(0, 10, now, |name| shown.push(name));
+        let [only] = &shown[..] else { panic!("{shown:?}") };
+        assert_eq!((only.class, only.held_for, only.failed, only.lookups), (Class::Quick, 0, 7, 8));
     }
-    line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 1 }, now);
-    let task = line.take(1, now).expect("again");
-    line.done(1, task, Outcome::Left, SWIFT, now);
-    let mut shown = Vec::new();
-    line.page(0, 10, now, |name| shown.push(name));
-    let [only] = &shown[..] else { panic!("{shown:?}") };
-    assert_eq!((only.class, only.held_for, only.failed, only.lookups), (Class::Quick, 0, 7, 8));
 }
 
 /// What fails at once keeps nobody waiting.

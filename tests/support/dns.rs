@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use super::address::own_ip;
 use super::config::Builder;
@@ -44,16 +45,26 @@ impl Record {
 
 type Zone = HashMap<String, Vec<Record>>;
 
-/// A name server. Names it does not know do not exist; of those it knows it has nothing but what it was given.
+/// How long a name takes to be answered that ends in `.drip`: within the resolver's patience, but not twice.
+const DRIP: Duration = Duration::from_millis(1500);
+
+/// A name server. Names it does not know do not exist; of those it knows it has nothing but what it was given. Those that end
+/// in `.silent` are never answered.
 pub struct NameServer {
     addr: SocketAddr,
     asked: Arc<Mutex<Vec<(String, u16)>>>,
     closed: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 impl NameServer {
     /// Answers from now on.
     pub fn start(records: &[(&str, Record)]) -> NameServer {
+        NameServer::start_with_ttl(records, 3600)
+    }
+
+    /// The same; what it says is good for so many seconds.
+    pub fn start_with_ttl(records: &[(&str, Record)], ttl: u32) -> NameServer {
         let mut zone = Zone::new();
         for (name, record) in records {
             zone.entry(name.to_ascii_lowercase()).or_default().push(record.clone());
@@ -61,20 +72,38 @@ impl NameServer {
         let socket = UdpSocket::bind((own_ip(), PORT)).expect("an own address");
         let addr = socket.local_addr().expect("it is bound");
         let (asked, closed) = (Arc::<Mutex<Vec<_>>>::default(), Arc::new(AtomicBool::new(false)));
-        let (log, end) = (Arc::clone(&asked), Arc::clone(&closed));
+        let silent = Arc::new(AtomicBool::new(false));
+        let (log, end, mute) = (Arc::clone(&asked), Arc::clone(&closed), Arc::clone(&silent));
         thread::spawn(move || {
             let mut buffer = [0; 1500];
             while let Ok((count, peer)) = socket.recv_from(&mut buffer) {
                 if end.load(Ordering::Acquire) {
                     return;
                 }
-                if let Some((answer, question)) = answer(&buffer[..count], &zone) {
-                    log.lock().expect("no panic while locked").push(question);
-                    let _ = socket.send_to(&answer, peer);
+                let Some((answer, question)) = answer(&buffer[..count], &zone, ttl) else { continue };
+                let (is_silent, drips) = (question.0.ends_with(".silent"), question.0.ends_with(".drip"));
+                log.lock().expect("no panic while locked").push(question);
+                if is_silent || mute.load(Ordering::Acquire) {
+                    continue;
                 }
+                let socket = socket.try_clone().expect("a second handle");
+                let send = move || _ = socket.send_to(&answer, peer);
+                if !drips {
+                    send();
+                    continue;
+                }
+                thread::spawn(move || {
+                    thread::sleep(DRIP);
+                    send();
+                });
             }
         });
-        NameServer { addr, asked, closed }
+        NameServer { addr, asked, closed, silent }
+    }
+
+    /// Answers nothing any more.
+    pub fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Release);
     }
 
     /// The names and types it was asked for, in order.
@@ -117,7 +146,7 @@ fn resolver() -> &'static Path {
 }
 
 /// The answer to a query of one question, and the question.
-fn answer(query: &[u8], zone: &Zone) -> Option<(Vec<u8>, (String, u16))> {
+fn answer(query: &[u8], zone: &Zone, ttl: u32) -> Option<(Vec<u8>, (String, u16))> {
     let (name, length) = name_at(query.get(12..)?)?;
     let end = 12 + length + 4;
     let kind = u16::from_be_bytes(query.get(end - 4..end - 2)?.try_into().ok()?);
@@ -134,7 +163,8 @@ fn answer(query: &[u8], zone: &Zone) -> Option<(Vec<u8>, (String, u16))> {
         // The name is that of the question.
         answer.extend([0xc0, 12]);
         answer.extend(kind.to_be_bytes());
-        answer.extend([0, 1, 0, 0, 0x0e, 0x10]);
+        answer.extend([0, 1]);
+        answer.extend(ttl.to_be_bytes());
         answer.extend(u16::try_from(data.len()).ok()?.to_be_bytes());
         answer.extend(data);
     }
