@@ -122,7 +122,7 @@ fn the_first_parameter_is_the_options() {
 
 fn options_of_one(server: &Server, notifier: &Notifier, record: &str) {
     for (bad, said) in [
-        ("exipres=60", "unknown option \"exipres\": known are id, expires, fetch, share, max-rate"),
+        ("exipres=60", "unknown option \"exipres\": did you mean expires?"),
         ("expires=0", "option expires is \"0\", but must be 1 to 315360000 seconds"),
     ] {
         let mark = server.log().mark();

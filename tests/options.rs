@@ -482,11 +482,7 @@ fn wrong_options_are_refused() {
     let server = builder().start();
     leaves_nothing(&server, || {
         for (package, options, said) in [
-            (
-                "presence",
-                "exipres=60",
-                "unknown option \"exipres\": known are id, expires, fetch, share, max-rate, min-rate, adaptive-min-rate, filter",
-            ),
+            ("presence", "exipres=60", "unknown option \"exipres\": did you mean expires?"),
             ("presence", "expires=60;expires=70", "option expires is given again, as \"70\", but may be given once"),
             ("presence", "expires=0", "option expires is \"0\", but must be 1 to 315360000 seconds"),
             (

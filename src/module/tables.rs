@@ -454,7 +454,7 @@ pub static mut PSEUDO_VARIABLES: Exported<[ks::pv_export_t; 2]> = Exported([
 
 unsafe extern "C" fn pv_parse(spec: *mut ks::pv_spec_t, name: *mut ks::str_) -> c_int {
     // SAFETY: called by the server.
-    guard("$qsa(…)", -1, || unsafe { pv::parse_name(spec, name, event::field) })
+    guard("$qsa(…)", -1, || unsafe { pv::parse_name(spec, name, event::known_field) })
 }
 
 unsafe extern "C" fn pv_get(

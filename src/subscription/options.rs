@@ -69,7 +69,7 @@ impl Terms {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// No such option.
-    #[error("unknown option \"{name}\": known are {known}", known = NAMES.join(", "))]
+    #[error("unknown option \"{name}\": {}", meant(name))]
     Unknown {
         /// The name that was given.
         name: String,
@@ -194,6 +194,18 @@ impl std::fmt::Display for Options {
         let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
         let share = self.share.then(|| "share".to_owned());
         f.write_str(&id.into_iter().chain(times).chain(rates).chain(filter).chain(share).collect::<Vec<_>>().join(";"))
+    }
+}
+
+/// How many letters a name may be wrong in, or too short or long, to be taken for another.
+const NEAR: usize = 2;
+
+/// The known name that was perhaps meant, or else all of them.
+fn meant(name: &str) -> String {
+    let distance = |known: &&str| strsim::damerau_levenshtein(&name.to_ascii_lowercase(), known);
+    match NAMES.iter().min_by_key(|known| distance(known)).filter(|known| !name.is_empty() && distance(known) <= NEAR) {
+        Some(known) => format!("did you mean {known}?"),
+        None => format!("known are {}", NAMES.join(", ")),
     }
 }
 

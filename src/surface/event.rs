@@ -174,6 +174,17 @@ pub fn field(name: &[u8]) -> Option<i32> {
     FIELDS.iter().position(|field| field.as_bytes() == name).and_then(|index| i32::try_from(index).ok())
 }
 
+/// As [`field`]; what is unknown is said in the log, with what there is.
+#[must_use]
+pub fn known_field(name: &[u8]) -> Option<i32> {
+    let number = field(name);
+    if number.is_none() {
+        let name = String::from_utf8_lossy(name);
+        log::error(&format!("$qsa({name}) is unknown: the fields are {}", FIELDS.join(", ")));
+    }
+    number
+}
+
 /// Shows the value of a field to `show`, and the field's place for a text; null outside the event route. What is at the place
 /// stays there until the route ends, unless the field is shown again: with the same text then.
 pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut Place) -> R) -> R {

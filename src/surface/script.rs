@@ -35,7 +35,7 @@ pub fn subscribe(
         log::error(&format!("b2b_subscribe: unknown flag in \"{flags}\": known is d (ends with the call)"));
         return FALSE;
     };
-    verdict("b2b_subscribe", |engine| {
+    verdict("b2b_subscribe", record, subscriber, |engine| {
         let call = if flags.with_call { Some(Call::of(message)?) } else { None };
         engine.subscribe(&Wish { record, subscriber, package, options }, call.as_ref()).map(drop)
     })
@@ -56,23 +56,32 @@ pub fn flow_lost(message: Message<'_>) -> i32 {
 /// `b2b_unsubscribe(record, subscriber [, package])`.
 #[must_use]
 pub fn unsubscribe(record: &[u8], subscriber: &[u8], package: &[u8]) -> i32 {
-    verdict("b2b_unsubscribe", |engine| engine.unsubscribe(engine.find_own(record, subscriber, package)?))
+    verdict("b2b_unsubscribe", record, subscriber, |engine| {
+        engine.unsubscribe(engine.find_own(record, subscriber, package)?)
+    })
 }
 
 /// `b2b_credentials(record, subscriber, package, username, password)`. The password is not logged.
 #[must_use]
 pub fn credentials(record: &[u8], subscriber: &[u8], package: &[u8], username: &[u8], password: &[u8]) -> i32 {
-    verdict("b2b_credentials", |engine| {
+    verdict("b2b_credentials", record, subscriber, |engine| {
         engine.give_credentials(engine.find_own(record, subscriber, package)?, username, password)
     })
 }
 
-fn verdict(function: &str, work: impl FnOnce(&Engine) -> Result<(), OwnError>) -> i32 {
+/// What the script gets; a failure is logged with whose subscription it was about.
+fn verdict(
+    function: &str,
+    record: &[u8],
+    subscriber: &[u8],
+    work: impl FnOnce(&Engine) -> Result<(), OwnError>,
+) -> i32 {
     let Some(engine) = engine::engine() else { return FALSE };
     match work(engine) {
         Ok(()) => TRUE,
         Err(error) => {
-            log::error(&format!("{function}: {error}"));
+            let [record, subscriber] = [record, subscriber].map(String::from_utf8_lossy);
+            log::error(&format!("{function}: {error} (record \"{record}\", subscriber \"{subscriber}\")"));
             FALSE
         }
     }
