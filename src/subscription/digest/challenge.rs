@@ -51,11 +51,11 @@ pub struct Challenge<'a> {
 pub(in super::super) struct Asked<'a> {
     pub(in super::super) guard: Guard,
     pub(in super::super) realm: &'a [u8],
-    pub(super) nonce: &'a [u8],
-    pub(super) opaque: Option<&'a [u8]>,
+    pub(in super::super) nonce: &'a [u8],
+    pub(in super::super) opaque: Option<&'a [u8]>,
     pub(in super::super) algorithm: Algorithm,
-    pub(super) names_algorithm: bool,
-    pub(super) qop: Qop,
+    pub(in super::super) names_algorithm: bool,
+    pub(in super::super) qop: Qop,
     pub(in super::super) is_stale: bool,
 }
 
@@ -106,20 +106,42 @@ struct Fields<'a> {
     algorithm: Option<&'a [u8]>,
     qop: Option<&'a [u8]>,
     stale: Option<&'a [u8]>,
+    /// Of a list of qualities without quotes: those behind its first comma.
+    more: More,
+}
+
+/// See [`Fields::more`].
+#[derive(Clone, Copy, Default)]
+struct More {
+    auth: bool,
+    auth_int: bool,
 }
 
 /// The challenges in one header: normally one, but RFC 7235 allows a list.
 fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Refusal>> {
     let mut all: Vec<Fields<'a>> = Vec::new();
+    let mut is_in_qop = false;
     for item in split(challenge.value) {
-        let (head, value) = parameter(item).unwrap_or((item, b""));
-        // A scheme stands before the first parameter, with nothing but a space between.
+        let (head, value) = match parameter(item) {
+            // Some write the list of qualities without quotes.
+            None if is_in_qop => {
+                if let Some(fields) = all.last_mut() {
+                    fields.more.auth |= item.eq_ignore_ascii_case(b"auth");
+                    fields.more.auth_int |= item.eq_ignore_ascii_case(b"auth-int");
+                }
+                continue;
+            }
+            None => (item, &b""[..]),
+            Some(parameter) => parameter,
+        };
+        // A scheme stands before the first parameter, with nothing but white space between.
         let space = head.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
         let (scheme, name) = match space.and_then(|at| head.split_at_checked(at)) {
             Some((scheme, name)) => (Some(scheme), name.trim_ascii()),
-            None if value.is_empty() => (Some(head), &b""[..]),
+            None if parameter(item).is_none() => (Some(head), &b""[..]),
             None => (None, head),
         };
+        is_in_qop = name.eq_ignore_ascii_case(b"qop");
         if let Some(scheme) = scheme {
             all.push(Fields { scheme, ..Fields::default() });
         }
@@ -136,7 +158,7 @@ fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Refusal>> {
             b"stale" => &mut fields.stale,
             _ => continue,
         };
-        *field = field.or(Some(value));
+        *field = field.or(Some(value).filter(|value| !value.is_empty()));
     }
     all.iter().map(|fields| fields.understand(challenge.guard)).collect()
 }
@@ -154,9 +176,9 @@ impl<'a> Fields<'a> {
         if realm.len() > MOST_REALM || nonce.len() > MOST_NONCE || opaque.is_some_and(|text| text.len() > MOST_NONCE) {
             return Err(Refusal::TooLarge);
         }
-        let named = text(self.algorithm)?;
+        let named = text(self.algorithm)?.filter(|name| !name.is_empty());
         let algorithm = named.map_or(Some(Algorithm::DEFAULT), Algorithm::find).ok_or(Refusal::Unsupported)?;
-        let qop = best(text(self.qop)?).ok_or(Refusal::Unsupported)?;
+        let qop = best(text(self.qop)?, self.more).ok_or(Refusal::Unsupported)?;
         let is_stale = text(self.stale)?.is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"));
         let names_algorithm = named.is_some();
         Ok(Asked { guard, realm, nonce, opaque, algorithm, names_algorithm, qop, is_stale })
@@ -164,13 +186,13 @@ impl<'a> Fields<'a> {
 }
 
 /// The quality of protection to use; `None` when none of those offered is known.
-fn best(offered: Option<&[u8]>) -> Option<Qop> {
+fn best(offered: Option<&[u8]>, more: More) -> Option<Qop> {
     let Some(offered) = offered.filter(|offered| !offered.trim_ascii().is_empty()) else { return Some(Qop::None) };
     let offers =
         |name: &[u8]| offered.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(name));
-    if offers(b"auth") {
+    if more.auth || offers(b"auth") {
         Some(Qop::Auth)
-    } else if offers(b"auth-int") {
+    } else if more.auth_int || offers(b"auth-int") {
         Some(Qop::AuthInt)
     } else {
         None

@@ -166,6 +166,33 @@ fn challenges_are_understood() {
     );
 }
 
+/// What peers write that RFC 3261 §25.1 does not know, but that has one meaning only.
+#[test]
+fn a_list_of_qualities_without_quotes_and_empty_values_are_understood() {
+    let plain =
+        only(b"Digest realm=\"r\", nonce=\"n\", qop=\"auth,auth-int\", opaque=\"o\", algorithm=SHA-256").unwrap();
+    for value in [
+        "Digest realm=\"r\", qop=auth,auth-int, nonce=\"n\", opaque=\"o\", algorithm=SHA-256",
+        "Digest realm=\"r\", nonce=\"n\", qop=auth-int, auth, opaque=\"o\", algorithm=SHA-256",
+        "Digest qop=auth ,auth-conf,auth-int, realm=\"r\", nonce=\"n\", opaque=\"o\", algorithm=\"SHA-256\"",
+        "Digest realm=\"r\", stale=, nonce=\"n\", opaque=, opaque=\"o\", qop=auth, algorithm=SHA-256",
+    ] {
+        assert_eq!(only(value.as_bytes()).as_ref(), Ok(&plain), "{value}");
+    }
+    let asked = only(b"Digest realm=\"r\", nonce=\"n\", opaque=, stale=, algorithm=, qop=auth").unwrap();
+    assert_eq!((asked.opaque, asked.is_stale, asked.qop, asked.names_algorithm), (None, false, Qop::Auth, false));
+    let asked = only(b"Digest realm=\"r\", nonce=\"n\", algorithm=\"\", qop=\"\"").unwrap();
+    assert_eq!((asked.algorithm.name(), asked.qop, asked.names_algorithm), ("MD5", Qop::None, false));
+    let asked = only(b"Negotiate, Digest realm=\"r\", nonce=\"n\", qop=auth-conf, auth-int").unwrap();
+    assert_eq!(asked.qop, Qop::AuthInt);
+    let two =
+        choose_all(&[(Guard::End, b"Digest realm=\"r\", nonce=\"n\", qop=auth,auth-int, Digest realm=s, nonce=m")]);
+    assert_eq!(
+        two.map(|two| two.iter().map(|one| (one.realm, one.qop)).collect::<Vec<_>>()),
+        Ok(vec![(&b"r"[..], Qop::Auth), (b"s", Qop::None)])
+    );
+}
+
 #[test]
 fn the_topmost_that_is_understood_is_chosen_for_each_realm() {
     let chosen = choose_all(&[
@@ -274,7 +301,7 @@ fn credentials_are_read_and_found_and_not_shown() {
 proptest::proptest! {
     /// Any bytes are understood or refused, and what is understood can stand in a header.
     #[test]
-    fn hostile_challenges(value in "(Digest |realm=|nonce=|\"|,|\\\\|=| |a|qop=|\r|\n|\u{e4}){0,40}") {
+    fn hostile_challenges(value in "(Digest |realm=|nonce=|\"|,|\\\\|=| |a|auth|qop=|\r|\n|\u{e4}){0,40}") {
         if let Ok(chosen) = choose_all(&[(Guard::End, value.as_bytes())]) {
             for one in chosen {
                 proptest::prop_assert!(!one.realm.iter().any(u8::is_ascii_control));
