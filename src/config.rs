@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod filter;
+mod headers;
 mod package_policy;
 
 pub use crate::subscription::{Concealed, Credential, CredentialError};
@@ -67,6 +68,16 @@ pub enum ConfigError {
          with 32 (MD5) or 64 (SHA-256) hexadecimal digits; the realm \"*\" stands for all and needs a password"
     )]
     Credential(usize),
+    /// A header that is written anyway.
+    #[error(
+        "modparam additional_presence_headers has a header {0}, which the module or the server writes itself: remove it"
+    )]
+    OwnHeader(String),
+    /// A database without a table. Its URL is not shown, because it may hold a password.
+    #[error(
+        "modparam db_url is set, but credentials_table, the table to read from it, is not: set it, or remove db_url"
+    )]
+    NoTable,
     /// A table without a database.
     #[error("modparam credentials_table is \"{0}\", but db_url, the database it is in, is not set")]
     NoDatabase(String),
@@ -249,7 +260,8 @@ impl Config {
         if !value("shards").unsigned_abs().is_power_of_two() {
             return Err(ConfigError::Shards(value("shards")));
         }
-        if !raw.presence_route.is_empty() && !syntax.is_route(&raw.presence_route) {
+        let is_route = syntax.is_route(&raw.presence_route) && transports_exist(&raw.presence_route);
+        if !raw.presence_route.is_empty() && !is_route {
             return Err(ConfigError::Text {
                 name: "presence_route",
                 value: raw.presence_route,
@@ -257,18 +269,20 @@ impl Config {
             });
         }
         let proxies: Vec<String> = raw.presence_outbound_proxy.split_ascii_whitespace().map(str::to_owned).collect();
-        if proxies.len() > usize::from(MOST_PROXIES) || !proxies.iter().all(|proxy| syntax.is_sip_uri(proxy)) {
+        let is_reached = |proxy: &String| syntax.is_sip_uri(proxy) && transports_exist(proxy);
+        if proxies.len() > usize::from(MOST_PROXIES) || !proxies.iter().all(is_reached) {
             return Err(ConfigError::Text {
                 name: "presence_outbound_proxy",
                 value: raw.presence_outbound_proxy,
-                wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp, or up to 8 with white space between them",
+                wanted: "a SIP URI, such as sip:proxy.example.com;transport=tcp, or up to 8 with white space between them; \
+                         a transport is one of udp, tcp, tls, sctp, ws, wss",
             });
         }
         let forking = forking(raw.forking)?;
         let count = u8::try_from(proxies.len()).unwrap_or(MOST_PROXIES);
         let mut packages = package_policy::read(&raw.package_policies, &raw.integers, forking)?;
         packages.iter_mut().for_each(|(_, own)| own.proxies = count);
-        let additional_presence_headers = header_lines(raw.additional_presence_headers)?;
+        let additional_presence_headers = headers::header_lines(raw.additional_presence_headers)?;
         let credentials = raw.credentials.iter().zip(1..);
         let mut credentials = credentials
             .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
@@ -276,6 +290,9 @@ impl Config {
         Credential::sort(&mut credentials);
         if !raw.credentials_table.is_empty() && raw.db_url.0.is_empty() {
             return Err(ConfigError::NoDatabase(raw.credentials_table));
+        }
+        if raw.credentials_table.is_empty() && !raw.db_url.0.is_empty() {
+            return Err(ConfigError::NoTable);
         }
         Ok(Self {
             policy: Policy { packages, forking, proxies: count, ..policy(&raw.integers) },
@@ -293,8 +310,8 @@ impl Config {
             breaker_failures: value("breaker_failures").unsigned_abs(),
             breaker_time: duration(value("breaker_time")),
             destination_hold_max: duration(value("destination_hold_max")),
-            invited_types: invited_types(&additional_presence_headers),
-            supported_tags: listed(&additional_presence_headers, &["Supported", "k"]).collect(),
+            invited_types: headers::invited_types(&additional_presence_headers),
+            supported_tags: headers::listed(&additional_presence_headers, &["Supported", "k"]).collect(),
             additional_presence_headers,
             presence_route: raw.presence_route,
             presence_outbound_proxies: proxies,
@@ -323,6 +340,8 @@ fn policy(values: &Integers) -> Policy {
         max_subscribe_delay: time("max_subscribe_delay"),
         timer_n: TIMER_N,
         timer_n_on_refresh: value("timer_n_on_refresh") != 0,
+        timer_n_on_first: true,
+        keep_route_set: false,
         watchdog: WATCHDOG,
         max_redirects: MAX_REDIRECTS,
         proxies: 0,
@@ -366,48 +385,14 @@ fn duration(seconds: i32) -> Duration {
     Duration::from_secs(u64::from(seconds.unsigned_abs()))
 }
 
-/// Header lines as they go on the wire: the last CRLF is added when it was left out.
-fn header_lines(mut text: String) -> Result<String, ConfigError> {
-    if text.is_empty() {
-        return Ok(text);
-    }
-    if !text.ends_with('\n') {
-        text.push_str("\r\n");
-    }
-    let lines_are_headers = text.split_terminator("\r\n").all(|line| {
-        let folded = line.starts_with([' ', '\t']);
-        let name = line.split_once(':').map_or("", |(name, _)| name.trim_end());
-        folded || (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
-    });
-    if lines_are_headers && text.ends_with("\r\n") && !text.starts_with([' ', '\t']) {
-        Ok(text)
-    } else {
-        Err(ConfigError::Text {
-            name: "additional_presence_headers",
-            value: text.escape_debug().to_string(),
-            wanted: "whole header lines, each ending in \\r\\n, such as \"X-Name: value\\r\\n\"",
-        })
-    }
-}
+/// The transports that a URI may name.
+const TRANSPORTS: [&str; 6] = ["udp", "tcp", "tls", "sctp", "ws", "wss"];
 
-/// What is accepted because the operator says so: the types in Accept lines, without their parameters.
-fn invited_types(header_lines: &str) -> Vec<String> {
-    let types = listed(header_lines, &["Accept"]);
-    types.filter_map(|kind| kind.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())).collect()
-}
-
-/// What the lines of one header, which has these names, list between commas.
-fn listed(header_lines: &str, names: &'static [&str]) -> impl Iterator<Item = String> {
-    let unfolded = header_lines.replace("\r\n ", " ").replace("\r\n\t", " ");
-    let values: Vec<String> = unfolded
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .filter(|(name, _)| names.iter().any(|known| name.trim().eq_ignore_ascii_case(known)))
-        .map(|(_, value)| value.to_owned())
-        .collect();
-    let items =
-        values.into_iter().flat_map(|value| value.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>());
-    items.filter(|item| !item.is_empty())
+/// Whether each transport that a URI, or a list of them, names is one.
+fn transports_exist(text: &str) -> bool {
+    let parameters = text.split([';', '?', '>', ',', ' ', '\t']).map(|part| part.trim().to_ascii_lowercase());
+    let named = parameters.filter_map(|part| part.strip_prefix("transport=").map(str::to_owned));
+    named.into_iter().all(|transport| TRANSPORTS.contains(&transport.as_str()))
 }
 
 #[cfg(test)]
@@ -511,23 +496,22 @@ mod tests {
     }
 
     #[test]
-    fn accept_lines_invite_types() {
-        let lines = "X-A: b\r\naccept : Application/XPIDF+xml;q=0.5,\r\n text/plain\r\nAccept: a/b\r\n";
-        assert_eq!(invited_types(lines), ["application/xpidf+xml", "text/plain", "a/b"]);
-    }
-
-    #[test]
-    fn supported_lines_name_tags() {
-        let lines = "X-A: b\r\nsupported : eventlist,\r\n path\r\nK: timer,\r\n";
-        assert_eq!(listed(lines, &["Supported", "k"]).collect::<Vec<_>>(), ["eventlist", "path", "timer"]);
-    }
-
-    #[test]
-    fn header_lines_get_their_end_and_must_be_headers() {
-        assert_eq!(header_lines("X-A: b".into()).expect("one"), "X-A: b\r\n");
-        assert_eq!(header_lines("X-A: b\r\n c\r\nY: z\r\n".into()).expect("folded"), "X-A: b\r\n c\r\nY: z\r\n");
-        for bad in ["hello", "X-A: b\n", "\r\n", "X-A: b\r\n\r\nbody", ": x", " X: y"] {
-            assert!(header_lines(bad.into()).is_err(), "{bad:?}");
+    fn a_transport_must_be_one() {
+        for (text, exists) in [
+            ("sip:a", true),
+            ("sip:a;transport=TCP;lr", true),
+            ("sip:a;transport=foo", false),
+            ("sip:a;lr;Transport=", false),
+            ("<sip:a;lr>, <sip:b;transport=bar;lr>", false),
+        ] {
+            assert_eq!(transports_exist(text), exists, "{text}");
         }
+    }
+
+    #[test]
+    fn a_database_without_a_table_is_a_mistake() {
+        let raw = Raw { db_url: Concealed("mysql://a:secret@x/y".into()), ..defaults() };
+        let error = Config::check(raw, &Any).expect_err("no table").to_string();
+        assert!(error.contains("credentials_table") && !error.contains("secret"), "{error}");
     }
 }

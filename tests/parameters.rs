@@ -56,7 +56,14 @@ fn malformed_texts_refuse_the_start() {
         assert_refused("presence_route", route, &[route, "<sip:proxy.example.com;lr>"]);
     }
     let nine = ["sip:a"; 9].join(" ");
-    for proxy in ["proxy.example.com", "<sip:proxy.example.com>", "http://proxy.example.com", "sip:a sip:b c", &nine] {
+    for proxy in [
+        "proxy.example.com",
+        "<sip:proxy.example.com>",
+        "http://proxy.example.com",
+        "sip:a sip:b c",
+        "sip:a;transport=foo",
+        &nine,
+    ] {
         assert_refused("presence_outbound_proxy", proxy, &[proxy, "SIP URI"]);
     }
     for headers in ["no header", "X-Name: value\r\n\r\nbody", ": nameless"] {
@@ -65,6 +72,16 @@ fn malformed_texts_refuse_the_start() {
 }
 
 /// The error says what of the text is wrong and what is allowed.
+#[test]
+fn what_contradicts_the_module_refuses_the_start() {
+    assert_refused("additional_presence_headers", "X-A: b\r\nEvent: foo\r\n", &["header Event", "writes itself"]);
+    let said = Server::b2b().b2b_param("db_url", "mysql://a:secret@x/y").start_refused();
+    assert!(
+        said.contains("modparam db_url is set, but credentials_table") && !said.contains("presence_b2b: mysql"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_malformed_package_policy_refuses_the_start() {
     for (policy, parts) in [

@@ -5,6 +5,7 @@ use crate::document::check_filter;
 use crate::grammar::is_token;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 
 /// The largest filter document, in bytes: it travels in a SUBSCRIBE.
 const LARGEST: usize = 16 * 1024;
@@ -41,10 +42,15 @@ pub(super) fn read(texts: &[String]) -> Result<Vec<Filter>, ConfigError> {
     Ok(all)
 }
 
-/// A file, or as much of it as shows that it is too large.
+/// A regular file, or as much of it as shows that it is too large. Nothing else is waited for: a pipe would hold up the start
+/// until somebody writes into it.
 fn contents(path: &str) -> std::io::Result<Vec<u8>> {
     let mut document = Vec::new();
-    File::open(path)?.take(LARGEST as u64 + 1).read_to_end(&mut document)?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    file.take(LARGEST as u64 + 1).read_to_end(&mut document)?;
     Ok(document)
 }
 
@@ -95,6 +101,17 @@ mod tests {
         }
         let error = read(&["open=/no/such/file".to_owned()]).expect_err("no file").to_string();
         assert!(error.contains("the file cannot be read: No such file"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        for path in [pipe.as_path(), folder.path(), std::path::Path::new("/dev/zero")] {
+            let error = read(&[format!("open={}", path.display())]).expect_err("no file").to_string();
+            assert!(error.contains("it is not a regular file"), "{error}");
+        }
     }
 
     #[test]

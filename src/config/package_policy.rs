@@ -17,6 +17,18 @@ const KEYS: [&str; 9] = [
     "timer_n_on_refresh",
 ];
 
+/// Whether the first NOTIFY of a dialog is awaited until Timer N: 0 or 1.
+const TIMER_N: &str = "timer_n";
+
+/// Whether a 2xx's route set stays where the NOTIFY brings none: 0 or 1.
+const KEEP_ROUTE_SET: &str = "keep_route_set";
+
+/// The reasons of RFC 6665 §4.1.3.
+const REASONS: [&str; 7] = ["deactivated", "probation", "rejected", "timeout", "giveup", "noresource", "invariant"];
+
+/// Goes before a reason that is none of those.
+const OTHER_REASON: &str = "reason:";
+
 /// The parameter for forks, with its words.
 const FORKING: &str = "forking";
 
@@ -48,15 +60,18 @@ pub(super) fn read(
         let known = package::find(name.as_bytes()).ok_or_else(|| wrong((name, packages_known())))?;
         let place = packages.iter().position(|one| one.name == known.name).unwrap_or(packages.len());
         if place == packages.len() {
-            packages.push(OfPackage { name: known.name, integers: *common, forking, overrides: Vec::new() });
+            let [timer_n, keep_route_set] = [true, false];
+            let (name, integers, overrides) = (known.name, *common, Vec::new());
+            packages.push(OfPackage { name, integers, forking, timer_n, keep_route_set, overrides });
         }
         let Some(of_package) = packages.get_mut(place) else { continue };
         for setting in settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             of_package.set(setting).map_err(wrong)?;
         }
     }
-    let done = packages.into_iter().map(|OfPackage { name, integers, forking, overrides }| {
-        (name, Policy { overrides, forking, ..policy(&integers) })
+    let done = packages.into_iter().map(|OfPackage { name, integers, forking, timer_n, keep_route_set, overrides }| {
+        let own = Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy(&integers) };
+        (name, own)
     });
     Ok(done.collect())
 }
@@ -68,6 +83,8 @@ struct OfPackage {
     name: &'static str,
     integers: Integers,
     forking: Forking,
+    timer_n: bool,
+    keep_route_set: bool,
     overrides: Vec<Override>,
 }
 
@@ -88,9 +105,21 @@ impl OfPackage {
             self.forking = Forking::parse(value).ok_or_else(|| (setting, form()))?;
             return Ok(());
         }
-        let after = after(key).ok_or_else(|| (setting, form()))?;
+        if let Some(place) = match key {
+            TIMER_N => Some(&mut self.timer_n),
+            KEEP_ROUTE_SET => Some(&mut self.keep_route_set),
+            _ => None,
+        } {
+            *place = match value {
+                "0" => false,
+                "1" => true,
+                _ => return Err((setting, format!("{key} must be 0 or 1"))),
+            };
+            return Ok(());
+        }
+        let after = after(key).map_err(|wanted| (setting, wanted))?;
         let action = ACTIONS.iter().find(|(name, _)| *name == value).map(|(_, action)| *action);
-        let action = action.ok_or_else(|| (setting, form()))?;
+        let action = action.ok_or_else(|| (setting, format!("\"{value}\" must be one of {}", actions())))?;
         self.overrides.push(Override { after, action });
         Ok(())
     }
@@ -100,14 +129,21 @@ fn integer(parameter: &IntegerParameter, text: &str) -> Option<i32> {
     text.parse().ok().filter(|value| parameter.allows(*value))
 }
 
-/// A code, a range of codes, or a reason.
-fn after(key: &str) -> Option<After> {
+/// A code, a range of codes, or a reason; or what is wanted instead.
+fn after(key: &str) -> Result<After, String> {
     if key.starts_with(|first: char| first.is_ascii_digit()) {
         let (first, last) = key.split_once('-').unwrap_or((key, key));
-        let (first, last) = (code(first)?, code(last)?);
-        return (first <= last).then_some(After::Codes(first, last));
+        return match (code(first), code(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(After::Codes(first, last)),
+            _ => Err("a code must be from 300 to 699, and a range must go up, such as 480-489".to_owned()),
+        };
     }
-    is_token(key.as_bytes()).then(|| After::Reason((!key.eq_ignore_ascii_case(NO_REASON)).then(|| key.to_owned())))
+    if key.eq_ignore_ascii_case(NO_REASON) {
+        return Ok(After::Reason(None));
+    }
+    let other = key.strip_prefix(OTHER_REASON).map(str::trim).filter(|reason| is_token(reason.as_bytes()));
+    let usual = REASONS.iter().any(|reason| key.eq_ignore_ascii_case(reason)).then_some(key);
+    other.or(usual).map(|reason| After::Reason(Some(reason.to_owned()))).ok_or_else(form)
 }
 
 /// A final status code that is no acceptance.
@@ -124,12 +160,18 @@ fn packages_known() -> String {
     format!("the package must be one of {}", package::ALL.map(|package| package.name).join(", "))
 }
 
+fn actions() -> String {
+    ACTIONS.map(|(name, _)| name).join(", ")
+}
+
 fn form() -> String {
-    let actions = ACTIONS.map(|(name, _)| name).join(", ");
     format!(
-        "it must be \"package: key=value; key=value\", where a key is one of {} with a number, {FORKING} with one of \
-         package, first, all, or a reason of a termination ({NO_REASON} for none), a code or a range of codes from 300 to 699 with one of {actions}",
+        "it must be \"package: key=value; key=value\", where a key is one of {} with a number, {TIMER_N} or {KEEP_ROUTE_SET} \
+         with 0 or 1, {FORKING} with one of package, first, all, or a reason of a termination ({}, {NO_REASON} for none, \
+         {OTHER_REASON}word for any other word), a code or a range of codes from 300 to 699 with one of {}",
         KEYS.join(", "),
+        REASONS.join(", "),
+        actions(),
     )
 }
 
@@ -164,7 +206,7 @@ mod tests {
         let all = read_all(&[
             "reg: default_expiration=7200; rejected=back_off ;404 = never; 480-489=at_once; none=never;refresh_jitter=20;",
             " presence.winfo :",
-            "reg:Out-To-Lunch=at_once;default_expiration=60;forking=all",
+            "reg:reason:Out-To-Lunch=at_once;default_expiration=60;forking=all;timer_n=0; keep_route_set=1",
         ])
         .expect("policies");
         let [(reg, policy), (winfo, untouched)] = &all[..] else { panic!("{all:?}") };
@@ -173,6 +215,8 @@ mod tests {
         assert_eq!(policy.resubscribe_delta, untouched.resubscribe_delta);
         assert_eq!(untouched.default_expiration, Duration::from_secs(3600));
         assert!(untouched.overrides.is_empty());
+        assert_eq!((policy.timer_n_on_first, untouched.timer_n_on_first), (false, true));
+        assert_eq!((policy.keep_route_set, untouched.keep_route_set), (true, false));
         assert_eq!((policy.forking, untouched.forking), (Forking::All, Forking::First));
         let wanted = [
             one(reason("rejected"), Action::BackOff),
@@ -203,6 +247,11 @@ mod tests {
             ("reg: 489-480=never", "\"489-480=never\" is wrong", "300 to 699"),
             ("reg: 4x4=never", "\"4x4=never\" is wrong", "300 to 699"),
             ("reg: re jected=never", "\"re jected=never\" is wrong", "a reason"),
+            ("presence: rejectd=never", "\"rejectd=never\" is wrong", "deactivated, probation, rejected, timeout"),
+            ("reg: 404=maybe", "\"404=maybe\" is wrong", "\"maybe\" must be one of at_once, back_off, never"),
+            ("reg: reason:=never", "\"reason:=never\" is wrong", "a reason"),
+            ("reg: timer_n=2", "\"timer_n=2\" is wrong: timer_n must be 0 or 1", "timer_n"),
+            ("reg: keep_route_set=yes", "\"keep_route_set=yes\" is wrong: keep_route_set must be 0 or 1", "0 or 1"),
             ("reg: =never", "\"=never\" is wrong", "a reason"),
         ] {
             let error = read_all(&["dialog: 404=never", text]).expect_err(text);

@@ -97,7 +97,7 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name. One
     /// that is too long, or that cannot stand in a header line, is as good as none; so is that of a state which is not
     /// known, as documents are missing.
-    pub(super) fn try_hear(&mut self, notify: &Notify<'_>, alloc: A) -> Result<(), OutOfMemory> {
+    pub(super) fn try_hear(&mut self, notify: &Notify<'_>, keeps_route_set: bool, alloc: A) -> Result<(), OutOfMemory> {
         let is_known = self.versions.is_whole_with(notify.content);
         if is_known && self.recalls(notify) {
             return Ok(());
@@ -106,6 +106,9 @@ impl<A: Allocator + Clone> Dialog<A> {
         let [call_id, local_tag, remote_tag, target, route_set, _] = have;
         let (remote_tag, route_set) = match self.is_made() {
             true => (remote_tag, route_set),
+            false if keeps_route_set && notify.route_set.is_empty() && notify.remote_tag == remote_tag => {
+                (remote_tag, route_set)
+            }
             false => (notify.remote_tag, notify.route_set),
         };
         let is_usable = |tag: &&[u8]| tag.len() <= LONGEST_ENTITY_TAG && !tag.iter().any(u8::is_ascii_control);
@@ -116,6 +119,23 @@ impl<A: Allocator + Clone> Dialog<A> {
             self.text = Packed::try_new(parts, alloc)?;
         }
         self.fingerprint = if is_known { notify.fingerprint } else { Fingerprint::NONE };
+        Ok(())
+    }
+
+    /// What a 2xx says of a dialog that a NOTIFY has made: its target, where there is one, and its route set, unless empty.
+    pub(super) fn try_complete(
+        &mut self,
+        contact: Option<&[u8]>,
+        route_set: &[u8],
+        alloc: A,
+    ) -> Result<(), OutOfMemory> {
+        if route_set.is_empty() {
+            return self.try_retarget(contact, alloc);
+        }
+        let target = contact.unwrap_or(self.target());
+        let parts = [self.call_id(), self.local_tag(), self.remote_tag(), target, route_set, self.entity_tag()];
+        self.text = Packed::try_new(parts, alloc)?;
+        self.fingerprint = Fingerprint::NONE;
         Ok(())
     }
 

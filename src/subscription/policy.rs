@@ -26,6 +26,12 @@ pub struct Policy {
     pub timer_n: Duration,
     /// `timer_n_on_refresh`: whether Timer N applies to refreshes too, as RFC 6665 §4.1.2.4 has it.
     pub timer_n_on_refresh: bool,
+    /// `timer_n` of `package_policy`: whether the first NOTIFY of a dialog is awaited until Timer N, or without end: there
+    /// are notifiers that send none before something changes.
+    pub timer_n_on_first: bool,
+    /// `keep_route_set` of `package_policy`: whether the route set of the 2xx stays where the NOTIFY that makes the dialog
+    /// brings none: there are proxies that put themselves into the route of the SUBSCRIBE alone.
+    pub keep_route_set: bool,
     /// How long to wait for the transaction layer's word before the request is taken for lost.
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.

@@ -38,6 +38,8 @@ pub(super) const POLICY: Policy = Policy {
     max_subscribe_delay: Duration::ZERO,
     timer_n: Duration::from_secs(32),
     timer_n_on_refresh: false,
+    timer_n_on_first: true,
+    keep_route_set: false,
     watchdog: Duration::from_secs(40),
     max_redirects: 5,
     proxies: 0,

@@ -3,6 +3,7 @@
 use super::super::dialog::Dialog;
 use super::super::input::Reply;
 use super::super::output::Output;
+use super::super::policy::Policy;
 use super::super::schedule;
 use super::super::state::Awaits;
 use super::super::text::{OutOfMemory, Share};
@@ -20,14 +21,14 @@ impl<A: Share> Subscription<A> {
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
     pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if let Some(until) = self.fetch_until() {
-            return self.fetch_accepted(reply, until);
+            return self.fetch_accepted(reply, until, env.policy);
         }
         let Some(granted) = self.granted(reply) else { return Ok(self.refuse_nothing_granted(reply, now, env)) };
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
-        adopt_reply(dialog, reply, self.alloc.clone())?;
+        adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
         let expiry = dialog.expiry().unwrap_or(now.after(granted));
         dialog.set_expiry(expiry);
-        let awaits = if dialog.is_made() {
+        let awaits = if dialog.is_made() || !env.policy.timer_n_on_first {
             Awaits::Nothing
         } else {
             Awaits::FirstNotify { by: self.last_sent.get().unwrap_or(now).after(env.policy.timer_n) }
@@ -61,12 +62,17 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The subscription is accepted, but nobody wants it any more.
-    pub(super) fn opened_for_nobody(&mut self, reply: &Reply<'_>, now: Instant) -> Result<Output, OutOfMemory> {
+    pub(super) fn opened_for_nobody(
+        &mut self,
+        reply: &Reply<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
         if self.granted(reply).is_none() {
             return Ok(self.destroy());
         }
         if let Some(dialog) = self.dialog.as_mut() {
-            adopt_reply(dialog, reply, self.alloc.clone())?;
+            adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
         }
         self.accept(reply);
         Ok(self.say_farewell(now))
@@ -124,12 +130,15 @@ impl<A: Share> Subscription<A> {
 pub(super) fn adopt_reply<A: Allocator + Clone>(
     dialog: &mut Dialog<A>,
     reply: &Reply<'_>,
+    policy: &Policy,
     alloc: A,
 ) -> Result<(), OutOfMemory> {
     if !dialog.is_made() {
         dialog.try_adopt(reply.remote_tag, reply.contact, reply.route_set, alloc)
-    } else if reply.remote_tag == dialog.remote_tag() && !dialog.is_target_told() {
-        dialog.try_retarget(reply.contact, alloc)
+    } else if reply.remote_tag == dialog.remote_tag() {
+        let target = reply.contact.filter(|_| !dialog.is_target_told());
+        let keeps = policy.keep_route_set && dialog.route_set().is_empty();
+        dialog.try_complete(target, if keeps { reply.route_set } else { &[] }, alloc)
     } else {
         Ok(())
     }

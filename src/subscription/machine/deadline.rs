@@ -75,7 +75,10 @@ impl<A: Share> Subscription<A> {
             Awaits::FirstNotify { by } => Some(by),
             // Peers that answer a refresh with a 2xx and no NOTIFY are met in the field: unless the operator says
             // otherwise, only the dialog's first NOTIFY is insisted on.
-            Awaits::Nothing | Awaits::Retry => env.policy.timer_n_on_refresh.then(|| now.after(env.policy.timer_n)),
+            Awaits::Nothing | Awaits::Retry => {
+                let is_awaited = env.policy.timer_n_on_refresh && env.policy.timer_n_on_first;
+                is_awaited.then(|| now.after(env.policy.timer_n))
+            }
             Awaits::Expiry => return self.expire(next, now, env),
         };
         if now < next {

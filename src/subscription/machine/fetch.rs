@@ -6,6 +6,7 @@
 use super::super::failure;
 use super::super::input::{Content, Reply};
 use super::super::output::{Answer, News, Output, Status};
+use super::super::policy::Policy;
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
 use super::super::text::{Brief, OutOfMemory, Share};
@@ -30,9 +31,14 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The request of a fetch is accepted: the NOTIFY is to come. What the 2xx grants is no matter.
-    pub(super) fn fetch_accepted(&mut self, reply: &Reply<'_>, until: Instant) -> Result<Output, OutOfMemory> {
+    pub(super) fn fetch_accepted(
+        &mut self,
+        reply: &Reply<'_>,
+        until: Instant,
+        policy: &Policy,
+    ) -> Result<Output, OutOfMemory> {
         if let Some(dialog) = self.dialog.as_mut() {
-            adopt_reply(dialog, reply, self.alloc.clone())?;
+            adopt_reply(dialog, reply, policy, self.alloc.clone())?;
         }
         self.accept(reply);
         self.confirm(until, Awaits::FirstNotify { by: until });

@@ -89,8 +89,8 @@ impl<A: Share> Subscription<A> {
     }
 
     /// A fork remembers its last NOTIFY: see [`Subscription::leave`].
-    pub(super) fn remember(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
-        if self.is_fork() { self.adopt_notify(notify) } else { Ok(()) }
+    pub(super) fn remember(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<(), OutOfMemory> {
+        if self.is_fork() { self.adopt_notify(notify, env) } else { Ok(()) }
     }
 
     /// A fork has ended and its end is told. As long as forks are welcome it stays: a NOTIFY of its that comes late or

@@ -34,7 +34,7 @@ impl<A: Share> Subscription<A> {
                         Ok(refusal_of(notify.content).map_or_else(forked, answered))
                     }
                     Judgement::Ended(state) => {
-                        self.remember(notify)?;
+                        self.remember(notify, env)?;
                         Ok(match self.fetch_until() {
                             Some(_) => self.fetched(&state, notify.content),
                             None => self.terminated(&state, notify.content, now, env),
@@ -57,7 +57,7 @@ impl<A: Share> Subscription<A> {
                 Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
                 Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
                 Judgement::Stands(_) => {
-                    self.adopt_notify(notify)?;
+                    self.adopt_notify(notify, env)?;
                     Ok(answered(Answer::Ok))
                 }
             },
@@ -109,9 +109,9 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
-    pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>) -> Result<(), OutOfMemory> {
+    pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
-        dialog.try_hear(notify, self.alloc.clone())?;
+        dialog.try_hear(notify, env.policy.keep_route_set, self.alloc.clone())?;
         dialog.accept(notify.cseq);
         if notify.contact.is_some() {
             dialog.target_told();
@@ -131,7 +131,7 @@ impl<A: Share> Subscription<A> {
         let is_other_fork =
             self.dialog.as_ref().is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag);
         let order = self.order_of(notify.content);
-        self.adopt_notify(notify)?;
+        self.adopt_notify(notify, env)?;
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
         let told = self.adopt_expiry(state.expires, now);

@@ -122,7 +122,7 @@ impl<A: Share> Subscription<A> {
                 Ok(self.not_refreshed(failure, notify_by, now, env))
             }
 
-            (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now),
+            (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now, env),
             (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now),
             (State::UnconfirmedDestroy, Redirected(reply) | Rerouted(reply) | Challenged(reply)) => {
                 Ok(self.not_opened_for_nobody(&Failure::of(reply), now, env))

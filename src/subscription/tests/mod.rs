@@ -55,6 +55,8 @@ pub(super) fn policy() -> Policy {
         max_subscribe_delay: secs(0),
         timer_n: secs(32),
         timer_n_on_refresh: false,
+        timer_n_on_first: true,
+        keep_route_set: false,
         watchdog: secs(60),
         max_redirects: 3,
         proxies: 0,

@@ -143,3 +143,44 @@ fn at_once_is_no_storm() {
         assert_eq!(waits, [30.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]);
     }
 }
+
+#[test]
+fn a_notifier_that_is_silent_until_something_changes_is_waited_for_where_the_operator_says_so() {
+    let mut life = Life::unstarted(Policy { timer_n_on_first: false, timer_n_on_refresh: true, ..policy() });
+    life.give(Input::Start);
+    life.due();
+    life.reply(200);
+    assert_eq!((life.state(), life.due_in()), ("confirmed", 3570.0));
+    life.due();
+    assert_eq!(life.state(), "resubscription", "it is refreshed all the same");
+    life.reply(200);
+    assert_eq!((life.state(), life.due_in()), ("confirmed", 3570.0));
+    assert_eq!(told(&life.notify("active")).0, Status::Active);
+}
+
+/// Whether the refresh goes by the route set of the 2xx, with the 2xx first or the NOTIFY first.
+fn route_of_refresh(keep_route_set: bool, notify_first: bool, of_notify: &'static [u8], tag: &'static [u8]) -> Vec<u8> {
+    let mut life = Life::unstarted(Policy { keep_route_set, ..policy() });
+    life.give(Input::Start);
+    life.due();
+    let reply = |life: &mut Life| life.reply_with(200, |reply| reply.route_set = b"<sip:of-2xx;lr>");
+    if !notify_first {
+        reply(&mut life);
+    }
+    life.notify_with("active", |notify| (notify.route_set, notify.remote_tag) = (of_notify, tag));
+    if notify_first {
+        reply(&mut life);
+    }
+    life.due();
+    life.request().route_set.clone()
+}
+
+#[test]
+fn the_route_set_of_the_2xx_stays_where_the_operator_says_so_and_the_notify_brings_none() {
+    for notify_first in [false, true] {
+        assert_eq!(route_of_refresh(true, notify_first, b"", b"notifier"), b"<sip:of-2xx;lr>");
+        assert_eq!(route_of_refresh(false, notify_first, b"", b"notifier"), b"", "by the letter of RFC 6665");
+        assert_eq!(route_of_refresh(true, notify_first, b"<sip:p;lr>", b"notifier"), b"<sip:p;lr>");
+        assert_eq!(route_of_refresh(true, notify_first, b"", b"another fork"), b"");
+    }
+}

@@ -258,7 +258,8 @@ impl Reference {
             Phase::Stand => {
                 let by = self.now + ms(self.policy.timer_n);
                 self.first_before = self.first_by;
-                self.first_by = self.first_by.or(self.policy.timer_n_on_refresh.then_some(by));
+                self.first_by =
+                    self.first_by.or((self.policy.timer_n_on_refresh && self.policy.timer_n_on_first).then_some(by));
                 self.request(Phase::Refresh, self.wanted(), false);
             }
             Phase::Ask | Phase::Refresh | Phase::ByeSent => {
@@ -320,7 +321,7 @@ impl Reference {
         if self.phase == Phase::Ask {
             self.ends = self.ends.or(Some(until));
             let timer_n = self.sent.unwrap() + ms(self.policy.timer_n);
-            self.first_by = self.heard.is_none().then_some(timer_n);
+            self.first_by = (self.heard.is_none() && self.policy.timer_n_on_first).then_some(timer_n);
         } else {
             self.ends = Some(until);
             self.failures = if self.heard.is_some() { 0 } else { self.failures };
@@ -342,7 +343,12 @@ impl Reference {
                 routes: reply.route_set.to_vec(),
                 ..Peer::default()
             };
-        } else if initial && self.peer.told {
+            return;
+        }
+        if initial && self.policy.keep_route_set && self.peer.tag == reply.remote_tag && self.peer.routes.is_empty() {
+            self.peer.routes = reply.route_set.to_vec();
+        }
+        if initial && self.peer.told {
             // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
         } else if self.peer.tag == reply.remote_tag || !(initial || self.gone) {
             self.peer.target = contact;

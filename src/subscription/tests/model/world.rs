@@ -25,6 +25,8 @@ fn small_policy() -> Policy {
         max_subscribe_delay: secs(0),
         timer_n: secs(3),
         timer_n_on_refresh: false,
+        timer_n_on_first: true,
+        keep_route_set: false,
         watchdog: secs(4),
         max_redirects: 1,
         proxies: 0,

@@ -72,6 +72,7 @@ proptest! {
         is_contrary in any::<bool>(),
         fetch in proptest::option::weighted(0.3, prop_oneof![Just(32u32), 1u32..3600]),
         timer_n_on_refresh in any::<bool>(),
+        (timer_n_on_first, keep_route_set) in any::<(bool, bool)>(),
         proxies in 0u8..4,
     ) {
         let overrides = if is_contrary { contrary() } else { Vec::new() };
@@ -80,6 +81,8 @@ proptest! {
             resubscribe_delta: secs(delta),
             overrides,
             timer_n_on_refresh,
+            timer_n_on_first,
+            keep_route_set,
             proxies,
             ..policy()
         };

@@ -62,10 +62,11 @@ impl Reference {
         }
         let contact = notify.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
         if self.heard.is_none() {
+            let keeps = self.policy.keep_route_set && self.peer.tag == notify.remote_tag && notify.route_set.is_empty();
             self.peer = Peer {
                 tag: notify.remote_tag.to_vec(),
                 target: contact,
-                routes: notify.route_set.to_vec(),
+                routes: if keeps { self.peer.routes.clone() } else { notify.route_set.to_vec() },
                 ..Peer::default()
             };
         } else {
