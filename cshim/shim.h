@@ -163,6 +163,10 @@ int pb2b_load_tm(struct tm_binds *out);
 int pb2b_load_xtm(tm_xapi_t *out);
 /* fails quietly when the module sl is not loaded */
 int pb2b_load_sl(sl_api_t *out);
+/* Hears of answers by the module sl, for pb2b_is_answered(). */
+int pb2b_hear_answers(const sl_api_t *sl);
+/* 1 if the request has a final answer or has been sent on, by way of its transaction or without one */
+int pb2b_is_answered(const struct tm_binds *tm, const sip_msg_t *msg);
 /* the number in the CSeq of a local transaction */
 int pb2b_cell_cseq(const struct cell *t, unsigned int *out);
 /* the transaction of the message being processed; NULL if there is none */
@@ -188,6 +192,8 @@ int pb2b_socket_proto(const socket_info_t *socket);
 
 /* number of an event route of the native script; -1 if the script has none of this name */
 int pb2b_event_route(const char *name);
+/* 1 if the script is in request_route or a route that this has called */
+int pb2b_in_request_route(void);
 /* 1 if a KEMI engine runs the script */
 int pb2b_has_kemi_engine(void);
 /* Runs an event route: the native one of this number, or if that is negative the KEMI callback of this name (may be NULL).
@@ -198,6 +204,8 @@ int pb2b_run_event_route(int number, const str *kemi_callback, const str *event,
 void pb2b_forget_route(void);
 
 int pb2b_load_dlg(struct dlg_binds *out);
+/* 1 if this callback with this parameter is registered for the dialog */
+int pb2b_dlg_has_callback(const struct dlg_cell *dlg, dialog_cb *callback, const void *param);
 
 /* ---- databases: shim_db.c ---- */
 

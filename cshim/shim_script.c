@@ -11,6 +11,11 @@ int pb2b_event_route(const char *name)
 	return number >= 0 && event_rt.rlist[number] != NULL ? number : -1;
 }
 
+int pb2b_in_request_route(void)
+{
+	return get_route_type() == REQUEST_ROUTE;
+}
+
 int pb2b_has_kemi_engine(void)
 {
 	return sr_kemi_eng_get() != NULL;
@@ -112,3 +117,13 @@ int pb2b_load_dlg(struct dlg_binds *out)
 	return load_dlg_api(out) < 0 ? -1 : 0;
 }
 
+/* Callbacks are added at the head and stay until the dialog goes, so the list can be walked at any time. */
+int pb2b_dlg_has_callback(const struct dlg_cell *dlg, dialog_cb *callback, const void *param)
+{
+	const struct dlg_callback *cb;
+
+	for(cb = dlg->cbs.first; cb != NULL; cb = cb->next)
+		if(cb->callback == callback && cb->param == param)
+			return 1;
+	return 0;
+}

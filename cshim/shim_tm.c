@@ -25,6 +25,37 @@ int pb2b_load_sl(sl_api_t *out)
 	return bind == NULL || bind(out) < 0 ? -1 : 0;
 }
 
+/* the newest request that sl has answered in this process */
+static unsigned int answered_id = 0;
+static int answered_pid = 0;
+
+static void note_answer(sl_cbp_t *params)
+{
+	if(params->req != NULL && params->code >= 200) {
+		answered_id = params->req->id;
+		answered_pid = params->req->pid;
+	}
+}
+
+int pb2b_hear_answers(const sl_api_t *sl)
+{
+	static sl_cbelem_t element;
+
+	memset(&element, 0, sizeof(element));
+	element.type = SLCB_REPLY_READY;
+	element.cbf = note_answer;
+	return sl->register_cb(&element) < 0 ? -1 : 0;
+}
+
+int pb2b_is_answered(const struct tm_binds *tm, const sip_msg_t *msg)
+{
+	const struct cell *t = tm->t_gett();
+
+	if(t != NULL && t != T_UNDEFINED && (t->uas.status >= 200 || t->nr_of_outgoings > 0))
+		return 1;
+	return answered_pid == msg->pid && answered_id == msg->id && answered_pid != 0;
+}
+
 /* Kamailio 6.0 renamed it. */
 #if VERSIONVAL >= 6000000
 #define CELL_CSEQ cseq_hdr_n
@@ -144,8 +175,9 @@ int pb2b_socket_signaling(socket_info_t *socket, str *host, str *port)
 
 	if(si_get_signaling_data(socket, &h, &p) < 0 || h == NULL || p == NULL)
 		return -1;
-	*host = *h;
-	*port = *p;
+	/* as in Via, what all sockets advertise comes before what one does */
+	*host = default_global_address.len > 0 ? default_global_address : *h;
+	*port = default_global_port.len > 0 ? default_global_port : *p;
 	return 0;
 }
 

@@ -5,7 +5,7 @@ use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
-use crate::support::shm::leaves_nothing;
+use crate::support::shm::{leaves_nothing, leaves_nothing_in};
 use crate::support::sip::Message;
 use crate::support::wait::SOON;
 
@@ -113,6 +113,44 @@ fn bye_ends_the_subscription() {
         call.callee.expect_request("ACK", SOON);
         assert_eq!(server.trace()["subscriptions"], 1, "a call that stands keeps it");
         assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        call.hang_up(&answer);
+        farewell(&mut dialog);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// Asking again for the same within one call leaves one callback, however often: the dialog keeps them all to its end. What the
+/// module dialog holds goes with the call.
+#[test]
+fn a_call_is_watched_once() {
+    let again = r#"    while ($var(again) < 50) {
+        if (!b2b_subscribe("$hdr(X-Record)", "sip:watcher@{ip}", "presence", "d")) exit;
+        $var(again) = $var(again) + 1;
+    }
+    if ($var(again) > 0) $var(again) = 0;
+    t_relay();
+}
+"#;
+    let route = ROUTE.strip_suffix("    t_relay();\n}\n").expect("the end of the route").to_owned() + again;
+    let notifier = Notifier::udp();
+    let server = Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(&route).start();
+    let mut call = Call::between(&server);
+    let callbacks = || {
+        let used = server.rpc("mod.mem_statsx", serde_json::json!(["dialog", "shm"])).expect("sums by line");
+        let lines =
+            used.as_array().expect("a list").iter().find_map(serde_json::Value::as_object).expect("lines").clone();
+        let of = lines.iter().find(|(line, _)| line.starts_with("register_dlgcb")).expect("a callback").1.clone();
+        of.as_str().and_then(|sums| sums.split_once(" (")).expect("sums").1.trim_end_matches(')').to_owned()
+    };
+    leaves_nothing_in(&server, &["presence_b2b", "tm", "dialog"], || {
+        let arrived = call.ring(&notifier.uri("bob"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let of_all = callbacks();
+        let answer = call.answer(&arrived, 200);
+        call.callee.expect_request("ACK", SOON);
+        assert!(of_all.parse::<u32>().expect("a number") < 10, "{of_all} callbacks");
         call.hang_up(&answer);
         farewell(&mut dialog);
         server.await_no_subscription();

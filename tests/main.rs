@@ -38,6 +38,7 @@ mod parameters;
 mod policy;
 mod processes;
 mod proxies;
+mod races;
 mod real_presence;
 mod redirect;
 mod refresh;

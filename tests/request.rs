@@ -100,6 +100,34 @@ fn contact_is_the_advertised_address() {
     server.stop();
 }
 
+/// The server's own `advertised_address` and `advertised_port` come before those of a socket, as in Via; each counts alone.
+#[test]
+fn contact_is_what_the_whole_server_advertises() {
+    for (globals, contact, via) in [
+        (&["advertised_address=\"198.51.100.9\""][..], "<sip:198.51.100.9:5090>", "198.51.100.9:5090"),
+        (&["advertised_port=5077"], "<sip:198.51.100.7:5077>", "198.51.100.7:5077"),
+        (
+            &["advertised_address=\"edge.example.net\"", "advertised_port=5077"],
+            "<sip:edge.example.net:5077>",
+            "edge.example.net:5077",
+        ),
+    ] {
+        let notifier = Notifier::udp();
+        let builder = eager();
+        let listen = Listen::udp(builder.ip()).advertise("198.51.100.7:5090");
+        let server = globals.iter().fold(builder.listen(listen), |builder, line| builder.global(line)).start();
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let first = notifier.expect_subscribe(SOON);
+        assert_eq!(first.headers("Contact"), [contact], "{globals:?}");
+        assert!(first.need("Via").contains(via), "{globals:?}: {}", first.message);
+        let mut dialog = notifier.accept(&first, 600);
+        dialog.via_hop(server.addr());
+        assert_eq!(dialog.notify(Notify::active(600)).header("Contact"), Some(contact), "{globals:?}");
+        server.end(id, &mut dialog);
+        server.stop();
+    }
+}
+
 #[test]
 fn each_package_accepts_its_own_bodies() {
     let notifier = Notifier::udp();

@@ -214,3 +214,45 @@ fn fields_elsewhere() {
     let said = Server::b2b().route(route).start_refused();
     assert!(said.contains("qsa(colour)"), "{said}");
 }
+
+/// A NOTIFY that cannot be answered any more, or not there, is neither told nor counted: `handle_notify()` refuses and says why.
+#[test]
+fn handle_notify_has_its_place() {
+    let tail = "if (handle_notify()) xlog(\"L_ERR\", \"it was true\\n\"); exit;";
+    for (place, route, said) in [
+        (
+            "after a stateless answer",
+            format!("sl_send_reply(\"202\", \"Mine\"); {tail}"),
+            "has answered this request already",
+        ),
+        (
+            "after an answer",
+            format!("t_newtran(); t_reply(\"202\", \"Mine\"); {tail}"),
+            "has answered this request already",
+        ),
+        (
+            "in a failure route",
+            "t_on_failure(\"LATE\"); $du = \"sip:127.0.0.1:9\"; t_set_fr(100, 100); t_relay(); exit;".to_owned(),
+            "called outside request_route",
+        ),
+    ] {
+        let late = "failure_route[LATE] { route(IT); t_reply(\"202\", \"Mine\"); } route[IT] { if (handle_notify()) xlog(\"L_ERR\", \"it was true\\n\"); }";
+        let whole = format!("request_route {{ {route} }} {late}");
+        let notifier = Notifier::udp();
+        let server = Server::b2b().route(&whole).b2b_param("min_resubscribe_time", 0).start();
+        let mark = server.log().mark();
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(
+            dialog.notify(Notify::active(600)).status(),
+            202,
+            "{place}: the script's own answer is the only one"
+        );
+        let lines = server.log().since(mark, "handle_notify: ");
+        assert!(lines.len() == 1 && lines[0].contains(said), "{place}: {lines:?}");
+        assert_eq!(server.log().since(mark, "it was true"), [""; 0], "{place}");
+        assert_eq!(server.show(id)["notifies"], 0, "{place}");
+        assert_eq!(server.trace()["received"], 0, "{place}");
+        server.stop();
+    }
+}

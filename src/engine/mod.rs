@@ -20,7 +20,7 @@ mod worker;
 
 pub use flows::on_flow_lost;
 pub use notify::Handled;
-pub use own::{Flags, OwnError, Wish, on_call_end};
+pub use own::{Flags, OwnError, Wish, introduce_user_agent, on_call_end};
 pub use reply::on_reply;
 pub use start::Origin;
 

@@ -1,11 +1,27 @@
 //! Subscriptions made by the script and by operators: the module is their subscriber itself.
 
 use super::Engine;
-use super::start::started_by;
+use super::start::EXISTS;
 use crate::host::dialog::{Call, CallError};
-use crate::qsa::{NewSubscription, QsaError, QueueId};
+use crate::qsa::{NewSubscription, NotifierId, QsaError, QueueId, Refused, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Concealed, Credential, Input, OptionError, Options, Package, Secret, Subject, package};
+use std::sync::OnceLock;
+
+/// The SIP user agent as a notifier of each package. Set before the fork.
+static USER_AGENT: OnceLock<Vec<NotifierId>> = OnceLock::new();
+
+/// Says which notifiers the SIP user agent is; call once, in `mod_init`.
+pub fn introduce_user_agent(notifiers: Vec<NotifierId>) {
+    let _ = USER_AGENT.set(notifiers);
+}
+
+fn is_user_agent(notifier: NotifierId) -> bool {
+    USER_AGENT.get().is_some_and(|known| known.contains(&notifier))
+}
+
+/// How often somebody else may begin and end the same subscription while it is being made.
+const MOST_ROUNDS: usize = 100;
 
 /// The most bytes of a user name, and of a password.
 const MOST_CREDENTIAL: usize = 256;
@@ -136,34 +152,56 @@ impl Engine {
         if !self.config.handle_presence_subscriptions {
             return Err(OwnError::Off);
         }
-        if let Some(handle) = self.find(record, subscriber, package, &options.id) {
-            return self.same(handle, &options, call);
-        }
         let first_param = options.to_string();
         let queue = self.queue_for(record, subscriber);
         let new =
             NewSubscription { package: package.name.as_bytes(), first_param: first_param.as_bytes(), queue, ..asked };
-        let (made, started) = started_by(|| self.hub.subscribe(&new));
-        // A fetch may have its answer, and be gone, already; it had its id all the same.
-        let handle = started.or_else(|| self.find(record, subscriber, package, &options.id));
-        match (made, handle) {
-            (Ok(subscription), Some(handle)) => {
-                let watched = watch(handle, call);
-                if watched.is_err() {
-                    let _ = self.hub.unsubscribe(subscription);
+        for _ in 0..MOST_ROUNDS {
+            if let Some(handle) = self.find(record, subscriber, package, &options.id)
+                && let Some(same) = self.same(handle, &options)?
+            {
+                watch(same, call)?;
+                return Ok(same);
+            }
+            let refused = |cause| OwnError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause };
+            match self.ask(&new)? {
+                Asked::Made(subscription, handle) => {
+                    let watched = watch(handle, call);
+                    if watched.is_err() {
+                        let _ = self.hub.unsubscribe(subscription);
+                    }
+                    watched?;
+                    return Ok(handle);
                 }
-                watched?;
-                Ok(handle)
+                // Another process was faster: its subscription is the one, unless that has ended by now.
+                Asked::Refused(EXISTS) => {}
+                Asked::Refused(cause) => return Err(refused(cause.into())),
+                Asked::Failed(cause) => return Err(refused(cause)),
             }
-            // Another process was faster: its subscription is the one.
-            (Err(_), Some(handle)) => self.same(handle, &options, call),
-            (Ok(subscription), None) => {
+        }
+        Err(OwnError::Ended)
+    }
+
+    /// Makes an internal subscription, which is kept if the SIP user agent takes it up: other notifiers may do so as well,
+    /// but it is the user agent that script and RPC ask.
+    fn ask(&self, new: &NewSubscription<'_>) -> Result<Asked, OwnError> {
+        // What has been taken up may have its answer, and be gone, already: a fetch has an id all the same.
+        let mut heard = None;
+        let made = self.hub.subscribe_and_hear(new, |notifier, answer| {
+            if is_user_agent(notifier) {
+                heard = Some(answer);
+            }
+        });
+        let handle = heard.map(|answer| answer.map(Handle::from_u64));
+        match (made, handle) {
+            (Ok(subscription), Some(Ok(Some(handle)))) => Ok(Asked::Made(subscription, handle)),
+            (Ok(subscription), answer) => {
                 let _ = self.hub.unsubscribe(subscription);
-                Err(OwnError::Ended)
+                // Not even asked: ended before, by another notifier.
+                answer.and_then(Result::err).map(Asked::Refused).ok_or(OwnError::Ended)
             }
-            (Err(cause), None) => {
-                Err(OwnError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause })
-            }
+            (Err(_), Some(Err(refused))) => Ok(Asked::Refused(refused)),
+            (Err(cause), _) => Ok(Asked::Failed(cause)),
         }
     }
 
@@ -193,14 +231,11 @@ impl Engine {
         self.registry.find(&Subject { record, subscriber, package, event_id: id.as_bytes() })
     }
 
-    /// The subscription that is there already, if its options are those asked for.
-    fn same(&self, handle: Handle, options: &Options, call: Option<&Call>) -> Result<Handle, OwnError> {
+    /// The subscription that is there already, if its options are those asked for; `None` when it has ended by now.
+    fn same(&self, handle: Handle, options: &Options) -> Result<Option<Handle>, OwnError> {
         match self.registry.view(handle, |subscription, _| subscription.terms()) {
             Some(terms) if terms != options.terms => Err(OwnError::Differs),
-            Some(_) | None => {
-                watch(handle, call)?;
-                Ok(handle)
-            }
+            terms => Ok(terms.map(|_| handle)),
         }
     }
 
@@ -242,6 +277,16 @@ impl Engine {
         let index = sum.checked_rem(self.event_queues.len()).unwrap_or(0);
         self.event_queues.get(index).copied().unwrap_or_default()
     }
+}
+
+/// What came of asking for a subscription.
+enum Asked {
+    /// It is there.
+    Made(SubscriptionId, Handle),
+    /// The SIP user agent does not take it up.
+    Refused(Refused),
+    /// The hub does not make it.
+    Failed(QsaError),
 }
 
 fn watch(handle: Handle, call: Option<&Call>) -> Result<(), CallError> {

@@ -7,7 +7,6 @@ use crate::host::{log, uri};
 use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
 use crate::subscription::{Input, Instant, Options, OutOfMemory, Output, Package, Subscription};
-use std::cell::Cell;
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +27,8 @@ pub struct Origin<'a> {
     pub subscriber_data: usize,
 }
 
-thread_local! {
-    /// The newest subscription that this process has started.
-    static NEWEST: Cell<Option<Handle>> = const { Cell::new(None) };
-}
-
-/// Does `work` and tells, beside what came of it, what it has started: that may have ended by now.
-pub(super) fn started_by<R>(work: impl FnOnce() -> R) -> (R, Option<Handle>) {
-    NEWEST.set(None);
-    let result = work();
-    (result, NEWEST.take())
-}
+/// Script or RPC have a subscription to the same, of this record of the registry or another one by now.
+pub(super) const EXISTS: Refused = Refused { reason: "script or RPC have this subscription already", code: -1 };
 
 pub(super) const NO_MEMORY: Refused =
     Refused { reason: "out of shared memory: enlarge it with the server's option -m", code: 0 };
@@ -71,7 +61,6 @@ impl Engine {
         };
         match self.registry.insert(subscription, owner, named, now, &self.env()) {
             Ok(Inserted::New { handle, wake }) => {
-                NEWEST.set(Some(handle));
                 if named {
                     // The event route shows the id; nobody but the module reads the subscriber's value.
                     let _ = self.hub.set_subscriber_data(origin.subscription, handle.id() as usize);
@@ -79,7 +68,7 @@ impl Engine {
                 self.settle(wake, None);
                 Ok(handle)
             }
-            Ok(Inserted::Existing(_)) => Err(Refused::new("script or RPC have this subscription already")),
+            Ok(Inserted::Existing(_)) => Err(EXISTS),
             Err(RegistryError::OutOfMemory) => Err(NO_MEMORY),
             Err(RegistryError::Full { .. } | RegistryError::Shards { .. } | RegistryError::Limit { .. }) => {
                 Err(Refused::new("as many subscriptions as modparam max_subscriptions allows"))

@@ -56,7 +56,7 @@ impl Call {
         if dialog.is_null() { Err(CallError::NoCall) } else { Ok(Self { dialog, bound }) }
     }
 
-    /// Has `on_end` called with `parameter` when the call ends, fails or expires.
+    /// Has `on_end` called with `parameter` when the call ends, fails or expires. Once is enough.
     ///
     /// # Errors
     /// When the dialog module refuses.
@@ -64,6 +64,10 @@ impl Call {
         let register = self.bound.dialog.register_dlgcb.ok_or(CallError::Refused)?;
         let ends = ks::DLGCB_TERMINATED | ks::DLGCB_EXPIRED | ks::DLGCB_FAILED | ks::DLGCB_DESTROY;
         let parameter = null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0));
+        // SAFETY: the dialog is held; the parameter is only compared.
+        if unsafe { ks::pb2b_dlg_has_callback(self.dialog, Some(on_end), parameter) } != 0 {
+            return Ok(());
+        }
         // SAFETY: the dialog is held; the parameter is a plain number, so there is nothing to free.
         let registered = unsafe { register(self.dialog, ends as c_int, Some(on_end), parameter, None) };
         if registered < 0 { Err(CallError::Refused) } else { Ok(()) }

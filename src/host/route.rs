@@ -5,6 +5,13 @@ use super::text::lend;
 use super::transaction;
 use std::ffi::{CStr, CString};
 
+/// Whether the script is where a request can be answered: in `request_route`, or in a route that this has called.
+#[must_use]
+pub fn in_request_route() -> bool {
+    // SAFETY: reads where the script is.
+    unsafe { ks::pb2b_in_request_route() != 0 }
+}
+
 /// An event route, found once before the fork.
 #[derive(Clone, Debug)]
 pub struct EventRoute {

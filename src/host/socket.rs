@@ -69,8 +69,8 @@ impl ListenSocket {
         unsafe { ks::pb2b_may_block(self.0) != 0 }
     }
 
-    /// The Contact header, a whole line, with the URI under which this socket can be reached: advertised address and port
-    /// where there are some (RFC 3261 §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
+    /// The Contact header, a whole line, with the URI under which this socket can be reached: advertised address and port,
+    /// of all sockets or of this one, where there are some (RFC 3261 §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
     pub fn contact_header(self, secure: bool) -> Option<Rc<[u8]>> {
         LAST_CONTACT.with_borrow_mut(|last| match last {

@@ -1,6 +1,7 @@
 //! sl: answers given without a transaction.
 
 use super::bindings as ks;
+use super::log;
 use super::message::Message;
 use super::transaction;
 use std::sync::OnceLock;
@@ -19,7 +20,14 @@ pub fn bind() -> bool {
     let mut sl = ks::sl_api_t::default();
     // SAFETY: fills our table.
     let found = unsafe { ks::pb2b_load_sl(&mut sl) } >= 0;
-    found && SL.set(Bound(sl)).is_ok()
+    if !found {
+        return false;
+    }
+    // SAFETY: the table is filled; mod_init is the time.
+    if unsafe { ks::pb2b_hear_answers(&sl) } < 0 {
+        log::warn("sl does not tell which requests it has answered: handle_notify() cannot see that the script has");
+    }
+    SL.set(Bound(sl)).is_ok()
 }
 
 /// Answers a request without a transaction, with extra header lines (each ending in CRLF). `false` when sl refused, or

@@ -225,6 +225,13 @@ pub fn is_made() -> bool {
     TM.get().is_some_and(|bound| !unsafe { ks::pb2b_current_transaction(&bound.tm) }.is_null())
 }
 
+/// Whether the script has given the request a final answer already, or has sent it on.
+#[must_use]
+pub fn is_answered(message: Message<'_>) -> bool {
+    // SAFETY: the message is the one being processed; reads what tm and sl have of it.
+    TM.get().is_some_and(|bound| unsafe { ks::pb2b_is_answered(&bound.tm, message.as_raw()) } != 0)
+}
+
 /// Whether a request repeats one that has its transaction; tm has answered it again then. Makes none.
 #[must_use]
 pub fn is_repeated(message: Message<'_>) -> bool {

@@ -11,12 +11,14 @@ use crate::subscription::package;
 /// # Errors
 /// When the hub has no room.
 pub fn register(engine: &Engine) -> Result<(), QsaError> {
+    let mut registered = Vec::new();
     for package in package::ALL {
         for domain in [Hub::DEFAULT_DOMAIN, engine.share_domain()] {
             let notifier = Notifier { subscribe, unsubscribe, user: 0 };
-            engine.hub.register_notifier(domain, package.name.as_bytes(), notifier)?;
+            registered.push(engine.hub.register_notifier(domain, package.name.as_bytes(), notifier)?);
         }
     }
+    engine::introduce_user_agent(registered);
     Ok(())
 }
 

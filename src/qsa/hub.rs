@@ -198,6 +198,18 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     /// No memory, unknown domain or queue, no package or record; [`QsaError::Refused`] when there are notifiers and
     /// each refuses. Nothing is left of the subscription then.
     pub fn subscribe(&self, new: &NewSubscription<'_>) -> Result<SubscriptionId, QsaError> {
+        self.subscribe_and_hear(new, |_, _| {})
+    }
+
+    /// As [`Hub::subscribe`]; `hear` is told what each notifier answers, as soon as it does.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe`].
+    pub fn subscribe_and_hear(
+        &self,
+        new: &NewSubscription<'_>,
+        mut hear: impl FnMut(NotifierId, Result<u64, Refused>),
+    ) -> Result<SubscriptionId, QsaError> {
         if new.record.is_empty() {
             return Err(QsaError::NoRecord);
         }
@@ -236,7 +248,9 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
                     queue: new.queue,
                     subscriber_data: new.subscriber_data,
                 };
-                refusal = self.offer(registered, &offered).err().or(refusal);
+                let answer = self.offer(registered, &offered);
+                hear(registered.id, answer);
+                refusal = answer.err().or(refusal);
             }
         }
         match refusal {
@@ -351,7 +365,7 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     }
 
     /// Calls the notifier for an offer that was opened, and notes the answer.
-    fn offer(&self, registered: &Registered, offered: &Subscribed<'_>) -> Result<(), Refused> {
+    fn offer(&self, registered: &Registered, offered: &Subscribed<'_>) -> Result<u64, Refused> {
         let notifier = registered.notifier;
         let answer = (notifier.subscribe)(notifier.user, offered);
         let noted = self.with_entry(offered.id, |entry| entry.close_offer(registered.id, answer.ok()));
@@ -359,7 +373,7 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
             // Unsubscribed while the notifier was taking it up, so that nobody else could tell it.
             (notifier.unsubscribe)(notifier.user, offered.id, value);
         }
-        answer.map(|_| ())
+        answer
     }
 
     /// Takes back a subscription nobody wants; false when somebody does after all or the subscriber has ended it.

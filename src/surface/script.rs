@@ -4,6 +4,7 @@ use crate::engine::{self, Engine, Flags, Handled, OwnError, Wish};
 use crate::host::dialog::Call;
 use crate::host::log;
 use crate::host::message::Message;
+use crate::host::{route, transaction};
 
 /// What the script sees as true.
 pub const TRUE: i32 = 1;
@@ -14,10 +15,27 @@ pub const FALSE: i32 = -1;
 /// `handle_notify()`: true when the NOTIFY belongs to a subscription and was answered; false when not, nothing answered then.
 #[must_use]
 pub fn handle_notify(message: Message<'_>) -> i32 {
+    if let Err(misplaced) = answerable(message) {
+        log::error(&format!("handle_notify: {misplaced}"));
+        return FALSE;
+    }
     match engine::engine().map(|engine| engine.handle_notify(message)) {
         Some(Handled::Yes) => TRUE,
         Some(Handled::No) | None => FALSE,
     }
+}
+
+/// Whether this is a place where a NOTIFY can be answered. It would be told otherwise, and answered or sent on as well.
+fn answerable(message: Message<'_>) -> Result<(), &'static str> {
+    if !route::in_request_route() {
+        return Err("called outside request_route, where a request cannot be answered: call it there");
+    }
+    if transaction::is_answered(message) {
+        return Err(
+            "the script has answered this request already, or has sent it on: call handle_notify() before, and exit when it is true",
+        );
+    }
+    Ok(())
 }
 
 /// `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.

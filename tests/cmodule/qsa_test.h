@@ -31,6 +31,7 @@ typedef struct watch
 {
 	qsa_subscription_t subscription; /**< 0: this row is free */
 	char record[RECORD_SIZE];
+	qsa_subscription_t inner; /**< subscribed to by the callback; 0: none */
 } watch_t;
 
 /** What all processes share. */

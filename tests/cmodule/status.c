@@ -55,6 +55,21 @@ static int tell(qsa_subscription_t subscription, const status_t *status)
 			subscription, QSA_ACTIVE, NULL, &content_type, &body);
 }
 
+/** A subscription of the notifier's own, made within its callback: to another record of the same package. */
+static qsa_subscription_t subscribe_inside(const qsa_subscribed_t *subscribed)
+{
+	qsa_subscribe_params_t params;
+	qsa_subscription_t inner = 0;
+
+	memset(&params, 0, sizeof(params));
+	params.package = subscribed->package;
+	params.record.s = "sip:inner@192.0.2.1";
+	params.record.len = strlen(params.record.s);
+	params.subscriber = subscribed->subscriber;
+	params.queue = queue;
+	return qsa.subscribe(&params, &inner) < 0 ? 0 : inner;
+}
+
 /** Takes a subscription up, but for records that begin with "refuse". Its value is the row's number, from 1. */
 static int on_subscribe(
 		const qsa_subscribed_t *subscribed, uint64_t *value, void *user)
@@ -78,10 +93,13 @@ static int on_subscribe(
 	}
 	shared->watches[i].subscription = subscribed->subscription;
 	strcpy(shared->watches[i].record, record);
+	shared->watches[i].inner = 0;
 	if((found = find_status(record)) != NULL)
 		status = *found;
 	lock_release(&shared->lock);
 	*value = i + 1;
+	if(strncmp(record, "sip:nest@", 9) == 0)
+		shared->watches[i].inner = subscribe_inside(subscribed);
 	atomic_inc(&shared->taken);
 	tell(subscribed->subscription, found == NULL ? NULL : &status);
 	return 0;
@@ -90,12 +108,18 @@ static int on_subscribe(
 static void on_unsubscribe(
 		qsa_subscription_t subscription, uint64_t value, void *user)
 {
+	qsa_subscription_t inner = 0;
+
 	(void)user;
 	lock_get(&shared->lock);
 	if(value >= 1 && value <= WATCH_NO
-			&& shared->watches[value - 1].subscription == subscription)
+			&& shared->watches[value - 1].subscription == subscription) {
 		shared->watches[value - 1].subscription = 0;
+		inner = shared->watches[value - 1].inner;
+	}
 	lock_release(&shared->lock);
+	if(inner != 0)
+		qsa.unsubscribe(inner);
 	atomic_inc(&shared->ended);
 }
 
