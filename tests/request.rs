@@ -106,11 +106,7 @@ fn contact_is_what_the_whole_server_advertises() {
     for (globals, contact, via) in [
         (&["advertised_address=\"198.51.100.9\""][..], "<sip:198.51.100.9:5090>", "198.51.100.9:5090"),
         (&["advertised_port=5077"], "<sip:198.51.100.7:5077>", "198.51.100.7:5077"),
-        (
-            &["advertised_address=\"edge.example.net\"", "advertised_port=5077"],
-            "<sip:edge.example.net:5077>",
-            "edge.example.net:5077",
-        ),
+        (&["advertised_address=\"203.0.113.5\"", "advertised_port=5077"], "<sip:203.0.113.5:5077>", "203.0.113.5:5077"),
     ] {
         let notifier = Notifier::udp();
         let builder = eager();
