@@ -248,7 +248,10 @@ fn handle_notify_has_its_place() {
             202,
             "{place}: the script's own answer is the only one"
         );
-        let lines = server.log().since(mark, "handle_notify: ");
+        // The answer leaves before the script goes on.
+        let lines = eventually(SOON, "the log says why", || {
+            Some(server.log().since(mark, "handle_notify: ")).filter(|lines| !lines.is_empty())
+        });
         assert!(lines.len() == 1 && lines[0].contains(said), "{place}: {lines:?}");
         assert_eq!(server.log().since(mark, "it was true"), [""; 0], "{place}");
         assert_eq!(server.show(id)["notifies"], 0, "{place}");
