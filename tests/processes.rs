@@ -230,3 +230,39 @@ fn one_subscription_for_all_who_ask_at_once() {
     });
     server.stop();
 }
+
+/// Whether a process has SIGTERM blocked at this moment.
+fn holds_sigterm(pid: u64) -> bool {
+    const SIGTERM: u32 = 15;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a mask").trim();
+    u64::from_str_radix(mask, 16).expect("hexadecimal digits") >> (SIGTERM - 1) & 1 == 1
+}
+
+/// A worker ends only where it waits: while it runs a route or sends, it may be inside a lock or an allocator.
+#[test]
+fn a_worker_takes_sigterm_only_while_it_waits() {
+    let server = gated(100);
+    let notifier = Notifier::udp();
+    let workers = server.private_memory("presence_b2b worker");
+    let &[(worker, _)] = &workers[..] else { panic!("one worker: {workers:?}") };
+    leaves_nothing(&server, || {
+        let mut all = subscribe_to_many(&server, &notifier, 1);
+        let (watch, dialog) = &mut all[0];
+        eventually(SOON, "it waits", || (!holds_sigterm(worker)).then_some(()));
+        block(&server, dialog, "held");
+        for _ in 0..20 {
+            assert!(holds_sigterm(worker), "in the event route");
+            thread::sleep(Duration::from_millis(1));
+        }
+        set_gate(&server, false);
+        eventually(SOON, "it waits again", || (!holds_sigterm(worker)).then_some(()));
+        server.end(watch.id, dialog);
+    });
+    // In the middle of a route: it ends when the route has returned.
+    let mut all = subscribe_to_many(&server, &notifier, 1);
+    block(&server, &mut all[0].1, "the last");
+    set_gate(&server, false);
+    drop(all);
+    server.stop();
+}
