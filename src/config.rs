@@ -116,6 +116,14 @@ const fn number(name: &'static CStr, default: i32, least: i32, most: i32) -> Int
     IntegerParameter { name, default, least, most, unit: "" }
 }
 
+const fn bytes(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
+    IntegerParameter { name, default, least, most, unit: " bytes" }
+}
+
+const fn megabytes(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
+    IntegerParameter { name, default, least, most, unit: " megabytes" }
+}
+
 const fn percent(name: &'static CStr, default: i32, least: i32, most: i32) -> IntegerParameter {
     IntegerParameter { name, default, least, most, unit: " percent" }
 }
@@ -145,6 +153,9 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"breaker_failures", 10, 0, 1_000_000),
     seconds(c"breaker_time", 30, 1, TEN_YEARS),
     seconds(c"destination_hold_max", 300, 1, 86_400),
+    bytes(c"queue_bytes", 8_388_608, 524_288, i32::MAX),
+    bytes(c"subscription_queue_bytes", 1_048_576, 4096, i32::MAX),
+    megabytes(c"max_memory", 0, 0, 1_048_576),
 ];
 
 /// What an id can name (see [`crate::registry::Handle::id`]).
@@ -197,6 +208,12 @@ pub struct Config {
     pub shards: usize,
     /// Most messages waiting for the event route, for each worker.
     pub queue_limit: u32,
+    /// Most bytes of messages waiting in one queue.
+    pub queue_bytes: usize,
+    /// Most bytes of messages of one subscription waiting in its queue.
+    pub subscription_queue_bytes: usize,
+    /// Most bytes of shared memory for the module; 0 = no limit.
+    pub max_memory: usize,
     /// Whether a NOTIFY for which the script has made no transaction is answered without one.
     pub stateless_answers: bool,
     /// Whether a presence document is looked into before its NOTIFY is answered.
@@ -302,6 +319,9 @@ impl Config {
             max_subscriptions: value("max_subscriptions").unsigned_abs(),
             shards: value("shards").unsigned_abs() as usize,
             queue_limit: value("queue_limit").unsigned_abs(),
+            queue_bytes: value("queue_bytes").unsigned_abs() as usize,
+            subscription_queue_bytes: value("subscription_queue_bytes").unsigned_abs() as usize,
+            max_memory: (value("max_memory").unsigned_abs() as usize) << 20,
             stateless_answers: value("stateless_answers") != 0,
             check_bodies: value("check_bodies") != 0,
             refresh_on_flow_loss: value("refresh_on_flow_loss") != 0,

@@ -84,6 +84,10 @@ impl Share for Accounted {
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
         Shared::try_new(len, fill, self.clone())
     }
+
+    fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool {
+        Arc::ptr_eq(&one.0, &other.0)
+    }
 }
 
 impl Share for Global {
@@ -91,5 +95,9 @@ impl Share for Global {
 
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
         Shared::try_new(len, fill, Self)
+    }
+
+    fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool {
+        Arc::ptr_eq(&one.0, &other.0)
     }
 }

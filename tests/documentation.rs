@@ -164,6 +164,8 @@ fn integers() -> Vec<Integer> {
             let unit = match kind {
                 "seconds" => " seconds",
                 "percent" => " percent",
+                "bytes" => " bytes",
+                "megabytes" => " megabytes",
                 _ => "",
             };
             let name = name.trim_end_matches('"').to_owned();

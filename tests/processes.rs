@@ -19,19 +19,19 @@ const GATED: &str = r#"event_route[qsa:notify] {
     while ($shv(gate) == 1) usleep("2000");"#;
 
 /// A server whose only b2b worker stops in the event route when the gate is shut.
-fn gated(queue_limit: i64) -> Server {
+pub fn gated(queue_limit: i64) -> Server {
     let server = Server::b2b().module("cfgutils").modparam("pv", "shvset", "gate=i:0");
     let server = server.global("max_while_loops=1000000").b2b_param("workers", 1);
     let route = TELL.replacen("event_route[qsa:notify] {", GATED, 1);
     server.b2b_param("queue_limit", queue_limit).b2b_param("min_resubscribe_time", 0).route(&route).start()
 }
 
-fn set_gate(server: &Server, shut: bool) {
+pub fn set_gate(server: &Server, shut: bool) {
     server.rpc("pv.shvSet", json!(["gate", "int", i32::from(shut)])).expect("the gate");
 }
 
 /// Shuts the gate behind this NOTIFY, so that whatever comes now waits in the queue.
-fn block(server: &Server, dialog: &mut Dialog, note: &str) {
+pub fn block(server: &Server, dialog: &mut Dialog, note: &str) {
     set_gate(server, true);
     let mark = server.log().mark();
     assert_eq!(dialog.notify(told(600, note)).status(), 200);
@@ -48,7 +48,7 @@ fn counters(server: &Server) -> [u64; 5] {
 }
 
 /// A subscription to each of so many records, accepted, and its dialog.
-fn subscribe_to_many<'s>(server: &'s Server, notifier: &Notifier, count: usize) -> Vec<(Watch<'s>, Dialog)> {
+pub fn subscribe_to_many<'s>(server: &'s Server, notifier: &Notifier, count: usize) -> Vec<(Watch<'s>, Dialog)> {
     let begin = |number| Watch::begin(server, &notifier.uri(&format!("record{number}")));
     let watches: Vec<_> = (0..count).map(begin).collect();
     let mut dialogs: Vec<Option<Dialog>> = vec![None; count];

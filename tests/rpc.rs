@@ -10,7 +10,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// Every field of `show` and `list`, as documented.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "id",
     "record",
     "subscriber",
@@ -29,6 +29,7 @@ const FIELDS: [&str; 19] = [
     "last_reply",
     "last_reason",
     "notifies",
+    "queued_bytes",
     "fork",
 ];
 
@@ -76,6 +77,7 @@ fn show_and_list_have_every_field() {
             ("last_reply", json!(200)),
             ("last_reason", json!("OK")),
             ("notifies", json!(1)),
+            ("queued_bytes", json!(0)),
             ("fork", json!(0)),
         ] {
             assert_eq!(shown[name], value, "{name} in {shown}");
@@ -111,7 +113,9 @@ fn trace_counts_and_shows_states_in_detail() {
         });
         let counts = ["subscriptions", "created", "destroyed", "received", "delivered", "merged", "dropped", "queued"];
         let [a, b, c, d, e, f, g, h] = counts;
-        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, "small_blocks", "small_bytes"]));
+        let [i, j, k] = ["queued_bytes", "queue_bytes", "subscription_queue_bytes"];
+        let [l, m, n, o] = ["memory", "max_memory", "small_blocks", "small_bytes"];
+        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]));
         assert!(more(&trace, "small_blocks") > 4 && more(&trace, "small_bytes") > 200, "{before} -> {trace}");
         for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {
             assert_eq!(more(&trace, count), by, "{count}: {before} -> {trace}");

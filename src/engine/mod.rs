@@ -30,7 +30,7 @@ use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Root, SharedBytes, Shm};
-use crate::qsa::{self, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
+use crate::qsa::{self, Budget, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
 use crate::subscription::{Env, Instant, OutOfMemory, Share, Subscription};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +52,10 @@ impl Share for Shm {
 
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<SharedBytes, OutOfMemory> {
         SharedBytes::try_new(len, fill).map_err(|_| OutOfMemory)
+    }
+
+    fn is_same(one: &SharedBytes, other: &SharedBytes) -> bool {
+        one.is_same(other)
     }
 }
 
@@ -136,7 +140,7 @@ pub enum EngineError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// The engine itself finds no room.
-    #[error("out of shared memory: enlarge it with the server's option -m")]
+    #[error("out of shared memory: enlarge it with the server's option -m, or raise modparam max_memory")]
     NoRoom,
 }
 
@@ -149,11 +153,12 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     if !crate::host::meter::start() {
         return Err(EngineError::NoRoom);
     }
-    shm::prepare().map_err(|_| EngineError::NoRoom)?;
+    shm::prepare(config.max_memory).map_err(|_| EngineError::NoRoom)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let seed = u64::from_ne_bytes(clock::random_bytes());
     let registry = Registry::try_new_in(limits, seed, Shm)?;
-    let hub = Hub::try_new(Shm)?;
+    let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
+    let hub = Hub::try_new(Shm)?.with_budget(budget);
     let gate = Gate::try_new_in(gate_limits(&config), seed, Shm).map_err(|_| EngineError::NoRoom)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = Lookups::try_new_in(longest_pause, seed, Shm).map_err(|_| EngineError::NoRoom)?;
@@ -222,7 +227,7 @@ impl Engine {
     /// What every step needs done once the shard's lock is released, but for answering and sending.
     fn settle(&self, wake: Option<Instant>, pushed: Option<Pushed<Shm>>) {
         if let Some(pushed) = pushed {
-            if let Some(gone) = pushed.gone.as_ref().filter(|gone| gone.is_last()) {
+            for gone in pushed.gone.iter().filter(|gone| gone.is_last()) {
                 self.end_untold(gone);
             }
             pushed.finish();
@@ -263,6 +268,13 @@ impl Engine {
             Some(queue) if self.is_shared(queue) => self.hand_on_lost(gone),
             Some(_) | None => {}
         }
+    }
+
+    /// What the messages of a subscription take that wait for its consumer, in bytes.
+    #[must_use]
+    pub fn queued_bytes(&self, handle: Handle) -> usize {
+        let looked = self.registry.view(handle, |subscription, owner| (*owner, subscription.fork()));
+        looked.map_or(0, |(owner, fork)| self.hub.queued_bytes_of(owner.queue, owner.last, owner.subscription, fork))
     }
 
     /// The SIP part of an internal subscription, by the id shown to operators.

@@ -48,7 +48,7 @@ pub(super) enum Sending {
 impl Engine {
     /// Room for the news of a step, taken before the step (law L5). Without a body it takes no memory.
     pub(super) fn prepare(content_type: &[u8], body: &[u8]) -> Result<Prepared<Shm>, OutOfMemory> {
-        Message::prepare(content_type, body, Shm)
+        Message::prepare(content_type, body, &Shm)
     }
 
     /// What runs under the shard's lock: the news go into the queue, so that each subscription's stay in order.

@@ -5,7 +5,7 @@ use super::send::{Sender, Sending};
 use crate::host::clock;
 use crate::host::log;
 use crate::host::process::{self, ProcessError};
-use crate::host::shm::Shm;
+use crate::host::shm::{self, Memory, Shm};
 use crate::qsa::Delivered;
 use crate::subscription::{Instant, OutOfMemory};
 use std::time::Duration;
@@ -62,6 +62,12 @@ impl Engine {
 
     /// One round of the worker with this number.
     fn work(&self, worker: usize, on_event: EventHandler) {
+        if let Some(Memory { used, most, refused }) = shm::refused_news(clock::now_millis() / 1000) {
+            log::error(&format!(
+                "modparam max_memory is reached: {used} of {most} bytes are in use, and more was refused {refused} times; raise it, or \
+                 lower max_subscriptions or queue_bytes"
+            ));
+        }
         let due = self.send_due(worker);
         let told = self.tell(worker, on_event);
         let handed_on = self.hand_on(worker, BATCH);

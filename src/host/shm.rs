@@ -5,7 +5,7 @@ use super::lock::ProcessLock;
 use super::pool::{self, Pool, Used};
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Kamailio's shared memory: the same addresses in every process of the server. Small blocks come from pages of our own.
 /// There are none before [`prepare`].
@@ -19,12 +19,85 @@ struct Blocks;
 /// The small blocks of this server.
 static POOL: Root<Pool<Blocks, ProcessLock>> = Root::new();
 
-/// Makes small blocks possible; call once, in `mod_init`, before anything else needs shared memory.
+/// What the module has of the host, and what it may have.
+struct Ledger {
+    used: AtomicUsize,
+    /// 0 for no limit.
+    most: usize,
+    /// How often more was asked for.
+    refused: AtomicU64,
+    /// When that was last said, in seconds of the host's clock.
+    said: AtomicU64,
+}
+
+/// That of this server.
+static LEDGER: Root<Ledger> = Root::new();
+
+/// The blocks that the host gave, in bytes; what its allocator adds to each is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What the module has.
+    pub used: usize,
+    /// What it may have; 0 for no limit.
+    pub most: usize,
+    /// How often it was refused more for that limit.
+    pub refused: u64,
+}
+
+/// What the module has of the host's memory.
+#[must_use]
+pub fn memory() -> Memory {
+    LEDGER.get().map_or_else(Memory::default, |ledger| Memory {
+        used: ledger.used.load(Ordering::Relaxed),
+        most: ledger.most,
+        refused: ledger.refused.load(Ordering::Relaxed),
+    })
+}
+
+/// Makes small blocks possible; call once, in `mod_init`, before anything else needs shared memory. The module gets no more than
+/// `most` bytes; 0 for no limit.
 ///
 /// # Errors
 /// When there is no room.
-pub fn prepare() -> Result<(), AllocError> {
+pub fn prepare(most: usize) -> Result<(), AllocError> {
+    let ledger = Ledger { used: AtomicUsize::new(0), most, refused: AtomicU64::new(0), said: AtomicU64::new(0) };
+    LEDGER.place(ledger).map_err(|_| AllocError)?;
     POOL.place(Pool::new(Blocks)).map_err(|_| AllocError)
+}
+
+/// How many seconds lie between two messages about the limit.
+const SAID_FOR: u64 = 60;
+
+/// How often the module was refused memory for its limit since that was last told; at most once a minute, and to one process.
+#[must_use]
+pub fn refused_news(now_seconds: u64) -> Option<Memory> {
+    let ledger = LEDGER.get()?;
+    if ledger.refused.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let said = ledger.said.load(Ordering::Relaxed);
+    if said != 0 && now_seconds < said.saturating_add(SAID_FOR) {
+        return None;
+    }
+    ledger.said.compare_exchange(said, now_seconds.max(1), Ordering::Relaxed, Ordering::Relaxed).ok()?;
+    let refused = ledger.refused.swap(0, Ordering::Relaxed);
+    Some(Memory { refused, ..memory() })
+}
+
+impl Ledger {
+    fn take(&self, size: usize) -> Result<(), AllocError> {
+        let used = self.used.fetch_add(size, Ordering::Relaxed).saturating_add(size);
+        if self.most != 0 && used > self.most {
+            self.give_back(size);
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(AllocError);
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, size: usize) {
+        self.used.fetch_sub(size, Ordering::Relaxed);
+    }
 }
 
 /// How many small blocks are in use, and their bytes.
@@ -82,8 +155,7 @@ unsafe impl Allocator for Blocks {
         let block = if layout.align() <= HOST_ALIGN {
             malloc(layout.size())?
         } else {
-            let slack = layout.align().checked_add(BACK_POINTER).ok_or(AllocError)?;
-            let raw = malloc(layout.size().checked_add(slack).ok_or(AllocError)?)?;
+            let raw = malloc(aligned_size(layout).ok_or(AllocError)?)?;
             let start = raw.as_ptr().wrapping_add(BACK_POINTER);
             let aligned = start.wrapping_add(start.align_offset(layout.align()));
             // SAFETY: `aligned` lies at least BACK_POINTER and at most `slack` behind `raw`, inside the block; it is aligned
@@ -105,12 +177,30 @@ unsafe impl Allocator for Blocks {
         };
         // SAFETY: `raw` came from shm_malloc and is freed once, by the contract of `deallocate`.
         unsafe { bindings::pb2b_shm_free(raw.cast()) }
+        let size = if layout.align() <= HOST_ALIGN { Some(layout.size()) } else { aligned_size(layout) };
+        if let (Some(ledger), Some(size)) = (LEDGER.get(), size) {
+            ledger.give_back(size);
+        }
     }
 }
 
+/// What is asked of the host for an over-aligned block.
+fn aligned_size(layout: Layout) -> Option<usize> {
+    let slack = layout.align().checked_add(BACK_POINTER)?;
+    layout.size().checked_add(slack)
+}
+
 fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
+    let ledger = LEDGER.get();
+    if let Some(ledger) = ledger {
+        ledger.take(size)?;
+    }
     // SAFETY: shm_malloc takes any size and returns NULL when there is no room.
-    NonNull::new(unsafe { bindings::pb2b_shm_malloc(size) }.cast()).ok_or(AllocError)
+    let block = NonNull::new(unsafe { bindings::pb2b_shm_malloc(size) }.cast());
+    if let (None, Some(ledger)) = (block, ledger) {
+        ledger.give_back(size);
+    }
+    block.ok_or(AllocError)
 }
 
 /// Bytes in shared memory with several owners: each clone is one, and the last frees them.
@@ -140,6 +230,12 @@ impl SharedBytes {
         Ok(Self(block))
     }
 
+    /// Whether these are owners of the same bytes.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
     fn layout(len: usize) -> Result<Layout, AllocError> {
         let size = size_of::<Head>().checked_add(len).ok_or(AllocError)?;
         Layout::from_size_align(size, align_of::<Head>()).map_err(|_| AllocError)
@@ -166,7 +262,7 @@ impl AsRef<[u8]> for SharedBytes {
 
 impl Clone for SharedBytes {
     fn clone(&self) -> Self {
-        // A subscription, its forks and the hub: never more than some dozens.
+        // A subscription, its forks and the hub; a body and those who share a dialog. 4 million at most, as subscriptions are.
         self.head().owners.fetch_add(1, Ordering::Relaxed);
         Self(self.0)
     }

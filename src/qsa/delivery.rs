@@ -8,7 +8,7 @@ use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
 use super::known::Known;
 use super::message::{Data, Delivered, Message, Prepared, news};
-use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Wake};
+use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Taken, Wake};
 use super::slab::Entry;
 use crate::subscription::{News, Share, Status};
 
@@ -22,7 +22,8 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
             return Err(QsaError::NoLimit);
         }
         let mut slots = self.queues.iter().enumerate();
-        let made = slots.find_map(|(index, slot)| slot.lock().create(index, limit, wake, self.alloc.clone()));
+        let made =
+            slots.find_map(|(index, slot)| slot.lock().create(index, limit, self.budget, wake, self.alloc.clone()));
         made.unwrap_or(Err(QsaError::TooManyQueues))
     }
 
@@ -63,12 +64,18 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         totals
     }
 
+    /// What a subscription's waiting messages take, in bytes: those of one fork, by its newest.
+    #[must_use]
+    pub fn queued_bytes_of(&self, queue: QueueId, last: LastQueued, of: SubscriptionId, fork: u8) -> usize {
+        self.slot(queue).map_or(0, |mut slot| slot.queued_bytes_of(queue, last, of, fork))
+    }
+
     /// Queues a message. Takes constant time and the queue's lock only, calls nothing and frees nothing, so that it may
     /// be called under the lock of a registry shard; [`Pushed::finish`] must follow when that is released.
     pub fn push(&self, queue: QueueId, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
         match self.slot(queue) {
             Some(mut slot) => slot.push(queue, last, message),
-            None => Pushed { outcome: Outcome::Lost, wake: None, gone: Some(message) },
+            None => Pushed::lost(message),
         }
     }
 
@@ -77,7 +84,7 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     #[must_use]
     pub fn pop(&self, queue: QueueId) -> Option<Delivered<A>> {
         loop {
-            let (message, known) = self.slot(queue)?.take(queue)?;
+            let Taken { message, known, .. } = self.slot(queue)?.take(queue)?;
             let look = |entry: &mut Entry<A>| entry.subscribed.then_some(entry.subscriber_data);
             let subscriber_data = known.or_else(|| self.with_entry(message.subscription(), look).flatten());
             if let Some(subscriber_data) = subscriber_data {
@@ -129,7 +136,16 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         content_type: &[u8],
         body: &[u8],
     ) -> Result<Pushed<A>, QsaError> {
-        let prepared = Message::prepare(content_type, body, self.alloc.clone())?;
+        self.queue_prepared(id, news, Message::prepare(content_type, body, &self.alloc)?)
+    }
+
+    /// As [`Hub::queue_news`], with texts that are in memory already.
+    pub(super) fn queue_prepared(
+        &self,
+        id: SubscriptionId,
+        news: &News,
+        prepared: Prepared<A>,
+    ) -> Result<Pushed<A>, QsaError> {
         self.queue(id, prepared.complete(id, Known::NOTHING, news))
     }
 
@@ -149,7 +165,7 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         let (data, prepared) = {
             let directory = self.directory.lock();
             let (destroy, name) = directory.known_content_type(content_type).ok_or(QsaError::UnknownContentType)?;
-            (Data::new(value, destroy), Message::prepare(name, &[], self.alloc.clone()))
+            (Data::new(value, destroy), Message::prepare(name, &[], &self.alloc))
         };
         let prepared: Prepared<A> = prepared?;
         self.queue(id, prepared.complete_with_data(id, &news(status, reason, true), data)).map(Pushed::finish)

@@ -12,7 +12,7 @@ use super::foreign::Foreign;
 use super::ids::{ContentTypeId, DomainId, NotifierId, PackageId, QueueId, SubscriptionId};
 use super::message::Destroy;
 use super::notifier::{Notifier, Refused, Registered, Subscribed};
-use super::queue;
+use super::queue::{self, Budget};
 use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
 use crate::subscription::{Names, OutOfMemory, Share, package};
 
@@ -26,6 +26,7 @@ pub struct Hub<A: Share, L: RawMutex> {
     shards: Vec<Mutex<L, Shard<A>>, A>,
     pub(super) queues: Vec<Mutex<L, queue::Slot<A>>, A>,
     next_shard: AtomicUsize,
+    pub(super) budget: Budget,
 }
 
 /// What a subscriber asks for.
@@ -91,7 +92,19 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         queues.try_reserve_exact(QueueId::MAX).map_err(|_| OutOfMemory)?;
         queues.extend(std::iter::repeat_with(|| Mutex::new(queue::Slot::new())).take(QueueId::MAX));
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
-        Ok(Self { alloc, directory, shards, queues, next_shard: AtomicUsize::new(0) })
+        Ok(Self { alloc, directory, shards, queues, next_shard: AtomicUsize::new(0), budget: Budget::default() })
+    }
+
+    /// How many bytes may wait in each queue that is made from now on.
+    #[must_use]
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        self.budget
     }
 
     /// The allocator of the hub's memory, for [`Message::prepare`](super::Message::prepare).

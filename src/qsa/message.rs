@@ -1,18 +1,24 @@
 //! What a subscriber is told.
 #![forbid(unsafe_code)]
 
-use allocator_api2::alloc::Allocator;
-
 use super::ids::SubscriptionId;
 use super::known::Known;
-use crate::subscription::{Brief, News, OutOfMemory, Packed, Status};
+use crate::subscription::{Brief, News, OutOfMemory, Share, SharedTexts, Status};
+
+/// Content type and body; none where both are empty. Messages that say the same to many have the same memory.
+pub(super) type Texts<A> = Option<SharedTexts<2, A>>;
 
 /// The texts of a message in memory already, so that nothing can fail once the subscription's state has changed.
-pub struct Prepared<A: Allocator> {
-    text: Packed<2, A>,
+pub struct Prepared<A: Share> {
+    text: Texts<A>,
 }
 
-impl<A: Allocator> Prepared<A> {
+impl<A: Share> Prepared<A> {
+    /// With texts that another message has as well.
+    pub(super) fn with(text: Texts<A>) -> Self {
+        Self { text }
+    }
+
     /// The message that tells `news` of `subscription`.
     ///
     /// With the subscriber's value as the notifier was given it, it is taken from the queue without a look at the
@@ -29,21 +35,45 @@ impl<A: Allocator> Prepared<A> {
 }
 
 /// One piece of news on its way to the subscriber.
-pub struct Message<A: Allocator> {
+pub struct Message<A: Share> {
     subscription: SubscriptionId,
     known: Known,
     news: News,
-    text: Packed<2, A>,
+    text: Texts<A>,
     data: Option<Data>,
 }
 
-impl<A: Allocator> Message<A> {
+impl<A: Share> Message<A> {
     /// Copies content type and body into one allocation, before the state is touched (law L5).
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn prepare(content_type: &[u8], body: &[u8], alloc: A) -> Result<Prepared<A>, OutOfMemory> {
-        Ok(Prepared { text: Packed::try_new([content_type, body], alloc)? })
+    pub fn prepare(content_type: &[u8], body: &[u8], alloc: &A) -> Result<Prepared<A>, OutOfMemory> {
+        if content_type.is_empty() && body.is_empty() {
+            return Ok(Prepared { text: None });
+        }
+        Ok(Prepared { text: Some(SharedTexts::try_new([content_type, body], alloc)?) })
+    }
+
+    /// Its texts, to be told to others as well.
+    pub(super) fn texts(&self) -> Texts<A> {
+        self.text.clone()
+    }
+
+    /// How many bytes its texts take.
+    pub(super) fn text_len(&self) -> usize {
+        self.text.as_ref().map_or(0, SharedTexts::size)
+    }
+
+    /// Whether its texts are in the same memory as those of another one.
+    pub(super) fn shares_texts_with(&self, other: &Self) -> bool {
+        matches!((&self.text, &other.text), (Some(one), Some(other)) if one.is_same(other))
+    }
+
+    /// Takes its body away, where there is no room for it.
+    pub(super) fn strip(&mut self) {
+        self.text = None;
+        self.news.with_body &= self.data.is_some();
     }
 
     /// Takes over the body of the message it replaces when it has none itself: news of a failed refresh, say, must not
@@ -114,19 +144,23 @@ impl<A: Allocator> Message<A> {
     /// [Type](Message::content_type) and [body](Message::body), found in one look.
     #[must_use]
     pub fn content(&self) -> [&[u8]; 2] {
-        if self.news.with_body { self.text.all() } else { [&[]; 2] }
+        self.text.as_ref().filter(|_| self.news.with_body).map_or([&[]; 2], SharedTexts::all)
     }
 
     /// Type of the body or of the data; empty when there is neither.
     #[must_use]
     pub fn content_type(&self) -> &[u8] {
-        if self.news.with_body { self.text.get(0) } else { &[] }
+        self.text_at(0)
     }
 
     /// The body; empty when there is none.
     #[must_use]
     pub fn body(&self) -> &[u8] {
-        if self.news.with_body { self.text.get(1) } else { &[] }
+        self.text_at(1)
+    }
+
+    fn text_at(&self, index: usize) -> &[u8] {
+        self.text.as_ref().filter(|_| self.news.with_body).map_or(&[], |text| text.get(index))
     }
 
     /// The value carried instead of a body.
@@ -194,7 +228,7 @@ impl Drop for Data {
 }
 
 /// A message in its subscriber's hands.
-pub struct Delivered<A: Allocator> {
+pub struct Delivered<A: Share> {
     /// The message.
     pub message: Message<A>,
     /// The subscriber's own value for the subscription.

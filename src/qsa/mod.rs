@@ -20,11 +20,11 @@ mod known;
 mod message;
 mod notifier;
 mod queue;
-mod ring;
 mod share;
 mod slab;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use error::QsaError;
 pub use foreign::Foreign;
@@ -33,6 +33,6 @@ pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 pub use known::Known;
 pub use message::{Data, Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused, SubscribeCallback, Subscribed, UnsubscribeCallback};
-pub use queue::{Counters, LastQueued, Outcome, Pushed, Wake};
+pub use queue::{Budget, Counters, Gone, LastQueued, Outcome, Pushed, Wake};
 pub use share::{HandedOn, ShareHash, Shares};
 pub use slab::View;

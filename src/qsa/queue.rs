@@ -1,12 +1,11 @@
-//! Bounded message queues: what is full merges or forgets the oldest, and counts it.
+//! Bounded message queues: what is full merges or forgets the oldest of the fattest, and counts it.
 #![forbid(unsafe_code)]
 
-use allocator_api2::alloc::Allocator;
-
 use super::error::QsaError;
-use super::ids::QueueId;
+use super::ids::{QueueId, SubscriptionId};
 use super::message::Message;
-use super::ring::Ring;
+use super::waiting::{Spare, Waiting, Whose};
+use crate::subscription::Share;
 
 /// How the consumer of a queue is woken: called without any lock whenever the queue ceases to be empty.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +34,37 @@ impl Wake {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastQueued(u32);
 
+impl LastQueued {
+    fn at(place: u32) -> Self {
+        Self(place.wrapping_add(1))
+    }
+
+    /// No queue has so many places as the number that comes before 0.
+    fn place(self) -> u32 {
+        self.0.wrapping_sub(1)
+    }
+}
+
 /// How many last messages in a row are spared by one displacement.
 const MOST_SPARED: usize = 16;
+
+/// How many messages one message displaces at most, as locks are held. Then it is the one that goes.
+const MOST_DISPLACED: usize = 32;
+
+/// How many bytes may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// In a queue. A message that takes more than that alone is not taken.
+    pub queue: usize,
+    /// Of one subscription (and fork) in it, unless one message alone takes more.
+    pub subscription: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { queue: 8 << 20, subscription: 1 << 20 }
+    }
+}
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,24 +73,61 @@ pub enum Outcome {
     Queued,
     /// The queue was full: it stands in the place of the message before it of the same subscription and fork.
     Merged,
-    /// The queue was full: it is queued and the oldest message of all is lost.
+    /// The queue was full: it is queued, and the oldest messages of those who took the most are lost.
     Displaced,
+    /// The queue was full of others who take less: it is lost.
+    Overflowed,
     /// There is no such queue: it is lost.
     Lost,
 }
 
+/// The messages that had to go: mostly none, or one.
+pub struct Gone<A: Share> {
+    one: Option<Message<A>>,
+    more: Vec<Message<A>>,
+}
+
+impl<A: Share> Default for Gone<A> {
+    fn default() -> Self {
+        Self { one: None, more: Vec::new() }
+    }
+}
+
+impl<A: Share> Gone<A> {
+    fn of(message: Message<A>) -> Self {
+        Self { one: Some(message), more: Vec::new() }
+    }
+
+    fn add(&mut self, message: Message<A>) {
+        match self.one {
+            None => self.one = Some(message),
+            Some(_) => self.more.push(message),
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Message<A>> {
+        self.one.iter().chain(&self.more)
+    }
+}
+
 /// What is to be done after queueing, when no lock is held any more.
 #[must_use = "the consumer must be woken: call finish() when no lock is held"]
-pub struct Pushed<A: Allocator> {
+pub struct Pushed<A: Share> {
     /// What became of the message.
     pub outcome: Outcome,
     /// The consumer to wake.
     pub wake: Option<Wake>,
-    /// The message that had to go, to be dropped without a lock (its data may have a destructor).
-    pub gone: Option<Message<A>>,
+    /// The messages that had to go, to be dropped without a lock (their data may have a destructor).
+    pub gone: Gone<A>,
 }
 
-impl<A: Allocator> Pushed<A> {
+impl<A: Share> Pushed<A> {
+    /// Nobody will ever see this message.
+    pub(super) fn lost(message: Message<A>) -> Self {
+        Self { outcome: Outcome::Lost, wake: None, gone: Gone::of(message) }
+    }
+
     /// Drops what had to go and wakes the consumer.
     pub fn finish(self) {
         drop(self.gone);
@@ -85,6 +150,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Messages waiting.
     pub queued: u64,
+    /// Bytes they take.
+    pub queued_bytes: u64,
 }
 
 impl Counters {
@@ -94,33 +161,44 @@ impl Counters {
         self.merged += other.merged;
         self.dropped += other.dropped;
         self.queued += other.queued;
+        self.queued_bytes += other.queued_bytes;
     }
 }
 
 /// A place for a queue.
-pub(super) struct Slot<A: Allocator> {
+pub(super) struct Slot<A: Share> {
     generation: u32,
     queue: Option<Queue<A>>,
-    next_number: u32,
     /// The counters of the queues that were here before.
     retired: Counters,
 }
 
-struct Queue<A: Allocator> {
-    ring: Ring<A>,
+struct Queue<A: Share> {
+    waiting: Waiting<A>,
     limit: usize,
+    budget: Budget,
     wake: Wake,
-    /// So many of the oldest messages may be of a subscription that has ended, whatever their notifiers know.
-    doubtful: usize,
+    /// Counts the ends of subscriptions: what was queued before the newest may be of one that has ended, whatever its notifiers
+    /// know.
+    epoch: u32,
     /// Any message may be, or come with a value of the subscriber that is not his any more.
     verifies: bool,
-    /// `queued`: always 0, as the ring knows it.
+    /// Those of what waits are always 0, as the messages know them.
     counters: Counters,
 }
 
-impl<A: Allocator + Clone> Slot<A> {
+/// A message taken out of a queue.
+pub(super) struct Taken<A: Share> {
+    pub(super) message: Message<A>,
+    /// The subscriber's value, unless the subscription has to be looked at.
+    pub(super) known: Option<usize>,
+    /// To be dropped without the lock.
+    _spare: Option<Spare<A>>,
+}
+
+impl<A: Share> Slot<A> {
     pub(super) fn new() -> Self {
-        Self { generation: 0, queue: None, next_number: 1, retired: Counters::default() }
+        Self { generation: 0, queue: None, retired: Counters::default() }
     }
 
     /// Makes a queue here; `None` when there is one already.
@@ -128,31 +206,31 @@ impl<A: Allocator + Clone> Slot<A> {
         &mut self,
         index: usize,
         limit: u32,
+        budget: Budget,
         wake: Wake,
         alloc: A,
     ) -> Option<Result<QueueId, QsaError>> {
         if self.queue.is_some() {
             return None;
         }
-        let limit = limit as usize;
-        let ring = match Ring::try_new(limit, self.next_number, alloc) {
-            Ok(ring) => ring,
+        let waiting = match Waiting::try_new(alloc) {
+            Ok(waiting) => waiting,
             Err(error) => return Some(Err(error.into())),
         };
         self.generation = (self.generation + 1) & (u32::MAX >> 8);
         self.generation = self.generation.max(1);
-        self.queue = Some(Queue { ring, limit, wake, doubtful: 0, verifies: false, counters: Counters::default() });
+        let (limit, counters) = (limit as usize, Counters::default());
+        self.queue = Some(Queue { waiting, limit, budget, wake, epoch: 0, verifies: false, counters });
         Some(Ok(QueueId::new(self.generation, index)))
     }
 
     /// Ends the queue; what is left in it is given back to be dropped without the lock.
-    pub(super) fn destroy(&mut self, id: QueueId) -> Option<(Wake, Ring<A>)> {
+    pub(super) fn destroy(&mut self, id: QueueId) -> Option<(Wake, Waiting<A>)> {
         self.get(id)?;
         let queue = self.queue.take()?;
-        self.next_number = queue.ring.next();
         self.retired.add(&queue.counters);
-        self.retired.dropped += queue.ring.len() as u64;
-        Some((queue.wake, queue.ring))
+        self.retired.dropped += queue.waiting.len() as u64;
+        Some((queue.wake, queue.waiting))
     }
 
     /// Whether there is a queue here.
@@ -168,25 +246,25 @@ impl<A: Allocator + Clone> Slot<A> {
         let Some(queue) = self.get(id) else {
             self.retired.received += 1;
             self.retired.dropped += 1;
-            return Pushed { outcome: Outcome::Lost, wake: None, gone: Some(message) };
+            return Pushed::lost(message);
         };
         queue.push(last, message)
     }
 
     /// Takes the oldest message out and counts it as delivered. It comes with the subscriber's value, unless the subscription
     /// has to be looked at.
-    pub(super) fn take(&mut self, id: QueueId) -> Option<(Message<A>, Option<usize>)> {
+    pub(super) fn take(&mut self, id: QueueId) -> Option<Taken<A>> {
         let queue = self.get(id)?;
-        let (message, is_doubtful) = queue.pop()?;
+        let (message, epoch, spare) = queue.waiting.pop()?;
         queue.counters.delivered += 1;
-        let known = message.known().get().filter(|_| !is_doubtful && !queue.verifies);
-        Some((message, known))
+        let known = message.known().get().filter(|_| epoch == queue.epoch && !queue.verifies);
+        Some(Taken { message, known, _spare: spare })
     }
 
     /// The subscriptions of all messages that wait now are looked at.
     pub(super) fn doubt(&mut self, id: QueueId) {
         if let Some(queue) = self.get(id) {
-            queue.doubtful = queue.ring.len();
+            queue.epoch = queue.epoch.wrapping_add(1);
         }
     }
 
@@ -208,7 +286,16 @@ impl<A: Allocator + Clone> Slot<A> {
     }
 
     pub(super) fn is_empty(&mut self, id: QueueId) -> Option<bool> {
-        self.get(id).map(|queue| queue.ring.len() == 0)
+        self.get(id).map(|queue| queue.waiting.len() == 0)
+    }
+
+    /// What a subscription's messages take that wait, by its newest one.
+    pub(super) fn queued_bytes_of(&mut self, id: QueueId, last: LastQueued, of: SubscriptionId, fork: u8) -> usize {
+        self.get(id).map_or(0, |queue| {
+            let whose =
+                queue.waiting.whose(last.place(), |queued| (queued.subscription(), queued.fork()) == (of, fork));
+            whose.map_or(0, |whose| queue.waiting.bytes_of(whose))
+        })
     }
 
     /// The counters of the queue.
@@ -233,66 +320,126 @@ impl<A: Allocator + Clone> Slot<A> {
     }
 }
 
-impl<A: Allocator + Clone> Queue<A> {
+impl<A: Share> Queue<A> {
     fn push(&mut self, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
         self.counters.received += 1;
-        let wake = (self.ring.len() == 0).then_some(self.wake);
-        let (mut outcome, mut gone) = (Outcome::Queued, None);
-        if !self.ring.make_room(self.limit) {
-            if let Some(queued) = self.ring.by_number(last.0)
-                && (queued.subscription(), queued.fork()) == (message.subscription(), message.fork())
-            {
-                let mut older = std::mem::replace(queued, message);
-                queued.inherit(&mut older);
-                self.counters.merged += 1;
-                return Pushed { outcome: Outcome::Merged, wake: None, gone: Some(older) };
-            }
-            gone = self.displace();
-            self.counters.dropped += 1;
-            outcome = Outcome::Displaced;
+        let wake = (self.waiting.len() == 0).then_some(self.wake);
+        let own = self.waiting.account_of(last.place(), &message);
+        if self.has_room(own, Waiting::cost(&message)) {
+            return self.append(last, message, own, Outcome::Queued, wake, Gone::default());
         }
-        match self.ring.push(message) {
-            Ok(number) => {
-                last.0 = number;
+        self.push_full(last, message, wake)
+    }
+
+    /// Whether a message of so many bytes can be appended.
+    fn has_room(&mut self, own: Option<Whose>, cost: usize) -> bool {
+        let own = own.map(|own| self.waiting.bytes_of(own));
+        self.waiting.len() < self.limit
+            && self.waiting.bytes().saturating_add(cost) <= self.budget.queue
+            && own.is_none_or(|own| own.saturating_add(cost) <= self.budget.subscription)
+            && self.waiting.try_reserve().is_ok()
+    }
+
+    /// Merges first; what then still is too much displaces others who take as much or more, or else goes itself.
+    fn push_full(&mut self, last: &mut LastQueued, message: Message<A>, wake: Option<Wake>) -> Pushed<A> {
+        let mut message = message;
+        let mut gone = Gone::default();
+        let mut left = MOST_DISPLACED;
+        loop {
+            let own = self.waiting.account_of(last.place(), &message);
+            let cost = Waiting::cost(&message);
+            let (before, newest) =
+                own.map_or((0, 0), |own| (self.waiting.bytes_of(own), self.waiting.newest_cost(own)));
+            let after = before.saturating_sub(newest).saturating_add(cost);
+            let total = self.waiting.bytes().saturating_sub(newest).saturating_add(cost);
+            let has_older = before > newest;
+            let victim = match own {
+                Some(own) if after > self.budget.subscription && has_older => {
+                    if left > 0 {
+                        self.waiting.pop_older(own)
+                    } else {
+                        None
+                    }
+                }
+                Some(own) if total <= self.budget.queue => return self.merge(last, message, own, gone),
+                None if self.has_room(None, cost) => {
+                    let outcome = if left < MOST_DISPLACED { Outcome::Displaced } else { Outcome::Queued };
+                    return self.append(last, message, None, outcome, wake, gone);
+                }
+                _ if left > 0 && cost <= self.budget.queue => {
+                    // Where there are too many messages and not too many bytes, whoever comes is welcome.
+                    let least = if total <= self.budget.queue { 0 } else { after };
+                    self.waiting.pop_fattest(least, MOST_SPARED)
+                }
+                _ => None,
+            };
+            match victim {
+                Some(victim) => {
+                    gone.add(victim);
+                    left -= 1;
+                    self.counters.dropped += 1;
+                }
+                // Otherwise nobody would learn of the end.
+                None if message.is_last() && message.text_len() > 0 => {
+                    message.strip();
+                    left = MOST_DISPLACED;
+                }
+                None => {
+                    gone.add(message);
+                    self.counters.dropped += 1;
+                    return Pushed { outcome: Outcome::Overflowed, wake: None, gone };
+                }
+            }
+        }
+    }
+
+    fn append(
+        &mut self,
+        last: &mut LastQueued,
+        message: Message<A>,
+        own: Option<Whose>,
+        outcome: Outcome,
+        wake: Option<Wake>,
+        gone: Gone<A>,
+    ) -> Pushed<A> {
+        let mut gone = gone;
+        match self.waiting.push(message, own, self.epoch) {
+            Ok(at) => {
+                *last = LastQueued::at(at);
                 Pushed { outcome, wake, gone }
             }
             Err(message) => {
-                // Cannot be: there was room or it was just made.
+                // Cannot be: there was room.
                 self.counters.dropped += 1;
-                Pushed { outcome: Outcome::Lost, wake: None, gone: Some(message) }
+                gone.add(message);
+                Pushed { outcome: Outcome::Overflowed, wake: None, gone }
             }
         }
     }
 
-    /// Takes out the oldest message, and tells whether it is in doubt.
-    fn pop(&mut self) -> Option<(Message<A>, bool)> {
-        let message = self.ring.pop()?;
-        let is_doubtful = self.doubtful > 0;
-        self.doubtful = self.doubtful.saturating_sub(1);
-        Some((message, is_doubtful))
-    }
-
-    /// Takes out the oldest message; the last ones of their subscriptions are spared and go to the end, where nothing of
-    /// theirs can be overtaken. Only so many in one go, as locks are held.
-    fn displace(&mut self) -> Option<Message<A>> {
-        for _ in 0..MOST_SPARED {
-            let (message, is_doubtful) = self.pop()?;
-            if !message.is_last() {
-                return Some(message);
+    fn merge(&mut self, last: &mut LastQueued, message: Message<A>, own: Whose, gone: Gone<A>) -> Pushed<A> {
+        let mut gone = gone;
+        let outcome = match self.waiting.replace_newest(own, message) {
+            Ok((at, older)) => {
+                *last = LastQueued::at(at);
+                self.counters.merged += 1;
+                gone.add(older);
+                Outcome::Merged
             }
-            if let Err(message) = self.ring.push(message) {
-                return Some(message);
+            Err(message) => {
+                // Cannot be: the account was just found.
+                self.counters.dropped += 1;
+                gone.add(message);
+                Outcome::Overflowed
             }
-            if is_doubtful {
-                self.doubtful = self.ring.len();
-            }
-        }
-        self.pop().map(|(message, _)| message)
+        };
+        Pushed { outcome, wake: None, gone }
     }
 
     fn snapshot(&self) -> Counters {
         let mut counters = self.counters;
-        counters.queued += self.ring.len() as u64;
+        counters.queued += self.waiting.len() as u64;
+        counters.queued_bytes += self.waiting.bytes() as u64;
         counters
     }
 }

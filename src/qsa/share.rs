@@ -6,7 +6,6 @@
 
 use std::hash::BuildHasher;
 
-use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
@@ -15,7 +14,7 @@ use parking_lot::lock_api::{Mutex, RawMutex};
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::SubscriptionId;
-use super::message::Message;
+use super::message::{Message, Prepared, Texts};
 use crate::subscription::{self, News, OutOfMemory, Packed, Status};
 
 /// How many shards the table has.
@@ -27,17 +26,17 @@ pub type ShareKey<'a> = [&'a [u8]; 4];
 /// Names the share of a key. Not unique: where it names several, the members and roots tell them apart.
 pub type ShareHash = u32;
 
-struct Share<A: Allocator> {
+struct Share<A: subscription::Share> {
     hash: ShareHash,
     key: Packed<4, A>,
     root: SubscriptionId,
     members: Vec<SubscriptionId, A>,
     /// What a member that comes late is told: the newest state, with content type and body.
-    newest: Option<(News, Packed<2, A>)>,
+    newest: Option<(News, Texts<A>)>,
 }
 
 /// All shares.
-pub struct Shares<A: Allocator + Clone, L> {
+pub struct Shares<A: subscription::Share, L> {
     seed: u64,
     shards: Vec<Mutex<L, HashTable<Share<A>, A>>, A>,
     alloc: A,
@@ -85,7 +84,7 @@ impl<A: subscription::Share, L: RawMutex> Shares<A, L> {
                 share.members.try_reserve(1).map_err(|_| OutOfMemory)?;
                 share.members.push(member);
                 if let Some((news, text)) = &share.newest {
-                    told = hub.queue_news(member, news, text.get(0), text.get(1)).ok();
+                    told = hub.queue_prepared(member, news, Prepared::with(text.clone())).ok();
                 }
             }
             None => {
@@ -131,9 +130,9 @@ impl<A: subscription::Share, L: RawMutex> Shares<A, L> {
             return done;
         };
         let share = entry.get_mut();
-        share.remember(message, &self.alloc);
+        share.remember(message);
         for member in &share.members {
-            match hub.queue_news(*member, message.news(), message.content_type(), message.body()) {
+            match hub.queue_prepared(*member, message.news(), Prepared::with(message.texts())) {
                 Ok(one) => pushed.push(one),
                 // Whoever has ended or has no queue any more misses nothing.
                 Err(error) => done.untold += usize::from(matches!(error, QsaError::OutOfMemory(_))),
@@ -165,13 +164,13 @@ impl<A: subscription::Share, L: RawMutex> Shares<A, L> {
     }
 }
 
-impl<A: Allocator + Clone> Share<A> {
+impl<A: subscription::Share> Share<A> {
     fn has(&self, key: ShareKey<'_>) -> bool {
         key.iter().enumerate().all(|(index, part)| self.key.get(index) == *part)
     }
 
-    /// Keeps what is the state now; news without a body leave the body there was. Without memory nothing is kept.
-    fn remember(&mut self, message: &Message<A>, alloc: &A) {
+    /// Keeps what is the state now; news without a body leave the body there was.
+    fn remember(&mut self, message: &Message<A>) {
         let news = *message.news();
         // A late member is told where the subscription itself stands; a fork's next word reaches it as it comes.
         if news.fork != 0 {
@@ -185,10 +184,7 @@ impl<A: Allocator + Clone> Share<A> {
         let news = News { next_attempt: None, ..news };
         match &mut self.newest {
             Some((known, _)) if !news.with_body => *known = News { with_body: known.with_body, ..news },
-            newest => {
-                let text = Packed::try_new([message.content_type(), message.body()], alloc.clone());
-                *newest = text.ok().map(|text| (news, text));
-            }
+            newest => *newest = Some((news, message.texts())),
         }
     }
 }

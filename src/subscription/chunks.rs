@@ -51,6 +51,17 @@ impl<T, const N: usize, A: Allocator + Clone> Chunks<T, N, A> {
         Ok(())
     }
 
+    /// Keeps the first chunk and gives the others, to be dropped elsewhere; `None` when there is no other, or no memory.
+    pub fn take_rest(&mut self) -> Option<Self> {
+        if self.chunks.len() < 2 {
+            return None;
+        }
+        let mut kept = Vec::new_in(self.chunks.allocator().clone());
+        kept.try_reserve_exact(1).ok()?;
+        kept.push(self.chunks.swap_remove(0));
+        Some(Self { chunks: std::mem::replace(&mut self.chunks, kept) })
+    }
+
     /// The element at `index`.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&T> {

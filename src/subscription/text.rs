@@ -54,6 +54,9 @@ pub trait Share: Allocator + Clone {
     /// # Errors
     /// [`OutOfMemory`]; nothing is filled then.
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory>;
+
+    /// Whether these are owners of the same memory.
+    fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool;
 }
 
 /// As [`Packed`], with several owners: each clone is one.
@@ -77,6 +80,24 @@ impl<const N: usize, A: Share> SharedTexts<N, A> {
     #[must_use]
     pub fn get(&self, index: usize) -> &[u8] {
         unpack::<N>(self.0.as_ref(), index)
+    }
+
+    /// All strings, in their order.
+    #[must_use]
+    pub fn all(&self) -> [&[u8]; N] {
+        unpack_all(self.0.as_ref())
+    }
+
+    /// How many bytes they take.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.as_ref().len()
+    }
+
+    /// Whether these are owners of the same memory.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        A::is_same(&self.0, &other.0)
     }
 }
 

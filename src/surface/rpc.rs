@@ -82,6 +82,13 @@ pub fn trace(call: &Call) {
         row.number(c"merged", clamp(messages.merged))?;
         row.number(c"dropped", clamp(messages.dropped))?;
         row.number(c"queued", clamp(messages.queued))?;
+        row.number(c"queued_bytes", clamp(messages.queued_bytes))?;
+        let budget = engine.hub.budget();
+        row.number(c"queue_bytes", clamp(budget.queue as u64))?;
+        row.number(c"subscription_queue_bytes", clamp(budget.subscription as u64))?;
+        let memory = shm::memory();
+        row.number(c"memory", clamp(memory.used as u64))?;
+        row.number(c"max_memory", clamp(memory.most as u64))?;
         let small = shm::small_blocks();
         row.number(c"small_blocks", clamp(small.blocks as u64))?;
         row.number(c"small_bytes", clamp(small.bytes as u64))?;
@@ -268,6 +275,7 @@ fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> 
     row.number(c"last_reply", snapshot.last_reply.into())?;
     row.text(c"last_reason", snapshot.last_reason.as_bytes())?;
     row.number(c"notifies", snapshot.notifies)?;
+    row.number(c"queued_bytes", clamp(engine.queued_bytes(handle) as u64))?;
     row.number(c"fork", snapshot.fork.into())?;
     if let Some(root) = engine.registry.root_of(handle) {
         row.number(c"fork_of", root.id())?;

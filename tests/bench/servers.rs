@@ -101,6 +101,8 @@ pub fn b2b(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
     let load = format!("loadmodule \"{}\"\nmodparam(\"bench\", \"consumer\", {own_process})\n", c_module().display());
     // All subscriptions of the benchmark go to one notifier.
     let unlimited = |builder: Builder| builder.b2b_param("destination_rate", 0).b2b_param("total_rate", 0);
+    // Nor is a queue, which is read after all has been queued.
+    let unlimited = |builder: Builder| unlimited(builder).b2b_param("queue_bytes", 1 << 30);
     unlimited(base(ways, children).b2b()).b2b_param("check_bodies", 0).route(&load).route(&route(ways))
 }
 

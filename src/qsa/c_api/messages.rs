@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 
-use allocator_api2::alloc::Allocator;
+use crate::subscription::Share;
 
 use super::Wiring;
 use super::convert::{number_of_status, pointer_of, put, str_of};
@@ -15,14 +15,14 @@ use crate::qsa::{self, QueueId};
 
 /// The header's message, and behind it what it points to. In the memory of the process that took it.
 #[repr(C)]
-struct Taken<A: Allocator> {
+struct Taken<A: Share> {
     /// First, so that a pointer to one is a pointer to the other.
     face: Message,
     message: qsa::Message<A>,
     document: OnceCell<Option<Document>>,
 }
 
-impl<A: Allocator> Taken<A> {
+impl<A: Share> Taken<A> {
     fn boxed(delivered: qsa::Delivered<A>) -> Box<Self> {
         let message = delivered.message;
         let face = Message {

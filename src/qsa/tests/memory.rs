@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::RawMutex;
 
 use super::support::{Seen, new, notifier, queue, say};
+use crate::qsa::waiting::CHUNK;
 use crate::qsa::{Hub, QsaError};
 use crate::subscription::{OutOfMemory, Status};
 use crate::testing::Accounted;
@@ -75,11 +76,11 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
     // Retained capacity of the lists of names only.
     assert!(memory.out() - before < 4096);
 
-    // A queue that cannot grow forgets the oldest instead.
+    // A queue that cannot grow merges instead.
     let id = hub.subscribe(&new(b"a", q)).unwrap();
     let other = hub.subscribe(&new(b"b", q)).unwrap();
     say(&hub, other, b"other");
-    for _ in 0..31 {
+    for _ in 1..CHUNK {
         say(&hub, id, b"x");
     }
     memory.allow(0);
@@ -88,7 +89,7 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
     say(&hub, other, b"z");
     memory.allow_all();
     let counters = hub.queue_counters(q).unwrap();
-    assert_eq!((counters.queued, counters.merged), (32, 1));
+    assert_eq!((counters.queued, counters.merged), (CHUNK as u64, 1));
     assert_eq!(hub.pop(q).unwrap().message.body(), b"z");
 }
 

@@ -4,6 +4,7 @@ use crate::subscription::Share;
 use parking_lot::RawMutex;
 
 use super::support::{Plain, hub, new, queue, say};
+use crate::qsa::waiting::Waiting;
 use crate::qsa::{HandedOn, Hub, QsaError, QueueId, ShareHash, Shares, SubscriptionId};
 use crate::subscription::{Brief, News, OutOfMemory, Status};
 use crate::testing::Accounted;
@@ -126,6 +127,45 @@ fn plain_news() -> News {
     }
 }
 
+/// A thousand members have one body, and the queue they share is charged for one.
+#[test]
+fn the_body_is_in_memory_once() {
+    let alloc = Accounted::new();
+    let hub = Hub::<_, RawMutex>::try_new(alloc.clone()).unwrap();
+    let (roots, members) = (queue(&hub, 100), queue(&hub, 10_000));
+    let stage = Stage { hub, shares: Shares::try_new(7, alloc.clone()).unwrap(), roots, members };
+    let all: Vec<_> = std::iter::repeat_with(|| stage.member()).take(1000).collect();
+    let (hash, root) = stage.join(KEY, all[0]).unwrap();
+    for member in &all[1..] {
+        stage.join(KEY, *member).unwrap();
+    }
+    let envelope = Waiting::<Accounted>::ENVELOPE;
+    let mut bytes = 0;
+    for round in 0..3u8 {
+        let before = alloc.out();
+        let body = vec![b'a' + round; 256 * 1024];
+        say(&stage.hub, root.unwrap(), &body);
+        stage.hand_on(hash);
+        let counters = stage.hub.queue_counters(stage.members).unwrap();
+        assert_eq!((counters.queued, counters.dropped), (1000 * (u64::from(round) + 1), 0));
+        let more = counters.queued_bytes as usize - std::mem::replace(&mut bytes, counters.queued_bytes as usize);
+        assert!((body.len()..body.len() + 100).contains(&(more - 1000 * envelope)), "{more}");
+        assert!(alloc.out() - before < 2 * body.len() + 1000 * envelope, "{}", alloc.out() - before);
+    }
+    for round in 0..3u8 {
+        for member in &all {
+            let message = stage.hub.pop(stage.members).unwrap().message;
+            assert_eq!(
+                (message.subscription(), message.body()[0], message.body().len()),
+                (*member, b'a' + round, 256 * 1024)
+            );
+        }
+    }
+    assert_eq!(stage.hub.queue_counters(stage.members).unwrap().queued_bytes, 0);
+    drop(stage);
+    assert_eq!(alloc.out(), 0);
+}
+
 #[test]
 fn what_differs_is_not_shared() {
     let stage = stage();
@@ -199,7 +239,8 @@ fn each_lack_of_memory_leaves_all_as_it_was() {
                 alloc.allow(0);
                 let told = stage.shares.hand_on(&stage.hub, hash, &delivered.message);
                 alloc.allow_all();
-                assert_eq!(told, HandedOn { untold: 2, ended: false });
+                assert_eq!(told, HandedOn::default(), "the members have the message's own texts");
+                assert_eq!(stage.told().len(), 2);
                 break;
             }
         }

@@ -90,11 +90,12 @@ pub fn push_known(
         code: 0,
         reason: Brief::default(),
         next_attempt: None,
-        with_body: true,
+        with_body: !body.is_empty(),
         last: is_last,
         fork,
     };
-    let prepared = Message::prepare(b"text/plain", body, *hub.allocator()).unwrap();
+    let content_type: &[u8] = if body.is_empty() { b"" } else { b"text/plain" };
+    let prepared = Message::prepare(content_type, body, hub.allocator()).unwrap();
     let pushed = hub.push(queue, last, prepared.complete(id, Known::of(value), &news));
     let outcome = pushed.outcome;
     pushed.finish();

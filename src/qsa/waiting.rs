@@ -1,0 +1,376 @@
+//! The messages that wait in a queue: in their order, by subscription, and by who takes the most bytes.
+//!
+//! Everything is a list through nodes that never move, so that each operation takes constant time whatever waits. The messages
+//! of one subscription (and fork) have an *account*; accounts are kept in classes by their bytes, four to a doubling, so that
+//! one of the fattest is found without a search.
+#![forbid(unsafe_code)]
+
+use allocator_api2::boxed::Box;
+
+use super::message::Message;
+use crate::subscription::{Chunks, OutOfMemory, Share};
+
+/// Room made at a time; the first is kept as long as the queue lives.
+pub(super) const CHUNK: usize = 64;
+
+/// Ends a list.
+const NONE: u32 = u32::MAX;
+
+/// How many classes of accounts there are.
+const CLASSES: usize = u128::BITS as usize;
+
+struct Node<A: Share> {
+    message: Option<Message<A>>,
+    /// Bytes of its texts: the message is not looked at to know them.
+    texts: usize,
+    before: u32,
+    /// Of a free node, the next free one.
+    after: u32,
+    /// The next message of the same account.
+    newer: u32,
+    account: u32,
+    /// Which end of a subscription was the newest when it was queued.
+    epoch: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Account {
+    bytes: usize,
+    oldest: u32,
+    newest: u32,
+    /// The neighbours in its class.
+    before: u32,
+    /// Of a free account, the next free one.
+    after: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+const EMPTY: Ends = Ends { first: NONE, last: NONE };
+
+/// Whose messages: an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whose(u32);
+
+/// The nodes and accounts of a queue that has run dry, to be freed without its lock.
+pub(super) struct Spare<A: Share> {
+    _nodes: Option<Chunks<Node<A>, CHUNK, A>>,
+    _accounts: Option<Chunks<Account, CHUNK, A>>,
+}
+
+/// The messages of a queue.
+pub(super) struct Waiting<A: Share> {
+    nodes: Chunks<Node<A>, CHUNK, A>,
+    accounts: Chunks<Account, CHUNK, A>,
+    classes: Box<[Ends; CLASSES], A>,
+    /// Which of them have an account.
+    filled: u128,
+    order: Ends,
+    free_node: u32,
+    free_account: u32,
+    len: usize,
+    bytes: usize,
+}
+
+impl<A: Share> Waiting<A> {
+    /// What a message takes beside its texts.
+    pub(super) const ENVELOPE: usize = size_of::<Node<A>>() + size_of::<Account>();
+
+    pub(super) fn try_new(alloc: A) -> Result<Self, OutOfMemory> {
+        let classes = Box::try_new_in([EMPTY; CLASSES], alloc.clone()).map_err(|_| OutOfMemory)?;
+        let (nodes, accounts) = (Chunks::new_in(alloc.clone()), Chunks::new_in(alloc));
+        let (free_node, free_account) = (NONE, NONE);
+        let mut waiting =
+            Self { nodes, accounts, classes, filled: 0, order: EMPTY, free_node, free_account, len: 0, bytes: 0 };
+        waiting.try_reserve()?;
+        Ok(waiting)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What all messages take. Texts that follow each other and are the same memory count once.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What a message takes.
+    pub(super) fn cost(message: &Message<A>) -> usize {
+        Self::ENVELOPE.saturating_add(message.text_len())
+    }
+
+    /// Makes room for one more message.
+    pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
+        if self.free_node == NONE {
+            self.free_node = grow(&mut self.nodes, |after| Node {
+                message: None,
+                texts: 0,
+                before: NONE,
+                after,
+                newer: NONE,
+                account: NONE,
+                epoch: 0,
+            })?;
+        }
+        if self.free_account == NONE {
+            self.free_account = grow(&mut self.accounts, |after| Account {
+                bytes: 0,
+                oldest: NONE,
+                newest: NONE,
+                before: NONE,
+                after,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The account of a message's subscription and fork, if one of theirs is where their newest was.
+    pub(super) fn account_of(&self, last: u32, message: &Message<A>) -> Option<Whose> {
+        self.whose(last, |queued| (queued.subscription(), queued.fork()) == (message.subscription(), message.fork()))
+    }
+
+    /// The account of the message at a place, if it is there and `is_it`.
+    pub(super) fn whose(&self, at: u32, is_it: impl FnOnce(&Message<A>) -> bool) -> Option<Whose> {
+        let node = self.nodes.get(at as usize)?;
+        node.message.as_ref().filter(|queued| is_it(queued)).map(|_| Whose(node.account))
+    }
+
+    /// What the messages of an account take.
+    pub(super) fn bytes_of(&self, whose: Whose) -> usize {
+        self.accounts.get(whose.0 as usize).map_or(0, |account| account.bytes)
+    }
+
+    /// What its newest message takes, if it has another one as well.
+    pub(super) fn newest_cost(&self, whose: Whose) -> usize {
+        let newest = self.accounts.get(whose.0 as usize).and_then(|account| self.nodes.get(account.newest as usize));
+        newest.map_or(0, |node| Self::ENVELOPE + node.texts)
+    }
+
+    /// Appends a message to an account, or to a new one; gives its place. Only after [`Waiting::try_reserve`].
+    pub(super) fn push(&mut self, message: Message<A>, whose: Option<Whose>, epoch: u32) -> Result<u32, Message<A>> {
+        let at = self.free_node;
+        let is_new = whose.is_none();
+        let account = whose.map_or(self.free_account, |Whose(account)| account);
+        let texts = message.text_len();
+        let before = self.order.last;
+        let Some(node) = self.nodes.get_mut(at as usize).filter(|_| account != NONE) else { return Err(message) };
+        let free = node.after;
+        *node = Node { message: Some(message), texts, before, after: NONE, newer: NONE, account, epoch };
+        self.free_node = free;
+        match self.nodes.get_mut(before as usize) {
+            Some(before) => before.after = at,
+            None => self.order.first = at,
+        }
+        self.order.last = at;
+        self.len += 1;
+        self.bytes += Self::ENVELOPE + self.charge(at);
+        if is_new {
+            if let Some(new) = self.accounts.get_mut(account as usize) {
+                let free = new.after;
+                *new = Account { bytes: 0, oldest: at, newest: at, before: NONE, after: NONE };
+                self.free_account = free;
+            }
+        } else if let Some(known) = self.accounts.get_mut(account as usize) {
+            let newest = std::mem::replace(&mut known.newest, at);
+            if let Some(newest) = self.nodes.get_mut(newest as usize) {
+                newest.newer = at;
+            }
+        }
+        self.resize(account, |bytes| bytes + Self::ENVELOPE + texts);
+        Ok(at)
+    }
+
+    /// Puts a message in the place of the newest of its account; gives that place and the message that was there.
+    pub(super) fn replace_newest(
+        &mut self,
+        whose: Whose,
+        message: Message<A>,
+    ) -> Result<(u32, Message<A>), Message<A>> {
+        let Some(at) = self.accounts.get(whose.0 as usize).map(|account| account.newest) else { return Err(message) };
+        let after = self.nodes.get(at as usize).map_or(NONE, |node| node.after);
+        let charged = self.charge(at) + self.charge(after);
+        let Some(node) = self.nodes.get_mut(at as usize) else { return Err(message) };
+        let Some(mut older) = node.message.take() else { return Err(message) };
+        let mut message = message;
+        message.inherit(&mut older);
+        let (texts, old_texts) = (message.text_len(), node.texts);
+        (node.texts, node.message) = (texts, Some(message));
+        self.bytes = self.bytes - charged + self.charge(at) + self.charge(after);
+        self.resize(whose.0, |bytes| bytes - old_texts + texts);
+        Ok((at, older))
+    }
+
+    /// Takes out the oldest message of all, with its epoch. The room of a queue that has run dry is given back, to be freed
+    /// without the lock.
+    pub(super) fn pop(&mut self) -> Option<(Message<A>, u32, Option<Spare<A>>)> {
+        let at = self.order.first;
+        let (message, epoch) = self.remove(at)?;
+        let spare = if self.len == 0 && self.nodes.len() > CHUNK { self.shrink() } else { None };
+        Some((message, epoch, spare))
+    }
+
+    /// Takes out the oldest message of an account unless it is the newest as well.
+    pub(super) fn pop_older(&mut self, whose: Whose) -> Option<Message<A>> {
+        let account = self.accounts.get(whose.0 as usize).filter(|account| account.oldest != account.newest)?;
+        let oldest = account.oldest;
+        self.remove(oldest).map(|(message, _)| message)
+    }
+
+    /// Takes out the oldest message of one of the fattest accounts, if that is as fat as one of `bytes`. The last ones of their
+    /// subscriptions are spared, so many at most.
+    pub(super) fn pop_fattest(&mut self, bytes: usize, most_spared: usize) -> Option<Message<A>> {
+        let class = CLASSES.checked_sub(1 + self.filled.leading_zeros() as usize)?;
+        if class < class_of(bytes) {
+            return None;
+        }
+        for spared in 0..=most_spared {
+            let fattest = self.classes.get(class)?.first;
+            let account = *self.accounts.get(fattest as usize)?;
+            let oldest = self.nodes.get(account.oldest as usize)?;
+            if spared < most_spared && oldest.message.as_ref().is_some_and(Message::is_last) {
+                self.leave_class(fattest);
+                self.enter_class(fattest);
+                continue;
+            }
+            return self.remove(account.oldest).map(|(message, _)| message);
+        }
+        None
+    }
+
+    fn remove(&mut self, at: u32) -> Option<(Message<A>, u32)> {
+        let node = self.nodes.get(at as usize)?;
+        let (before, after, newer, number, texts, epoch) =
+            (node.before, node.after, node.newer, node.account, node.texts, node.epoch);
+        let charged = self.charge(at) + self.charge(after);
+        let node = self.nodes.get_mut(at as usize)?;
+        let message = node.message.take()?;
+        (node.texts, node.after) = (0, self.free_node);
+        self.free_node = at;
+        match self.nodes.get_mut(before as usize) {
+            Some(before) => before.after = after,
+            None => self.order.first = after,
+        }
+        match self.nodes.get_mut(after as usize) {
+            Some(after) => after.before = before,
+            None => self.order.last = before,
+        }
+        self.len -= 1;
+        self.bytes = self.bytes - Self::ENVELOPE - charged + self.charge(after);
+        // Only the oldest of an account is ever taken out.
+        if newer == NONE {
+            self.leave_class(number);
+            if let Some(account) = self.accounts.get_mut(number as usize) {
+                (account.bytes, account.after) = (0, self.free_account);
+                self.free_account = number;
+            }
+        } else {
+            if let Some(account) = self.accounts.get_mut(number as usize) {
+                account.oldest = newer;
+            }
+            self.resize(number, |bytes| bytes - Self::ENVELOPE - texts);
+        }
+        Some((message, epoch))
+    }
+
+    /// What the texts of a message count: nothing, if those of the message before it are the same memory.
+    fn charge(&self, at: u32) -> usize {
+        let Some(node) = self.nodes.get(at as usize).filter(|node| node.texts > 0) else { return 0 };
+        let before = self.nodes.get(node.before as usize).filter(|before| before.texts == node.texts);
+        let is_shared = match (before.and_then(|before| before.message.as_ref()), &node.message) {
+            (Some(before), Some(message)) => message.shares_texts_with(before),
+            _ => false,
+        };
+        if is_shared { 0 } else { node.texts }
+    }
+
+    /// Changes the bytes of an account, and its class if need be.
+    fn resize(&mut self, number: u32, change: impl FnOnce(usize) -> usize) {
+        let Some(account) = self.accounts.get(number as usize) else { return };
+        let (old, new) = (account.bytes, change(account.bytes));
+        let moves = old == 0 || class_of(old) != class_of(new);
+        if moves && old > 0 {
+            self.leave_class(number);
+        }
+        if let Some(account) = self.accounts.get_mut(number as usize) {
+            account.bytes = new;
+        }
+        if moves {
+            self.enter_class(number);
+        }
+    }
+
+    /// Puts an account behind all others of its class.
+    fn enter_class(&mut self, number: u32) {
+        let Some(account) = self.accounts.get(number as usize) else { return };
+        let class = class_of(account.bytes);
+        let Some(ends) = self.classes.get_mut(class) else { return };
+        let before = std::mem::replace(&mut ends.last, number);
+        if before == NONE {
+            ends.first = number;
+            self.filled |= 1 << class;
+        }
+        if let Some(before) = self.accounts.get_mut(before as usize) {
+            before.after = number;
+        }
+        if let Some(account) = self.accounts.get_mut(number as usize) {
+            (account.before, account.after) = (before, NONE);
+        }
+    }
+
+    fn leave_class(&mut self, number: u32) {
+        let Some(&Account { bytes, before, after, .. }) = self.accounts.get(number as usize) else { return };
+        let class = class_of(bytes);
+        if let Some(before) = self.accounts.get_mut(before as usize) {
+            before.after = after;
+        }
+        if let Some(after) = self.accounts.get_mut(after as usize) {
+            after.before = before;
+        }
+        let Some(ends) = self.classes.get_mut(class) else { return };
+        if before == NONE {
+            ends.first = after;
+        }
+        if after == NONE {
+            ends.last = before;
+        }
+        if ends.first == NONE {
+            self.filled &= !(1 << class);
+        }
+    }
+
+    /// Goes back to the room of a new queue: nothing waits. Without memory for that the large one stays.
+    fn shrink(&mut self) -> Option<Spare<A>> {
+        let after = |at: u32| if (at as usize) + 1 < CHUNK { at + 1 } else { NONE };
+        let nodes = self.nodes.take_rest();
+        let accounts = self.accounts.take_rest();
+        for at in 0..CHUNK as u32 {
+            if let (Some(_), Some(node)) = (&nodes, self.nodes.get_mut(at as usize)) {
+                (node.after, self.free_node) = (after(at), 0);
+            }
+            if let (Some(_), Some(account)) = (&accounts, self.accounts.get_mut(at as usize)) {
+                (account.after, self.free_account) = (after(at), 0);
+            }
+        }
+        Some(Spare { _nodes: nodes, _accounts: accounts })
+    }
+}
+
+/// Adds free ones; gives the first.
+fn grow<T, A: Share>(chunks: &mut Chunks<T, CHUNK, A>, free: impl Fn(u32) -> T) -> Result<u32, OutOfMemory> {
+    let (start, end) = (chunks.len(), chunks.len() + CHUNK);
+    let first = u32::try_from(start).map_err(|_| OutOfMemory)?;
+    let number = |at: usize| if at < end { u32::try_from(at).unwrap_or(NONE) } else { NONE };
+    chunks.try_grow(|at| free(number(at + 1)))?;
+    Ok(first)
+}
+
+/// The class of accounts with so many bytes: the higher, the fatter. The last has all from four gigabytes on.
+pub(super) fn class_of(bytes: usize) -> usize {
+    let exponent = bytes.max(4).ilog2() as usize;
+    (exponent * 4 + (bytes >> (exponent - 2) & 3)).min(CLASSES - 1)
+}

@@ -1,0 +1,147 @@
+//! What waits, and what the module holds at all, is bounded in bytes: the rest of the server keeps its memory.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::c_api::{call, qsa_test};
+use crate::processes::{block, gated, set_gate, subscribe_to_many};
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::pidf::pidf;
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::{SOON, eventually};
+use crate::support::watch::told;
+
+fn count(fields: &Value, name: &str) -> u64 {
+    fields[name].as_u64().unwrap_or_else(|| panic!("no {name} in {fields}"))
+}
+
+/// A presence document of so many bytes.
+fn padded(note: &str, bytes: usize) -> String {
+    let document = pidf("sip:alice@example.org", "open", Some(note));
+    let room = bytes - document.len() - "<!---->".len();
+    document.replace("</presence>", &format!("<!--{}--></presence>", "x".repeat(room)))
+}
+
+/// Free bytes of the server's shared memory.
+fn free(server: &Server) -> u64 {
+    count(&server.rpc("core.shmmem", json!([])).expect("core.shmmem"), "free")
+}
+
+/// One notifier sends 30 MB into a route that sleeps: it takes its own budget and nobody else's, and its newest state is told.
+#[test]
+fn a_fat_notifier_takes_nobody_elses_room() {
+    const SMALL: usize = 10;
+    const ROUNDS: usize = 20;
+    let server = gated(10_000);
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let mut all = subscribe_to_many(&server, &notifier, SMALL + 1);
+        let (fat, mut of_fat) = all.pop().expect("one");
+        block(&server, &mut all[0].1, "first");
+        let before = server.trace();
+        for round in 0..ROUNDS {
+            for number in 0..25 {
+                let body = padded(&format!("fat {round}.{number}"), 60_000);
+                assert_eq!(of_fat.notify(Notify::active(600).pidf(&body)).status(), 200);
+            }
+            for (_, dialog) in &mut all {
+                assert_eq!(dialog.notify(told(600, &format!("round {round}"))).status(), 200);
+            }
+        }
+        let trace = server.trace();
+        let (waiting, each) = (count(&trace, "queued_bytes"), count(&trace, "subscription_queue_bytes"));
+        assert!(waiting < each + 500_000 && waiting > each / 2, "{trace}");
+        let shown = fat.number("queued_bytes");
+        assert!(shown <= each && shown > each / 2, "{shown} of {each}");
+        assert_eq!(count(&trace, "dropped"), count(&before, "dropped"), "merging is enough: {trace}");
+        assert!(count(&trace, "memory") - count(&before, "memory") < 2_000_000, "{before} -> {trace}");
+        assert!(free(&server) > 10_000_000, "{}", free(&server));
+
+        set_gate(&server, false);
+        fat.await_note("fat 19.24");
+        let rounds: Vec<_> = (0..ROUNDS).map(|round| format!("round {round}")).collect();
+        for (number, (watch, _)) in all.iter().enumerate() {
+            watch.await_note("round 19");
+            assert_eq!(watch.notes()[usize::from(number == 0)..], rounds, "nothing of another subscription is lost");
+        }
+        let trace = eventually(SOON, "all are told", || Some(server.trace()).filter(|trace| trace["queued"] == 0));
+        assert_eq!(count(&trace, "queued_bytes"), 0, "{trace}");
+        let counted = ["delivered", "merged", "dropped", "queued"].map(|name| count(&trace, name));
+        assert_eq!(count(&trace, "received"), counted.iter().sum::<u64>(), "{trace}");
+        fat.end(&mut of_fat);
+        for (watch, mut dialog) in all {
+            watch.end(&mut dialog);
+        }
+    });
+    server.stop();
+}
+
+/// A thousand members of a share are told 256 kB three times: in a server with 32 MB of shared memory.
+#[test]
+fn a_body_for_a_thousand_is_in_memory_once() {
+    let load = format!("loadmodule \"{}\"\nmodparam(\"qsa_test\", \"queue_limit\", 10000)", qsa_test().display());
+    let server = Server::b2b().global("tcp_rd_buf_size=300000").route(&load).start();
+    let notifier = Notifier::tcp();
+    let record = notifier.uri("alice");
+    for _ in 0..1000 {
+        call(&server, "subscribe", json!(["presence", record, "sip:watcher@example.org", "share"]));
+    }
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    let before = free(&server);
+    for round in 1..=3 {
+        let body = padded(&format!("round {round}"), 256 * 1024);
+        assert_eq!(dialog.notify(Notify::active(600).pidf(&body)).status(), 200);
+        let all = || Some(count(&server.trace(), "received")).filter(|received| *received == 1001 * round);
+        eventually(Duration::from_secs(20), "all members have it in their queue", all);
+    }
+    let trace = server.trace();
+    assert_eq!((count(&trace, "queued"), count(&trace, "dropped"), count(&trace, "merged")), (3000, 0, 0), "{trace}");
+    assert!(before - free(&server) < 4_000_000, "{before} -> {}", free(&server));
+    server.stop();
+}
+
+/// The module is refused more than `max_memory`, says so once, and the server has its own.
+#[test]
+fn the_module_takes_no_more_than_it_may() {
+    let server = Server::b2b()
+        .allow_log("out of shared memory")
+        .allow_log("max_memory is reached")
+        .b2b_param("max_memory", 4)
+        .b2b_param("shards", 1)
+        .b2b_param("max_subscribe_delay", 3600)
+        .start();
+    let (notifier, mark) = (Notifier::udp(), server.log().mark());
+    let most = count(&server.trace(), "max_memory");
+    assert_eq!(most, 4 << 20);
+    let mut made = Vec::new();
+    let fault = loop {
+        let record = notifier.uri(&format!("{}{}", "x".repeat(100), made.len()));
+        match server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])) {
+            Ok(id) => made.push(id),
+            Err(fault) => break fault,
+        }
+        assert!(made.len() < 30_000, "no end: {}", server.trace());
+    };
+    assert!(fault.message.contains("shared memory"), "{}", fault.message);
+    assert!(made.len() > 500, "{}: {}", made.len(), server.trace());
+    let trace = server.trace();
+    let used = count(&trace, "memory");
+    assert!(used <= most && used > most - 300_000, "{trace}");
+    assert!(free(&server) > 20_000_000, "{}", free(&server));
+    for number in 0..200 {
+        let record = notifier.uri(&format!("{}y{number}", "x".repeat(100)));
+        server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])).expect_err("no room");
+    }
+    let said = || server.log().since(mark, "modparam max_memory is reached");
+    eventually(SOON, "the log says so", || (!said().is_empty()).then_some(()));
+    assert_eq!(said().len(), 1, "once a minute");
+
+    // What ends makes room.
+    for id in made.drain(..200) {
+        server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
+    }
+    server.subscribe(&notifier.uri("once more"), &server.uri("watcher"));
+    server.stop();
+}
