@@ -120,7 +120,8 @@ fn the_module_takes_no_more_than_it_may() {
         let record = notifier.uri(&format!("{}{}", "x".repeat(100), made.len()));
         match server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])) {
             Ok(id) => made.push(id),
-            Err(fault) => break fault,
+            // The transport cuts its text.
+            Err(_) => break server.rpc("presence_b2b.subscribe", json!(["sip:a@b", "sip:c@d"])).expect_err("no room"),
         }
         assert!(made.len() < 30_000, "no end: {}", server.trace());
     };
@@ -142,6 +143,6 @@ fn the_module_takes_no_more_than_it_may() {
     for id in made.drain(..200) {
         server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
     }
-    server.subscribe(&notifier.uri("once more"), &server.uri("watcher"));
+    server.subscribe(&notifier.uri("again"), &server.uri("watcher"));
     server.stop();
 }

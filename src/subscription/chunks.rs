@@ -57,7 +57,7 @@ impl<T, const N: usize, A: Allocator + Clone> Chunks<T, N, A> {
             return None;
         }
         let mut kept = Vec::new_in(self.chunks.allocator().clone());
-        kept.try_reserve_exact(1).ok()?;
+        kept.try_reserve(1).ok()?;
         kept.push(self.chunks.swap_remove(0));
         Some(Self { chunks: std::mem::replace(&mut self.chunks, kept) })
     }
