@@ -82,6 +82,10 @@ void pb2b_take_cfg(void);
 
 /* the number of the connection that SREV_TCP_CLOSED is about; 0 when it was closed because it was idle */
 int pb2b_closed_connection(const sr_event_param_t *event);
+/* the number of the connection that what goes there takes; 0 when there is none */
+int pb2b_connection_to(const struct dest_info *to);
+/* whether there is a connection with this number still */
+int pb2b_has_connection(int id);
 
 /* ---- messages: shim_msg.c ---- */
 

@@ -98,9 +98,57 @@ void pb2b_take_cfg(void)
 		cfg_update_no_cbs();
 }
 
+/* Up to 6.0 the server tells nothing when it closes an idle connection, and its newest versions do so as a timeout. But that
+ * is also what a send or read that times out is told as, and whatever befalls a connection that a reader has once handed
+ * back after some quiet seconds. */
+static int is_closed_as_idle(const tcp_closed_event_info_t *closed)
+{
+	const struct tcp_connection *con = closed->con;
+
+#ifdef TCP_ASYNC
+	if(con->wbuf_q.first != NULL)
+		return 0;
+#endif
+	return closed->reason == TCP_CLOSED_TIMEOUT && con->state == S_CONN_OK && !(con->flags & F_CONN_FORCE_EOF);
+}
+
 int pb2b_closed_connection(const sr_event_param_t *event)
 {
 	const tcp_closed_event_info_t *closed = event->data;
 
-	return closed == NULL || closed->con == NULL || closed->reason == TCP_CLOSED_TIMEOUT ? 0 : closed->con->id;
+	return closed == NULL || closed->con == NULL || is_closed_as_idle(closed) ? 0 : closed->con->id;
+}
+
+int pb2b_connection_to(const struct dest_info *to)
+{
+	struct tcp_connection *con;
+	struct ip_addr ip;
+	int id = 0;
+
+	switch(to->proto) {
+		case PROTO_TCP:
+		case PROTO_TLS:
+		case PROTO_WS:
+		case PROTO_WSS:
+			break;
+		default:
+			return 0;
+	}
+	su2ip_addr(&ip, &to->to);
+	con = tcpconn_get(to->id, &ip, su_getport(&to->to), NULL, 0);
+	if(con != NULL) {
+		id = con->id;
+		tcpconn_put(con);
+	}
+	return id;
+}
+
+int pb2b_has_connection(int id)
+{
+	struct tcp_connection *con = tcpconn_get(id, NULL, 0, NULL, 0);
+
+	if(con == NULL)
+		return 0;
+	tcpconn_put(con);
+	return 1;
 }

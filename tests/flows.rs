@@ -12,13 +12,23 @@ use crate::support::watch::{Watch, told};
 
 /// A server that may send the next SUBSCRIBE at once, and which gives up soon.
 fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).modparam("tm", "fr_timer", 2000).route(TELL)
+    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+    builder.modparam("tm", "fr_timer", 2000).route(TELL)
 }
 
 /// How tcpops has the script tell of closed connections.
 const TELL_LOSS: &str = r#"event_route[tcp:closed] {
     if (b2b_flow_lost()) xlog("L_NOTICE", "TOLD $conid\n");
+}
+event_route[tcp:timeout] {
+    if (b2b_flow_lost()) xlog("L_NOTICE", "TOLD TIMEOUT $conid\n");
 }"#;
+
+/// The server asks a quiet peer every second whether it is there, and gives up after two questions.
+fn alert(builder: Builder) -> Builder {
+    let builder = builder.global("tcp_keepalive=yes").global("tcp_keepidle=1");
+    builder.global("tcp_keepintvl=1").global("tcp_keepcnt=2")
+}
 
 fn accept(dialog: &mut Dialog, within: Duration) {
     let refresh = dialog.expect_subscribe(within);
@@ -123,5 +133,75 @@ fn the_script_tells_where_another_module_listens() {
         eager().module("tcpops").route(TELL_LOSS).allow_log("another module listens to closed connections").start();
     goes_on(&server);
     assert!(server.log().text().contains("TOLD "));
+    server.stop();
+}
+
+/// Nobody closes the connection of a peer that is unplugged: it times out. That is a loss, not idleness.
+#[test]
+fn a_connection_that_times_out_is_lost() {
+    let servers = [
+        alert(eager()).start(),
+        alert(eager())
+            .module("tcpops")
+            .route(TELL_LOSS)
+            .allow_log("another module listens to closed connections")
+            .start(),
+    ];
+    for server in &servers {
+        let notifier = Notifier::tcp();
+        let (watch, mut dialog, _) = Watch::standing(server, &notifier, 600);
+        notifier.endpoint.unplug();
+        accept(&mut dialog, 3 * SOON);
+        watch.end(&mut dialog);
+    }
+    assert!(servers[1].log().text().contains("TOLD TIMEOUT "));
+    for server in servers {
+        server.stop();
+    }
+}
+
+/// Whoever closes the connection under a SUBSCRIBE does not keep the subscription waiting for tm's timeout.
+#[test]
+fn a_subscribe_whose_connection_is_lost_has_failed() {
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+    let server = server.modparam("tm", "fr_timer", 30_000).route(TELL).start();
+    let notifier = Notifier::tcp();
+    let watch = Watch::begin(&server, &notifier.uri("alice"));
+    notifier.expect_subscribe(SOON);
+    notifier.endpoint.hang_up();
+    watch.await_news("the failure", |news| (news.code, news.reason.as_str()) == (0, "connection lost"));
+    let rows = server.rpc("presence_b2b.destinations", serde_json::json!([])).expect("destinations");
+    assert_eq!(rows[0]["failures"], 1, "{rows}");
+    // The same for a refresh, which goes on in its dialog.
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    assert_eq!(dialog.notify(told(600, "first")).status(), 200);
+    watch.await_note("first");
+    watch.await_state("confirmed");
+    server.refresh(watch.id);
+    dialog.expect_subscribe(SOON);
+    notifier.endpoint.hang_up();
+    watch.await_news("the failure of the refresh", |news| {
+        (news.status.as_str(), news.reason.as_str()) == ("active", "connection lost")
+    });
+    accept(&mut dialog, SOON);
+    watch.end(&mut dialog);
+    server.stop();
+}
+
+/// A notifier that closes each connection once it has answered is asked less and less often.
+#[test]
+fn losses_in_a_row_back_off() {
+    let server = eager().b2b_param("on_error_retry_time", 100).start();
+    let notifier = Notifier::tcp();
+    let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+    watch.await_state("confirmed");
+    notifier.endpoint.hang_up();
+    accept(&mut dialog, SOON);
+    watch.await_state("confirmed");
+    notifier.endpoint.hang_up();
+    let shown = server
+        .show_when(watch.id, "it waits", |shown| shown["next_action_in"].as_u64().is_some_and(|next| next <= 100));
+    assert!(shown["next_action_in"].as_u64().is_some_and(|next| next >= 90), "{shown}");
+    watch.end(&mut dialog);
     server.stop();
 }

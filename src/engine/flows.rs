@@ -1,16 +1,19 @@
 //! Lost connections: heard of in the server's TCP main process, acted upon by the b2b workers.
 
-use super::Engine;
+use super::{Engine, Owner};
+use crate::gate::Outcome;
+use crate::host::connection;
 use crate::host::lock::{FLOWS, SharedLock};
 use crate::host::log;
 use crate::host::shm::Shm;
-use crate::subscription::{Flow, OutOfMemory};
+use crate::registry::Handle;
+use crate::subscription::{Flow, Input, OutOfMemory, Output};
 use allocator_api2::vec::Vec;
 use parking_lot::lock_api::Mutex;
 use std::num::NonZero;
 
-/// How many lost connections may wait for a worker.
-const ROOM: usize = 1024;
+/// How many lost connections may wait for a worker. Only those are noted that a subscription uses: nobody else's fill it.
+const ROOM: usize = 8192;
 
 /// Lost connections that no worker has seen to yet.
 pub(super) struct LostFlows(Mutex<SharedLock<FLOWS>, Vec<Flow, Shm>>);
@@ -25,6 +28,9 @@ impl LostFlows {
     /// False when there is no room.
     fn add(&self, flow: Flow) -> bool {
         let mut flows = self.0.lock();
+        if flows.last() == Some(&flow) {
+            return true;
+        }
         let has_room = flows.len() < ROOM;
         if has_room {
             flows.push(flow);
@@ -37,13 +43,18 @@ impl LostFlows {
     }
 
     fn done(&self, flow: Flow) {
-        self.0.lock().retain(|one| *one != flow);
+        let mut flows = self.0.lock();
+        // It is mostly the one that was taken.
+        if let Some(place) = flows.iter().rposition(|one| *one == flow) {
+            flows.swap_remove(place);
+        }
     }
 }
 
 /// A connection is lost. Returns at once.
 pub fn on_flow_lost(number: NonZero<u32>) {
-    let Some(engine) = super::engine().filter(|engine| engine.registry.has_flows()) else { return };
+    let uses = |engine: &&Engine| engine.registry.uses_flow(Flow(number));
+    let Some(engine) = super::engine().filter(uses) else { return };
     if engine.lost_flows.add(Flow(number)) {
         engine.ring(0);
     } else {
@@ -52,13 +63,38 @@ pub fn on_flow_lost(number: NonZero<u32>) {
 }
 
 impl Engine {
-    /// Brings forward the refreshes of subscriptions whose connection is lost, at most `most`; whether there were any.
+    /// The newest request has taken this connection. One that was lost before that was known is noticed now.
+    pub(super) fn goes_over(&self, handle: Handle, cseq: u32, number: NonZero<u32>) {
+        if !self.config.refresh_on_flow_loss {
+            return;
+        }
+        self.nudge(handle, Input::Over { cseq, flow: Flow(number) });
+        if !connection::is_there(number) {
+            on_flow_lost(number);
+        }
+    }
+
+    /// Brings forward the refreshes of subscriptions whose connection is lost, and ends the tries that were under way over it,
+    /// at most `most`; whether there were any.
     pub(super) fn see_to_lost_flows(&self, most: usize) -> bool {
         for done in 0..most {
             let Some(flow) = self.lost_flows.first() else { return done > 0 };
             let Ok(message) = Self::prepare(&[], &[]) else { return false };
-            match self.registry.step_flow(flow, Self::now(), &self.env(), self.deliver(message)) {
-                Ok(Some(stepped)) => self.settle(stepped.wake, stepped.delivered),
+            let now = Self::now();
+            let deliver = self.deliver(message);
+            // What has failed is told to the gate here, and not again when tm gives up.
+            let deliver = |handle, output: &Output, owner: &mut Owner| {
+                let pushed = deliver(handle, output, owner);
+                (pushed, owner.destination.filter(|_| output.concluded).inspect(|_| owner.destination = None))
+            };
+            match self.registry.step_flow(flow, now, &self.env(), deliver) {
+                Ok(Some(stepped)) => {
+                    let (pushed, destination) = stepped.delivered;
+                    self.settle(stepped.wake, pushed);
+                    if let Some(destination) = destination {
+                        self.gate.report(destination, stepped.handle.to_u64(), Outcome::Silent, now);
+                    }
+                }
                 Ok(None) => self.lost_flows.done(flow),
                 Err(OutOfMemory) => return false,
             }

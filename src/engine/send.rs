@@ -132,8 +132,15 @@ impl Engine {
             Sender::Resolver(bound) => names::within(bound, leave),
         };
         match sent {
-            Sent::Yes(used) if Socket(used.token()) == socket => {}
-            Sent::Yes(used) => _ = self.nudge(handle, Input::Sent { cseq, socket: Socket(used.token()) }),
+            Sent::Yes { socket: used, connection } => {
+                let used = Socket(used.token());
+                if used != socket {
+                    self.nudge(handle, Input::Sent { cseq, socket: used });
+                }
+                if let Some(connection) = connection {
+                    self.goes_over(handle, cseq, connection);
+                }
+            }
             Sent::Dropped => {
                 report(Outcome::Unsent);
                 self.nudge(handle, Input::Dropped { cseq });

@@ -198,7 +198,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if ask.reserved {
             return Admission::Go(None);
         }
-        let arrival = self.total_slot(ask, now).unwrap_or(now);
+        let arrival = self.total_slot(now);
         match take_shared(self.rate, &self.overflow_tat, arrival) {
             until if until > now => Admission::Held { until, by: HeldBy::Rate },
             _ => Admission::Go(None),
@@ -255,17 +255,15 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if ask.reserved {
             return None;
         }
-        let arrival = self.total_slot(ask, now).unwrap_or(now);
+        let arrival = self.total_slot(now);
         let slot = self.rate.take(&mut entry.tat, arrival);
         (slot > now).then_some((slot, HeldBy::Rate))
     }
 
-    /// The slot in the bucket for all destinations; `None` when the request needs none.
-    fn total_slot(&self, ask: &Ask<'_>, now: Instant) -> Option<Instant> {
-        if ask.reserved || self.total.is_unlimited() {
-            return None;
-        }
-        Some(take_shared(self.total, &self.total_tat, now))
+    /// The slot in the bucket for all destinations, of a request that has none reserved.
+    fn total_slot(&self, now: Instant) -> Instant {
+        // Unlimited, it is not even looked at: all processes share it.
+        if self.total.is_unlimited() { now } else { take_shared(self.total, &self.total_tat, now) }
     }
 
     /// What came of a request that `who` was let through with. A destination that is not known any more is left alone.

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 static ON_LOSS: OnceLock<fn(NonZero<u32>)> = OnceLock::new();
 
 /// Has `on_loss` called, in the server's TCP main process, with the number of every connection that the other side has
-/// closed or that broke; not with those closed because they were idle. Call in `child_init(PROC_INIT)`: the server has
+/// closed or that broke; not with those that the server has closed because they were idle. Call in `child_init(PROC_INIT)`: the server has
 /// room for one listener, and a module that insists on being it (tcpops) asks in its `mod_init`. `false` when it has.
 pub fn listen(on_loss: fn(NonZero<u32>)) -> bool {
     // SAFETY: the function is valid in every process; before the fork is the time.
@@ -27,6 +27,13 @@ unsafe extern "C" fn on_closed(event: *mut ks::sr_event_param_t) -> c_int {
         }
         0
     })
+}
+
+/// Whether there is a connection with this number still. There is a server with connections if there is a number.
+#[must_use]
+pub fn is_there(number: NonZero<u32>) -> bool {
+    // SAFETY: looks it up under the host's lock.
+    c_int::try_from(number.get()).is_ok_and(|number| unsafe { ks::pb2b_has_connection(number) } != 0)
 }
 
 /// The host's number of a connection; 0 and less are none.

@@ -1,12 +1,15 @@
 //! tm: requests sent as a client, answers given as a server.
 
 use super::bindings as ks;
+use super::connection::number_of;
 use super::guard::guard;
 use super::message::Message;
 use super::process;
 use super::socket::ListenSocket;
 use super::text::lend;
+use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
+use std::num::NonZero;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
@@ -100,7 +103,12 @@ pub struct Outgoing<'a> {
 pub enum Sent {
     /// There is a transaction; its end will be told. The script may have had the request leave through another socket
     /// (`$fs` in `event_route[tm:local-request]`).
-    Yes(ListenSocket),
+    Yes {
+        /// That socket.
+        socket: ListenSocket,
+        /// The connection it has taken, where the transport has connections.
+        connection: Option<NonZero<u32>>,
+    },
     /// The script dropped it (`event_route[tm:local-request]`); nothing will be told.
     Dropped,
     /// It could not be sent; nothing will be told.
@@ -155,23 +163,39 @@ fn hand_over(request: &Outgoing<'_>, texts: [ks::str_; 10], parameter: u64) -> S
         headers: &mut headers,
         body: if request.body.is_empty() { null_mut() } else { &mut body },
         dialog: &mut dialog,
-        cb_flags: ks::TMCB_LOCAL_COMPLETED as _, // int, or unsigned since 6.0
+        cb_flags: (ks::TMCB_LOCAL_COMPLETED | ks::TMCB_REQUEST_SENT) as _, // int, or unsigned since 6.0
         cb: Some(on_final),
         cbp: null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0)),
         ..ks::uac_req_t::default()
     };
+    TAKEN.set(None);
     let Some(request_within) = bound.tm.t_request_within else { return Sent::Impossible };
     // SAFETY: all that `uac` points at outlives the call; tm copies what it keeps; the parameter is a plain number.
     match unsafe { request_within(&mut uac) } {
-        1.. => Sent::Yes(ListenSocket::from_raw(dialog.send_sock).unwrap_or(request.socket)),
+        1.. => Sent::Yes {
+            socket: ListenSocket::from_raw(dialog.send_sock).unwrap_or(request.socket),
+            connection: TAKEN.take(),
+        },
         0 => Sent::Dropped,
         ks::E_OUT_OF_MEM | ks::E_NO_SOCKET => Sent::Impossible,
         _ => Sent::Failed,
     }
 }
 
-unsafe extern "C" fn on_final(cell: *mut ks::cell, _kind: c_int, params: *mut ks::tmcb_params) {
+thread_local! {
+    /// The connection that the newest request of this process has taken.
+    static TAKEN: Cell<Option<NonZero<u32>>> = const { Cell::new(None) };
+}
+
+unsafe extern "C" fn on_final(cell: *mut ks::cell, kind: c_int, params: *mut ks::tmcb_params) {
     guard("the reply callback", (), || {
+        if kind & ks::TMCB_REQUEST_SENT as c_int != 0 {
+            // SAFETY: tm passes valid parameters, and with this kind the destination.
+            let to = unsafe { params.as_ref() }.and_then(|params| unsafe { params.dst.as_ref() });
+            // SAFETY: the destination is only read.
+            TAKEN.set(to.and_then(|to| number_of(unsafe { ks::pb2b_connection_to(to) })));
+            return;
+        }
         // SAFETY: tm passes its transaction and valid parameters; `param` points at the number we gave.
         let (Some(bound), Some(params)) = (TM.get(), (unsafe { params.as_ref() })) else { return };
         // SAFETY: as above.

@@ -159,10 +159,10 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         Ok(self.finish(found, output, ends, now, env, deliver))
     }
 
-    /// Whether any subscription depends on a connection; takes no lock.
+    /// Whether any subscription depends on this connection.
     #[must_use]
-    pub fn has_flows(&self) -> bool {
-        self.shards.iter().any(|shard| shard.has_flows())
+    pub fn uses_flow(&self, flow: Flow) -> bool {
+        self.shards.iter().any(|shard| shard.has_flows() && shard.lock().find_flow(flow).is_some())
     }
 
     /// Hands one of the subscriptions that depend on this connection [`Input::FlowLost`], as [`Registry::step`]; `None`

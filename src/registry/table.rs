@@ -223,7 +223,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         if !ends {
             self.dialogs.try_reserve()?;
         }
-        if matches!(&input, Input::Reply(Reply { flow: Some(_), .. })) {
+        if matches!(&input, Input::Reply(Reply { flow: Some(_), .. }) | Input::Over { .. }) {
             self.flows.try_reserve()?;
         }
         let leaves_dialog = matches!(input, Input::Notify(_) | Input::Sent { .. });

@@ -30,6 +30,13 @@ pub enum Input<'a> {
         /// The socket it leaves through; kept for the dialog's later requests.
         socket: Socket,
     },
+    /// The request with this CSeq has taken this connection.
+    Over {
+        /// CSeq number of the request.
+        cseq: u32,
+        /// The connection.
+        flow: Flow,
+    },
     /// The request with this CSeq could not be sent (no socket, name not resolved, no memory).
     SendFailed {
         /// CSeq number of the request.
@@ -71,8 +78,8 @@ pub enum Input<'a> {
         /// Password or hash, as [`Secret::parse`](super::Secret::parse) takes it.
         secret: Concealed<&'a [u8]>,
     },
-    /// The connection that the dialog's SUBSCRIBEs go over is lost: a refresh makes a new one, and shows whether the
-    /// notifier still knows the subscription.
+    /// The connection that the dialog's SUBSCRIBEs go over is lost: one that is under way over it has failed; otherwise a
+    /// refresh makes a new one, and shows whether the notifier still knows the subscription.
     FlowLost(Flow),
     /// The internal subscriber has gone.
     Unsubscribe,

@@ -249,6 +249,7 @@ impl<A: Share> Subscription<A> {
             Input::Deadline(fresh) => self.on_deadline(fresh, now, env),
             Input::Through { cseq, proxy } => Ok(self.on_through(cseq, proxy, env)),
             Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
+            Input::Over { cseq, flow } => Ok(self.on_over(cseq, flow)),
             Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, now, env),
             Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(b"dropped by script"), now, env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
@@ -265,7 +266,7 @@ impl<A: Share> Subscription<A> {
                 self.refresh_early(now, env);
                 Ok(Output::default())
             }
-            Input::FlowLost(flow) => Ok(self.on_flow_lost(flow, now, env)),
+            Input::FlowLost(flow) => self.on_flow_lost(flow, now, env),
             Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
         }
     }

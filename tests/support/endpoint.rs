@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Deref;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -283,6 +284,21 @@ impl Endpoint {
     pub fn hang_up(&self) {
         for (_, stream) in self.shared.streams().drain() {
             let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// Hears nothing any more over the TCP connections that are open, and does not even acknowledge, as if it were unplugged;
+    /// what is sent next makes a new one.
+    pub fn unplug(&self) {
+        // BPF_RET | BPF_K, 0: no byte of any packet.
+        let mut nothing = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };
+        let filter = libc::sock_fprog { len: 1, filter: &raw mut nothing };
+        for (_, stream) in self.shared.streams().drain() {
+            let size = size_of_val(&filter) as libc::socklen_t;
+            let (socket, option) = (stream.as_raw_fd(), libc::SO_ATTACH_FILTER);
+            // SAFETY: the socket is open, the filter is valid and copied.
+            let set = unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, option, (&raw const filter).cast(), size) };
+            assert_eq!(set, 0, "{}", io::Error::last_os_error());
         }
     }
 

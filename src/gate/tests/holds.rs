@@ -54,14 +54,17 @@ fn beyond_the_cap_one_at_a_time_finds_out() {
     gate.report(here, 9, Outcome::Unsent, at(301_000));
     go(&gate, 10, at(301_000));
     gate.report(here, 10, Outcome::Unavailable { retry_after: None }, at(301_000));
-    held(&gate, 11, at(400_999));
-    go(&gate, 11, at(401_000));
+    held(&gate, 13, at(400_999));
+    go(&gate, 13, at(401_000));
+    gate.report(here, 13, unavailable(0), at(401_000));
+    held(&gate, 11, at(500_999));
+    go(&gate, 11, at(501_000));
     // Another's answer is not the probe's.
-    gate.report(here, 1, Outcome::Answered, at(401_000));
-    held(&gate, 12, at(401_000));
-    gate.report(here, 11, Outcome::Answered, at(401_000));
-    go(&gate, 12, at(401_000));
-    assert_eq!(all(&gate, at(401_000))[0].held_for, 0);
+    gate.report(here, 1, Outcome::Answered, at(501_000));
+    held(&gate, 12, at(501_000));
+    gate.report(here, 11, Outcome::Answered, at(501_000));
+    go(&gate, 12, at(501_000));
+    assert_eq!(all(&gate, at(501_000))[0].held_for, 0);
 }
 
 /// A probe whose outcome is never told is followed by another, and none outlasts what was asked for.

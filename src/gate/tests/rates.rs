@@ -74,6 +74,18 @@ fn all_destinations_share_the_total() {
     assert_eq!(held(&gate, 1, NOW), (at(10), HeldBy::Rate));
 }
 
+/// A turn that is used has been taken when it was reserved.
+#[test]
+fn a_reserved_turn_takes_no_other() {
+    let gate = limited(0, 10);
+    go(&gate, 0, NOW);
+    for _ in 0..50 {
+        let back = Ask { address: HERE, who: 0, reserved: true, random: 0 };
+        assert!(matches!(gate.admit(&back, NOW), Admission::Go(Some(_))));
+    }
+    assert_eq!(held(&gate, 1, NOW), (at(100), HeldBy::Rate));
+}
+
 proptest! {
     /// In no second do more pass than the rate and what the bucket held, and over a long time no more than the rate.
     #[test]

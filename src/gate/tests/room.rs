@@ -131,3 +131,12 @@ fn pages_show_each_once() {
     seen.dedup();
     assert_eq!((count, seen.len()), (500, 500));
 }
+
+/// Shard, slot and generation share 32 bits.
+#[test]
+fn a_number_holds_the_largest_of_its_parts() {
+    assert_eq!((Destination::LAST_GENERATION, MOST_DESTINATIONS), (262_143, 16_384));
+    let last = (MOST_DESTINATIONS / 1024 - 1, 1023, Destination::LAST_GENERATION);
+    assert_eq!(Destination::new(last.0, last.1, last.2).map(Destination::parts), Some(last));
+    assert_eq!(Destination::new(0, 0, 1).map(Destination::parts), Some((0, 0, 1)));
+}

@@ -184,6 +184,7 @@ impl Life for Told {
             Input::Start
             | Input::Sent { .. }
             | Input::Through { .. }
+            | Input::Over { .. }
             | Input::SendFailed { .. }
             | Input::Dropped { .. }
             | Input::Refresh

@@ -1,11 +1,14 @@
 //! What the module itself asks of a subscription: start, refresh, unsubscribe; and what became of a request.
 
 use super::super::dialog::Dialog;
+use super::super::failure;
 use super::super::input::{Flow, Socket};
 use super::super::output::Output;
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::Share;
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
+use super::ending::Failure;
+use super::reply::Outcome;
 use super::{Env, Promise, Subscription};
 use std::time::Duration;
 
@@ -84,26 +87,62 @@ impl<A: Share> Subscription<A> {
         Output::default()
     }
 
-    /// The connection is lost: the next SUBSCRIBE is brought forward, but not those of all its dialogs to the same moment.
-    pub(super) fn on_flow_lost(&mut self, flow: Flow, now: Instant, env: &Env<'_>) -> Output {
-        let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.flow() == Some(flow)) else {
-            return Output::default();
-        };
-        dialog.set_flow(None);
+    /// The newest request has taken this connection. One that has lasted since the request before is a good one.
+    pub(super) fn on_over(&mut self, cseq: u32, flow: Flow) -> Output {
+        let (in_flight, is_repetition) = (self.state().in_flight(), self.answers.count() > 0);
+        let Some(dialog) = self.dialog.as_mut().filter(|_| cseq == self.local_cseq) else { return Output::default() };
+        if in_flight {
+            let lasts = dialog.flow() == Some(flow);
+            dialog.set_flow(Some(flow));
+            if lasts && !is_repetition {
+                self.set_losses(0);
+            }
+        }
+        Output::default()
+    }
+
+    /// The connection is lost. A SUBSCRIBE that is under way over it has failed. Otherwise the next one is brought forward, but
+    /// not those of all its dialogs to the same moment, and later each time when no connection lasts until the next SUBSCRIBE.
+    pub(super) fn on_flow_lost(&mut self, flow: Flow, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        if self.flow() != Some(flow) {
+            return Ok(Output::default());
+        }
         match self.state() {
             State::Confirmed { .. } => {
-                let delay = Duration::from_millis(env.random % FLOW_LOST_SPAN);
-                self.hasten(now.after(delay), now, env)
+                let losses = self.losses();
+                let delay = match losses {
+                    0 => Duration::from_millis(env.random % FLOW_LOST_SPAN),
+                    _ => failure::back_off(losses.into(), env.policy, env.random),
+                };
+                // Without memory for the count it is as the first time.
+                let _ = self.rare_mut();
+                self.set_losses(losses.saturating_add(1));
+                self.lose_flow();
+                Ok(self.hasten(now.after(delay), now, env))
             }
-            // What is in flight hears of it from the transaction layer.
-            State::Waiting(_)
-            | State::Unconfirmed
+            State::Unconfirmed
             | State::UnconfirmedDestroy
             | State::Resubscription { .. }
             | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
+            | State::Predestroyed(Farewell::Sent) => {
+                let output = self.on_outcome(Outcome::Failed(Failure::CUT_OFF), now, env)?;
+                self.lose_flow();
+                Ok(Output { concluded: true, ..output })
+            }
+            State::Waiting(_)
+            | State::Predestroyed(Farewell::Due)
             | State::WaitingForTermination
-            | State::Destroyed => Output::default(),
+            | State::Destroyed => {
+                self.lose_flow();
+                Ok(Output::default())
+            }
+        }
+    }
+
+    /// The dialog depends on no connection any more.
+    fn lose_flow(&mut self) {
+        if let Some(dialog) = &mut self.dialog {
+            dialog.set_flow(None);
         }
     }
 

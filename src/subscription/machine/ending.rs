@@ -35,6 +35,9 @@ impl<'a> Failure<'a> {
     /// The request could not be sent.
     pub(super) const UNSENT: Self = Self { elsewhere: true, ..Failure::inner(b"send failed") };
 
+    /// The connection was lost that the request went over.
+    pub(super) const CUT_OFF: Self = Self { elsewhere: true, ..Failure::inner(b"connection lost") };
+
     /// Something that is no reply.
     pub(super) const fn inner(reason: &'a [u8]) -> Self {
         Self {

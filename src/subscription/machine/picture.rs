@@ -22,6 +22,7 @@ pub struct Picture {
     /// Refreshes that refused NOTIFYs have brought, and whether another one is due.
     pub early: (u8, bool),
     pub retries: u32,
+    pub losses: u8,
     pub status: Option<Status>,
     pub widened: bool,
     /// What the next request is promised, and whether a hold has been told.
@@ -96,6 +97,7 @@ impl<A: Share> Subscription<A> {
             min_expires: self.min_expires(),
             early: self.rare.as_deref().map(|rare| (rare.early.count, rare.early.is_due)).unwrap_or_default(),
             retries: self.retries.into(),
+            losses: self.losses(),
             status: self.status,
             widened: self.widened,
             held: (self.turn, self.told_held),

@@ -24,6 +24,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     pub(super) min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought.
     pub(super) early: Early,
+    /// How many connections have been lost, one after the other, each before the next SUBSCRIBE.
+    losses: u8,
     /// Event `id` parameter.
     event_id: Option<Packed<1, A>>,
     /// The newest reason, where it is none of the [usual](USUAL) ones.
@@ -86,6 +88,7 @@ impl<A: Allocator + Clone> Rare<A> {
             kept: None,
             own_credentials: None,
             min_expires: 0,
+            losses: 0,
             early: Early::default(),
             event_id: None,
             said: Brief::default(),
@@ -98,12 +101,13 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { targets, sessions, kept, own_credentials, min_expires, early, event_id, said } = self;
+        let Self { targets, sessions, kept, own_credentials, min_expires, early, losses, event_id, said } = self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()
             && own_credentials.is_none()
             && *min_expires == 0
+            && *losses == 0
             && *early == Early::default()
             && event_id.is_none()
             && *said == Brief::default()
@@ -168,6 +172,18 @@ impl<A: Share> Subscription<A> {
     pub(super) fn obey_min_expires(&mut self, seconds: u32) {
         if let Some(rare) = self.rare.as_deref_mut() {
             rare.min_expires = seconds;
+        }
+    }
+
+    /// How many connections have been lost in a row.
+    pub(super) fn losses(&self) -> u8 {
+        self.rare.as_deref().map_or(0, |rare| rare.losses)
+    }
+
+    /// Counts lost connections. Whoever brings one has tried to make room for it.
+    pub(super) fn set_losses(&mut self, losses: u8) {
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.losses = losses;
         }
     }
 

@@ -84,6 +84,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Deadline(fresh) => Input::Deadline(*fresh),
         Input::Through { cseq, proxy } => Input::Through { cseq: *cseq, proxy: *proxy },
         Input::Sent { cseq, socket } => Input::Sent { cseq: *cseq, socket: *socket },
+        Input::Over { cseq, flow } => Input::Over { cseq: *cseq, flow: *flow },
         Input::SendFailed { cseq } => Input::SendFailed { cseq: *cseq },
         Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },
         Input::Held { cseq, until, by, undo } => Input::Held { cseq: *cseq, until: *until, by: *by, undo: *undo },

@@ -85,6 +85,7 @@ pub(super) enum Step {
     Refresh,
     Refused,
     FlowLost(u32),
+    Over(u32, u32),
     Unsubscribe,
 }
 
@@ -112,6 +113,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Refresh),
         1 => Just(Step::Refused),
         1 => (1u32..3).prop_map(Step::FlowLost),
+        2 => (0u32..2, 1u32..3).prop_map(|(old, number)| Step::Over(old, number)),
         1 => Just(Step::Unsubscribe),
     ]
 }
@@ -195,6 +197,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         },
         Step::Refresh => Input::Refresh,
         Step::Refused => Input::Refused,
+        Step::Over(old, number) => Input::Over { cseq: cseq.saturating_sub(old), flow: flow(number) },
         Step::FlowLost(number) => Input::FlowLost(flow(number)),
         Step::Unsubscribe => Input::Unsubscribe,
     };

@@ -82,6 +82,8 @@ struct Reference {
     /// CSeqs of all NOTIFYs accepted in the dialog.
     taken: Vec<u32>,
     flow: Option<Flow>,
+    /// Connections lost in a row.
+    losses: u32,
     ends: Option<u64>,
     next: u64,
     first_by: Option<u64>,
@@ -142,6 +144,7 @@ impl Reference {
             missed: false,
             taken: Vec::new(),
             flow: None,
+            losses: 0,
             ends: None,
             next: 0,
             first_by: None,
@@ -202,12 +205,12 @@ impl Reference {
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
             Input::Refused => self.doubt(),
-            Input::FlowLost(flow) if self.flow == Some(*flow) => {
-                self.flow = None;
-                if self.phase == Phase::Stand {
-                    self.on_refresh();
-                }
+            Input::Over { cseq, flow } if *cseq == self.cseq && self.is_asking() => {
+                self.losses *= u32::from(self.flow != Some(*flow));
+                self.flow = Some(*flow);
             }
+            Input::Over { .. } => {}
+            Input::FlowLost(flow) if self.flow == Some(*flow) => self.on_flow_lost(),
             Input::FlowLost(_) => {}
             Input::Unsubscribe => self.on_unsubscribe(),
         }

@@ -200,7 +200,6 @@ const FAR: &[(&str, &str, &str)] = &[
     ("waiting, refused", "401 407", "a wrong answer, and its refusal comes twice"),
     ("waiting, continued", "401x", "a refusal that comes twice, and credentials in between"),
     ("confirmed, to retry", "401x", "a refusal of a refresh that comes twice"),
-    ("confirmed, to expire", "401 407", "a refused refresh near its expiry, after a challenge that comes twice"),
 ];
 
 /// The same for a fetch.

@@ -54,32 +54,16 @@ const IMPOSSIBLE: &[(&str, &str, &str)] = &[
 ];
 
 /// Pairs that need more than three mishaps.
-const FAR: &[(&str, &str, &str)] = &[
-    ("confirmed, unnotified", "423", "the first NOTIFY delayed, a refresh asked for, a 423 to it that comes twice"),
-    (
-        "confirmed, to expire",
-        "fail drop held 302 489",
-        "a refresh whose fate is known only after the watchdog, near its expiry",
-    ),
-];
+const FAR: &[(&str, &str, &str)] =
+    &[("confirmed, unnotified", "423", "the first NOTIFY delayed, a refresh asked for, a 423 to it that comes twice")];
 
 /// Pairs that need three.
 const THIRD: &[(&str, &str, &str)] = &[
     ("confirmed", "fail drop held", "a refresh in the dialog of another fork than the one whose NOTIFY came first"),
     (
-        "confirmed, to expire",
-        "200 423 481",
-        "a late reply to a refresh that the watchdog took for lost, near its expiry",
-    ),
-    (
         "confirmed, to retry",
         "fail drop held 302 408 489",
         "a refresh asked for, refused, and the refusal later than the watchdog",
-    ),
-    (
-        "predestroyed, due",
-        "fail drop held",
-        "a refresh that did not leave, taken for lost after unsubscribe before the word comes",
     ),
     ("waiting, continued", "408", "a redirection, and a timeout that was under way already"),
 ];

@@ -220,10 +220,10 @@ fn replying(before: &World, world: &mut World, given: Given) {
         Given::Deadline => state.in_flight() && world.subscription.state() != state,
         Given::Message(Message::Refuse { cseq, refusal: Refusal::Timeout | Refusal::Unavailable })
         | Given::Message(Message::Word { cseq, word: Sending::Failed }) => state.in_flight() && cseq == newest,
+        Given::FlowLost => state.in_flight() && before.subscription.flow().is_some(),
         Given::Message(_)
         | Given::Start
         | Given::Refresh
-        | Given::FlowLost
         | Given::Credentials
         | Given::Unsubscribe
         | Given::Through(_) => false,

@@ -56,7 +56,8 @@ fn lively_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Unsent(0, false)),
         3 => (tag(), 0usize..5).prop_map(|(tag, state)| Step::Notify { cseq: 1, late: 0, tag, contact: 2, state, content: 0, event: true }),
         1 => Just(Step::Refresh),
-        1 => (1u32..3).prop_map(Step::FlowLost),
+        2 => (1u32..3).prop_map(Step::FlowLost),
+        2 => (1u32..3).prop_map(|number| Step::Over(0, number)),
         2 => (0u64..12_000).prop_map(Step::Pass),
     ]
 }
