@@ -46,9 +46,9 @@ static int answer_of_no_use(unsigned char *answer, int size)
 /* Seconds that may still be waited for name servers; 0 when nobody may be asked. */
 static int patience(void)
 {
-	long long left = until_ms - now_ms();
+	long long left = mode == PB2B_ASK_BRIEFLY ? until_ms - now_ms() : 0;
 
-	return mode == PB2B_ASK_NOBODY || left <= 0 ? 0 : (int)((left + 999) / 1000);
+	return left <= 0 ? 0 : (int)((left + 999) / 1000);
 }
 
 /* The resolver's own patience is as long as the server's parameters make it, unless that is longer. */
@@ -131,7 +131,7 @@ void pb2b_watch_names(void)
 void pb2b_ask_names(int whom, int milliseconds)
 {
 	mode = whom;
-	until_ms = now_ms() + milliseconds;
+	until_ms = whom == PB2B_ASK_BRIEFLY ? now_ms() + milliseconds : 0;
 	missed = 0;
 	/* what is only to be known from the cache is no error when it is not */
 	if(whom == PB2B_ASK_NOBODY)

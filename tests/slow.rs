@@ -290,7 +290,12 @@ fn a_peer_that_does_not_read_stops_nobody() {
     listener.listen(16).expect("it listens");
     let notifier = Notifier::udp();
     let padding = format!("X-Padding: {}\r\n", "x".repeat(20_000));
-    let server = Server::b2b().global("tcp_async=no").b2b_param("workers", 1).route(TELL_WHEN);
+    let server = Server::b2b()
+        .tlsf()
+        .global("tcp_async=no")
+        .global("tcp_send_timeout=3")
+        .b2b_param("workers", 1)
+        .route(TELL_WHEN);
     let server = server.b2b_param("additional_presence_headers", padding.as_str()).shm_megabytes(128);
     let server = quick_to_expire(server, 2).start();
     let bad: Vec<_> = (0..300).map(|number| format!("sip:bad{number}@{addr};transport=tcp")).collect();
@@ -301,10 +306,11 @@ fn a_peer_that_does_not_read_stops_nobody() {
     let all = goes_on(&server, &notifier, &bad);
     let waits = all.iter().filter(|told| told.reason == "waiting for name or connection").count();
     assert!(waits > 0, "the buffers are full, and the others wait");
+    // The one that is being written is waited for.
+    server.stop();
     // One more connection, in case none was made.
     let _ = TcpStream::connect(addr);
     let _ = taking.join();
-    server.stop();
 }
 
 /// The script holds the only worker: what is due is done all the same.

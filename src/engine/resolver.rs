@@ -4,7 +4,7 @@ use super::send::{Sender, Sending};
 use super::{Engine, worker};
 use crate::host::process::{self, ProcessError};
 use crate::host::{clock, log, uri};
-use crate::lookup::{Ask, Asked, Outcome, Task};
+use crate::lookup::{Ask, Asked, MOST_WAITING, Outcome, Task};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, OutOfMemory, Request};
 use std::time::{Duration, Instant};
@@ -47,7 +47,11 @@ impl Engine {
         match self.lookups.ask(&ask, now) {
             Asked::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
             Asked::Waits { wakes: false, .. } => {}
-            Asked::Full => log::warn("too many SUBSCRIBEs wait for names or connections: one more asks again later"),
+            Asked::Full { say: Some(count) } => log::warn(&format!(
+                "{count} SUBSCRIBEs so far have found {MOST_WAITING} before them that wait for names or connections, and ask again \
+                 later: see presence_b2b.lookups, or raise modparam resolvers"
+            )),
+            Asked::Full { say: None } => {}
         }
     }
 

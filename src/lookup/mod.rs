@@ -45,6 +45,9 @@ pub const QUICK: Duration = Duration::from_millis(250);
 /// How long the name servers are waited for before a lookup has failed; four times as long when it fails again and again.
 pub const BOUND: Duration = Duration::from_secs(2);
 
+/// How often it may be said that the line is full.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+
 /// How long a name pauses after its first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -70,7 +73,10 @@ pub enum Asked {
         wakes: bool,
     },
     /// The line is full: ask again later.
-    Full,
+    Full {
+        /// How many were told so, where that has not been said for a minute.
+        say: Option<u64>,
+    },
 }
 
 /// What a resolver is to do.

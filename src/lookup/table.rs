@@ -1,7 +1,7 @@
 //! Names, the requests that wait behind them, and the line.
 
 use super::name::{Class, NOWHERE, Name};
-use super::{Ask, Asked, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, Outcome, Task};
+use super::{Ask, Asked, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, Outcome, SAID_EVERY, Task};
 use crate::subscription::{Instant, OutOfMemory};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
@@ -53,6 +53,9 @@ pub(super) struct Table<A: Allocator + Clone> {
     /// Names with requests that wait, and that no resolver is at, the longest first.
     line: Vec<u32, A>,
     running: [Option<Running>; MOST_RESOLVERS],
+    /// How many found the line full, and when that was last said.
+    refused: u64,
+    said: Option<Instant>,
 }
 
 impl<A: Allocator + Clone> Table<A> {
@@ -71,6 +74,8 @@ impl<A: Allocator + Clone> Table<A> {
             free: NOWHERE,
             line,
             running: [None; MOST_RESOLVERS],
+            refused: 0,
+            said: None,
         })
     }
 
@@ -84,8 +89,18 @@ impl<A: Allocator + Clone> Table<A> {
         let place = self.find_or_insert(ask.name, hashes, now).unwrap_or(OVERFLOW);
         match self.append(place, ask.who, hashes) {
             Some((is_slow, wakes)) => Asked::Waits { is_slow, wakes },
-            None => Asked::Full,
+            None => Asked::Full { say: self.refuse(now) },
         }
+    }
+
+    /// The line is full for one more.
+    fn refuse(&mut self, now: Instant) -> Option<u64> {
+        self.refused = self.refused.saturating_add(1);
+        let is_due = self.said.is_none_or(|said| now.since(said) >= SAID_EVERY);
+        is_due.then(|| {
+            self.said = Some(now);
+            self.refused
+        })
     }
 
     pub(super) fn class_of(&self, hash: u64, text: &[u8]) -> Option<Class> {

@@ -161,7 +161,10 @@ fn the_line_is_bounded() {
     for who in 0..MOST_WAITING as u64 {
         ask(&line, "a.test", who);
     }
-    assert_eq!(ask(&line, "b.test", u64::MAX), Asked::Full);
+    assert_eq!(ask(&line, "b.test", u64::MAX), Asked::Full { say: Some(1) });
+    assert_eq!(ask(&line, "b.test", u64::MAX), Asked::Full { say: None }, "said once a minute");
+    let later = line.ask(&Ask { name: b"b.test", notifier: b"", who: u64::MAX }, NOW.after(SAID_EVERY));
+    assert_eq!(later, Asked::Full { say: Some(3) });
     assert_eq!(line.waiting(), MOST_WAITING);
     let mut seen = BTreeSet::new();
     while let Some(task) = line.take(1, NOW) {
