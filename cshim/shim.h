@@ -40,14 +40,11 @@
 #include "core/socket_info.h"
 #include "core/parser/msg_parser.h"
 #include "core/parser/parse_uri.h"
-#include "core/parser/parse_from.h"
 #include "core/parser/parse_to.h"
 #include "core/parser/parse_cseq.h"
-#include "core/parser/parse_event.h"
 #include "core/parser/parse_expires.h"
 #include "core/parser/parse_rr.h"
 #include "core/parser/parse_content.h"
-#include "core/parser/contact/parse_contact.h"
 #include "lib/srdb1/db.h"
 #include "modules/sl/sl.h"
 #include "modules/tm/tm_load.h"
@@ -112,15 +109,12 @@ int pb2b_status(const sip_msg_t *msg);
 int pb2b_reason(const sip_msg_t *msg, str *out);
 
 /* NULL if the header is missing or malformed */
-struct to_body *pb2b_from(sip_msg_t *msg);
 struct to_body *pb2b_to(sip_msg_t *msg);
 int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method);
 
 /* These walk the headers parsed so far: call pb2b_parse_all first. A compact form has the type of its long form. */
 /* the first header after prev (from the start if NULL) of that type (any if HDR_OTHER_T is not meant: use HDR_EOH_T) */
 hdr_field_t *pb2b_next_header(const sip_msg_t *msg, const hdr_field_t *prev, int type);
-/* body of the first header of that type, without white space around it; -1 if there is none */
-int pb2b_header(const sip_msg_t *msg, int type, str *out);
 
 /* What a NOTIFY says in headers: the first of each, without white space around it; s is NULL where there is none. */
 typedef struct pb2b_notify_headers {
@@ -142,18 +136,9 @@ int pb2b_find_header(const sip_msg_t *msg, const char *name, int len, str *out);
 
 /* 1 and the number; 0 if there is no Expires; -1 if it is malformed */
 int pb2b_expires(sip_msg_t *msg, unsigned int *out);
-/* NULL if missing or malformed; belongs to the message */
-event_t *pb2b_event(sip_msg_t *msg);
 /* 0 with an empty str if there is no body; -1 if the Content-Length says more than arrived */
 int pb2b_body(sip_msg_t *msg, str *out);
 
-/* the contact after prev (the first if NULL) over all Contact headers; NULL after the last, or if one is malformed */
-contact_t *pb2b_next_contact(sip_msg_t *msg, contact_t *prev);
-/* preference in thousandths; 1000 if absent, -1 if malformed */
-int pb2b_contact_q(const contact_t *contact);
-
-/* first entry of a Route or Record-Route header; further ones by ->next; NULL if malformed; belongs to the message */
-rr_t *pb2b_header_routes(hdr_field_t *header);
 /* one entry as it was written: "<sip:…;lr>;param" */
 void pb2b_route_text(const rr_t *route, str *out);
 

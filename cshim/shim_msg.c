@@ -3,7 +3,6 @@
  */
 #include "shim.h"
 
-#include "core/qvalue.h"
 #include "core/trim.h"
 #include "core/ut.h"
 
@@ -106,13 +105,6 @@ int pb2b_reason(const sip_msg_t *msg, str *out)
 	return 0;
 }
 
-struct to_body *pb2b_from(sip_msg_t *msg)
-{
-	if(parse_from_header(msg) < 0 || msg->from == NULL)
-		return NULL;
-	return get_from(msg);
-}
-
 struct to_body *pb2b_to(sip_msg_t *msg)
 {
 	if(parse_to_header(msg) < 0 || msg->to == NULL)
@@ -140,17 +132,6 @@ hdr_field_t *pb2b_next_header(const sip_msg_t *msg, const hdr_field_t *prev, int
 	while(h != NULL && type != HDR_EOH_T && (int)h->type != type)
 		h = h->next;
 	return h;
-}
-
-int pb2b_header(const sip_msg_t *msg, int type, str *out)
-{
-	hdr_field_t *h = pb2b_next_header(msg, NULL, type);
-
-	if(h == NULL)
-		return -1;
-	*out = h->body;
-	trim(out);
-	return 0;
 }
 
 /* for the names that the server's parser has no number for */
@@ -238,15 +219,6 @@ int pb2b_expires(sip_msg_t *msg, unsigned int *out)
 	return 1;
 }
 
-event_t *pb2b_event(sip_msg_t *msg)
-{
-	if(msg->event == NULL && (parse_headers(msg, HDR_EVENT_F, 0) < 0 || msg->event == NULL))
-		return NULL;
-	if(msg->event->parsed == NULL && parse_event(msg->event) < 0)
-		return NULL;
-	return (event_t *)msg->event->parsed;
-}
-
 int pb2b_body(sip_msg_t *msg, str *out)
 {
 	char *start = get_body(msg); /* parses the headers to their end */
@@ -266,27 +238,6 @@ int pb2b_body(sip_msg_t *msg, str *out)
 	out->s = start;
 	out->len = (int)said;
 	return 0;
-}
-
-contact_t *pb2b_next_contact(sip_msg_t *msg, contact_t *prev)
-{
-	contact_t *next = NULL;
-
-	return contact_iterator(&next, msg, prev) == 0 ? next : NULL;
-}
-
-int pb2b_contact_q(const contact_t *contact)
-{
-	qvalue_t q = 0;
-
-	if(contact->q == NULL || contact->q->body.len == 0)
-		return MAX_Q;
-	return str2q(&q, contact->q->body.s, contact->q->body.len) < 0 ? -1 : q;
-}
-
-rr_t *pb2b_header_routes(hdr_field_t *header)
-{
-	return parse_rr(header) < 0 ? NULL : (rr_t *)header->parsed;
 }
 
 void pb2b_route_text(const rr_t *route, str *out)

@@ -1,12 +1,14 @@
 //! For unit tests of every room: an allocator that counts what is out and fails on demand.
 
+use crate::grammar::{EntityTag, PeerUri, Tag};
 use crate::subscription::{OutOfMemory, Share};
 use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The heap, with an account. Clones share the account.
 #[derive(Clone, Debug)]
@@ -100,4 +102,27 @@ impl Share for Global {
     fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool {
         Arc::ptr_eq(&one.0, &other.0)
     }
+}
+
+/// A URI that is known to be good.
+pub fn uri(text: &[u8]) -> PeerUri<'_> {
+    PeerUri::judge(text).unwrap()
+}
+
+/// A tag that is known to be good, or none.
+pub fn tag(text: &[u8]) -> Tag<'_> {
+    Tag::judge(text).unwrap()
+}
+
+/// An entity-tag that is known to be good.
+pub fn etag(text: &[u8]) -> EntityTag<'_> {
+    EntityTag::judge(text).unwrap()
+}
+
+/// URIs that are known to be good, for as long as the tests run.
+pub fn uris(texts: &[&[u8]]) -> &'static [PeerUri<'static>] {
+    static KNOWN: Mutex<BTreeMap<std::vec::Vec<std::vec::Vec<u8>>, &[PeerUri<'_>]>> = Mutex::new(BTreeMap::new());
+    let key = texts.iter().map(|text| text.to_vec()).collect();
+    let judge = || &*texts.iter().map(|text| uri(text.to_vec().leak())).collect::<std::vec::Vec<_>>().leak();
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(judge)
 }

@@ -36,6 +36,7 @@ mod notify;
 mod options;
 mod overflow;
 mod parameters;
+mod peer_texts;
 mod policy;
 mod processes;
 mod proxies;

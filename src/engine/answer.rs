@@ -1,10 +1,10 @@
 //! What the answer to a NOTIFY says in headers.
 
 use super::Engine;
+use crate::grammar::is_sips;
 use crate::host::message::Message;
 use crate::host::notify_headers::OptionTags;
 use crate::host::socket::ListenSocket;
-use crate::host::uri;
 use crate::subscription::{Answer, Package, Socket, package};
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ impl Engine {
             Answer::Ok => {
                 let socket = socket.and_then(|socket| ListenSocket::from_token(socket.0));
                 let socket = socket.or_else(|| ListenSocket::of(message));
-                let is_secure = uri::is_sips(message.request_uri());
+                let is_secure = is_sips(message.request_uri());
                 socket.and_then(|socket| socket.contact_header(is_secure)).unwrap_or_default()
             }
             Answer::UnsupportedMediaType => {

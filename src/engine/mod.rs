@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod contact;
 mod flows;
 mod notify;
 mod own;
@@ -107,6 +108,8 @@ pub struct Engine {
     lost_flows: flows::LostFlows,
     /// What the log has been told of subscriptions that fail.
     lines: turns::Lines,
+    /// Contacts that could not be a target.
+    bad_contacts: contact::BadContacts,
     /// Which workers sleep.
     watch: Watch,
     /// Wakes one worker each.
@@ -186,6 +189,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         share_queues,
         lost_flows,
         lines: turns::Lines::default(),
+        bad_contacts: contact::BadContacts::default(),
         watch: Watch::new(workers),
         bells,
         said: AtomicBool::new(false),

@@ -2,7 +2,9 @@
 
 use super::Engine;
 use super::answer;
+use super::contact::Contact;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
+use crate::grammar::{Routes, Tag};
 use crate::host::log;
 use crate::host::message::{Malformed, Message};
 use crate::host::notify_headers::{DialogIds, NotifyHeaders, OptionTags};
@@ -72,8 +74,10 @@ impl Engine {
             return Err(Refusal::BadExtension(tags));
         }
         let event = headers.event()?;
-        let contact = headers.contact()?;
-        let route_set = headers.record_routes()?.join(&b", "[..]);
+        let remote_tag = ids.remote_tag?;
+        let contact = headers.contact().map(|header| Contact::of(header, message));
+        let contact_uri = contact.as_ref().and_then(Contact::uri);
+        let routes = headers.routes()?;
         let content_type = headers.content_type();
         let body = message.body()?;
         let package = package::find(event.package);
@@ -85,9 +89,10 @@ impl Engine {
         let state = headers.subscription_state().and_then(SubscriptionState::parse);
         let input = Input::Notify(Notify {
             cseq,
-            remote_tag: ids.remote_tag,
-            contact,
-            route_set: &route_set,
+            remote_tag,
+            contact: contact_uri,
+            has_bad_contact: contact.is_some() && contact_uri.is_none(),
+            route_set: routes.as_ref().map(Routes::set).unwrap_or_default(),
             event: event.package,
             event_id: event.id,
             state,
@@ -106,6 +111,14 @@ impl Engine {
         )?;
         let Some(stepped) = step else { return Ok(Handled::No) };
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
+        if let Some(contact) = contact {
+            self.count_bad_contact(
+                stepped.handle,
+                stepped.owner.subscription,
+                stepped.output.bad_contacts,
+                contact.header(),
+            );
+        }
         self.settle(stepped.wake, stepped.delivered);
         let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answered.code_and_phrase();
@@ -171,7 +184,8 @@ impl Engine {
         phrase: &str,
         headers: &[u8],
     ) -> Handled {
-        let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, ids.remote_tag) else {
+        let remote_tag = ids.remote_tag.map_or(&b""[..], Tag::text);
+        let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag) else {
             return Handled::No;
         };
         // No allocation fails in it.

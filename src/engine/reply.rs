@@ -1,7 +1,10 @@
 //! A SUBSCRIBE has been answered, or tm has given up waiting.
 
 use super::Engine;
+use super::contact::{self, Contact};
+use super::start::Concluded;
 use crate::gate::Outcome;
+use crate::grammar::{Routes, Target};
 use crate::host::message::{Message, PlainTerms};
 use crate::host::transaction::Final;
 use crate::registry::Handle;
@@ -35,7 +38,7 @@ impl Engine {
 
     /// A reply of which no more can be read than its code, and perhaps when to come back.
     fn take_unread(&self, handle: Handle, cseq: u32, code: u16, retry_after: Option<u32>) {
-        self.take_answer(handle, Reply { cseq, code, reason: UNREAD, retry_after, ..Reply::default() });
+        self.take_answer(handle, Reply { cseq, code, reason: UNREAD, retry_after, ..Reply::default() }, None);
     }
 
     fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {
@@ -69,26 +72,30 @@ impl Engine {
             code,
             reason: message.reason(),
             remote_tag: message.to_tag(),
-            contact: plain.and_then(|plain| plain.contact),
             expires: plain.map_or_else(|| message.expires(), |plain| plain.expires),
             ..Reply::default()
         };
-        // A Contact or Record-Route that cannot be read is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
-        let contacts = || by_preference(message.contacts().unwrap_or_default());
-        let (redirect, route_set, challenges);
+        // A Contact or Record-Route that cannot be used is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
+        let contact = match plain {
+            Some(plain) => plain.contact.map(|uri| Contact::of_uri(uri, message)),
+            None if code < 300 => message.contacts().next().map(|header| Contact::of(header, message)),
+            None => None,
+        };
+        reply.contact = contact.as_ref().and_then(Contact::uri);
+        reply.has_bad_contact = contact.is_some() && reply.contact.is_none();
+        let (targets, redirect, routes, challenges);
         match code {
             200..=299 => {
                 reply.flow = message.connection().filter(|_| self.config.refresh_on_flow_loss).map(Flow);
                 if plain.is_none() {
-                    reply.contact = message.plain_contact().or_else(|| contacts().first().copied());
-                    let routes = message.record_routes().unwrap_or_default();
-                    route_set = routes.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
-                    reply.route_set = &route_set;
+                    routes = Routes::judge_reversed(message.record_routes());
+                    reply.route_set = routes.as_ref().map(Routes::set).unwrap_or_default();
                     reply.authentication_info = message.authentication_info();
                 }
             }
             300..=399 => {
-                redirect = contacts();
+                targets = contact::targets(message);
+                redirect = targets.iter().map(Target::uri).collect::<Vec<_>>();
                 reply.redirect = &redirect;
             }
             401 | 407 => {
@@ -104,11 +111,11 @@ impl Engine {
             reply.min_expires = message.seconds("Min-Expires");
             reply.retry_after = retry_after.or_else(|| message.seconds("Retry-After"));
         }
-        self.take_answer(handle, reply);
+        self.take_answer(handle, reply, contact.as_ref());
     }
 
     /// Somebody has answered.
-    fn take_answer(&self, handle: Handle, mut reply: Reply<'_>) {
+    fn take_answer(&self, handle: Handle, mut reply: Reply<'_>, contact: Option<&Contact<'_>>) {
         let outcome = match reply.code {
             503 => Outcome::Unavailable { retry_after: reply.retry_after },
             _ => Outcome::Answered,
@@ -117,20 +124,19 @@ impl Engine {
         if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 {
             reply.retry_after = None;
         }
-        self.conclude(handle, reply, outcome);
+        let Some(stepped) = self.conclude(handle, reply, outcome) else { return };
+        if let Some(contact) = contact {
+            self.count_bad_contact(handle, stepped.subscription, stepped.bad_contacts, contact.header());
+        }
     }
 
     /// Tells the subscription and the gate. Both count a Retry-After from the same moment.
-    fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: Outcome) {
+    fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: Outcome) -> Option<Concluded> {
         let now = Self::now();
-        if let Some(Some(destination)) = self.step(handle, Input::Reply(reply), now) {
+        let stepped = self.step(handle, Input::Reply(reply), now)?;
+        if let Some(destination) = stepped.concluded {
             self.gate.report(destination, handle.to_u64(), outcome, now);
         }
+        Some(stepped)
     }
-}
-
-/// Best q first; those of equal q keep their order, a malformed q counts as the least.
-fn by_preference(mut contacts: Vec<(&[u8], i32)>) -> Vec<&[u8]> {
-    contacts.sort_by_key(|&(_, q)| std::cmp::Reverse(q));
-    contacts.into_iter().map(|(uri, _)| uri).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::document::FILTER_XML;
+use crate::grammar::is_sips;
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::Outgoing;
 use crate::host::uri;
@@ -38,6 +39,20 @@ impl PlanError {
         match self {
             Self::NextHop(_) => true,
             Self::Routes(_) | Self::TooLarge(_) => false,
+        }
+    }
+}
+
+impl PlanError {
+    /// Whether the dialog is of no use any more: its notifier has named a target or routes that nothing can be sent to, and the
+    /// record itself leads to another place.
+    #[must_use]
+    pub fn is_of_dialog(&self, request: &Request, config: &Config) -> bool {
+        match self {
+            _ if request.is_initial() => false,
+            Self::Routes(_) => true,
+            Self::NextHop(_) if !config.presence_outbound_proxies.is_empty() || !request.via.is_empty() => false,
+            Self::NextHop(hop) => uri::destination(hop.as_bytes()) != uri::destination(&request.record),
         }
     }
 }
@@ -109,7 +124,7 @@ impl<'r> Plan<'r> {
     pub fn make(way: &Way<'r>, next_hop: &'r [u8], address: Option<&[u8]>) -> Result<Self, PlanError> {
         let Way { request, config, request_uri, ref route_header, first_hop } = *way;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
-        let secure = [&request.record[..], request_uri, first_hop].into_iter().any(uri::is_sips);
+        let secure = [&request.record[..], request_uri, first_hop].into_iter().any(is_sips);
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
         let unreachable = || PlanError::NextHop(lossy(next_hop));
         let socket = ListenSocket::towards(next_hop, address, known).ok_or_else(unreachable)?;

@@ -77,7 +77,8 @@ impl Engine {
         let cseq = request.cseq;
         let not_sent = |error: &PlanError| {
             log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
-            self.nudge(handle, Input::SendFailed { cseq })
+            let is_lost = error.is_of_dialog(request, &self.config);
+            self.nudge(handle, if is_lost { Input::NoWay { cseq } } else { Input::SendFailed { cseq } })
         };
         let way = match Way::of(request, &self.config) {
             Ok(way) => way,

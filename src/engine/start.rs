@@ -33,6 +33,18 @@ pub(super) const EXISTS: Refused = Refused { reason: "script or RPC have this su
 pub(super) const NO_MEMORY: Refused =
     Refused { reason: "out of shared memory: enlarge it with the server's option -m", code: 0 };
 
+/// What a step without an answer came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Concluded {
+    /// Where the newest request went to, if this was the final word about it, the first one. A reply that comes later still is
+    /// told nobody.
+    pub(super) concluded: Option<Destination>,
+    /// The internal subscription.
+    pub(super) subscription: SubscriptionId,
+    /// [`Output::bad_contacts`].
+    pub(super) bad_contacts: Option<u16>,
+}
+
 impl Engine {
     /// Starts the SIP side of an internal subscription.
     ///
@@ -92,9 +104,8 @@ impl Engine {
         self.step(handle, input, Self::now()).is_some()
     }
 
-    /// As [`nudge`](Self::nudge): where the newest request went to, if this was the final word about it, the first one. A
-    /// reply that comes later still is told nobody.
-    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Instant) -> Option<Option<Destination>> {
+    /// As [`nudge`](Self::nudge): what it came to.
+    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Instant) -> Option<Concluded> {
         let message = Self::prepare(&[], &[]).ok()?;
         let (deliver, mut concluded) = (self.deliver(message), None);
         let note = |handle, output: &Output, owner: &mut Owner| {
@@ -108,7 +119,11 @@ impl Engine {
             Ok(Some(stepped)) => {
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
                 self.settle(stepped.wake, stepped.delivered);
-                Some(concluded)
+                Some(Concluded {
+                    concluded,
+                    subscription: stepped.owner.subscription,
+                    bad_contacts: stepped.output.bad_contacts,
+                })
             }
             Ok(None) => None,
             Err(OutOfMemory) => {

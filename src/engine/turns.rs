@@ -52,26 +52,39 @@ impl Engine {
     /// Says in the log that a subscription begins to fail or works again, if this step has shown it. Call without locks.
     pub(super) fn say_turn(&self, handle: Handle, subscription: SubscriptionId, output: &Output) {
         let Some(turn) = output.turn else { return };
+        if !self.may_say() {
+            return;
+        }
+        let named = self.named(handle, subscription);
+        match turn {
+            Turn::Recovered => log::notice(&format!("{named} works again")),
+            Turn::Failed => log::warn(&format!("{named}: {}", output.news.as_ref().map_or("no answer".into(), told))),
+        }
+    }
+
+    /// Whether another line about one subscription may be written in this second.
+    pub(super) fn may_say(&self) -> bool {
         match self.lines.take(Self::now().0 / 1000) {
-            Place::Free => {}
+            Place::Free => true,
             Place::TooMany => {
-                return log::warn(
+                log::warn(
                     "more subscriptions fail or work again than the log is told of: presence_b2b.list shows them all",
                 );
+                false
             }
-            Place::Beyond => return,
+            Place::Beyond => false,
         }
+    }
+
+    /// A subscription, as the log names it.
+    pub(super) fn named(&self, handle: Handle, subscription: SubscriptionId) -> String {
         let named = self.hub.with_subscription(subscription, |view| {
             let [record, subscriber, package] =
                 [view.record, view.subscriber, view.package].map(String::from_utf8_lossy);
             format!("subscription {} of {subscriber} to {record} ({package})", handle.id())
         });
         // A last message may have been told, and the internal subscription be gone, already.
-        let named = named.unwrap_or_else(|| format!("subscription {}", handle.id()));
-        match turn {
-            Turn::Recovered => log::notice(&format!("{named} works again")),
-            Turn::Failed => log::warn(&format!("{named}: {}", output.news.as_ref().map_or("no answer".into(), told))),
-        }
+        named.unwrap_or_else(|| format!("subscription {}", handle.id()))
     }
 }
 
@@ -100,6 +113,10 @@ fn advice(code: u16, reason: &str) -> &'static str {
              (has_totag(), loose_route()), and check that the notifier can reach the Contact"
         }
         (0, "send failed") => "Check the name service, the listen addresses and the outbound proxy",
+        (0, "no way to the target") => {
+            "Nothing can be sent to the Contact or Record-Route that the notifier gave: check the name service, and that the \
+             server listens on that transport"
+        }
         (0, "dropped by script") => "event_route[tm:local-request] dropped the SUBSCRIBE",
         (401 | 407, _) => "Check the credentials for this realm: modparam credential, or b2b_credentials()",
         (403, _) => "The notifier does not allow this subscriber",

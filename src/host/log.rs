@@ -2,6 +2,7 @@
 
 use super::bindings;
 use super::text::lend;
+use crate::grammar::one_line;
 use std::panic::Location;
 
 /// An error the operator should act upon (L_ERR).
@@ -37,10 +38,24 @@ pub fn debug(text: impl FnOnce() -> String) {
     }
 }
 
+/// A text of a peer as a line has it: escaped, and cut where it is long.
+#[must_use]
+pub fn peer(text: &[u8]) -> String {
+    const MOST: usize = 200;
+    let cut = text.get(..MOST).unwrap_or(text);
+    let shown = String::from_utf8_lossy(cut);
+    match text.len().checked_sub(MOST) {
+        None | Some(0) => format!("\"{}\"", one_line(&shown)),
+        Some(more) => format!("\"{}\" and {more} more bytes", one_line(&shown)),
+    }
+}
+
+/// Whatever the text quotes, it is one line.
 #[track_caller]
 fn write(level: i32, text: &str) {
     let location = Location::caller();
     let line = i32::try_from(location.line()).unwrap_or(0);
+    let text = &*one_line(text);
     lend([location.file().as_bytes(), b"presence_b2b", text.as_bytes()], |[file, function, text]| {
         // SAFETY: the host copies the strings before the call returns.
         unsafe { bindings::pb2b_log(level, &file, line, &function, &text) };

@@ -5,6 +5,7 @@ use super::connection;
 use super::text::{bytes, lend};
 use crate::grammar;
 pub use crate::grammar::PlainTerms;
+use crate::grammar::Tag;
 use std::marker::PhantomData;
 use std::num::NonZero;
 
@@ -73,11 +74,12 @@ impl<'m> Message<'m> {
         PlainTerms::read(is_plain.then(|| unsafe { bytes(&unread) })?)
     }
 
-    /// The To tag of a reply; empty when there is none. Before [`parse`](Self::parse) as well.
+    /// The To tag of a reply; [none](Tag::NONE) when there is none that can be used. Before [`parse`](Self::parse) as well.
     #[must_use]
-    pub fn to_tag(self) -> &'m [u8] {
+    pub fn to_tag(self) -> Tag<'m> {
         // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
-        unsafe { ks::pb2b_to(self.raw).as_ref().map_or(&[][..], |to| bytes(&to.tag_value)) }
+        let tag = unsafe { ks::pb2b_to(self.raw).as_ref().map_or(&[][..], |to| bytes(&to.tag_value)) };
+        Tag::judge(tag).unwrap_or_default()
     }
 
     /// CSeq number of a request with this method.
@@ -94,19 +96,12 @@ impl<'m> Message<'m> {
         if unsafe { bytes(&named) } == method { Ok(number) } else { Err(Malformed("CSeq")) }
     }
 
-    /// Body of the first header of this type, as it stands.
-    fn header(self, kind: ks::_hdr_types_t) -> Option<&'m [u8]> {
-        let mut out = ks::str_::default();
-        // SAFETY: the message is valid, the output is ours and then points into the message.
-        (unsafe { ks::pb2b_header(self.raw, kind, &mut out) } == 0).then(|| unsafe { bytes(&out) })
-    }
-
     fn named_header(self, name: &str) -> Option<&'m [u8]> {
         let mut out = ks::str_::default();
         let len = i32::try_from(name.len()).unwrap_or(0);
-        // SAFETY: as in `header`; the name is only read.
+        // SAFETY: the message is valid, the output is ours and then points into the message; the name is only read.
         let found = unsafe { ks::pb2b_find_header(self.raw, name.as_ptr().cast(), len, &mut out) };
-        // SAFETY: as in `header`.
+        // SAFETY: as above.
         (found == 0).then(|| unsafe { bytes(&out) })
     }
 
@@ -156,73 +151,14 @@ impl<'m> Message<'m> {
         Ok(unsafe { bytes(&out) })
     }
 
-    /// The Contact URI of a message that has one Contact header, [plain](grammar::plain_uri) as most are; see
-    /// [`contacts`](Self::contacts) for all others.
-    #[must_use]
-    pub fn plain_contact(self) -> Option<&'m [u8]> {
-        let mut headers = self.headers(ks::HDR_CONTACT_T);
-        let first = headers.next()?;
-        headers.next().is_none().then(|| grammar::plain_uri(first)).flatten()
+    /// The values of all Contact headers, in the order of the message.
+    pub fn contacts(self) -> impl Iterator<Item = &'m [u8]> {
+        self.headers(ks::HDR_CONTACT_T)
     }
 
-    /// The Contact URIs with their preference in thousandths, in the order of the message.
-    ///
-    /// # Errors
-    /// When a Contact header is there and not one URI can be read from it.
-    pub fn contacts(self) -> Result<Vec<(&'m [u8], i32)>, Malformed> {
-        // SAFETY: the contact is valid.
-        let preference = |contact: &ks::contact_t| unsafe { ks::pb2b_contact_q(contact) };
-        let mut contacts: Vec<_> = self.parsed_contacts().map(|(uri, contact)| (uri, preference(contact))).collect();
-        contacts.sort_by_key(|(uri, _)| uri.as_ptr());
-        if contacts.is_empty() && self.header(ks::HDR_CONTACT_T).is_some() {
-            return Err(Malformed("Contact"));
-        }
-        Ok(contacts)
-    }
-
-    /// The contacts with their URIs. Kamailio 5.6 has those of one header in reverse order: what tells their order is
-    /// where they stand in the message.
-    pub(super) fn parsed_contacts(self) -> impl Iterator<Item = (&'m [u8], &'m ks::contact_t)> {
-        let mut contact = std::ptr::null_mut();
-        std::iter::from_fn(move || {
-            // SAFETY: the message is valid; each result is null or a parsed contact that lives with it.
-            contact = unsafe { ks::pb2b_next_contact(self.raw, contact) };
-            // SAFETY: as above.
-            let this: &'m ks::contact_t = unsafe { contact.as_ref() }?;
-            // SAFETY: the URI points into the message.
-            Some((unsafe { bytes(&this.uri) }, this))
-        })
-    }
-
-    /// The entries of all Record-Route headers as they were written, in the order of the message.
-    ///
-    /// # Errors
-    /// When one cannot be parsed.
-    pub fn record_routes(self) -> Result<Vec<&'m [u8]>, Malformed> {
-        let mut entries = Vec::new();
-        let mut header: *mut ks::hdr_field_t = std::ptr::null_mut();
-        loop {
-            // SAFETY: the message is valid; the result is null or a header of it.
-            header = unsafe { ks::pb2b_next_header(self.raw, header, ks::HDR_RECORDROUTE_T) };
-            if header.is_null() {
-                return Ok(entries);
-            }
-            // SAFETY: `header` is a Record-Route of the message; the parsed list lives with it.
-            let mut route = unsafe { ks::pb2b_header_routes(header) };
-            if route.is_null() {
-                return Err(Malformed("Record-Route"));
-            }
-            // SAFETY: a null-terminated list that lives with the message.
-            while let Some(this) = unsafe { route.as_ref() } {
-                let mut text = ks::str_::default();
-                // SAFETY: `this` is valid; the text points into the message.
-                entries.push(unsafe {
-                    ks::pb2b_route_text(this, &mut text);
-                    bytes(&text)
-                });
-                route = this.next;
-            }
-        }
+    /// The values of all Record-Route headers, in the order of the message.
+    pub fn record_routes(self) -> impl Iterator<Item = &'m [u8]> {
+        self.headers(ks::HDR_RECORDROUTE_T)
     }
 
     /// The number of the connection it came over, if its transport has connections. Before

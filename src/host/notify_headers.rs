@@ -3,7 +3,7 @@
 use super::bindings as ks;
 use super::message::{Malformed, Message};
 use super::text::bytes;
-use crate::grammar;
+use crate::grammar::{self, Addresses, EntityTag, Routes, Tag};
 
 /// The headers of a NOTIFY, as they were written; of those that are there several times the first.
 pub struct NotifyHeaders<'m> {
@@ -42,8 +42,8 @@ pub struct DialogIds<'m> {
     pub call_id: &'m [u8],
     /// To tag: our own.
     pub local_tag: &'m [u8],
-    /// From tag: the peer's.
-    pub remote_tag: &'m [u8],
+    /// From tag: the peer's, [none](Tag::NONE) when there is none. What cannot be read of it, or stand in a request.
+    pub remote_tag: Result<Tag<'m>, Malformed>,
 }
 
 impl<'m> NotifyHeaders<'m> {
@@ -64,21 +64,13 @@ impl<'m> NotifyHeaders<'m> {
     /// Call-ID and tags.
     ///
     /// # Errors
-    /// When one of the three headers is missing or malformed, or the To has no tag.
+    /// When there is no Call-ID or To, or the To is malformed or has no tag: it can be nobody's.
     pub fn dialog_ids(&self) -> Result<DialogIds<'m>, Malformed> {
         let call_id = self.text(&self.raw.call_id).ok_or(Malformed("Call-ID"))?;
-        let remote_tag = match self.text(&self.raw.from).and_then(grammar::plain_tag) {
-            Some(tag) => tag,
-            None => {
-                // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
-                let from = unsafe { ks::pb2b_from(self.message.as_raw()).as_ref() }.ok_or(Malformed("From"))?;
-                // SAFETY: the strings of parsed headers point into the message.
-                unsafe { bytes(&from.tag_value) }
-            }
-        };
-        // SAFETY: as above.
+        let remote_tag = self.text(&self.raw.from).and_then(tag_of).ok_or(Malformed("From"));
+        // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
         let to = unsafe { ks::pb2b_to(self.message.as_raw()).as_ref() }.ok_or(Malformed("To"))?;
-        // SAFETY: as above.
+        // SAFETY: the strings of parsed headers point into the message.
         let local_tag = unsafe { bytes(&to.tag_value) };
         if local_tag.is_empty() {
             return Err(Malformed("To tag"));
@@ -95,46 +87,29 @@ impl<'m> NotifyHeaders<'m> {
         if grammar::is_token(header) {
             return Ok(Event { package: header, id: None });
         }
-        // SAFETY: the message is valid; the result is null or lives with it.
-        let event = unsafe { ks::pb2b_event(self.message.as_raw()).as_ref() }.ok_or(Malformed("Event"))?;
-        // SAFETY: the name points into the message.
-        let package = unsafe { bytes(&event.name) };
-        let mut parameter = event.params.list;
-        let mut id = None;
-        // SAFETY: a null-terminated list that lives with the message.
-        while let Some(this) = unsafe { parameter.as_ref() } {
-            // SAFETY: both strings point into the message.
-            let (name, body) = unsafe { (bytes(&this.name), bytes(&this.body)) };
-            if name.eq_ignore_ascii_case(b"id") {
-                id = Some(body);
-            }
-            parameter = this.next;
-        }
-        Ok(Event { package, id })
+        let ends = memchr::memchr(b';', header).unwrap_or(header.len());
+        let (package, rest) = header.split_at_checked(ends).ok_or(Malformed("Event"))?;
+        let package = Some(package.trim_ascii()).filter(|package| grammar::is_token(package));
+        let id = grammar::parameters(rest).find(|(name, _)| name.eq_ignore_ascii_case(b"id"));
+        let id = id.map(|(_, value)| unquoted(value.unwrap_or_default()));
+        package.map(|package| Event { package, id }).ok_or(Malformed("Event"))
     }
 
-    /// The first Contact's URI.
-    ///
-    /// # Errors
-    /// When there is a Contact that cannot be parsed.
-    pub fn contact(&self) -> Result<Option<&'m [u8]>, Malformed> {
-        let Some(header) = self.text(&self.raw.contact) else { return Ok(None) };
-        if let Some(uri) = grammar::plain_uri(header) {
-            return Ok(Some(uri));
-        }
-        let uris = self.message.parsed_contacts().map(|(uri, _)| uri);
-        uris.min_by_key(|uri| uri.as_ptr()).map(Some).ok_or(Malformed("Contact"))
+    /// Value of the first Contact header.
+    #[must_use]
+    pub fn contact(&self) -> Option<&'m [u8]> {
+        self.text(&self.raw.contact)
     }
 
-    /// The entries of all Record-Route headers, in the order of the message.
+    /// The route set that the Record-Route headers make, in the order of the message; `None` when there are none.
     ///
     /// # Errors
-    /// When one cannot be parsed.
-    pub fn record_routes(&self) -> Result<Vec<&'m [u8]>, Malformed> {
+    /// When one of them cannot be used.
+    pub fn routes(&self) -> Result<Option<Routes>, Malformed> {
         if self.raw.has_record_route == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        self.message.record_routes()
+        Routes::judge(self.message.record_routes()).map(Some).map_err(|_| Malformed("Record-Route"))
     }
 
     /// The option tags of all Require headers (RFC 3261 §20.32) that are not supported; `None` when all are.
@@ -167,10 +142,10 @@ impl<'m> NotifyHeaders<'m> {
         self.text(&self.raw.subscription_state)
     }
 
-    /// Value of the SIP-ETag header.
+    /// The entity-tag of the SIP-ETag header, if it is one.
     #[must_use]
-    pub fn entity_tag(&self) -> Option<&'m [u8]> {
-        self.text(&self.raw.sip_etag)
+    pub fn entity_tag(&self) -> Option<EntityTag<'m>> {
+        self.text(&self.raw.sip_etag).and_then(EntityTag::judge)
     }
 
     /// Value of the Content-Type header.
@@ -178,4 +153,19 @@ impl<'m> NotifyHeaders<'m> {
     pub fn content_type(&self) -> Option<&'m [u8]> {
         self.text(&self.raw.content_type)
     }
+}
+
+/// The tag of a From header, none when it has none; `None` when it cannot be read or used.
+fn tag_of(from: &[u8]) -> Option<Tag<'_>> {
+    if let Some(tag) = grammar::plain_tag(from) {
+        return Tag::judge(tag);
+    }
+    let address = Addresses::of(from).next()?.ok()?;
+    let tag = grammar::parameters(address.parameters?).find(|(name, _)| name.eq_ignore_ascii_case(b"tag"));
+    tag.map_or(Some(Tag::NONE), |(_, value)| Tag::judge(value.unwrap_or_default()))
+}
+
+/// What stands between quotes, or the text as it is.
+fn unquoted(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(text)
 }

@@ -3,6 +3,7 @@
 use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, lend};
+use crate::grammar::PeerUri;
 use std::cell::RefCell;
 use std::net::SocketAddrV4;
 use std::ptr::null_mut;
@@ -82,6 +83,14 @@ impl ListenSocket {
                 Some(header)
             }
         })
+    }
+
+    /// Whether this URI is the one that [`contact_header`](Self::contact_header) gives, in whichever letters.
+    #[must_use]
+    pub fn is_contact(self, uri: PeerUri<'_>) -> bool {
+        let header = self.contact_header(uri.is_sips());
+        let own = header.as_deref().and_then(|header| header.strip_prefix(CONTACT)?.strip_suffix(CONTACT_END));
+        own.is_some_and(|own| own.eq_ignore_ascii_case(uri.text()))
     }
 
     fn make_contact_uri(self, secure: bool) -> Option<Vec<u8>> {

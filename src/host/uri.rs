@@ -2,7 +2,7 @@
 
 use super::bindings as ks;
 use super::text::{lend, part_of};
-use crate::grammar::PlainSipUri;
+use crate::grammar::{PlainSipUri, is_sips};
 
 /// Whether the host can parse this SIP or SIPS URI.
 #[must_use]
@@ -17,12 +17,6 @@ fn is_parsed(uri: &[u8]) -> bool {
         uri.iter().fold(true, |clean, byte| clean & byte.is_ascii_graphic() & !matches!(byte, b'<' | b'>' | b'"'));
     // SAFETY: the host has a text of its own.
     (sip || is_sips(uri)) && clean && lend([uri], |[lent]| unsafe { ks::pb2b_uri_valid(&lent) } == 1)
-}
-
-/// Whether this is a SIPS URI.
-#[must_use]
-pub fn is_sips(uri: &[u8]) -> bool {
-    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
 /// Where a request to this URI goes, as the URI has it: `udp:host:port`, the host in lower case, the port left out where a

@@ -141,7 +141,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let notify = match &mut input {
             Input::Notify(notify) => {
                 notify.fingerprint = self.layout.fingerprint(call_id, local_tag, notify);
-                (sought.remote_tag, sought.fingerprint) = (notify.remote_tag, notify.fingerprint);
+                (sought.remote_tag, sought.fingerprint) = (notify.remote_tag.text(), notify.fingerprint);
                 Some(*notify)
             }
             _ => None,

@@ -6,6 +6,7 @@ use super::six::Six;
 use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
 use super::version::Versions;
+use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
 use allocator_api2::alloc::Allocator;
 
 const CALL_ID: usize = 0;
@@ -47,9 +48,6 @@ enum Stage {
     Told,
 }
 
-/// The longest entity-tag that is kept.
-const LONGEST_ENTITY_TAG: usize = 255;
-
 impl<A: Allocator + Clone> Dialog<A> {
     /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
@@ -78,12 +76,13 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// Takes the remote side as a message tells it; a message without a Contact leaves the target as it is.
     pub(super) fn try_adopt(
         &mut self,
-        remote_tag: &[u8],
-        contact: Option<&[u8]>,
-        route_set: &[u8],
+        remote_tag: Tag<'_>,
+        contact: Option<PeerUri<'_>>,
+        route_set: RouteSet<'_>,
         alloc: A,
     ) -> Result<(), OutOfMemory> {
-        let target = contact.unwrap_or(self.target());
+        let (remote_tag, route_set) = (remote_tag.text(), route_set.text());
+        let target = contact.map_or(self.target(), PeerUri::text);
         if remote_tag == self.remote_tag() && target == self.target() && route_set == self.route_set() {
             return Ok(());
         }
@@ -94,9 +93,8 @@ impl<A: Allocator + Clone> Dialog<A> {
     }
 
     /// Takes what a NOTIFY tells. The first one makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones
-    /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name. One
-    /// that is too long, or that cannot stand in a header line, is as good as none; so is that of a state which is not
-    /// known, as documents are missing.
+    /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name; so has
+    /// a state which is not known, as documents are missing.
     pub(super) fn try_hear(&mut self, notify: &Notify<'_>, keeps_route_set: bool, alloc: A) -> Result<(), OutOfMemory> {
         let is_known = self.versions.is_whole_with(notify.content);
         if is_known && self.recalls(notify) {
@@ -106,14 +104,13 @@ impl<A: Allocator + Clone> Dialog<A> {
         let [call_id, local_tag, remote_tag, target, route_set, _] = have;
         let (remote_tag, route_set) = match self.is_made() {
             true => (remote_tag, route_set),
-            false if keeps_route_set && notify.route_set.is_empty() && notify.remote_tag == remote_tag => {
+            false if keeps_route_set && notify.route_set.is_none() && notify.remote_tag.text() == remote_tag => {
                 (remote_tag, route_set)
             }
-            false => (notify.remote_tag, notify.route_set),
+            false => (notify.remote_tag.text(), notify.route_set.text()),
         };
-        let is_usable = |tag: &&[u8]| tag.len() <= LONGEST_ENTITY_TAG && !tag.iter().any(u8::is_ascii_control);
-        let entity_tag = notify.entity_tag.filter(is_usable).filter(|_| is_known).unwrap_or_default();
-        let target = notify.contact.unwrap_or(target);
+        let entity_tag = notify.entity_tag.filter(|_| is_known).map_or(&b""[..], EntityTag::text);
+        let target = notify.contact.map_or(target, PeerUri::text);
         let parts = [call_id, local_tag, remote_tag, target, route_set, entity_tag];
         if parts != have {
             self.text = Packed::try_new(parts, alloc)?;
@@ -125,14 +122,14 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// What a 2xx says of a dialog that a NOTIFY has made: its target, where there is one, and its route set, unless empty.
     pub(super) fn try_complete(
         &mut self,
-        contact: Option<&[u8]>,
-        route_set: &[u8],
+        contact: Option<PeerUri<'_>>,
+        route_set: RouteSet<'_>,
         alloc: A,
     ) -> Result<(), OutOfMemory> {
-        if route_set.is_empty() {
+        if route_set.is_none() {
             return self.try_retarget(contact, alloc);
         }
-        let target = contact.unwrap_or(self.target());
+        let (target, route_set) = (contact.map_or(self.target(), PeerUri::text), route_set.text());
         let parts = [self.call_id(), self.local_tag(), self.remote_tag(), target, route_set, self.entity_tag()];
         self.text = Packed::try_new(parts, alloc)?;
         self.fingerprint = Fingerprint::NONE;
@@ -140,8 +137,9 @@ impl<A: Allocator + Clone> Dialog<A> {
     }
 
     /// Target refresh (RFC 3261 §12.2.1.2, RFC 6665 §3.2). The route set stays for the dialog's life.
-    pub(super) fn try_retarget(&mut self, contact: Option<&[u8]>, alloc: A) -> Result<(), OutOfMemory> {
-        let Some(contact) = contact.filter(|contact| *contact != self.target()) else { return Ok(()) };
+    pub(super) fn try_retarget(&mut self, contact: Option<PeerUri<'_>>, alloc: A) -> Result<(), OutOfMemory> {
+        let contact = contact.map(PeerUri::text).filter(|contact| *contact != self.target());
+        let Some(contact) = contact else { return Ok(()) };
         let parts = [self.call_id(), self.local_tag(), self.remote_tag(), contact, self.route_set(), self.entity_tag()];
         self.text = Packed::try_new(parts, alloc)?;
         self.fingerprint = Fingerprint::NONE;
@@ -169,7 +167,7 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether the NOTIFY comes from another notifier than those before it (RFC 6665 §4.1.4).
     pub(super) fn is_from_other_fork(&self, notify: &Notify<'_>) -> bool {
-        self.is_made() && !self.recalls(notify) && notify.remote_tag != self.remote_tag()
+        self.is_made() && !self.recalls(notify) && notify.remote_tag.text() != self.remote_tag()
     }
 
     pub(super) fn call_id(&self) -> &[u8] {

@@ -5,6 +5,7 @@ use super::fingerprint::Fingerprint;
 use super::output::Undo;
 use super::substate::SubscriptionState;
 use super::time::Instant;
+use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
 use std::num::NonZero;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
@@ -39,6 +40,12 @@ pub enum Input<'a> {
     },
     /// The request with this CSeq could not be sent (no socket, name not resolved, no memory).
     SendFailed {
+        /// CSeq number of the request.
+        cseq: u32,
+    },
+    /// The request with this CSeq cannot be sent because of what the dialog's notifier has said: no request leaves for that
+    /// target, or by those routes.
+    NoWay {
         /// CSeq number of the request.
         cseq: u32,
     },
@@ -135,20 +142,22 @@ pub struct Reply<'a> {
     pub is_local: bool,
     /// Reason phrase.
     pub reason: &'a [u8],
-    /// Tag of the To header; empty when there is none (a local timeout).
-    pub remote_tag: &'a [u8],
-    /// URI of the (first) Contact of a 2xx.
-    pub contact: Option<&'a [u8]>,
-    /// Record-Route of a 2xx in the UAC's order (reversed, RFC 3261 §12.1.2), as one Route header value; may be empty.
-    pub route_set: &'a [u8],
+    /// Tag of the To header, if it has one that is good.
+    pub remote_tag: Tag<'a>,
+    /// URI of the (first) Contact of a 2xx, if it is good.
+    pub contact: Option<PeerUri<'a>>,
+    /// A 2xx has a Contact that is not good.
+    pub has_bad_contact: bool,
+    /// Record-Route of a 2xx in the UAC's order (reversed, RFC 3261 §12.1.2); none when it is not good.
+    pub route_set: RouteSet<'a>,
     /// Expires header in seconds; `None` when absent or unreadable.
     pub expires: Option<u32>,
     /// Min-Expires header in seconds (RFC 3261 §20.23).
     pub min_expires: Option<u32>,
     /// Retry-After header in seconds (RFC 3261 §20.33).
     pub retry_after: Option<u32>,
-    /// Contact URIs of a 3xx, best q first; of a 305 they name proxies (RFC 3261 §21.3.4).
-    pub redirect: &'a [&'a [u8]],
+    /// Contact URIs of a 3xx that are good, best q first; of a 305 they name proxies (RFC 3261 §21.3.4).
+    pub redirect: &'a [PeerUri<'a>],
     /// WWW-Authenticate and Proxy-Authenticate headers of a 401 or 407, in the order of the message.
     pub challenges: &'a [Challenge<'a>],
     /// The connection it came over, if it did come over one.
@@ -163,11 +172,13 @@ pub struct Notify<'a> {
     /// CSeq number.
     pub cseq: u32,
     /// Tag of the From header.
-    pub remote_tag: &'a [u8],
-    /// URI of the Contact, when there is one.
-    pub contact: Option<&'a [u8]>,
-    /// Record-Route in the UAS's order (as it stands, RFC 3261 §12.1.1), as one Route header value; may be empty.
-    pub route_set: &'a [u8],
+    pub remote_tag: Tag<'a>,
+    /// URI of the (first) Contact, if it is good.
+    pub contact: Option<PeerUri<'a>>,
+    /// There is a Contact that is not good.
+    pub has_bad_contact: bool,
+    /// Record-Route in the UAS's order (as it stands, RFC 3261 §12.1.1).
+    pub route_set: RouteSet<'a>,
     /// Event type of the Event header; empty when the header is absent.
     pub event: &'a [u8],
     /// `id` parameter of the Event header.
@@ -176,8 +187,8 @@ pub struct Notify<'a> {
     pub state: Option<SubscriptionState<'a>>,
     /// No transaction stands before it, so that a lower CSeq may be a retransmission; otherwise it is a new request.
     pub may_repeat: bool,
-    /// SIP-ETag header (RFC 5839 §5.1); `None` when absent.
-    pub entity_tag: Option<&'a [u8]>,
+    /// SIP-ETag header (RFC 5839 §5.1); `None` when it is absent or not good.
+    pub entity_tag: Option<EntityTag<'a>>,
     /// What is to be thought of the body.
     pub content: Content,
     /// Of what it says of the dialog; [`Fingerprint::NONE`] where nobody has taken it.

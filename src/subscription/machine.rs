@@ -228,14 +228,16 @@ impl<A: Share> Subscription<A> {
         let was_well = self.is_well();
         // The answer to a fetch is its end, and no failure.
         let is_answer = matches!(input, Input::Notify(_)) && self.fetch_until().is_some();
+        let bad_contacts = self.bad_contacts();
         let output = self.take(input, now, env);
         self.tidy();
+        let bad_contacts = Some(self.bad_contacts()).filter(|count| *count > bad_contacts);
         let turn = match (was_well, self.is_well()) {
             (true, false) if !is_answer && !self.is_fork() => Some(Turn::Failed),
             (false, true) => Some(Turn::Recovered),
             (true | false, true | false) => None,
         };
-        output.map(|output| Output { turn, ..output })
+        output.map(|output| Output { turn, bad_contacts, ..output })
     }
 
     /// Nothing has failed since the last success.
@@ -251,6 +253,7 @@ impl<A: Share> Subscription<A> {
             Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
             Input::Over { cseq, flow } => Ok(self.on_over(cseq, flow)),
             Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, now, env),
+            Input::NoWay { cseq } => self.on_unsent(cseq, Failure::NO_WAY, now, env),
             Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(b"dropped by script"), now, env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
             Input::Turn => Ok(self.on_turn(now)),

@@ -18,6 +18,8 @@ pub struct Output {
     pub socket: Option<Socket>,
     /// What the internal subscriber is told.
     pub news: Option<News>,
+    /// The input had a Contact that cannot be a target: how many have had one by now, this one included.
+    pub bad_contacts: Option<u16>,
     /// The input was the final word about the newest request.
     pub concluded: bool,
     /// The NOTIFY is of another fork, and welcome: hand it to a [fork](super::Subscription::try_fork). Nothing else is to be

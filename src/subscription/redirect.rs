@@ -1,6 +1,7 @@
 //! The targets a redirected attempt goes to (RFC 3261 §8.1.3.4), and the proxy that a 305 names (§21.3.4).
 
 use super::text::OutOfMemory;
+use crate::grammar::PeerUri;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -20,21 +21,22 @@ pub(super) struct Targets<A: Allocator> {
 }
 
 impl<A: Allocator + Clone> Targets<A> {
-    /// The targets after a redirection: the new ones take the place of the one that gave them, each only once.
-    /// `None` when there is no new one within the bound.
+    /// The targets after a redirection: the new ones take the place of the one that gave them, each only once,
+    /// and none that would lead from SIPS to SIP. `None` when there is no new one within the bound.
     pub(super) fn try_extend(
         old: Option<&Self>,
         record: &[u8],
-        contacts: &[&[u8]],
+        contacts: &[PeerUri<'_>],
         max: u8,
         alloc: A,
     ) -> Result<Option<Box<Self, A>>, OutOfMemory> {
         let tried = old.map_or(0, |old| old.tried);
         let rerouted = old.is_some_and(|old| old.rerouted);
         let known = |uri: &[u8]| uri == record || old.is_some_and(|old| old.iter().take(tried).any(|one| one == uri));
-        let repeated = |at: usize, uri: &[u8]| contacts.iter().take(at).any(|one| *one == uri);
-        let fresh = |(at, uri): (usize, &&[u8])| !uri.is_empty() && !known(uri) && !repeated(at, uri);
-        let new = || contacts.iter().enumerate().filter(|each| fresh(*each)).map(|(_, uri)| *uri);
+        let repeated = |at: usize, uri: PeerUri<'_>| contacts.iter().take(at).any(|one| *one == uri);
+        let is_fresh =
+            |at: usize, uri: PeerUri<'_>| uri.is_as_secure_as(record) && !known(uri.text()) && !repeated(at, uri);
+        let new = || contacts.iter().enumerate().filter(|(at, uri)| is_fresh(*at, **uri)).map(|(_, uri)| uri.text());
         let room = usize::from(max).saturating_sub(tried).saturating_sub(rerouted.into());
         if room == 0 || new().next().is_none() {
             return Ok(None);
@@ -42,7 +44,8 @@ impl<A: Allocator + Clone> Targets<A> {
         let before = || old.into_iter().flat_map(move |old| old.iter().take(tried));
         let to_come = || {
             let rest = old.into_iter().flat_map(move |old| old.iter().skip(tried));
-            new().chain(rest.filter(|uri| !contacts.contains(uri))).take(room)
+            let is_named = |uri: &&[u8]| contacts.iter().any(|one| one.text() == *uri);
+            new().chain(rest.filter(move |uri| !is_named(uri))).take(room)
         };
         let list = try_pack(|| before().chain(to_come()), alloc.clone())?;
         let via = Vec::new_in(alloc.clone());
@@ -54,7 +57,7 @@ impl<A: Allocator + Clone> Targets<A> {
     /// The same target through this proxy; `None` when the attempt has had one, or enough.
     pub(super) fn try_reroute(
         old: Option<&Self>,
-        proxy: &[u8],
+        proxy: PeerUri<'_>,
         max: u8,
         alloc: A,
     ) -> Result<Option<Box<Self, A>>, OutOfMemory> {
@@ -64,7 +67,7 @@ impl<A: Allocator + Clone> Targets<A> {
         }
         let most = usize::from(max).saturating_sub(1);
         let list = try_pack(|| old.into_iter().flat_map(|old| old.iter().take(most)), alloc.clone())?;
-        let mut via = Vec::new_in(alloc.clone());
+        let (proxy, mut via) = (proxy.text(), Vec::new_in(alloc.clone()));
         via.try_reserve_exact(proxy.len()).map_err(|_| OutOfMemory)?;
         via.extend_from_slice(proxy);
         Box::try_new_in(Self { list, tried, via, rerouted: true }, alloc).map(Some).map_err(|_| OutOfMemory)

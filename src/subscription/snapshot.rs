@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub last_reason: String,
     /// NOTIFYs accepted.
     pub notifies: u32,
+    /// Contacts that could not be a target.
+    pub bad_contacts: u16,
     /// Number of the fork; 0 for the subscription itself.
     pub fork: u8,
 }
@@ -77,6 +79,7 @@ impl<A: Share> Subscription<A> {
             last_reply: self.last_reply,
             last_reason: self.last_reason().as_str().to_owned(),
             notifies: self.notifies,
+            bad_contacts: self.bad_contacts(),
             fork: self.fork,
         }
     }

@@ -1,5 +1,6 @@
 //! Compact text: several byte strings in one allocation, and short ones in none.
 
+use crate::grammar::is_disruptive;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -234,7 +235,8 @@ impl Brief {
     /// How many bytes it holds.
     pub const CAPACITY: usize = 31;
 
-    /// Keeps as much of `text` as there is room for; bytes that are no UTF-8 end it.
+    /// Keeps as much of `text` as there is room for; bytes that are no UTF-8 end it, and a control character is shown as `?`:
+    /// the text is the peer's, and goes into logs.
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
         let cut = text.get(..Self::CAPACITY).unwrap_or(text);
@@ -245,10 +247,14 @@ impl Brief {
             }
         };
         let mut brief = Self::default();
-        for (to, from) in brief.bytes.iter_mut().zip(valid.bytes()) {
-            *to = from;
+        for char in valid.chars() {
+            let char = if is_disruptive(char) { '?' } else { char };
+            let end = usize::from(brief.len).saturating_add(char.len_utf8());
+            if let Some(place) = brief.bytes.get_mut(usize::from(brief.len)..end) {
+                char.encode_utf8(place);
+                brief.len = u8::try_from(end).unwrap_or(0);
+            }
         }
-        brief.len = u8::try_from(valid.len()).unwrap_or(0);
         brief
     }
 

@@ -89,6 +89,7 @@ pub fn trace(call: &Call) {
         let memory = shm::memory();
         row.number(c"memory", clamp(memory.used as u64))?;
         row.number(c"max_memory", clamp(memory.most as u64))?;
+        row.number(c"bad_contacts", clamp(engine.bad_contacts()))?;
         let small = shm::small_blocks();
         row.number(c"small_blocks", clamp(small.blocks as u64))?;
         row.number(c"small_bytes", clamp(small.bytes as u64))?;
@@ -276,6 +277,7 @@ fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> 
     row.text(c"last_reason", snapshot.last_reason.as_bytes())?;
     row.number(c"notifies", snapshot.notifies)?;
     row.number(c"queued_bytes", clamp(engine.queued_bytes(handle) as u64))?;
+    row.number(c"bad_contacts", snapshot.bad_contacts.into())?;
     row.number(c"fork", snapshot.fork.into())?;
     if let Some(root) = engine.registry.root_of(handle) {
         row.number(c"fork_of", root.id())?;

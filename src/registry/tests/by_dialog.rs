@@ -6,6 +6,8 @@ use crate::registry::call_id::number_in;
 use crate::registry::layout::Layout;
 use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::{Input, Notify};
+use crate::testing::etag;
+use crate::testing::uri;
 use proptest::prelude::*;
 
 proptest! {
@@ -119,20 +121,24 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
     let of =
         |call_id: &[u8], local_tag: &[u8], remote_tag: &[u8], contact: Option<&[u8]>, entity_tag: Option<&[u8]>| {
             let Input::Notify(notify) = notify_from(remote_tag, 1) else { unreachable!() };
-            layout.fingerprint(call_id, local_tag, &Notify { contact, entity_tag, ..notify })
+            layout.fingerprint(
+                call_id,
+                local_tag,
+                &Notify { contact: contact.map(uri), entity_tag: entity_tag.map(etag), ..notify },
+            )
         };
-    let one = of(b"call", b"tag", b"other", Some(b"sip:a"), Some(b"state"));
-    assert!(one.is_of_the_same(of(b"call", b"tag", b"other", Some(b"sip:a"), Some(b"state"))));
+    let one = of(b"call", b"tag", b"other", Some(b"sip:a@x"), Some(b"state"));
+    assert!(one.is_of_the_same(of(b"call", b"tag", b"other", Some(b"sip:a@x"), Some(b"state"))));
     for another in [
-        of(b"calls", b"tag", b"other", Some(b"sip:a"), Some(b"state")),
-        of(b"call", b"tags", b"other", Some(b"sip:a"), Some(b"state")),
-        of(b"callt", b"ag", b"other", Some(b"sip:a"), Some(b"state")),
-        of(b"call", b"tag", b"others", Some(b"sip:a"), Some(b"state")),
-        of(b"call", b"tag", b"other", Some(b"sip:b"), Some(b"state")),
-        of(b"call", b"tag", b"other", Some(b""), Some(b"state")),
+        of(b"calls", b"tag", b"other", Some(b"sip:a@x"), Some(b"state")),
+        of(b"call", b"tags", b"other", Some(b"sip:a@x"), Some(b"state")),
+        of(b"callt", b"ag", b"other", Some(b"sip:a@x"), Some(b"state")),
+        of(b"call", b"tag", b"others", Some(b"sip:a@x"), Some(b"state")),
+        of(b"call", b"tag", b"other", Some(b"sip:b@x"), Some(b"state")),
+        of(b"call", b"tag", b"other", Some(b"sip:c@x"), Some(b"state")),
         of(b"call", b"tag", b"other", None, Some(b"state")),
-        of(b"call", b"tag", b"other", Some(b"sip:a"), Some(b"")),
-        of(b"call", b"tag", b"other", Some(b"sip:a"), None),
+        of(b"call", b"tag", b"other", Some(b"sip:a@x"), Some(b"states")),
+        of(b"call", b"tag", b"other", Some(b"sip:a@x"), None),
     ] {
         assert!(!one.is_of_the_same(another));
     }

@@ -7,6 +7,7 @@
 //! - Unsubscribe: is forgotten.
 //! - anything else: nothing.
 
+use crate::grammar::RouteSet;
 use crate::registry::Life;
 use crate::subscription::package::PRESENCE;
 use crate::subscription::{
@@ -14,6 +15,7 @@ use crate::subscription::{
 };
 use crate::subscription::{Fingerprint, Status, Subject};
 use crate::testing::Accounted;
+use crate::testing::tag;
 use std::cell::Cell;
 
 const ARM: u16 = 200;
@@ -33,7 +35,7 @@ pub fn cancel<'a>() -> Input<'a> {
 
 /// The dialog becomes this one; an empty Call-ID is none.
 pub fn dialog<'a>(call_id: &'a [u8], local_tag: &'a [u8]) -> Input<'a> {
-    Input::Reply(Reply { code: DIALOG, reason: call_id, remote_tag: local_tag, ..Reply::default() })
+    Input::Reply(Reply { code: DIALOG, reason: call_id, remote_tag: tag(local_tag), ..Reply::default() })
 }
 
 /// The step fails.
@@ -50,9 +52,10 @@ pub fn notify<'a>(cseq: u32) -> Input<'a> {
 pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
     Input::Notify(Notify {
         cseq,
-        remote_tag,
+        remote_tag: tag(remote_tag),
+        has_bad_contact: false,
         contact: None,
-        route_set: b"",
+        route_set: RouteSet::NONE,
         event: b"presence",
         event_id: None,
         state: None,
@@ -130,7 +133,7 @@ impl Told {
         match order.code {
             ARM => self.deadline = Some(Instant(u64::from(order.cseq))),
             CANCEL => self.deadline = None,
-            DIALOG => self.set_dialog(order.reason, order.remote_tag)?,
+            DIALOG => self.set_dialog(order.reason, order.remote_tag.text())?,
             FAIL => return Err(OutOfMemory),
             code => panic!("no such order: {code}"),
         }
@@ -155,13 +158,13 @@ impl Life for Told {
             Input::FlowLost(flow) => assert_eq!(self.flow.take(), Some(flow)),
             Input::Notify(notify) => {
                 if !self.remote_tag().is_empty()
-                    && !notify.remote_tag.is_empty()
-                    && notify.remote_tag != self.remote_tag()
+                    && !notify.remote_tag.is_none()
+                    && notify.remote_tag.text() != self.remote_tag()
                 {
                     return Ok(Output { fork: true, ..output });
                 }
-                if self.remote_tag().is_empty() && !notify.remote_tag.is_empty() {
-                    self.remote_tag = Some(Packed::try_new([notify.remote_tag], self.alloc.clone())?);
+                if self.remote_tag().is_empty() && !notify.remote_tag.is_none() {
+                    self.remote_tag = Some(Packed::try_new([notify.remote_tag.text()], self.alloc.clone())?);
                 }
                 self.fingerprint = notify.fingerprint;
                 self.notifies += 1;
@@ -186,6 +189,7 @@ impl Life for Told {
             | Input::Through { .. }
             | Input::Over { .. }
             | Input::SendFailed { .. }
+            | Input::NoWay { .. }
             | Input::Dropped { .. }
             | Input::Refresh
             | Input::Refused

@@ -10,6 +10,7 @@ use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
 use super::ending::Failure;
 use super::{Env, Subscription};
+use crate::grammar::RouteSet;
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ impl<A: Share> Subscription<A> {
         if self.granted(reply).is_none() {
             return Ok(self.destroy());
         }
-        if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag) {
+        if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag.text()) {
             dialog.try_retarget(reply.contact, self.alloc.clone())?;
         }
         self.accept(reply);
@@ -106,6 +107,9 @@ impl<A: Share> Subscription<A> {
         self.attempt_over();
         if let Some(dialog) = &mut self.dialog {
             dialog.set_flow(reply.flow);
+        }
+        if reply.has_bad_contact {
+            self.count_bad_contact();
         }
     }
 
@@ -135,10 +139,10 @@ pub(super) fn adopt_reply<A: Allocator + Clone>(
 ) -> Result<(), OutOfMemory> {
     if !dialog.is_made() {
         dialog.try_adopt(reply.remote_tag, reply.contact, reply.route_set, alloc)
-    } else if reply.remote_tag == dialog.remote_tag() {
+    } else if reply.remote_tag.text() == dialog.remote_tag() {
         let target = reply.contact.filter(|_| !dialog.is_target_told());
         let keeps = policy.keep_route_set && dialog.route_set().is_empty();
-        dialog.try_complete(target, if keeps { reply.route_set } else { &[] }, alloc)
+        dialog.try_complete(target, if keeps { reply.route_set } else { RouteSet::NONE }, alloc)
     } else {
         Ok(())
     }

@@ -24,6 +24,8 @@ pub(super) struct Failure<'a> {
     pub(super) then: Then,
     /// Another outbound proxy may know better: this one does not answer, or cannot serve now (RFC 3263 §4.3).
     pub(super) elsewhere: bool,
+    /// What is done about it is what is done after this code.
+    pub(super) as_code: Option<u16>,
     /// It was a NOTIFY, and it has a body for the internal subscriber.
     pub(super) with_body: bool,
 }
@@ -38,6 +40,9 @@ impl<'a> Failure<'a> {
     /// The connection was lost that the request went over.
     pub(super) const CUT_OFF: Self = Self { elsewhere: true, ..Failure::inner(b"connection lost") };
 
+    /// The request cannot be sent because of the target or the routes that the notifier has named.
+    pub(super) const NO_WAY: Self = Self { as_code: Some(481), ..Failure::inner(b"no way to the target") };
+
     /// Something that is no reply.
     pub(super) const fn inner(reason: &'a [u8]) -> Self {
         Self {
@@ -47,6 +52,7 @@ impl<'a> Failure<'a> {
             min_expires: None,
             then: Then::BackOff,
             elsewhere: false,
+            as_code: None,
             with_body: false,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::dialog::Dialog;
 use super::super::failure;
+use super::super::fingerprint::Fingerprint;
 use super::super::input::{Content, Notify};
 use super::super::output::{Answer, News, Output, Status};
 use super::super::schedule::{self, Told};
@@ -11,7 +12,8 @@ use super::super::text::{Brief, OutOfMemory, Share};
 use super::super::time::Instant;
 use super::super::version::Order;
 use super::ending::Failure;
-use super::{Env, Promise, Subscription};
+use super::{Env, Promise, RECORD, Subscription};
+use crate::grammar::is_sips;
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
@@ -77,12 +79,17 @@ impl<A: Share> Subscription<A> {
         if notify.event != self.package().name.as_bytes() || !is_own_id {
             return Judgement::Answer(Answer::BadEvent);
         }
-        if notify.remote_tag.is_empty() {
+        if notify.remote_tag.is_none() {
             return Judgement::Answer(Answer::BadRequest("Missing From Tag"));
         }
         let Some(state) = notify.state else {
             return Judgement::Answer(Answer::BadRequest("Missing or Malformed Subscription-State"));
         };
+        // What is asked for by a SIPS URI takes no other way (RFC 3261 §26.2.2); once made, a dialog keeps its routes.
+        let makes_routes = is_other_fork || !dialog.is_made();
+        if makes_routes && !notify.route_set.is_sips() && is_sips(self.record()) {
+            return Judgement::Answer(Answer::BadRequest("Bad Record-Route"));
+        }
         if is_other_fork {
             return Judgement::Fork(state.value);
         }
@@ -109,12 +116,25 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
+    /// A Contact that would lead from SIPS to SIP is none, and such a NOTIFY is looked at again when it comes again.
     pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
-        dialog.try_hear(notify, env.policy.keep_route_set, self.alloc.clone())?;
+        let keeps = env.policy.keep_route_set;
+        // What says nothing new is not compared with the record.
+        let is_known = dialog.recalls(notify);
+        let contact = notify.contact.filter(|contact| is_known || contact.is_as_secure_as(self.names.get(RECORD)));
+        if contact == notify.contact {
+            dialog.try_hear(notify, keeps, self.alloc.clone())?;
+        } else {
+            let without = Notify { contact: None, fingerprint: Fingerprint::NONE, ..*notify };
+            dialog.try_hear(&without, keeps, self.alloc.clone())?;
+        }
         dialog.accept(notify.cseq);
-        if notify.contact.is_some() {
+        if contact.is_some() {
             dialog.target_told();
+        }
+        if notify.has_bad_contact || contact != notify.contact {
+            self.count_bad_contact();
         }
         Ok(())
     }
@@ -128,8 +148,10 @@ impl<A: Share> Subscription<A> {
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
-        let is_other_fork =
-            self.dialog.as_ref().is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag);
+        let is_other_fork = self
+            .dialog
+            .as_ref()
+            .is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text());
         let order = self.order_of(notify.content);
         self.adopt_notify(notify, env)?;
         self.notifies = self.notifies.saturating_add(1);

@@ -26,6 +26,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     pub(super) early: Early,
     /// How many connections have been lost, one after the other, each before the next SUBSCRIBE.
     losses: u8,
+    /// How many Contacts there were that cannot be a target.
+    bad_contacts: u16,
     /// Event `id` parameter.
     event_id: Option<Packed<1, A>>,
     /// The newest reason, where it is none of the [usual](USUAL) ones.
@@ -90,6 +92,7 @@ impl<A: Allocator + Clone> Rare<A> {
             min_expires: 0,
             losses: 0,
             early: Early::default(),
+            bad_contacts: 0,
             event_id: None,
             said: Brief::default(),
         }
@@ -101,7 +104,9 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { targets, sessions, kept, own_credentials, min_expires, early, losses, event_id, said } = self;
+        let Self {
+            targets, sessions, kept, own_credentials, min_expires, early, losses, bad_contacts, event_id, said
+        } = self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()
@@ -109,6 +114,7 @@ impl<A: Allocator + Clone> Rare<A> {
             && *min_expires == 0
             && *losses == 0
             && *early == Early::default()
+            && *bad_contacts == 0
             && event_id.is_none()
             && *said == Brief::default()
     }
@@ -185,6 +191,19 @@ impl<A: Share> Subscription<A> {
         if let Some(rare) = self.rare.as_deref_mut() {
             rare.losses = losses;
         }
+    }
+
+    /// Counts a Contact that cannot be a target; without memory it is not counted.
+    pub(super) fn count_bad_contact(&mut self) {
+        if let Ok(rare) = self.rare_mut() {
+            rare.bad_contacts = rare.bad_contacts.saturating_add(1);
+        }
+    }
+
+    /// How many Contacts there were that cannot be a target.
+    #[must_use]
+    pub fn bad_contacts(&self) -> u16 {
+        self.rare.as_deref().map_or(0, |rare| rare.bad_contacts)
     }
 
     /// Gives it its event id, for good.

@@ -47,7 +47,8 @@ impl<A: Share> Subscription<A> {
     /// operator has said which proxies there are.
     pub(super) fn reroute(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<bool, OutOfMemory> {
         let target = self.dialog.as_ref().map(Dialog::target).unwrap_or_default();
-        let proxy = reply.redirect.iter().copied().find(|proxy| is_proxy_for(proxy, target));
+        let mut proxies = reply.redirect.iter().copied();
+        let proxy = proxies.find(|proxy| [target, self.record()].iter().all(|uri| proxy.is_as_secure_as(uri)));
         let Some(proxy) = proxy.filter(|_| env.policy.proxies == 0) else { return Ok(false) };
         let old = self.targets();
         let Some(targets) = Targets::try_reroute(old, proxy, env.policy.max_redirects, self.alloc.clone())? else {
@@ -102,7 +103,7 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Output {
-        let rule = failure::rule_for(failure.code, env.policy);
+        let rule = failure::rule_for(failure.as_code.unwrap_or(failure.code), env.policy);
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| rule.to_refresh == Then::Widen) {
             self.note(failure.code, failure.reason);
             self.obey_min_expires(min_expires);
@@ -171,7 +172,7 @@ impl<A: Share> Subscription<A> {
 
     /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
     pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
-        if failure::ends_dialog(failure.code) {
+        if failure::ends_dialog(failure.as_code.unwrap_or(failure.code)) {
             return self.destroy();
         }
         let _ = self.fail_over(failure, env);
@@ -183,10 +184,4 @@ impl<A: Share> Subscription<A> {
     fn is_made_in_spite_of(&self, code: u16) -> bool {
         failure::is_timeout(code) && self.has_made_dialog()
     }
-}
-
-/// Whether a URI can be that of a proxy for this target: what is asked for by a SIPS URI goes to no other (RFC 3261 §26.2.2).
-fn is_proxy_for(proxy: &[u8], target: &[u8]) -> bool {
-    let is = |uri: &[u8], scheme: &[u8]| uri.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
-    is(proxy, b"sips:") || is(proxy, b"sip:") && !is(target, b"sips:")
 }

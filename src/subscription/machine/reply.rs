@@ -8,6 +8,7 @@ use super::super::time::Instant;
 use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
 use super::{Env, Subscription};
+use crate::grammar::{RouteSet, is_sips};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,8 @@ impl<A: Share> Subscription<A> {
             self.rare_mut()?;
         }
         let renewed = self.try_renew(reply)?;
+        let judged = self.judge_route(reply);
+        let reply = judged.as_ref().unwrap_or(reply);
         let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), now, env)? };
         if let (Some(renewed), Some(rare)) = (renewed, self.rare.as_deref_mut())
             && rare.sessions.is_some()
@@ -54,6 +57,18 @@ impl<A: Share> Subscription<A> {
             rare.sessions = Some(renewed);
         }
         Ok(output)
+    }
+
+    /// The reply without what would lead from SIPS to SIP (RFC 3261 §26.2.2), if anything would.
+    fn judge_route<'a>(&self, reply: &Reply<'a>) -> Option<Reply<'a>> {
+        let has_sip = !reply.route_set.is_sips() || reply.contact.is_some_and(|contact| !contact.is_sips());
+        if !has_sip || !is_sips(self.record()) {
+            return None;
+        }
+        let contact = reply.contact.filter(|contact| contact.is_sips());
+        let route_set = if reply.route_set.is_sips() { reply.route_set } else { RouteSet::NONE };
+        let has_bad_contact = reply.has_bad_contact || contact != reply.contact;
+        Some(Reply { contact, route_set, has_bad_contact, ..*reply })
     }
 
     /// The newest request has not left.

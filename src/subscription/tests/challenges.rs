@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::subscription::digest::MOST_STALES;
+use crate::testing::tag;
+use crate::testing::uris;
 
 fn end(value: &str) -> Challenge<'_> {
     Challenge { guard: Guard::End, value: value.as_bytes() }
@@ -14,7 +16,14 @@ fn proxy(value: &str) -> Challenge<'_> {
 fn challenge(life: &mut Life, code: u16, challenges: &[Challenge<'_>]) -> Output {
     let cseq = life.request().cseq;
     let remote_tag = b"challenger";
-    life.give(Input::Reply(Reply { cseq, code, reason: b"phrase", remote_tag, challenges, ..Reply::default() }))
+    life.give(Input::Reply(Reply {
+        cseq,
+        code,
+        reason: b"phrase",
+        remote_tag: tag(remote_tag),
+        challenges,
+        ..Reply::default()
+    }))
 }
 
 const FIRST: &str = "Digest realm=\"known\", nonce=\"one\", qop=\"auth\"";
@@ -276,7 +285,7 @@ fn another_target_is_not_shown_the_answer() {
     let mut life = Life::asking();
     challenge(&mut life, 401, &[end(FIRST)]);
     life.due();
-    life.reply_with(302, |reply| reply.redirect = &[b"sip:other@x"]);
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:other@x"]));
     life.due();
     assert_eq!((life.request().target.as_slice(), answers(&life)), (&b"sip:other@x"[..], vec![]));
     challenge(&mut life, 401, &[end(FIRST)]);
@@ -287,7 +296,7 @@ fn another_target_is_not_shown_the_answer() {
 #[test]
 fn what_a_target_has_asked_for_is_not_shown_to_the_record_afterwards() {
     let mut life = Life::asking();
-    life.reply_with(302, |reply| reply.redirect = &[b"sip:other@x"]);
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:other@x"]));
     life.due();
     challenge(&mut life, 401, &[end(FIRST)]);
     life.due();
@@ -310,7 +319,7 @@ fn redirections_do_not_make_challenges_endless() {
         life.due();
         let target = format!("sip:{n}@x");
         let cseq = life.request().cseq;
-        life.give(Input::Reply(Reply { cseq, code: 302, redirect: &[target.as_bytes()], ..Reply::default() }));
+        life.give(Input::Reply(Reply { cseq, code: 302, redirect: uris(&[target.as_bytes()]), ..Reply::default() }));
         life.due();
     }
     assert_eq!((reason.as_str(), life.sent.len()), ("too many challenges", 1 + 2 * usize::from(digest::MOST_ANSWERS)));
@@ -373,7 +382,7 @@ fn running_out_of_memory_changes_nothing() {
     let info = |cseq| Reply {
         cseq,
         code: 200,
-        remote_tag: b"t",
+        remote_tag: tag(b"t"),
         authentication_info: Some(b"nextnonce=x"),
         ..Reply::default()
     };

@@ -1,11 +1,13 @@
 //! Conditional requests (RFC 5839): the state that is known need not be told again.
 
 use super::*;
+use crate::testing::etag;
+use crate::testing::tag;
 
 /// A refresh after a NOTIFY with this SIP-ETag.
 fn refresh_after(entity_tag: Option<&'static [u8]>) -> Life {
     let mut life = Life::active(600);
-    life.notify_with("active", |notify| notify.entity_tag = entity_tag);
+    life.notify_with("active", |notify| notify.entity_tag = entity_tag.map(etag));
     life.due();
     assert_eq!(life.state(), "resubscription");
     life
@@ -13,25 +15,23 @@ fn refresh_after(entity_tag: Option<&'static [u8]>) -> Life {
 
 #[test]
 fn refreshes_name_the_state_that_is_known() {
-    for tag in [&b"a7b\"=/\xe4"[..], b"*", b"x", &[b'x'; 255]] {
+    for tag in [&b"a7b.%~"[..], b"*", b"x", &[b'x'; 255]] {
         assert_eq!(refresh_after(Some(tag)).request().known_state, tag, "byte by byte");
     }
-    for none in [None, Some(&b""[..]), Some(&[b'x'; 256]), Some(b"a\r\n b"), Some(b"a\0b")] {
-        assert_eq!(refresh_after(none).request().known_state, b"", "{none:?}");
-    }
+    assert_eq!(refresh_after(None).request().known_state, b"");
 }
 
 #[test]
 fn the_newest_accepted_notify_counts() {
     let mut life = Life::active(3600);
-    life.notify_with("active", |notify| notify.entity_tag = Some(b"old"));
-    life.notify_with("active", |notify| notify.entity_tag = Some(b"new"));
-    life.notify_with("active", |notify| (notify.entity_tag, notify.cseq) = (Some(&b"stale"[..]), 1));
+    life.notify_with("active", |notify| notify.entity_tag = Some(etag(b"old")));
+    life.notify_with("active", |notify| notify.entity_tag = Some(etag(b"new")));
+    life.notify_with("active", |notify| (notify.entity_tag, notify.cseq) = (Some(etag(b"stale")), 1));
     life.notify_with("active", |notify| {
-        (notify.entity_tag, notify.content) = (Some(&b"refused"[..]), Content::Malformed)
+        (notify.entity_tag, notify.content) = (Some(etag(b"refused")), Content::Malformed)
     });
     life.notify_with("active", |notify| {
-        (notify.entity_tag, notify.remote_tag) = (Some(&b"foreign"[..]), &b"other"[..])
+        (notify.entity_tag, notify.remote_tag) = (Some(etag(b"foreign")), tag(b"other"))
     });
     life.due();
     assert_eq!(life.request().known_state, b"new");
@@ -48,7 +48,7 @@ fn the_newest_accepted_notify_counts() {
 #[test]
 fn only_refreshes_are_conditional() {
     let mut life = Life::asking();
-    life.notify_with("active", |notify| notify.entity_tag = Some(b"early"));
+    life.notify_with("active", |notify| notify.entity_tag = Some(etag(b"early")));
     assert_eq!(life.request().known_state, b"", "the first SUBSCRIBE");
     life.reply(200);
     life.due();
@@ -57,7 +57,7 @@ fn only_refreshes_are_conditional() {
     life.due();
     assert!(life.request().is_initial());
     assert_eq!(life.request().known_state, b"", "it dies with its dialog");
-    life.notify_with("active", |notify| notify.entity_tag = Some(b"anew"));
+    life.notify_with("active", |notify| notify.entity_tag = Some(etag(b"anew")));
     life.reply(200);
     life.give(Input::Unsubscribe);
     life.due();
@@ -88,10 +88,10 @@ fn only_who_is_given_one_pays_for_it() {
     let out = life.account.out();
     life.notify("active");
     assert_eq!(life.account.out(), out);
-    life.notify_with("active", |notify| notify.entity_tag = Some(b"tag"));
+    life.notify_with("active", |notify| notify.entity_tag = Some(etag(b"tag")));
     let with_tag = life.account.out();
     assert!(with_tag > out);
-    life.notify_with("active", |notify| notify.entity_tag = Some(b"gat"));
+    life.notify_with("active", |notify| notify.entity_tag = Some(etag(b"gat")));
     assert_eq!(life.account.out(), with_tag);
     life.notify("active");
     assert_eq!(life.account.out(), out);

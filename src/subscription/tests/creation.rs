@@ -1,6 +1,10 @@
 //! From the start to the first NOTIFY.
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::tag;
+use crate::testing::uri;
+use crate::testing::uris;
 
 #[test]
 fn starts_at_once_or_spread_over_the_delay() {
@@ -125,20 +129,20 @@ fn the_first_notify_ends_the_wait_and_the_refresh_stays() {
 fn notify_before_the_2xx_makes_the_dialog() {
     let mut life = Life::asking();
     let output = life.notify_with("active;expires=600", |notify| {
-        notify.route_set = b"<sip:edge;lr>";
-        notify.contact = Some(b"sip:fork1@192.0.2.9");
+        notify.route_set = RouteSet::of(b"<sip:edge;lr>");
+        notify.contact = Some(uri(b"sip:fork1@192.0.2.9"));
     });
     assert_eq!(output.answer, Some(Answer::Ok));
     assert_eq!(output.news.unwrap().status, Status::Active);
     assert_eq!((life.state(), life.due_in()), ("unconfirmed", 60.0));
 
-    let other = life.notify_with("active", |notify| notify.remote_tag = b"other");
+    let other = life.notify_with("active", |notify| notify.remote_tag = tag(b"other"));
     assert!(other.answer.is_none() && other.news.is_none(), "another fork");
 
     life.reply_with(200, |reply| {
-        reply.remote_tag = b"other";
-        reply.contact = Some(b"sip:fork2@192.0.2.8");
-        reply.route_set = b"<sip:elsewhere;lr>";
+        reply.remote_tag = tag(b"other");
+        reply.contact = Some(uri(b"sip:fork2@192.0.2.8"));
+        reply.route_set = RouteSet::of(b"<sip:elsewhere;lr>");
         reply.expires = Some(3600);
     });
     let snapshot = life.snapshot();
@@ -153,18 +157,18 @@ fn the_2xx_of_the_same_fork_refreshes_the_target() {
     let mut life = Life::asking();
     life.notify_with("active", |notify| notify.contact = None);
     assert_eq!(life.snapshot().remote_target.as_bytes(), RECORD);
-    life.reply_with(200, |reply| reply.contact = Some(b"sip:new@192.0.2.5"));
+    life.reply_with(200, |reply| reply.contact = Some(uri(b"sip:new@192.0.2.5")));
     assert_eq!(life.snapshot().remote_target, "sip:new@192.0.2.5");
 }
 
 #[test]
 fn the_first_notify_wins_over_an_earlier_2xx() {
     let mut life = Life::asking();
-    life.reply_with(200, |reply| reply.route_set = b"<sip:a;lr>");
+    life.reply_with(200, |reply| reply.route_set = RouteSet::of(b"<sip:a;lr>"));
     assert_eq!(life.snapshot().remote_tag, "notifier");
     life.notify_with("active", |notify| {
-        notify.remote_tag = b"other";
-        notify.route_set = b"<sip:b;lr>";
+        notify.remote_tag = tag(b"other");
+        notify.route_set = RouteSet::of(b"<sip:b;lr>");
     });
     life.due();
     assert_eq!(
@@ -223,7 +227,7 @@ fn a_grant_of_nothing_is_a_failure() {
 #[test]
 fn a_2xx_without_a_tag_waits_for_the_notify() {
     let mut life = Life::asking();
-    life.reply_with(200, |reply| reply.remote_tag = b"");
+    life.reply_with(200, |reply| reply.remote_tag = tag(b""));
     life.notify("active");
     life.due();
     assert_eq!(life.request().remote_tag, b"notifier");
@@ -233,7 +237,7 @@ fn a_2xx_without_a_tag_waits_for_the_notify() {
 fn a_2xx_that_comes_after_a_notify_does_not_move_the_target_back() {
     for (named, target) in [(Some(&b"sip:moved@192.0.2.9"[..]), &b"sip:moved@192.0.2.9"[..]), (None, NOTIFIER)] {
         let mut life = Life::asking();
-        life.notify_with("active", |notify| notify.contact = named);
+        life.notify_with("active", |notify| notify.contact = named.map(uri));
         life.reply(200);
         life.due();
         assert_eq!(life.request().target, target);
@@ -272,8 +276,8 @@ fn a_refresh_to_another_fork_says_nothing_about_the_dialog() {
     };
     let other = |life: &mut Life| {
         let output = life.notify_with("active", |notify| {
-            notify.remote_tag = b"other";
-            notify.contact = Some(b"sip:other@x");
+            notify.remote_tag = tag(b"other");
+            notify.contact = Some(uri(b"sip:other@x"));
         });
         assert_eq!(output.answer, Some(Answer::Ok));
     };
@@ -282,7 +286,7 @@ fn a_refresh_to_another_fork_says_nothing_about_the_dialog() {
         other(&mut life);
         let before = life.snapshot();
         assert_eq!((before.state, before.next_action_in), ("confirmed", Some(560)), "as the 2xx had granted");
-        let output = life.reply_with(code, |reply| reply.redirect = &[b"sip:x@y"]);
+        let output = life.reply_with(code, |reply| reply.redirect = uris(&[b"sip:x@y"]));
         assert!(output.news.is_none() && life.snapshot() == before, "{code}");
         life.due();
         assert_eq!(life.request().target, b"sip:other@x");

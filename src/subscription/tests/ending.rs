@@ -1,6 +1,10 @@
 //! Unsubscribing (RFC 6665 §4.1.2.3).
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::tag;
+use crate::testing::uri;
+use crate::testing::uris;
 
 #[test]
 fn nothing_to_say_before_the_first_request() {
@@ -50,7 +54,7 @@ fn a_refused_or_lost_end_is_an_end() {
         let mut life = Life::active(3600);
         life.give(Input::Unsubscribe);
         life.due();
-        assert!(life.reply_with(code, |reply| reply.redirect = &[b"sip:x@y"]).forget, "{code}");
+        assert!(life.reply_with(code, |reply| reply.redirect = uris(&[b"sip:x@y"])).forget, "{code}");
     }
     let mut life = Life::active(3600);
     life.give(Input::Unsubscribe);
@@ -77,14 +81,14 @@ fn an_unanswered_subscription_is_ended_when_it_is_answered() {
     for code in [302, 404, 408, 481, 503, 603] {
         let mut life = Life::asking();
         life.give(Input::Unsubscribe);
-        assert!(life.reply_with(code, |reply| reply.redirect = &[b"sip:x@y"]).forget, "{code}");
+        assert!(life.reply_with(code, |reply| reply.redirect = uris(&[b"sip:x@y"])).forget, "{code}");
     }
     let mut life = Life::asking();
     life.give(Input::Unsubscribe);
     assert!(life.reply_with(200, |reply| reply.expires = Some(0)).forget, "nothing granted");
     let mut life = Life::asking();
     life.give(Input::Unsubscribe);
-    assert!(life.reply_with(200, |reply| reply.remote_tag = b"").forget, "nobody to tell");
+    assert!(life.reply_with(200, |reply| reply.remote_tag = tag(b"")).forget, "nobody to tell");
     let mut life = Life::asking();
     life.give(Input::Unsubscribe);
     assert!(life.due().forget, "lost");
@@ -94,7 +98,7 @@ fn an_unanswered_subscription_is_ended_when_it_is_answered() {
 fn a_notify_makes_a_dialog_that_can_be_ended() {
     let mut life = Life::asking();
     life.give(Input::Unsubscribe);
-    let output = life.notify_with("active", |notify| notify.route_set = b"<sip:p;lr>");
+    let output = life.notify_with("active", |notify| notify.route_set = RouteSet::of(b"<sip:p;lr>"));
     assert!(output.answer == Some(Answer::Ok) && output.news.is_none());
     assert_eq!(life.state(), "unconfirmed_destroy");
     life.reply(408);
@@ -118,7 +122,7 @@ fn a_refresh_in_flight_is_waited_for() {
         life.due();
         life.give(Input::Unsubscribe);
         assert_eq!(life.state(), "resubscription_destroy");
-        life.reply_with(code, |reply| reply.contact = Some(b"sip:moved@x"));
+        life.reply_with(code, |reply| reply.contact = Some(uri(b"sip:moved@x")));
         assert_eq!((life.state(), life.due_in()), ("predestroyed", 0.0), "{code}");
         life.due();
         assert_eq!(life.request().expires, 0);
@@ -145,11 +149,11 @@ fn notifies_in_between_are_discarded_but_followed() {
     let mut life = Life::active(3600);
     life.give(Input::Unsubscribe);
     let output = life.notify_with("active", |notify| {
-        notify.contact = Some(b"sip:moved@x");
+        notify.contact = Some(uri(b"sip:moved@x"));
         notify.content = Content::Malformed;
     });
     assert!(output.answer == Some(Answer::Ok) && output.news.is_none());
-    assert!(life.notify_with("active", |notify| notify.remote_tag = b"other").answer.is_none());
+    assert!(life.notify_with("active", |notify| notify.remote_tag = tag(b"other")).answer.is_none());
     assert_eq!(life.notify_with("active", |notify| notify.event = b"x").answer, Some(Answer::BadEvent));
     life.due();
     assert_eq!(life.request().target, b"sip:moved@x");

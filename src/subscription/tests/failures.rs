@@ -2,6 +2,7 @@
 
 use super::super::failure::back_off;
 use super::*;
+use crate::testing::uris;
 
 #[test]
 fn failures_are_told_and_retried() {
@@ -161,7 +162,7 @@ fn nobody_is_hammered() {
     behaviours.push((
         "a circle of redirections".into(),
         20,
-        Box::new(|life| drop(life.reply_with(302, |r| r.redirect = &[b"sip:a@x", b"sip:b@x", RECORD]))),
+        Box::new(|life| drop(life.reply_with(302, |r| r.redirect = uris(&[b"sip:a@x", b"sip:b@x", RECORD])))),
     ));
     behaviours.push((
         "481 to every refresh".into(),

@@ -1,6 +1,7 @@
 //! The state is asked for once (RFC 6665 §4.4.3).
 
 use super::*;
+use crate::testing::uris;
 
 /// Its SUBSCRIBE is in flight.
 fn asking(seconds: u32) -> Life {
@@ -130,7 +131,7 @@ fn its_deadline_is_kept_in_every_state() {
 #[test]
 fn redirections_and_challenges_go_on() {
     let mut life = asking(32);
-    life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x", b"sip:b@x"]);
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x", b"sip:b@x"]));
     life.due();
     assert_eq!((&life.request().target[..], life.request().expires), (&b"sip:a@x"[..], 0));
     life.reply(404);

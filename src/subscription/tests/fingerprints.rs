@@ -1,6 +1,8 @@
 //! NOTIFYs that say what the one before said of the dialog, known at a glance.
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::{etag, tag, uri};
 
 /// What the subscription keeps, and whether that is of this NOTIFY.
 fn is_kept(life: &Life, notify: &Notify<'_>) -> bool {
@@ -11,9 +13,10 @@ fn is_kept(life: &Life, notify: &Notify<'_>) -> bool {
 fn usual() -> Notify<'static> {
     Notify {
         cseq: 0,
-        remote_tag: b"notifier",
-        contact: Some(NOTIFIER),
-        route_set: b"",
+        remote_tag: tag(b"notifier"),
+        contact: Some(uri(NOTIFIER)),
+        has_bad_contact: false,
+        route_set: RouteSet::NONE,
         event: b"presence",
         event_id: None,
         state: None,
@@ -40,16 +43,16 @@ fn that_of_the_newest_accepted_notify_is_kept() {
     assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE, "a 2xx makes no dialog");
     life.notify("active");
     assert!(is_kept(&life, &usual()));
-    let moved = Notify { contact: Some(b"sip:moved@example.com"), ..usual() };
+    let moved = Notify { contact: Some(uri(b"sip:moved@example.com")), ..usual() };
     life.notify_with("active", |notify| notify.contact = moved.contact);
     assert!(is_kept(&life, &moved));
-    let tagged = Notify { entity_tag: Some(b"tag"), ..moved };
+    let tagged = Notify { entity_tag: Some(etag(b"tag")), ..moved };
     life.notify_with("active", |notify| (notify.contact, notify.entity_tag) = (tagged.contact, tagged.entity_tag));
     assert!(is_kept(&life, &tagged));
     // Not what is refused, late, or another notifier's.
     life.notify_with("active", |notify| notify.content = Content::Malformed);
     life.notify_with("active", |notify| notify.cseq = 1);
-    life.notify_with("active", |notify| notify.remote_tag = b"other");
+    life.notify_with("active", |notify| notify.remote_tag = tag(b"other"));
     assert!(is_kept(&life, &tagged));
 }
 
@@ -61,8 +64,8 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
     let env = Env { policy: &life.policy, random: 0, credentials: &[] };
     let same = Notify {
         cseq: life.remote_cseq + 1,
-        remote_tag: b"unread",
-        contact: Some(b"sip:unread@x"),
+        remote_tag: tag(b"unread"),
+        contact: Some(uri(b"sip:unread@x")),
         state: SubscriptionState::parse(b"active"),
         fingerprint: known,
         ..usual()
@@ -80,7 +83,7 @@ fn a_target_from_elsewhere_ends_it() {
     life.reply(200);
     assert!(is_kept(&life, &usual()), "the same target");
     life.due();
-    life.reply_with(200, |reply| reply.contact = Some(b"sip:moved@example.com"));
+    life.reply_with(200, |reply| reply.contact = Some(uri(b"sip:moved@example.com")));
     assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE);
     life.notify("active");
     life.due();
@@ -102,7 +105,7 @@ fn a_gap_is_not_overlooked() {
     let mut life = Life::asking();
     life.reply(200);
     let tell = |life: &mut Life, content| {
-        life.notify_with("active", |notify| (notify.content, notify.entity_tag) = (content, Some(&b"tag"[..])))
+        life.notify_with("active", |notify| (notify.content, notify.entity_tag) = (content, Some(etag(b"tag"))))
     };
     tell(&mut life, numbered(0, true));
     assert_ne!(life.subscription.fingerprint(), Fingerprint::NONE);

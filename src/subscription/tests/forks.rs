@@ -1,6 +1,10 @@
 //! Forks: the dialogs with the other notifiers that one SUBSCRIBE has reached.
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::tag;
+use crate::testing::uri;
+use crate::testing::uris;
 
 const OTHER: &[u8] = b"sip:other@192.0.2.2";
 
@@ -21,8 +25,8 @@ fn root(policy: Policy) -> Life {
 /// A NOTIFY of another notifier.
 fn from_other(life: &mut Life, state: &str, change: impl FnOnce(&mut Notify<'_>)) -> Output {
     life.notify_with(state, |notify| {
-        (notify.cseq, notify.remote_tag, notify.contact) = (7, b"other", Some(OTHER));
-        notify.route_set = b"<sip:edge;lr>";
+        (notify.cseq, notify.remote_tag, notify.contact) = (7, tag(b"other"), Some(uri(OTHER)));
+        notify.route_set = RouteSet::of(b"<sip:edge;lr>");
         change(notify);
     })
 }
@@ -106,7 +110,7 @@ fn what_would_be_refused_in_a_dialog_makes_none() {
     let answers: [(Change, Answer); 5] = [
         (|notify| notify.event = b"dialog", Answer::BadEvent),
         (|notify| notify.event_id = Some(b"1"), Answer::BadEvent),
-        (|notify| notify.remote_tag = b"", Answer::BadRequest("Missing From Tag")),
+        (|notify| notify.remote_tag = tag(b""), Answer::BadRequest("Missing From Tag")),
         (|notify| notify.state = None, Answer::BadRequest("Missing or Malformed Subscription-State")),
         (|notify| notify.content = Content::Unsupported, Answer::UnsupportedMediaType),
     ];
@@ -141,7 +145,7 @@ fn a_fork_has_a_dialog_of_its_own() {
     let refresh = fork.due().send.unwrap();
     assert_eq!((refresh.cseq, &refresh.target[..], &refresh.remote_tag[..]), (2, OTHER, &b"other"[..]));
     assert_eq!((&refresh.route_set[..], refresh.socket), (&b"<sip:edge;lr>"[..], Some(Socket(5))));
-    fork.reply_with(200, |reply| (reply.remote_tag, reply.contact) = (b"other", None));
+    fork.reply_with(200, |reply| (reply.remote_tag, reply.contact) = (tag(b"other"), None));
     assert_eq!(fork.state(), "confirmed");
     assert_eq!(from_other(&mut fork, "active", |notify| notify.cseq = 8).news.unwrap().status, Status::Active);
 }
@@ -203,7 +207,7 @@ fn a_fork_stands_through_a_failed_refresh_and_does_not_follow_redirections() {
         fork.pass(secs(100));
         fork.give(Input::Refresh);
         fork.due();
-        let output = fork.reply_with(code, |reply| reply.redirect = &[b"sip:elsewhere"]);
+        let output = fork.reply_with(code, |reply| reply.redirect = uris(&[b"sip:elsewhere"]));
         assert_eq!(told(&output).0, Status::Active);
         assert_eq!(fork.state(), "confirmed");
         let again = fork.due().send.unwrap();

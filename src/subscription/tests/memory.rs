@@ -1,20 +1,24 @@
 //! Running out of memory changes nothing.
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::uris;
+use crate::testing::{etag, tag, uri};
 
 /// Makes every input of a rich life fail at each of its allocations, then succeed.
 #[test]
 fn every_step_can_fail_and_be_repeated() {
     let mut life = Life::started();
     let fresh = Fresh { call_id: b"call", local_tag: b"tag", cnonce: CNONCE };
-    let long = [b'x'; 3000];
-    let redirect: &[&[u8]] = &[b"sip:a@x", &long];
+    let long = [b"sip:a@x;p=", &[b'x'; 1000][..]].concat();
+    let redirect = uris(&[b"sip:a@x", &long]);
     let state = |text: &'static str| SubscriptionState::parse(text.as_bytes());
     let notify = Notify {
         cseq: 5,
-        remote_tag: b"other",
-        contact: Some(&long),
-        route_set: b"<sip:p;lr>",
+        remote_tag: tag(b"other"),
+        contact: Some(uri(&long)),
+        has_bad_contact: false,
+        route_set: RouteSet::of(b"<sip:p;lr>"),
         event: b"presence",
         event_id: None,
         state: state("active;expires=100"),
@@ -23,15 +27,16 @@ fn every_step_can_fail_and_be_repeated() {
         content: Content::Acceptable,
         fingerprint: Fingerprint::NONE,
     };
-    let accepted = |cseq| Reply { cseq, code: 200, remote_tag: b"tag", contact: Some(b"sip:c@x"), ..Reply::default() };
-    let moved = Notify { cseq: 6, contact: Some(b"sip:moved@x"), entity_tag: Some(b"tag"), ..notify };
-    let again = Notify { cseq: 7, contact: Some(b"sip:again@x"), entity_tag: Some(b"other tag"), ..notify };
-    let contact = |cseq, contact| Reply { contact: Some(contact), remote_tag: b"other", ..accepted(cseq) };
+    let accepted =
+        |cseq| Reply { cseq, code: 200, remote_tag: tag(b"tag"), contact: Some(uri(b"sip:c@x")), ..Reply::default() };
+    let moved = Notify { cseq: 6, contact: Some(uri(b"sip:moved@x")), entity_tag: Some(etag(b"tag")), ..notify };
+    let again = Notify { cseq: 7, contact: Some(uri(b"sip:again@x")), entity_tag: Some(etag(b"other-tag")), ..notify };
+    let contact = |cseq, contact| Reply { contact: Some(uri(contact)), remote_tag: tag(b"other"), ..accepted(cseq) };
     let steps: Vec<(Input<'_>, bool)> = vec![
         (Input::Deadline(fresh), true),
         (Input::Reply(Reply { cseq: 1, code: 302, redirect, ..Reply::default() }), true),
         (Input::Deadline(fresh), true),
-        (Input::Reply(Reply { cseq: 2, code: 302, redirect: &[b"sip:b@x"], ..Reply::default() }), true),
+        (Input::Reply(Reply { cseq: 2, code: 302, redirect: uris(&[b"sip:b@x"]), ..Reply::default() }), true),
         (Input::Deadline(fresh), true),
         (Input::Reply(accepted(3)), true),
         (Input::Notify(notify), true),
@@ -86,6 +91,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Sent { cseq, socket } => Input::Sent { cseq: *cseq, socket: *socket },
         Input::Over { cseq, flow } => Input::Over { cseq: *cseq, flow: *flow },
         Input::SendFailed { cseq } => Input::SendFailed { cseq: *cseq },
+        Input::NoWay { cseq } => Input::NoWay { cseq: *cseq },
         Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },
         Input::Held { cseq, until, by, undo } => Input::Held { cseq: *cseq, until: *until, by: *by, undo: *undo },
         Input::Turn => Input::Turn,

@@ -27,7 +27,9 @@ mod texts;
 mod versions;
 
 use super::*;
+use crate::grammar::RouteSet;
 use crate::testing::Accounted;
+use crate::testing::{tag, uri};
 use foldhash::quality::FixedState;
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -199,7 +201,14 @@ impl Life {
         let is_unsubscribe = matches!(input, Input::Unsubscribe);
         let is_held = matches!(input, Input::Held { .. });
         let is_word = is_held
-            || matches!(input, Input::Sent { .. } | Input::SendFailed { .. } | Input::Dropped { .. } | Input::Reply(_));
+            || matches!(
+                input,
+                Input::Sent { .. }
+                    | Input::SendFailed { .. }
+                    | Input::Dropped { .. }
+                    | Input::NoWay { .. }
+                    | Input::Reply(_)
+            );
         let before = self.subscription.local_cseq;
         let env = Env { policy: &self.policy, random: self.random, credentials: &self.credentials };
         let output = self.subscription.handle(input, self.now, &env)?;
@@ -231,7 +240,7 @@ impl Life {
             assert!(state.in_flight(), "a request sent is a request in flight");
             let previous = self.sent.last().map_or(0, |(_, request)| request.cseq);
             assert_eq!(request.cseq, previous + 1, "CSeq goes up by one");
-            assert_eq!(request.record, RECORD, "To stays the record");
+            assert_eq!(request.record, self.subscription.record(), "To stays the record");
             assert_eq!(request.subscriber, SUBSCRIBER);
             for one in &request.authorizations {
                 let before = self.sent.iter().rev().flat_map(|(_, request)| &request.authorizations);
@@ -297,8 +306,8 @@ impl Life {
             Reply { cseq: self.sent.last().map_or(0, |(_, request)| request.cseq), code, ..Reply::default() };
         reply.reason = b"phrase";
         if (200..300).contains(&code) {
-            reply.remote_tag = b"notifier";
-            reply.contact = Some(NOTIFIER);
+            reply.remote_tag = tag(b"notifier");
+            reply.contact = Some(uri(NOTIFIER));
         }
         change(&mut reply);
         self.give(Input::Reply(reply))
@@ -313,9 +322,10 @@ impl Life {
         self.remote_cseq += 1;
         let mut notify = Notify {
             cseq: self.remote_cseq,
-            remote_tag: b"notifier",
-            contact: Some(NOTIFIER),
-            route_set: b"",
+            remote_tag: tag(b"notifier"),
+            contact: Some(uri(NOTIFIER)),
+            has_bad_contact: false,
+            route_set: RouteSet::NONE,
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(state.as_bytes()),

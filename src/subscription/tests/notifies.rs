@@ -1,6 +1,9 @@
 //! NOTIFYs and what they are answered.
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::tag;
+use crate::testing::uri;
 
 /// Makes one NOTIFY different; the lifetimes are those of literals.
 type Change = fn(&mut Notify<'_>);
@@ -36,8 +39,8 @@ fn news_go_with_the_body() {
 fn bad_notifies_are_answered_and_change_nothing() {
     let missing = Answer::BadRequest("Missing or Malformed Subscription-State");
     let cases: [(&str, Change, Option<Answer>); 17] = [
-        ("another tag", |n| n.remote_tag = b"other", None),
-        ("another tag and event", |n| (n.remote_tag, n.event) = (b"other", b"dialog"), None),
+        ("another tag", |n| n.remote_tag = tag(b"other"), None),
+        ("another tag and event", |n| (n.remote_tag, n.event) = (tag(b"other"), b"dialog"), None),
         ("another event", |n| n.event = b"dialog", Some(Answer::BadEvent)),
         ("another case", |n| n.event = b"Presence", Some(Answer::BadEvent)),
         ("no event", |n| n.event = b"", Some(Answer::BadEvent)),
@@ -64,7 +67,7 @@ fn bad_notifies_are_answered_and_change_nothing() {
     let before = life.snapshot();
     for (name, change, answer) in cases {
         let output = life.notify_with("active;expires=50", |notify| {
-            notify.contact = Some(b"sip:elsewhere@x");
+            notify.contact = Some(uri(b"sip:elsewhere@x"));
             change(notify);
         });
         assert_eq!(output.answer, answer, "{name}");
@@ -76,7 +79,7 @@ fn bad_notifies_are_answered_and_change_nothing() {
 #[test]
 fn a_notify_without_a_tag_makes_no_dialog() {
     let mut life = Life::asking();
-    let output = life.notify_with("active", |notify| notify.remote_tag = b"");
+    let output = life.notify_with("active", |notify| notify.remote_tag = tag(b""));
     assert_eq!(output.answer, Some(Answer::BadRequest("Missing From Tag")));
     assert_eq!(life.snapshot().remote_tag, "");
 }
@@ -113,10 +116,10 @@ fn gaps_and_large_numbers_are_accepted() {
 fn a_notify_refreshes_the_target_but_not_the_route_set() {
     let mut life = Life::asking();
     life.reply(200);
-    life.notify_with("active", |notify| notify.route_set = b"<sip:p;lr>");
+    life.notify_with("active", |notify| notify.route_set = RouteSet::of(b"<sip:p;lr>"));
     life.notify_with("active", |notify| {
-        notify.contact = Some(b"sip:moved@x");
-        notify.route_set = b"<sip:q;lr>";
+        notify.contact = Some(uri(b"sip:moved@x"));
+        notify.route_set = RouteSet::of(b"<sip:q;lr>");
     });
     life.notify_with("active", |notify| notify.contact = None);
     life.due();

@@ -1,6 +1,7 @@
 //! The text of options, and what becomes of a subscription that has some.
 
 use super::*;
+use crate::testing::uris;
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Options {
@@ -145,7 +146,7 @@ fn a_filter_goes_with_every_request_that_opens_a_dialog() {
     life.give(Input::Start);
     life.due();
     assert_eq!(life.request().filter, Some(3));
-    life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x"]));
     life.due();
     assert_eq!(life.request().filter, Some(3), "the other target as well");
     life.reply(200);

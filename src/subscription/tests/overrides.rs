@@ -1,6 +1,7 @@
 //! What an operator says of a package, in place of what follows by itself.
 
 use super::*;
+use crate::testing::uris;
 
 /// The first SUBSCRIBE is in flight, by these overrides of the package.
 fn asking(overrides: Vec<Override>) -> Life {
@@ -92,7 +93,7 @@ fn what_the_notifier_asks_for_is_heeded_all_the_same() {
     let mut life = asking(vec![after_codes(503, 503, Action::AtOnce)]);
     assert_eq!(told(&life.reply_with(503, |reply| reply.retry_after = Some(700))).3, Some(700));
     let mut life = asking(vec![after_codes(300, 699, Action::AtOnce)]);
-    assert!(life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]).news.is_none(), "a target to be tried");
+    assert!(life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x"])).news.is_none(), "a target to be tried");
     life.due();
     assert_eq!(life.request().target, b"sip:a@x");
     let mut life = asking(vec![after_codes(401, 401, Action::Never)]);

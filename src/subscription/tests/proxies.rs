@@ -1,6 +1,8 @@
 //! Outbound proxies: who fails is followed by the next one (RFC 3263 §4.3); and the proxy of a 305 (RFC 3261 §21.3.4).
 
 use super::*;
+use crate::testing::tag;
+use crate::testing::uris;
 
 fn behind(proxies: u8) -> Life {
     let mut life = Life::unstarted(Policy { proxies, ..policy() });
@@ -179,7 +181,7 @@ fn a_redirection_and_a_challenge_stay_with_the_proxy() {
     let mut life = behind(2);
     silence(&mut life);
     life.due();
-    life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x", b"sip:b@x"]);
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x", b"sip:b@x"]));
     life.due();
     assert_eq!((places(&life), life.request().target.as_slice()), (vec![1], &b"sip:a@x"[..]));
     // Nobody has answered at any proxy: it may be the target. The next one has them all.
@@ -206,21 +208,21 @@ fn a_fork_begins_with_the_proxy_of_its_dialog() {
     let env = Env { policy: &life.policy, random: 0, credentials: &[] };
     let fork = life.subscription.try_fork(1, life.now, &env).unwrap().unwrap();
     let mut fork = life.beside(fork);
-    fork.notify_with("active", |notify| notify.remote_tag = b"other");
+    fork.notify_with("active", |notify| notify.remote_tag = tag(b"other"));
     fork.due();
     assert_eq!(places(&fork), [1, 0]);
 }
 
 fn use_proxy(life: &mut Life, to: &[&[u8]]) -> Output {
     let cseq = life.request().cseq;
-    life.give(Input::Reply(Reply { cseq, code: 305, reason: b"phrase", redirect: to, ..Reply::default() }))
+    life.give(Input::Reply(Reply { cseq, code: 305, reason: b"phrase", redirect: uris(to), ..Reply::default() }))
 }
 
 #[test]
 fn a_305_is_followed_once() {
     let mut life = Life::asking();
     let first = life.request().clone();
-    assert!(use_proxy(&mut life, &[b"tel:+1", b"SIP:proxy", b"sip:other"]).news.is_none());
+    assert!(use_proxy(&mut life, &[b"SIP:proxy", b"sip:other"]).news.is_none());
     life.due();
     let second = life.request().clone();
     assert_eq!((second.via.as_slice(), &second.target, second.cseq), (&b"SIP:proxy"[..], &first.target, 2));
@@ -260,7 +262,7 @@ fn the_proxy_of_a_305_is_that_of_the_attempt_alone() {
 #[test]
 fn a_305_counts_among_the_redirections() {
     let redirect = |life: &mut Life, to: &'static [&'static [u8]]| {
-        life.reply_with(302, |reply| reply.redirect = to);
+        life.reply_with(302, |reply| reply.redirect = uris(to));
         life.due();
     };
     let mut life = Life::asking();

@@ -2,6 +2,11 @@
 
 use super::memory::copy_of;
 use super::*;
+use crate::grammar::EntityTag;
+use crate::grammar::RouteSet;
+use crate::grammar::Tag;
+use crate::testing::uri;
+use crate::testing::uris;
 use proptest::prelude::*;
 
 const CODES: &[u16] = &[
@@ -33,7 +38,7 @@ const STATES: &[&str] = &[
 const HELD_BY: &[HeldBy] = &[HeldBy::Rate, HeldBy::RetryAfter, HeldBy::Breaker, HeldBy::Lookup, HeldBy::Unreached];
 const TAGS: &[&[u8]] = &[b"notifier", b"notifier", b"notifier", b"other", b""];
 const CONTACTS: &[Option<&[u8]>] = &[None, Some(b"sip:a@x"), Some(b"sip:bb@x"), Some(b"sip:ccc@x;transport=tcp")];
-const REDIRECTS: &[&[&[u8]]] = &[&[], &[b"sip:a@x"], &[b"sip:a@x", b"sip:b@x"], &[RECORD, b"sip:c@x", b"sip:c@x", b""]];
+const REDIRECTS: &[&[&[u8]]] = &[&[], &[b"sip:a@x"], &[b"sip:a@x", b"sip:b@x"], &[RECORD, b"sip:c@x", b"sip:c@x"]];
 const CONTENTS: &[Content] = &[
     Content::Acceptable,
     Content::Acceptable,
@@ -78,6 +83,7 @@ pub(super) enum Step {
     Sent(u32),
     Through(u32, usize),
     Unsent(u32, bool),
+    NoWay(u32),
     Held(u32, u8, u64),
     Reply { old: bool, code: usize, tag: usize, contact: usize, numbers: [usize; 3], redirect: usize, challenge: usize },
     Notify { cseq: u32, late: u32, tag: usize, contact: usize, state: usize, content: usize, event: bool },
@@ -100,6 +106,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (0u32..2).prop_map(Step::Sent),
         1 => (0u32..2, 0usize..8).prop_map(|(old, place)| Step::Through(old, place)),
         1 => (0u32..2, any::<bool>()).prop_map(|(old, dropped)| Step::Unsent(old, dropped)),
+        1 => (0u32..2).prop_map(Step::NoWay),
         2 => (0u32..2, 0u8..5, 0u64..100_000).prop_map(|(old, by, millis)| Step::Held(old, by, millis)),
         10 => (0..10, pick(), pick(), pick(), [pick(), pick(), pick()], pick(), pick()).prop_map(
             |(old, code, tag, contact, numbers, redirect, challenge)|
@@ -149,6 +156,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         }
         Step::Unsent(old, false) => Input::SendFailed { cseq: cseq.saturating_sub(old) },
         Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
+        Step::NoWay(old) => Input::NoWay { cseq: cseq.saturating_sub(old) },
         Step::Held(old, by, millis) => {
             // Who is held has not been sent: nothing else is said of it.
             if !life.in_hand {
@@ -164,13 +172,14 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             code: pick(CODES, code),
             is_local: tag % 2 == 1,
             reason: b"phrase",
-            remote_tag: pick(TAGS, tag),
-            contact: pick(CONTACTS, contact),
-            route_set: if contact % 2 == 0 { b"<sip:q;lr>" } else { b"" },
+            remote_tag: Tag::judge(pick(TAGS, tag)).unwrap(),
+            contact: pick(CONTACTS, contact).map(uri),
+            has_bad_contact: false,
+            route_set: if contact % 2 == 0 { RouteSet::of(b"<sip:q;lr>") } else { RouteSet::NONE },
             expires: pick(NUMBERS, numbers[0]),
             min_expires: pick(NUMBERS, numbers[1]),
             retry_after: pick(NUMBERS, numbers[2]),
-            redirect: pick(REDIRECTS, redirect),
+            redirect: uris(pick(REDIRECTS, redirect)),
             challenges: pick(CHALLENGES, challenge),
             flow: (redirect % 3 > 0).then(|| flow(u32::try_from(redirect % 3).unwrap())),
             authentication_info: (challenge % 3 == 0).then_some(b"nextnonce=\"next\""),
@@ -179,13 +188,14 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             life.remote_cseq += cseq;
             Input::Notify(Notify {
                 cseq: life.remote_cseq - 1 - late,
-                remote_tag: pick(TAGS, tag),
-                contact: pick(CONTACTS, contact),
-                route_set: if contact % 3 == 0 { b"" } else { b"<sip:p;lr>" },
+                remote_tag: Tag::judge(pick(TAGS, tag)).unwrap(),
+                contact: pick(CONTACTS, contact).map(uri),
+                has_bad_contact: false,
+                route_set: if contact % 3 == 0 { RouteSet::NONE } else { RouteSet::of(b"<sip:p;lr>") },
                 event: if event { b"presence" } else { b"dialog" },
                 event_id: None,
                 state: SubscriptionState::parse(pick(STATES, state).as_bytes()),
-                entity_tag: pick(ENTITY_TAGS, state.wrapping_add(contact / 7)),
+                entity_tag: pick(ENTITY_TAGS, state.wrapping_add(contact / 7)).and_then(EntityTag::judge),
                 may_repeat: tag % 2 == 0,
                 content: pick(CONTENTS, content),
                 fingerprint: Fingerprint::NONE,

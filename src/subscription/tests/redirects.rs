@@ -1,6 +1,9 @@
 //! Redirections (RFC 3261 §8.1.3.4).
 
 use super::*;
+use crate::grammar::RouteSet;
+use crate::testing::uri;
+use crate::testing::uris;
 
 const A: &[u8] = b"sip:a@192.0.2.1";
 const B: &[u8] = b"sip:b@192.0.2.2";
@@ -9,7 +12,7 @@ const D: &[u8] = b"sip:d@192.0.2.4";
 
 fn redirect(life: &mut Life, code: u16, to: &[&[u8]]) -> Output {
     let cseq = life.request().cseq;
-    life.give(Input::Reply(Reply { cseq, code, reason: b"phrase", redirect: to, ..Reply::default() }))
+    life.give(Input::Reply(Reply { cseq, code, reason: b"phrase", redirect: uris(to), ..Reply::default() }))
 }
 
 #[test]
@@ -92,14 +95,7 @@ fn a_6xx_speaks_for_all_targets() {
 
 #[test]
 fn redirections_that_lead_nowhere_are_failures() {
-    for (code, to) in [
-        (302, &[][..]),
-        (302, &[RECORD][..]),
-        (302, &[&b""[..]][..]),
-        (305, &[][..]),
-        (305, &[&b"tel:+1"[..]][..]),
-        (380, &[A][..]),
-    ] {
+    for (code, to) in [(302, &[][..]), (302, &[RECORD][..]), (305, &[][..]), (380, &[A][..])] {
         let mut life = Life::asking();
         assert_eq!(told(&redirect(&mut life, code, to)), (Status::Terminated, code, "phrase".into(), Some(120)));
     }
@@ -133,4 +129,48 @@ fn unsubscribing_ends_a_redirection() {
     let mut life = Life::asking();
     redirect(&mut life, 302, &[A]);
     assert!(life.give(Input::Unsubscribe).forget);
+}
+
+/// What is asked for by a SIPS URI is asked for by no other (RFC 3261 §26.2.2), whatever says so.
+#[test]
+fn nothing_leads_from_sips_to_sip() {
+    let (secure, open): (&[u8], &[u8]) = (b"sips:pa@192.0.2.1", b"sip:pa@192.0.2.1;transport=tls");
+    let mut life = Life::unstarted(policy());
+    let (record, package) = (b"sips:alice@example.com", package::PRESENCE);
+    let subject = Subject { record, subscriber: SUBSCRIBER, package, event_id: b"" };
+    life.subscription = Subscription::try_new(subject, life.account.clone()).unwrap();
+    life.give(Input::Start);
+    life.due();
+    redirect(&mut life, 302, &[open, secure, b"sips:b@x"]);
+    life.due();
+    assert_eq!(life.request().target, secure);
+    redirect(&mut life, 305, &[open]);
+    assert_eq!((life.subscription.bad_contacts(), life.due_in()), (0, 0.0));
+    life.due();
+    assert_eq!((life.request().target.as_slice(), life.request().via.as_slice()), (&b"sips:b@x"[..], &b""[..]));
+    let accepted = life.reply_with(200, |reply| {
+        reply.contact = Some(uri(open));
+        reply.route_set = RouteSet::of(b"<sip:edge;lr>");
+    });
+    assert_eq!(accepted.bad_contacts, Some(1));
+    let answer = |output: Output| output.answer;
+    let routes = |life: &mut Life, routes: &'static [u8]| {
+        answer(life.notify_with("active", |notify| (notify.contact, notify.route_set) = (None, RouteSet::of(routes))))
+    };
+    assert_eq!(routes(&mut life, b"<sips:edge;lr>, <sip:core;lr>"), Some(Answer::BadRequest("Bad Record-Route")));
+    assert_eq!(routes(&mut life, b"<sips:edge;lr>"), Some(Answer::Ok));
+    let moved =
+        |life: &mut Life, to: &'static [u8]| life.notify_with("active", |n| n.contact = Some(uri(to))).bad_contacts;
+    assert_eq!(moved(&mut life, b"sips:moved@x"), None);
+    // Said twice, it is as little true.
+    assert_eq!([moved(&mut life, open), moved(&mut life, open)], [Some(2), Some(3)]);
+    life.due();
+    let request = life.request();
+    assert_eq!(
+        (request.target.as_slice(), request.route_set.as_slice()),
+        (&b"sips:moved@x"[..], &b"<sips:edge;lr>"[..])
+    );
+    assert_eq!(life.reply_with(200, |reply| reply.contact = Some(uri(open))).bad_contacts, Some(4));
+    life.due();
+    assert_eq!(life.request().target, b"sips:moved@x");
 }

@@ -2,6 +2,7 @@
 //! RFCs and of the decisions taken. What it shows to the outside must be what the machine shows.
 
 use super::*;
+use crate::grammar::PeerUri;
 
 mod commands;
 mod compare;
@@ -118,6 +119,8 @@ struct Reference {
     /// The proxy that a 305 has named for this target, and that one has named any.
     via: Vec<u8>,
     rerouted: bool,
+    /// The request could not be sent because of the dialog.
+    no_way: bool,
     shown: Shown,
 }
 
@@ -171,6 +174,7 @@ impl Reference {
             no_other: false,
             via: Vec::new(),
             rerouted: false,
+            no_way: false,
             shown: Shown::default(),
         }
     }
@@ -198,7 +202,12 @@ impl Reference {
                 let is_local = matches!(input, Input::SendFailed { .. });
                 self.outcome(&Reply { cseq: *cseq, is_local, ..Reply::default() });
             }
-            Input::SendFailed { .. } | Input::Dropped { .. } => {}
+            Input::NoWay { cseq } if *cseq == self.cseq => {
+                self.no_way = true;
+                self.outcome(&Reply { cseq: *cseq, ..Reply::default() });
+                self.no_way = false;
+            }
+            Input::SendFailed { .. } | Input::Dropped { .. } | Input::NoWay { .. } => {}
             Input::Reply(reply) if reply.cseq == self.cseq && reply.code >= 200 => self.outcome(reply),
             Input::Reply(_) => {}
             Input::Notify(notify) => self.on_notify(notify),
@@ -301,7 +310,7 @@ impl Reference {
                 self.fails_over(reply);
                 self.bye();
             }
-            (Phase::Refresh, true) if !ends_dialog(reply.code) => {
+            (Phase::Refresh, true) if !self.no_way && !ends_dialog(reply.code) => {
                 let _ = self.reroutes(reply) || self.fails_over(reply);
                 self.bye();
             }
@@ -337,13 +346,13 @@ impl Reference {
     /// What a 2xx says of the remote side: the first NOTIFY's word counts more.
     fn learn(&mut self, reply: &Reply<'_>) {
         self.flow = reply.flow;
-        let contact = reply.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
+        let contact = reply.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
         let initial = self.phase == Phase::Ask;
         if initial && self.heard.is_none() {
             self.peer = Peer {
-                tag: reply.remote_tag.to_vec(),
+                tag: reply.remote_tag.text().to_vec(),
                 target: contact,
-                routes: reply.route_set.to_vec(),
+                routes: reply.route_set.text().to_vec(),
                 ..Peer::default()
             };
             return;
@@ -353,7 +362,7 @@ impl Reference {
         }
         if initial && self.peer.told {
             // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
-        } else if self.peer.tag == reply.remote_tag || !(initial || self.gone) {
+        } else if self.peer.tag == reply.remote_tag.text() || !(initial || self.gone) {
             self.peer.target = contact;
         }
     }
@@ -391,16 +400,18 @@ impl Reference {
             self.last_code = code;
             return self.go_on();
         }
-        let then = match code {
+        // A refresh that cannot be sent for the dialog's fault ends it as a 481 does.
+        let judged = if self.no_way && !initial { 481 } else { code };
+        let then = match judged {
             489 => Then::Never(Status::Rejected),
             406 if initial => Then::Never(Status::Rejected),
             481 if !initial => Then::Now,
             _ => Then::Later,
         };
-        let said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= code && code <= *last));
+        let said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= judged && judged <= *last));
         let then = said.map_or(then, |action| otherwise(action, then, Status::Rejected));
         let never = matches!(then, Then::Never(_));
-        let stands = self.ends.filter(|ends| *ends > self.now && self.heard.is_some() && !ends_dialog(code));
+        let stands = self.ends.filter(|ends| *ends > self.now && self.heard.is_some() && !ends_dialog(judged));
         match stands.filter(|_| !initial && !never) {
             Some(ends) => self.keep(reply, then, ends),
             None => self.fail(code, then, reply.retry_after, false),
@@ -423,10 +434,10 @@ impl Reference {
     }
 
     /// Takes over the targets of a 3xx; false when none of them is new or there have been enough.
-    fn follow(&mut self, contacts: &[&[u8]]) -> bool {
+    fn follow(&mut self, contacts: &[PeerUri<'_>]) -> bool {
         let mut new: Vec<Vec<u8>> = Vec::new();
-        for contact in contacts.iter().map(|uri| uri.to_vec()) {
-            if !contact.is_empty() && contact != RECORD && !self.tried.contains(&contact) && !new.contains(&contact) {
+        for contact in contacts.iter().map(|uri| uri.text().to_vec()) {
+            if contact != RECORD && !self.tried.contains(&contact) && !new.contains(&contact) {
                 new.push(contact);
             }
         }
@@ -434,7 +445,7 @@ impl Reference {
         if new.is_empty() || room == 0 {
             return false;
         }
-        self.ahead.retain(|uri| !contacts.contains(&uri.as_slice()));
+        self.ahead.retain(|uri| contacts.iter().all(|contact| contact.text() != uri));
         new.append(&mut self.ahead);
         new.truncate(room);
         self.tried.push(new.remove(0));

@@ -1,6 +1,7 @@
 //! Keeping the subscription alive.
 
 use super::*;
+use crate::testing::uri;
 use proptest::prelude::*;
 
 #[test]
@@ -48,7 +49,7 @@ fn a_refresh_goes_through_the_dialog() {
     assert_eq!((life.state(), life.due_in()), ("resubscription", 60.0));
     life.reply_with(200, |reply| {
         reply.expires = Some(900);
-        reply.contact = Some(b"sip:moved@192.0.2.7");
+        reply.contact = Some(uri(b"sip:moved@192.0.2.7"));
     });
     assert_eq!((life.state(), life.due_in()), ("confirmed", 870.0));
     assert_eq!(life.snapshot().remote_target, "sip:moved@192.0.2.7");
@@ -325,6 +326,37 @@ fn a_refresh_that_does_not_leave_is_retried_within_the_dialog() {
         assert_eq!(told(&life.give(input)), (Status::Active, 0, reason.to_owned(), Some(120)));
         assert_eq!(life.state(), "confirmed");
     }
+}
+
+/// Where nothing can be sent to what the notifier has named, its dialog is of no use: as after a 481.
+#[test]
+fn a_refresh_that_no_way_leads_to_ends_the_dialog() {
+    let no_way = |life: &mut Life| {
+        life.pass(secs(1000));
+        life.give(Input::Refresh);
+        life.due();
+        let cseq = life.request().cseq;
+        life.give(Input::NoWay { cseq })
+    };
+    let mut life = Life::active(3600);
+    let reason = "no way to the target".to_owned();
+    assert_eq!(told(&no_way(&mut life)), (Status::Terminated, 0, reason.clone(), Some(30)));
+    life.due();
+    assert!(life.request().is_initial() && life.request().target == RECORD && life.request().call_id == b"call3");
+    // When it is told the same again, it backs off; one that opens a dialog is a failure like any other.
+    life.reply(200);
+    let cseq = life.request().cseq;
+    life.give(Input::NoWay { cseq });
+    life.notify("active");
+    life.policy.overrides = vec![after_codes(481, 481, Action::Never)];
+    assert_eq!(told(&no_way(&mut life)), (Status::Rejected, 0, reason, None));
+    // Nobody is told of it who has gone.
+    let mut life = Life::active(3600);
+    life.pass(secs(1000));
+    life.give(Input::Refresh);
+    life.due();
+    life.give(Input::Unsubscribe);
+    assert!(life.give(Input::NoWay { cseq: 2 }).forget);
 }
 
 /// Standing over connection 7 since a while.

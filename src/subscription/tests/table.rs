@@ -1,6 +1,7 @@
 //! Every input in every state, in one table.
 
 use super::*;
+use crate::testing::uris;
 
 /// A row: its name, and how to get into the state.
 type Row = (&'static str, fn() -> Life);
@@ -18,7 +19,7 @@ fn lives() -> Vec<Row> {
         }),
         ("waiting, continued", || {
             let mut life = Life::asking();
-            life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
+            life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x"]));
             life
         }),
         ("waiting, refused", || {
@@ -39,7 +40,7 @@ fn lives() -> Vec<Row> {
         }),
         ("waiting, fetch goes on", || {
             let mut life = fetching(3600);
-            life.reply_with(302, |reply| reply.redirect = &[b"sip:a@x"]);
+            life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x"]));
             life
         }),
         ("waiting, fetch is over", || {
@@ -183,8 +184,8 @@ fn inputs() -> Vec<Column> {
         ("401", |life| life.reply_with(401, |reply| reply.challenges = &[KNOWN])),
         ("401x", |life| life.reply_with(401, |reply| reply.challenges = &[STRANGE])),
         ("407", |life| life.reply_with(407, |reply| reply.challenges = &[PROXY])),
-        ("302", |life| life.reply_with(302, |reply| reply.redirect = &[b"sip:b@x"])),
-        ("305", |life| life.reply_with(305, |reply| reply.redirect = &[b"sip:p@x"])),
+        ("302", |life| life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:b@x"]))),
+        ("305", |life| life.reply_with(305, |reply| reply.redirect = uris(&[b"sip:p@x"]))),
         ("408", |life| life.reply_with(408, |reply| reply.is_local = true)),
         ("423", |life| life.reply_with(423, |reply| reply.min_expires = Some(9999))),
         ("481", |life| life.reply(481)),

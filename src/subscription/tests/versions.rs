@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::subscription::version::{Order, Versions};
+use crate::testing::etag;
 
 fn full(life: &mut Life, version: u32) -> Output {
     life.notify_with("active", |notify| notify.content = Content::Versioned { version, is_full: true })
@@ -188,7 +189,7 @@ fn behind_a_gap_no_state_is_known() {
             let tell = |life: &mut Life, &(version, is_full): &(u32, bool)| {
                 life.notify_with("active", |notify| {
                     notify.content = Content::Versioned { version, is_full };
-                    notify.entity_tag = Some(b"tag");
+                    notify.entity_tag = Some(etag(b"tag"));
                 });
             };
             let (last, before) = told.split_last().unwrap();

@@ -8,6 +8,10 @@ use super::search::Visited;
 use super::world::{
     Book, Fork, HeldBack, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World, fork_of, number_of,
 };
+use crate::grammar::RouteSet;
+use crate::testing::etag;
+use crate::testing::tag;
+use crate::testing::{uri, uris};
 use std::num::NonZero;
 
 /// One thing that can happen. Those that use up a mishap are marked by [`Action::is_mishap`].
@@ -532,9 +536,10 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Message::Accept { cseq, fork, moved, expires } => Input::Reply(Reply {
             cseq,
             code: 200,
-            remote_tag: fork.tag(),
-            contact: Some(fork.contact(moved)),
-            route_set,
+            remote_tag: tag(fork.tag()),
+            contact: Some(uri(fork.contact(moved))),
+            has_bad_contact: false,
+            route_set: RouteSet::of(route_set),
             expires: Some(expires),
             flow: Some(FLOW),
             ..Reply::default()
@@ -548,21 +553,22 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             retry_after: (refusal == Refusal::Unavailable).then_some(9),
             challenges: Asks::of(refusal).map_or(&[], |asks| asks.challenges),
             redirect: match refusal {
-                Refusal::Moved => &[b"sip:elsewhere"],
-                Refusal::UseProxy => &[b"sip:proxy"],
+                Refusal::Moved => uris(&[b"sip:elsewhere"]),
+                Refusal::UseProxy => uris(&[b"sip:proxy"]),
                 _ => &[],
             },
             ..Reply::default()
         }),
         Message::Notify { fork, cseq, moved, word, .. } => Input::Notify(Notify {
             cseq,
-            remote_tag: fork.tag(),
-            contact: Some(fork.contact(moved)),
-            route_set,
+            remote_tag: tag(fork.tag()),
+            contact: Some(uri(fork.contact(moved))),
+            has_bad_contact: false,
+            route_set: RouteSet::of(route_set),
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(word.header().as_bytes()),
-            entity_tag: word.entity_tag(),
+            entity_tag: word.entity_tag().map(etag),
             may_repeat: false,
             content: Content::Acceptable,
             fingerprint: Fingerprint::NONE,

@@ -5,6 +5,7 @@ use super::FETCH;
 use super::challenges::as_old;
 use super::search::explore;
 use super::world::Book;
+use crate::testing::tag;
 
 /// A subscription with something wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,9 @@ impl Flaw {
         let is_failure = matches!(&input, Input::Reply(reply) if reply.code >= 400);
         let is_unsubscribe = matches!(input, Input::Unsubscribe);
         let made = match (&input, &subscription.dialog) {
-            (Input::Notify(notify), Some(dialog)) => dialog.is_made() && dialog.remote_tag() != notify.remote_tag,
+            (Input::Notify(notify), Some(dialog)) => {
+                dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text()
+            }
             _ => false,
         };
         let mut policy = env.policy.clone();
@@ -65,10 +68,10 @@ impl Flaw {
                 return Ok(Output { answer: Some(Answer::Ok), ..Output::default() });
             }
             (Self::MixesForks, Input::Notify(notify)) if made => {
-                notify.remote_tag = if notify.remote_tag == b"A" { b"B" } else { b"A" };
+                notify.remote_tag = if notify.remote_tag == tag(b"A") { tag(b"B") } else { tag(b"A") };
             }
             (Self::NeverMoves, Input::Notify(notify)) => {
-                notify.contact = notify.contact.filter(|uri| !uri.ends_with(b"moved"))
+                notify.contact = notify.contact.filter(|uri| !uri.text().ends_with(b"moved"))
             }
             (Self::Hammers, _) if is_failure => {
                 (policy.on_error_retry_time, policy.min_resubscribe_time) = (secs(0), secs(0))

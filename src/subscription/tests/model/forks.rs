@@ -4,7 +4,10 @@
 //! come again. It is explored to a depth.
 
 use super::super::*;
+use crate::grammar::RouteSet;
+use crate::grammar::Tag;
 use crate::subscription::machine::Picture;
+use crate::testing::uri;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 const TAGS: [&[u8]; 3] = [b"A", b"B", b"C"];
@@ -140,9 +143,10 @@ impl World {
     fn notify(&mut self, tag: usize, cseq: u32, word: usize) -> Result<(), String> {
         let notify = Notify {
             cseq,
-            remote_tag: TAGS[tag],
-            contact: Some(NOTIFIER),
-            route_set: b"",
+            remote_tag: Tag::judge(TAGS[tag]).unwrap(),
+            contact: Some(uri(NOTIFIER)),
+            has_bad_contact: false,
+            route_set: RouteSet::NONE,
             event: b"presence",
             event_id: None,
             state: SubscriptionState::parse(WORDS[word].as_bytes()),
@@ -191,8 +195,8 @@ impl World {
             Action::Reply(place, code) => {
                 let Some(one) = self.all().nth(place) else { return Ok(()) };
                 let (cseq, tag) = (one.local_cseq, one.remote_tag().to_vec());
-                let remote_tag = if tag.is_empty() { b"B" } else { &tag[..] };
-                let contact = (code == 200).then_some(NOTIFIER);
+                let remote_tag = Tag::judge(if tag.is_empty() { b"B" } else { &tag[..] }).unwrap();
+                let contact = (code == 200).then_some(uri(NOTIFIER));
                 let reply = Reply { cseq, code, remote_tag, contact, ..Reply::default() };
                 self.step(place, Input::Reply(reply))?;
             }

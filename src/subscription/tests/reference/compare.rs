@@ -54,6 +54,7 @@ fn lively_step() -> impl Strategy<Value = Step> {
         2 => (1usize..4).prop_map(move |redirect| reply(MOVED, 0, 0, redirect)),
         2 => (1usize..4).prop_map(move |redirect| reply(USE_PROXY, 0, 0, redirect)),
         2 => Just(Step::Unsent(0, false)),
+        1 => Just(Step::NoWay(0)),
         3 => (tag(), 0usize..5).prop_map(|(tag, state)| Step::Notify { cseq: 1, late: 0, tag, contact: 2, state, content: 0, event: true }),
         1 => Just(Step::Refresh),
         2 => (1u32..3).prop_map(Step::FlowLost),

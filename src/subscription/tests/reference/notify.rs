@@ -1,17 +1,18 @@
 //! What a NOTIFY comes to.
 
 use super::*;
+use crate::grammar::EntityTag;
 
 impl Reference {
     pub(super) fn on_notify(&mut self, notify: &Notify<'_>) {
         if matches!(self.phase, Phase::Idle | Phase::Wait | Phase::Over) {
             return;
         }
-        let is_other = self.peer.tag != notify.remote_tag;
+        let is_other = self.peer.tag != notify.remote_tag.text();
         if self.heard.is_some() && is_other {
             return;
         }
-        let refusal = match (notify.event, notify.remote_tag, notify.state, self.heard) {
+        let refusal = match (notify.event, notify.remote_tag.text(), notify.state, self.heard) {
             (event, ..) if event != b"presence" || notify.event_id.is_some() => Some(489),
             (_, b"", ..) | (_, _, None, _) => Some(400),
             (.., Some(newest)) if notify.cseq < newest => {
@@ -60,19 +61,19 @@ impl Reference {
             self.shown.answer = Some(refusal);
             return self.doubt();
         }
-        let contact = notify.contact.map_or(self.peer.target.clone(), <[u8]>::to_vec);
+        let contact = notify.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
         if self.heard.is_none() {
-            let keeps = self.policy.keep_route_set && self.peer.tag == notify.remote_tag && notify.route_set.is_empty();
+            let keeps = self.policy.keep_route_set && self.peer.tag == notify.remote_tag.text() && notify.route_set.is_none();
             self.peer = Peer {
-                tag: notify.remote_tag.to_vec(),
+                tag: notify.remote_tag.text().to_vec(),
                 target: contact,
-                routes: if keeps { self.peer.routes.clone() } else { notify.route_set.to_vec() },
+                routes: if keeps { self.peer.routes.clone() } else { notify.route_set.text().to_vec() },
                 ..Peer::default()
             };
         } else {
             self.peer.target = contact;
         }
-        let name = notify.entity_tag.filter(|tag| tag.len() < 256 && !tag.contains(&b'\r')).unwrap_or(b"");
+        let name = notify.entity_tag.map_or(&b""[..], EntityTag::text);
         self.peer.told |= notify.contact.is_some();
         if self.heard.is_none() {
             self.taken.clear();

@@ -48,13 +48,13 @@ impl Reference {
     /// Takes the first proxy that a 305 names, once for each attempt and within the bound.
     pub(super) fn reroutes(&mut self, reply: &Reply<'_>) -> bool {
         let most = usize::from(self.policy.max_redirects);
-        let proxy = reply.redirect.iter().find(|uri| uri.starts_with(b"sip:") || uri.starts_with(b"sips:"));
+        let proxy = reply.redirect.first();
         let Some(proxy) = proxy.filter(|_| reply.code == 305 && self.policy.proxies == 0) else { return false };
         if self.rerouted || self.tried.len() >= most {
             return false;
         }
         self.ahead.truncate(most - 1 - self.tried.len());
-        (self.via, self.rerouted) = (proxy.to_vec(), true);
+        (self.via, self.rerouted) = (proxy.text().to_vec(), true);
         true
     }
 

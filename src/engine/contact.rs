@@ -1,0 +1,96 @@
+//! Contacts of peers: which of them can be the target of a request.
+
+use super::Engine;
+use crate::grammar::{self, Addresses, PeerUri, Target, preference};
+use crate::host::log;
+use crate::host::message::Message;
+use crate::host::socket::ListenSocket;
+use crate::qsa::SubscriptionId;
+use crate::registry::Handle;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many Contacts there were that could not be a target, in shared memory.
+#[derive(Debug, Default)]
+pub(super) struct BadContacts(AtomicU64);
+
+/// The Contact of a message that can have one.
+pub(super) struct Contact<'m> {
+    /// What it names, if that can be a target.
+    target: Option<Target<'m>>,
+    /// The header.
+    header: &'m [u8],
+}
+
+impl<'m> Contact<'m> {
+    /// Of the first Contact header of a message: its first entry, if it is good.
+    pub(super) fn of(header: &'m [u8], message: Message<'_>) -> Self {
+        let first = || Addresses::of(header).next()?.ok().map(|entry| entry.uri);
+        let target = grammar::plain_uri(header).or_else(first).and_then(|uri| target(uri, message));
+        Self { target, header }
+    }
+
+    /// Of a message whose first entry is this URI.
+    pub(super) fn of_uri(uri: &'m [u8], message: Message<'_>) -> Self {
+        Self { target: target(uri, message), header: uri }
+    }
+
+    /// Its URI.
+    pub(super) fn uri(&self) -> Option<PeerUri<'_>> {
+        self.target.as_ref().map(Target::uri)
+    }
+
+    /// The header as it came.
+    pub(super) fn header(&self) -> &'m [u8] {
+        self.header
+    }
+}
+
+/// The targets that a reply names, best q first; those of equal q keep their order, a malformed q counts as the least. What is
+/// no target is skipped.
+pub(super) fn targets(message: Message<'_>) -> Vec<Target<'_>> {
+    let entries = message.contacts().flat_map(Addresses::of).flatten();
+    let judged =
+        entries.filter_map(|entry| Some((target(entry.uri, message)?, entry.parameters.map_or(1000, preference))));
+    let mut judged: Vec<_> = judged.collect();
+    judged.sort_by_key(|&(_, q)| std::cmp::Reverse(q));
+    judged.into_iter().map(|(target, _)| target).collect()
+}
+
+fn target<'m>(uri: &'m [u8], message: Message<'_>) -> Option<Target<'m>> {
+    Target::judge(uri).filter(|target| !is_own(target.uri(), message))
+}
+
+/// Whether this is the very Contact that the module gave: a peer that copies it would have us ask ourselves. Another URI of this
+/// server may be a target: that of a presence server here, for one.
+fn is_own(uri: PeerUri<'_>, message: Message<'_>) -> bool {
+    message.request_uri().eq_ignore_ascii_case(uri.text())
+        || ListenSocket::of(message).is_some_and(|socket| socket.is_contact(uri))
+}
+
+impl Engine {
+    /// How many Contacts there were that could not be a target.
+    #[must_use]
+    pub fn bad_contacts(&self) -> u64 {
+        self.bad_contacts.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts the Contact of a step that cannot be a target; the first of a subscription is logged. Call without locks.
+    pub(super) fn count_bad_contact(
+        &self,
+        handle: Handle,
+        subscription: SubscriptionId,
+        count: Option<u16>,
+        header: &[u8],
+    ) {
+        let Some(count) = count else { return };
+        self.bad_contacts.0.fetch_add(1, Ordering::Relaxed);
+        if count == 1 && self.may_say() {
+            let named = self.named(handle, subscription);
+            log::warn(&format!(
+                "{named}: the notifier's Contact is no URI that a SUBSCRIBE can be sent to and is ignored: {}. Others that \
+                 follow are counted (bad_contacts)",
+                log::peer(header)
+            ));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Lists of addresses, as Contact, From and Record-Route have them (RFC 3261 §20.10, §25.1), and parameters. What is readable is
+//! read, whatever comes after it.
+
+use super::split_once;
+
+/// An entry of a list of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address<'a> {
+    /// The entry up to its URI: a display name, or nothing.
+    pub name: &'a [u8],
+    /// What stands for a URI.
+    pub uri: &'a [u8],
+    /// Whether it is between angle brackets.
+    pub is_bracketed: bool,
+    /// What is behind it, from the first semicolon on; `None` when that cannot be read.
+    pub parameters: Option<&'a [u8]>,
+}
+
+/// An entry that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// The entries of a header. Behind one whose end cannot be found there are no others.
+#[derive(Clone, Debug)]
+pub struct Addresses<'a> {
+    /// `None` at the end.
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Addresses<'a> {
+    /// Of the value of a header, folded or not.
+    #[must_use]
+    pub fn of(value: &'a [u8]) -> Self {
+        Self { rest: Some(value) }
+    }
+
+    fn read(&mut self, text: &'a [u8]) -> Result<Address<'a>, Unreadable> {
+        let name_len = end_of(text, b"<,;").ok_or(Unreadable)?;
+        let (name, rest) = text.split_at_checked(name_len).ok_or(Unreadable)?;
+        let (name, uri, behind) = match rest.strip_prefix(b"<") {
+            Some(inner) => {
+                let (uri, behind) = split_once(inner, b'>').ok_or(Unreadable)?;
+                (name.trim_ascii(), uri, behind)
+            }
+            None => (&b""[..], name.trim_ascii(), rest),
+        };
+        let is_bracketed = rest.starts_with(b"<");
+        let Some(length) = end_of(behind, b",") else {
+            return Ok(Address { name, uri, is_bracketed, parameters: None });
+        };
+        let (parameters, rest) = behind.split_at_checked(length).ok_or(Unreadable)?;
+        self.rest = rest.get(1..);
+        let parameters = Some(parameters.trim_ascii()).filter(|text| text.is_empty() || text.starts_with(b";"));
+        if uri.is_empty() && !is_bracketed {
+            return Err(Unreadable);
+        }
+        Ok(Address { name, uri, is_bracketed, parameters })
+    }
+}
+
+impl<'a> Iterator for Addresses<'a> {
+    type Item = Result<Address<'a>, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.rest.take()?;
+        Some(self.read(text))
+    }
+}
+
+/// The parameters of an address or of an Event header, from the first semicolon on: names, and values as they are written.
+pub fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let mut rest = text.strip_prefix(b";");
+    let pieces = std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let (piece, behind) = text.split_at_checked(end_of(text, b";").unwrap_or(text.len()))?;
+        rest = behind.strip_prefix(b";");
+        Some(piece)
+    });
+    pieces.map(|piece| match split_once(piece, b'=') {
+        Some((name, value)) => (name.trim_ascii(), Some(value.trim_ascii())),
+        None => (piece.trim_ascii(), None),
+    })
+}
+
+/// The preference that parameters give an entry, in thousandths: 1000 without one, -1 when it is none (RFC 3261 §20.10).
+#[must_use]
+pub fn preference(text: &[u8]) -> i32 {
+    let given = parameters(text).find(|(name, _)| name.eq_ignore_ascii_case(b"q"));
+    let Some((_, value)) = given else { return 1000 };
+    let (whole, part) = value.map_or((&b""[..], &b""[..]), |value| split_once(value, b'.').unwrap_or((value, b"")));
+    let digits = || part.iter().copied().chain(std::iter::repeat(b'0')).take(3);
+    let part_of = |sum: i32, digit: u8| sum * 10 + i32::from(digit.saturating_sub(b'0'));
+    if part.len() > 3 || !part.iter().all(u8::is_ascii_digit) {
+        return -1;
+    }
+    match (whole, digits().fold(0, part_of)) {
+        (b"0", part) => part,
+        (b"1", 0) => 1000,
+        _ => -1,
+    }
+}
+
+/// Where a text has the first of these bytes outside of quotes; its length where it has none, `None` when a quote is not closed.
+fn end_of(text: &[u8], ends: &[u8]) -> Option<usize> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            _ if !is_quoted && ends.contains(byte) => return Some(at),
+            _ => {}
+        }
+    }
+    (!is_quoted).then_some(text.len())
+}
