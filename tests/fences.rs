@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("module", &["surface", "notifier", "engine", "config", "qsa", "host"]),
     ("surface", &["engine", "registry", "gate", "lookup", "qsa", "subscription", "document", "host"]),
     ("notifier", &["engine", "registry", "qsa", "subscription", "host"]),
-    ("engine", &["registry", "gate", "lookup", "qsa", "subscription", "document", "config", "host"]),
+    ("engine", &["registry", "gate", "lookup", "qsa", "subscription", "document", "config", "host", "grammar"]),
     ("registry", &["subscription"]),
     ("gate", &["subscription"]),
     ("lookup", &["subscription"]),

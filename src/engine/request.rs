@@ -41,15 +41,14 @@ impl PlanError {
             Self::Routes(_) | Self::TooLarge(_) => false,
         }
     }
-}
 
-impl PlanError {
     /// Whether the dialog is of no use any more: its notifier has named a target or routes that nothing can be sent to, and the
     /// record itself leads to another place.
     #[must_use]
     pub fn is_of_dialog(&self, request: &Request, config: &Config) -> bool {
         match self {
             _ if request.is_initial() => false,
+            Self::TooLarge(_) => false,
             Self::Routes(_) => true,
             Self::NextHop(_) if !config.presence_outbound_proxies.is_empty() || !request.via.is_empty() => false,
             Self::NextHop(hop) => uri::destination(hop.as_bytes()) != uri::destination(&request.record),

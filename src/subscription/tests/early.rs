@@ -1,6 +1,7 @@
 //! Refreshes ahead of their time, after a NOTIFY that was refused.
 
 use super::*;
+use crate::testing::tag;
 
 fn refused(life: &mut Life) -> Output {
     life.notify_with("active", |notify| notify.content = Content::Malformed)
@@ -35,7 +36,7 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
     for accepted in [
         (|life: &mut Life| life.notify_with("active", |notify| notify.cseq = 101)) as Refuse,
         |life| life.notify_with("active", |notify| notify.event = b"dialog"),
-        |life| life.notify_with("active", |notify| notify.remote_tag = b"stranger"),
+        |life| life.notify_with("active", |notify| notify.remote_tag = tag(b"stranger")),
     ] {
         let mut life = Life::active(3600);
         let before = life.due_in();

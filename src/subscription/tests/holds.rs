@@ -1,6 +1,7 @@
 //! Requests that must not leave: their destination is held, or it is not their turn.
 
 use super::*;
+use crate::testing::uris;
 
 #[test]
 fn the_first_request_waits_and_keeps_its_identifiers() {
@@ -115,7 +116,7 @@ fn a_redirection_to_a_held_destination_is_a_failure_of_that_way() {
     const TWO: &[&[u8]] = &[b"sip:dead@192.0.2.66", b"sip:other@192.0.2.67"];
     for by in [HeldBy::RetryAfter, HeldBy::Breaker] {
         let mut life = Life::asking();
-        life.reply_with(302, |reply| reply.redirect = TWO);
+        life.reply_with(302, |reply| reply.redirect = uris(TWO));
         life.due();
         assert_eq!(life.request().target, TWO[0]);
         assert!(life.hold(by, secs(3600)).news.is_none(), "there is another target");
@@ -130,7 +131,7 @@ fn a_redirection_to_a_held_destination_is_a_failure_of_that_way() {
     }
     // Who has to wait for its turn waits there.
     let mut life = Life::asking();
-    life.reply_with(302, |reply| reply.redirect = TWO);
+    life.reply_with(302, |reply| reply.redirect = uris(TWO));
     life.due();
     life.hold(HeldBy::Rate, secs(5));
     life.due();

@@ -63,7 +63,8 @@ impl Reference {
         }
         let contact = notify.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
         if self.heard.is_none() {
-            let keeps = self.policy.keep_route_set && self.peer.tag == notify.remote_tag.text() && notify.route_set.is_none();
+            let keeps =
+                self.policy.keep_route_set && self.peer.tag == notify.remote_tag.text() && notify.route_set.is_none();
             self.peer = Peer {
                 tag: notify.remote_tag.text().to_vec(),
                 target: contact,
