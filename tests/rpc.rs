@@ -115,7 +115,7 @@ fn trace_counts_and_shows_states_in_detail() {
         let counts = ["subscriptions", "created", "destroyed", "received", "delivered", "merged", "dropped", "queued"];
         let [a, b, c, d, e, f, g, h] = counts;
         let [i, j, k] = ["queued_bytes", "queue_bytes", "subscription_queue_bytes"];
-        let [l, m, n, o, "bad_contacts"] = ["memory", "max_memory", "small_blocks", "small_bytes"];
+        let [l, m, n, o] = ["memory", "max_memory", "small_blocks", "small_bytes"];
         assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, "bad_contacts"]));
         assert!(more(&trace, "small_blocks") > 4 && more(&trace, "small_bytes") > 200, "{before} -> {trace}");
         for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {

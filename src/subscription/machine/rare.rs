@@ -104,9 +104,8 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 
     fn is_empty(&self) -> bool {
-        let Self {
-            targets, sessions, kept, own_credentials, min_expires, early, losses, bad_contacts, event_id, said
-        } = self;
+        let Self { targets, sessions, kept, own_credentials, min_expires, early, losses, bad_contacts, event_id, said } =
+            self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()

@@ -1,6 +1,7 @@
 //! What an operator says of a package, in place of what follows by itself.
 
 use super::*;
+use crate::grammar::{RouteSet, Tag};
 use crate::testing::uris;
 
 /// The first SUBSCRIBE is in flight, by these overrides of the package.
@@ -164,11 +165,13 @@ fn route_of_refresh(keep_route_set: bool, notify_first: bool, of_notify: &'stati
     let mut life = Life::unstarted(Policy { keep_route_set, ..policy() });
     life.give(Input::Start);
     life.due();
-    let reply = |life: &mut Life| life.reply_with(200, |reply| reply.route_set = b"<sip:of-2xx;lr>");
+    let reply = |life: &mut Life| life.reply_with(200, |reply| reply.route_set = RouteSet::of(b"<sip:of-2xx;lr>"));
     if !notify_first {
         reply(&mut life);
     }
-    life.notify_with("active", |notify| (notify.route_set, notify.remote_tag) = (of_notify, tag));
+    life.notify_with("active", |notify| {
+        (notify.route_set, notify.remote_tag) = (RouteSet::of(of_notify), Tag::judge(tag).unwrap())
+    });
     if notify_first {
         reply(&mut life);
     }
@@ -182,6 +185,6 @@ fn the_route_set_of_the_2xx_stays_where_the_operator_says_so_and_the_notify_brin
         assert_eq!(route_of_refresh(true, notify_first, b"", b"notifier"), b"<sip:of-2xx;lr>");
         assert_eq!(route_of_refresh(false, notify_first, b"", b"notifier"), b"", "by the letter of RFC 6665");
         assert_eq!(route_of_refresh(true, notify_first, b"<sip:p;lr>", b"notifier"), b"<sip:p;lr>");
-        assert_eq!(route_of_refresh(true, notify_first, b"", b"another fork"), b"");
+        assert_eq!(route_of_refresh(true, notify_first, b"", b"another-fork"), b"");
     }
 }

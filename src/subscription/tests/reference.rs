@@ -357,8 +357,12 @@ impl Reference {
             };
             return;
         }
-        if initial && self.policy.keep_route_set && self.peer.tag == reply.remote_tag && self.peer.routes.is_empty() {
-            self.peer.routes = reply.route_set.to_vec();
+        if initial
+            && self.policy.keep_route_set
+            && self.peer.tag == reply.remote_tag.text()
+            && self.peer.routes.is_empty()
+        {
+            self.peer.routes = reply.route_set.text().to_vec();
         }
         if initial && self.peer.told {
             // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
