@@ -2,6 +2,7 @@
 #   make          builds target/release/presence_b2b.so
 #   make setup    installs what Debian has to give for that
 #   make test     all tests; ends with "N passed, N failed"
+#   make search   searches the lives of a subscription deeper than the tests do; after a change of the state machine
 #   make demo     shows the main job
 #   make bench    measures; QUICK=1 does less of everything, ONLY=P1,P5 does some
 #   make install  puts the module where the server looks for it, and the header for C modules (DESTDIR honoured)
@@ -18,7 +19,7 @@ MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test demo bench clean
+.PHONY: build metered setup install test search demo bench clean
 
 build:
 	@.ci/setup --check
@@ -49,6 +50,11 @@ install:
 # The tests mostly wait for something: more of them at a time than there are processors.
 test: setup build
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
+
+# Without the server and optimised: minutes, and some GB of memory. MISHAPS is how many things may go wrong in one life.
+search:
+	@kamailio-headers/fetch >/dev/null
+	@PRESENCE_B2B_MISHAPS=$(or $(MISHAPS),3) $(CARGO) test --release --lib -- subscription::tests::model --nocapture
 
 demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)

@@ -211,7 +211,7 @@ fn nothing_comes_of(server: &Server, transport: Transport) {
 
 #[test]
 fn nothing_comes_of_it_over_udp() {
-    let server = quiet().children(1).route(TELL).start();
+    let server = quiet().children(1).route(TELL).hostile().start();
     nothing_comes_of(&server, Transport::Udp);
     server.stop();
 }
@@ -226,7 +226,7 @@ fn nothing_comes_of_it_over_tcp() {
 
 #[test]
 fn nothing_comes_of_it_without_a_transaction() {
-    let server = quiet().children(1).route(WITHOUT_TRANSACTION).route(TELL).start();
+    let server = quiet().children(1).route(WITHOUT_TRANSACTION).route(TELL).hostile().start();
     nothing_comes_of(&server, Transport::Udp);
     server.stop();
 }
@@ -330,7 +330,7 @@ fn a_flood_leaves_nothing() {
 /// A slip of the pen, or a hostile value, holds a destination for a day at most, and nobody else.
 #[test]
 fn a_retry_after_without_end_is_a_day() {
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL).start();
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL).hostile().start();
     for seconds in ["1000000000", "4294967295", "99999999999999999999"] {
         let notifier = Notifier::udp();
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));

@@ -75,7 +75,7 @@ fn reply(notifier: &Notifier, to: &Message, code: u16, headers: &[(&str, &str)])
 #[test]
 fn retry_after_is_believed_within_reason() {
     const DAY: u32 = 86_400;
-    let server = patient().start();
+    let server = patient().hostile().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         // That of a 503 would hold the whole destination.
@@ -301,7 +301,7 @@ fn what_a_2xx_grants_is_what_its_first_expires_says() {
 /// A 2xx without a Contact, or with one that cannot be read, and a NOTIFY without one: what is left is the record.
 #[test]
 fn without_any_contact_the_record_stays_the_target() {
-    let server = patient().start();
+    let server = patient().hostile().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         for contact in [None, Some("<sip:"), Some("<>"), Some("\"open"), Some("*")] {
@@ -329,7 +329,7 @@ fn without_any_contact_the_record_stays_the_target() {
 #[test]
 fn a_header_that_cannot_be_parsed_spoils_no_other() {
     for (name, value) in [("Retry-After", "soon"), ("Content-Length", "many"), ("Bad Name", "x")] {
-        let server = patient().b2b_param("credential", "watcher:here:secret").start();
+        let server = patient().b2b_param("credential", "watcher:here:secret").hostile().start();
         let notifier = Notifier::udp();
         leaves_nothing(&server, || {
             let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));

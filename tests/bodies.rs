@@ -152,7 +152,7 @@ fn what_was_not_asked_for_is_refused_and_harms_nothing() {
 /// A notifier that goes by RFC 3265 forgets the subscription when a NOTIFY is refused: the refresh that follows finds out.
 #[test]
 fn a_refused_notify_is_followed_by_a_refresh_and_the_next_by_a_later_one() {
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 1).route(TELL).start();
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 1).route(TELL).hostile().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);

@@ -193,7 +193,7 @@ fn a_call_may_outlive_the_subscription() {
 
 #[test]
 fn a_request_without_a_call_binds_nothing() {
-    let server = builder().start();
+    let server = builder().allow_log("this message belongs to no tracked call").start();
     let peer = Endpoint::udp();
     leaves_nothing(&server, || {
         let uri = server.uri("script");

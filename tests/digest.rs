@@ -177,7 +177,12 @@ fn a_wrong_password_is_tried_once() {
 fn passwords_are_never_shown() {
     let own = "own-s3cr3t";
     let presence = PresenceServer::builder().credentials(Credentials { password: own, ..GUARD }).start();
-    let server = b2b().b2b_param("min_resubscribe_time", 0).route(OWN).debug(3).start();
+    let server = b2b()
+        .b2b_param("min_resubscribe_time", 0)
+        .route(OWN)
+        .debug(3)
+        .allow_log("b2b_credentials: the user name is empty, ")
+        .start();
     let (alice, watcher) = (presence.uri("alice"), server.uri("watcher"));
     presence.publish("alice", &pidf(&alice, "open", None));
     let client = Endpoint::udp();
@@ -419,7 +424,7 @@ fn scripts_in_other_languages_give_credentials_too() {
         }}",
         notifier.uri("alice")
     );
-    let server = Server::b2b().kemi(&script).start();
+    let server = Server::b2b().kemi(&script).allow_log("b2b_credentials: no such subscription").start();
     let request =
         notifier.endpoint.fresh_request("OPTIONS", &server.uri("b2b"), "sip:t@example.com", "sip:b@example.com");
     assert_eq!(notifier.endpoint.exchange(&request, server.addr(), SOON).status(), 200);

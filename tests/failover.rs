@@ -39,7 +39,7 @@ fn the_second_of_two_takes_it(transport: Transport, by_srv: bool) {
         ]),
         false => NameServer::start(&[("pair.test", Record::A(dead)), ("pair.test", Record::A(living))]),
     };
-    let server = server(&names).start();
+    let server = server(&names).bad_connections().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&format!("sip:alice@pair.test{}", transport.uri_param()), &server.uri("watcher"));

@@ -218,7 +218,7 @@ fn silence_is_a_timeout() {
 fn a_refused_connection_is_tried_again() {
     let ip = own_ip();
     let record = format!("sip:alice@{ip};transport=tcp");
-    let server = quick().start();
+    let server = quick().bad_connections().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&record, &server.uri("watcher"));
@@ -235,7 +235,12 @@ fn a_refused_connection_is_tried_again() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_tried_again() {
-    let server = quick().global("dns_retr_time=1").global("dns_retr_no=1").start();
+    let server = quick()
+        .global("dns_retr_time=1")
+        .global("dns_retr_no=1")
+        .allow_log("could not resolve hostname: \"nobody.invalid\"")
+        .allow_log("failed to resolve \"nobody.invalid\"")
+        .start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe("sip:alice@nobody.invalid", &server.uri("watcher"));

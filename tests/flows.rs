@@ -13,7 +13,7 @@ use crate::support::watch::{Watch, told};
 /// A server that may send the next SUBSCRIBE at once, and which gives up soon.
 fn eager() -> Builder {
     let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    builder.modparam("tm", "fr_timer", 2000).route(TELL)
+    builder.modparam("tm", "fr_timer", 2000).route(TELL).bad_connections()
 }
 
 /// How tcpops has the script tell of closed connections.

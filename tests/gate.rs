@@ -133,7 +133,7 @@ fn fifty_subscriptions_leave_a_dead_destination_alone() {
 fn a_notifier_that_comes_back_is_found() {
     let ip = own_ip();
     let record = format!("sip:alice@{ip}:5060;transport=tcp");
-    let server = quick().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).start();
+    let server = quick().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).bad_connections().start();
     let ids: Vec<u64> = ["a", "b", "c"].map(|user| server.subscribe(&record, &server.uri(user))).into_iter().collect();
     let address = format!("tcp:{ip}:5060");
     until_it_is(&server, &address, "it is open", |row| row["state"] == "open");
@@ -280,7 +280,7 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
         let first = format!("sip:{ip}:5060{}", transport.uri_param());
         let proxies = format!("{first} sip:{}{}", second.endpoint.addr(), transport.uri_param());
         let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("breaker_failures", 1);
-        let server = server.b2b_param("breaker_time", 1).start();
+        let server = server.b2b_param("breaker_time", 1).bad_connections().start();
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
         let subscribe = second.expect_subscribe(SOON);
         assert_eq!(subscribe.uri(), "sip:alice@example.com");

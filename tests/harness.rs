@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::config::Listen;
+use crate::support::config::{Builder, Listen};
 use crate::support::endpoint::{Endpoint, Received, Transport};
+use crate::support::exception::WITHOUT_MODULE;
 use crate::support::kamailio::Server;
+use crate::support::log::Expected;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::{basic_of, note_of, pidf};
 use crate::support::presence_server::PresenceServer;
@@ -45,7 +47,11 @@ fn rpc_errors_are_errors_and_long_answers_are_whole() {
         }
     }"#;
     let table = Server::builder().module("htable").modparam("htable", "htable", "t=>size=8;");
-    let server = table.global("max_while_loops=5000").route(fill).start();
+    let server = table
+        .global("max_while_loops=5000")
+        .route(fill)
+        .allow_log("method callback not found [no.such_method]")
+        .start();
     let error = server.rpc("no.such_method", json!([])).unwrap_err();
     assert_eq!((error.code, error.message.as_str()), (500, "Method Not Found"));
     let error = server.rpc("stats.get_statistics", json!([])).unwrap_err();
@@ -77,6 +83,62 @@ fn a_bad_end_is_noticed() {
     let failure = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.stop())).unwrap_err();
     let text = failure.downcast_ref::<String>().expect("a message");
     assert!(text.contains("ended"), "{text}");
+}
+
+/// Each test names the errors that it expects, by their text or, of Kamailio's own, by their kind.
+#[test]
+fn an_error_that_nobody_expects_is_a_failure() {
+    let script = r#"request_route {
+        xlog("L_ERR", "$rU\n");
+        sl_send_reply("200", "OK");
+    }"#;
+    let failure_of = |builder: Builder, user: &str| {
+        let server = builder.route(script).start();
+        let peer = Endpoint::udp();
+        let uri = server.uri(user);
+        peer.exchange(&peer.fresh_request("OPTIONS", &uri, &uri, &uri), server.addr(), SOON);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.stop()));
+        ended.err().map(|failure| failure.downcast_ref::<String>().expect("a message").clone())
+    };
+    let plain = Server::builder;
+    let failure = failure_of(plain(), "unexpected").expect("a failure");
+    assert!(failure.contains(" ERROR: ") && failure.contains("unexpected"), "{failure}");
+    assert_eq!(failure_of(plain().allow_log("unexpect"), "unexpected"), None);
+    assert!(failure_of(plain().allow_log("unexpect"), "another").is_some(), "another text");
+    assert!(failure_of(plain().hostile().bad_connections(), "unexpected").is_some(), "another kind");
+}
+
+#[test]
+fn what_the_module_says_is_expected_by_its_text_only() {
+    let line = |level: &str, module: &str| {
+        format!(
+            " 1(7) {level}: {module} [core/parser/contact/contact.c:93]: parse_contacts(): error while skipping URI"
+        )
+    };
+    let mut expected = Expected::default();
+    let core = line("ERROR", "<core>");
+    assert!(!expected.has(&core));
+    expected.unreadable();
+    assert!(expected.has(&core));
+    assert!(!expected.has(&line("CRITICAL", "<core>")), "worse than an error");
+    let own = " 1(7) ERROR: presence_b2b [src/x.rs:1]: presence_b2b(): from <core> [core/parser/x.c:1]";
+    assert!(!expected.has(own));
+    expected.text("from <core>");
+    assert!(expected.has(own));
+}
+
+/// What is not counted has a name, the days it was found and holds to, and says what it excuses.
+#[test]
+fn exceptions_are_few_and_end() {
+    for one in WITHOUT_MODULE {
+        let failure = format!("did not end {}", one.says);
+        let is_day = |day: &str| day.len() == 10 && day.split('-').count() == 3;
+        assert!(!one.name.is_empty() && is_day(one.found) && is_day(one.until) && one.found < one.until);
+        assert!(one.excuses(&failure, (5, 6), one.found) && one.excuses(&failure, (5, 6), one.until));
+        assert!(!one.excuses(&failure, (5, 6), "2099-01-01"), "its time is over");
+        assert!(!one.excuses(&failure, one.below, one.found), "a server without the fault");
+        assert!(!one.excuses("exited by a signal", (5, 6), one.found), "another failure");
+    }
 }
 
 /// Runs itself once more as a child that dies with a server running.

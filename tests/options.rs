@@ -94,7 +94,10 @@ fn accepted(notifier: &Notifier, event: &str, expires: &str) -> Dialog {
 fn an_id_makes_several_subscriptions_to_one_record() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = builder().start();
+    let server = builder()
+        .allow_log("b2b_credentials: no such subscription")
+        .allow_log("b2b_unsubscribe: no such subscription")
+        .start();
     leaves_nothing(&server, || {
         let mark = server.log().mark();
         let plain = subscribe(&server, &record, "presence", "").expect("an id");
@@ -332,7 +335,7 @@ fn fetched(notifier: &Notifier) -> Received {
 /// From a real presence server, which says in its NOTIFY that this was all.
 fn a_fetch_from_a_real_presence_server(transport: Transport) {
     let presence = PresenceServer::start();
-    let server = builder().start();
+    let server = builder().allow_log("b2b_unsubscribe: no such subscription").start();
     let record = presence.uri_over("alice", transport);
     leaves_nothing(&server, || {
         presence.publish("alice", &pidf(&presence.uri("alice"), "open", Some("at the desk")));
@@ -479,7 +482,12 @@ fn a_fetch_is_ended_without_a_word() {
 fn wrong_options_are_refused() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = builder().start();
+    let server = builder()
+        .allow_log("b2b_subscribe: option ")
+        .allow_log("b2b_subscribe: unknown option \"exipres\"")
+        .allow_log("b2b_subscribe: \"presence;expires=60\" names a subscription")
+        .allow_log("unknown event package \"presense\"")
+        .start();
     leaves_nothing(&server, || {
         for (package, options, said) in [
             ("presence", "exipres=60", "unknown option \"exipres\": did you mean expires?"),
@@ -522,7 +530,7 @@ fn wrong_options_are_refused() {
 fn asked_for_again_with_other_options() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = builder().start();
+    let server = builder().allow_log("there is this subscription with other options").start();
     leaves_nothing(&server, || {
         let id = subscribe(&server, &record, "", "expires=60").expect("an id");
         let mut dialog = accepted(&notifier, "presence", "60");

@@ -200,7 +200,8 @@ fn one_subscription_for_all_who_ask_at_once() {
         $var(code) = $rc;
         sl_send_reply("200", "$var(code)");
     }"#;
-    let server = Server::b2b().children(4).route(ASK).route(TELL).start();
+    let server =
+        Server::b2b().children(4).route(ASK).route(TELL).allow_log("b2b_unsubscribe: no such subscription").start();
     let (notifier, asking) = (Notifier::udp(), Endpoint::udp());
     let ask = |user: &str| {
         let uri = server.uri(user);

@@ -38,7 +38,8 @@ fn sent_to(server: &Server, address: &str) -> u64 {
 
 fn the_second_takes_it(transport: Transport) {
     let (ip, second) = (own_ip(), Notifier::new(transport));
-    let server = behind(&[format!("sip:{ip}:5060{}", transport.uri_param()), uri_of(&second)]).start();
+    let server =
+        behind(&[format!("sip:{ip}:5060{}", transport.uri_param()), uri_of(&second)]).bad_connections().start();
     let dead = format!("{}:{ip}:5060", transport.upper().to_ascii_lowercase());
     leaves_nothing(&server, || {
         let before = sent_to(&server, &dead);
@@ -109,7 +110,7 @@ fn a_proxy_that_is_unavailable_is_followed_by_the_next() {
 #[test]
 fn all_proxies_dead_is_one_failure() {
     let dead = [Transport::Udp, Transport::Tcp].map(|one| format!("sip:{}:5060{}", own_ip(), one.uri_param()));
-    let server = behind(&dead).start();
+    let server = behind(&dead).bad_connections().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));

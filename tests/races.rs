@@ -36,7 +36,7 @@ fn start() -> Server {
     let load = format!("loadmodule \"{}\"", qsa_test().display());
     // Nothing is sent: a subscription that ends is gone at once.
     let server = Server::b2b().children(PROCESSES as u32).b2b_param("max_subscribe_delay", 100_000);
-    server.shm_megabytes(128).route(&load).route(ROUTE).start()
+    server.shm_megabytes(128).route(&load).route(ROUTE).allow_log("b2b_unsubscribe: no such subscription").start()
 }
 
 fn counters(server: &Server) -> Value {

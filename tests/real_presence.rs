@@ -194,6 +194,7 @@ fn starts_again(transport: Transport) {
         .b2b_param("resubscribe_delta", 1)
         .modparam("tm", "fr_timer", 1500)
         .route(TELL)
+        .bad_connections()
         .start();
     let record = presence.uri_over("alice", transport);
     presence.publish("alice", &pidf(&presence.uri("alice"), "open", Some("before")));

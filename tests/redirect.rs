@@ -132,7 +132,7 @@ fn a_circle_of_redirections_is_left_at_once() {
 #[test]
 fn a_redirection_to_nowhere_is_a_failure() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = eager().hostile().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));

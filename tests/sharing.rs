@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::c_api::{call, start};
+use crate::c_api::{builder, call, start};
 use crate::support::b2b::farewell;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
@@ -154,7 +154,7 @@ fn failures_and_the_end_are_told_to_all() {
 
 #[test]
 fn bad_wishes_leave_nothing() {
-    let server = start(1000);
+    let server = builder(1000).allow_log("option share is \"").start();
     leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || {
         for (record, options, said) in [
             ("no uri", "share", "refused"),

@@ -117,7 +117,10 @@ fn dead_names_stop_nobody() {
         good_names.iter().map(|name| (name.as_str(), Record::A(ipv4(&notifier.endpoint)))).collect();
     let names = NameServer::start_with_ttl(&records, 3);
     let server = Server::b2b().name_server(&names).tlsf().shm_megabytes(128).children(4).route(TELL_WHEN);
-    let server = quick_to_expire(server, 6).start();
+    let server = quick_to_expire(server, 6)
+        .allow_log("could not resolve hostname: \"name.zone")
+        .allow_log("failed to resolve \"name.zone")
+        .start();
     let subscribe = |record: &str| server.subscribe(record, &server.uri("watcher"));
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -181,7 +184,10 @@ impl Drop for SetWhenDropped<'_> {
 fn a_status_is_told_no_longer_than_it_is_known() {
     let notifier = Notifier::udp();
     let names = NameServer::start_with_ttl(&[("fading.test", Record::A(ipv4(&notifier.endpoint)))], 1);
-    let server = quick_to_expire(Server::b2b().name_server(&names).route(TELL), 3).start();
+    let server = quick_to_expire(Server::b2b().name_server(&names).route(TELL), 3)
+        .allow_log("could not resolve hostname: \"fading.test\"")
+        .allow_log("failed to resolve \"fading.test\"")
+        .start();
     let watch = Watch::begin(&server, "sip:alice@fading.test");
     let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 7);
     let expires = Instant::now() + Duration::from_secs(7);
@@ -271,7 +277,7 @@ fn connections_that_are_not_made_stop_nobody() {
     let notifier = Notifier::udp();
     let server = Server::b2b().global("tcp_async=no").global("tcp_connect_timeout=3").b2b_param("workers", 1);
     let server = server.modparam("tm", "fr_timer", 2000);
-    let server = quick_to_expire(server.route(TELL_WHEN), 2).start();
+    let server = quick_to_expire(server.route(TELL_WHEN), 2).bad_connections().start();
     let bad: Vec<_> = (0..10).map(|number| format!("sip:bad{number}@{addr};transport=tcp")).collect();
     let all = goes_on(&server, &notifier, &bad);
     let told: BTreeSet<_> =
@@ -297,7 +303,7 @@ fn a_peer_that_does_not_read_stops_nobody() {
         .b2b_param("workers", 1)
         .route(TELL_WHEN);
     let server = server.b2b_param("additional_presence_headers", padding.as_str()).shm_megabytes(128);
-    let server = quick_to_expire(server, 2).start();
+    let server = quick_to_expire(server, 2).bad_connections().start();
     let bad: Vec<_> = (0..300).map(|number| format!("sip:bad{number}@{addr};transport=tcp")).collect();
     let taking = thread::spawn(move || {
         let taken: Vec<_> = (0..1).map_while(|_| listener.accept().ok()).collect();

@@ -1,10 +1,11 @@
 //! A record of a real presence server, reached over TLS.
 
+use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::news::{Newsreader, TELL};
 use crate::support::pidf::pidf;
-use crate::support::presence_server::PresenceServer;
+use crate::support::presence_server::{PresenceBuilder, PresenceServer};
 use crate::support::shm::leaves_nothing;
 use crate::support::tls::TLS_PORT;
 use crate::support::wait::{SOON, eventually};
@@ -52,12 +53,12 @@ const B2B_ROUTE: &str = r#"request_route {
     sl_send_reply("405", "Not Over This");
 }"#;
 
-fn presence_over_tls() -> PresenceServer {
-    PresenceServer::builder().server(|server| server.tls().module("tcpops").route(PRESENCE_ROUTE)).start()
+fn presence_over_tls() -> PresenceBuilder {
+    PresenceServer::builder().server(|server| server.tls().module("tcpops").route(PRESENCE_ROUTE))
 }
 
 fn watch_over_tls(scheme: &str, parameter: &str) {
-    let presence = presence_over_tls();
+    let presence = presence_over_tls().start();
     let operator = Endpoint::udp();
     let server = Server::b2b().tls().b2b_param("min_resubscribe_time", 0).route(B2B_ROUTE).route(TELL).start();
     let record = format!("{scheme}:alice@{}:{TLS_PORT}{parameter}", presence.server.ip());
@@ -125,10 +126,20 @@ fn a_sips_record() {
 /// Nobody has signed the presence server's certificate: whoever checks it does not subscribe, and is told.
 #[test]
 fn a_certificate_that_is_not_trusted() {
-    let presence = presence_over_tls();
+    let refused = |server: Builder| {
+        let server = server.allow_log("tls_h_read_f(): ").allow_log("unknown ca");
+        server.allow_log("tcp_read_req: error reading")
+    };
+    let presence = presence_over_tls().server(refused).start();
     let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("min_resubscribe_time", 0);
     let server = server.modparam("tm", "fr_timer", 700).modparam("tls", "verify_certificate", 1);
-    let server = server.modparam("tls", "require_certificate", 1).route(TELL).start();
+    let server = server
+        .modparam("tls", "require_certificate", 1)
+        .route(TELL)
+        .allow_log("tls_h_read_f(): ")
+        .allow_log("certificate verify failed")
+        .allow_log("tcp_read_req: error reading")
+        .start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&format!("sips:alice@{}:{TLS_PORT}", presence.server.ip()), &server.uri("watcher"));

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use super::address::own_ip;
 use super::kamailio::Server;
+use super::log::Expected;
 pub use super::place::{module_under_test, modules_dir};
 use super::rpc;
 use super::setting::param;
@@ -44,7 +45,7 @@ pub struct Builder {
     pub(super) ip: Ipv4Addr,
     pub(super) shm_megabytes: u32,
     pub(super) allocator: &'static str,
-    pub(super) allowed: Vec<String>,
+    pub(super) expected: Expected,
     pub(super) files: Vec<(String, String)>,
     pub(super) under: Vec<String>,
     children: u32,
@@ -66,7 +67,7 @@ impl Builder {
             ip: own_ip(),
             shm_megabytes: 32,
             allocator: "qm",
-            allowed: Vec::new(),
+            expected: Expected::default(),
             files: Vec::new(),
             under: Vec::new(),
             children: 2,
@@ -188,7 +189,19 @@ impl Builder {
 
     /// Log lines with `part` do not fail the test when the server stops.
     pub fn allow_log(mut self, part: &str) -> Builder {
-        self.allowed.push(part.to_owned());
+        self.expected.text(part);
+        self
+    }
+
+    /// It is sent what Kamailio's parsers cannot read: their errors do not fail the test. Those of the module do.
+    pub fn hostile(mut self) -> Builder {
+        self.expected.unreadable();
+        self
+    }
+
+    /// Its TCP connections are refused, not made in time or lost: Kamailio's errors for that do not fail the test.
+    pub fn bad_connections(mut self) -> Builder {
+        self.expected.bad_connections();
         self
     }
 

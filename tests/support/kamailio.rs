@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 use super::address::SIP_PORT;
 use super::config::{Builder, binary};
-use super::log::Log;
+use super::exception::{Exception, WITHOUT_MODULE};
+use super::log::{Expected, Log};
 use super::process::Group;
 use super::rpc::{Rpc, RpcError};
 
@@ -31,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// something that must never happen. When the test has failed already, dropping prints the end of the log instead.
 pub struct Server {
     ip: Ipv4Addr,
-    allowed: Vec<String>,
+    expected: Expected,
     rpc: Rpc,
     log: Log,
     group: Group,
@@ -81,7 +82,7 @@ impl Server {
         let group = Group::spawn(command(&builder, &cfg, dir.path(), &log)).expect("kamailio can be executed");
         let rpc = Rpc::new(dir.path());
         let mut server =
-            Server { ip: builder.ip, allowed: builder.allowed, rpc, log, group, dir, with_module, stopped: false };
+            Server { ip: builder.ip, expected: builder.expected, rpc, log, group, dir, with_module, stopped: false };
         let within = if builder.under.is_empty() { START } else { START_UNDER };
         match server.wait_until_ready(within) {
             Ok(()) => Ok(server),
@@ -188,20 +189,27 @@ impl Server {
         }
     }
 
+    /// What excuses that it ended badly, if anything does.
+    fn exception(&self, reason: &str) -> Option<&'static Exception> {
+        let list = if self.with_module { &[] } else { WITHOUT_MODULE };
+        Exception::of(list, reason)
+    }
+
     fn shut_down(&mut self) -> Result<(), String> {
         self.stopped = true;
         let alive = self.group.ended().is_none();
         let stop = self.log.mark();
         let ended = self.group.terminate(STOP);
-        let mut reasons = self.log.complaints(&self.allowed, stop);
+        let mut reasons = self.log.complaints(&self.expected, stop);
         match ended {
-            // A child that SIGTERM interrupts where it first takes Kamailio's parameters ends with their lock held, and the
-            // others wait for it in Kamailio's handler of the signal (seen in 5.6.3). The module keeps its servers from
-            // that; one without it is not under test. Said past the capture of the test runner, to be seen.
-            Err(reason) if !self.with_module => {
-                let _ = writeln!(io::stderr(), "NOT COUNTED: a server without the module {reason}");
-            }
-            Err(reason) => reasons.insert(0, format!("the server {reason}")),
+            Err(reason) => match self.exception(&reason) {
+                // Said past the capture of the test runner, to be seen.
+                Some(Exception { name, found, .. }) => {
+                    let _ =
+                        writeln!(io::stderr(), "NOT COUNTED ({name}, {found}): a server without the module {reason}");
+                }
+                None => reasons.insert(0, format!("the server {reason}")),
+            },
             Ok(status) if !alive => reasons.insert(0, format!("the server had ended by itself ({status})")),
             Ok(status) if !status.success() => reasons.insert(0, format!("the server ended with {status}")),
             Ok(_) => {}

@@ -10,6 +10,7 @@ pub mod config;
 pub mod dns;
 pub mod endpoint;
 pub mod example;
+pub mod exception;
 pub mod kamailio;
 pub mod log;
 pub mod news;

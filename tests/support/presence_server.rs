@@ -162,6 +162,10 @@ impl PresenceBuilder {
             );
         } else {
             server = server.modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2);
+            // Said when a watcher is told of a PUBLISH at the moment its own SUBSCRIBE, in another process, ends or
+            // replaces its entry: that answer brings the state.
+            server = server.allow_log("notify(): updating subscription record in hash table");
+            server = server.allow_log("publ_notify(): Could not send notify for presence");
         }
         // Told only to look at the To tag, it would end any of the subscriptions that are in one place of its table, as those
         // of a record always are and of others sometimes: its tags are all the same for a peer that leaves the port 5060 out
