@@ -125,6 +125,7 @@ typedef struct pb2b_notify_headers {
 	str content_type;
 	str subscription_state;
 	str sip_etag;
+	str branch; /* of the topmost Via */
 	int has_record_route;
 	int has_require;
 	int has_content_encoding;

@@ -148,6 +148,8 @@ void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out)
 	str *to;
 
 	memset(out, 0, sizeof(*out));
+	if(msg->via1 != NULL && msg->via1->branch != NULL)
+		out->branch = msg->via1->branch->value;
 	for(h = msg->headers; h != NULL; h = h->next) {
 		to = NULL;
 		switch(h->type) {

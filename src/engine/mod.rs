@@ -17,6 +17,7 @@ mod send;
 mod share;
 mod start;
 mod turns;
+mod untold;
 mod worker;
 
 pub use flows::on_flow_lost;
@@ -110,6 +111,8 @@ pub struct Engine {
     lines: turns::Lines,
     /// Contacts that could not be a target.
     bad_contacts: contact::BadContacts,
+    /// NOTIFYs that were not told.
+    untold: untold::Counters,
     /// Which workers sleep.
     watch: Watch,
     /// Wakes one worker each.
@@ -190,6 +193,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         lost_flows,
         lines: turns::Lines::default(),
         bad_contacts: contact::BadContacts::default(),
+        untold: untold::Counters::default(),
         watch: Watch::new(workers),
         bells,
         said: AtomicBool::new(false),

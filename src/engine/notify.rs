@@ -12,8 +12,10 @@ use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::registry::RegistryError;
 use crate::subscription::{
-    Content, Fingerprint, Input, Notify, OutOfMemory, Package, StateValue, SubscriptionState, package,
+    Content, Echo, Fingerprint, Input, Notify, OutOfMemory, Package, StateValue, SubscriptionState, Untold, package,
 };
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +87,14 @@ impl Engine {
         let content = self.judge(package, content_type, is_encoded, body);
         let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
-        let prepared = Self::prepare(texts.0, texts.1)?;
         let state = headers.subscription_state().and_then(SubscriptionState::parse);
+        let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
+        let (prepared, content) = match Self::prepare(texts.0, texts.1) {
+            Ok(prepared) => (prepared, content),
+            // The end counts more than its body: it is not sent again.
+            Err(OutOfMemory) if is_last => (Self::prepare(&[], &[])?, Content::TooLarge),
+            Err(error) => return Err(error.into()),
+        };
         let input = Input::Notify(Notify {
             cseq,
             remote_tag,
@@ -97,9 +105,9 @@ impl Engine {
             event_id: event.id,
             state,
             entity_tag: headers.entity_tag(),
-            may_repeat: way == Way::Stateless,
             content,
             fingerprint: Fingerprint::NONE,
+            echo: echo_of(headers, content_type, body),
         });
         let step = self.registry.step_dialog(
             ids.call_id,
@@ -119,11 +127,11 @@ impl Engine {
                 contact.header(),
             );
         }
-        self.settle(stepped.wake, stepped.delivered);
+        self.note_untold(stepped.handle, &stepped.output);
+        self.settle_step(stepped.handle, stepped.wake, stepped.delivered);
         let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answered.code_and_phrase();
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.
-        let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
         let way = if is_last { Way::Stateful } else { way };
         self.answer(message, way, code, phrase, &self.extra_headers(answered, message, stepped.output.socket, package));
         Ok(Handled::Yes)
@@ -188,11 +196,7 @@ impl Engine {
         let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag) else {
             return Handled::No;
         };
-        // No allocation fails in it.
-        let step = self.registry.step(handle, Input::Refused, Self::now(), &self.env(), |_, _, _| ());
-        if let Ok(Some(stepped)) = step {
-            self.settle(stepped.wake, None);
-        }
+        self.count_untold(handle, Untold::Refused);
         self.answer(message, way, code, phrase, headers);
         Handled::Yes
     }
@@ -264,4 +268,11 @@ impl From<OutOfMemory> for Refusal {
     fn from(_: OutOfMemory) -> Self {
         Self::OutOfMemory
     }
+}
+
+/// What tells this NOTIFY from another one with the same CSeq. Nobody gains by making two alike, so the hash needs no key.
+fn echo_of(headers: &NotifyHeaders<'_>, content_type: Option<&[u8]>, body: &[u8]) -> Echo {
+    let hasher = FixedState::default();
+    let text = hasher.hash_one((headers.subscription_state(), content_type, body));
+    Echo::of_hashes(text, headers.branch().map(|branch| hasher.hash_one(branch)))
 }

@@ -148,6 +148,12 @@ impl<'m> NotifyHeaders<'m> {
         self.text(&self.raw.sip_etag).and_then(EntityTag::judge)
     }
 
+    /// The branch of the topmost Via.
+    #[must_use]
+    pub fn branch(&self) -> Option<&'m [u8]> {
+        self.text(&self.raw.branch)
+    }
+
     /// Value of the Content-Type header.
     #[must_use]
     pub fn content_type(&self) -> Option<&'m [u8]> {

@@ -1,11 +1,13 @@
 //! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
 
+use super::echo::Echo;
 use super::fingerprint::Fingerprint;
-use super::input::{Flow, Notify, Socket};
+use super::input::{Content, Flow, Notify, Socket};
+use super::marks::{Heard, Marks, Stage};
 use super::six::Six;
 use super::text::{OutOfMemory, Packed};
 use super::time::{Instant, Moment};
-use super::version::Versions;
+use super::version::{Known, Versions};
 use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
 use allocator_api2::alloc::Allocator;
 
@@ -30,22 +32,13 @@ pub(super) struct Dialog<A: Allocator> {
     remote_cseq: u32,
     /// Which CSeqs below the newest were accepted: bit n is the one n + 1 below.
     accepted: u32,
-    /// Versions of its documents.
-    versions: Versions,
+    /// Version of its newest document.
+    version: u32,
+    /// Of the newest NOTIFY.
+    echo: Echo,
     /// How many requests we have sent in it, but for the one that opened it; 255 for more.
     requests: u8,
-    stage: Stage,
-}
-
-/// How far NOTIFYs have made the dialog.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// None has.
-    Begun,
-    /// One has.
-    Made,
-    /// One has, and has named the target.
-    Told,
+    marks: Marks,
 }
 
 impl<A: Allocator + Clone> Dialog<A> {
@@ -60,9 +53,10 @@ impl<A: Allocator + Clone> Dialog<A> {
             expiry: Moment::NONE,
             remote_cseq: 0,
             accepted: 0,
-            versions: Versions::default(),
+            version: 0,
+            echo: Echo::default(),
             requests: 0,
-            stage: Stage::Begun,
+            marks: Marks::default(),
         })
     }
 
@@ -96,7 +90,7 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name; so has
     /// a state which is not known, as documents are missing.
     pub(super) fn try_hear(&mut self, notify: &Notify<'_>, keeps_route_set: bool, alloc: A) -> Result<(), OutOfMemory> {
-        let is_known = self.versions.is_whole_with(notify.content);
+        let is_known = self.versions().is_whole_with(notify.content);
         if is_known && self.recalls(notify) {
             return Ok(());
         }
@@ -193,7 +187,7 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether a NOTIFY has made the dialog (RFC 6665 §4.4.1); a 2xx alone gives a provisional one.
     pub(super) fn is_made(&self) -> bool {
-        self.stage != Stage::Begun
+        self.marks.stage() != Stage::Begun
     }
 
     /// CSeq of the newest NOTIFY.
@@ -202,26 +196,78 @@ impl<A: Allocator> Dialog<A> {
     }
 
     /// A NOTIFY with this CSeq was accepted: from now on the dialog is made.
-    pub(super) fn accept(&mut self, cseq: u32) {
+    pub(super) fn accept(&mut self, cseq: u32, echo: Echo) {
         self.accepted = match self.remote_cseq().map(|newest| cseq.saturating_sub(newest)) {
             None | Some(33..) => 0,
             Some(0) => self.accepted,
             Some(ahead) => self.accepted.checked_shl(ahead).unwrap_or(0) | 1 << (ahead - 1),
         };
-        self.remote_cseq = cseq;
-        if self.stage == Stage::Begun {
-            self.stage = Stage::Made;
+        (self.remote_cseq, self.echo) = (cseq, echo);
+        if self.marks.stage() == Stage::Begun {
+            self.marks.set_stage(Stage::Made);
+        }
+        if self.heard() != Heard::Dated {
+            self.marks.set_heard(Heard::Told);
         }
     }
 
-    /// Another request is sent in the dialog.
+    /// The NOTIFY that was accepted last has said how long the subscription lasts.
+    pub(super) fn dated(&mut self) {
+        self.marks.set_heard(Heard::Dated);
+    }
+
+    /// A NOTIFY of this dialog was refused.
+    pub(super) fn refused(&mut self) {
+        if self.heard() == Heard::Nothing {
+            self.marks.set_heard(Heard::Refused);
+        }
+    }
+
+    /// A NOTIFY of this dialog had a CSeq that is too low. One that may have been on its way for long says nothing of the
+    /// others.
+    pub(super) fn stale(&mut self, cseq: u32) {
+        if matches!(self.heard(), Heard::Nothing | Heard::Refused) && !self.may_be_late(cseq) {
+            self.marks.set_heard(Heard::Stale);
+        }
+    }
+
+    /// What NOTIFYs have said since the newest request left.
+    pub(super) fn heard(&self) -> Heard {
+        self.marks.heard()
+    }
+
+    /// The newest request was accepted, and a NOTIFY is to follow.
+    pub(super) fn request_accepted(&mut self) {
+        self.marks.set_accepted(true);
+    }
+
+    /// Whether the newest request was accepted and the NOTIFY that is to follow has not come yet.
+    pub(super) fn is_owed_notify(&self) -> bool {
+        self.marks.is_accepted() && !matches!(self.heard(), Heard::Told | Heard::Dated)
+    }
+
+    /// What has come of the newest request so far.
+    pub(super) fn outcome(&self) -> (Heard, bool) {
+        (self.heard(), self.marks.is_accepted())
+    }
+
+    /// Another request is sent in the dialog: it is to be accepted yet, and NOTIFYs are to come yet. It asks for whatever
+    /// documents are missing.
     pub(super) fn count_request(&mut self) {
         self.requests = self.requests.saturating_add(1);
+        // The first NOTIFY is awaited still, and it has come.
+        if self.is_made() || self.heard() != Heard::Refused {
+            self.marks.set_heard(Heard::Nothing);
+        }
+        self.marks.set_accepted(false);
+        self.ask();
     }
 
     /// The newest has not left. One that would have opened the dialog was not counted.
-    pub(super) fn uncount_request(&mut self) {
+    pub(super) fn uncount_request(&mut self, (heard, accepted): (Heard, bool)) {
         self.requests = self.requests.saturating_sub(1);
+        self.marks.set_heard(heard);
+        self.marks.set_accepted(accepted);
     }
 
     /// How many have been sent, but for the one that opened it; 255 for more.
@@ -235,14 +281,26 @@ impl<A: Allocator> Dialog<A> {
         behind.and_then(|behind| behind.checked_sub(1)).is_some_and(|bit| bit < 32 && self.accepted >> bit & 1 == 1)
     }
 
+    /// Whether a NOTIFY with this CSeq, which is not known, may be one that others have overtaken: below the newest of those
+    /// that were accepted, and above another one.
+    fn may_be_late(&self, cseq: u32) -> bool {
+        let behind = self.remote_cseq().and_then(|newest| newest.checked_sub(cseq));
+        behind.is_some_and(|behind| self.accepted.checked_shr(behind).is_some_and(|below| below != 0))
+    }
+
+    /// Whether a NOTIFY with the newest CSeq is the newest once more.
+    pub(super) fn is_again(&self, echo: Echo) -> bool {
+        echo.is_again(self.echo)
+    }
+
     /// Whether a NOTIFY has named the target, which then counts more than the 2xx to the first request, however late.
     pub(super) fn is_target_told(&self) -> bool {
-        self.stage == Stage::Told
+        self.marks.stage() == Stage::Told
     }
 
     /// A NOTIFY that was accepted has named the target.
     pub(super) fn target_told(&mut self) {
-        self.stage = Stage::Told;
+        self.marks.set_stage(Stage::Told);
     }
 
     /// The entity-tag of the state told last (RFC 5839 §5.2); empty when it has none.
@@ -252,12 +310,27 @@ impl<A: Allocator> Dialog<A> {
 
     /// The versions of its documents.
     pub(super) fn versions(&self) -> Versions {
-        self.versions
+        Versions { newest: self.version, known: self.marks.known() }
     }
 
-    /// To tell them of a document.
-    pub(super) fn versions_mut(&mut self) -> &mut Versions {
-        &mut self.versions
+    /// A document has been told.
+    pub(super) fn take_document(&mut self, content: Content) {
+        let mut versions = self.versions();
+        versions.take(content);
+        self.version = versions.newest;
+        self.marks.set_known(versions.known);
+    }
+
+    /// Whether a document is missing that no refresh asks for.
+    pub(super) fn is_missing(&self) -> bool {
+        self.marks.known() == Known::Missing
+    }
+
+    /// A refresh asks for what is missing.
+    pub(super) fn ask(&mut self) {
+        if self.is_missing() {
+            self.marks.set_known(Known::Asked);
+        }
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {

@@ -1,8 +1,9 @@
 //! What can happen to a subscription.
 
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
+use super::echo::Echo;
 use super::fingerprint::Fingerprint;
-use super::output::Undo;
+use super::output::{Undo, Untold};
 use super::substate::SubscriptionState;
 use super::time::Instant;
 use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
@@ -73,8 +74,8 @@ pub enum Input<'a> {
     Reply(Reply<'a>),
     /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog.
     Notify(Notify<'a>),
-    /// A NOTIFY of this subscription's dialog was refused before the subscription could see it.
-    Refused,
+    /// A NOTIFY of this subscription was not handed in, or what it told has not reached the internal subscriber: it is counted.
+    Untold(Untold),
     /// Somebody wants a SUBSCRIBE now (an operator): refresh, or retry when waiting; held back by `min_resubscribe_time`.
     Refresh,
     /// The subscription has credentials of its own from now on, which go before those of a realm. A request that was
@@ -185,14 +186,14 @@ pub struct Notify<'a> {
     pub event_id: Option<&'a [u8]>,
     /// The Subscription-State header; `None` when absent or not readable by its grammar.
     pub state: Option<SubscriptionState<'a>>,
-    /// No transaction stands before it, so that a lower CSeq may be a retransmission; otherwise it is a new request.
-    pub may_repeat: bool,
     /// SIP-ETag header (RFC 5839 §5.1); `None` when it is absent or not good.
     pub entity_tag: Option<EntityTag<'a>>,
     /// What is to be thought of the body.
     pub content: Content,
     /// Of what it says of the dialog; [`Fingerprint::NONE`] where nobody has taken it.
     pub fingerprint: Fingerprint,
+    /// Of what it says, to know it again.
+    pub echo: Echo,
 }
 
 /// Judgement of a NOTIFY's body, made before the subscription sees it.

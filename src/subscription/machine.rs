@@ -10,6 +10,7 @@ mod deadline;
 mod early;
 mod ending;
 mod fetch;
+mod first_end;
 mod fork;
 mod held;
 mod notify;
@@ -263,12 +264,9 @@ impl<A: Share> Subscription<A> {
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
                 Ok(Output { socket, ..self.on_notify(&notify, now, env)? })
             }
+            Input::Untold(why) => Ok(self.on_untold(why, now, env)),
             Input::Refresh => Ok(self.on_refresh(now, env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
-            Input::Refused => {
-                self.refresh_early(now, env);
-                Ok(Output::default())
-            }
             Input::FlowLost(flow) => self.on_flow_lost(flow, now, env),
             Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
         }
@@ -278,7 +276,7 @@ impl<A: Share> Subscription<A> {
     fn confirm(&mut self, next: Instant, awaits: Awaits) {
         let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
         let mut nearest = expiry.map_or(next, |expiry| expiry.min(next));
-        if let Awaits::FirstNotify { by } = awaits {
+        if let Awaits::FirstNotify { by } | Awaits::LastNotify { by } = awaits {
             nearest = nearest.min(by);
         }
         self.state = State::Confirmed { next, awaits }.into();
@@ -288,7 +286,10 @@ impl<A: Share> Subscription<A> {
     /// Goes to waiting. Only an attempt that goes on keeps what it has of a dialog.
     fn wait(&mut self, attempt: Attempt, until: Instant) {
         match attempt {
-            Attempt::Unstarted | Attempt::Fresh => self.dialog = None,
+            Attempt::Unstarted | Attempt::Fresh => {
+                self.dialog = None;
+                self.forget_gone();
+            }
             Attempt::Continued => {}
         }
         self.turn = Promise::None;
@@ -301,6 +302,15 @@ impl<A: Share> Subscription<A> {
         self.deadline = self.fetch_until().map_or(at, |until| until.min(at)).into();
     }
 
+    /// While a request is in flight: the watchdog, or the end of what a NOTIFY has told or a 2xx has granted before, as then the
+    /// state is not known any more.
+    fn arm_in_flight(&mut self, env: &Env<'_>) {
+        let sent = self.last_sent.get().unwrap_or_default();
+        let watchdog = sent.after(env.policy.watchdog);
+        let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
+        self.arm(expiry.map_or(watchdog, |expiry| expiry.min(watchdog)));
+    }
+
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
     fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], now: Instant, env: &Env<'_>) -> Output {
         let undo = Undo {
@@ -309,7 +319,11 @@ impl<A: Share> Subscription<A> {
             goes_on: self.answers.goes_on,
             retries: matches!(self.state(), State::Confirmed { awaits: Awaits::Retry, .. }),
             awaits_notify: matches!(self.state(), State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
+            outcome: self.dialog.as_ref().map(Dialog::outcome).unwrap_or_default(),
         };
+        if !self.may_be_forked(now, env) {
+            self.forget_gone();
+        }
         let authorizations = self.authorize(cnonce, env);
         let Some(dialog) = &self.dialog else { return Output::default() };
         let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
@@ -359,8 +373,18 @@ impl<A: Share> Subscription<A> {
         self.local_cseq = cseq;
         self.asked = expires;
         self.last_sent = now.into();
-        self.arm(now.after(env.policy.watchdog));
         self.state = state.into();
+        match state {
+            State::Resubscription { .. } => self.arm_in_flight(env),
+            State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Confirmed { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => self.arm(now.after(env.policy.watchdog)),
+        }
         Output { send: Some(request.into()), ..Output::default() }
     }
 

@@ -8,10 +8,12 @@
 mod chunks;
 mod dialog;
 pub mod digest;
+mod echo;
 mod failure;
 mod fingerprint;
 mod input;
 mod machine;
+mod marks;
 mod options;
 mod output;
 pub mod package;
@@ -32,11 +34,12 @@ mod version;
 
 pub use chunks::Chunks;
 pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Guard, Secret};
+pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, Names, Subject, Subscription};
 pub use options::{OptionError, Options, Terms};
-pub use output::{Answer, News, Output, Request, Status, Turn, Undo};
+pub use output::{Answer, News, Output, Request, Status, Turn, Undo, Untold};
 pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::{MOST_PROXIES, Proxies};

@@ -2,6 +2,7 @@
 
 use super::digest::Authorization;
 use super::input::Socket;
+use super::marks::Heard;
 use super::proxies::Proxies;
 use super::rates::Rates;
 use super::text::Brief;
@@ -20,6 +21,8 @@ pub struct Output {
     pub news: Option<News>,
     /// The input had a Contact that cannot be a target: how many have had one by now, this one included.
     pub bad_contacts: Option<u16>,
+    /// A NOTIFY, or an earlier one, is not told: why, and whether it is the first of the subscription for this reason.
+    pub untold: Option<(Untold, bool)>,
     /// The input was the final word about the newest request.
     pub concluded: bool,
     /// The NOTIFY is of another fork, and welcome: hand it to a [fork](super::Subscription::try_fork). Nothing else is to be
@@ -38,6 +41,36 @@ pub enum Turn {
     Failed,
     /// The first success since it failed.
     Recovered,
+}
+
+/// Why a NOTIFY is not told. Each is counted for each subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+pub enum Untold {
+    /// It was answered with 4xx or 503, or the body of a last one could not be used.
+    Refused,
+    /// Its CSeq was lower than that of an earlier one, or the same as that of another one: 500.
+    Stale,
+    /// It had been told before: 200.
+    Repeated,
+    /// The queue was full: a later one of the same subscription has taken its place, or there was no place for it.
+    Merged,
+}
+
+impl Untold {
+    /// All reasons, in the order of their counters.
+    pub const ALL: [Self; 4] = [Self::Refused, Self::Stale, Self::Repeated, Self::Merged];
+
+    /// The name of its counters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Stale => "stale",
+            Self::Repeated => "repeated",
+            Self::Merged => "merged",
+        }
+    }
 }
 
 /// A SUBSCRIBE in full, copied out of the subscription so that no lock is needed to send it (law L2).
@@ -102,6 +135,8 @@ pub struct Undo {
     pub(super) retries: bool,
     /// The NOTIFY of an earlier one is still insisted on.
     pub(super) awaits_notify: bool,
+    /// What had come of the request before: what NOTIFYs had said, and whether it was accepted.
+    pub(super) outcome: (Heard, bool),
 }
 
 impl Request {

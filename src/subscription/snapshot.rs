@@ -48,6 +48,8 @@ pub struct Snapshot {
     pub notifies: u32,
     /// Contacts that could not be a target.
     pub bad_contacts: u16,
+    /// NOTIFYs that were not told, in the order of [`Untold::ALL`](super::Untold::ALL).
+    pub untold: [u32; 4],
     /// Number of the fork; 0 for the subscription itself.
     pub fork: u8,
 }
@@ -80,6 +82,7 @@ impl<A: Share> Subscription<A> {
             last_reason: self.last_reason().as_str().to_owned(),
             notifies: self.notifies,
             bad_contacts: self.bad_contacts(),
+            untold: self.untold(),
             fork: self.fork,
         }
     }

@@ -57,6 +57,11 @@ pub enum Awaits {
         /// When it fires.
         by: Instant,
     },
+    /// A 2xx has granted no time (RFC 6665 §4.2.1.1): the NOTIFY that says why, the last one.
+    LastNotify {
+        /// Until when.
+        by: Instant,
+    },
     /// A refresh has failed; the next SUBSCRIBE is a retry within the dialog (RFC 6665 §4.1.2.2).
     Retry,
     /// A refresh has failed and no retry fits before the expiry: the dialog stays until then and a new one follows.
@@ -128,6 +133,7 @@ enum Kind {
     UnconfirmedDestroy,
     AwaitingNothing,
     AwaitingNotify,
+    AwaitingLast,
     AwaitingRetry,
     AwaitingExpiry,
     Resubscription,
@@ -154,6 +160,10 @@ impl From<State> for Kept {
                     Awaits::FirstNotify { by: until } => {
                         by = until.into();
                         Kind::AwaitingNotify
+                    }
+                    Awaits::LastNotify { by: until } => {
+                        by = until.into();
+                        Kind::AwaitingLast
                     }
                     Awaits::Retry => Kind::AwaitingRetry,
                     Awaits::Expiry => Kind::AwaitingExpiry,
@@ -184,6 +194,7 @@ impl From<Kept> for State {
             Kind::UnconfirmedDestroy => Self::UnconfirmedDestroy,
             Kind::AwaitingNothing => confirmed(Awaits::Nothing),
             Kind::AwaitingNotify => confirmed(Awaits::FirstNotify { by: by.get().unwrap_or_default() }),
+            Kind::AwaitingLast => confirmed(Awaits::LastNotify { by: by.get().unwrap_or_default() }),
             Kind::AwaitingRetry => confirmed(Awaits::Retry),
             Kind::AwaitingExpiry => confirmed(Awaits::Expiry),
             Kind::Resubscription => Self::Resubscription { notify_by: by.get() },

@@ -1,15 +1,32 @@
 //! Versions of documents, of which each may tell only what has changed (RFC 3858 §4, RFC 3680 §5, RFC 4235 §4.3).
+//!
+//! They only show that something is missing. What is newer is said by the CSeq: notifiers are met that begin again at 0 in the
+//! same dialog, that give all documents the same version, and that never tell the whole state.
 
 use super::input::Content;
 
-/// The newest version of a dialog.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The versions of a dialog, as far as they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Versions {
-    newest: u32,
-    is_known: bool,
-    /// A document is missing, and no whole one has come since.
-    has_gap: bool,
+    /// Of the newest document.
+    pub(super) newest: u32,
+    pub(super) known: Known,
+}
+
+/// What is known of the state that the documents tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Known {
+    /// No document with a version has come.
+    #[default]
+    Nothing,
+    /// Nothing is missing.
+    Whole,
+    /// A document is missing and no whole one has come since. A refresh is to ask for it.
+    Missing,
+    /// The same, and a refresh asks for it, or has asked in vain.
+    Asked,
 }
 
 /// How a document stands to those before it.
@@ -19,50 +36,48 @@ pub(super) enum Order {
     Next,
     /// It tells what has changed since one that has not been seen.
     Gap,
-    /// It has been seen, or a newer one.
-    Old,
 }
 
 impl Versions {
-    /// Where a document stands. After the largest version comes 0. Some notifiers give all their full documents the same
-    /// version: those are not old.
+    /// Where a document stands. After the largest version comes 0.
     pub(super) fn order(self, content: Content) -> Order {
-        let (version, is_full) = match content {
-            Content::Versioned { version, is_full } => (version, is_full),
-            Content::Empty | Content::Acceptable | Content::Unsupported | Content::Malformed | Content::TooLarge => {
-                return Order::Next;
+        match content {
+            Content::Versioned { version, is_full: false }
+                if self.known == Known::Nothing || version != self.newest.wrapping_add(1) =>
+            {
+                Order::Gap
             }
-        };
-        let is_next = version == self.newest.wrapping_add(1);
-        match (self.is_known, is_full) {
-            (false, true) => Order::Next,
-            (false, false) => Order::Gap,
-            (true, _) if is_next => Order::Next,
-            (true, true) if version >= self.newest => Order::Next,
-            (true, false) if version > self.newest => Order::Gap,
-            (true, _) => Order::Old,
+            Content::Versioned { .. }
+            | Content::Empty
+            | Content::Acceptable
+            | Content::Unsupported
+            | Content::Malformed
+            | Content::TooLarge => Order::Next,
         }
     }
 
     /// Whether the state is known once this has been told.
     pub(super) fn is_whole_with(self, content: Content) -> bool {
         match (self.order(content), content) {
-            (Order::Gap | Order::Old, _) => false,
+            (Order::Gap, _) => false,
             (Order::Next, Content::Versioned { is_full: true, .. }) => true,
-            (Order::Next, _) => !self.has_gap,
+            (Order::Next, _) => !self.has_gap(),
         }
     }
 
     /// A document has been taken.
     pub(super) fn take(&mut self, content: Content) {
-        let has_gap = !self.is_whole_with(content);
+        let known = match self.known {
+            _ if self.is_whole_with(content) => Known::Whole,
+            Known::Asked => Known::Asked,
+            Known::Nothing | Known::Whole | Known::Missing => Known::Missing,
+        };
         if let Content::Versioned { version, .. } = content {
-            *self = Self { newest: version, is_known: true, has_gap };
+            *self = Self { newest: version, known };
         }
     }
 
-    /// The document is handed on, but counts as missing still.
-    pub(super) fn miss(&mut self) {
-        self.has_gap = true;
+    fn has_gap(self) -> bool {
+        matches!(self.known, Known::Missing | Known::Asked)
     }
 }

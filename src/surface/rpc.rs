@@ -4,7 +4,7 @@ use crate::engine::{self, Engine, OwnError, Wish};
 use crate::host::rpc::{Call, NoRoom, Row};
 use crate::host::shm;
 use crate::registry::Handle;
-use crate::subscription::Snapshot;
+use crate::subscription::{Snapshot, Untold};
 use std::ffi::CStr;
 
 /// How many subscriptions one page shows unless told otherwise.
@@ -90,6 +90,14 @@ pub fn trace(call: &Call) {
         row.number(c"memory", clamp(memory.used as u64))?;
         row.number(c"max_memory", clamp(memory.most as u64))?;
         row.number(c"bad_contacts", clamp(engine.bad_contacts()))?;
+        for (name, why) in [
+            (c"notifies_refused", Untold::Refused),
+            (c"notifies_stale", Untold::Stale),
+            (c"notifies_repeated", Untold::Repeated),
+            (c"notifies_merged", Untold::Merged),
+        ] {
+            row.number(name, clamp(engine.untold(why)))?;
+        }
         let small = shm::small_blocks();
         row.number(c"small_blocks", clamp(small.blocks as u64))?;
         row.number(c"small_bytes", clamp(small.bytes as u64))?;
@@ -278,6 +286,9 @@ fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> 
     row.number(c"notifies", snapshot.notifies)?;
     row.number(c"queued_bytes", clamp(engine.queued_bytes(handle) as u64))?;
     row.number(c"bad_contacts", snapshot.bad_contacts.into())?;
+    for (name, count) in [c"refused", c"stale", c"repeated", c"merged"].into_iter().zip(snapshot.untold) {
+        row.number(name, count)?;
+    }
     row.number(c"fork", snapshot.fork.into())?;
     if let Some(root) = engine.registry.root_of(handle) {
         row.number(c"fork_of", root.id())?;

@@ -313,7 +313,8 @@ fn nothing_comes_after_the_end_while_others_queue() {
             scope.spawn(move || {
                 while !done.load(SeqCst) {
                     // As a shard's lock does in the registry.
-                    for (id, last) in TAKEN_UP.lock().iter_mut().filter(|(id, _)| id.to_u64() % 2 == number.into()) {
+                    for (id, last) in TAKEN_UP.lock().iter_mut().filter(|(id, _)| id.to_u64() % 2 == u64::from(number))
+                    {
                         push_known(hub, q, last, *id, 7, (b"b", 0, id.to_u64() % 3 == 0));
                     }
                     std::thread::yield_now();

@@ -13,7 +13,7 @@ use crate::subscription::package::PRESENCE;
 use crate::subscription::{
     Answer, Brief, Content, Env, Flow, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply,
 };
-use crate::subscription::{Fingerprint, Status, Subject};
+use crate::subscription::{Echo, Fingerprint, Status, Subject};
 use crate::testing::Accounted;
 use crate::testing::tag;
 use std::cell::Cell;
@@ -60,7 +60,7 @@ pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
         event_id: None,
         state: None,
         entity_tag: None,
-        may_repeat: false,
+        echo: Echo::default(),
         content: Content::Empty,
         fingerprint: Fingerprint::NONE,
     })
@@ -192,7 +192,7 @@ impl Life for Told {
             | Input::NoWay { .. }
             | Input::Dropped { .. }
             | Input::Refresh
-            | Input::Refused
+            | Input::Untold(_)
             | Input::Held { .. }
             | Input::Credentials { .. } => {}
         }

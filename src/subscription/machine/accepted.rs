@@ -2,10 +2,11 @@
 
 use super::super::dialog::Dialog;
 use super::super::input::Reply;
+use super::super::marks::Heard;
 use super::super::output::Output;
 use super::super::policy::Policy;
 use super::super::schedule;
-use super::super::state::Awaits;
+use super::super::state::{Awaits, State};
 use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
 use super::ending::Failure;
@@ -17,6 +18,13 @@ use std::time::Duration;
 /// 204: accepted, and nothing new (RFC 5839 §7.3).
 pub(super) const NO_NOTIFICATION: u16 = 204;
 
+/// What is said when a 2xx grants no time.
+pub(super) const NOTHING_GRANTED: &[u8] = b"no time granted";
+
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
+}
+
 impl<A: Share> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
@@ -24,18 +32,30 @@ impl<A: Share> Subscription<A> {
         if let Some(until) = self.fetch_until() {
             return self.fetch_accepted(reply, until, env.policy);
         }
-        let Some(granted) = self.granted(reply) else { return Ok(self.refuse_nothing_granted(reply, now, env)) };
+        if let Some(output) = self.end_as_gone(Some(reply.remote_tag.text()), now, env) {
+            return Ok(output);
+        }
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
         adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
-        let expiry = dialog.expiry().unwrap_or(now.after(granted));
+        let is_own = dialog.remote_tag() == reply.remote_tag.text();
+        let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, now, env)) };
+        let until = now.after(granted);
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        // What another notifier grants is no matter.
+        let expiry = dialog.expiry().map_or(until, |told| if is_own { told.min(until) } else { told });
         dialog.set_expiry(expiry);
         let awaits = if dialog.is_made() || !env.policy.timer_n_on_first {
             Awaits::Nothing
         } else {
-            Awaits::FirstNotify { by: self.last_sent.get().unwrap_or(now).after(env.policy.timer_n) }
+            Awaits::FirstNotify { by: self.timer_n(now, env) }
         };
         self.accept(reply);
-        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random)), awaits);
+        if is_own {
+            self.asked = seconds(granted);
+        }
+        let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
+        let next = self.plan(planned, now, env);
+        self.confirm(next, awaits);
         Ok(Output::default())
     }
 
@@ -47,10 +67,17 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        let Some(granted) = self.granted(reply) else { return Ok(self.refuse_nothing_granted(reply, now, env)) };
+        let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, now, env)) };
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        if dialog.heard() == Heard::Stale && reply.code != NO_NOTIFICATION {
+            return Ok(self.end(Failure::COUNT_LOST, now, env));
+        }
         dialog.try_retarget(reply.contact, self.alloc.clone())?;
-        dialog.set_expiry(now.after(granted));
+        // What a NOTIFY has said since the request left is not lengthened by a 2xx that it has overtaken.
+        let told = dialog.expiry().filter(|_| dialog.heard() == Heard::Dated);
+        let until = now.after(granted);
+        let expiry = told.map_or(until, |told| told.min(until));
+        dialog.set_expiry(expiry);
         // No NOTIFY follows a 204 (RFC 5839 §4.2), but the first of a dialog is still to come.
         let notify_by = notify_by.filter(|_| reply.code != NO_NOTIFICATION || !dialog.is_made());
         let awaits = notify_by.map_or(Awaits::Nothing, |by| Awaits::FirstNotify { by });
@@ -58,7 +85,10 @@ impl<A: Share> Subscription<A> {
             self.retries = 0;
         }
         self.accept(reply);
-        self.confirm(now.after(schedule::refresh_delay(granted, env.policy, env.random)), awaits);
+        self.asked = seconds(granted);
+        let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
+        let next = self.plan(planned, now, env);
+        self.confirm(next, awaits);
         Ok(Output::default())
     }
 
@@ -69,26 +99,42 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        if self.granted(reply).is_none() {
+        if self.is_gone(reply.remote_tag.text()) {
             return Ok(self.destroy());
         }
         if let Some(dialog) = self.dialog.as_mut() {
             adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
         }
-        self.accept(reply);
-        Ok(self.say_farewell(now))
+        Ok(self.accepted_for_nobody(reply, now, env))
     }
 
     /// A refresh is accepted, but nobody wants it any more.
-    pub(super) fn refreshed_for_nobody(&mut self, reply: &Reply<'_>, now: Instant) -> Result<Output, OutOfMemory> {
-        if self.granted(reply).is_none() {
-            return Ok(self.destroy());
-        }
+    pub(super) fn refreshed_for_nobody(
+        &mut self,
+        reply: &Reply<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag.text()) {
             dialog.try_retarget(reply.contact, self.alloc.clone())?;
         }
+        Ok(self.accepted_for_nobody(reply, now, env))
+    }
+
+    /// What is granted has to be given back. If nothing is, the last NOTIFY is all that is to come.
+    fn accepted_for_nobody(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Output {
         self.accept(reply);
-        Ok(self.say_farewell(now))
+        if self.granted(reply).is_some() {
+            return self.say_farewell(now);
+        }
+        self.await_termination(now, env);
+        Output::default()
+    }
+
+    /// The notifier has ended the subscription, and its last NOTIFY is awaited.
+    pub(super) fn await_termination(&mut self, now: Instant, env: &Env<'_>) {
+        self.state = State::WaitingForTermination.into();
+        self.deadline = now.after(env.policy.wait_for_term_notify).into();
     }
 
     /// The time a 2xx grants: never more than was asked for; `None` when it is nothing at all.
@@ -97,9 +143,23 @@ impl<A: Share> Subscription<A> {
         (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
     }
 
-    /// A 2xx that grants no time to a request that asked for some ends the subscription (RFC 6665 §4.2.1.1).
-    fn refuse_nothing_granted(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Output {
-        self.end(Failure { code: reply.code, ..Failure::inner(b"no time granted") }, now, env)
+    /// A 2xx that grants no time to a request that asked for some ends the subscription (RFC 6665 §4.2.1.1), and is followed by
+    /// a NOTIFY like any other: that has the state, and says why. Until then, or until Timer N, nothing else is done.
+    fn nothing_granted(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Output {
+        self.accept(reply);
+        self.note(reply.code, NOTHING_GRANTED);
+        let by = self.timer_n(now, env);
+        if let Some(dialog) = self.dialog.as_mut() {
+            let by = dialog.expiry().filter(|_| dialog.is_made()).map_or(by, |expiry| expiry.min(by));
+            dialog.set_expiry(by);
+            self.confirm(by, Awaits::LastNotify { by });
+        }
+        Output::default()
+    }
+
+    /// Timer N of the newest request.
+    fn timer_n(&self, now: Instant, env: &Env<'_>) -> Instant {
+        self.last_sent.get().unwrap_or(now).after(env.policy.timer_n)
     }
 
     pub(super) fn accept(&mut self, reply: &Reply<'_>) {
@@ -107,6 +167,9 @@ impl<A: Share> Subscription<A> {
         self.attempt_over();
         if let Some(dialog) = &mut self.dialog {
             dialog.set_flow(reply.flow);
+            if reply.code != NO_NOTIFICATION {
+                dialog.request_accepted();
+            }
         }
         if reply.has_bad_contact {
             self.count_bad_contact();
@@ -123,7 +186,9 @@ impl<A: Share> Subscription<A> {
         dialog.set_expiry(expiry);
         self.note(failure.code, failure.reason);
         self.attempt_over();
-        self.confirm(now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random)), Awaits::Nothing);
+        let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
+        let next = self.plan(planned, now, env);
+        self.confirm(next, Awaits::Nothing);
         Output::default()
     }
 }

@@ -3,7 +3,7 @@
 use super::super::dialog::Dialog;
 use super::super::failure;
 use super::super::input::{Flow, Socket};
-use super::super::output::Output;
+use super::super::output::{Output, Untold};
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
@@ -146,6 +146,29 @@ impl<A: Share> Subscription<A> {
         }
     }
 
+    /// A NOTIFY that has not been handed in, or whose news were lost.
+    pub(super) fn on_untold(&mut self, why: Untold, now: Instant, env: &Env<'_>) -> Output {
+        match self.state() {
+            State::Destroyed => Output::default(),
+            State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Confirmed { .. }
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination => {
+                if why == Untold::Refused {
+                    if let Some(dialog) = self.dialog.as_mut() {
+                        dialog.refused();
+                    }
+                    self.refresh_early(now, env);
+                }
+                self.not_told(why)
+            }
+        }
+    }
+
     /// Somebody wants the next SUBSCRIBE now.
     pub(super) fn on_refresh(&mut self, now: Instant, env: &Env<'_>) -> Output {
         self.hasten(now, now, env)
@@ -163,10 +186,12 @@ impl<A: Share> Subscription<A> {
             }
             // A fetch that was accepted has no other request to bring forward.
             State::Confirmed { .. } if self.fetch_until().is_some() => {}
+            // Nor has one that was granted nothing.
+            State::Confirmed { awaits: Awaits::LastNotify { .. }, .. } => {}
             State::Confirmed { next, awaits } => {
                 let awaits = match awaits {
                     Awaits::Expiry => Awaits::Retry,
-                    Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } => awaits,
+                    Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } | Awaits::LastNotify { .. } => awaits,
                 };
                 self.confirm_sooner(next, awaits, earliest);
             }
@@ -200,6 +225,11 @@ impl<A: Share> Subscription<A> {
             }
             State::Resubscription { .. } => {
                 self.state = State::ResubscriptionDestroy.into();
+                Output::default()
+            }
+            // The notifier has ended it itself, and says so until then.
+            State::Confirmed { awaits: Awaits::LastNotify { .. }, .. } => {
+                self.state = State::WaitingForTermination.into();
                 Output::default()
             }
             State::Confirmed { .. } => self.say_farewell(now),

@@ -2,11 +2,13 @@
 
 use super::super::dialog::Dialog;
 use super::super::input::Fresh;
+use super::super::marks::Heard;
 use super::super::output::Output;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::super::text::{OutOfMemory, Share};
 use super::super::time::{Instant, Moment};
+use super::accepted::NOTHING_GRANTED;
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Subscription};
@@ -23,6 +25,13 @@ impl<A: Share> Subscription<A> {
             State::Waiting(Attempt::Fresh) => self.open(fresh, true, now, env),
             State::Waiting(Attempt::Continued) => self.open(fresh, false, now, env),
             State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, fresh, now, env)),
+            State::Unconfirmed if !self.gone().is_empty() && !self.has_made_dialog() => {
+                Ok(self.end_as_gone(None, now, env).unwrap_or_default())
+            }
+            // What was granted is over, and nobody has said yet that there is more.
+            State::Unconfirmed | State::Resubscription { .. } if self.has_expired(now) => {
+                Ok(self.expire(now, now, env))
+            }
             // The watchdog: the transaction layer has lost the request.
             State::Unconfirmed
             | State::UnconfirmedDestroy
@@ -71,7 +80,15 @@ impl<A: Share> Subscription<A> {
         env: &Env<'_>,
     ) -> Output {
         let notify_by = match awaits {
-            Awaits::FirstNotify { by } if by <= now => return self.end(Failure::inner(b"no NOTIFY"), now, env),
+            Awaits::FirstNotify { by } if by <= now => {
+                return self.end(Failure::inner(self.why_no_notify(b"no NOTIFY")), now, env);
+            }
+            Awaits::LastNotify { .. } => {
+                let failure = Failure::inner(self.why_no_notify(NOTHING_GRANTED));
+                return self.end(Failure { code: self.last_reply, ..failure }, now, env);
+            }
+            // The deadline may be handed in late.
+            _ if self.has_expired(now) => return self.expire(next, now, env),
             Awaits::FirstNotify { by } => Some(by),
             // Peers that answer a refresh with a 2xx and no NOTIFY are met in the field: unless the operator says
             // otherwise, only the dialog's first NOTIFY is insisted on.
@@ -89,5 +106,18 @@ impl<A: Share> Subscription<A> {
         }
         let expires = self.wanted_expires(env.policy);
         self.send(State::Resubscription { notify_by }, expires, fresh.cnonce, now, env)
+    }
+
+    /// Why a NOTIFY that was awaited has not come: it may have come and been refused.
+    pub(super) fn why_no_notify(&self, otherwise: &'static [u8]) -> &'static [u8] {
+        match self.dialog.as_ref().map(Dialog::heard) {
+            Some(Heard::Refused) => b"NOTIFY refused",
+            Some(Heard::Nothing | Heard::Stale | Heard::Told | Heard::Dated) | None => otherwise,
+        }
+    }
+
+    /// Whether what was granted is over.
+    fn has_expired(&self, now: Instant) -> bool {
+        self.dialog.as_ref().and_then(Dialog::expiry).is_some_and(|expiry| expiry <= now)
     }
 }

@@ -43,6 +43,9 @@ impl<'a> Failure<'a> {
     /// The request cannot be sent because of the target or the routes that the notifier has named.
     pub(super) const NO_WAY: Self = Self { as_code: Some(481), ..Failure::inner(b"no way to the target") };
 
+    /// The notifier has lost its count of NOTIFYs.
+    pub(super) const COUNT_LOST: Self = Self::inner(b"CSeq out of order");
+
     /// Something that is no reply.
     pub(super) const fn inner(reason: &'a [u8]) -> Self {
         Self {

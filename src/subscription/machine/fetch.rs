@@ -85,7 +85,7 @@ impl<A: Share> Subscription<A> {
     /// The deadline of a fetch has passed.
     pub(super) fn fetch_over(&mut self, now: Instant, env: &Env<'_>) -> Output {
         match self.state() {
-            State::Confirmed { .. } => self.end(Failure::inner(b"no NOTIFY"), now, env),
+            State::Confirmed { .. } => self.end(Failure::inner(self.why_no_notify(b"no NOTIFY")), now, env),
             State::Waiting(_) | State::Unconfirmed => self.end(Failure::TIMEOUT, now, env),
             State::UnconfirmedDestroy
             | State::Resubscription { .. }

@@ -23,7 +23,8 @@ impl<A: Share> Subscription<A> {
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
         let opened = self.opening();
         // What was asked for, until the NOTIFY says better.
-        let expiry = opened.after(Duration::from_secs(u64::from(self.asked)));
+        let asked = self.wanted_expires(env.policy);
+        let expiry = opened.after(Duration::from_secs(u64::from(asked)));
         dialog.set_expiry(expiry);
         // CSeq of the request that opened the dialog.
         let cseq = self.local_cseq.saturating_sub(u32::from(root.requests()));
@@ -38,7 +39,7 @@ impl<A: Share> Subscription<A> {
             deadline: Moment::NONE,
             last_sent: opened.into(),
             local_cseq: cseq,
-            asked: self.asked,
+            asked,
             retries: 0,
             notifies: 0,
             last_reply: 0,
@@ -75,7 +76,7 @@ impl<A: Share> Subscription<A> {
         !self.is_fork() && env.policy.forking.allows(self.package()) && self.may_be_forked(now, env)
     }
 
-    fn may_be_forked(&self, now: Instant, env: &Env<'_>) -> bool {
+    pub(super) fn may_be_forked(&self, now: Instant, env: &Env<'_>) -> bool {
         self.dialog.is_some() && now < self.opening().after(env.policy.timer_n)
     }
 

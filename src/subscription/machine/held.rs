@@ -151,7 +151,7 @@ impl<A: Share> Subscription<A> {
             rare.early.taken_back();
         }
         if let Some(dialog) = self.dialog.as_mut() {
-            dialog.uncount_request();
+            dialog.uncount_request(undo.outcome);
         }
         self.asked = undo.asked;
         self.last_sent = undo.last_sent.map_or(Moment::NONE, Moment::from);

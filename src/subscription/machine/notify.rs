@@ -1,10 +1,9 @@
 //! A NOTIFY in the dialog (RFC 6665 §4.1.3).
 
-use super::super::dialog::Dialog;
 use super::super::failure;
 use super::super::fingerprint::Fingerprint;
 use super::super::input::{Content, Notify};
-use super::super::output::{Answer, News, Output, Status};
+use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::schedule::{self, Told};
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
@@ -14,7 +13,6 @@ use super::super::version::Order;
 use super::ending::Failure;
 use super::{Env, Promise, RECORD, Subscription};
 use crate::grammar::is_sips;
-use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {
@@ -29,19 +27,19 @@ impl<A: Share> Subscription<A> {
             State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => {
                 let is_welcome = self.welcomes_forks(now, env);
                 match self.judge(notify, is_welcome) {
-                    Judgement::Foreign => Ok(Output::default()),
-                    Judgement::Answer(answer) => Ok(self.refused(answer, now, env)),
+                    Judgement::Foreign => Ok(self.not_told(Untold::Refused)),
+                    Judgement::Repeated => Ok(self.repeated()),
+                    Judgement::Refused(answer) => Ok(self.refused(answer, now, env)),
+                    Judgement::Stale => Ok(self.stale(notify.cseq, now, env)),
+                    Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(now, env)),
                     Judgement::Fork(StateValue::Terminated) => Ok(forked()),
                     Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
-                        Ok(refusal_of(notify.content).map_or_else(forked, answered))
-                    }
-                    Judgement::Ended(state) => {
-                        self.remember(notify, env)?;
-                        Ok(match self.fetch_until() {
-                            Some(_) => self.fetched(&state, notify.content),
-                            None => self.terminated(&state, notify.content, now, env),
+                        Ok(match refusal_of(notify.content) {
+                            Some(answer) => self.refused(answer, now, env),
+                            None => forked(),
                         })
                     }
+                    Judgement::Ended(state) => self.ended(&state, notify, now, env),
                     Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
                         (Some(answer), _) => Ok(self.refused(answer, now, env)),
                         (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
@@ -55,8 +53,13 @@ impl<A: Share> Subscription<A> {
             | State::Predestroyed(_)
             | State::WaitingForTermination => match self.judge(notify, false) {
                 Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
-                Judgement::Answer(answer) => Ok(answered(answer)),
+                Judgement::Repeated => Ok(self.repeated()),
+                Judgement::Refused(answer) => Ok(self.refused(answer, now, env)),
                 Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
+                Judgement::StaleEnd if !self.has_ended() => {
+                    Ok(Output { answer: Some(Answer::StaleCseq), ..self.destroy() })
+                }
+                Judgement::Stale | Judgement::CountLost | Judgement::StaleEnd => Ok(self.stale(notify.cseq, now, env)),
                 Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
                 Judgement::Stands(_) => {
                     self.adopt_notify(notify, env)?;
@@ -71,48 +74,106 @@ impl<A: Share> Subscription<A> {
         let Some(dialog) = &self.dialog else { return Judgement::Foreign };
         // Once a NOTIFY has made the dialog, those of other forks do not belong into it (RFC 6665 §4.1.4).
         let is_other_fork = dialog.is_from_other_fork(notify);
-        if is_other_fork && !welcomes_forks {
+        let is_gone = (is_other_fork || !dialog.is_made()) && self.is_gone(notify.remote_tag.text());
+        if is_other_fork && !welcomes_forks && !is_gone {
             return Judgement::Foreign;
         }
         // Notifiers in the field leave the id out, and the dialog has no other subscription: a wrong one is another matter.
         let is_own_id = notify.event_id.is_none_or(|id| !id.is_empty() && id == self.event_id());
         if notify.event != self.package().name.as_bytes() || !is_own_id {
-            return Judgement::Answer(Answer::BadEvent);
+            return Judgement::Refused(Answer::BadEvent);
         }
         if notify.remote_tag.is_none() {
-            return Judgement::Answer(Answer::BadRequest("Missing From Tag"));
+            return Judgement::Refused(Answer::BadRequest("Missing From Tag"));
         }
         let Some(state) = notify.state else {
-            return Judgement::Answer(Answer::BadRequest("Missing or Malformed Subscription-State"));
+            return Judgement::Refused(Answer::BadRequest("Missing or Malformed Subscription-State"));
         };
+        let is_end = state.value == StateValue::Terminated;
+        if is_gone {
+            return if is_end { Judgement::Repeated } else { Judgement::Foreign };
+        }
         // What is asked for by a SIPS URI takes no other way (RFC 3261 §26.2.2); once made, a dialog keeps its routes.
         let makes_routes = is_other_fork || !dialog.is_made();
         if makes_routes && !notify.route_set.is_sips() && is_sips(self.record()) {
-            return Judgement::Answer(Answer::BadRequest("Bad Record-Route"));
+            return Judgement::Refused(Answer::BadRequest("Bad Record-Route"));
         }
         if is_other_fork {
             return Judgement::Fork(state.value);
         }
         match dialog.remote_cseq() {
-            Some(newest) if notify.cseq < newest => Judgement::Answer(late(notify, dialog)),
-            Some(newest) if notify.cseq == newest => Judgement::Answer(Answer::Ok),
-            Some(_) | None => match state.value {
-                StateValue::Terminated => Judgement::Ended(state),
-                StateValue::Active | StateValue::Pending | StateValue::Other => Judgement::Stands(state),
+            Some(newest) if notify.cseq == newest && dialog.is_again(notify.echo) => Judgement::Repeated,
+            // The end that was accepted would have been the end.
+            Some(newest) if notify.cseq <= newest && is_end => Judgement::StaleEnd,
+            Some(_) if dialog.has_accepted(notify.cseq) => Judgement::Repeated,
+            Some(newest) if notify.cseq <= newest => match refusal_of(notify.content) {
+                // What follows an accepted refresh is told now (RFC 6665 §4.2.1.2): its notifier has lost its count.
+                _ if dialog.is_owed_notify() => Judgement::CountLost,
+                Some(answer) => Judgement::Refused(answer),
+                None => Judgement::Stale,
             },
+            Some(_) | None if is_end => Judgement::Ended(state),
+            Some(_) | None => Judgement::Stands(state),
         }
     }
 
-    /// Answers a NOTIFY that is not taken; a refusal is followed by a refresh.
+    /// It has been told before.
+    fn repeated(&mut self) -> Output {
+        Output { answer: Some(Answer::Ok), ..self.not_told(Untold::Repeated) }
+    }
+
+    /// It cannot be used: answered so, and followed by a refresh.
     fn refused(&mut self, answer: Answer, now: Instant, env: &Env<'_>) -> Output {
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.refused();
+        }
         match answer {
             Answer::BadRequest(_) | Answer::TooLarge | Answer::UnsupportedMediaType | Answer::StaleCseq => {
                 self.refresh_early(now, env);
             }
-            // A repetition is none, and another Event is not this subscription's.
+            // Another Event is not this subscription's.
             Answer::Ok | Answer::BadEvent => {}
         }
-        answered(answer)
+        Output { answer: Some(answer), ..self.not_told(Untold::Refused) }
+    }
+
+    /// Its CSeq is too low (RFC 3261 §12.2.2).
+    fn stale(&mut self, cseq: u32, now: Instant, env: &Env<'_>) -> Output {
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.stale(cseq);
+        }
+        self.refresh_early(now, env);
+        Output { answer: Some(Answer::StaleCseq), ..self.not_told(Untold::Stale) }
+    }
+
+    /// The notifier does not know any more how far it has counted: nothing that it tells in this dialog would be believed.
+    fn count_lost(&mut self, now: Instant, env: &Env<'_>) -> Output {
+        let Output { untold, .. } = self.not_told(Untold::Stale);
+        Output { answer: Some(Answer::StaleCseq), untold, ..self.end(Failure::COUNT_LOST, now, env) }
+    }
+
+    /// The notifier has ended a dialog: the subscription's, or the dialog of another fork that is the first to say anything.
+    fn ended(
+        &mut self,
+        state: &SubscriptionState<'_>,
+        notify: &Notify<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        // The end counts whatever the body is, which is not told.
+        let is_refused = refusal_of(notify.content).is_some();
+        if self.fetch_until().is_none() && self.may_be_of_other_fork(notify) {
+            let output = self.fork_ended_first(state, notify, now, env)?;
+            let untold = is_refused.then(|| self.not_told(Untold::Refused).untold).flatten();
+            return Ok(Output { untold: untold.or(output.untold), ..output });
+        }
+        self.remember(notify, env)?;
+        let untold = is_refused.then(|| self.not_told(Untold::Refused).untold).flatten();
+        let output = match self.fetch_until() {
+            Some(_) => self.fetched(state, notify.content),
+            None => self.terminated(state, notify.content, now, env),
+        };
+        Ok(Output { untold, ..output })
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
@@ -129,7 +190,7 @@ impl<A: Share> Subscription<A> {
             let without = Notify { contact: None, fingerprint: Fingerprint::NONE, ..*notify };
             dialog.try_hear(&without, keeps, self.alloc.clone())?;
         }
-        dialog.accept(notify.cseq);
+        dialog.accept(notify.cseq, notify.echo);
         if contact.is_some() {
             dialog.target_told();
         }
@@ -152,7 +213,7 @@ impl<A: Share> Subscription<A> {
             .dialog
             .as_ref()
             .is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text());
-        let order = self.order_of(notify.content);
+        let is_whole = self.order_of(notify.content) == Order::Next;
         self.adopt_notify(notify, env)?;
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
@@ -164,33 +225,30 @@ impl<A: Share> Subscription<A> {
             State::Resubscription { .. } if is_other_fork => {
                 self.replan(self.earliest(now, env.policy), Awaits::Nothing, Told::Later, now, env);
             }
-            State::Resubscription { .. } => self.state = State::Resubscription { notify_by: None }.into(),
-            State::Unconfirmed
-            | State::UnconfirmedDestroy
+            State::Resubscription { .. } => {
+                self.state = State::Resubscription { notify_by: None }.into();
+                self.arm_in_flight(env);
+            }
+            State::Unconfirmed => self.arm_in_flight(env),
+            State::UnconfirmedDestroy
             | State::ResubscriptionDestroy
             | State::Waiting(_)
             | State::Predestroyed(_)
             | State::WaitingForTermination
             | State::Destroyed => {}
         }
-        self.take_document(notify.content, order, now, env);
-        let before = self.status();
-        let status = match (state.value, before) {
+        self.take_document(notify.content, is_whole, now, env);
+        let status = match (state.value, self.status()) {
             (StateValue::Active, _) => Status::Active,
             (StateValue::Other, Some(Status::Active)) => Status::Active,
             (StateValue::Pending | StateValue::Other | StateValue::Terminated, _) => Status::Pending,
         };
-        // An old document is nothing new, unless the state is.
-        let is_old = order == Order::Old;
-        if is_old && before == Some(status) {
-            return Ok(answered(Answer::Ok));
-        }
         let news = self.tell(News {
             status,
             code: 0,
             reason: Brief::new(state.reason.unwrap_or_default()),
             next_attempt: None,
-            with_body: notify.content.is_document() && !is_old,
+            with_body: notify.content.is_document(),
             last: false,
             fork: self.fork,
         });
@@ -202,52 +260,58 @@ impl<A: Share> Subscription<A> {
         self.dialog.as_ref().map_or(Order::Next, |dialog| dialog.versions().order(content))
     }
 
-    /// Keeps the version of a document. Behind a gap the whole state is asked for by a refresh. While none can be planned,
-    /// the version stays: should the request under way not bring the whole state, the next document shows the gap again.
-    fn take_document(&mut self, content: Content, order: Order, now: Instant, env: &Env<'_>) {
-        let is_taken = match (order, self.state()) {
-            (Order::Old, _) => return,
-            (Order::Next, _) => true,
-            (
-                Order::Gap,
-                State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) },
-            ) => {
-                self.confirm_sooner(next, awaits, self.earliest(now, env.policy));
-                true
+    /// Keeps the version of a document. Behind a gap the whole state is asked for by one refresh: by one that is planned
+    /// anyway, or else as soon as may be. What is under way may have been answered already, so that another one follows it.
+    fn take_document(&mut self, content: Content, is_whole: bool, now: Instant, env: &Env<'_>) {
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.take_document(content);
+        }
+        match self.state() {
+            _ if is_whole => {}
+            State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
+                let wanted = self.plan(next, now, env);
+                self.confirm_sooner(next, awaits, wanted);
             }
             // A retry has its time, and the notifier may have said so.
-            (Order::Gap, State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. })
-            | (
-                Order::Gap,
-                State::Waiting(_)
-                | State::Unconfirmed
-                | State::UnconfirmedDestroy
-                | State::Resubscription { .. }
-                | State::ResubscriptionDestroy
-                | State::Predestroyed(_)
-                | State::WaitingForTermination
-                | State::Destroyed,
-            ) => false,
-        };
-        match self.dialog.as_mut().map(Dialog::versions_mut) {
-            Some(versions) if is_taken => versions.take(content),
-            Some(versions) => versions.miss(),
-            None => {}
+            State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry | Awaits::LastNotify { .. }, .. }
+            | State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => {}
         }
     }
 
-    /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was asked for. An
-    /// active subscription that expires in 0 s contradicts itself: that is taken for no word.
+    /// When the next refresh is: as planned, or as soon as may be if a document is missing.
+    pub(super) fn plan(&mut self, planned: Instant, now: Instant, env: &Env<'_>) -> Instant {
+        let earliest = self.earliest(now, env.policy);
+        match self.dialog.as_mut().filter(|dialog| dialog.is_missing()) {
+            Some(dialog) => {
+                dialog.ask();
+                planned.min(earliest)
+            }
+            None => planned,
+        }
+    }
+
+    /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was granted, or asked
+    /// for as long as nothing is. An active subscription that expires in 0 s contradicts itself: that is taken for no word.
     fn adopt_expiry(&mut self, expires: Option<u32>, now: Instant) -> Told {
         let Some(expires) = expires.filter(|seconds| *seconds > 0) else { return Told::Same };
+        let in_flight = self.state().in_flight();
         let Some(dialog) = self.dialog.as_mut() else { return Told::Same };
+        dialog.dated();
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
         let longest = self.last_sent.get().unwrap_or(now).after(seconds(self.asked));
         let expiry = now.after(seconds(expires)).min(longest);
         let told = schedule::compare(dialog.expiry(), expiry);
         match told {
-            Told::Same => {}
-            Told::Sooner | Told::Later => dialog.set_expiry(expiry),
+            // While a request is out it counts to the second: a 2xx does not lengthen it.
+            Told::Same if !in_flight => {}
+            Told::Same | Told::Sooner | Told::Later => dialog.set_expiry(expiry),
         }
         told
     }
@@ -260,6 +324,8 @@ impl<A: Share> Subscription<A> {
         let left = || expiry.map_or(Duration::ZERO, |at| at.since(now));
         let planned = || now.after(schedule::refresh_delay(left(), env.policy, env.random));
         match (awaits, told) {
+            // Nothing was granted: whatever is told meanwhile, the end is to come.
+            (Awaits::LastNotify { .. }, _) => {}
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
                 self.attempt_over();
                 self.answers.goes_on = false;
@@ -276,28 +342,31 @@ impl<A: Share> Subscription<A> {
 
     /// The notifier has ended the subscription: acted upon in any state, whatever the body is (RFC 6665 §4.1.3).
     fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, now: Instant, env: &Env<'_>) -> Output {
-        let ending = failure::ending_for(state.reason, env.policy);
-        let last_reply = self.last_reply;
         self.notifies = self.notifies.saturating_add(1);
+        let output = self.end_as_told(state.reason, state.retry_after, content.is_document(), now, env);
+        Output { answer: Some(Answer::Ok), ..output }
+    }
+
+    /// The end for a reason that the notifier has told.
+    pub(super) fn end_as_told(
+        &mut self,
+        reason: Option<&[u8]>,
+        retry_after: Option<u32>,
+        with_body: bool,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Output {
+        let ending = failure::ending_for(reason, env.policy);
+        let last_reply = self.last_reply;
         let failure = Failure {
-            retry_after: state.retry_after.filter(|_| ending.heeds_retry_after),
+            retry_after: retry_after.filter(|_| ending.heeds_retry_after),
             then: ending.then,
-            with_body: content.is_document() && self.order_of(content) != Order::Old,
-            ..Failure::inner(state.reason.unwrap_or_default())
+            with_body,
+            ..Failure::inner(reason.unwrap_or_default())
         };
         let output = self.end(failure, now, env);
         self.last_reply = last_reply;
-        Output { answer: Some(Answer::Ok), ..output }
-    }
-}
-
-/// The answer to a NOTIFY that comes after a newer one. A retransmission gets what it got before.
-fn late<A: Allocator + Clone>(notify: &Notify<'_>, dialog: &Dialog<A>) -> Answer {
-    match refusal_of(notify.content) {
-        _ if !notify.may_repeat => Answer::StaleCseq,
-        _ if dialog.has_accepted(notify.cseq) => Answer::Ok,
-        Some(refusal) => refusal,
-        None => Answer::StaleCseq,
+        output
     }
 }
 
@@ -308,7 +377,15 @@ enum Judgement<'a> {
     /// The first of another fork that is welcome.
     Fork(StateValue),
     /// To be answered so, and otherwise ignored.
-    Answer(Answer),
+    Refused(Answer),
+    /// One that has been accepted, once more.
+    Repeated,
+    /// One that is too late, or whose CSeq is that of another one.
+    Stale,
+    /// The same, and its notifier has lost its count.
+    CountLost,
+    /// The same, and it would be the end.
+    StaleEnd,
     /// The end of the subscription.
     Ended(SubscriptionState<'a>),
     /// A state of the subscription.

@@ -2,6 +2,7 @@
 
 use super::super::dialog::Dialog;
 use super::super::input::{Flow, Socket};
+use super::super::marks::Heard;
 use super::super::output::Status;
 use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
@@ -42,6 +43,8 @@ pub struct Picture {
     /// The proxy of a 305, once one has been named.
     pub via: Option<Vec<u8>>,
     pub dialog: Option<DialogPicture>,
+    /// Tags and reasons of forks that ended first.
+    pub gone: Vec<[Vec<u8>; 2]>,
     pub fork: u8,
     pub opened: Instant,
 }
@@ -62,6 +65,7 @@ pub struct DialogPicture {
     pub requests: u8,
     pub entity_tag: Vec<u8>,
     pub(in super::super) versions: Versions,
+    pub(in super::super) outcome: (Heard, bool),
 }
 
 impl Picture {
@@ -84,6 +88,7 @@ impl<A: Share> Subscription<A> {
                     next: seen(next),
                     awaits: match awaits {
                         Awaits::FirstNotify { by } => Awaits::FirstNotify { by: seen(by) },
+                        Awaits::LastNotify { by } => Awaits::LastNotify { by: seen(by) },
                         Awaits::Nothing | Awaits::Retry | Awaits::Expiry => awaits,
                     },
                 },
@@ -126,7 +131,9 @@ impl<A: Share> Subscription<A> {
                 requests: dialog.requests(),
                 entity_tag: dialog.entity_tag().to_vec(),
                 versions: dialog.versions(),
+                outcome: dialog.outcome(),
             }),
+            gone: self.gone().iter().map(|gone| [0, 1].map(|part| gone.said.get(part).to_vec())).collect(),
             fork: self.fork,
             opened: seen(self.opening()),
         }

@@ -1,6 +1,7 @@
 //! What few subscriptions have: kept apart, as subscriptions are many.
 
 use super::super::digest::Sessions;
+use super::super::output::{Output, Untold};
 use super::super::redirect::Targets;
 use super::super::text::{Brief, OutOfMemory, Packed, Share};
 use super::super::time::Moment;
@@ -8,6 +9,7 @@ use super::early::Early;
 use super::{Subscription, Terms};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
 
 /// What few subscriptions have.
 #[cfg_attr(test, derive(Clone))]
@@ -28,10 +30,22 @@ pub(super) struct Rare<A: Allocator + Clone> {
     losses: u8,
     /// How many Contacts there were that cannot be a target.
     bad_contacts: u16,
+    /// Forks that have ended before any dialog was made.
+    pub(super) gone: Vec<Gone<A>, A>,
+    /// NOTIFYs that were not told, by [reason](Untold::ALL).
+    untold: [u32; Untold::ALL.len()],
     /// Event `id` parameter.
     event_id: Option<Packed<1, A>>,
     /// The newest reason, where it is none of the [usual](USUAL) ones.
     said: Brief,
+}
+
+/// A fork that has ended before any dialog was made: what its NOTIFY said.
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Gone<A: Allocator> {
+    /// Its tag, and its reason; empty for none.
+    pub(super) said: Packed<2, A>,
+    pub(super) retry_after: Option<u32>,
 }
 
 /// What is kept of options.
@@ -47,7 +61,7 @@ pub(super) struct Kept {
 pub(super) struct Said(u8);
 
 /// Reasons that need no memory, as most are among these.
-const USUAL: [&[u8]; 20] = [
+const USUAL: [&[u8]; 23] = [
     b"",
     b"OK",
     b"Accepted",
@@ -58,6 +72,9 @@ const USUAL: [&[u8]; 20] = [
     b"Service Unavailable",
     b"send failed",
     b"no NOTIFY",
+    b"NOTIFY refused",
+    b"no time granted",
+    b"CSeq out of order",
     b"expired",
     b"held back by rate",
     b"deactivated",
@@ -83,7 +100,7 @@ impl Said {
 }
 
 impl<A: Allocator + Clone> Rare<A> {
-    fn none() -> Self {
+    fn none(alloc: A) -> Self {
         Self {
             targets: None,
             sessions: None,
@@ -93,6 +110,8 @@ impl<A: Allocator + Clone> Rare<A> {
             losses: 0,
             early: Early::default(),
             bad_contacts: 0,
+            gone: Vec::new_in(alloc),
+            untold: [0; Untold::ALL.len()],
             event_id: None,
             said: Brief::default(),
         }
@@ -104,8 +123,20 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { targets, sessions, kept, own_credentials, min_expires, early, losses, bad_contacts, event_id, said } =
-            self;
+        let Self {
+            targets,
+            sessions,
+            kept,
+            own_credentials,
+            min_expires,
+            early,
+            losses,
+            bad_contacts,
+            gone,
+            untold,
+            event_id,
+            said,
+        } = self;
         targets.is_none()
             && sessions.is_none()
             && kept.is_none()
@@ -114,6 +145,8 @@ impl<A: Allocator + Clone> Rare<A> {
             && *losses == 0
             && *early == Early::default()
             && *bad_contacts == 0
+            && gone.is_empty()
+            && *untold == [0; Untold::ALL.len()]
             && event_id.is_none()
             && *said == Brief::default()
     }
@@ -124,7 +157,7 @@ impl<A: Share> Subscription<A> {
     pub(super) fn rare_mut(&mut self) -> Result<&mut Rare<A>, OutOfMemory> {
         let rare = match self.rare.take() {
             Some(rare) => rare,
-            None => Box::try_new_in(Rare::none(), self.alloc.clone()).map_err(|_| OutOfMemory)?,
+            None => Box::try_new_in(Rare::none(self.alloc.clone()), self.alloc.clone()).map_err(|_| OutOfMemory)?,
         };
         Ok(self.rare.insert(rare))
     }
@@ -205,6 +238,36 @@ impl<A: Share> Subscription<A> {
         self.rare.as_deref().map_or(0, |rare| rare.bad_contacts)
     }
 
+    /// Counts a NOTIFY that is not told; the output says whether it is the first for this reason. Without memory it is not
+    /// counted here, and is none of the first.
+    pub(super) fn not_told(&mut self, why: Untold) -> Output {
+        let mut is_first = false;
+        if let Ok(rare) = self.rare_mut()
+            && let Some(count) = rare.untold.get_mut(why as usize)
+        {
+            is_first = *count == 0;
+            *count = count.saturating_add(1);
+        }
+        Output { untold: Some((why, is_first)), ..Output::default() }
+    }
+
+    /// How many NOTIFYs were not told, by [reason](Untold::ALL).
+    pub(in super::super) fn untold(&self) -> [u32; Untold::ALL.len()] {
+        self.rare.as_deref().map(|rare| rare.untold).unwrap_or_default()
+    }
+
+    /// The forks that have ended before any dialog was made.
+    pub(super) fn gone(&self) -> &[Gone<A>] {
+        self.rare.as_deref().map_or(&[], |rare| &rare.gone)
+    }
+
+    /// What they said is of no matter any more.
+    pub(super) fn forget_gone(&mut self) {
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.gone = Vec::new_in(self.alloc.clone());
+        }
+    }
+
     /// Gives it its event id, for good.
     pub(super) fn set_event_id(&mut self, id: &[u8]) -> Result<(), OutOfMemory> {
         if !id.is_empty() {
@@ -217,7 +280,7 @@ impl<A: Share> Subscription<A> {
     /// Nothing is needed any more, but its names.
     pub(super) fn forget_rare(&mut self) {
         if let Some(rare) = self.rare.as_deref_mut() {
-            *rare = Rare { event_id: rare.event_id.take(), ..Rare::none() };
+            *rare = Rare { event_id: rare.event_id.take(), ..Rare::none(self.alloc.clone()) };
         }
         self.tidy();
         if self.said == Said::OTHER {

@@ -91,6 +91,10 @@ impl<A: Share> Subscription<A> {
             self.leave_target();
             return self.go_on(now);
         }
+        // Somebody has taken the request, and has ended the subscription again.
+        if let Some(output) = self.end_as_gone(None, now, env) {
+            return output;
+        }
         self.end(Failure { then, ..failure }, now, env)
     }
 

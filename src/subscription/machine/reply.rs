@@ -138,7 +138,7 @@ impl<A: Share> Subscription<A> {
             }
 
             (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now, env),
-            (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now),
+            (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now, env),
             (State::UnconfirmedDestroy, Redirected(reply) | Rerouted(reply) | Challenged(reply)) => {
                 Ok(self.not_opened_for_nobody(&Failure::of(reply), now, env))
             }
@@ -161,8 +161,7 @@ impl<A: Share> Subscription<A> {
             (State::Predestroyed(Farewell::Sent), Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
             (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
                 self.note(reply.code, reply.reason);
-                self.state = State::WaitingForTermination.into();
-                self.deadline = now.after(env.policy.wait_for_term_notify).into();
+                self.await_termination(now, env);
                 Ok(Output::default())
             }
             (State::Predestroyed(Farewell::Sent), Challenged(reply)) => Ok(match self.learn(reply, env)? {

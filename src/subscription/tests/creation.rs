@@ -218,10 +218,56 @@ fn grants_are_clamped_to_what_was_asked_and_default_to_it() {
 }
 
 #[test]
-fn a_grant_of_nothing_is_a_failure() {
-    let mut life = Life::asking();
-    let output = life.reply_with(200, |reply| reply.expires = Some(0));
-    assert_eq!(told(&output), (Status::Terminated, 200, "no time granted".to_owned(), Some(120)));
+fn a_grant_of_nothing_is_followed_by_a_notify_like_any_other() {
+    let granted_nothing = || {
+        let mut life = Life::asking();
+        let output = life.reply_with(200, |reply| reply.expires = Some(0));
+        assert!(output.news.is_none() && !output.forget);
+        assert_eq!((life.state(), life.due_in()), ("confirmed", 32.0));
+        life
+    };
+    let mut life = granted_nothing();
+    let output = life.notify("terminated;reason=noresource");
+    assert_eq!(output.answer, Some(Answer::Ok));
+    assert_eq!(
+        output.news.map(|news| (news.status, news.with_body, news.last)),
+        Some((Status::Terminated, true, true))
+    );
+
+    let mut life = granted_nothing();
+    life.pass(secs(10));
+    assert_eq!(life.notify("active;expires=600").news.map(|news| news.with_body), Some(true), "told, but no more");
+    life.give(Input::Refresh);
+    assert_eq!(life.due_in(), 22.0);
+    assert_eq!(told(&life.due()), (Status::Terminated, 200, "no time granted".to_owned(), Some(120)));
+
+    let mut life = granted_nothing();
+    assert_eq!(told(&life.due()), (Status::Terminated, 200, "no time granted".to_owned(), Some(120)));
+    let mut life = granted_nothing();
+    life.notify_with("active", |notify| notify.content = Content::Malformed);
+    assert_eq!(told(&life.due()), (Status::Terminated, 200, "NOTIFY refused".to_owned(), Some(120)));
+
+    let mut life = granted_nothing();
+    life.give(Input::Unsubscribe);
+    let output = life.notify("terminated;reason=timeout");
+    assert_eq!((output.answer, output.forget), (Some(Answer::Ok), true), "nothing to be ended, but to be answered");
+}
+
+#[test]
+fn a_notify_that_was_refused_did_come() {
+    for by_core in [true, false] {
+        let mut life = Life::asking();
+        // No refresh asks before Timer N.
+        life.policy.min_resubscribe_time = secs(60);
+        life.reply(200);
+        let output = match by_core {
+            true => life.notify_with("active", |notify| notify.content = Content::Unsupported),
+            false => life.give(Input::Untold(Untold::Refused)),
+        };
+        assert_eq!(output.untold, Some((Untold::Refused, true)));
+        assert_eq!(told(&life.due()), (Status::Terminated, 0, "NOTIFY refused".to_owned(), Some(120)));
+        assert_eq!(life.snapshot().untold, [1, 0, 0, 0]);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
         (|life| life.notify_with("active", |notify| notify.content = Content::Unsupported), 415),
         (|life| life.notify_with("active", |notify| notify.cseq = 1), 500),
         (|life| life.notify_with("active", |notify| notify.state = None), 400),
-        (|life| life.give(Input::Refused), 0),
+        (|life| life.give(Input::Untold(Untold::Refused)), 0),
     ];
     for (refuse, code) in refusals {
         let mut life = Life::active(3600);
@@ -112,5 +112,5 @@ fn a_refused_first_notify_does_not_put_timer_n_off() {
     assert_eq!(life.state(), "resubscription");
     life.reply(200);
     assert_eq!(life.due_in(), 2.0);
-    assert_eq!(told(&life.due()).2, "no NOTIFY");
+    assert_eq!(told(&life.due()).2, "NOTIFY refused");
 }

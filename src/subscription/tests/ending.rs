@@ -85,7 +85,8 @@ fn an_unanswered_subscription_is_ended_when_it_is_answered() {
     }
     let mut life = Life::asking();
     life.give(Input::Unsubscribe);
-    assert!(life.reply_with(200, |reply| reply.expires = Some(0)).forget, "nothing granted");
+    life.reply_with(200, |reply| reply.expires = Some(0));
+    assert_eq!(life.state(), "waiting_for_termination", "nothing granted, and said by a NOTIFY");
     let mut life = Life::asking();
     life.give(Input::Unsubscribe);
     assert!(life.reply_with(200, |reply| reply.remote_tag = tag(b"")).forget, "nobody to tell");
@@ -141,7 +142,8 @@ fn a_refresh_in_flight_is_waited_for() {
     let mut life = Life::active(600);
     life.due();
     life.give(Input::Unsubscribe);
-    assert!(life.reply_with(200, |reply| reply.expires = Some(0)).forget);
+    life.reply_with(200, |reply| reply.expires = Some(0));
+    assert_eq!(life.state(), "waiting_for_termination");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn usual() -> Notify<'static> {
         event_id: None,
         state: None,
         entity_tag: None,
-        may_repeat: false,
+        echo: Echo::default(),
         content: Content::Acceptable,
         fingerprint: Fingerprint::NONE,
     }

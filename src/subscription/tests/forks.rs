@@ -169,7 +169,7 @@ fn a_fork_that_has_ended_is_not_opened_again() {
         ("phrase", |fork| refreshed(fork, 481), Status::Terminated, 481),
         ("phrase", |fork| refreshed(fork, 489), Status::Rejected, 489),
         ("phrase", |fork| refreshed(fork, 404), Status::Terminated, 404),
-        ("no time granted", |fork| refreshed(fork, 200), Status::Terminated, 200),
+        ("no time granted", |fork| (refreshed(fork, 200), fork.due()).1, Status::Terminated, 200),
         ("expired", expired, Status::Terminated, 0),
     ];
     for (reason, end, status, code) in ends {
@@ -222,8 +222,14 @@ fn one_that_ends_while_forks_are_welcome_stays_for_what_comes_late() {
     assert_eq!((output.answer, told(&output).0, output.forget), (Some(Answer::Ok), Status::Terminated, false));
     assert_eq!((fork.state(), fork.due_in()), ("waiting_for_termination", 22.0));
     assert_eq!(fork.snapshot().remote_tag, "other");
-    for (cseq, answer) in [(7, Some(Answer::Ok)), (6, Some(Answer::StaleCseq)), (8, None)] {
-        let output = from_other(&mut fork, "active", |notify| notify.cseq = cseq);
+    for (cseq, state, answer) in [
+        (7, "terminated;reason=noresource", Some(Answer::Ok)),
+        (7, "active", Some(Answer::StaleCseq)),
+        (6, "active", Some(Answer::StaleCseq)),
+        (6, "terminated", Some(Answer::StaleCseq)),
+        (8, "active", None),
+    ] {
+        let output = from_other(&mut fork, state, |notify| notify.cseq = cseq);
         assert_eq!((output.answer, output.news), (answer, None), "{cseq}");
     }
     assert!(fork.due().forget);
@@ -281,4 +287,47 @@ fn without_memory_there_is_no_fork() {
     assert_eq!((failures, root.account.out()), (3, out));
     let waiting = Life::started();
     assert!(waiting.subscription.try_fork(1, waiting.now, &env).unwrap().is_none(), "no dialog to be forked");
+}
+
+/// RFC 6665 §4.1.4: in whatever order the end of one, the state of the other and the 2xx come, the other one is subscribed to.
+#[test]
+fn the_end_of_the_first_fork_is_not_that_of_the_others() {
+    let ended = |notify: &mut Notify<'_>| {
+        (notify.cseq, notify.remote_tag, notify.content) = (1, tag(b"gone"), Content::Empty);
+    };
+    for reason in ["noresource", "rejected", "timeout"] {
+        let end = &format!("terminated;reason={reason}");
+        let ends = |life: &mut Life| life.notify_with(end, ended);
+        for order in ["end state reply", "end reply state", "reply end state"] {
+            let mut life = Life::asking();
+            for step in order.split(' ') {
+                match step {
+                    "end" => {
+                        let output = ends(&mut life);
+                        assert_eq!((output.answer, output.news, output.forget), (Some(Answer::Ok), None, false));
+                        assert_eq!(ends(&mut life).untold, Some((Untold::Repeated, true)), "and again");
+                    }
+                    "state" => assert_eq!(life.notify("active").news.map(|news| news.status), Some(Status::Active)),
+                    _ => assert!(life.reply(200).news.is_none()),
+                }
+            }
+            assert_eq!((life.state(), life.snapshot().remote_tag), ("confirmed", "notifier".to_owned()), "{order}");
+            assert_eq!(ends(&mut life).answer, Some(Answer::Ok));
+        }
+        // It was this one that has accepted, nobody has, or nobody says so by Timer N.
+        let decide: [fn(&mut Life) -> Output; 4] = [
+            |life| life.reply_with(200, |reply| reply.remote_tag = tag(b"gone")),
+            |life| life.reply(480),
+            |life| life.reply(408),
+            |life| {
+                assert_eq!(life.due_in(), 32.0);
+                life.due()
+            },
+        ];
+        for decide in decide {
+            let mut life = Life::asking();
+            ends(&mut life);
+            assert_eq!(told(&decide(&mut life)).2, reason);
+        }
+    }
 }

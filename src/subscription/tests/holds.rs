@@ -88,7 +88,8 @@ fn a_turn_is_kept_whoever_brings_the_request_forward() {
     assert_eq!(life.due_in(), 20.0);
     life.due();
     assert!(life.request().reserved);
-    life.reply_with(200, |reply| reply.expires = Some(100));
+    life.reply_with(200, |reply| reply.expires = Some(3600));
+    life.notify("active;expires=100");
 
     // Once the expiry has moved away there is no request to send yet, and no turn for the one that comes then.
     life.due();

@@ -23,7 +23,7 @@ fn every_step_can_fail_and_be_repeated() {
         event_id: None,
         state: state("active;expires=100"),
         entity_tag: None,
-        may_repeat: false,
+        echo: Echo::default(),
         content: Content::Acceptable,
         fingerprint: Fingerprint::NONE,
     };
@@ -97,8 +97,8 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Turn => Input::Turn,
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify) => Input::Notify(*notify),
+        Input::Untold(why) => Input::Untold(*why),
         Input::Refresh => Input::Refresh,
-        Input::Refused => Input::Refused,
         Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },
         Input::FlowLost(flow) => Input::FlowLost(*flow),
         Input::Unsubscribe => Input::Unsubscribe,

@@ -192,6 +192,7 @@ impl Life {
     pub(super) fn try_give(&mut self, mut input: Input<'_>) -> Result<Output, OutOfMemory> {
         if let Input::Notify(notify) = &mut input {
             notify.fingerprint = fingerprint_of(notify);
+            notify.echo = echo_of(notify);
         }
         let is_deadline = matches!(input, Input::Deadline(_));
         let is_start = matches!(input, Input::Start);
@@ -330,9 +331,9 @@ impl Life {
             event_id: None,
             state: SubscriptionState::parse(state.as_bytes()),
             entity_tag: None,
-            may_repeat: false,
             content: Content::Acceptable,
             fingerprint: Fingerprint::NONE,
+            echo: Echo::default(),
         };
         change(&mut notify);
         self.give(Input::Notify(notify))
@@ -351,6 +352,11 @@ impl Life {
 pub(super) fn fingerprint_of(notify: &Notify<'_>) -> Fingerprint {
     let said = (notify.remote_tag, notify.contact, notify.entity_tag);
     Fingerprint::of_hash(FixedState::default().hash_one(said))
+}
+
+/// As the engine takes it, with no branch.
+pub(super) fn echo_of(notify: &Notify<'_>) -> Echo {
+    Echo::of_hashes(FixedState::default().hash_one(format!("{:?} {:?}", notify.state, notify.content)), None)
 }
 
 /// The connection with this number, which is not 0.

@@ -50,9 +50,9 @@ fn bad_notifies_are_answered_and_change_nothing() {
         ("wrong event before no state", |n| (n.event, n.state) = (b"x", None), Some(Answer::BadEvent)),
         ("stale", |n| n.cseq = 100, Some(Answer::StaleCseq)),
         ("no state before stale", |n| (n.cseq, n.state) = (1, None), Some(missing)),
-        ("stale before bad body", |n| (n.cseq, n.content) = (1, Content::TooLarge), Some(Answer::StaleCseq)),
-        ("a repetition", |n| n.cseq = 101, Some(Answer::Ok)),
-        ("a repetition with a bad body", |n| (n.cseq, n.content) = (101, Content::Malformed), Some(Answer::Ok)),
+        ("a bad body, stale or not", |n| (n.cseq, n.content) = (1, Content::TooLarge), Some(Answer::TooLarge)),
+        ("a repetition", |n| (n.cseq, n.state) = (101, SubscriptionState::parse(b"active")), Some(Answer::Ok)),
+        ("another one with the same number", |n| n.cseq = 101, Some(Answer::StaleCseq)),
         ("a body of another type", |n| n.content = Content::Unsupported, Some(Answer::UnsupportedMediaType)),
         ("a broken body", |n| n.content = Content::Malformed, Some(Answer::BadRequest("Malformed Body"))),
         ("a large body", |n| n.content = Content::TooLarge, Some(Answer::TooLarge)),
@@ -72,7 +72,8 @@ fn bad_notifies_are_answered_and_change_nothing() {
         });
         assert_eq!(output.answer, answer, "{name}");
         assert!(output.news.is_none(), "{name}");
-        assert_eq!(life.snapshot(), before, "{name}");
+        assert!(output.untold.is_some(), "{name}");
+        assert_eq!(Snapshot { untold: [0; 4], ..life.snapshot() }, before, "{name}");
     }
 }
 
@@ -157,11 +158,20 @@ fn what_a_terminated_subscription_does_next() {
             }
             assert_eq!(life.state(), flight);
             life.pass(secs(10));
-            let output = life.notify(&format!("terminated;reason={reason};expires=99"));
+            let notify = format!("terminated;reason={reason};expires=99");
+            let mut output = life.notify_with(&notify, |notify| {
+                notify.content = if flight == "unconfirmed" { Content::Empty } else { Content::Acceptable };
+            });
             assert_eq!(output.answer, Some(Answer::Ok));
+            if flight == "unconfirmed" {
+                // It may be another one that has accepted.
+                assert!(output.news.is_none());
+                output = life.reply(200);
+            }
             let word = reason.split(';').next().unwrap();
             assert_eq!(told(&output), (status, 0, word.to_owned(), next), "{reason} in {flight}");
-            assert_eq!((output.forget, output.news.unwrap().with_body), (next.is_none(), true));
+            let with_body = flight != "unconfirmed";
+            assert_eq!((output.forget, output.news.unwrap().with_body), (next.is_none(), with_body));
             // What is forgotten has been told.
             assert!(output.forget || life.snapshot().last_reason == word);
             if let Some(next) = next {
@@ -189,39 +199,130 @@ fn a_terminated_notify_is_acted_upon_whatever_its_body_is() {
         let mut life = Life::active(3600);
         let output = life.notify_with("terminated;reason=noresource", |notify| notify.content = content);
         assert_eq!((output.answer, output.forget, output.news.unwrap().with_body), (Some(Answer::Ok), true, false));
+        assert_eq!(output.untold.is_some(), content != Content::Empty, "the body is not told, and that is counted");
+    }
+}
+
+/// RFC 3261 §12.2.2 refuses it. But a notifier that has ended the subscription tells nothing more in this dialog.
+#[test]
+fn a_stale_end_is_the_end_of_the_dialog() {
+    for (cseq, state) in [(100, "terminated"), (5, "terminated;reason=noresource"), (101, "terminated;reason=rejected")]
+    {
+        let mut life = Life::active(3600);
+        let output = life.notify_with(state, |notify| notify.cseq = cseq);
+        assert_eq!((output.answer, output.untold), (Some(Answer::StaleCseq), Some((Untold::Stale, true))));
+        assert_eq!(told(&output), (Status::Terminated, 0, "CSeq out of order".to_owned(), Some(120)));
+        assert_eq!(life.state(), "waiting");
+        let mut life = Life::active(3600);
+        life.give(Input::Unsubscribe);
+        let output = life.notify_with(state, |notify| notify.cseq = cseq);
+        assert_eq!((output.answer, output.forget), (Some(Answer::StaleCseq), true));
+    }
+}
+
+/// A 2xx is followed by a NOTIFY (RFC 6665 §4.2.1.2). If that is a stale one, none that can be used is to come.
+#[test]
+fn a_notifier_that_has_lost_its_count_is_left() {
+    // The newest CSeq, that of the stale one, and whether it comes before the 2xx.
+    for (newest, stale) in [(5000, 40), (u32::MAX, 1), (150, 120)] {
+        for is_before in [false, true] {
+            let mut life = Life::active(3600);
+            life.notify_with("active", |notify| notify.cseq = newest);
+            assert_eq!(life.notify_with("active", |notify| notify.cseq = stale).answer, Some(Answer::StaleCseq));
+            assert_eq!(life.state(), "confirmed", "it may be a late one");
+            life.due();
+            let say = |life: &mut Life, cseq| life.notify_with("pending", |notify| notify.cseq = cseq);
+            let output = if is_before {
+                let output = say(&mut life, stale + 1);
+                assert_eq!((output.answer, output.news), (Some(Answer::StaleCseq), None));
+                life.reply(200)
+            } else {
+                life.reply(200);
+                let output = say(&mut life, stale + 1);
+                assert_eq!(output.answer, Some(Answer::StaleCseq));
+                output
+            };
+            assert_eq!(told(&output), (Status::Terminated, 0, "CSeq out of order".to_owned(), Some(120)));
+            assert_eq!((life.state(), life.snapshot().untold), ("waiting", [0, 2, 0, 0]));
+        }
     }
 }
 
 #[test]
-fn an_old_terminated_notify_is_not_acted_upon() {
+fn a_late_one_behind_a_good_one_is_none_of_a_lost_count() {
     let mut life = Life::active(3600);
-    assert_eq!(life.notify_with("terminated", |notify| notify.cseq = 100).answer, Some(Answer::StaleCseq));
+    life.notify_with("active", |notify| notify.cseq = 110);
+    life.due();
+    // On its way for long: another one has overtaken it, and others were told before it.
+    assert_eq!(life.notify_with("pending", |notify| notify.cseq = 105).answer, Some(Answer::StaleCseq));
+    life.reply(200);
+    assert_eq!(life.state(), "confirmed");
+    assert_eq!(life.notify_with("active", |notify| notify.cseq = 111).answer, Some(Answer::Ok));
+    assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));
+    assert_eq!(life.state(), "confirmed", "what is owed has come");
+    // A 204 owes nothing.
+    life.due();
+    life.reply(204);
+    assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));
+    assert_eq!(life.state(), "confirmed");
+    // What is held back has not left.
+    life.due();
+    life.hold(HeldBy::Breaker, secs(60));
+    assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));
     assert_eq!(life.state(), "confirmed");
 }
 
+/// The branch tells it as well as the text.
 #[test]
-fn without_a_transaction_an_accepted_number_is_a_retransmission() {
+fn what_comes_again_is_known_by_its_branch_or_its_text() {
+    let echo = Echo::of_hashes;
+    let newest = echo(1, Some(2));
+    assert!(echo(1, Some(3)).is_again(newest) && echo(4, Some(2)).is_again(newest) && echo(1, None).is_again(newest));
+    assert!(!echo(4, Some(3)).is_again(newest) && !echo(4, None).is_again(newest));
+    assert!(!echo(4, None).is_again(echo(1, None)), "none is none");
+    assert!(!echo(4, Some(0)).is_again(echo(1, None)));
+}
+
+/// The first of each kind can be told from the others, to be logged once.
+#[test]
+fn what_is_not_told_is_counted() {
+    let mut life = Life::active(3600);
+    for (number, why) in Untold::ALL.into_iter().enumerate() {
+        for is_first in [true, false] {
+            assert_eq!(life.give(Input::Untold(why)).untold, Some((why, is_first)));
+        }
+        assert_eq!(life.snapshot().untold[number], 2);
+    }
+    let mut life = Life::asking();
+    life.account.allow(0);
+    let output = life.give(Input::Untold(Untold::Merged));
+    life.account.allow_all();
+    assert_eq!((output.untold, life.snapshot().untold), (Some((Untold::Merged, false)), [0; 4]), "without memory");
+}
+
+#[test]
+fn an_accepted_number_is_a_retransmission() {
     let mut life = Life::active(3600);
     let newest = life.remote_cseq;
-    let mut told = |cseq: u32, may_repeat: bool| {
-        let output = life.notify_with("active", |notify| (notify.cseq, notify.may_repeat) = (cseq, may_repeat));
+    let mut told = |cseq: u32| {
+        let output = life.notify_with("active", |notify| notify.cseq = cseq);
         (output.answer, output.news.is_some())
     };
-    assert_eq!(told(newest + 2, true), (Some(Answer::Ok), true));
-    assert_eq!(told(newest + 33, true), (Some(Answer::Ok), true));
-    for (cseq, may_repeat, answer) in [
-        (newest + 33, true, Answer::Ok),
-        (newest + 2, true, Answer::Ok),
-        (newest + 2, false, Answer::StaleCseq),
-        (newest + 1, true, Answer::StaleCseq),
-        (newest + 3, true, Answer::StaleCseq),
-        (newest, true, Answer::StaleCseq),
-        (0, true, Answer::StaleCseq),
+    assert_eq!(told(newest + 2), (Some(Answer::Ok), true));
+    assert_eq!(told(newest + 33), (Some(Answer::Ok), true));
+    for (cseq, answer) in [
+        (newest + 33, Answer::Ok),
+        (newest + 2, Answer::Ok),
+        (newest + 1, Answer::StaleCseq),
+        (newest + 3, Answer::StaleCseq),
+        (newest, Answer::StaleCseq),
+        (0, Answer::StaleCseq),
     ] {
-        assert_eq!(told(cseq, may_repeat), (Some(answer), false), "{cseq}");
+        assert_eq!(told(cseq), (Some(answer), false), "{cseq}");
     }
-    assert_eq!(told(newest + 66, true), (Some(Answer::Ok), true));
-    assert_eq!(told(newest + 33, true), (Some(Answer::StaleCseq), false), "too long ago to be known");
+    assert_eq!(told(newest + 66), (Some(Answer::Ok), true));
+    assert_eq!(told(newest + 33), (Some(Answer::StaleCseq), false), "too long ago to be known");
+    assert_eq!(life.snapshot().untold, [0, 5, 2, 0]);
 }
 
 #[test]

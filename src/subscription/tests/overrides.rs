@@ -109,6 +109,7 @@ fn a_reason_is_followed_by_what_was_said() {
         let ended = format!("terminated;reason={}", reason.to_ascii_uppercase());
         for (action, next) in [(Action::AtOnce, Some(30)), (Action::BackOff, Some(120)), (Action::Never, None)] {
             let mut life = asking(vec![after_reason(reason, action)]);
+            life.reply(200);
             let output = life.notify(&ended);
             let status = if next.is_none() && reason == "rejected" { Status::Rejected } else { Status::Terminated };
             let news = output.news.unwrap();
@@ -120,12 +121,13 @@ fn a_reason_is_followed_by_what_was_said() {
         }
     }
     let none = |action| vec![Override { after: After::Reason(None), action }];
-    assert_eq!(told(&asking(none(Action::Never)).notify("terminated")).3, None);
-    assert_eq!(
-        told(&asking(none(Action::Never)).notify("terminated;reason=x-lunch")).3,
-        Some(120),
-        "a reason after all"
-    );
+    let accepted = || {
+        let mut life = asking(none(Action::Never));
+        life.reply(200);
+        life
+    };
+    assert_eq!(told(&accepted().notify("terminated")).3, None);
+    assert_eq!(told(&accepted().notify("terminated;reason=x-lunch")).3, Some(120), "a reason after all");
 }
 
 /// Whatever is said, who fails again and again is asked ever more seldom.
@@ -133,7 +135,10 @@ fn a_reason_is_followed_by_what_was_said() {
 fn at_once_is_no_storm() {
     let said = || vec![after_codes(300, 699, Action::AtOnce), after_reason("rejected", Action::AtOnce)];
     let refuse = |life: &mut Life| drop(life.reply(403));
-    let terminate = |life: &mut Life| drop(life.notify("terminated;reason=rejected"));
+    let terminate = |life: &mut Life| {
+        life.reply(200);
+        drop(life.notify("terminated;reason=rejected"));
+    };
     for fail in [refuse, terminate] {
         let mut life = asking(said());
         let mut waits = Vec::new();

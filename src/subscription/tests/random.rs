@@ -196,9 +196,9 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
                 event_id: None,
                 state: SubscriptionState::parse(pick(STATES, state).as_bytes()),
                 entity_tag: pick(ENTITY_TAGS, state.wrapping_add(contact / 7)).and_then(EntityTag::judge),
-                may_repeat: tag % 2 == 0,
                 content: pick(CONTENTS, content),
                 fingerprint: Fingerprint::NONE,
+                echo: Echo::default(),
             })
         }
         Step::Credentials(hashed) => Input::Credentials {
@@ -206,7 +206,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             secret: Concealed(if hashed { b"HA1:0123456789abcdef0123456789abcdef" } else { b"word" }),
         },
         Step::Refresh => Input::Refresh,
-        Step::Refused => Input::Refused,
+        Step::Refused => Input::Untold(Untold::Refused),
         Step::Over(old, number) => Input::Over { cseq: cseq.saturating_sub(old), flow: flow(number) },
         Step::FlowLost(number) => Input::FlowLost(flow(number)),
         Step::Unsubscribe => Input::Unsubscribe,

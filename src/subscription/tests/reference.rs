@@ -2,8 +2,8 @@
 //! RFCs and of the decisions taken. What it shows to the outside must be what the machine shows.
 
 use super::*;
-use crate::grammar::PeerUri;
 
+mod accepted;
 mod commands;
 mod compare;
 mod held;
@@ -42,6 +42,14 @@ enum Phase {
     Over,
 }
 
+/// What is missing of the documents, and whether a refresh asks for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Missing {
+    Nothing,
+    Unasked,
+    Asked,
+}
+
 /// What is done after a failure.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
@@ -49,6 +57,9 @@ enum Then {
     Later,
     Never(Status),
 }
+
+/// A fork that ended first: tag, reason, retry-after.
+type Gone = (Vec<u8>, Option<Vec<u8>>, Option<u32>);
 
 /// A notifier as we know it: tag, where it is, how to get there.
 #[derive(Clone, Default)]
@@ -69,7 +80,7 @@ struct Reference {
     until: Option<u64>,
     now: u64,
     phase: Phase,
-    gone: bool,
+    gone_away: bool,
     due: Option<u64>,
     /// The next request opens a dialog with new identifiers.
     anew: bool,
@@ -78,8 +89,22 @@ struct Reference {
     heard: Option<u32>,
     /// Version of the newest document of the dialog.
     version: Option<u32>,
-    /// A document is missing, and no whole one has come since.
-    missed: bool,
+    /// Whether a document is missing, and no whole one has come since.
+    missing: Missing,
+    /// What the newest NOTIFY said.
+    said: String,
+    /// Since the newest request left: a NOTIFY was accepted; one said how long; the 2xx came and no NOTIFY; one was too old.
+    told: bool,
+    dated: bool,
+    owed: bool,
+    lost: bool,
+    /// The same as they were before it left.
+    told_before: [bool; 4],
+    /// A 2xx has granted no time: its code.
+    nothing_granted: bool,
+    granted_by: u16,
+    /// Forks that ended before there was a dialog: tag, reason, retry-after.
+    gone: Vec<Gone>,
     /// CSeqs of all NOTIFYs accepted in the dialog.
     taken: Vec<u32>,
     flow: Option<Flow>,
@@ -91,6 +116,8 @@ struct Reference {
     retrying: bool,
     lapsing: bool,
     sent: Option<u64>,
+    /// When the newest request without a To tag was sent.
+    opened: Option<u64>,
     /// Expires and time of the request before.
     before: (u64, Option<u64>),
     /// By when a NOTIFY was awaited before that.
@@ -138,13 +165,22 @@ impl Reference {
             until: None,
             now: now.0,
             phase: Phase::Idle,
-            gone: false,
+            gone_away: false,
             due: None,
             anew: true,
             peer: Peer::default(),
             heard: None,
             version: None,
-            missed: false,
+            missing: Missing::Nothing,
+            said: String::new(),
+            told: false,
+            dated: false,
+            owed: false,
+            lost: false,
+            told_before: [false; 4],
+            nothing_granted: false,
+            granted_by: 0,
+            gone: Vec::new(),
             taken: Vec::new(),
             flow: None,
             losses: 0,
@@ -154,6 +190,7 @@ impl Reference {
             retrying: false,
             lapsing: false,
             sent: None,
+            opened: None,
             before: (0, None),
             first_before: None,
             told_held: false,
@@ -213,14 +250,14 @@ impl Reference {
             Input::Notify(notify) => self.on_notify(notify),
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
-            Input::Refused => self.doubt(),
+            Input::Untold(Untold::Refused) => self.doubt(),
             Input::Over { cseq, flow } if *cseq == self.cseq && self.is_asking() => {
                 self.losses *= u32::from(self.flow != Some(*flow));
                 self.flow = Some(*flow);
             }
             Input::Over { .. } => {}
             Input::FlowLost(flow) if self.flow == Some(*flow) => self.on_flow_lost(),
-            Input::FlowLost(_) => {}
+            Input::FlowLost(_) | Input::Untold(_) => {}
             Input::Unsubscribe => self.on_unsubscribe(),
         }
         if let (Some(due), Some(until)) = (self.due, self.until) {
@@ -228,7 +265,7 @@ impl Reference {
         }
         let mut shown = std::mem::take(&mut self.shown);
         shown.due = self.due;
-        shown.state = match (self.phase, self.gone) {
+        shown.state = match (self.phase, self.gone_away) {
             (Phase::Idle | Phase::Wait, _) => "waiting",
             (Phase::Ask, false) => "unconfirmed",
             (Phase::Ask, true) => "unconfirmed_destroy",
@@ -253,11 +290,13 @@ impl Reference {
                 let target = self.tried.last().cloned().unwrap_or(RECORD.to_vec());
                 self.peer = Peer { target, ..Peer::default() };
                 (self.heard, self.version, self.ends, self.flow) = (None, None, None, None);
-                self.missed = false;
+                self.missing = Missing::Nothing;
+                (self.told, self.dated, self.owed, self.lost) = (false, false, false, false);
                 self.request(Phase::Ask, self.wanted(), anew);
             }
+            Phase::Stand if self.nothing_granted => self.fail(self.granted_by, Then::Later, None, false),
             Phase::Stand if self.first_by.is_some_and(|by| by <= self.now) => self.fail(0, Then::Later, None, false),
-            Phase::Stand if self.lapsing || self.now < self.next => {
+            Phase::Stand if self.lapsing || self.now < self.next || self.ends.is_some_and(|ends| ends <= self.now) => {
                 let at = self.next.max(self.earliest());
                 self.tell(Status::Terminated, 0, Some(at), false);
                 self.forget_targets();
@@ -274,6 +313,14 @@ impl Reference {
                     self.first_by.or((self.policy.timer_n_on_refresh && self.policy.timer_n_on_first).then_some(by));
                 self.request(Phase::Refresh, self.wanted(), false);
             }
+            Phase::Ask if !self.gone_away && self.heard.is_none() && !self.gone.is_empty() => self.ends_as(0),
+            Phase::Ask | Phase::Refresh if !self.gone_away && self.ends.is_some_and(|ends| ends <= self.now) => {
+                let at = self.earliest();
+                self.tell(Status::Terminated, 0, Some(at), false);
+                self.forget_targets();
+                self.proxy = 0;
+                self.wait(true, at);
+            }
             Phase::Ask | Phase::Refresh | Phase::ByeSent => {
                 self.outcome(&Reply { cseq: self.cseq, code: 408, is_local: true, ..Reply::default() });
             }
@@ -286,7 +333,7 @@ impl Reference {
     fn outcome(&mut self, reply: &Reply<'_>) {
         self.told_held = false;
         let accepted = (200..300).contains(&reply.code);
-        match (self.phase, self.gone) {
+        match (self.phase, self.gone_away) {
             (Phase::Ask, _) if accepted && self.fetch.is_some() => {
                 self.learn(reply);
                 self.forget_targets();
@@ -294,12 +341,27 @@ impl Reference {
                 self.first_by = self.until;
             }
             (Phase::Ask | Phase::Refresh, _) if accepted && self.granted(reply) == 0 => {
-                if self.gone {
-                    self.over()
-                } else {
-                    self.fail(reply.code, Then::Later, None, false)
+                if let (Phase::Ask, Some(place)) = (self.phase, self.gone_with(reply.remote_tag.text())) {
+                    return if self.gone_away { self.over() } else { self.ends_as(place) };
                 }
+                if self.phase == Phase::Ask {
+                    self.learn(reply);
+                }
+                self.flow = reply.flow;
+                self.forget_targets();
+                if self.gone_away {
+                    self.phase = Phase::LastWord;
+                    self.due = Some(self.now + ms(self.policy.wait_for_term_notify));
+                    return;
+                }
+                let by = self.sent.unwrap() + ms(self.policy.timer_n);
+                let by = self.ends.filter(|_| self.heard.is_some()).map_or(by, |ends| ends.min(by));
+                (self.ends, self.first_by) = (Some(by), None);
+                self.owed |= !self.told && reply.code != 204;
+                self.stand(by);
+                (self.nothing_granted, self.granted_by) = (true, reply.code);
             }
+            (Phase::Ask, true) if accepted && self.gone_with(reply.remote_tag.text()).is_some() => self.over(),
             (Phase::Ask | Phase::Refresh, false) if accepted => self.accepted(reply),
             (Phase::Ask | Phase::Refresh, true) if accepted => {
                 self.learn(reply);
@@ -327,50 +389,6 @@ impl Reference {
         }
     }
 
-    fn accepted(&mut self, reply: &Reply<'_>) {
-        self.learn(reply);
-        let until = self.now + self.granted(reply) * SECOND;
-        if self.phase == Phase::Ask {
-            self.ends = self.ends.or(Some(until));
-            let timer_n = self.sent.unwrap() + ms(self.policy.timer_n);
-            self.first_by = (self.heard.is_none() && self.policy.timer_n_on_first).then_some(timer_n);
-        } else {
-            self.ends = Some(until);
-            self.failures = if self.heard.is_some() { 0 } else { self.failures };
-            self.first_by = self.first_by.filter(|_| self.heard.is_none() || reply.code != 204);
-        }
-        self.forget_targets();
-        self.stand(self.planned());
-    }
-
-    /// What a 2xx says of the remote side: the first NOTIFY's word counts more.
-    fn learn(&mut self, reply: &Reply<'_>) {
-        self.flow = reply.flow;
-        let contact = reply.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
-        let initial = self.phase == Phase::Ask;
-        if initial && self.heard.is_none() {
-            self.peer = Peer {
-                tag: reply.remote_tag.text().to_vec(),
-                target: contact,
-                routes: reply.route_set.text().to_vec(),
-                ..Peer::default()
-            };
-            return;
-        }
-        if initial
-            && self.policy.keep_route_set
-            && self.peer.tag == reply.remote_tag.text()
-            && self.peer.routes.is_empty()
-        {
-            self.peer.routes = reply.route_set.text().to_vec();
-        }
-        if initial && self.peer.told {
-            // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
-        } else if self.peer.tag == reply.remote_tag.text() || !(initial || self.gone) {
-            self.peer.target = contact;
-        }
-    }
-
     fn refused(&mut self, reply: &Reply<'_>) {
         let code = reply.code;
         let initial = self.phase == Phase::Ask;
@@ -385,7 +403,9 @@ impl Reference {
             self.ends = self.ends.or(Some(self.sent.unwrap() + self.asked * SECOND));
             self.forget_targets();
             self.first_by = None;
-            return self.stand(self.planned());
+            let next = self.planned();
+            let next = self.ask_for_all(next);
+            return self.stand(next);
         }
         let most = self.wanted().max(7 * 24 * 3600);
         let longer = reply.min_expires.map(u64::from).filter(|least| *least > self.asked && *least <= most);
@@ -418,6 +438,7 @@ impl Reference {
         let stands = self.ends.filter(|ends| *ends > self.now && self.heard.is_some() && !ends_dialog(judged));
         match stands.filter(|_| !initial && !never) {
             Some(ends) => self.keep(reply, then, ends),
+            None if initial && !self.gone.is_empty() => self.ends_as(0),
             None => self.fail(code, then, reply.retry_after, false),
         }
     }
@@ -435,27 +456,6 @@ impl Reference {
         self.stand(at);
         (self.retrying, self.lapsing) = (!lapses, lapses);
         self.tell(self.status.unwrap_or(Status::Pending), reply.code, Some(at), false);
-    }
-
-    /// Takes over the targets of a 3xx; false when none of them is new or there have been enough.
-    fn follow(&mut self, contacts: &[PeerUri<'_>]) -> bool {
-        let mut new: Vec<Vec<u8>> = Vec::new();
-        for contact in contacts.iter().map(|uri| uri.text().to_vec()) {
-            if contact != RECORD && !self.tried.contains(&contact) && !new.contains(&contact) {
-                new.push(contact);
-            }
-        }
-        let room = usize::from(self.policy.max_redirects).saturating_sub(self.tried.len() + usize::from(self.rerouted));
-        if new.is_empty() || room == 0 {
-            return false;
-        }
-        self.ahead.retain(|uri| contacts.iter().all(|contact| contact.text() != uri));
-        new.append(&mut self.ahead);
-        new.truncate(room);
-        self.tried.push(new.remove(0));
-        self.via.clear();
-        self.ahead = new;
-        true
     }
 
     /// What the operator has said last of a failure.
@@ -503,6 +503,9 @@ impl Reference {
 
     fn wait(&mut self, anew: bool, until: u64) {
         (self.phase, self.anew, self.due) = (Phase::Wait, anew, Some(until));
+        if anew {
+            self.gone.clear();
+        }
         (self.first_by, self.retrying, self.lapsing) = (None, false, false);
         (self.queued, self.turn) = (false, false);
     }
@@ -522,7 +525,7 @@ impl Reference {
 
     fn stand(&mut self, next: u64) {
         (self.phase, self.next) = (Phase::Stand, next);
-        (self.retrying, self.lapsing) = (false, false);
+        (self.retrying, self.lapsing, self.nothing_granted) = (false, false, false);
         self.due = [Some(next), self.ends, self.first_by].into_iter().flatten().min();
     }
 
@@ -551,8 +554,24 @@ impl Reference {
         self.before = (self.asked, self.sent);
         self.turn = false;
         self.early = (if self.early.1 { self.early.0 } else { 0 }, false);
+        self.told_before = [self.told, self.dated, self.owed, self.lost];
+        if phase != Phase::Ask {
+            (self.told, self.dated, self.owed, self.lost) = (false, false, false, false);
+            if self.missing == Missing::Unasked {
+                self.missing = Missing::Asked;
+            }
+        }
+        if self.opened.is_some_and(|opened| self.now >= opened / SECOND * SECOND + ms(self.policy.timer_n)) {
+            self.gone.clear();
+        }
+        if self.peer.tag.is_empty() {
+            self.opened = Some(self.now);
+        }
         (self.phase, self.asked, self.sent) = (phase, expires, Some(self.now));
         self.due = Some(self.now + ms(self.policy.watchdog));
+        if phase == Phase::Refresh {
+            self.due = self.due.into_iter().chain(self.ends).min();
+        }
     }
 
     fn forget_targets(&mut self) {

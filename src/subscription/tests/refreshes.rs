@@ -46,7 +46,7 @@ fn a_refresh_goes_through_the_dialog() {
     assert_eq!((request.call_id.as_slice(), request.local_tag.as_slice()), (&b"call1"[..], &b"tag1"[..]));
     assert_eq!((request.remote_tag.as_slice(), request.target.as_slice()), (&b"notifier"[..], NOTIFIER));
     assert_eq!((request.cseq, request.expires), (2, 3600));
-    assert_eq!((life.state(), life.due_in()), ("resubscription", 60.0));
+    assert_eq!((life.state(), life.due_in()), ("resubscription", 30.0), "the expiry comes before the watchdog");
     life.reply_with(200, |reply| {
         reply.expires = Some(900);
         reply.contact = Some(uri(b"sip:moved@192.0.2.7"));
@@ -298,20 +298,90 @@ fn a_notify_shows_that_a_lost_refresh_has_worked() {
 }
 
 #[test]
-fn a_refresh_lost_beyond_the_expiry_is_one_piece_of_news() {
+fn what_expires_while_a_refresh_is_out_is_told_then() {
     let mut life = Life::active(600);
     life.due();
     let output = life.due();
-    assert_eq!(told(&output), (Status::Terminated, 408, "Request Timeout".to_owned(), Some(120)));
+    assert_eq!((told(&output), life.snapshot().retries), ((Status::Terminated, 0, "expired".to_owned(), Some(0)), 0));
     assert_eq!(life.state(), "waiting");
+    assert!(life.reply(200).news.is_none(), "too late");
+    assert!(life.due().send.is_some_and(|request| request.is_initial()));
+
+    // No refresh, but the 2xx to the first SUBSCRIBE is out.
+    let mut life = Life::asking();
+    life.notify("active;expires=20");
+    assert_eq!(life.due_in(), 20.0);
+    assert_eq!(told(&life.due()), (Status::Terminated, 0, "expired".to_owned(), Some(10)));
+
+    // The deadline is handed in late.
+    let mut life = Life::active(600);
+    life.pass(secs(700));
+    let output = life.deadline();
+    assert_eq!(told(&output), (Status::Terminated, 0, "expired".to_owned(), Some(0)));
+    assert!(output.send.is_none());
+}
+
+/// RFC 6665 §4.1.3: a NOTIFY that has overtaken the 2xx is not taken back by it.
+#[test]
+fn the_earlier_of_two_expiries_counts() {
+    let refreshing = || {
+        let mut life = Life::active(3600);
+        life.pass(secs(100));
+        life.give(Input::Refresh);
+        life.due();
+        life
+    };
+    // What the NOTIFY says and the 2xx, and what counts.
+    for (told, granted, counts) in [
+        (Some(60), Some(3600), 60),
+        (Some(60), None, 60),
+        (Some(3600), Some(60), 60),
+        (Some(3500), None, 3500),
+        (None, Some(1800), 1800),
+    ] {
+        let state = told.map_or("active".to_owned(), |seconds: u32| format!("active;expires={seconds}"));
+        for is_before in [true, false] {
+            let mut life = refreshing();
+            if is_before {
+                life.notify(&state);
+            }
+            life.reply_with(200, |reply| reply.expires = granted);
+            if !is_before {
+                life.notify(&state);
+            }
+            assert_eq!(life.snapshot().expires_in, Some(counts), "{told:?} {granted:?} {is_before}");
+            assert!(life.due_in() < f64::from(counts));
+            let mut life = Life::asking();
+            if is_before {
+                life.notify(&state);
+            }
+            life.reply_with(200, |reply| reply.expires = granted);
+            if !is_before {
+                life.notify(&state);
+            }
+            assert_eq!(life.snapshot().expires_in, Some(counts), "first: {told:?} {granted:?} {is_before}");
+        }
+    }
+    // What was said before the refresh left is no matter.
+    let mut life = Life::active(3600);
+    life.notify("active;expires=600");
+    life.due();
+    life.reply(200);
+    assert_eq!(life.snapshot().expires_in, Some(3600));
 }
 
 #[test]
 fn a_refresh_that_grants_nothing_ends_the_dialog() {
     let mut life = Life::active(600);
     life.due();
-    let output = life.reply_with(200, |reply| reply.expires = Some(0));
-    assert_eq!(told(&output).0, Status::Terminated);
+    assert!(life.reply_with(200, |reply| reply.expires = Some(0)).news.is_none());
+    assert_eq!(
+        (life.state(), life.due_in()),
+        ("confirmed", 30.0),
+        "the last NOTIFY, or the end of what was granted before"
+    );
+    let output = life.due();
+    assert_eq!(told(&output), (Status::Terminated, 200, "no time granted".to_owned(), Some(120)));
     assert_eq!(life.state(), "waiting");
 }
 

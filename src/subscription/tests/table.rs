@@ -239,8 +239,8 @@ waiting, unstarted        W    W    W    W    W    W    W    W    W    W    W   
 waiting                   W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
 waiting, continued        w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
 waiting, refused          W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
-unconfirmed               U    W!   U    U    W!   W!   w!   C    w    W!   w    w    w    W!   w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
-unconfirmed, notified     U    C    U    U    C    C    C    C    W    W!   W    W    W    C    W    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
+unconfirmed               U    W!   U    U    W!   W!   w!   C    w    W!   w    w    w    W!   w    W!   D!   U!2  U!2  U!2  U!2  U!2  U    U    U    u
+unconfirmed, notified     U    C    U    U    C    C    C    C    W    W!   W    W    W    C    W    W!   D!   U!2  U!2  U!2  W!2  D!2  U    U    U    u
 waiting, fetch            W    U>   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
 waiting, fetch goes on    w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
 waiting, fetch is over    W    D!   W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    W    D
@@ -248,20 +248,20 @@ unconfirmed, fetch        U    W!   U    U    W!   W!   w!   C    w    D!   w   
 unconfirmed, fetch short  U    D!   U    U    D!   D!   D!   C    w    D!   w    w    w    D!   D!   D!   D!   D!2  D!2  D    D!2  D!2  U    U    U    D
 confirmed, fetch          C    D!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    D!2  D!2  D    D!2  D!2  C    C    C    D
 unconfirmed_destroy       u    D    u    u    D    D    D    P    D    D    D    D    D    D    D    D    D    u2   u2   u2   D2   D2   u    u    u    u
-confirmed                 C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-confirmed, unnotified     C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-confirmed, to retry       C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-confirmed, to expire      C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C2   W!2  D!2  C    C    C    P
-resubscription            R    C!   R    R    C!   C!   C!   C    C    C!   C    W    C    C!   C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
+confirmed                 C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C!2  W!2  D!2  C    C    C    P
+confirmed, unnotified     C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C!2  W!2  D!2  C    C    C    P
+confirmed, to retry       C    R>   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C!2  W!2  D!2  C    C    C    P
+confirmed, to expire      C    W!   C    C    C    C    C    C    C    C    C    C    C    C    C    C    C    C!2  C!2  C!2  W!2  D!2  C    C    C    P
+resubscription            R    C!   R    R    C!   C!   C!   C    C    C!   C    W    C    C!   C    W!   D!   R!2  R!2  R!2  W!2  D!2  R    R    R    r
 resubscription_destroy    r    P    r    r    P    P    P    P    P    P    P    P    P    P    P    D    D    r2   r2   r2   D2   D2   r    r    r    r
 predestroyed, due         P    P>   P    P    P    P    P    P    P    P    P    P    P    P    P    P    P    P2   P2   P2   D2   D2   P    P    P    P
 predestroyed, sent        P    D    P    P    D    D    P    T    P    D    P    D    P    D    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
 waiting_for_termination   T    D    T    T    T    T    T    T    T    T    T    T    T    T    T    T    T    T2   T2   T2   D2   D2   T    T    T    T
 waiting, next             w    U>   w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    w    D
-unconfirmed, 2            U    w    U    U    w    W!   w!   C    w    W!   w    w    W!   w    w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
-unconfirmed, last         U    W!   U    U    W!   W!   W!   C    w    W!   w    w    W!   W!   w    W!   D!   U!2  U!2  U2   W!2  D!2  U    U    U    u
-resubscription, 2         R    C    R    R    C    C!   C!   C    C    C!   C    W    C!   C    C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
-resubscription, last      R    W!   R    R    C!   C!   C!   C    C    C!   C    W    C!   C!   C    W!   D!   R!2  R!2  R2   W!2  D!2  R    R    R    r
+unconfirmed, 2            U    w    U    U    w    W!   w!   C    w    W!   w    w    W!   w    w    W!   D!   U!2  U!2  U!2  U!2  U!2  U    U    U    u
+unconfirmed, last         U    W!   U    U    W!   W!   W!   C    w    W!   w    w    W!   W!   w    W!   D!   U!2  U!2  U!2  U!2  U!2  U    U    U    u
+resubscription, 2         R    W!   R    R    C    C!   C!   C    C    C!   C    W    C!   C    C    W!   D!   R!2  R!2  R!2  W!2  D!2  R    R    R    r
+resubscription, last      R    W!   R    R    C!   C!   C!   C    C    C!   C    W    C!   C!   C    W!   D!   R!2  R!2  R!2  W!2  D!2  R    R    R    r
 resubscription_destroy, 2 r    P    r    r    P    P    D    P    P    P    P    P    P    P    P    D    D    r2   r2   r2   D2   D2   r    r    r    r
 predestroyed, 2           P    P    P    P    P    D    D    T    P    D    P    D    D    P    D    D    D    P2   P2   P2   D2   D2   P    P    P    P
 predestroyed, last        P    D    P    P    D    D    D    T    P    D    P    D    D    D    D    D    D    P2   P2   P2   D2   D2   P    P    P    P

@@ -225,7 +225,7 @@ pub fn possible(world: &World) -> Vec<Action> {
             Action::Notify { .. } | Action::Expire(_) | Action::ArriveTwice(_) => 1,
             Action::Due if !world.subscription.state().in_flight() => 1,
             Action::AcceptBoth { .. } => 2,
-            Action::AcceptBehind { .. } => 1,
+            Action::AcceptBehind { .. } | Action::Refuse { refusal: Refusal::Nothing, .. } => 1,
             _ => 0,
         };
         needs <= room && (!world.narrow || action.is_narrow()) && action.price(world) <= world.mishaps
@@ -390,6 +390,18 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
                     world.serving.retain(|one| one.dialog != dialog || Some(one.fork) != fork);
                 }
                 world.under_way.push(Message::Refuse { cseq, refusal });
+                if refusal == Refusal::Nothing {
+                    // A NOTIFY follows that 2xx as any other.
+                    let until = world.now;
+                    let fork = fork.unwrap_or(Fork::A);
+                    let serving =
+                        Serving { dialog, fork, newest: cseq, notified: 0, until, moved: false, pending: false };
+                    let at = world.serves(dialog, fork).unwrap_or(world.serving.len());
+                    if at == world.serving.len() {
+                        world.serving.push(serving);
+                    }
+                    notify(world, at, Word::TimedOut, false);
+                }
             }
             Ok(())
         }
@@ -497,10 +509,13 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
     };
     visited.note(&world.subscription, given);
     let env = world.env();
-    let input = match given {
+    let mut input = match given {
         Given::Through(proxy) => Input::Through { cseq: world.subscription.local_cseq, proxy },
         _ => input_of(given, fresh, &route_set),
     };
+    if let Input::Notify(notify) = &mut input {
+        notify.echo = echo_of(notify);
+    }
     let output = flaw.handle(&mut world.subscription, input, world.now, &env).map_err(|error| error.to_string())?;
     world.unsubscribed |= matches!(given, Given::Unsubscribe);
     rules::judge(&before, world, given, &output)?;
@@ -548,6 +563,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             cseq,
             code: refusal.code(),
             is_local: refusal == Refusal::Timeout,
+            remote_tag: if refusal == Refusal::Nothing { tag(Fork::A.tag()) } else { tag(b"") },
             expires: (refusal == Refusal::Nothing).then_some(0),
             min_expires: (refusal == Refusal::TooBrief).then_some(16),
             retry_after: (refusal == Refusal::Unavailable).then_some(9),
@@ -569,9 +585,9 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             event_id: None,
             state: SubscriptionState::parse(word.header().as_bytes()),
             entity_tag: word.entity_tag().map(etag),
-            may_repeat: false,
             content: Content::Acceptable,
             fingerprint: Fingerprint::NONE,
+            echo: Echo::default(),
         }),
         Message::Word { cseq, word: Sending::Sent } => Input::Sent { cseq, socket: Socket(1) },
         Message::Word { cseq, word: Sending::Failed } => Input::SendFailed { cseq },

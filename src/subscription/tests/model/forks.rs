@@ -141,7 +141,7 @@ impl World {
     }
 
     fn notify(&mut self, tag: usize, cseq: u32, word: usize) -> Result<(), String> {
-        let notify = Notify {
+        let mut notify = Notify {
             cseq,
             remote_tag: Tag::judge(TAGS[tag]).unwrap(),
             contact: Some(uri(NOTIFIER)),
@@ -152,9 +152,10 @@ impl World {
             state: SubscriptionState::parse(WORDS[word].as_bytes()),
             content: Content::Acceptable,
             fingerprint: Fingerprint::NONE,
+            echo: Echo::default(),
             entity_tag: None,
-            may_repeat: false,
         };
+        notify.echo = echo_of(&notify);
         let same = |one: &Subscription<_>| one.call_id() == b"call1";
         let own = self.all().position(|one| same(one) && one.remote_tag() == TAGS[tag]);
         let root = self.root.as_ref().filter(|one| same(one)).map(|_| 0);
@@ -175,7 +176,8 @@ impl World {
         if output.news.is_some() {
             let (told, ended) = self.told.entry(tag).or_default();
             rule!(!*ended, "news of a dialog that has ended");
-            rule!(told.insert(cseq), "the same NOTIFY is told again");
+            // The end of a count that is lost is told with the NOTIFY that shows it.
+            rule!(told.insert(cseq) || output.answer == Some(Answer::StaleCseq), "the same NOTIFY is told again");
             *ended = word > 0;
         }
         Ok(())

@@ -36,7 +36,7 @@ const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     ("waiting", "actv deac rejd", "a NOTIFY is found by its dialog, and there is none"),
     (
         "waiting, continued",
-        "fail drop held 200 489",
+        "fail drop held 489",
         "the newest request has had its 3xx or 423, or was held: there is one final word",
     ),
     (

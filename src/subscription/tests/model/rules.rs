@@ -145,23 +145,40 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     let news = output.news.as_ref();
     let other = before.ghost.accepted.filter(|(known, other, _)| *known == dialog && *other != fork);
     let newest = before.ghost.accepted.filter(|(known, of, _)| *known == dialog && *of == fork).map(|known| known.2);
+    let is_gone = before.subscription.picture(before.now).gone.iter().any(|[tag, _]| tag == fork.tag())
+        && before.ghost.remote.as_ref().is_none_or(|(tag, ..)| tag != fork.tag());
     match output.answer {
         None => {
             rule!(news.is_none(), "news from a NOTIFY of no dialog");
             // Between two requests of an attempt that goes on there is no dialog.
             let waits = matches!(before.subscription.state(), State::Waiting(_));
-            rule!(other.is_some() || waits, "a NOTIFY of our dialog is nobody's");
+            // What its notifier said before it ended its dialog comes too late.
+            rule!(other.is_some() || waits || is_gone, "a NOTIFY of our dialog is nobody's");
             return Ok(());
         }
+        Some(Answer::Ok) if is_gone => {
+            rule!(news.is_none() && word.ends(), "the end of a fork is told again");
+            return Ok(());
+        }
+        Some(Answer::Ok) if may_be_another(before, fork, word) => return first_end(world, output),
         Some(Answer::Ok) => rule!(other.is_none(), "a second dialog beside the one with {other:?}"),
-        Some(Answer::StaleCseq) => rule!(newest.is_some_and(|newest| cseq < newest), "a NOTIFY in order is stale"),
+        Some(Answer::StaleCseq) => rule!(newest.is_some_and(|newest| cseq <= newest), "a NOTIFY in order is stale"),
         Some(answer) => rule!(word == Word::Missing && answer == MISSING, "{answer:?} to {word:?}"),
     }
-    if output.answer != Some(Answer::Ok) || newest == Some(cseq) {
+    let is_known = newest.is_some_and(|newest| cseq <= newest) && output.answer == Some(Answer::Ok);
+    rule!(
+        !is_known || word.ends() || matches!(output.untold, Some((Untold::Repeated, _))) || world.unsubscribed,
+        "accepted out of order"
+    );
+    if output.answer == Some(Answer::StaleCseq) && output.news.is_some() {
+        // Its notifier has lost its count, and the dialog is left.
+        rule!(world.own_dialog() != Some(dialog), "a count is lost, and nothing is done");
+        return Ok(());
+    }
+    if output.answer != Some(Answer::Ok) || is_known {
         rule!(news.is_none(), "news from a NOTIFY that was refused or has been delivered");
         return Ok(());
     }
-    rule!(newest.is_none_or(|newest| newest < cseq), "accepted out of order");
     rule!(word != Word::Missing, "accepted without a Subscription-State");
     rule!(news.is_some() != world.unsubscribed, "an accepted NOTIFY is delivered once, unless nobody wants it");
     if let Some(news) = news {
@@ -183,6 +200,22 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     ghost.remote = Some(remote);
     ghost.known_state = word.entity_tag();
     (ghost.accepted, ghost.made, ghost.ended) = (Some((dialog, fork, cseq)), true, word.ends());
+    Ok(())
+}
+
+/// Whether a NOTIFY is the end of a dialog before any is made, and nobody has said yet that it is the one with this notifier.
+fn may_be_another(before: &World, fork: Fork, word: Word) -> bool {
+    let state = before.subscription.state();
+    let waits = matches!(state, State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. });
+    let accepted = before.ghost.remote.as_ref().map(|(tag, ..)| &tag[..]);
+    word.ends() && waits && !before.is_fetch() && !before.ghost.made && accepted != Some(fork.tag())
+}
+
+/// The end of one fork is not that of the others: its state is told, and the subscription goes on.
+fn first_end(world: &World, output: &Output) -> Result<(), String> {
+    rule!(!output.forget && !matches!(world.subscription.state(), State::Waiting(_)), "one fork ends for all");
+    rule!(output.answer == Some(Answer::Ok), "the end of a fork is refused");
+    rule!(output.news.is_none_or(|news| news.status == Status::Pending && news.with_body), "a fork ends for all");
     Ok(())
 }
 
@@ -250,6 +283,9 @@ fn replying(before: &World, world: &mut World, given: Given) {
             if state.in_flight() && cseq == before.subscription.local_cseq =>
         {
             world.ghost.spoken.hastened |= matches!(refusal.code(), 302 | 305 | 423) || Asks::of(refusal).is_some();
+            if refusal == Refusal::Nothing && world.ghost.remote.is_none() {
+                world.ghost.remote = Some((Fork::A.tag().to_vec(), RECORD.to_vec(), b"<sip:reply;lr>".to_vec()));
+            }
         }
         Given::Message(Message::Word { cseq, word: Sending::Held(held) })
             if cseq == before.subscription.local_cseq && world.subscription.local_cseq < cseq =>

@@ -30,7 +30,7 @@ impl Reference {
         match self.phase {
             Phase::Wait if self.turn || self.queued => {}
             Phase::Wait => self.due = self.due.min(Some(earliest)),
-            Phase::Stand if self.fetch.is_some() => {}
+            Phase::Stand if self.fetch.is_some() || self.nothing_granted => {}
             Phase::Stand => {
                 let retrying = self.retrying || self.lapsing;
                 self.stand(self.sooner(earliest));
@@ -47,10 +47,11 @@ impl Reference {
     }
 
     pub(super) fn on_unsubscribe(&mut self) {
-        self.gone = true;
+        self.gone_away = true;
         match self.phase {
             Phase::Ask | Phase::Stand if self.fetch.is_some() => self.over(),
             Phase::Idle | Phase::Wait => self.over(),
+            Phase::Stand if self.nothing_granted => self.phase = Phase::LastWord,
             Phase::Stand => self.bye(),
             Phase::Ask | Phase::Refresh | Phase::Bye | Phase::ByeSent | Phase::LastWord | Phase::Over => {}
         }

@@ -11,6 +11,9 @@ impl Reference {
         self.cseq -= 1;
         self.early.1 = self.early.0 > 0;
         (self.asked, self.sent) = self.before;
+        if !matches!(self.phase, Phase::Ask) {
+            [self.told, self.dated, self.owed, self.lost] = self.told_before;
+        }
         if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && !self.failed.is_empty() && self.is_asking() {
             return self.others_held();
         }
@@ -18,7 +21,7 @@ impl Reference {
         if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && is_sent_on && self.is_asking() {
             return self.way_held();
         }
-        let tells = !matches!(by, HeldBy::Rate | HeldBy::Lookup) && !self.told_held && !self.gone;
+        let tells = !matches!(by, HeldBy::Rate | HeldBy::Lookup) && !self.told_held && !self.gone_away;
         let queued = matches!(by, HeldBy::Lookup | HeldBy::Unreached);
         let farewell = |this: &mut Self| {
             let lapses = this.ends.or(this.sent.map(|sent| sent + this.asked * SECOND)).is_none_or(|at| at <= until);
@@ -32,14 +35,16 @@ impl Reference {
                 this.queued = queued;
             }
         };
-        match (self.phase, self.gone) {
+        match (self.phase, self.gone_away) {
             (Phase::Ask, true) if self.heard.is_none() => self.over(),
             (Phase::Ask | Phase::Refresh, true) | (Phase::ByeSent, _) => farewell(self),
             (Phase::Ask, false) if self.heard.is_some() => {
                 self.ends = self.ends.or(Some(self.sent.unwrap_or(self.now) + self.asked * SECOND));
                 self.forget_targets();
                 self.first_by = None;
-                self.stand(self.planned());
+                let next = self.planned();
+                let next = self.ask_for_all(next);
+                self.stand(next);
             }
             (Phase::Ask, false) if self.until.is_some_and(|end| end <= until) => {
                 self.tell(Status::Terminated, 0, None, false);

@@ -9,24 +9,41 @@ impl Reference {
             return;
         }
         let is_other = self.peer.tag != notify.remote_tag.text();
-        if self.heard.is_some() && is_other {
+        let is_gone = self.gone.iter().any(|(tag, ..)| *tag == notify.remote_tag.text());
+        if self.heard.is_some() && is_other && !is_gone {
             return;
         }
+        let is_end = notify.state.is_some_and(|state| state.value == StateValue::Terminated);
+        let cannot_be_used = match notify.content {
+            Content::Unsupported => Some(415),
+            Content::Malformed => Some(400),
+            Content::TooLarge => Some(413),
+            Content::Acceptable | Content::Versioned { .. } | Content::Empty => None,
+        };
         let refusal = match (notify.event, notify.remote_tag.text(), notify.state, self.heard) {
             (event, ..) if event != b"presence" || notify.event_id.is_some() => Some(489),
             (_, b"", ..) | (_, _, None, _) => Some(400),
-            (.., Some(newest)) if notify.cseq < newest => {
-                let again = newest - notify.cseq <= 32 && self.taken.contains(&notify.cseq);
-                Some(match notify.content {
-                    _ if !notify.may_repeat => 500,
-                    _ if again => 200,
-                    Content::Unsupported => 415,
-                    Content::Malformed => 400,
-                    Content::TooLarge => 413,
-                    Content::Acceptable | Content::Versioned { .. } | Content::Empty => 500,
-                })
+            _ if is_gone && (self.heard.is_none() || is_other) => {
+                self.shown.answer = is_end.then_some(200);
+                return;
             }
-            (.., Some(newest)) if notify.cseq == newest => Some(200),
+            (.., Some(newest)) if notify.cseq <= newest => {
+                let is_same = self.said == said_by(notify);
+                let known = self.taken.contains(&notify.cseq) && newest - notify.cseq <= 32;
+                match (newest == notify.cseq, known) {
+                    (true, _) if is_same => Some(200),
+                    _ if is_end => return self.count_lost(true),
+                    (false, true) => Some(200),
+                    // What follows an accepted refresh is as old as this.
+                    _ if self.owed => return self.count_lost(false),
+                    _ if cannot_be_used.is_some() => cannot_be_used,
+                    _ => {
+                        let between = self.taken.iter().any(|one| *one < notify.cseq && newest - one <= 32);
+                        self.lost |= !self.told && !between;
+                        Some(500)
+                    }
+                }
+            }
             _ => None,
         };
         self.shown.answer = refusal.or(Some(200));
@@ -34,11 +51,8 @@ impl Reference {
             self.doubt();
         }
         let (None, Some(state)) = (refusal, notify.state) else { return };
-        let is_old = self.is_old(notify.content);
-        let has_body = matches!(notify.content, Content::Acceptable | Content::Versioned { .. });
-        let body = has_body && !is_old;
-        let usable = has_body || notify.content == Content::Empty;
-        if self.fetch.is_some() && (usable || state.value == StateValue::Terminated) {
+        let body = matches!(notify.content, Content::Acceptable | Content::Versioned { .. });
+        if self.fetch.is_some() && (cannot_be_used.is_none() || is_end) {
             let status = match (state.value, state.reason) {
                 (StateValue::Active, _) => Status::Active,
                 (StateValue::Pending | StateValue::Other, _) => Status::Pending,
@@ -48,17 +62,17 @@ impl Reference {
             self.tell(status, 0, None, body);
             return self.over();
         }
-        if state.value == StateValue::Terminated {
-            return if self.gone { self.over() } else { self.terminated(&state, body) };
+        if is_end && self.gone_away {
+            return self.over();
         }
-        let refusal = match notify.content {
-            Content::Unsupported => 415,
-            Content::Malformed => 400,
-            Content::TooLarge => 413,
-            Content::Acceptable | Content::Versioned { .. } | Content::Empty => 200,
-        };
-        if refusal != 200 && !self.gone {
-            self.shown.answer = Some(refusal);
+        if is_end && self.heard.is_none() && is_other {
+            return self.fork_ended(notify, &state, body);
+        }
+        if is_end {
+            return self.terminated(state.reason, state.retry_after, body);
+        }
+        if cannot_be_used.is_some() && !self.gone_away {
+            self.shown.answer = cannot_be_used;
             return self.doubt();
         }
         let contact = notify.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
@@ -80,29 +94,46 @@ impl Reference {
             self.taken.clear();
         }
         self.heard = Some(notify.cseq);
+        (self.said, self.told, self.owed, self.lost) = (said_by(notify), true, false, false);
         self.taken.push(notify.cseq);
         self.peer.state = name.to_vec();
-        if self.gone {
+        if self.gone_away {
             return;
         }
         self.failures = 0;
         self.told_expiry(state.expires, is_other);
         self.told_version(notify.content);
-        if self.missed || is_old {
+        if self.missing != Missing::Nothing {
             self.peer.state.clear();
+        }
+        if matches!(self.phase, Phase::Ask | Phase::Refresh) {
+            self.due = self.sent.map(|sent| sent + ms(self.policy.watchdog)).into_iter().chain(self.ends).min();
         }
         let was_active = self.status == Some(Status::Active);
         let active = state.value == StateValue::Active || state.value == StateValue::Other && was_active;
-        let status = if active { Status::Active } else { Status::Pending };
-        if !(is_old && self.status == Some(status)) {
-            self.tell(status, 0, None, body);
+        self.tell(if active { Status::Active } else { Status::Pending }, 0, None, body);
+    }
+
+    /// Its notifier does not know how far it has counted.
+    fn count_lost(&mut self, is_end: bool) {
+        self.shown.answer = Some(500);
+        match self.gone_away {
+            true if is_end => self.over(),
+            true => {}
+            false => self.fail(0, Then::Later, None, false),
         }
     }
 
     /// Whoever is refused may have forgotten the subscription: a refresh finds out, each time after twice as long.
     pub(super) fn doubt(&mut self) {
         let (row, is_due) = self.early;
-        if self.phase != Phase::Stand || self.fetch.is_some() || self.retrying || self.lapsing || is_due {
+        if self.phase != Phase::Stand
+            || self.fetch.is_some()
+            || self.retrying
+            || self.lapsing
+            || self.nothing_granted
+            || is_due
+        {
             return;
         }
         self.early = (row + 1, true);
@@ -113,34 +144,56 @@ impl Reference {
         }
     }
 
-    /// Whether it is a document that is older than one of this dialog: by its number, or the same again if it tells
-    /// only changes. After the last number comes 0.
-    fn is_old(&self, content: Content) -> bool {
-        match (content, self.version) {
-            (Content::Versioned { version: 0, .. }, Some(u32::MAX)) => false,
-            (Content::Versioned { version, is_full: true }, Some(newest)) => version < newest,
-            (Content::Versioned { version, is_full: false }, Some(newest)) => version <= newest,
-            _ => false,
+    /// The end of a fork that may be all there is, and may not be: until Timer N.
+    fn fork_ended(&mut self, notify: &Notify<'_>, state: &SubscriptionState<'_>, body: bool) {
+        if self.gone.len() == 16 {
+            return;
         }
+        let reason = state.reason.map(<[u8]>::to_vec);
+        self.gone.push((notify.remote_tag.text().to_vec(), reason, state.retry_after));
+        if self.phase == Phase::Ask {
+            self.due = self.due.min(self.sent.map(|sent| sent + ms(self.policy.timer_n)));
+        }
+        if body {
+            self.tell(Status::Pending, 0, None, true);
+        }
+    }
+
+    /// The end as a fork has told it.
+    pub(super) fn ends_as(&mut self, place: usize) {
+        let (_, reason, retry_after) = self.gone.swap_remove(place);
+        self.terminated(reason.as_deref(), retry_after, false);
     }
 
     /// Changes to what has not been seen are followed by a refresh, if there is none already.
     fn told_version(&mut self, content: Content) {
         let Content::Versioned { version, is_full } = content else { return };
-        if self.is_old(content) {
-            return;
-        }
         let follows = self.version.is_some_and(|newest| u64::from(version) == (u64::from(newest) + 1) % (1 << 32));
+        self.version = Some(version);
         if is_full || follows {
-            self.version = Some(version);
-            self.missed &= !is_full;
+            if is_full {
+                self.missing = Missing::Nothing;
+            }
             return;
         }
-        self.missed = true;
-        if self.phase == Phase::Stand && !self.retrying && !self.lapsing {
-            self.version = Some(version);
-            self.stand(self.sooner(self.earliest()));
+        if self.missing == Missing::Nothing {
+            self.missing = Missing::Unasked;
         }
+        if self.phase == Phase::Stand && !self.retrying && !self.lapsing && !self.nothing_granted {
+            let first_by = self.first_by;
+            let next = self.ask_for_all(self.next);
+            self.stand(next);
+            self.first_by = first_by;
+        }
+    }
+
+    /// When the next refresh is: soon, if something is missing that none has asked for.
+    pub(super) fn ask_for_all(&mut self, planned: u64) -> u64 {
+        if self.missing != Missing::Unasked {
+            return planned;
+        }
+        self.missing = Missing::Asked;
+        planned.min(self.earliest())
     }
 
     /// An expiry of a NOTIFY counts unless it is 0, too long, or the known one but for two seconds.
@@ -148,6 +201,7 @@ impl Reference {
         let before = self.ends;
         let longest = self.sent.unwrap_or(self.now) + self.asked * SECOND;
         if let Some(seconds) = expires.filter(|seconds| *seconds > 0) {
+            self.dated = true;
             let told = (self.now + u64::from(seconds) * SECOND).min(longest);
             if before.is_none_or(|ends| ends.abs_diff(told) > 2 * SECOND) {
                 self.ends = Some(told);
@@ -155,6 +209,12 @@ impl Reference {
         }
         let later = self.ends > before;
         let sooner = self.ends < before;
+        if let (Some(seconds), Phase::Ask | Phase::Refresh) = (expires.filter(|seconds| *seconds > 0), self.phase) {
+            self.ends = Some((self.now + u64::from(seconds) * SECOND).min(longest));
+        }
+        if self.nothing_granted && self.phase == Phase::Stand {
+            return;
+        }
         let refreshes_another = self.phase == Phase::Refresh && is_other;
         if self.phase == Phase::Stand || refreshes_another {
             let troubled = (self.retrying || self.lapsing) && !refreshes_another;
@@ -176,8 +236,8 @@ impl Reference {
         }
     }
 
-    fn terminated(&mut self, state: &SubscriptionState<'_>, body: bool) {
-        let reason = state.reason.map(<[u8]>::to_ascii_lowercase);
+    fn terminated(&mut self, reason: Option<&[u8]>, retry_after: Option<u32>, body: bool) {
+        let reason = reason.map(<[u8]>::to_ascii_lowercase);
         let (then, heeds) = match reason.as_deref() {
             Some(b"deactivated") => (Then::Now, false),
             Some(b"timeout" | b"giveup") => (Then::Now, true),
@@ -190,6 +250,11 @@ impl Reference {
             After::Codes(..) => false,
         });
         let then = said.map_or(then, |action| otherwise(action, then, Status::Terminated));
-        self.fail(0, then, state.retry_after.filter(|_| heeds), body);
+        self.fail(0, then, retry_after.filter(|_| heeds), body);
     }
+}
+
+/// What tells a NOTIFY from another one.
+fn said_by(notify: &Notify<'_>) -> String {
+    format!("{:?} {:?}", notify.state, notify.content)
 }

@@ -1,0 +1,83 @@
+//! The first NOTIFY says that its dialog has ended. The SUBSCRIBE may have been forked, and another notifier may have taken it:
+//! the end of one fork is not the end of the others (RFC 6665 §4.1.4, §4.4.1), whatever comes first.
+//!
+//! It is the end of the subscription once a 2xx says that this notifier is the one that has accepted, or a refusal that no other
+//! one has. Otherwise another one has until Timer N.
+
+use super::super::dialog::Dialog;
+use super::super::input::Notify;
+use super::super::output::{Answer, News, Output, Status, Untold};
+use super::super::state::State;
+use super::super::substate::SubscriptionState;
+use super::super::text::{Brief, OutOfMemory, Packed, Share};
+use super::super::time::Instant;
+use super::rare::Gone;
+use super::{Env, Subscription};
+
+/// The most that are remembered for one SUBSCRIBE; it reaches no more than so many, or somebody plays a game.
+const MOST_GONE: usize = 16;
+
+const TAG: usize = 0;
+const REASON: usize = 1;
+
+impl<A: Share> Subscription<A> {
+    /// Whether a NOTIFY may be of another fork than the one that has accepted, or will: no NOTIFY has made the dialog, and no
+    /// 2xx has this tag. A fork has a dialog of its own.
+    pub(super) fn may_be_of_other_fork(&self, notify: &Notify<'_>) -> bool {
+        let is_open = |dialog: &Dialog<A>| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text();
+        !self.is_fork() && self.dialog.as_ref().is_some_and(is_open)
+    }
+
+    /// Whether the fork with this tag has ended before any dialog was made.
+    pub(super) fn is_gone(&self, remote_tag: &[u8]) -> bool {
+        self.gone().iter().any(|gone| gone.said.get(TAG) == remote_tag)
+    }
+
+    /// A fork has ended. If it has told a state, that is handed on: it may be all there is.
+    pub(super) fn fork_ended_first(
+        &mut self,
+        state: &SubscriptionState<'_>,
+        notify: &Notify<'_>,
+        now: Instant,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        if self.gone().len() >= MOST_GONE {
+            return Ok(Output { answer: Some(Answer::Ok), ..self.not_told(Untold::Refused) });
+        }
+        let reason = state.reason.unwrap_or_default();
+        let said = Packed::try_new([notify.remote_tag.text(), reason], self.alloc.clone())?;
+        let gone = &mut self.rare_mut()?.gone;
+        gone.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
+        gone.push(Gone { said, retry_after: state.retry_after });
+        self.notifies = self.notifies.saturating_add(1);
+        if self.state() == State::Unconfirmed {
+            let by = self.last_sent.get().unwrap_or(now).after(env.policy.timer_n);
+            self.arm(self.deadline().map_or(by, |deadline| deadline.min(by)));
+        }
+        let news = notify.content.is_document().then_some(News {
+            status: Status::Pending,
+            code: 0,
+            reason: Brief::new(reason),
+            next_attempt: None,
+            with_body: true,
+            last: false,
+            fork: self.fork,
+        });
+        Ok(Output { answer: Some(Answer::Ok), news: news.and_then(|news| self.tell(news)), ..Output::default() })
+    }
+
+    /// The end, as the fork with this tag has told it, or else as the first one has that ended. `None` when none has.
+    pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, now: Instant, env: &Env<'_>) -> Option<Output> {
+        let rare = self.rare.as_deref_mut()?;
+        let place = match remote_tag {
+            Some(tag) => rare.gone.iter().position(|gone| gone.said.get(TAG) == tag)?,
+            None => 0,
+        };
+        if place >= rare.gone.len() {
+            return None;
+        }
+        let Gone { said, retry_after } = rare.gone.swap_remove(place);
+        let reason = Some(said.get(REASON)).filter(|reason| !reason.is_empty());
+        Some(self.end_as_told(reason, retry_after, false, now, env))
+    }
+}
