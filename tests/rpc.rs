@@ -10,7 +10,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// Every field of `show` and `list`, as documented.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 25] = [
     "id",
     "record",
     "subscriber",
@@ -31,6 +31,10 @@ const FIELDS: [&str; 21] = [
     "notifies",
     "queued_bytes",
     "bad_contacts",
+    "refused",
+    "stale",
+    "repeated",
+    "merged",
     "fork",
 ];
 
@@ -116,7 +120,8 @@ fn trace_counts_and_shows_states_in_detail() {
         let [a, b, c, d, e, f, g, h] = counts;
         let [i, j, k] = ["queued_bytes", "queue_bytes", "subscription_queue_bytes"];
         let [l, m, n, o] = ["memory", "max_memory", "small_blocks", "small_bytes"];
-        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, "bad_contacts"]));
+        let [p, q, r, s] = ["notifies_refused", "notifies_stale", "notifies_repeated", "notifies_merged"];
+        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, "bad_contacts"]));
         assert!(more(&trace, "small_blocks") > 4 && more(&trace, "small_bytes") > 200, "{before} -> {trace}");
         for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {
             assert_eq!(more(&trace, count), by, "{count}: {before} -> {trace}");
