@@ -115,26 +115,27 @@ fn the_module_takes_no_more_than_it_may() {
     let (notifier, mark) = (Notifier::udp(), server.log().mark());
     let most = count(&server.trace(), "max_memory");
     assert_eq!(most, 4 << 20);
-    let mut made = Vec::new();
-    let fault = loop {
-        let record = notifier.uri(&format!("{}{}", "x".repeat(100), made.len()));
+    let (mut made, mut refused) = (Vec::new(), 0);
+    // Where one finds no room, another in another part of the table may find some still.
+    while refused < 200 {
+        let record = notifier.uri(&format!("{}{:05}", "x".repeat(100), made.len()));
         match server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])) {
-            Ok(id) => made.push(id),
-            // The transport cuts its text.
-            Err(_) => break server.rpc("presence_b2b.subscribe", json!(["sip:a@b", "sip:c@d"])).expect_err("no room"),
+            Ok(id) => {
+                made.push(id);
+                refused = 0;
+            }
+            Err(fault) => {
+                assert_eq!(fault.code, 400, "{fault}");
+                refused += 1;
+            }
         }
         assert!(made.len() < 30_000, "no end: {}", server.trace());
-    };
-    assert!(fault.message.contains("shared memory"), "{}", fault.message);
+    }
     assert!(made.len() > 500, "{}: {}", made.len(), server.trace());
     let trace = server.trace();
     let used = count(&trace, "memory");
     assert!(used <= most && used > most - 300_000, "{trace}");
     assert!(free(&server) > 20_000_000, "{}", free(&server));
-    for number in 0..200 {
-        let record = notifier.uri(&format!("{}y{number}", "x".repeat(100)));
-        server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])).expect_err("no room");
-    }
     let said = || server.log().since(mark, "modparam max_memory is reached");
     eventually(SOON, "the log says so", || (!said().is_empty()).then_some(()));
     assert_eq!(said().len(), 1, "once a minute");

@@ -348,6 +348,11 @@ fn what_all_proxies_hold_waits_for_the_first_that_is_free() {
         // Neither proxy speaks for the record.
         let shown = server.show_when(id, "it has failed", |shown| shown["retries"] == 1);
         assert!(shown["next_action_in"].as_u64().is_some_and(|next| next > 100), "{shown}");
+        // The subscription hears of the reply before the destination does.
+        for proxy in &proxies {
+            let address = address_of(&proxy.endpoint);
+            until_it_is(&server, &address, "it is held", |row| row["held_for"].as_u64() > Some(0));
+        }
         let other = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
         let shown = server.show_when(other, "it is held", |shown| shown["last_reason"] == "destination held");
         assert!(shown["next_action_in"].as_u64().is_some_and(|next| next <= 90), "{shown}");

@@ -265,7 +265,7 @@ fn nor_is_it_behind_an_outbound_proxy() {
 /// Routes and tags that cannot be used are refused, and change nothing.
 #[test]
 fn bad_routes_and_tags_are_refused() {
-    let server = prompt().start();
+    let server = prompt().hostile().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
