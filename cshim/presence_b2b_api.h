@@ -55,8 +55,17 @@
 #include "core/dprint.h"
 #endif
 
-/** Version of this interface. Functions are added at the end under the same version; anything else changes it. */
-#define PRESENCE_B2B_API_VERSION 1
+/**
+ * Version of this interface. Functions, and members of structures that begin with their size, are added at the end under
+ * the same version; anything else changes it.
+ */
+#define PRESENCE_B2B_API_VERSION 2
+
+/**
+ * What a structure that the caller fills, or has filled, begins with: `qsa_counters_t counters = QSA_SIZED(counters);`.
+ * All other members are 0. A structure with another size than this version ever had is refused with QSA_E_VERSION.
+ */
+#define QSA_SIZED(variable) {.size = sizeof(variable)}
 
 /** @name Numbers that name things; 0 is none. @{ */
 typedef uint64_t qsa_domain_t;
@@ -79,7 +88,7 @@ enum qsa_error
 	QSA_E_EMPTY = -7,	  /**< nothing waits in the queue */
 	QSA_E_DOCUMENT = -8,  /**< the message has no body of that kind, or a malformed one */
 	QSA_E_NOT_READY = -9, /**< presence_b2b is not initialised (yet) */
-	QSA_E_VERSION = -10,  /**< the module has another version of this interface */
+	QSA_E_VERSION = -10,  /**< the module has another version of this interface, or a `size` is not set */
 	QSA_E_INTERNAL = -11  /**< a defect in presence_b2b; it has been logged */
 };
 
@@ -141,6 +150,7 @@ typedef struct qsa_tuple
 /** A presence document (RFC 3863). */
 typedef struct qsa_presentity
 {
+	unsigned int size; /**< as the module knows it: members beyond are not there */
 	str entity;
 	unsigned int tuples_no;
 	const qsa_tuple_t *tuples;
@@ -153,6 +163,7 @@ typedef struct qsa_presentity
 /** A message taken from a queue: the caller's until free_message(). Only read it. Members may be added at the end. */
 typedef struct qsa_message
 {
+	unsigned int size; /**< as the module knows it: members beyond are not there */
 	qsa_subscription_t subscription;
 	void *subscriber_data; /**< the subscriber's own value */
 	int status;			   /**< enum qsa_status */
@@ -170,6 +181,7 @@ typedef struct qsa_message
 /** A subscription as it is offered to a notifier. Valid during the callback only. */
 typedef struct qsa_subscribed
 {
+	unsigned int size; /**< as the module knows it: members beyond are not there */
 	qsa_subscription_t subscription;
 	qsa_notifier_t notifier; /**< the notifier it is offered to */
 	qsa_queue_t queue;
@@ -207,9 +219,10 @@ typedef void (*qsa_wake_f)(void *user);
 /** Destroys what a message carries. Called in whichever process lets go of the message. */
 typedef void (*qsa_destroy_f)(void *data);
 
-/** For register_notifier(). Set all members not needed to 0. */
+/** For register_notifier(). Set all members not needed to 0: see QSA_SIZED(). */
 typedef struct qsa_notifier_params
 {
+	unsigned int size;	 /**< its size, as the caller knows it */
 	qsa_domain_t domain; /**< 0: the default domain */
 	str package;
 	qsa_subscribe_f subscribe;
@@ -218,7 +231,7 @@ typedef struct qsa_notifier_params
 } qsa_notifier_params_t;
 
 /**
- * For subscribe(). Set all members not needed to 0.
+ * For subscribe(). Set all members not needed to 0: see QSA_SIZED().
  *
  * What first_param means is the package's. Where the SIP user agent is the notifier, it holds the options of the
  * subscription, such as "id=desk;expires=600" (see docs/options.md); empty for none. It refuses unknown, repeated and
@@ -229,6 +242,7 @@ typedef struct qsa_notifier_params
  */
 typedef struct qsa_subscribe_params
 {
+	unsigned int size;	 /**< its size, as the caller knows it */
 	qsa_domain_t domain; /**< 0: the default domain */
 	str package;		 /**< event package, such as "presence" */
 	str record;			 /**< whose state: for SIP, a URI */
@@ -241,6 +255,7 @@ typedef struct qsa_subscribe_params
 /** received = delivered + merged + dropped + queued, at any time. */
 typedef struct qsa_counters
 {
+	unsigned int size;	/**< set by the caller: see QSA_SIZED() */
 	uint64_t received;	/**< messages given to the queue */
 	uint64_t delivered; /**< taken by the consumer */
 	uint64_t merged;	/**< overtaken by a newer one of the same subscription when the queue was full */
@@ -261,7 +276,8 @@ typedef struct presence_b2b_api
 
 	/** The domain that is always there: `*domain` need not be released. */
 	int (*default_domain)(qsa_domain_t *domain);
-	/** Finds or makes the domain with this name, and counts the caller in. "default" and "" name the default domain. */
+	/** Finds or makes the domain with this name, and counts the caller in. "default" and "" name the default domain.
+	 *  Names of domains, packages and content types with control characters are refused (QSA_E_ARGUMENT). */
 	int (*register_domain)(const str *name, qsa_domain_t *domain);
 	/** Counts the caller out; the domain goes with the last one, its last notifier and its last subscription. */
 	int (*release_domain)(qsa_domain_t domain);
@@ -391,9 +407,11 @@ static inline int load_presence_b2b_api(presence_b2b_api_t *api)
 	api->version = PRESENCE_B2B_API_VERSION;
 	api->size = sizeof(*api);
 	if(bind(api) < 0) {
-		LM_ERR("the module presence_b2b does not offer version %d of its "
-			   "API\n",
-				PRESENCE_B2B_API_VERSION);
+		LM_ERR("version %d of the API of presence_b2b (%u bytes) is asked for, "
+			   "but the loaded module offers version %u (%u bytes): build this "
+			   "module again with the header of the loaded one\n",
+				PRESENCE_B2B_API_VERSION, (unsigned int)sizeof(*api),
+				api->version, api->size);
 		return -1;
 	}
 	return 0;

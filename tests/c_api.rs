@@ -247,3 +247,33 @@ fn texts_have_bounds() {
     }
     server.stop();
 }
+
+#[test]
+fn the_modules_own_domain_is_not_reached_from_outside() {
+    let server = start(1000);
+    let with_control = ["~shared", "a~b", "line\n", "\u{7f}"];
+    for name in with_control {
+        assert_eq!(refused(&server, "domain", json!([name])), "an argument is missing, malformed or out of range");
+    }
+    for package in ["presence", "test-nobody"] {
+        assert_eq!(call(&server, "reach", json!([package])), 0, "{package}");
+    }
+    // Its name is anybody's: that is another domain, and reached as such.
+    let named = call(&server, "domain", json!(["shared"]));
+    let number: u64 = named.as_str().expect("a number").parse().expect("a number");
+    assert!(number > 1 && number < 1 << 31, "{number}");
+    assert_ne!(call(&server, "reach", json!(["test-nobody"])), 0);
+    let package = refused(&server, "subscribe", json!(["pres\nence", "sip:a@192.0.2.1", "sip:w@example.org"]));
+    assert_eq!(package, "an argument is missing, malformed or out of range");
+}
+
+#[test]
+fn structures_of_another_size_are_refused() {
+    let server = start(1000);
+    call(&server, "sizes", json!([0]));
+    for by in [-8, 8, -96, -1, 1] {
+        let said = refused(&server, "sizes", json!([by]));
+        assert!(said.contains("the size of a structure is not set"), "{said}");
+    }
+    call(&server, "sizes", json!([0]));
+}

@@ -6,8 +6,8 @@ use crate::host::shm::Shm;
 use crate::qsa::{Message, NewSubscription, QsaError, QueueId, Refused, ShareHash, Subscribed, SubscriptionId};
 use crate::subscription::{Options, OutOfMemory};
 
-/// Name of the QSA domain of the subscriptions that are shared, where nobody but the SIP user agent is a notifier.
-pub(super) const DOMAIN: &[u8] = b"\0shared";
+/// Name of the module's own QSA domain of the subscriptions that are shared, where nobody but the SIP user agent is a notifier.
+pub(super) const DOMAIN: &[u8] = b"shared";
 
 /// The lower half of a notifier's value for a member: no handle has it.
 const MEMBER: u64 = u32::MAX as u64;
@@ -128,5 +128,5 @@ impl From<NotMade> for Refused {
 
 /// Registers the domain in the hub.
 pub(super) fn domain(hub: &Hub) -> Result<crate::qsa::DomainId, QsaError> {
-    hub.domain(DOMAIN)
+    hub.own_domain(DOMAIN)
 }

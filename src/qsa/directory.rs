@@ -59,7 +59,7 @@ impl<A: Allocator + Clone> Directory<A> {
             serial: 0,
             alloc,
         };
-        directory.domain(DEFAULT_NAME)?;
+        directory.domain(DEFAULT_NAME, false)?;
         Ok(directory)
     }
 
@@ -72,15 +72,18 @@ impl<A: Allocator + Clone> Directory<A> {
         Ok(self.serial)
     }
 
-    pub(super) fn domain(&mut self, name: &[u8]) -> Result<DomainId, QsaError> {
+    /// The domain, made when it is not there. One that is the module's `own` is found under no other's name.
+    pub(super) fn domain(&mut self, name: &[u8], own: bool) -> Result<DomainId, QsaError> {
         let name = if name.is_empty() { DEFAULT_NAME } else { name };
-        if let Some(domain) = self.domains.iter_mut().find(|domain| domain.name.get(0) == name) {
+        check_name("domain", name)?;
+        let is_it = |domain: &&mut Domain<A>| domain.name.get(0) == name && domain.id.is_own() == own;
+        if let Some(domain) = self.domains.iter_mut().find(is_it) {
             domain.references = domain.references.checked_add(1).ok_or(QsaError::Exhausted)?;
             return Ok(domain.id);
         }
         let name = Packed::try_new([name], self.alloc.clone())?;
         self.domains.try_reserve(1).map_err(|_| OutOfMemory)?;
-        let id = DomainId(self.serial()?);
+        let id = DomainId::new(self.serial()?, own);
         self.domains.push(Domain { id, name, references: 1 });
         Ok(id)
     }
@@ -125,6 +128,7 @@ impl<A: Allocator + Clone> Directory<A> {
         if name.is_empty() {
             return Err(QsaError::NoPackage);
         }
+        check_name("package", name)?;
         let is_known =
             |domains: &Vec<Domain<A>, A>| domains.iter().any(|known| known.id == domain && known.references > 0);
         if !is_known(&self.domains) {
@@ -208,6 +212,7 @@ impl<A: Allocator + Clone> Directory<A> {
         if !self.domains.iter().any(|known| known.id == domain && known.references > 0) {
             return Err(QsaError::UnknownDomain);
         }
+        check_name("content type", name)?;
         let mut known = self.content_types.iter();
         if let Some(known) = known.find(|known| known.domain == domain && known.name.get(0) == name) {
             return Ok(known.id);
@@ -224,6 +229,11 @@ impl<A: Allocator + Clone> Directory<A> {
         let known = self.content_types.iter().find(|known| known.id == id)?;
         Some((known.destroy, known.name.get(0)))
     }
+}
+
+/// Refuses names that could not be shown, or sent.
+fn check_name(what: &'static str, name: &[u8]) -> Result<(), QsaError> {
+    if name.iter().any(u8::is_ascii_control) { Err(QsaError::Controls { what }) } else { Ok(()) }
 }
 
 /// Gives back the room of an empty list.

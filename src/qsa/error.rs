@@ -45,6 +45,12 @@ pub enum QsaError {
         /// How many it may have.
         most: usize,
     },
+    /// A name that cannot be shown, or sent.
+    #[error("the name of the {what} has control characters")]
+    Controls {
+        /// Whose name.
+        what: &'static str,
+    },
     /// A queue that could never hold anything.
     #[error("a message queue must have room for at least 1 message")]
     NoLimit,

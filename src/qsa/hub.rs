@@ -116,9 +116,18 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     /// Finds or makes the domain with this name and counts the caller in. `default` and the empty name are the same.
     ///
     /// # Errors
-    /// [`QsaError::OutOfMemory`].
+    /// [`QsaError::OutOfMemory`], or a name with control characters.
     pub fn domain(&self, name: &[u8]) -> Result<DomainId, QsaError> {
-        self.directory.lock().domain(name)
+        self.directory.lock().domain(name, false)
+    }
+
+    /// As [`Hub::domain`], for the module's own use: nobody finds the domain by its name, and [`DomainId::is_own`] tells it from
+    /// all others.
+    ///
+    /// # Errors
+    /// As [`Hub::domain`].
+    pub fn own_domain(&self, name: &[u8]) -> Result<DomainId, QsaError> {
+        self.directory.lock().domain(name, true)
     }
 
     /// Counts the caller out. The domain goes when nobody is left, no notifier and no subscription.

@@ -46,6 +46,22 @@ id! {
     ContentTypeId(u32)
 }
 
+impl DomainId {
+    /// No serial has it: the domain is the module's own.
+    const OWN: u32 = 1 << 31;
+
+    /// The `serial`-th domain ever.
+    pub(super) fn new(serial: u32, own: bool) -> Self {
+        Self(if own { serial | Self::OWN } else { serial })
+    }
+
+    /// The domain is the module's own, and nobody else is let in.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        self.0 & Self::OWN != 0
+    }
+}
+
 /// A package of a domain. Not told outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PackageId(u32);

@@ -1,12 +1,16 @@
 //! The name of a subscription outside its shard (law L3).
 
-/// Bits of an operator-visible number that hold the index.
+/// Bits of an index.
 pub(super) const INDEX_BITS: u32 = 22;
 
-/// Bits of an operator-visible number that hold the generation.
-const GENERATION_MASK: u32 = (1 << (31 - INDEX_BITS)) - 1;
+/// Bits of an operator-visible number that hold the low bits of the index: those of the shard, and of the slot as many as
+/// remain, so that few slots have to be looked at. The rest is the count of occupants, of all slots of the shard together.
+pub(super) const PLACE_BITS: u32 = 9;
 
-/// How many slots can be named: `index + 1` fits the index bits and is not 0.
+/// As many bits of the count of occupants are in an operator-visible number.
+pub(super) const COUNT_MASK: u32 = (1 << (31 - PLACE_BITS)) - 1;
+
+/// How many slots can be named: the all-ones index is none.
 pub(super) const MOST_SLOTS: u32 = (1 << INDEX_BITS) - 1;
 
 /// A slot and the generation of its occupant. A handle whose subscription has gone finds nothing.
@@ -27,7 +31,7 @@ impl Handle {
         self.index
     }
 
-    /// Counts the occupants of the slot.
+    /// The occupant's place in the count of all occupants of the shard's slots.
     pub(super) fn generation(self) -> u32 {
         self.generation
     }
@@ -46,21 +50,14 @@ impl Handle {
         (handle.generation != 0 && handle.index < MOST_SLOTS).then_some(handle)
     }
 
-    /// The number operators see: positive, 31 bits, unlike that of the slot's last 511 occupants.
+    /// The number operators see: positive, 31 bits, unlike all others in use and those of the shard's last 4,000,000 occupants.
     #[must_use]
     pub fn id(self) -> u32 {
-        // Generations start at 1: the first occupants get the shortest numbers.
-        (self.generation.wrapping_sub(1) & GENERATION_MASK) << INDEX_BITS | (self.index + 1)
+        (self.generation & COUNT_MASK) << PLACE_BITS | self.index & ((1 << PLACE_BITS) - 1)
     }
 
-    /// Index and low bits of the count of generations that [`Handle::id`] made this number of.
-    pub(super) fn parts_of_id(id: u32) -> Option<(u32, u32)> {
-        let index = (id & MOST_SLOTS).checked_sub(1)?;
-        (id >> 31 == 0).then_some((index, id >> INDEX_BITS))
-    }
-
-    /// Whether a generation's count, from 0 on, has these low bits.
-    pub(super) fn generation_matches(generation: u32, low_bits: u32) -> bool {
-        generation.wrapping_sub(1) & GENERATION_MASK == low_bits
+    /// The low bits of the index that [`Handle::id`] made this number of; `None` for numbers it never makes.
+    pub(super) fn place_of_id(id: u32) -> Option<u32> {
+        (id >> 31 == 0 && id >> PLACE_BITS != 0).then_some(id & ((1 << PLACE_BITS) - 1))
     }
 }

@@ -1,7 +1,7 @@
 //! Where things are: which shard a name, a Call-ID or a handle belongs to.
 
 use super::call_id;
-use super::handle::{Handle, INDEX_BITS, MOST_SLOTS};
+use super::handle::{Handle, INDEX_BITS, MOST_SLOTS, PLACE_BITS};
 use super::{FreshIds, Limits};
 use crate::subscription::{Fingerprint, Notify, Subject};
 use foldhash::quality::FixedState;
@@ -20,6 +20,9 @@ pub(super) struct Layout {
     shard_bits: u32,
     seed: u64,
 }
+
+/// The whole shard is in an operator-visible number.
+const _: () = assert!(Limits::MOST_SHARDS <= 1 << PLACE_BITS);
 
 impl Layout {
     pub(super) fn new(shards: usize, seed: u64) -> Option<Self> {
@@ -81,6 +84,12 @@ impl Layout {
     /// Shard and slot of an index over all shards.
     pub(super) fn locate(self, index: u32) -> (usize, u32) {
         (self.wrap(index as usize), index >> self.shard_bits)
+    }
+
+    /// The shard of an operator-visible number, and which of its slots may have it: the first, and each so many after it.
+    pub(super) fn slots_of_id(self, id: u32) -> Option<(usize, u32, usize)> {
+        let (shard, slot) = self.locate(Handle::place_of_id(id)?);
+        Some((shard, slot, 1 << (PLACE_BITS - self.shard_bits)))
     }
 
     /// Shard and slot that a Call-ID leads to if it was made here.

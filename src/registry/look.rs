@@ -31,11 +31,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// The subscription with this operator-visible number ([`Handle::id`]).
     #[must_use]
     pub fn by_id(&self, id: u32) -> Option<Handle> {
-        let (index, low_bits) = Handle::parts_of_id(id)?;
-        let (number, slot) = self.layout.locate(index);
+        let (number, first, step) = self.layout.slots_of_id(id)?;
         let table = self.shards.get(number)?.lock();
-        let (handle, _) = table.get(slot)?;
-        Handle::generation_matches(handle.generation(), low_bits).then_some(handle)
+        let end = u32::try_from(table.slots()).unwrap_or(u32::MAX);
+        (first..end)
+            .step_by(step)
+            .filter_map(|slot| table.get(slot))
+            .map(|(handle, _)| handle)
+            .find(|handle| handle.id() == id)
     }
 
     /// Shows a subscription to `f`, under the lock; `None` when the handle is stale.

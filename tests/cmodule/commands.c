@@ -52,6 +52,7 @@ static void rpc_subscribe(rpc_t *rpc, void *ctx)
 	int err;
 
 	memset(&params, 0, sizeof(params));
+	params.size = sizeof(params);
 	if(rpc->scan(ctx, ".S.S.S*.S", &params.package, &params.record,
 			   &params.subscriber, &params.first_param)
 			< 3) {
@@ -277,7 +278,7 @@ static void rpc_unregister(rpc_t *rpc, void *ctx)
 
 static void rpc_counters(rpc_t *rpc, void *ctx)
 {
-	qsa_counters_t counters;
+	qsa_counters_t counters = QSA_SIZED(counters);
 	void *st;
 	int err;
 
@@ -295,6 +296,79 @@ static void rpc_counters(rpc_t *rpc, void *ctx)
 			"destroyed", atomic_get(&shared->destroyed));
 }
 
+/** Makes a domain. For the name's '~' a zero byte is put: no text of an RPC command has one. */
+static void rpc_domain(rpc_t *rpc, void *ctx)
+{
+	qsa_domain_t domain;
+	char copy[64];
+	str name;
+	int i, err;
+
+	if(rpc->scan(ctx, ".S", &name) < 1 || name.len > (int)sizeof(copy)) {
+		rpc->fault(ctx, 400, "name");
+		return;
+	}
+	for(i = 0; i < name.len; i++)
+		copy[i] = name.s[i] == '~' ? '\0' : name.s[i];
+	name.s = copy;
+	if((err = qsa.register_domain(&name, &domain)) < 0)
+		fault(rpc, ctx, err);
+	else
+		rpc->rpl_printf(ctx, "%" PRIu64, domain);
+}
+
+/** Counts the domains, by all numbers they could have, in which somebody takes or could take a package. */
+static void rpc_reach(rpc_t *rpc, void *ctx)
+{
+	qsa_subscribe_params_t params = QSA_SIZED(params);
+	qsa_subscription_t id;
+	uint64_t high, low;
+	int reached = 0;
+
+	if(rpc->scan(ctx, ".S", &params.package) < 1) {
+		rpc->fault(ctx, 400, "package");
+		return;
+	}
+	params.record = params.subscriber = (str)str_init("sip:a@192.0.2.1");
+	params.queue = queue;
+	for(high = 0; high < 64; high++)
+		for(low = 2; low < 100; low++) {
+			params.domain = (high > 0 ? 1ULL << high : 0) | low;
+			if(params.domain == low && high > 0)
+				continue;
+			reached += qsa.has_notifier(params.domain, &params.package) != 0;
+			if(qsa.subscribe(&params, &id) == 0) {
+				reached++;
+				qsa.unsubscribe(id);
+			}
+			reached += qsa.release_domain(params.domain) == 0;
+		}
+	rpc->add(ctx, "d", reached);
+}
+
+/** Subscribes, and asks for counters, with structures that are larger by so many bytes, or smaller. */
+static void rpc_sizes(rpc_t *rpc, void *ctx)
+{
+	qsa_subscribe_params_t params = QSA_SIZED(params);
+	qsa_counters_t counters = QSA_SIZED(counters);
+	qsa_subscription_t id;
+	int by, err;
+
+	if(rpc->scan(ctx, "d", &by) < 1) {
+		rpc->fault(ctx, 400, "by");
+		return;
+	}
+	params.size += by;
+	counters.size += by;
+	params.package = (str)str_init("test-nobody");
+	params.record = params.subscriber = (str)str_init("sip:a@192.0.2.1");
+	params.queue = queue;
+	if((err = qsa.subscribe(&params, &id)) < 0
+			|| (err = qsa.unsubscribe(id)) < 0
+			|| (err = qsa.queue_counters(queue, &counters)) < 0)
+		fault(rpc, ctx, err);
+}
+
 #define DOC(name, text) static const char *name[2] = {text, NULL}
 
 DOC(subscribe_doc, "Subscribes: package record subscriber [first_param]. Returns the id.");
@@ -306,6 +380,9 @@ DOC(pop_doc, "Takes the oldest message; fault 404 when there is none.");
 DOC(set_doc, "Sets internal status and tells: record open|closed [note].");
 DOC(register_doc, "Registers the notifier of internal status: package.");
 DOC(unregister_doc, "Unregisters the notifier registered last by RPC.");
+DOC(domain_doc, "Makes a domain: name. Returns the number.");
+DOC(reach_doc, "Counts the domains that can be reached: package.");
+DOC(sizes_doc, "Uses structures of another size: by.");
 DOC(counters_doc, "The queue's counters and this module's own.");
 
 rpc_export_t commands[] = {{"qsa_test.subscribe", rpc_subscribe, subscribe_doc, 0},
@@ -317,5 +394,8 @@ rpc_export_t commands[] = {{"qsa_test.subscribe", rpc_subscribe, subscribe_doc, 
 		{"qsa_test.set", rpc_set, set_doc, 0},
 		{"qsa_test.register", rpc_register, register_doc, 0},
 		{"qsa_test.unregister", rpc_unregister, unregister_doc, 0},
+		{"qsa_test.domain", rpc_domain, domain_doc, 0},
+		{"qsa_test.reach", rpc_reach, reach_doc, 0},
+		{"qsa_test.sizes", rpc_sizes, sizes_doc, 0},
 		{"qsa_test.counters", rpc_counters, counters_doc, 0},
 		{NULL, NULL, NULL, 0}};

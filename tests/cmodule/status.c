@@ -62,6 +62,7 @@ static qsa_subscription_t subscribe_inside(const qsa_subscribed_t *subscribed)
 	qsa_subscription_t inner = 0;
 
 	memset(&params, 0, sizeof(params));
+	params.size = sizeof(params);
 	params.package = subscribed->package;
 	params.record.s = "sip:inner@192.0.2.1";
 	params.record.len = strlen(params.record.s);
@@ -128,6 +129,7 @@ int register_status(const char *package, qsa_notifier_t *notifier)
 	qsa_notifier_params_t params;
 
 	memset(&params, 0, sizeof(params));
+	params.size = sizeof(params);
 	params.package.s = (char *)package;
 	params.package.len = strlen(package);
 	params.subscribe = on_subscribe;

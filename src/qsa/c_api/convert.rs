@@ -1,8 +1,9 @@
 //! Between the C types and ours.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
+use std::mem::MaybeUninit;
 
-use super::types::{Error, Str};
+use super::types::{Error, Sized32, Str};
 use crate::qsa::{DomainId, QsaError};
 use crate::subscription::Status;
 
@@ -19,6 +20,7 @@ impl From<QsaError> for Error {
             | QsaError::NoPackage
             | QsaError::NoRecord
             | QsaError::TooLong { .. }
+            | QsaError::Controls { .. }
             | QsaError::NoLimit => Self::Argument,
             QsaError::TooManyNotifiers | QsaError::TooManyQueues | QsaError::Exhausted => Self::Limit,
         }
@@ -80,9 +82,57 @@ pub(super) unsafe fn put<T>(to: *mut T, value: T) -> Result<c_int, Error> {
     Ok(0)
 }
 
-/// The domain with this number; the default one for 0.
+/// How many bytes of a structure its caller knows, if the module knows them all.
+///
+/// # Safety
+/// `at` is null or points to a structure of the size that its first member says.
+unsafe fn size_at<T: Sized32>(at: *const T) -> Result<usize, Error> {
+    if at.is_null() {
+        return Err(Error::Argument);
+    }
+    // SAFETY: not null, and the first member is always there.
+    let size = unsafe { at.cast::<c_uint>().read() } as usize;
+    if size < T::LEAST || size > size_of::<T>() { Err(Error::Version) } else { Ok(size) }
+}
+
+/// A structure as its caller filled it; the members that he does not know yet are 0.
+///
+/// # Safety
+/// As for [`size_at`].
+pub(super) unsafe fn sized_at<T: Sized32>(at: *const T) -> Result<T, Error> {
+    // SAFETY: the caller's promise.
+    let size = unsafe { size_at(at) }?;
+    let mut all = MaybeUninit::<T>::zeroed();
+    // SAFETY: not more than either structure has; what remains is 0, which every member may be.
+    unsafe {
+        std::ptr::copy_nonoverlapping(at.cast::<u8>(), all.as_mut_ptr().cast::<u8>(), size);
+        Ok(all.assume_init())
+    }
+}
+
+/// Writes a result into a structure, as much of it as its caller knows; the size that he set stays.
+///
+/// # Safety
+/// As for [`size_at`], and it may be written.
+pub(super) unsafe fn put_sized<T: Sized32>(to: *mut T, value: &T) -> Result<c_int, Error> {
+    // SAFETY: the caller's promise.
+    let size = unsafe { size_at(to) }?;
+    let after = size_of::<c_uint>();
+    let from = std::ptr::from_ref(value).cast::<u8>();
+    // SAFETY: not more than either structure has, without the first member.
+    unsafe { std::ptr::copy_nonoverlapping(from.add(after), to.cast::<u8>().add(after), size - after) };
+    Ok(0)
+}
+
+/// The domain with this number; the default one for 0. The module's own are not found.
 pub(super) fn domain(number: u64) -> DomainId {
-    DomainId::from_u64(number.max(1))
+    known_domain(number.max(1))
+}
+
+/// The domain with this number, but none of the module's own.
+pub(super) fn known_domain(number: u64) -> DomainId {
+    let domain = DomainId::from_u64(number);
+    if domain.is_own() { DomainId::default() } else { domain }
 }
 
 /// Pointers of C are kept as numbers: nothing here follows them.

@@ -1,7 +1,7 @@
 //! Messages in a C module's hands.
 
 use std::cell::OnceCell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
 use crate::subscription::Share;
@@ -26,6 +26,7 @@ impl<A: Share> Taken<A> {
     fn boxed(delivered: qsa::Delivered<A>) -> Box<Self> {
         let message = delivered.message;
         let face = Message {
+            size: size_of::<Message>() as c_uint,
             subscription: message.subscription().to_u64(),
             subscriber_data: pointer_of(delivered.subscriber_data),
             status: number_of_status(message.status()),

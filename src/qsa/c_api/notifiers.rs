@@ -1,9 +1,11 @@
 //! For notifiers, and the domains.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 
 use super::Wiring;
-use super::convert::{bytes, bytes_at, domain, number_of, pointer_of, put, status_of, terminated};
+use super::convert::{
+    bytes, bytes_at, domain, known_domain, number_of, pointer_of, put, sized_at, status_of, terminated,
+};
 use super::guard::{HubOf, with_hub};
 use super::types::{DestroyFn, Error, NotifierParams, Str, SubscribeFn, Subscribed, UnsubscribeFn};
 use crate::qsa::notifier::Subscribed as Offered;
@@ -31,7 +33,7 @@ pub(super) unsafe extern "C" fn register_domain<W: Wiring>(name: *const Str, to:
 
 pub(super) unsafe extern "C" fn release_domain<W: Wiring>(number: u64) -> c_int {
     with_hub::<W>("release_domain", |hub| {
-        hub.release_domain(crate::qsa::DomainId::from_u64(number))?;
+        hub.release_domain(known_domain(number))?;
         Ok(0)
     })
 }
@@ -47,7 +49,7 @@ pub(super) unsafe extern "C" fn has_notifier<W: Wiring>(number: u64, package: *c
 pub(super) unsafe extern "C" fn register_notifier<W: Wiring>(params: *const NotifierParams, to: *mut u64) -> c_int {
     with_hub::<W>("register_notifier", |hub| {
         // SAFETY: null or valid params, as the header says.
-        let params = unsafe { params.as_ref() }.ok_or(Error::Argument)?;
+        let params = unsafe { sized_at(params) }?;
         // SAFETY: a valid str, as the header says.
         let package = unsafe { bytes(&params.package) }?;
         let subscribe_c = params.subscribe.ok_or(Error::Argument)?;
@@ -85,6 +87,7 @@ fn subscribe<W: Wiring>(user: usize, offered: &Offered<'_>) -> Result<u64, Refus
     let mut texts = given.map(|text| [text, b"\0"].concat());
     let [record, subscriber, package, first_param] = texts.each_mut().map(|text| terminated(text));
     let subscribed = Subscribed {
+        size: size_of::<Subscribed>() as c_uint,
         subscription: offered.id.to_u64(),
         notifier: offered.notifier.to_u64(),
         queue: offered.queue.to_u64(),

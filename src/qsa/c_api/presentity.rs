@@ -36,6 +36,7 @@ impl Document {
         let mut lists = Lists::default();
         let tuples = document.tuples.iter().map(|tuple| lists.tuple(tuple)).collect();
         let face = Presentity {
+            size: size_of::<Presentity>() as c_uint,
             entity: text(&document.entity),
             tuples: kept(&mut lists.tuples, tuples),
             notes: lists.notes(&document.notes),

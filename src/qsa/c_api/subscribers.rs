@@ -6,7 +6,7 @@ use crate::subscription::Share;
 use parking_lot::lock_api::RawMutex;
 
 use super::Wiring;
-use super::convert::{bytes, domain, number_of, pointer_of, put};
+use super::convert::{bytes, domain, number_of, pointer_of, put, put_sized, sized_at};
 use super::guard::with_hub;
 use super::types::{Counters, Error, Str, SubscribeParams, WakeFn};
 use crate::qsa::{Hub, NewSubscription, QueueId, SubscriptionId, View, Wake};
@@ -14,7 +14,7 @@ use crate::qsa::{Hub, NewSubscription, QueueId, SubscriptionId, View, Wake};
 pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const SubscribeParams, to: *mut u64) -> c_int {
     with_hub::<W>("subscribe", |hub| {
         // SAFETY: null or valid params, as the header says.
-        let params = unsafe { params.as_ref() }.ok_or(Error::Argument)?;
+        let params = unsafe { sized_at(params) }?;
         if to.is_null() {
             return Err(Error::Argument);
         }
@@ -160,6 +160,7 @@ pub(super) unsafe extern "C" fn queue_counters<W: Wiring>(queue: u64, to: *mut C
             queue => hub.queue_counters(QueueId::from_u64(queue)).ok_or(Error::Unknown)?,
         };
         let counters = Counters {
+            size: size_of::<Counters>() as c_uint,
             received: counters.received,
             delivered: counters.delivered,
             merged: counters.merged,
@@ -167,6 +168,6 @@ pub(super) unsafe extern "C" fn queue_counters<W: Wiring>(queue: u64, to: *mut C
             queued: counters.queued,
         };
         // SAFETY: null or to be written, as the header says.
-        unsafe { put(to, counters) }
+        unsafe { put_sized(to, &counters) }
     })
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use parking_lot::RawMutex;
 
-use super::convert::{bytes, str_of};
-use super::types::{Counters, Message, NotifierParams, Str, SubscribeParams, Subscribed};
+use super::convert::{bytes, put_sized, sized_at, str_of};
+use super::types::{Counters, Message, NotifierParams, Sized32, Str, SubscribeParams, Subscribed};
 use super::{Api, Error, Hub, Wiring, bind};
 use crate::testing::Accounted;
 
@@ -145,6 +145,7 @@ fn everything_a_module_does() {
         let package = str_of(b"test-c");
         assert_eq!((api.has_notifier)(0, &package), 0);
         let mut params = NotifierParams {
+            size: size_of::<NotifierParams>() as u32,
             domain: 0,
             package,
             subscribe: Some(take),
@@ -154,6 +155,7 @@ fn everything_a_module_does() {
         assert_eq!((api.register_notifier)(&params, &mut notifier), 0);
         assert_eq!((api.has_notifier)(domain, &package), 1);
         let mut new = SubscribeParams {
+            size: size_of::<SubscribeParams>() as u32,
             domain,
             package,
             record: str_of(b"record"),
@@ -250,9 +252,12 @@ fn everything_a_module_does() {
         assert_eq!((api.notify_subscriber_data)(id, 1, null(), kind, 30 as *mut c_void), Error::Unknown as c_int);
         assert_eq!(DESTROYED.load(SeqCst), 230);
 
-        let mut counters = MaybeUninit::<Counters>::uninit();
+        let mut counters = MaybeUninit::<Counters>::zeroed();
+        assert_eq!((api.queue_counters)(queue, counters.as_mut_ptr()), Error::Version as c_int);
+        let size = size_of::<Counters>() as u32;
+        (&raw mut (*counters.as_mut_ptr()).size).write(size);
         assert_eq!((api.queue_counters)(queue, counters.as_mut_ptr()), 0);
-        let expected = Counters { received: 3, delivered: 3, merged: 0, dropped: 0, queued: 0 };
+        let expected = Counters { size, received: 3, delivered: 3, merged: 0, dropped: 0, queued: 0 };
         assert_eq!(counters.assume_init(), expected);
         assert_eq!((api.queue_destroy)(queue), 0);
         assert_eq!((api.queue_pop)(queue, &mut message), Error::Unknown as c_int);
@@ -292,13 +297,57 @@ fn other_versions_are_refused() {
     let mut api = api::<Unwired>();
     // SAFETY: version and size are set.
     unsafe {
-        api.version = 2;
-        assert_eq!(bind::<Unwired>(&mut api), Error::Version as c_int);
         api.version = 1;
-        api.size += 8;
         assert_eq!(bind::<Unwired>(&mut api), Error::Version as c_int);
-        api.size = 8;
-        assert_eq!(bind::<Unwired>(&mut api), Error::Version as c_int);
+        let size = size_of::<Api>() as u32;
+        assert_eq!((api.version, api.size), (super::VERSION, size), "what there is");
+        for other in [size + 8, size - 8, 8] {
+            api.size = other;
+            assert_eq!(bind::<Unwired>(&mut api), Error::Version as c_int);
+            assert_eq!((api.version, api.size), (super::VERSION, size));
+        }
+        assert_eq!(bind::<Unwired>(&mut api), 0);
         assert_eq!(bind::<Unwired>(null_mut()), Error::Argument as c_int);
+    }
+}
+
+/// What [`Old`] became later.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Grown {
+    size: u32,
+    known: u64,
+    later: u64,
+}
+
+#[repr(C)]
+struct Old {
+    size: u32,
+    known: u64,
+}
+
+// SAFETY: numbers.
+unsafe impl Sized32 for Grown {
+    const LEAST: usize = size_of::<Old>();
+}
+
+#[test]
+fn a_smaller_structure_is_an_older_callers() {
+    let old_size = size_of::<Old>() as u32;
+    let mut old = [Old { size: old_size, known: 7 }, Old { size: 99, known: 99 }];
+    let at = old.as_mut_ptr().cast::<Grown>();
+    // SAFETY: of the size that they say.
+    unsafe {
+        assert_eq!(sized_at(at).unwrap(), Grown { size: old_size, known: 7, later: 0 });
+        put_sized(at, &Grown { size: 0, known: 8, later: 9 }).unwrap();
+        assert_eq!((old[0].size, old[0].known, old[1].size, old[1].known), (old_size, 8, 99, 99));
+        let mut new = Grown { size: size_of::<Grown>() as u32, known: 1, later: 2 };
+        assert_eq!(sized_at(&raw const new).unwrap(), new);
+        for wrong in [0, old_size - 1, size_of::<Grown>() as u32 + 1, u32::MAX] {
+            new.size = wrong;
+            assert_eq!(sized_at(&raw const new).unwrap_err(), Error::Version);
+            assert_eq!(put_sized(&raw mut new, &new.clone()).unwrap_err(), Error::Version);
+        }
+        assert_eq!(sized_at::<Grown>(null()).unwrap_err(), Error::Argument);
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 /// Version of the interface.
-pub const VERSION: c_uint = 1;
+pub const VERSION: c_uint = 2;
 
 /// The header's `enum qsa_error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,9 @@ impl Error {
             Self::Empty => c"nothing waits in the queue",
             Self::Document => c"the message has no presence document, or a malformed one",
             Self::NotReady => c"the module presence_b2b is not initialised",
-            Self::Version => c"the module presence_b2b has another version of this interface",
+            Self::Version => {
+                c"the module presence_b2b has another version of this interface, or the size of a structure is not set"
+            }
             Self::Internal => c"a defect in the module presence_b2b, see the log",
         }
     }
@@ -96,6 +98,7 @@ pub struct Tuple {
 
 #[repr(C)]
 pub struct Presentity {
+    pub size: c_uint,
     pub entity: Str,
     pub tuples: List<Tuple>,
     pub notes: List<Note>,
@@ -111,6 +114,7 @@ pub struct List<T> {
 
 #[repr(C)]
 pub struct Message {
+    pub size: c_uint,
     pub subscription: u64,
     pub subscriber_data: *mut c_void,
     pub status: c_int,
@@ -126,6 +130,7 @@ pub struct Message {
 
 #[repr(C)]
 pub struct Subscribed {
+    pub size: c_uint,
     pub subscription: u64,
     pub notifier: u64,
     pub queue: u64,
@@ -141,8 +146,33 @@ pub type UnsubscribeFn = unsafe extern "C" fn(u64, u64, *mut c_void);
 pub type WakeFn = unsafe extern "C" fn(*mut c_void);
 pub type DestroyFn = unsafe extern "C" fn(*mut c_void);
 
+/// What a caller fills, or has filled: its first member is its size as he knows it.
+///
+/// # Safety
+/// Laid out as in C, with a `c_uint` for that size first, and all members may be 0.
+pub unsafe trait Sized32: Sized {
+    /// What the oldest caller of this [`VERSION`] knows.
+    const LEAST: usize;
+}
+
+// SAFETY: numbers, pointers and functions that may be null.
+unsafe impl Sized32 for NotifierParams {
+    const LEAST: usize = 56;
+}
+
+// SAFETY: numbers and pointers.
+unsafe impl Sized32 for SubscribeParams {
+    const LEAST: usize = 96;
+}
+
+// SAFETY: numbers.
+unsafe impl Sized32 for Counters {
+    const LEAST: usize = 48;
+}
+
 #[repr(C)]
 pub struct NotifierParams {
+    pub size: c_uint,
     pub domain: u64,
     pub package: Str,
     pub subscribe: Option<SubscribeFn>,
@@ -152,6 +182,7 @@ pub struct NotifierParams {
 
 #[repr(C)]
 pub struct SubscribeParams {
+    pub size: c_uint,
     pub domain: u64,
     pub package: Str,
     pub record: Str,
@@ -164,6 +195,7 @@ pub struct SubscribeParams {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Counters {
+    pub size: c_uint,
     pub received: u64,
     pub delivered: u64,
     pub merged: u64,

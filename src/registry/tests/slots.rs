@@ -1,5 +1,6 @@
 //! The slab alone.
 
+use crate::registry::handle::COUNT_MASK;
 use crate::registry::slots::{CHUNK, Slots};
 use crate::testing::Accounted;
 
@@ -9,13 +10,13 @@ fn slots_rest_in_turn() {
     slots.try_reserve().unwrap();
     let count = u32::try_from(CHUNK).unwrap();
     let mut last = Vec::new();
-    for round in 1..=3 {
+    for round in 0..3 {
         let taken: Vec<_> = (0..count).map(|n| slots.insert(n).unwrap()).collect();
-        assert!(taken.iter().all(|(_, generation)| *generation == round));
+        assert!(taken.iter().zip(round * count + 1..).all(|((_, generation), counted)| *generation == counted));
         assert!(slots.insert(0).is_err());
         // Freed backwards, they are taken backwards next.
         let order: Vec<_> = taken.iter().map(|(slot, _)| *slot).collect();
-        if round > 1 {
+        if round > 0 {
             assert_eq!(order, last);
         }
         last = order.into_iter().rev().collect();
@@ -41,8 +42,9 @@ fn it_grows_by_chunks_up_to_the_most() {
     assert!(slots.insert(0).is_err());
     slots.remove(3).unwrap();
     assert!(!slots.is_full());
-    assert_eq!(slots.insert(7).unwrap(), (3, 2));
-    assert_eq!(slots.get(3), Some((2, &7)));
+    let counted = u32::try_from(2 * CHUNK).unwrap() + 1;
+    assert_eq!(slots.insert(7).unwrap(), (3, counted));
+    assert_eq!(slots.get(3), Some((counted, &7)));
     assert!(slots.get(u32::MAX).is_none());
 }
 
@@ -65,4 +67,49 @@ fn what_belongs_together_is_a_ring() {
     let rest: Vec<_> = (3..CHUNK as u32).map(|n| slots.insert(n).unwrap().0).collect();
     assert_eq!((rest[0], slots.insert(2).unwrap().0), (3, 2));
     assert_eq!(slots.next(2), Some(2), "alone again");
+}
+
+/// A million is what is promised at least; it is 4,000,000.
+#[test]
+fn what_operators_see_of_a_generation_comes_again_after_four_million_others() {
+    let mut slots = Slots::new_in(usize::MAX, Accounted::new());
+    slots.try_reserve().unwrap();
+    let mut seen = vec![0_u32; COUNT_MASK as usize + 1];
+    // Some stay for good: made one after the other, and now and then.
+    let mut staying = Vec::new();
+    // Far enough for all low bits to have had a turn, and for the whole number to come round.
+    slots.count_from(u32::MAX - COUNT_MASK);
+    for n in 1..=5_000_000 {
+        let (slot, generation) = slots.insert(()).unwrap();
+        assert_ne!(generation & COUNT_MASK, 0);
+        let before = std::mem::replace(&mut seen[(generation & COUNT_MASK) as usize], n);
+        assert!(before == 0 || n - before > 4_000_000, "{generation} came again after {}", n - before);
+        if n < 20 || n % 500_000 == 0 && n < 4_000_000 {
+            staying.push((slot, generation));
+        } else {
+            slots.remove(slot).unwrap();
+        }
+        if n % 100_000 == 0 {
+            assert!(staying.iter().all(|(slot, generation)| slots.get(*slot) == Some((*generation, &()))));
+        }
+    }
+    let low_bits: std::collections::HashSet<_> =
+        staying.iter().map(|(_, generation)| generation & COUNT_MASK).collect();
+    assert_eq!(low_bits.len(), 26);
+    // Those of who stays are nobody else's.
+    assert!(low_bits.iter().all(|bits| seen[*bits as usize] < 4_000_000));
+}
+
+#[test]
+fn a_long_run_of_values_that_stay_is_passed_over() {
+    let mut slots = Slots::new_in(usize::MAX, Accounted::new());
+    let mut all = std::collections::HashSet::new();
+    for turn in 0..3 {
+        // Each turn begins in the middle of who is there.
+        slots.count_from((turn << 22) + 50 * turn);
+        for _ in 0..2000 {
+            slots.try_reserve().unwrap();
+            assert!(all.insert(slots.insert(()).unwrap().1 & COUNT_MASK));
+        }
+    }
 }

@@ -122,6 +122,7 @@ static int subscribe(str *record, str *subscriber, long number)
 	qsa_subscription_t id;
 
 	memset(&params, 0, sizeof(params));
+	params.size = sizeof(params);
 	params.package.s = "presence";
 	params.package.len = 8;
 	params.record = *record;
@@ -157,7 +158,7 @@ static void rpc_subscribe(rpc_t *rpc, void *ctx)
 
 static void rpc_counters(rpc_t *rpc, void *ctx)
 {
-	qsa_counters_t counters;
+	qsa_counters_t counters = QSA_SIZED(counters);
 	void *st;
 
 	if(qsa.queue_counters(queue, &counters) < 0 || rpc->add(ctx, "{", &st) < 0)
