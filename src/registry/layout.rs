@@ -21,9 +21,6 @@ pub(super) struct Layout {
     seed: u64,
 }
 
-/// The whole shard is in an operator-visible number.
-const _: () = assert!(Limits::MOST_SHARDS <= 1 << PLACE_BITS);
-
 impl Layout {
     pub(super) fn new(shards: usize, seed: u64) -> Option<Self> {
         let in_range = shards.is_power_of_two() && shards <= Limits::MOST_SHARDS;
