@@ -4,6 +4,7 @@ use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
+use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::{leaves_nothing, leaves_nothing_in};
 use crate::support::sip::Message;
@@ -97,6 +98,25 @@ impl Call {
         self.callee.reply(&arrived, 200, "OK");
         assert_eq!(self.caller.final_response(&bye, SOON).map(|answer| answer.status()), Some(200));
     }
+}
+
+/// Neither in the module dialog, whose dialogs we hold, nor in any process.
+#[test]
+fn calls_leave_nothing_anywhere() {
+    let notifier = Notifier::udp();
+    let server = builder().children(1).start();
+    let mut call = Call::between(&server);
+    leaves_nothing_anywhere(&server, || {
+        let arrived = call.ring(&notifier.uri("bob"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let answer = call.answer(&arrived, 200);
+        call.callee.expect_request("ACK", SOON);
+        call.hang_up(&answer);
+        farewell(&mut dialog);
+        server.await_no_subscription();
+    });
+    server.stop();
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod harness;
 mod install;
 mod kamcmd;
 mod kemi;
+mod leaks;
 mod notify;
 mod options;
 mod overflow;

@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod example;
 pub mod exception;
 pub mod kamailio;
+pub mod leaks;
 pub mod log;
 pub mod news;
 pub mod notifier;

@@ -67,6 +67,11 @@ impl Shm {
         })
     }
 
+    /// The pieces of each line.
+    pub fn by_line(&self) -> BTreeMap<String, i64> {
+        self.used.iter().map(|(line, (pieces, _))| (line.clone(), *pieces)).collect()
+    }
+
     /// All pieces together.
     pub fn pieces(&self) -> i64 {
         self.used.values().map(|(pieces, _)| pieces).sum()
