@@ -161,3 +161,43 @@ fn a_certificate_that_is_not_trusted() {
     server.stop();
     presence.stop();
 }
+
+/// A server that redirects whatever comes.
+fn redirecting(to: &str) -> Server {
+    let route = format!(
+        r#"request_route {{
+    xlog("L_NOTICE", "SEEN|$proto|$ru|\n");
+    append_to_reply("Contact: <{to}>\r\n");
+    sl_send_reply("302", "Moved Temporarily");
+}}"#
+    );
+    Server::builder().tls().route(&route).start()
+}
+
+/// RFC 3261 §26.2.2: neither a 302 nor the operator's own proxy brings what is asked for under SIPS onto a wire in clear.
+#[test]
+fn nothing_of_a_sips_record_leaves_in_clear() {
+    for redirected in [true, false] {
+        let eavesdropper = Endpoint::udp();
+        let clear = eavesdropper.uri("alice");
+        let home = redirecting(&clear);
+        let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("failure_backoff_max", 1);
+        let server = server.b2b_param("min_resubscribe_time", 0).modparam("tm", "fr_timer", 700).route(TELL);
+        let server = if redirected { server } else { server.b2b_param("presence_outbound_proxy", &*clear) }.start();
+        leaves_nothing(&server, || {
+            let mut news = Newsreader::new(&server);
+            let record = format!("sips:alice@{}:{TLS_PORT}", home.ip());
+            let id = server.subscribe(&record, &server.uri("watcher"));
+            for _ in 0..2 {
+                assert_eq!(news.next("the failure").status, "terminated");
+            }
+            server.unsubscribe(id);
+            server.await_no_subscription();
+        });
+        assert_eq!(eavesdropper.count("SUBSCRIBE"), 0, "in clear");
+        let seen = home.log().since(Default::default(), "SEEN|tls|");
+        assert_eq!(seen.is_empty(), !redirected, "{seen:?}");
+        server.stop();
+        home.stop();
+    }
+}

@@ -25,6 +25,9 @@ pub enum PlanError {
     /// No socket towards the next hop.
     #[error("no socket or no address for {0}: check the name service and the listen addresses")]
     NextHop(String),
+    /// It would leave the protection that a SIPS record asks for.
+    #[error("its record is sips:, but {0} is not reached over TLS")]
+    Open(String),
     /// Larger than a datagram can be.
     #[error(
         "it has {0} bytes, but may have {MOST_REQUEST}: shorten additional_presence_headers, the filter or the route"
@@ -38,7 +41,7 @@ impl PlanError {
     pub fn is_of_destination(&self) -> bool {
         match self {
             Self::NextHop(_) => true,
-            Self::Routes(_) | Self::TooLarge(_) => false,
+            Self::Routes(_) | Self::Open(_) | Self::TooLarge(_) => false,
         }
     }
 
@@ -50,6 +53,10 @@ impl PlanError {
             _ if request.is_initial() => false,
             Self::TooLarge(_) => false,
             Self::Routes(_) => true,
+            Self::Open(uri) => {
+                let is_it = |proxy: &[u8]| proxy == uri.as_bytes();
+                !config.presence_outbound_proxies.iter().any(|proxy| is_it(proxy.as_bytes())) && !is_it(&request.via)
+            }
             Self::NextHop(_) if !config.presence_outbound_proxies.is_empty() || !request.via.is_empty() => false,
             Self::NextHop(hop) => uri::destination(hop.as_bytes()) != uri::destination(&request.record),
         }
@@ -70,10 +77,14 @@ impl<'r> Way<'r> {
     /// Applies routes and parameters (RFC 3261 §12.2.1.1).
     ///
     /// # Errors
-    /// [`PlanError::Routes`].
+    /// [`PlanError::Routes`], [`PlanError::Open`].
     pub fn of(request: &'r Request, config: &'r Config) -> Result<Self, PlanError> {
         let routes = if request.is_initial() { config.presence_route.as_bytes() } else { &request.route_set };
         let entries = uri::routes(routes).ok_or_else(|| PlanError::Routes(lossy(routes)))?;
+        let named = || entries.iter().map(|entry| entry.uri).chain([&request.target[..]]);
+        if let Some(open) = named().find(|uri| is_open_for(request, uri)) {
+            return Err(PlanError::Open(lossy(open)));
+        }
         // Behind a strict router the remote target is the last route.
         let (request_uri, route_header, first_hop) = match entries.split_first() {
             None => (&request.target[..], Vec::new(), &request.target[..]),
@@ -124,9 +135,15 @@ impl<'r> Plan<'r> {
         let Way { request, config, request_uri, ref route_header, first_hop } = *way;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
         let secure = [&request.record[..], request_uri, first_hop].into_iter().any(is_sips);
+        if is_open_for(request, next_hop) {
+            return Err(PlanError::Open(lossy(next_hop)));
+        }
         let known = request.socket.and_then(|socket| ListenSocket::from_token(socket.0));
         let unreachable = || PlanError::NextHop(lossy(next_hop));
         let socket = ListenSocket::towards(next_hop, address, known).ok_or_else(unreachable)?;
+        if is_sips(&request.record) && !socket.speaks_tls() {
+            return Err(PlanError::Open(lossy(next_hop)));
+        }
         let contact = socket.contact_header(secure).ok_or_else(unreachable)?;
         let filter = request.filter.and_then(|place| config.filters.get(usize::from(place)));
         let body = filter.map_or(&[][..], |filter| &filter.document);
@@ -174,6 +191,12 @@ impl<'r> Plan<'r> {
             socket: self.socket,
         }
     }
+}
+
+/// Whether a request must not go this way, because its record is a SIPS URI (RFC 3261 §26.2.2) and this one means no TLS. Who
+/// named it does not matter, peer or operator.
+fn is_open_for(request: &Request, uri: &[u8]) -> bool {
+    is_sips(&request.record) && !uri::means_tls(uri)
 }
 
 /// Appends texts, one behind the other.

@@ -70,6 +70,14 @@ impl ListenSocket {
         unsafe { ks::pb2b_may_block(self.0) != 0 }
     }
 
+    /// Whether what leaves through it is under TLS.
+    #[must_use]
+    pub fn speaks_tls(self) -> bool {
+        // SAFETY: the socket lives as long as the server.
+        let proto = unsafe { ks::pb2b_socket_proto(self.0) };
+        proto == ks::PROTO_TLS as i32 || proto == ks::PROTO_WSS as i32
+    }
+
     /// The Contact header, a whole line, with the URI under which this socket can be reached: advertised address and port,
     /// of all sockets or of this one, where there are some (RFC 3261 §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]

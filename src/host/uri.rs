@@ -45,6 +45,12 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
     Some(destination_of(transport, host, Some(parsed.port_no).filter(|port| *port > 0)))
 }
 
+/// Whether a request to this URI goes over TLS.
+#[must_use]
+pub fn means_tls(uri: &[u8]) -> bool {
+    destination(uri).is_some_and(|to| to.starts_with(b"tls:") || to.starts_with(b"wss:"))
+}
+
 fn destination_of(transport: &[u8], host: &[u8], port: Option<u16>) -> Vec<u8> {
     let is_address = || host.starts_with(b"[") || host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     let port = port.or_else(|| is_address().then_some(if matches!(transport, b"tls" | b"wss") { 5061 } else { 5060 }));
