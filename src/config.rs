@@ -5,7 +5,7 @@ mod filter;
 mod headers;
 mod package_policy;
 
-pub use crate::subscription::{Concealed, Credential, CredentialError};
+pub use crate::subscription::{Concealed, Credential, CredentialError, Domains};
 use crate::subscription::{Forking, MOST_PROXIES, Policy};
 pub use filter::Filter;
 use std::ffi::CStr;
@@ -148,6 +148,8 @@ pub const INTEGERS: &[IntegerParameter] = &[
     number(c"stateless_answers", 1, 0, 1),
     number(c"check_bodies", 1, 0, 1),
     number(c"refresh_on_flow_loss", 1, 0, 1),
+    number(c"auth_require_qop", 0, 0, 1),
+    number(c"auth_allow_md5", 1, 0, 1),
     number(c"destination_rate", 1000, 0, 1_000_000),
     number(c"total_rate", 5000, 0, 1_000_000),
     number(c"breaker_failures", 10, 0, 1_000_000),
@@ -185,6 +187,8 @@ pub struct Raw {
     pub forking: String,
     /// `credential`, as often as it was set: `username:realm:password`.
     pub credentials: Vec<Concealed<Vec<u8>>>,
+    /// `credential_domain`, as often as it was set: `realm=domain,domain`.
+    pub credential_domains: Vec<String>,
     /// `db_url`: the database; may hold a password.
     pub db_url: Concealed<String>,
     /// `credentials_table`: name of the table with more credentials; empty for none.
@@ -244,6 +248,8 @@ pub struct Config {
     pub event_callback: String,
     /// User names and secrets for realms, [sorted](Credential::sort).
     pub credentials: Vec<Credential>,
+    /// The domains of the credentials of a realm, where they are not those of the record.
+    pub credential_domains: Vec<(Option<Vec<u8>>, Domains)>,
     /// Filter documents; subscriptions know them by their place here.
     pub filters: Vec<Filter>,
     /// See [`Raw::db_url`].
@@ -305,6 +311,8 @@ impl Config {
             .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
             .collect::<Result<Vec<_>, _>>()?;
         Credential::sort(&mut credentials);
+        let credential_domains = credential_domains(raw.credential_domains, &proxies)?;
+        set_domains(&mut credentials, &credential_domains);
         if !raw.credentials_table.is_empty() && raw.db_url.0.is_empty() {
             return Err(ConfigError::NoDatabase(raw.credentials_table));
         }
@@ -337,6 +345,7 @@ impl Config {
             presence_outbound_proxies: proxies,
             event_callback: raw.event_callback,
             credentials,
+            credential_domains,
             filters: filter::read(&raw.filters)?,
             db_url: raw.db_url,
             credentials_table: raw.credentials_table,
@@ -362,6 +371,8 @@ fn policy(values: &Integers) -> Policy {
         timer_n_on_refresh: value("timer_n_on_refresh") != 0,
         timer_n_on_first: true,
         keep_route_set: false,
+        require_qop: value("auth_require_qop") != 0,
+        allow_md5: value("auth_allow_md5") != 0,
         watchdog: WATCHDOG,
         max_redirects: MAX_REDIRECTS,
         proxies: 0,
@@ -376,6 +387,35 @@ impl Config {
     pub fn add_credentials(&mut self, more: Vec<Credential>) {
         self.credentials.extend(more);
         Credential::sort(&mut self.credentials);
+        set_domains(&mut self.credentials, &self.credential_domains);
+    }
+}
+
+/// Reads `credential_domain`: of each realm all that is said.
+fn credential_domains(texts: Vec<String>, proxies: &[String]) -> Result<Vec<(Option<Vec<u8>>, Domains)>, ConfigError> {
+    let mut all: Vec<(Option<Vec<u8>>, Vec<Vec<u8>>)> = Vec::new();
+    for text in texts {
+        let Some((realm, domains)) = Domains::parse(text.as_bytes()) else {
+            return Err(ConfigError::Text {
+                name: "credential_domain",
+                value: text,
+                wanted: "realm=domain,domain; the realm * stands for all without credentials of their own, the domain * for all",
+            });
+        };
+        match all.iter_mut().find(|(known, _)| *known == realm) {
+            Some((_, known)) => known.extend(domains),
+            None => all.push((realm, domains)),
+        }
+    }
+    let proxies = || proxies.iter().map(String::as_bytes);
+    Ok(all.into_iter().map(|(realm, domains)| (realm, Domains::listed(domains, proxies()))).collect())
+}
+
+fn set_domains(credentials: &mut [Credential], all: &[(Option<Vec<u8>>, Domains)]) {
+    for credential in credentials {
+        if let Some((_, domains)) = all.iter().find(|(realm, _)| *realm == credential.realm) {
+            credential.domains = domains.clone();
+        }
     }
 }
 

@@ -46,14 +46,17 @@ const TEXT_NAMES: [&CStr; 7] = [
 /// The credentials as the configuration file sets them: read and taken before the fork.
 static CREDENTIALS: Mutex<Vec<Concealed<Vec<u8>>>> = Mutex::new(Vec::new());
 
+/// Where they are good for, likewise.
+static CREDENTIAL_DOMAINS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// The policies of packages as the configuration file sets them, likewise.
 static PACKAGE_POLICIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The filters as the configuration file sets them, likewise.
 static FILTERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The integers, the texts, `credential`, `package_policy`, `filter`, and the empty entry.
-const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 4;
+/// The integers, the texts, `credential`, `credential_domain`, `package_policy`, `filter`, and the empty entry.
+const LENGTH: usize = INTEGERS.len() + TEXT_NAMES.len() + 5;
 
 /// The table the server reads; ends with an empty entry.
 pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
@@ -73,6 +76,7 @@ pub static mut TABLE: Exported<[ks::param_export_t; LENGTH]> = Exported({
     table[many] = entry(c"credential", ks::PARAM_STR | USE_FUNCTION, add_credential as *mut c_void);
     table[many + 1] = entry(c"package_policy", ks::PARAM_STR | USE_FUNCTION, add_package_policy as *mut c_void);
     table[many + 2] = entry(c"filter", ks::PARAM_STR | USE_FUNCTION, add_filter as *mut c_void);
+    table[many + 3] = entry(c"credential_domain", ks::PARAM_STR | USE_FUNCTION, add_credential_domain as *mut c_void);
     table
 });
 
@@ -93,6 +97,11 @@ unsafe extern "C" fn add_credential(_: c_uint, value: *mut c_void) -> c_int {
 unsafe extern "C" fn add_package_policy(_: c_uint, value: *mut c_void) -> c_int {
     // SAFETY: called by the server.
     unsafe { add_to(&PACKAGE_POLICIES, "modparam package_policy", value) }
+}
+
+unsafe extern "C" fn add_credential_domain(_: c_uint, value: *mut c_void) -> c_int {
+    // SAFETY: called by the server.
+    unsafe { add_to(&CREDENTIAL_DOMAINS, "modparam credential_domain", value) }
 }
 
 unsafe extern "C" fn add_filter(_: c_uint, value: *mut c_void) -> c_int {
@@ -145,6 +154,7 @@ pub fn as_set() -> Raw {
         credentials_table: credentials_table.read(),
         package_policies: std::mem::take(&mut *PACKAGE_POLICIES.lock().unwrap_or_else(PoisonError::into_inner)),
         forking: forking.read(),
+        credential_domains: std::mem::take(&mut *CREDENTIAL_DOMAINS.lock().unwrap_or_else(PoisonError::into_inner)),
         credentials: std::mem::take(&mut *CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)),
     }
 }

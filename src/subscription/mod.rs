@@ -33,7 +33,7 @@ mod time;
 mod version;
 
 pub use chunks::Chunks;
-pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Guard, Secret};
+pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Domains, Guard, Secret};
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};

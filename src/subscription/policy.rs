@@ -32,6 +32,10 @@ pub struct Policy {
     /// `keep_route_set` of `package_policy`: whether the route set of the 2xx stays where the NOTIFY that makes the dialog
     /// brings none: there are proxies that put themselves into the route of the SUBSCRIBE alone.
     pub keep_route_set: bool,
+    /// `auth_require_qop`: whether a challenge without quality of protection is refused.
+    pub require_qop: bool,
+    /// `auth_allow_md5`: whether a challenge for MD5 is answered.
+    pub allow_md5: bool,
     /// How long to wait for the transaction layer's word before the request is taken for lost.
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.

@@ -40,6 +40,8 @@ pub(super) const POLICY: Policy = Policy {
     timer_n_on_refresh: false,
     timer_n_on_first: true,
     keep_route_set: false,
+    require_qop: false,
+    allow_md5: true,
     watchdog: Duration::from_secs(40),
     max_redirects: 5,
     proxies: 0,

@@ -35,6 +35,10 @@ impl Algorithm {
     /// What a challenge that names none means (RFC 7616 §3.3).
     pub(super) const DEFAULT: Self = Self { hash: Hash::Md5, is_session: false };
 
+    pub(in super::super) fn is_md5(self) -> bool {
+        self.hash == Hash::Md5
+    }
+
     /// The algorithm of this name.
     pub(in super::super) fn find(name: &[u8]) -> Option<Self> {
         KNOWN.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, algorithm)| *algorithm)

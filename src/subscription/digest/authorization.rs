@@ -44,10 +44,15 @@ pub struct Authorization {
 }
 
 impl Authorization {
+    /// Whether a URI can stand between quotes.
+    pub(in super::super) fn can_name(uri: &[u8]) -> bool {
+        !uri.iter().any(|byte| matches!(byte, b'"' | b'\\') || byte.is_ascii_control())
+    }
+
     /// The header's value for a request; `None` when the URI cannot stand between quotes.
     #[must_use]
     pub fn value(&self, method: &[u8], uri: &[u8], body: &[u8]) -> Option<Vec<u8>> {
-        if uri.iter().any(|byte| matches!(byte, b'"' | b'\\') || byte.is_ascii_control()) {
+        if !Self::can_name(uri) {
             return None;
         }
         let nc = format!("{:08x}", self.nc);

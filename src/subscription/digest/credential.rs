@@ -1,6 +1,7 @@
 //! User names and passwords. Nothing here shows a secret: neither `Debug` nor any error.
 
 use super::algorithm::{Algorithm, Hash};
+use super::domain::Domains;
 
 /// What proves that a user is who it claims to be.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct Credential {
     pub username: Vec<u8>,
     /// Its secret.
     pub secret: Secret,
+    /// Where it is good for.
+    pub domains: Domains,
 }
 
 /// Why three texts are no credential. Shows none of them.
@@ -104,7 +107,7 @@ impl Credential {
         if realm.is_none() && matches!(secret, Secret::Hashed(_)) {
             return Err(CredentialError::HashOfEveryRealm);
         }
-        Ok(Self { realm, username: username.to_vec(), secret })
+        Ok(Self { realm, username: username.to_vec(), secret, domains: Domains::default() })
     }
 
     /// Reads `username:realm:secret`, as the `credential` of Kamailio's module `uac` (see [`Secret::parse`]). `None` when it

@@ -7,14 +7,17 @@ mod algorithm;
 mod authorization;
 mod challenge;
 mod credential;
+mod domain;
 mod sessions;
 
 pub use algorithm::Algorithm;
 pub use authorization::{Authorization, Qop};
 pub use challenge::{Challenge, Guard};
 pub use credential::{Concealed, Credential, CredentialError, Secret};
+pub use domain::Domains;
 
 pub(super) use challenge::{Asked, choose, next_nonce};
+pub(super) use domain::place;
 pub(super) use sessions::{Known, Sessions};
 
 /// How many realms one request can be authorized for.
@@ -34,6 +37,10 @@ pub const CNONCE_LEN: usize = 16;
 pub(super) enum Refusal {
     /// No credentials are known for any of its realms.
     NoCredentials,
+    /// There are some, but not for where a redirection has led.
+    NotForThisHost,
+    /// Weaker than the operator allows.
+    TooWeak,
     /// The answer has been given and was wrong.
     Rejected,
     /// The nonce was stale too often.
@@ -53,6 +60,8 @@ impl Refusal {
     pub(super) fn text(self) -> &'static [u8] {
         match self {
             Self::NoCredentials => b"no credentials for the realm",
+            Self::NotForThisHost => b"no credentials for this host",
+            Self::TooWeak => b"digest weaker than allowed",
             Self::Rejected => b"credentials rejected",
             Self::Stale => b"nonce stale again and again",
             Self::TooMany => b"too many challenges",

@@ -140,8 +140,12 @@ impl<A: Allocator> Sessions<A> {
             let [realm, nonce, opaque] = [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
             let Mark { guard, algorithm, is_tried, .. } = *mark;
             // A nonce that has been used up is left alone: there will be another challenge.
-            let Some(nc) = mark.nc.checked_add(1) else { continue };
-            let Some((username, secret)) = credential(Known { guard, realm, algorithm, is_tried }) else { continue };
+            let answer = mark.nc.checked_add(1).zip(credential(Known { guard, realm, algorithm, is_tried }));
+            let Some((nc, (username, secret))) = answer else {
+                // Nobody can reject what is not sent.
+                mark.is_tried = false;
+                continue;
+            };
             if mark.nc == 0 {
                 mark.cnonce = cnonce;
             }

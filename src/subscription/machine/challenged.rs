@@ -1,15 +1,18 @@
 //! A request that was challenged (RFC 3261 §22).
 
 use super::super::digest::{
-    self, Authorization, CNONCE_LEN, Credential, Known, MOST_ANSWERS, MOST_STALES, Refusal, Secret, Sessions,
+    self, Authorization, CNONCE_LEN, Credential, Domains, Guard, Known, MOST_ANSWERS, MOST_STALES, Qop, Refusal,
+    Secret, Sessions,
 };
 use super::super::input::Reply;
 use super::super::output::Output;
+use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
 use super::super::text::{OutOfMemory, Packed, Share};
 use super::super::time::Instant;
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
 use allocator_api2::boxed::Box;
+use std::cell::Cell;
 
 impl<A: Share> Subscription<A> {
     /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its
@@ -46,11 +49,26 @@ impl<A: Share> Subscription<A> {
         reply: &Reply<'a>,
         env: &Env<'_>,
     ) -> Result<(Vec<digest::Asked<'a>>, bool), Refusal> {
+        // Why a challenge is not answered that could be.
+        let passed_over = Cell::new(None);
         let asked = digest::choose(reply.challenges, |one| {
             let is_tried = false;
             let known = Known { guard: one.guard, realm: one.realm, algorithm: one.algorithm, is_tried };
-            self.credential(known, env).is_some()
-        })?;
+            let found = self.credential(known, env);
+            if let Err(Refusal::NotForThisHost) = found {
+                passed_over.set(Some(Refusal::NotForThisHost));
+            }
+            let is_weak =
+                env.policy.require_qop && one.qop == Qop::None || !env.policy.allow_md5 && one.algorithm.is_md5();
+            if is_weak && found.is_ok() {
+                passed_over.set(Some(Refusal::TooWeak));
+            }
+            found.is_ok() && !is_weak
+        });
+        let asked = match asked {
+            Err(Refusal::NoCredentials) => return Err(passed_over.get().unwrap_or(Refusal::NoCredentials)),
+            chosen => chosen?,
+        };
         let had_answer = |one: &&digest::Asked<'_>| {
             let same = |known: Known<'_>| known.is_tried && known.guard == one.guard && known.realm == one.realm;
             self.sessions().is_some_and(|sessions| sessions.known().any(same))
@@ -68,16 +86,28 @@ impl<A: Share> Subscription<A> {
         Ok((asked, is_stale))
     }
 
-    /// User name and secret for a realm, if they are good for its algorithm.
-    fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Option<(Vec<u8>, Secret)> {
-        let (username, secret) = match self.own_credentials() {
-            Some(own) => (own.get(USERNAME).to_vec(), Secret::parse(own.get(SECRET))?),
+    /// User name and secret for a realm, if they are good for its algorithm, and for where redirections have led.
+    fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Result<(Vec<u8>, Secret), Refusal> {
+        let none = Refusal::NoCredentials;
+        if !self.dialog.as_ref().is_none_or(|dialog| Authorization::can_name(dialog.target())) {
+            return Err(none);
+        }
+        let (username, secret, domains) = match self.own_credentials() {
+            Some(own) => {
+                let secret = Secret::parse(own.get(SECRET)).ok_or(none)?;
+                (own.get(USERNAME).to_vec(), secret, &Domains::OfRecord)
+            }
             None => {
-                let found = Credential::find(env.credentials, known.realm)?;
-                (found.username.clone(), found.secret.clone())
+                let found = Credential::find(env.credentials, known.realm).ok_or(none)?;
+                (found.username.clone(), found.secret.clone(), &found.domains)
             }
         };
-        secret.fits(known.algorithm).then_some((username, secret))
+        let via = self.targets().map(Targets::via).filter(|via| !via.is_empty()).map(digest::place);
+        let may_be_proxy = known.guard == Guard::Proxy && env.policy.proxies > 0;
+        if !domains.hold(self.record(), via.into_iter().chain(self.led_to()), may_be_proxy) {
+            return Err(Refusal::NotForThisHost);
+        }
+        if secret.fits(known.algorithm) { Ok((username, secret)) } else { Err(none) }
     }
 
     /// The authorizations of the request that is sent now.
@@ -92,7 +122,7 @@ impl<A: Share> Subscription<A> {
         if !goes_on {
             sessions.nothing_tried();
         }
-        let all = sessions.authorize(cnonce, |known| self.credential(known, env));
+        let all = sessions.authorize(cnonce, |known| self.credential(known, env).ok());
         if let Some(rare) = self.rare.as_deref_mut() {
             rare.sessions = Some(sessions);
         }

@@ -1,12 +1,13 @@
 //! The deadline is due: the only place where requests leave.
 
 use super::super::dialog::Dialog;
+use super::super::digest;
 use super::super::input::Fresh;
 use super::super::marks::Heard;
 use super::super::output::Output;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::{OutOfMemory, Share};
+use super::super::text::{OutOfMemory, Packed, Share};
 use super::super::time::{Instant, Moment};
 use super::accepted::NOTHING_GRANTED;
 use super::ending::Failure;
@@ -63,9 +64,17 @@ impl<A: Share> Subscription<A> {
         let is_detour = self.proxies.has_failed() || self.targets().is_some_and(Targets::is_rerouted);
         let same = self.dialog.as_ref().filter(|dialog| !is_new && !is_detour && dialog.target() == target);
         let socket = same.and_then(Dialog::socket);
+        let led_to = redirected.map(digest::place);
+        let is_elsewhere = led_to != self.led_to();
+        let led_to = led_to.map(|host| Packed::try_new([host], self.alloc.clone())).transpose()?;
         let mut dialog = Dialog::try_begin(call_id, local_tag, target, self.alloc.clone())?;
         if let Some(socket) = socket {
             dialog.set_socket(socket);
+        }
+        self.set_led_to(led_to)?;
+        if is_elsewhere {
+            // What others have asked for is not shown there.
+            self.forget_sessions();
         }
         self.dialog = Some(dialog);
         Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), fresh.cnonce, now, env))

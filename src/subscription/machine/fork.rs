@@ -59,6 +59,10 @@ impl<A: Share> Subscription<A> {
             let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
             fork.rare_mut()?.own_credentials = Some(own);
         }
+        if let Some(host) = self.led_to() {
+            let led_to = Packed::try_new([host], self.alloc.clone())?;
+            fork.set_led_to(Some(led_to))?;
+        }
         if self.min_expires() > 0 {
             fork.rare_mut()?.min_expires = self.min_expires();
         }

@@ -16,6 +16,8 @@ use allocator_api2::vec::Vec;
 pub(super) struct Rare<A: Allocator + Clone> {
     /// Where a redirected attempt goes.
     pub(super) targets: Option<Box<Targets<A>, A>>,
+    /// The host that a redirection has led this dialog to.
+    pub(super) led_to: Option<Packed<1, A>>,
     /// The realms that have challenged.
     pub(super) sessions: Option<Box<Sessions<A>, A>>,
     /// What was asked for when it was made, if anything was.
@@ -103,6 +105,7 @@ impl<A: Allocator + Clone> Rare<A> {
     fn none(alloc: A) -> Self {
         Self {
             targets: None,
+            led_to: None,
             sessions: None,
             kept: None,
             own_credentials: None,
@@ -125,6 +128,7 @@ impl<A: Allocator + Clone> Rare<A> {
     fn is_empty(&self) -> bool {
         let Self {
             targets,
+            led_to,
             sessions,
             kept,
             own_credentials,
@@ -138,6 +142,7 @@ impl<A: Allocator + Clone> Rare<A> {
             said,
         } = self;
         targets.is_none()
+            && led_to.is_none()
             && sessions.is_none()
             && kept.is_none()
             && own_credentials.is_none()
@@ -175,6 +180,20 @@ impl<A: Share> Subscription<A> {
 
     pub(super) fn targets_mut(&mut self) -> Option<&mut Targets<A>> {
         self.rare.as_deref_mut()?.targets.as_deref_mut()
+    }
+
+    /// The host that a redirection has led this dialog to.
+    pub(super) fn led_to(&self) -> Option<&[u8]> {
+        Some(self.rare.as_deref()?.led_to.as_ref()?.get(0))
+    }
+
+    pub(super) fn set_led_to(&mut self, led_to: Option<Packed<1, A>>) -> Result<(), OutOfMemory> {
+        match (&mut self.rare, led_to) {
+            (Some(rare), led_to) => rare.led_to = led_to,
+            (None, Some(led_to)) => self.rare_mut()?.led_to = Some(led_to),
+            (None, None) => {}
+        }
+        Ok(())
     }
 
     pub(super) fn forget_targets(&mut self) {

@@ -285,22 +285,22 @@ fn another_target_is_not_shown_the_answer() {
     let mut life = Life::asking();
     challenge(&mut life, 401, &[end(FIRST)]);
     life.due();
-    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:other@x"]));
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:other@pa.example.com"]));
     life.due();
-    assert_eq!((life.request().target.as_slice(), answers(&life)), (&b"sip:other@x"[..], vec![]));
+    assert_eq!((life.request().target.as_slice(), answers(&life)), (&b"sip:other@pa.example.com"[..], vec![]));
     challenge(&mut life, 401, &[end(FIRST)]);
     life.due();
-    assert_eq!((life.request().target.as_slice(), answers(&life)), (&b"sip:other@x"[..], known("one", 1)));
+    assert_eq!((life.request().target.as_slice(), answers(&life)), (&b"sip:other@pa.example.com"[..], known("one", 1)));
 }
 
 #[test]
 fn what_a_target_has_asked_for_is_not_shown_to_the_record_afterwards() {
     let mut life = Life::asking();
-    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:other@x"]));
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:other@pa.example.com"]));
     life.due();
     challenge(&mut life, 401, &[end(FIRST)]);
     life.due();
-    assert_eq!((&life.request().target[..], answers(&life)), (&b"sip:other@x"[..], known("one", 1)));
+    assert_eq!((&life.request().target[..], answers(&life)), (&b"sip:other@pa.example.com"[..], known("one", 1)));
     life.reply(500);
     life.due();
     assert_eq!((&life.request().target[..], answers(&life)), (RECORD, Vec::new()));
@@ -317,7 +317,7 @@ fn redirections_do_not_make_challenges_endless() {
             break;
         }
         life.due();
-        let target = format!("sip:{n}@x");
+        let target = format!("sip:{n}@pa.example.com");
         let cseq = life.request().cseq;
         life.give(Input::Reply(Reply { cseq, code: 302, redirect: uris(&[target.as_bytes()]), ..Reply::default() }));
         life.due();

@@ -265,7 +265,8 @@ fn credentials_are_read_and_found_and_not_shown() {
         Some(Credential {
             realm: Some(b"r".to_vec()),
             username: b"u".to_vec(),
-            secret: Secret::Password(b"p:w".to_vec())
+            secret: Secret::Password(b"p:w".to_vec()),
+            domains: Domains::OfRecord,
         })
     );
     for bad in

@@ -131,12 +131,12 @@ fn its_deadline_is_kept_in_every_state() {
 #[test]
 fn redirections_and_challenges_go_on() {
     let mut life = asking(32);
-    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x", b"sip:b@x"]));
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x.example.com", b"sip:b@x.example.com"]));
     life.due();
-    assert_eq!((&life.request().target[..], life.request().expires), (&b"sip:a@x"[..], 0));
+    assert_eq!((&life.request().target[..], life.request().expires), (&b"sip:a@x.example.com"[..], 0));
     life.reply(404);
     life.due();
-    assert_eq!(life.request().target, b"sip:b@x", "the next target");
+    assert_eq!(life.request().target, b"sip:b@x.example.com", "the next target");
     const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
     life.reply_with(401, |reply| reply.challenges = &[KNOWN]);
     life.due();

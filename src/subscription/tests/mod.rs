@@ -4,6 +4,7 @@ mod challenges;
 mod conditional;
 mod creation;
 mod digests;
+mod domains;
 mod early;
 mod ending;
 mod failures;
@@ -59,6 +60,8 @@ pub(super) fn policy() -> Policy {
         timer_n_on_refresh: false,
         timer_n_on_first: true,
         keep_route_set: false,
+        require_qop: false,
+        allow_md5: true,
         watchdog: secs(60),
         max_redirects: 3,
         proxies: 0,

@@ -181,13 +181,13 @@ fn a_redirection_and_a_challenge_stay_with_the_proxy() {
     let mut life = behind(2);
     silence(&mut life);
     life.due();
-    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x", b"sip:b@x"]));
+    life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x.example.com", b"sip:b@x.example.com"]));
     life.due();
-    assert_eq!((places(&life), life.request().target.as_slice()), (vec![1], &b"sip:a@x"[..]));
+    assert_eq!((places(&life), life.request().target.as_slice()), (vec![1], &b"sip:a@x.example.com"[..]));
     // Nobody has answered at any proxy: it may be the target. The next one has them all.
     silence(&mut life);
     life.due();
-    assert_eq!((places(&life), life.request().target.as_slice()), (vec![0, 1], &b"sip:b@x"[..]));
+    assert_eq!((places(&life), life.request().target.as_slice()), (vec![0, 1], &b"sip:b@x.example.com"[..]));
     const KNOWN: &[Challenge<'static>] =
         &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" }];
     silence(&mut life);

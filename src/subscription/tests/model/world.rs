@@ -27,6 +27,8 @@ fn small_policy() -> Policy {
         timer_n_on_refresh: false,
         timer_n_on_first: true,
         keep_route_set: false,
+        require_qop: false,
+        allow_md5: true,
         watchdog: secs(4),
         max_redirects: 1,
         proxies: 0,
