@@ -5,7 +5,7 @@ mod filter;
 mod headers;
 mod package_policy;
 
-pub use crate::subscription::{Concealed, Credential, CredentialError, Domains};
+pub use crate::subscription::{Concealed, Credential, CredentialError, DomainList, Domains, RealmName};
 use crate::subscription::{Forking, MOST_PROXIES, Policy};
 pub use filter::Filter;
 use std::ffi::CStr;
@@ -249,7 +249,7 @@ pub struct Config {
     /// User names and secrets for realms, [sorted](Credential::sort).
     pub credentials: Vec<Credential>,
     /// The domains of the credentials of a realm, where they are not those of the record.
-    pub credential_domains: Vec<(Option<Vec<u8>>, Domains)>,
+    pub credential_domains: Vec<(RealmName, Domains)>,
     /// Filter documents; subscriptions know them by their place here.
     pub filters: Vec<Filter>,
     /// See [`Raw::db_url`].
@@ -392,8 +392,8 @@ impl Config {
 }
 
 /// Reads `credential_domain`: of each realm all that is said.
-fn credential_domains(texts: Vec<String>, proxies: &[String]) -> Result<Vec<(Option<Vec<u8>>, Domains)>, ConfigError> {
-    let mut all: Vec<(Option<Vec<u8>>, Vec<Vec<u8>>)> = Vec::new();
+fn credential_domains(texts: Vec<String>, proxies: &[String]) -> Result<Vec<(RealmName, Domains)>, ConfigError> {
+    let mut all: Vec<(RealmName, DomainList)> = Vec::new();
     for text in texts {
         let Some((realm, domains)) = Domains::parse(text.as_bytes()) else {
             return Err(ConfigError::Text {
@@ -411,7 +411,7 @@ fn credential_domains(texts: Vec<String>, proxies: &[String]) -> Result<Vec<(Opt
     Ok(all.into_iter().map(|(realm, domains)| (realm, Domains::listed(domains, proxies()))).collect())
 }
 
-fn set_domains(credentials: &mut [Credential], all: &[(Option<Vec<u8>>, Domains)]) {
+fn set_domains(credentials: &mut [Credential], all: &[(RealmName, Domains)]) {
     for credential in credentials {
         if let Some((_, domains)) = all.iter().find(|(realm, _)| *realm == credential.realm) {
             credential.domains = domains.clone();

@@ -433,3 +433,41 @@ fn scripts_in_other_languages_give_credentials_too() {
     assert_right::<md5::Md5>(&notifier.expect_subscribe(SOON), "Authorization", "any", "n", "00000001");
     server.stop();
 }
+
+/// RFC 7616 §5.12 warns of whoever collects answers: a redirection leads to one who asks for them.
+#[test]
+fn who_is_behind_a_redirection_gets_no_answer() {
+    for (domains, answered) in [(None, false), (Some("example=*"), true)] {
+        let (registrar, collector) = (Notifier::udp(), Notifier::udp());
+        let server = b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+        let server = match domains {
+            Some(domains) => server.b2b_param("credential_domain", domains),
+            None => server,
+        }
+        .start();
+        let id = subscribe(&server, &registrar.uri("alice"));
+        let challenge = "Digest realm=\"example\", nonce=\"n\", qop=\"auth\"";
+        // The record's own notifier gets its answer.
+        let first = registrar.expect_subscribe(SOON);
+        registrar.reject(&first, 401, &[("WWW-Authenticate", challenge)]);
+        let second = registrar.expect_subscribe(SOON);
+        assert!(second.header("Authorization").is_some());
+        registrar.redirect(&second, &[&collector.uri("alice")]);
+        let led = collector.expect_subscribe(SOON);
+        assert_eq!(led.header("Authorization"), None);
+        collector.reject(&led, 401, &[("WWW-Authenticate", challenge)]);
+        if answered {
+            let again = collector.expect_subscribe(SOON);
+            assert!(again.header("Authorization").is_some());
+            collector.reject(&again, 404, &[]);
+            until_shown(&server, id, "last_reply", 404);
+        } else {
+            let shown = until_shown(&server, id, "last_reason", "no credentials for this host");
+            assert_eq!(shown["last_reply"], 401, "{shown}");
+            assert!(registrar.expect_subscribe(SOON).uri().contains("alice"), "the record is asked again");
+            assert_eq!(collector.endpoint.count("SUBSCRIBE"), 1);
+        }
+        server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
+        server.stop();
+    }
+}

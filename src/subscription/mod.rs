@@ -33,7 +33,9 @@ mod time;
 mod version;
 
 pub use chunks::Chunks;
-pub use digest::{Authorization, Challenge, Concealed, Credential, CredentialError, Domains, Guard, Secret};
+pub use digest::{
+    Authorization, Challenge, Concealed, Credential, CredentialError, DomainList, Domains, Guard, RealmName, Secret,
+};
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};

@@ -1,5 +1,11 @@
 //! Where a credential is good for: a redirection (3xx) can lead a request to whomever it likes, who then asks for a password's hash.
 
+/// The realm of credentials; `None` for those of every realm.
+pub type RealmName = Option<Vec<u8>>;
+
+/// Hosts or domains, `*` for all.
+pub type DomainList = Vec<Vec<u8>>;
+
 /// The domains of a credential. One covers itself and what is below it: `example.com` covers `pa.example.com`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Domains {
@@ -9,7 +15,7 @@ pub enum Domains {
     /// These, `*` for all.
     Listed {
         /// Hosts or domains.
-        domains: Vec<Vec<u8>>,
+        domains: DomainList,
         /// They cover an outbound proxy.
         cover_proxy: bool,
     },
@@ -22,9 +28,9 @@ impl Domains {
     /// Reads `realm=domain,domain`; the realm `*` stands for those that have no credential of their own. `None` when it is not
     /// that. A realm may hold `=`.
     #[must_use]
-    pub fn parse(text: &[u8]) -> Option<(Option<Vec<u8>>, Vec<Vec<u8>>)> {
+    pub fn parse(text: &[u8]) -> Option<(RealmName, DomainList)> {
         let (realm, list) = text.split_at_checked(text.iter().rposition(|byte| *byte == b'=')?)?;
-        let domains: Vec<Vec<u8>> =
+        let domains: DomainList =
             list.get(1..)?.split(|byte| *byte == b',').map(|domain| domain.trim_ascii().to_vec()).collect();
         let can_be = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(byte);
         let is_domain = |domain: &Vec<u8>| domain == ALL || !domain.is_empty() && domain.iter().all(can_be);
@@ -34,7 +40,7 @@ impl Domains {
 
     /// Those of a list, with the URIs of the outbound proxies.
     #[must_use]
-    pub fn listed<'a>(domains: Vec<Vec<u8>>, mut proxies: impl Iterator<Item = &'a [u8]>) -> Self {
+    pub fn listed<'a>(domains: DomainList, mut proxies: impl Iterator<Item = &'a [u8]>) -> Self {
         let cover_proxy = proxies.any(|uri| is_in(&domains, place(uri)));
         Self::Listed { domains, cover_proxy }
     }

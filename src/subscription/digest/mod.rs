@@ -14,7 +14,7 @@ pub use algorithm::Algorithm;
 pub use authorization::{Authorization, Qop};
 pub use challenge::{Challenge, Guard};
 pub use credential::{Concealed, Credential, CredentialError, Secret};
-pub use domain::Domains;
+pub use domain::{DomainList, Domains, RealmName};
 
 pub(super) use challenge::{Asked, choose, next_nonce};
 pub(super) use domain::place;
