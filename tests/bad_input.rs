@@ -1,8 +1,6 @@
 //! NOTIFYs that are wrong: a clear answer, one line in the log at most, nothing changed, no memory kept. And replies and
 //! records that would have the module wait for ever, or remember without end.
 
-use serde_json::json;
-
 use crate::support::address::own_ip;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received, Transport};
@@ -338,8 +336,7 @@ fn a_retry_after_without_end_is_a_day() {
         let shown = server.show_when(id, "refused", |shown| shown["last_reply"] == 503);
         let next = shown["next_action_in"].as_u64().expect("a number");
         assert!(next <= 86_400, "{seconds}: {shown}");
-        let all = server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
-        for row in all.as_array().expect("rows") {
+        for row in server.rows("presence_b2b.destinations") {
             assert!(row["held_for"].as_u64().is_some_and(|held| held <= 86_400), "{row}");
         }
         server.unsubscribe(id);
@@ -363,10 +360,10 @@ fn a_flood_of_destinations_is_borne() {
         .collect();
     assert_eq!(dialog.notify(told(600, "not drowned")).status(), 200);
     watch.await_note("not drowned");
-    let rows = || server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
+    let rows = || server.rows("presence_b2b.destinations");
     eventually(SOON, "all have failed", || {
         let all = rows();
-        let failed = all.as_array()?.iter().filter(|row| row["failures"] == 1).count();
+        let failed = all.iter().filter(|row| row["failures"] == 1).count();
         (failed >= usize::from(FLOOD) - 1).then_some(())
     });
     for id in ids {

@@ -22,8 +22,7 @@ fn quick() -> Builder {
 
 /// The row of a destination in `presence_b2b.destinations`.
 fn destination(server: &Server, address: &str) -> Option<Value> {
-    let all = server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
-    all.as_array().expect("an array").iter().find(|row| row["address"] == address).cloned()
+    server.rows("presence_b2b.destinations").into_iter().find(|row| row["address"] == address)
 }
 
 fn until_it_is(server: &Server, address: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {

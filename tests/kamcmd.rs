@@ -1,11 +1,20 @@
 //! The RPC commands as operators type them, through the server's own tool.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
+
+fn kamcmd(server: &Server, arguments: &[&str]) -> String {
+    let socket = format!("unix:{}/ctl", server.dir().display());
+    let output = Command::new("kamcmd").args(["-s", &socket]).args(arguments).output().expect("kamcmd runs");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
 
 /// It sends whatever looks like a number as an integer, and the commands take it where they want text.
 #[test]
@@ -15,11 +24,7 @@ fn kamcmd_understands_them_all() {
         Server::b2b().b2b_param("on_error_retry_time", 600).b2b_param("max_subscribe_delay", 100_000).module("ctl");
     let server = server.modparam("ctl", "binrpc", "unix:{dir}/ctl").start();
     leaves_nothing(&server, || {
-        let kamcmd = |arguments: &[&str]| {
-            let socket = format!("unix:{}/ctl", server.dir().display());
-            let output = Command::new("kamcmd").args(["-s", &socket]).args(arguments).output().expect("kamcmd runs");
-            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-        };
+        let kamcmd = |arguments: &[&str]| kamcmd(&server, arguments);
         let (alice, watcher) = (peer.uri("alice"), server.uri("watcher"));
         let id = kamcmd(&["presence_b2b.subscribe", &alice, &watcher]);
         let id = id.trim();
@@ -46,5 +51,61 @@ fn kamcmd_understands_them_all() {
             assert!(help.contains("Parameters: "), "{command}: {help}");
         }
     });
+    server.stop();
+}
+
+/// Whatever is asked for, kamcmd and a datagram get an answer: pages end with what both carry.
+#[test]
+fn pages_end_with_what_every_transport_carries() {
+    const COUNT: usize = 1000;
+    let peer = Endpoint::udp();
+    let server = Server::b2b().b2b_param("max_subscribe_delay", 100_000).b2b_param("breaker_failures", 0).module("ctl");
+    let server = server
+        .modparam("ctl", "binrpc", "unix:{dir}/ctl")
+        .modparam("jsonrpcs", "transport", 6)
+        .modparam("jsonrpcs", "pretty_format", 1)
+        .modparam("jsonrpcs", "dgram_socket", "{dir}/dgram")
+        .start();
+    let client = UnixDatagram::bind(server.dir().join("client")).expect("a socket");
+    client.connect(server.dir().join("dgram")).expect("the socket of jsonrpcs");
+    client.set_read_timeout(Some(SOON)).expect("a limit");
+    let by_datagram = |method: &str, params: Value| -> (usize, Value) {
+        let request = json!({ "jsonrpc": "2.0", "method": method, "params": params, "id": 1 });
+        client.send(request.to_string().as_bytes()).expect("the request leaves");
+        let mut buffer = vec![0; 256 * 1024];
+        let length = client.recv(&mut buffer).expect("an answer, not silence");
+        let answer: Value = serde_json::from_slice(&buffer[..length]).expect("JSON");
+        (length, answer["result"].clone())
+    };
+    // Short ones and those as long as they may be.
+    let long = |n: usize| format!("sip:{}{n}@192.0.2.1", "a".repeat(1000));
+    let mut ids = Vec::new();
+    for n in 0..COUNT {
+        let record = if n < COUNT / 2 { peer.uri(&format!("u{n}")) } else { long(n) };
+        ids.push(server.subscribe(&record, &server.uri("watcher")));
+    }
+    let (mut paged, mut pages) = (Vec::new(), 0);
+    loop {
+        let (length, rows) = by_datagram("presence_b2b.list", json!([paged.len(), 1000]));
+        assert!(length < 65_507, "{length} bytes are no UDP datagram");
+        let rows = rows.as_array().expect("an array").clone();
+        let shown = kamcmd(&server, &["presence_b2b.list", &paged.len().to_string(), "1000"]);
+        assert_eq!(shown.matches("next_action_in: ").count(), rows.len(), "the same over kamcmd: {shown:.200}");
+        if rows.is_empty() {
+            break;
+        }
+        pages += 1;
+        paged.extend(rows.iter().map(|row| row["id"].as_u64().expect("an id")));
+    }
+    assert!((5..=60).contains(&pages), "{pages} pages");
+    paged.sort_unstable();
+    ids.sort_unstable();
+    assert_eq!(paged, ids, "each once");
+
+    let (length, trace) = by_datagram("presence_b2b.trace", json!(["detailed"]));
+    let states = trace["states"].as_array().expect("an array").len();
+    assert!(length < 65_507 && states > 50 && trace["subscriptions"] == COUNT, "{length} bytes, {states} states");
+    let shown = kamcmd(&server, &["presence_b2b.trace", "detailed"]);
+    assert_eq!(shown.matches("state: ").count(), states, "{shown:.200}");
     server.stop();
 }

@@ -31,8 +31,7 @@ fn assert_goes_on(next: &Received, before: &Received) {
 
 /// How many requests a destination has had.
 fn sent_to(server: &Server, address: &str) -> u64 {
-    let all = server.rpc("presence_b2b.destinations", json!([0, 1000])).expect("destinations");
-    let row = all.as_array().expect("rows").iter().find(|row| row["address"] == address);
+    let row = server.rows("presence_b2b.destinations").into_iter().find(|row| row["address"] == address);
     row.and_then(|row| row["sent"].as_u64()).unwrap_or(0)
 }
 

@@ -2,13 +2,23 @@
 
 use super::bindings as ks;
 use super::text::{bytes, lend};
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
+
+/// When so many bytes are in an answer, it takes no further row. The smallest transport is a datagram of 65507 bytes (UDP of
+/// jsonrpcs, which sends nothing at all when an answer is larger); what is left is for the row begun before, and for the frame.
+const FULL: usize = 52_000;
+
+/// What a field takes beside name and value in the widest notation: JSON in lines of their own, with tabs.
+const AROUND: usize = 16;
 
 /// One RPC command being answered.
 pub struct Call {
     functions: *mut ks::rpc_t,
     context: *mut c_void,
+    /// An upper bound of the bytes that the answer has so far.
+    size: Cell<usize>,
 }
 
 /// A struct in an answer.
@@ -31,6 +41,17 @@ fn format(text: &CStr) -> *mut c_char {
     text.as_ptr().cast_mut()
 }
 
+/// The most bytes that a text takes in JSON.
+fn written(text: &[u8]) -> usize {
+    text.iter()
+        .map(|byte| match byte {
+            b'"' | b'\\' => 2,
+            b' '..=b'~' => 1,
+            _ => 6,
+        })
+        .sum()
+}
+
 fn done(result: Option<c_int>) -> Result<(), NoRoom> {
     if result.is_some_and(|result| result >= 0) { Ok(()) } else { Err(NoRoom) }
 }
@@ -42,12 +63,22 @@ impl Call {
     /// Both must be what the host passed, for as long as the command runs.
     #[must_use]
     pub unsafe fn from_raw(functions: *mut ks::rpc_t, context: *mut c_void) -> Self {
-        Self { functions, context }
+        Self { functions, context, size: Cell::new(0) }
     }
 
     fn functions(&self) -> &ks::rpc_t {
         // SAFETY: valid while the command runs, by the promise given to `from_raw`.
         unsafe { &*self.functions }
+    }
+
+    /// Whether every transport carries one more row.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.size.get() < FULL
+    }
+
+    fn grow(&self, bytes: usize) {
+        self.size.set(self.size.get().saturating_add(bytes).saturating_add(AROUND));
     }
 
     /// The next parameter as text (numbers are converted); `None` when there is none.
@@ -85,6 +116,7 @@ impl Call {
     /// # Errors
     /// When there is no room.
     pub fn add_row(&self) -> Result<Row<'_>, NoRoom> {
+        self.grow(0);
         let mut handle: *mut c_void = null_mut();
         // SAFETY: the format takes a place for the handle.
         done(self.functions().add.map(|add| unsafe { add(self.context, format(c"{"), &raw mut handle) }))?;
@@ -98,6 +130,7 @@ impl<'c> Row<'c> {
     /// # Errors
     /// When there is no room.
     pub fn text(&self, name: &CStr, value: &[u8]) -> Result<(), NoRoom> {
+        self.call.grow(name.count_bytes() + written(value));
         let add = self.call.functions().struct_add;
         lend([value], |[mut lent]| {
             // SAFETY: the format takes a name and a str; the host copies both.
@@ -110,6 +143,7 @@ impl<'c> Row<'c> {
     /// # Errors
     /// When there is no room.
     pub fn number(&self, name: &CStr, value: u32) -> Result<(), NoRoom> {
+        self.call.grow(name.count_bytes() + 10);
         let value = c_int::try_from(value).unwrap_or(c_int::MAX);
         let add = self.call.functions().struct_add;
         // SAFETY: the format takes a name and an int.
@@ -135,6 +169,7 @@ impl<'c> List<'c> {
     /// # Errors
     /// When there is no room.
     pub fn add_row(&self) -> Result<Row<'c>, NoRoom> {
+        self.call.grow(0);
         let mut handle: *mut c_void = null_mut();
         let add = self.call.functions().array_add;
         // SAFETY: the format takes a place for the handle.

@@ -10,7 +10,7 @@ use std::ffi::CStr;
 /// How many subscriptions one page shows unless told otherwise.
 const PAGE: usize = 100;
 
-/// The most one page may show, so that no answer exhausts a process's private memory.
+/// The most one page may show. It ends before when the answer is as long as every transport carries.
 const LARGEST_PAGE: usize = 1000;
 
 /// Why a command failed: a code as in SIP, and what to tell the operator.
@@ -18,7 +18,9 @@ struct Fault(i32, String);
 
 impl From<NoRoom> for Fault {
     fn from(_: NoRoom) -> Self {
-        Self(500, "the answer is too large for the transport: ask for a smaller page".into())
+        let advice =
+            "ask for a smaller page, or raise binrpc_struct_max_body_size and binrpc_max_body_size of module ctl";
+        Self(500, format!("the answer is too large for the transport: {advice}"))
     }
 }
 
@@ -103,7 +105,7 @@ pub fn trace(call: &Call) {
         row.number(c"small_bytes", clamp(small.bytes as u64))?;
         if detailed {
             let list = row.list(c"states")?;
-            for (handle, snapshot) in page(engine, 0, LARGEST_PAGE) {
+            for (handle, snapshot) in fitting(call, page(engine, 0, LARGEST_PAGE)) {
                 let row = list.add_row()?;
                 row.number(c"id", handle.id())?;
                 row.text(c"record", snapshot.record.as_bytes())?;
@@ -121,7 +123,7 @@ pub fn trace(call: &Call) {
 pub fn list(call: &Call) {
     answer(call, |engine| {
         let (offset, limit) = next_page(call)?;
-        for (handle, snapshot) in page(engine, offset, limit) {
+        for (handle, snapshot) in fitting(call, page(engine, offset, limit)) {
             fill(&call.add_row()?, engine, handle, &snapshot)?;
         }
         Ok(())
@@ -134,7 +136,7 @@ pub fn destinations(call: &Call) {
         let (offset, limit) = next_page(call)?;
         let mut page = Vec::new();
         engine.gate.page(offset, limit, Engine::now(), |destination| page.push(destination));
-        for one in page {
+        for one in fitting(call, page) {
             let row = call.add_row()?;
             row.text(c"address", one.address.as_bytes())?;
             row.text(c"state", one.state.name().as_bytes())?;
@@ -153,7 +155,7 @@ pub fn lookups(call: &Call) {
         let (offset, limit) = next_page(call)?;
         let mut page = Vec::new();
         engine.lookups.page(offset, limit, Engine::now(), |name| page.push(name));
-        for one in page {
+        for one in fitting(call, page) {
             let row = call.add_row()?;
             row.text(c"name", one.name.as_bytes())?;
             row.text(c"class", one.class.name().as_bytes())?;
@@ -250,6 +252,11 @@ fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)>
     let mut page = Vec::new();
     engine.registry.page(offset, limit, |handle, subscription, _| page.push((handle, subscription.snapshot(now))));
     page
+}
+
+/// As many rows as every transport carries; the next page begins behind them.
+fn fitting<T>(call: &Call, rows: Vec<T>) -> impl Iterator<Item = T> {
+    rows.into_iter().take_while(|_| call.has_room())
 }
 
 fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {

@@ -154,6 +154,18 @@ impl Server {
         }
     }
 
+    /// All rows of a command that answers with pages.
+    pub fn rows(&self, method: &str) -> Vec<Value> {
+        let mut rows: Vec<Value> = Vec::new();
+        loop {
+            let page = self.rpc(method, json!([rows.len(), 1000])).unwrap_or_else(|error| panic!("{method}: {error}"));
+            match page.as_array() {
+                Some(page) if !page.is_empty() => rows.extend(page.iter().cloned()),
+                _ => return rows,
+            }
+        }
+    }
+
     /// How many processes with a name that contains `part` the server has.
     pub fn processes(&self, part: &str) -> usize {
         let list = self.rpc("core.psx", json!([])).expect("core.psx");
