@@ -117,6 +117,25 @@ fn a_c_module_answers_from_internal_status_without_sip() {
 }
 
 /// The first parameter of a subscription that is served over SIP is its options.
+/// The operator sees a C module's subscription, and cannot end it.
+#[test]
+fn rpc_does_not_end_what_a_c_module_made() {
+    let server = start(1000);
+    call(&server, "set", json!(["sip:a@example.org", "open", "at the desk"]));
+    let silent = Notifier::udp();
+    let id = subscribe(&server, "presence", &silent.uri("a"));
+    let own = silent.expect_subscribe(SOON);
+    let rows = server.rows("presence_b2b.list");
+    let shown = rows.first().map(|row| row["id"].clone()).expect("a row");
+    let error = server.rpc("presence_b2b.unsubscribe", json!([shown])).expect_err("it is not the operator's");
+    assert_eq!(error.code, 403, "{error}");
+    assert_eq!(server.rows("presence_b2b.list").len(), 1);
+    silent.reject(&own, 404, &[]);
+    call(&server, "unsubscribe", json!([id]));
+    server.await_no_subscription();
+    server.stop();
+}
+
 #[test]
 fn the_first_parameter_is_the_options() {
     let notifier = Notifier::udp();

@@ -231,6 +231,27 @@ fn bad_rows_are_named_and_left_out() {
     server.stop();
 }
 
+/// As many bad rows as are named: each in its line, and nothing more.
+#[test]
+fn ten_bad_rows_are_ten_lines() {
+    let rows: String = (0..10).map(|n| row(&format!("bad{n}"), "", "x")).collect();
+    let dir = database(&(schema() + &rows));
+    let server = with(&url(dir.path())).start();
+    let lines = server.log().since(Default::default(), " left out");
+    assert!(lines.len() == 10 && lines[9].contains("row 10, of the realm \"bad9\""), "{lines:#?}");
+    server.stop();
+}
+
+/// Columns of bytes are texts too.
+#[test]
+fn columns_may_be_blobs() {
+    let table = format!("CREATE TABLE {TABLE} (realm BLOB, username BLOB, password BLOB);\n");
+    let dir = database(&(table + &row("realm0", "user0", "x") + &row("realm1", "user1", "x")));
+    let server = with(&url(dir.path())).start();
+    of_thousands_each_realm_has_its_own(&server, 2);
+    server.stop();
+}
+
 /// What keeps the server from starting says what to do, and shows no password.
 #[test]
 fn what_cannot_be_read_keeps_the_server_from_starting() {

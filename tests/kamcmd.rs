@@ -1,6 +1,7 @@
 //! The RPC commands as operators type them, through the server's own tool.
 
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -51,6 +52,31 @@ fn kamcmd_understands_them_all() {
             assert!(help.contains("Parameters: "), "{command}: {help}");
         }
     });
+    server.stop();
+}
+
+/// A string of ctl's protocol: its length counts the NUL behind it.
+fn string(text: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(text.len() + 1).expect("a short text").to_be_bytes();
+    [&[0x80 | 2 << 4 | 1][..], &length, text, b"\0"].concat()
+}
+
+/// A fault that quotes a NUL stays a fault.
+#[test]
+fn a_fault_with_a_nul_is_a_fault() {
+    let server = Server::b2b().module("ctl").modparam("ctl", "binrpc", "unix:{dir}/ctl").start();
+    let mut stream = UnixStream::connect(server.dir().join("ctl")).expect("the socket of ctl");
+    stream.set_read_timeout(Some(SOON)).expect("a limit");
+    let body = [string(b"presence_b2b.trace"), string(b"a\0b")].concat();
+    let length = u16::try_from(body.len()).expect("a short request").to_be_bytes();
+    // Magic and version; a request, two bytes of length, one of cookie.
+    let request = [&[0xa1, 1 << 2][..], &length, &[7], &body].concat();
+    stream.write_all(&request).expect("it is sent");
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer).expect("an answer");
+    let answer = &answer[..length];
+    let text = String::from_utf8_lossy(answer);
+    assert!(answer[1] >> 4 == 3 && text.contains("\"a?b\" is neither detailed"), "{answer:?} {text}");
     server.stop();
 }
 

@@ -34,6 +34,7 @@ mod kamcmd;
 mod kemi;
 mod leaks;
 mod notify;
+mod numbers;
 mod options;
 mod overflow;
 mod parameters;

@@ -127,6 +127,38 @@ fn all_proxies_dead_is_one_failure() {
     server.stop();
 }
 
+/// Each holds itself; the record is tried again after the ordinary pause, not after the last one's.
+#[test]
+fn all_proxies_unavailable_is_one_failure() {
+    let proxies = [Notifier::udp(), Notifier::udp()];
+    let server = behind(&proxies.each_ref().map(uri_of)).start();
+    let mut news = Newsreader::new(&server);
+    let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+    for (proxy, pause) in proxies.iter().zip(["3600", "1800"]) {
+        proxy.reject(&proxy.expect_subscribe(SOON), 503, &[("Retry-After", pause)]);
+    }
+    let told = news.next("the failure");
+    assert_eq!((told.code, told.next_attempt), (503, Some(600)), "{told:?}");
+    server.unsubscribe(id);
+    server.await_no_subscription();
+    server.stop();
+}
+
+/// With one proxy its Retry-After is the pause.
+#[test]
+fn the_only_proxy_says_when_to_come_back() {
+    let proxy = Notifier::udp();
+    let server = behind(&[uri_of(&proxy)]).start();
+    let mut news = Newsreader::new(&server);
+    let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+    proxy.reject(&proxy.expect_subscribe(SOON), 503, &[("Retry-After", "1800")]);
+    let told = news.next("the failure");
+    assert_eq!((told.code, told.next_attempt), (503, Some(1800)), "{told:?}");
+    server.unsubscribe(id);
+    server.await_no_subscription();
+    server.stop();
+}
+
 #[test]
 fn a_refresh_and_a_farewell_fail_over_in_their_dialog() {
     let proxies = [Notifier::udp(), Notifier::udp()];

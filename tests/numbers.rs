@@ -1,0 +1,87 @@
+//! Limits and times in the pages are those of the source: each constant is read where it is defined, and looked for where a
+//! page says it.
+
+use std::path::Path;
+
+/// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
+const SAID: [(&str, &str, &str, &str); 23] = [
+    ("src/surface/rpc.rs", "PAGE", "rpc.md", "{} unless given"),
+    ("src/surface/rpc.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
+    ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
+    ("src/qsa/hub.rs", "MOST_URI", "rpc.md", "Record and subscriber have at most {} bytes each"),
+    ("src/qsa/hub.rs", "MOST_PACKAGE", "rpc.md", "bytes each, the package {}"),
+    ("src/qsa/hub.rs", "MOST_PARAM", "rpc.md", "and the options {}."),
+    ("src/lookup/mod.rs", "MOST_NAMES", "rpc.md", "There are at most {}; names"),
+    ("src/lookup/mod.rs", "MOST_WAITING", "operations.md", "{} SUBSCRIBEs may be in the line"),
+    ("src/lookup/mod.rs", "QUICK", "operations.md", "at most {} milliseconds is *quick*"),
+    ("src/lookup/mod.rs", "QUICK", "rpc.md", "took at most {} milliseconds"),
+    ("src/engine/turns.rs", "MOST_LINES", "operations.md", "at most {} such lines a second"),
+    ("src/document/mod.rs", "MAX_DOCUMENT", "functions.md", "larger than {} bytes"),
+    ("src/engine/own.rs", "MOST_CREDENTIAL", "functions.md", "*password*: at most {} bytes"),
+    ("src/config/filter.rs", "LARGEST", "parameters.md", "a regular file of at most {} bytes"),
+    ("src/subscription/options.rs", "LONGEST", "options.md", "1 to {}"),
+    ("src/subscription/options.rs", "LONGEST_FETCH", "options.md", "1 to {}"),
+    ("src/subscription/options.rs", "MOST_TOKEN", "options.md", "a token of at most {} bytes"),
+    ("src/subscription/digest/mod.rs", "MOST_REALMS", "authentication.md", "more than {} realms"),
+    ("src/subscription/digest/mod.rs", "MOST_ANSWERS", "authentication.md", "or {} challenges"),
+    ("src/subscription/digest/mod.rs", "MOST_STALES", "authentication.md", "up to {} times for one SUBSCRIBE"),
+    ("src/subscription/digest/challenge.rs", "MOST_BYTES", "authentication.md", "more than {kB}, a realm"),
+    ("src/subscription/digest/challenge.rs", "MOST_REALM", "authentication.md", "a realm of more than {} bytes"),
+    ("src/subscription/digest/challenge.rs", "MOST_NONCE", "authentication.md", "a nonce or opaque of more than {kB}"),
+];
+
+const WORDS: [&str; 13] =
+    ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+
+fn text_of(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The value of `const <name>: … = …;`, a product of numbers or a duration of one.
+fn constant(file: &str, name: &str) -> u64 {
+    let text = text_of(file);
+    let (_, rest) = text.split_once(&format!("const {name}: ")).unwrap_or_else(|| panic!("{file} has no {name}"));
+    let (_, rest) = rest.split_once(" = ").unwrap_or_else(|| panic!("{name} has no value"));
+    let (value, _) = rest.split_once(';').unwrap_or_else(|| panic!("{name} has no end"));
+    let factor = |text: &str| -> u64 {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_else(|_| panic!("{file}: {name} is {value}, which is no number"))
+    };
+    value.split(" * ").map(factor).product()
+}
+
+/// The page in one line, or `false` when it does not say this.
+fn says(page: &str, sentence: &str, value: u64) -> bool {
+    let text = text_of(&format!("docs/{page}")).split_whitespace().collect::<Vec<_>>().join(" ");
+    let kilo = format!("{} kB", value / 1024);
+    let mut written = vec![value.to_string()];
+    written.extend(usize::try_from(value).ok().and_then(|value| WORDS.get(value)).map(|word| (*word).to_owned()));
+    written.iter().any(|value| text.contains(&sentence.replace("{kB}", &kilo).replace("{}", value)))
+}
+
+#[test]
+fn the_pages_say_the_numbers_of_the_source() {
+    let wrong: Vec<String> = SAID
+        .iter()
+        .map(|&(file, name, page, sentence)| (constant(file, name), name, page, sentence))
+        .filter(|&(value, _, page, sentence)| !says(page, sentence, value))
+        .map(|(value, name, page, sentence)| format!("{name} is {value}, but {page} does not say \"{sentence}\""))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_room_for_destinations_is_that_of_all_shards() {
+    let most = (1 << constant("src/gate/mod.rs", "SHARD_BITS")) * constant("src/gate/table.rs", "MOST_ENTRIES");
+    assert!(says("operations.md", "The module remembers {} destinations", most), "{most}");
+    assert!(says("rpc.md", "There are at most {}; those", most), "{most}");
+}
+
+/// A number that has changed on one side only is noticed.
+#[test]
+fn another_number_is_not_found() {
+    for &(file, name, page, sentence) in SAID.iter().filter(|(.., sentence)| !sentence.contains("kB")) {
+        assert!(!says(page, sentence, constant(file, name) + 1), "{page}: {sentence}");
+    }
+}
