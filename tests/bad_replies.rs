@@ -290,10 +290,19 @@ fn what_a_2xx_grants_is_what_its_first_expires_says() {
             assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 1, "{values:?}");
             server.end(id, &mut dialog);
         }
-        assert_fails_once(&server, &notifier, |subscribe| {
-            let reply = reply(&notifier, subscribe, 200, &[("Expires", "0"), ("Expires", "600")]);
-            Bad { what: "nothing granted", reply, code: 200, reason: "no time granted", next: 100 }
-        });
+        // Nothing granted: the NOTIFY that follows has the state, and says why.
+        let before = notifier.endpoint.count("SUBSCRIBE");
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let subscribe = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.dialog(&subscribe);
+        let nothing = dialog.response(&subscribe, 200).with("Expires", "0").with("Expires", "600");
+        notifier.endpoint.answer(&subscribe, &nothing);
+        let shown = server.show_when(id, "accepted", |shown| shown["state"] == "confirmed");
+        assert_eq!(shown["last_reason"], "no time granted", "{shown}");
+        notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
+        assert_eq!(dialog.notify(Notify::terminated("noresource", 0)).status(), 200);
+        server.await_no_subscription();
+        assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 1);
     });
     server.stop();
 }

@@ -27,7 +27,7 @@ impl<A: Share> Subscription<A> {
             State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => {
                 let is_welcome = self.welcomes_forks(now, env);
                 match self.judge(notify, is_welcome) {
-                    Judgement::Foreign => Ok(self.not_told(Untold::Refused)),
+                    Judgement::Foreign => Ok(Output::default()),
                     Judgement::Repeated => Ok(self.repeated()),
                     Judgement::Refused(answer) => Ok(self.refused(answer, now, env)),
                     Judgement::Stale => Ok(self.stale(notify.cseq, now, env)),
