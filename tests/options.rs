@@ -428,7 +428,8 @@ fn a_fetch_without_a_result_says_so() {
 fn a_fetch_follows_and_answers_and_retries() {
     let [notifier, other] = [Notifier::udp(), Notifier::udp()];
     let record = notifier.uri("alice");
-    let server = builder().b2b_param("credential", "watcher:desk:secret").start();
+    let server =
+        builder().b2b_param("credential", "watcher:desk:secret").b2b_param("credential_domain", "desk=*").start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         subscribe(&server, &record, "presence", "fetch=60").expect("an id");

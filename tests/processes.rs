@@ -23,6 +23,8 @@ pub fn gated(queue_limit: i64) -> Server {
     let server = Server::b2b().module("cfgutils").modparam("pv", "shvset", "gate=i:0");
     let server = server.global("max_while_loops=1000000").b2b_param("workers", 1);
     let route = TELL.replacen("event_route[qsa:notify] {", GATED, 1);
+    // tm keeps the transactions of large NOTIFYs for five seconds.
+    let server = server.shm_megabytes(256);
     server.b2b_param("queue_limit", queue_limit).b2b_param("min_resubscribe_time", 0).route(&route).start()
 }
 
