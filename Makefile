@@ -3,6 +3,7 @@
 #   make setup    installs what Debian has to give for that
 #   make test     all tests; ends with "N passed, N failed"
 #   make search   searches the lives of a subscription deeper than the tests do; after a change of the state machine
+#   make chaos    kills processes of servers at work at 1000 random moments: each server has to end in time; MOMENTS is how many
 #   make demo     shows the main job
 #   make bench    measures; QUICK=1 does less of everything, ONLY=P1,P5 does some
 #   make install  puts the module where the server looks for it, and the header for C modules (DESTDIR honoured)
@@ -19,7 +20,7 @@ MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test search demo bench clean
+.PHONY: build metered setup install test search chaos demo bench clean
 
 build:
 	@.ci/setup --check
@@ -55,6 +56,10 @@ test: setup build
 search:
 	@kamailio-headers/fetch >/dev/null
 	@PRESENCE_B2B_MISHAPS=$(or $(MISHAPS),3) $(CARGO) test --release --lib -- subscription::tests::model --nocapture
+
+# A quarter of an hour. The tests try a few of these moments only.
+chaos: setup build
+	@PRESENCE_B2B_MOMENTS=$(or $(MOMENTS),1000) PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) test --test integration -- chaos:: --nocapture
 
 demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)

@@ -41,7 +41,7 @@ fn builder() -> Builder {
 }
 
 /// A call through the server, seen from both ends.
-struct Call {
+pub struct Call {
     caller: Endpoint,
     callee: Endpoint,
     server: std::net::SocketAddr,
@@ -49,14 +49,14 @@ struct Call {
 }
 
 impl Call {
-    fn between(server: &Server) -> Call {
+    pub fn between(server: &Server) -> Call {
         let (caller, callee) = (Endpoint::udp(), Endpoint::udp());
         let invite = caller.fresh_request("INVITE", &callee.uri("bob"), &caller.uri("alice"), &callee.uri("bob"));
         Call { caller, callee, server: server.addr(), invite }
     }
 
     /// INVITE until it arrives at the callee.
-    fn ring(&mut self, record: &str) -> Received {
+    pub fn ring(&mut self, record: &str) -> Received {
         let uri = self.invite.uri().to_owned();
         let (from, to) = (self.caller.uri("alice"), self.callee.uri("bob"));
         self.invite = self.caller.fresh_request("INVITE", &uri, &from, &to).with("X-Record", record);
@@ -65,7 +65,7 @@ impl Call {
     }
 
     /// The callee's final answer, until the caller's ACK.
-    fn answer(&self, arrived: &Received, status: u16) -> Received {
+    pub fn answer(&self, arrived: &Received, status: u16) -> Received {
         let contact = format!("<{}>", self.callee.uri("bob"));
         let answer = self.callee.response_to(arrived, status, "Scripted").with("Contact", contact);
         self.callee.answer(arrived, &answer);

@@ -1,14 +1,16 @@
 //! Many processes at once: nothing is lost, nothing is counted wrong, and each subscription's news keep their order.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::process::members;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
@@ -20,12 +22,16 @@ const GATED: &str = r#"event_route[qsa:notify] {
 
 /// A server whose only b2b worker stops in the event route when the gate is shut.
 pub fn gated(queue_limit: i64) -> Server {
+    gated_builder(queue_limit).start()
+}
+
+fn gated_builder(queue_limit: i64) -> Builder {
     let server = Server::b2b().module("cfgutils").modparam("pv", "shvset", "gate=i:0");
     let server = server.global("max_while_loops=1000000").b2b_param("workers", 1);
     let route = TELL.replacen("event_route[qsa:notify] {", GATED, 1);
     // tm keeps the transactions of large NOTIFYs for five seconds.
     let server = server.shm_megabytes(256);
-    server.b2b_param("queue_limit", queue_limit).b2b_param("min_resubscribe_time", 0).route(&route).start()
+    server.b2b_param("queue_limit", queue_limit).b2b_param("min_resubscribe_time", 0).route(&route)
 }
 
 pub fn set_gate(server: &Server, shut: bool) {
@@ -234,38 +240,69 @@ fn one_subscription_for_all_who_ask_at_once() {
     server.stop();
 }
 
-/// Whether a process has SIGTERM blocked at this moment.
-fn holds_sigterm(pid: u64) -> bool {
-    const SIGTERM: u32 = 15;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a mask").trim();
-    u64::from_str_radix(mask, 16).expect("hexadecimal digits") >> (SIGTERM - 1) & 1 == 1
+/// A worker ends only where it waits: while it runs a route or sends, it may be inside a lock or an allocator. So it finishes what it
+/// does first.
+#[test]
+fn a_worker_ends_when_it_has_finished() {
+    let (server, worker) = gated_with_worker();
+    let notifier = Notifier::udp();
+    let mut all = subscribe_to_many(&server, &notifier, 1);
+    let (watch, dialog) = &mut all[0];
+    block(&server, dialog, "the last");
+    send_sigterm(worker);
+    for _ in 0..20 {
+        assert!(members(server.pid()).contains(&worker), "in the event route");
+        thread::sleep(Duration::from_millis(1));
+    }
+    set_gate(&server, false);
+    watch.await_note("the last");
+    drop(all);
+    // Any child that ends takes the server with it.
+    let left = server.ends(SOON, |_| String::new());
+    assert!(left.is_ok(), "{left:?}");
 }
 
-/// A worker ends only where it waits: while it runs a route or sends, it may be inside a lock or an allocator.
+/// One that waits ends at once.
 #[test]
-fn a_worker_takes_sigterm_only_while_it_waits() {
-    let server = gated(100);
+fn a_worker_that_waits_ends_at_once() {
+    let (server, worker) = gated_with_worker();
     let notifier = Notifier::udp();
+    let mut all = subscribe_to_many(&server, &notifier, 1);
+    all[0].1.notify(told(600, "some"));
+    all[0].0.await_note("some");
+    drop(all);
+    // Sooner than the two seconds after which it would end anywhere.
+    let begun = Instant::now();
+    send_sigterm(worker);
+    eventually(SOON, "it has ended", || (!members(server.pid()).contains(&worker)).then_some(()));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+    let left = server.ends(SOON, |_| String::new());
+    assert!(left.is_ok(), "{left:?}");
+}
+
+/// What the worker waits for never comes: a route that does not end, a lock that nobody will release. It ends all the same, and with it
+/// the server.
+#[test]
+fn a_worker_that_is_held_up_ends_all_the_same() {
+    let (server, worker) = gated_with_worker();
+    let notifier = Notifier::udp();
+    let mut all = subscribe_to_many(&server, &notifier, 1);
+    block(&server, &mut all[0].1, "never told");
+    drop(all);
+    send_sigterm(worker);
+    let left = server.ends(SOON, |_| String::new());
+    assert!(left.is_ok(), "{left:?}");
+}
+
+fn gated_with_worker() -> (Server, u32) {
+    let server = gated_builder(100).allow_log("exited normally").start();
     let workers = server.private_memory("presence_b2b worker");
     let &[(worker, _)] = &workers[..] else { panic!("one worker: {workers:?}") };
-    leaves_nothing(&server, || {
-        let mut all = subscribe_to_many(&server, &notifier, 1);
-        let (watch, dialog) = &mut all[0];
-        eventually(SOON, "it waits", || (!holds_sigterm(worker)).then_some(()));
-        block(&server, dialog, "held");
-        for _ in 0..20 {
-            assert!(holds_sigterm(worker), "in the event route");
-            thread::sleep(Duration::from_millis(1));
-        }
-        set_gate(&server, false);
-        eventually(SOON, "it waits again", || (!holds_sigterm(worker)).then_some(()));
-        server.end(watch.id, dialog);
-    });
-    // In the middle of a route: it ends when the route has returned.
-    let mut all = subscribe_to_many(&server, &notifier, 1);
-    block(&server, &mut all[0].1, "the last");
-    set_gate(&server, false);
-    drop(all);
-    server.stop();
+    (server, u32::try_from(worker).expect("a pid"))
+}
+
+fn send_sigterm(pid: u32) {
+    // SAFETY: a plain system call; the process is one of a server of this test.
+    unsafe { libc::kill(pid as i32, libc::SIGTERM) };
 }

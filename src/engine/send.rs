@@ -4,7 +4,6 @@ use super::request::{Plan, PlanError, Way};
 use super::{Engine, Owner, Stepped};
 use crate::gate::{Admission, Ask, Destination, MOST_DESTINATIONS, Outcome};
 use crate::host::names::{self, Missed};
-use crate::host::process;
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
 use crate::host::{clock, log};
@@ -105,7 +104,7 @@ impl Engine {
         };
         let make = || Plan::make(&way, uri, address.as_deref());
         let plan = match sender {
-            Sender::Resolver(bound) => process::endable(|| names::within(bound, make)),
+            Sender::Resolver(bound) => names::within(bound, make),
             Sender::Worker => match names::from_cache(make) {
                 Ok(Ok(plan)) if !plan.socket().may_block() => Ok(plan),
                 Ok(Err(error)) => Err(error),
@@ -131,7 +130,7 @@ impl Engine {
         let leave = || transaction::send(&plan.outgoing(), handle.to_u64());
         let sent = match sender {
             Sender::Worker => leave(),
-            Sender::Resolver(bound) => process::endable(|| names::within(bound, leave)),
+            Sender::Resolver(bound) => names::within(bound, leave),
         };
         match sent {
             Sent::Yes { socket: used, connection } => {

@@ -5,15 +5,12 @@ use super::guard::guard;
 use super::log;
 use std::cell::Cell;
 use std::ffi::CString;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 thread_local! {
     /// Whether this process is one of ours.
     static OURS: Cell<bool> = const { Cell::new(false) };
-
-    /// The signals of a process of ours that are blocked while it waits: those that end it are not among them.
-    static WAITING: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
 }
 
 /// Whether this process is one that [`fork`] has made: it is never in the middle of a message of the host's.
@@ -80,7 +77,7 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
         // SAFETY: ends the child without running anybody's destructors, as the host's own children end.
         unsafe { libc::_exit(1) };
     }
-    block_ending();
+    put_off_ending();
     loop {
         take_ending();
         // SAFETY: takes over changed parameters of the host; the process's own loop is the place.
@@ -106,103 +103,86 @@ pub fn take_parameters() {
     unsafe { ks::pb2b_take_cfg() };
 }
 
-/// From here on what ends this process is held back, but while it waits. A process that ended inside a lock or an allocator
-/// would leave it locked, and the server could not stop.
-fn block_ending() {
-    let mut ending = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the sets are ours, and written before they are read.
-    let mut before = unsafe {
-        libc::sigemptyset(ending.as_mut_ptr());
-        ENDING.iter().for_each(|signal| _ = libc::sigaddset(ending.as_mut_ptr(), *signal));
-        if libc::pthread_sigmask(libc::SIG_BLOCK, ending.as_ptr(), before.as_mut_ptr()) != 0 {
-            return;
-        }
-        before.assume_init()
-    };
-    // SAFETY: a set of ours, which is initialised.
-    ENDING.iter().for_each(|signal| _ = unsafe { libc::sigdelset(&mut before, *signal) });
-    WAITING.set(Some(before));
+/// From here on what ends this process ends it where it waits, and otherwise when it has finished what it does. A process that
+/// ended inside a lock or an allocator would leave it locked, and the server could not stop.
+fn put_off_ending() {
+    for signal in ENDING {
+        handle(signal, on_ending);
+    }
+    handle(libc::SIGALRM, on_overdue);
 }
 
 /// The server ends its children by the first, somebody at a terminal by the second.
 const ENDING: [libc::c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
-/// Waits for a descriptor, or for none; less than 1 when nothing came. What ends the process does so here.
-fn wait_for(watched: &mut [libc::pollfd], limit: Duration) -> i32 {
+/// Whether this process is to end.
+static IS_TO_END: AtomicBool = AtomicBool::new(false);
+
+/// Whether it does nothing but wait.
+static IS_WAITING: AtomicBool = AtomicBool::new(false);
+
+/// How often it was seen that this process is to end and does not.
+static OVERDUE: AtomicU32 = AtomicU32::new(0);
+
+fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+    // SAFETY: the action is ours and written before it is used; the handlers call nothing that a handler may not. System calls that
+    // they interrupt go on.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigfillset(&mut action.sa_mask);
+        libc::sigaction(signal, &action, std::ptr::null_mut());
+    }
+}
+
+extern "C" fn on_ending(_: libc::c_int) {
+    IS_TO_END.store(true, Ordering::SeqCst);
+    if IS_WAITING.load(Ordering::SeqCst) {
+        end();
+    }
+    let second = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    let time = libc::itimerval { it_interval: second, it_value: second };
+    // SAFETY: a system call on a value of ours.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &time, std::ptr::null_mut()) };
+}
+
+/// This process was to end a second ago, or two. By then it waits for something that does not come: a lock that a killed process has
+/// left locked, a name server, a connection, the script. Whatever is done in a lock or an allocator takes far less.
+///
+/// The host's own limits are no help. They count the ticks of its timer, which has ended by now.
+extern "C" fn on_overdue(_: libc::c_int) {
+    if OVERDUE.fetch_add(1, Ordering::Relaxed) > 0 {
+        end();
+    }
+}
+
+/// Ends this process as the host's own children end: nobody's destructors run.
+fn end() -> ! {
+    // SAFETY: does not return.
+    unsafe { libc::_exit(0) }
+}
+
+/// Ends this process if it is to end; called where it holds nothing.
+fn take_ending() {
+    if IS_TO_END.load(Ordering::SeqCst) {
+        end();
+    }
+}
+
+/// Waits for a descriptor; less than 1 when nothing came. What ends the process does so here.
+fn wait_for(watched: &mut libc::pollfd, limit: Duration) -> i32 {
     let time = libc::timespec {
         tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(limit.subsec_nanos()),
     };
-    let mask = WAITING.get();
-    let mask = mask.as_ref().map_or(std::ptr::null(), |mask| &raw const *mask);
-    // SAFETY: as many entries as said; time and mask live as long as the call.
-    unsafe { libc::ppoll(watched.as_mut_ptr(), watched.len() as libc::nfds_t, &time, mask) }
-}
-
-/// A process that never waits, as there is always more to do, ends here.
-fn take_ending() {
-    wait_for(&mut [], Duration::ZERO);
-}
-
-/// How often in a row it was seen that this process is to end and does not.
-static OVERDUE: AtomicU32 = AtomicU32::new(0);
-
-/// Does what may wait inside the host for long: a process that is to end does so in the middle of it, once it was seen twice, a
-/// second apart, that it has to. By then it waits: whatever is done in a lock or an allocator takes far less.
-///
-/// The host's own limits are no help at the end. They count the ticks of its timer, which has ended by then.
-pub fn endable<R>(work: impl FnOnce() -> R) -> R {
-    let _watch = EndWatch::begin();
-    work()
-}
-
-/// Looks every second, until it is dropped.
-struct EndWatch;
-
-impl EndWatch {
-    fn begin() -> Self {
-        OVERDUE.store(0, Ordering::Relaxed);
-        // SAFETY: the action is ours and written before it is used; its handler calls nothing that a handler may not. Children of the
-        // host have no use for this signal.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = on_second as extern "C" fn(libc::c_int) as libc::sighandler_t;
-            libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut());
-        }
-        Self::every(1);
-        Self
-    }
-
-    fn every(seconds: libc::time_t) {
-        let time = libc::timeval { tv_sec: seconds, tv_usec: 0 };
-        // SAFETY: sets this process's timer from a value of ours.
-        unsafe {
-            libc::setitimer(
-                libc::ITIMER_REAL,
-                &libc::itimerval { it_interval: time, it_value: time },
-                std::ptr::null_mut(),
-            )
-        };
-    }
-}
-
-impl Drop for EndWatch {
-    fn drop(&mut self) {
-        Self::every(0);
-    }
-}
-
-extern "C" fn on_second(_: libc::c_int) {
-    let mut pending = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is written before it is read; all of these may be called by a handler.
-    unsafe {
-        let is_read = libc::sigpending(pending.as_mut_ptr()) == 0;
-        let is_overdue = is_read && ENDING.iter().any(|signal| libc::sigismember(pending.as_ptr(), *signal) == 1);
-        if is_overdue && OVERDUE.fetch_add(1, Ordering::Relaxed) > 0 {
-            libc::_exit(0);
-        }
-    }
+    // In this order: a signal is seen here, or sees that this process waits.
+    IS_WAITING.store(true, Ordering::SeqCst);
+    take_ending();
+    // SAFETY: one entry; it and the time live as long as the call.
+    let came = unsafe { libc::ppoll(watched, 1, &time, std::ptr::null()) };
+    IS_WAITING.store(false, Ordering::SeqCst);
+    came
 }
 
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
@@ -239,7 +219,7 @@ impl Bell {
     /// Waits until it is rung, `limit` at most. All that has been rung before counts as once.
     pub fn wait(&self, limit: Duration) {
         let mut watch = libc::pollfd { fd: self.read, events: libc::POLLIN, revents: 0 };
-        if wait_for(std::slice::from_mut(&mut watch), limit) <= 0 {
+        if wait_for(&mut watch, limit) <= 0 {
             return;
         }
         let mut rung = [0u8; 64];

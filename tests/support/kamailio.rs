@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -15,9 +16,11 @@ use tempfile::TempDir;
 use super::address::SIP_PORT;
 use super::config::{Builder, binary};
 use super::exception::{Exception, WITHOUT_MODULE};
-use super::log::{Expected, Log};
-use super::process::Group;
+use super::hang::Left;
+use super::log::{Expected, Log, Mark};
+use super::process::{Group, members};
 use super::rpc::{Rpc, RpcError};
+use super::wait::until;
 
 /// How long a server may take until it answers, and until it is gone.
 const START: Duration = Duration::from_secs(20);
@@ -141,6 +144,11 @@ impl Server {
         self.group.id()
     }
 
+    /// Sends a signal to all its processes.
+    pub fn signal_all(&self, number: i32) {
+        self.group.signal(number);
+    }
+
     /// What the server says.
     pub fn log(&self) -> &Log {
         &self.log
@@ -199,6 +207,23 @@ impl Server {
         if let Err(reason) = self.shut_down() {
             panic!("{reason}");
         }
+    }
+
+    /// Waits until the server, one of whose processes has been killed, has ended with all the others; what is left of it after
+    /// `within` is told, and killed. Fails when it ended by a signal or logged something that must never happen.
+    pub fn ends(mut self, within: Duration, name: impl Fn(u32) -> String) -> Result<(), Vec<Left>> {
+        self.stopped = true;
+        let group = self.pid();
+        // The leader's end is taken, or it would stay in the group.
+        let ended = until(within, || self.group.ended().filter(|_| members(group).is_empty()));
+        let Some(status) = ended else {
+            return Err(Left::of(group, name));
+        };
+        let complaints = self.log.complaints(&self.expected, Mark::default());
+        // Who was killed itself says nothing.
+        let is_bad = status.signal().is_some_and(|signal| signal != libc::SIGKILL);
+        assert!(!is_bad && complaints.is_empty(), "{status}: {complaints:#?}\n{}", self.log.tail(40));
+        Ok(())
     }
 
     /// What excuses that it ended badly, if anything does.

@@ -11,6 +11,7 @@ pub mod dns;
 pub mod endpoint;
 pub mod example;
 pub mod exception;
+pub mod hang;
 pub mod kamailio;
 pub mod leaks;
 pub mod log;

@@ -86,6 +86,11 @@ impl Group {
         Ok(status)
     }
 
+    /// Sends a signal to all its processes.
+    pub fn signal(&self, number: i32) {
+        signal(-(self.id() as i32), number);
+    }
+
     fn kill(&mut self) {
         signal(-(self.id() as i32), libc::SIGKILL);
         self.ended = self.ended.or_else(|| self.leader.wait().ok());
