@@ -157,6 +157,7 @@ pub const INTEGERS: &[IntegerParameter] = &[
     seconds(c"destination_hold_max", 300, 1, 86_400),
     bytes(c"queue_bytes", 8_388_608, 524_288, i32::MAX),
     bytes(c"subscription_queue_bytes", 1_048_576, 4096, i32::MAX),
+    bytes(c"fork_bytes", 32_768, 8192, 1_048_576),
     megabytes(c"max_memory", 0, 0, 1_048_576),
 ];
 
@@ -371,6 +372,7 @@ fn policy(values: &Integers) -> Policy {
         timer_n_on_refresh: value("timer_n_on_refresh") != 0,
         timer_n_on_first: true,
         keep_route_set: false,
+        fork_bytes: value("fork_bytes").unsigned_abs() as usize,
         require_qop: value("auth_require_qop") != 0,
         allow_md5: value("auth_allow_md5") != 0,
         watchdog: WATCHDOG,

@@ -46,6 +46,9 @@ mod notifier;
 #[cfg(test)]
 #[path = "host/pool.rs"]
 mod pool;
+#[cfg(test)]
+#[path = "engine/seldom.rs"]
+mod seldom;
 #[cfg(not(test))]
 mod surface;
 #[cfg(test)]

@@ -244,6 +244,48 @@ fn a_refused_refresh_ends_one() {
     server.stop();
 }
 
+/// Forks with long route sets: no more of them than `fork_bytes` allows, and what is refused is counted and said.
+#[test]
+fn they_are_bounded_in_bytes() {
+    const MOST: u64 = 9000;
+    let notifiers: Vec<_> = (0..6).map(|_| Notifier::udp()).collect();
+    let server = forking()
+        .allow_log("is refused or its body is")
+        .b2b_param("fork_bytes", i64::try_from(MOST).expect("small"))
+        .start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&notifiers[0].uri("alice"), &server.uri("watcher"));
+        let subscribe = notifiers[0].expect_subscribe(SOON);
+        let mut dialogs: Vec<_> = notifiers.iter().map(|notifier| notifier.dialog(&subscribe)).collect();
+        let with_routes = |dialog: &mut Dialog, bytes: usize| {
+            let entry = format!("<sip:{};lr;x={}>", dialog.endpoint().addr(), "a".repeat(bytes / 4));
+            dialog.notify(Notify::active(600).with("Record-Route", &[&*entry; 4].join(", "))).status()
+        };
+        let statuses: Vec<_> = dialogs.iter_mut().map(|dialog| with_routes(dialog, 1000)).collect();
+        assert_eq!(statuses, [200; 6], "what is usual");
+        let small = server.show(id)["bytes"].as_u64().expect("bytes");
+        assert!(small > 6 * 1000 && small < MOST, "{small}");
+        // Three more that are twice as long.
+        let others: Vec<_> = (0..3).map(|_| Notifier::udp()).collect();
+        let mut more: Vec<_> = others.iter().map(|notifier| notifier.dialog(&subscribe)).collect();
+        let statuses: Vec<_> = more.iter_mut().map(|dialog| with_routes(dialog, 2000)).collect();
+        assert_eq!(statuses, [200, 481, 481]);
+        let shown = server.show(id);
+        assert!(shown["bytes"].as_u64().is_some_and(|bytes| bytes > small + 2000 && bytes < MOST + 2500), "{shown}");
+        assert_eq!((&shown["refused"], &shown["fork"]), (&json!(2), &json!(0)), "{shown}");
+        assert_eq!(list(&server).len(), 7);
+        for fork in 0..7 {
+            assert_eq!(news.next("its state").fork, fork);
+        }
+        dialogs[0].accept(&subscribe, 600);
+        server.unsubscribe(id);
+        dialogs.iter_mut().chain([&mut more[0]]).for_each(farewell);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
 /// Forks count as subscriptions: one too many is asked to come again.
 #[test]
 fn one_beyond_max_subscriptions_is_put_off() {

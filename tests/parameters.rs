@@ -40,6 +40,7 @@ fn integers_out_of_range_refuse_the_start() {
         ("queue_limit", 0, "1 to 1000000"),
         ("queue_bytes", 1000, "524288 to 2147483647 bytes"),
         ("subscription_queue_bytes", 4095, "4096 to 2147483647 bytes"),
+        ("fork_bytes", 8191, "8192 to 1048576 bytes"),
         ("max_memory", -1, "0 to 1048576 megabytes"),
         ("timer_n_on_refresh", 2, "0 to 1"),
         ("destination_rate", -1, "0 to 1000000"),

@@ -10,7 +10,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// Every field of `show` and `list`, as documented.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 26] = [
     "id",
     "record",
     "subscriber",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 25] = [
     "last_reason",
     "notifies",
     "queued_bytes",
+    "bytes",
     "bad_contacts",
     "refused",
     "stale",
@@ -63,7 +64,8 @@ fn show_and_list_have_every_field() {
         let mut dialog = notifier.accept(&first, 600);
         dialog.notify(Notify::active(600).cseq(7));
         // Another process may have handled the NOTIFY before the 200.
-        let shown = server.show_when(id, "it is confirmed", |shown| shown["state"] == "confirmed");
+        let is_told = |shown: &Value| shown["state"] == "confirmed" && shown["queued_bytes"] == 0;
+        let shown = server.show_when(id, "it is confirmed and told", is_told);
         assert_eq!(names(&shown), sorted(FIELDS));
         for (name, value) in [
             ("id", json!(id)),
@@ -87,6 +89,12 @@ fn show_and_list_have_every_field() {
         ] {
             assert_eq!(shown[name], value, "{name} in {shown}");
         }
+        let texts = ["call_id", "local_tag", "remote_tag", "remote_target"];
+        let texts: usize = texts.iter().filter_map(|name| shown[*name].as_str()).map(str::len).sum();
+        assert!(
+            shown["bytes"].as_u64().is_some_and(|bytes| bytes > texts as u64 && bytes < texts as u64 + 200),
+            "{shown}"
+        );
         assert!(shown["expires_in"].as_u64().is_some_and(|left| (595..=600).contains(&left)), "{shown}");
         assert!(shown["next_action_in"].as_u64().is_some_and(|left| (565..=570).contains(&left)), "{shown}");
         let listed = server.rpc("presence_b2b.list", json!([])).expect("a list");

@@ -1,6 +1,6 @@
 //! Lost connections: heard of in the server's TCP main process, acted upon by the b2b workers.
 
-use super::{Engine, Owner};
+use super::{Engine, Lack, Owner};
 use crate::gate::Outcome;
 use crate::host::connection;
 use crate::host::lock::{FLOWS, SharedLock};
@@ -96,7 +96,10 @@ impl Engine {
                     }
                 }
                 Ok(None) => self.lost_flows.done(flow),
-                Err(OutOfMemory) => return false,
+                Err(OutOfMemory) => {
+                    self.lacks(Lack::Step);
+                    return false;
+                }
             }
         }
         true

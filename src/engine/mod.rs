@@ -8,11 +8,13 @@
 mod answer;
 mod contact;
 mod flows;
+mod lack;
 mod notify;
 mod own;
 mod reply;
 mod request;
 mod resolver;
+mod seldom;
 mod send;
 mod share;
 mod start;
@@ -21,6 +23,7 @@ mod untold;
 mod worker;
 
 pub use flows::on_flow_lost;
+pub use lack::Lack;
 pub use notify::Handled;
 pub use own::{Flags, OwnError, Wish, introduce_user_agent, on_call_end};
 pub use reply::on_reply;
@@ -113,6 +116,8 @@ pub struct Engine {
     bad_contacts: contact::BadContacts,
     /// NOTIFYs that were not told.
     untold: untold::Counters,
+    /// What there was no memory for.
+    lacks: lack::Lacks,
     /// Which workers sleep.
     watch: Watch,
     /// Wakes one worker each.
@@ -194,6 +199,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         lines: turns::Lines::default(),
         bad_contacts: contact::BadContacts::default(),
         untold: untold::Counters::default(),
+        lacks: lack::Lacks::default(),
         watch: Watch::new(workers),
         bells,
         said: AtomicBool::new(false),

@@ -1,8 +1,8 @@
 //! A NOTIFY has come: `handle_notify()`.
 
-use super::Engine;
 use super::answer;
 use super::contact::Contact;
+use super::{Engine, Lack};
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
@@ -46,7 +46,7 @@ impl Engine {
                 self.refuse(message, &ids, way, 420, "Bad Extension", &answer::of_bad_extension(&tags))
             }
             Err(Refusal::OutOfMemory) => {
-                log::error("out of shared memory: a NOTIFY is answered 503; enlarge it with the server's option -m");
+                self.lacks(Lack::Notify);
                 self.refuse(message, &ids, way, 503, "Service Unavailable", RETRY)
             }
             Err(Refusal::Full { limit }) => {
@@ -92,7 +92,10 @@ impl Engine {
         let (prepared, content) = match Self::prepare(texts.0, texts.1) {
             Ok(prepared) => (prepared, content),
             // The end counts more than its body: it is not sent again.
-            Err(OutOfMemory) if is_last => (Self::prepare(&[], &[])?, Content::TooLarge),
+            Err(OutOfMemory) if is_last => {
+                self.lacks(Lack::LastBody);
+                (Self::prepare(&[], &[])?, Content::TooLarge)
+            }
             Err(error) => return Err(error.into()),
         };
         let input = Input::Notify(Notify {
@@ -204,20 +207,20 @@ impl Engine {
     fn answer(&self, message: Message<'_>, way: Way, code: u16, phrase: &str, headers: &[u8]) {
         if way == Way::Stateless {
             if !stateless::reply(message, code, phrase, headers) {
-                log::error(&format!("a NOTIFY could not be answered with {code}; the notifier will send it again"));
+                self.lacks(Lack::Answer);
             }
             return;
         }
         match transaction::ensure(message) {
             Transaction::Ready => {
                 if !transaction::reply(message, code, phrase, headers) {
-                    log::error(&format!("a NOTIFY could not be answered with {code}; the notifier will send it again"));
+                    self.lacks(Lack::Answer);
                 }
             }
             // tm has repeated the answer it gave before.
             Transaction::Repeated => {}
             Transaction::None => {
-                log::error("no transaction could be made for a NOTIFY; the notifier will send it again");
+                self.lacks(Lack::Answer);
             }
         }
     }

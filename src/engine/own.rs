@@ -115,6 +115,15 @@ pub enum OwnError {
     Call(#[from] CallError),
 }
 
+impl OwnError {
+    /// Whether there is no shared memory.
+    #[must_use]
+    pub fn is_memory(&self) -> bool {
+        use super::start::NO_MEMORY;
+        matches!(self, Self::Refused { cause: QsaError::OutOfMemory(_) | QsaError::Refused(NO_MEMORY), .. })
+    }
+}
+
 impl Engine {
     /// Whether messages of this queue are for the event route.
     pub(super) fn is_own(&self, queue: QueueId) -> bool {

@@ -1,7 +1,7 @@
 //! The resolvers: they send what may have to wait for a name server, a connection, or a peer that does not read.
 
 use super::send::{Sender, Sending};
-use super::{Engine, worker};
+use super::{Engine, Lack, worker};
 use crate::host::process::{self, ProcessError};
 use crate::host::{clock, log, uri};
 use crate::lookup::{Ask, Asked, MOST_WAITING, Outcome, Task};
@@ -81,7 +81,7 @@ impl Engine {
             Ok(Some(stepped)) => stepped,
             Ok(None) => return Outcome::Nothing,
             Err(OutOfMemory) => {
-                log::error("out of shared memory: a SUBSCRIBE is put off; enlarge it with the server's option -m");
+                self.lacks(Lack::Subscribe);
                 return Outcome::Nothing;
             }
         };

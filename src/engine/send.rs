@@ -1,7 +1,7 @@
 //! News into the subscriber's queue, requests onto the wire.
 
 use super::request::{Plan, PlanError, Way};
-use super::{Engine, Owner, Stepped};
+use super::{Engine, Lack, Owner, Stepped};
 use crate::gate::{Admission, Ask, Destination, MOST_DESTINATIONS, Outcome};
 use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
@@ -162,7 +162,7 @@ impl Engine {
         match self.registry.step(handle, input, Self::now(), &self.env(), note) {
             Ok(stepped) => self.settle(stepped.and_then(|stepped| stepped.wake), None),
             // It needs no memory of its own, and the deadline brings the subscription back.
-            Err(OutOfMemory) => log::error("out of shared memory while a SUBSCRIBE is sent"),
+            Err(OutOfMemory) => self.lacks(Lack::Step),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Internal subscriptions that share a dialog: the module itself holds the one that leads to SIP, and hands its news on.
 
-use super::{Engine, Hub};
-use crate::host::log;
+use super::{Engine, Hub, Lack};
 use crate::host::shm::Shm;
 use crate::qsa::{Message, NewSubscription, QsaError, QueueId, Refused, ShareHash, Subscribed, SubscriptionId};
 use crate::subscription::{Options, OutOfMemory};
@@ -71,10 +70,7 @@ impl Engine {
     fn hand_on_one(&self, hash: ShareHash, message: &Message<Shm>) {
         let told = self.shares.hand_on(&self.hub, hash, message);
         if told.untold > 0 {
-            log::error(&format!(
-                "out of shared memory: {} subscribers that share a dialog miss a state; enlarge it with the server's option -m",
-                told.untold
-            ));
+            self.lacks_for(Lack::Share, told.untold);
         }
         if told.ended {
             let _ = self.hub.unsubscribe(message.subscription());

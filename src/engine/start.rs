@@ -1,9 +1,9 @@
 //! A subscription begins, and how it is told to end.
 
-use super::{Engine, Owner};
+use super::{Engine, Lack, Owner};
 use crate::gate::Destination;
 use crate::host::shm::Shm;
-use crate::host::{log, uri};
+use crate::host::uri;
 use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
 use crate::subscription::{Input, Instant, Options, OutOfMemory, Output, Package, Subscription};
@@ -30,8 +30,10 @@ pub struct Origin<'a> {
 /// Script or RPC have a subscription to the same, of this record of the registry or another one by now.
 pub(super) const EXISTS: Refused = Refused { reason: "script or RPC have this subscription already", code: -1 };
 
-pub(super) const NO_MEMORY: Refused =
-    Refused { reason: "out of shared memory: enlarge it with the server's option -m", code: 0 };
+pub(super) const NO_MEMORY: Refused = Refused {
+    reason: "out of shared memory: enlarge it with the server's option -m, or raise modparam max_memory",
+    code: 0,
+};
 
 /// What a step without an answer came to.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +129,7 @@ impl Engine {
             }
             Ok(None) => None,
             Err(OutOfMemory) => {
-                log::error("out of shared memory while stepping a subscription; its deadline will bring it back");
+                self.lacks(Lack::Step);
                 None
             }
         }

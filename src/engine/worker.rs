@@ -1,7 +1,7 @@
 //! The b2b workers: they send what is due and hand messages to the event route.
 
-use super::Engine;
 use super::send::{Sender, Sending};
+use super::{Engine, Lack};
 use crate::host::clock;
 use crate::host::log;
 use crate::host::process::{self, ProcessError};
@@ -62,7 +62,7 @@ impl Engine {
 
     /// One round of the worker with this number.
     fn work(&self, worker: usize, on_event: EventHandler) {
-        if let Some(Memory { used, most, refused }) = shm::refused_news(clock::now_millis() / 1000) {
+        if let Some(Memory { used, most, refused, .. }) = shm::refused_news(clock::now_millis() / 1000) {
             log::error(&format!(
                 "modparam max_memory is reached: {used} of {most} bytes are in use, and more was refused {refused} times; raise it, or \
                  lower max_subscriptions or queue_bytes"
@@ -120,7 +120,7 @@ impl Engine {
                 Ok(None) if done > 0 => return Found::Done,
                 Ok(None) => return Found::Nothing,
                 Err(OutOfMemory) => {
-                    log::error("out of shared memory: a SUBSCRIBE is put off; enlarge it with the server's option -m");
+                    self.lacks(Lack::Subscribe);
                     return Found::Done;
                 }
             }

@@ -5,7 +5,7 @@ use super::lock::ProcessLock;
 use super::pool::{self, Pool, Used};
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Kamailio's shared memory: the same addresses in every process of the server. Small blocks come from pages of our own.
 /// There are none before [`prepare`].
@@ -28,6 +28,8 @@ struct Ledger {
     refused: AtomicU64,
     /// When that was last said, in seconds of the host's clock.
     said: AtomicU64,
+    /// Whether it was the limit that refused memory the last time.
+    was_limit: AtomicBool,
 }
 
 /// That of this server.
@@ -42,6 +44,18 @@ pub struct Memory {
     pub most: usize,
     /// How often it was refused more for that limit.
     pub refused: u64,
+    /// What refused it memory the last time.
+    pub cause: Cause,
+}
+
+/// What refuses memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// The server has none left in one piece.
+    #[default]
+    Server,
+    /// The module's own limit.
+    Limit,
 }
 
 /// What the module has of the host's memory.
@@ -51,6 +65,7 @@ pub fn memory() -> Memory {
         used: ledger.used.load(Ordering::Relaxed),
         most: ledger.most,
         refused: ledger.refused.load(Ordering::Relaxed),
+        cause: if ledger.was_limit.load(Ordering::Relaxed) { Cause::Limit } else { Cause::Server },
     })
 }
 
@@ -60,7 +75,13 @@ pub fn memory() -> Memory {
 /// # Errors
 /// When there is no room.
 pub fn prepare(most: usize) -> Result<(), AllocError> {
-    let ledger = Ledger { used: AtomicUsize::new(0), most, refused: AtomicU64::new(0), said: AtomicU64::new(0) };
+    let ledger = Ledger {
+        used: AtomicUsize::new(0),
+        most,
+        refused: AtomicU64::new(0),
+        said: AtomicU64::new(0),
+        was_limit: AtomicBool::new(false),
+    };
     LEDGER.place(ledger).map_err(|_| AllocError)?;
     POOL.place(Pool::new(Blocks)).map_err(|_| AllocError)
 }
@@ -90,6 +111,7 @@ impl Ledger {
         if self.most != 0 && used > self.most {
             self.give_back(size);
             self.refused.fetch_add(1, Ordering::Relaxed);
+            self.was_limit.store(true, Ordering::Relaxed);
             return Err(AllocError);
         }
         Ok(())
@@ -199,6 +221,7 @@ fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
     let block = NonNull::new(unsafe { bindings::pb2b_shm_malloc(size) }.cast());
     if let (None, Some(ledger)) = (block, ledger) {
         ledger.give_back(size);
+        ledger.was_limit.store(false, Ordering::Relaxed);
     }
     block.ok_or(AllocError)
 }
@@ -262,7 +285,7 @@ impl AsRef<[u8]> for SharedBytes {
 
 impl Clone for SharedBytes {
     fn clone(&self) -> Self {
-        // A subscription, its forks and the hub; a body and those who share a dialog. 4 million at most, as subscriptions are.
+        // A subscription, its forks and the hub; a body and the messages that wait with it. Those are far fewer than 32 bits count.
         self.head().owners.fetch_add(1, Ordering::Relaxed);
         Self(self.0)
     }

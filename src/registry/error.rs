@@ -12,7 +12,7 @@ pub enum RegistryError {
         limit: u32,
     },
     /// There is no shared memory left.
-    #[error("out of shared memory (enlarge it with the server's option -m)")]
+    #[error("out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)")]
     OutOfMemory,
     /// The number of shards is out of range.
     #[error("{shards} is no power of two from 1 to 256: not a number of shards")]

@@ -9,7 +9,8 @@ use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
 
-/// Most forks a subscription has at a time, besides its first dialog. More NOTIFYs of forks are not taken.
+/// Most forks a subscription has at a time, besides its first dialog, if their bytes allow so many
+/// ([`Policy::fork_bytes`](crate::subscription::Policy::fork_bytes)). More NOTIFYs of forks are not taken.
 pub const MOST_FORKS: u8 = 16;
 
 impl<S, O, A: Allocator + Clone> Table<S, O, A> {
@@ -44,6 +45,10 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         self.get(slot).map(|(_, record)| record.life.fork())
     }
 
+    fn bytes_in(&self, slot: u32) -> usize {
+        self.get(slot).map_or(0, |(_, record)| record.life.bytes())
+    }
+
     /// The slot of the subscription that a slot's record is a fork of.
     fn root(&self, slot: u32) -> Option<u32> {
         self.kin(slot).find(|slot| self.fork_in(*slot) == Some(0))
@@ -64,6 +69,15 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found.table.get(root).map(|(handle, _)| handle)
     }
 
+    /// What a subscription takes of memory with its forks, but for its names.
+    #[must_use]
+    pub fn bytes_of(&self, handle: Handle) -> usize {
+        let Some(found) = self.at(handle) else { return 0 };
+        let (table, slot) = (&found.table, found.slot);
+        let kin = table.kin(slot).filter(|_| table.fork_in(slot) == Some(0));
+        kin.fold(table.bytes_in(slot), |sum, fork| sum.saturating_add(table.bytes_in(fork)))
+    }
+
     /// The forks of a subscription.
     #[must_use]
     pub fn forks_of(&self, handle: Handle) -> Vec<Handle> {
@@ -73,7 +87,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Makes the fork of a subscription that a NOTIFY is the first of, and hands it that NOTIFY. `None` when there are
-    /// enough forks.
+    /// enough forks, or they take enough memory.
     pub(super) fn fork(
         &self,
         table: &mut Table<S, O, A>,
@@ -90,6 +104,11 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let output = life.handle(Input::Notify(notify), now, env)?;
         // It does not come to that: what a fork would not take is not offered to it.
         if output.answer.is_none() || output.forget {
+            return Ok(None);
+        }
+        let forks = table.kin(root).filter(|slot| table.fork_in(*slot) != Some(0));
+        let bytes = forks.fold(life.bytes(), |sum, slot| sum.saturating_add(table.bytes_in(slot)));
+        if bytes > env.policy.fork_bytes {
             return Ok(None);
         }
         if table.is_full() || !self.claim() {

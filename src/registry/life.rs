@@ -34,6 +34,9 @@ pub trait Life {
     /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.
     fn fork(&self) -> u8;
 
+    /// What it takes of memory, but for its names, which it shares.
+    fn bytes(&self) -> usize;
+
     /// The fork with this number: see [`Subscription::try_fork`].
     ///
     /// # Errors
@@ -83,6 +86,10 @@ impl<A: Share> Life for Subscription<A> {
 
     fn fork(&self) -> u8 {
         self.fork()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes()
     }
 
     fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {

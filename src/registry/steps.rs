@@ -6,7 +6,7 @@ use super::handle::Handle;
 use super::life::Life;
 use super::shard::{Guard, Shard};
 use super::table::Sought;
-use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output, Untold};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -118,8 +118,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Hands the subscription with this dialog an input (a NOTIFY), as [`Registry::step`]; `None` when there is none. A
-    /// NOTIFY that is the first of a welcome fork makes that fork, which is then what has taken the step; at most
-    /// [`MOST_FORKS`](super::MOST_FORKS) at a time, further ones are not answered.
+    /// NOTIFY that is the first of a welcome fork makes that fork, which is then what has taken the step; where
+    /// there are enough, it is counted as refused and not answered.
     ///
     /// A Call-ID made by the registry leads to its shard. Only while there are dialogs with Call-IDs of other origin
     /// are the shards that have them looked through as well, one hash lookup each.
@@ -151,10 +151,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let mut output = found.table.step(found.slot, input, now, env)?;
         if let (Some(notify), true) = (notify, output.as_ref().is_some_and(|output| output.fork)) {
             let forked = self.fork(&mut found.table, found.slot, notify, now, env)?;
-            output = Some(Output::default());
-            if let Some((slot, of_fork)) = forked {
-                (found.slot, output) = (slot, Some(of_fork));
-            }
+            output = match forked {
+                Some((slot, of_fork)) => {
+                    found.slot = slot;
+                    Some(of_fork)
+                }
+                None => found.table.step(found.slot, Input::Untold(Untold::Refused), now, env)?,
+            };
         }
         Ok(self.finish(found, output, ends, now, env, deliver))
     }

@@ -42,6 +42,11 @@ pub(super) struct Dialog<A: Allocator> {
 }
 
 impl<A: Allocator + Clone> Dialog<A> {
+    /// What its texts take of memory.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.size()
+    }
+
     /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b"", b""], alloc)?;

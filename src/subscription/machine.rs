@@ -490,6 +490,13 @@ impl<A: Share> Subscription<A> {
         self.dialog.as_ref().map_or(&[], Dialog::remote_tag)
     }
 
+    /// What it takes of memory, but for its names, which it shares.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let texts = self.dialog.as_ref().map_or(0, Dialog::text_bytes);
+        size_of::<Self>().saturating_add(texts).saturating_add(self.rare.as_deref().map_or(0, Rare::bytes))
+    }
+
     /// Which fork of a subscription this is; 0 for the subscription itself.
     #[must_use]
     pub fn fork(&self) -> u8 {

@@ -32,6 +32,8 @@ pub struct Policy {
     /// `keep_route_set` of `package_policy`: whether the route set of the 2xx stays where the NOTIFY that makes the dialog
     /// brings none: there are proxies that put themselves into the route of the SUBSCRIBE alone.
     pub keep_route_set: bool,
+    /// `fork_bytes`: what the forks of one subscription may take together.
+    pub fork_bytes: usize,
     /// `auth_require_qop`: whether a challenge without quality of protection is refused.
     pub require_qop: bool,
     /// `auth_allow_md5`: whether a challenge for MD5 is answered.

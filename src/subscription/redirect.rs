@@ -101,6 +101,11 @@ impl<A: Allocator> Targets<A> {
         &self.via
     }
 
+    /// What they take of memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>().saturating_add(self.list.capacity()).saturating_add(self.via.capacity())
+    }
+
     /// Whether a proxy has been named in this attempt.
     pub(super) fn is_rerouted(&self) -> bool {
         self.rerouted

@@ -2,6 +2,9 @@
 
 use crate::grammar::is_token;
 
+/// The longest reason that is taken from a peer, in bytes; a longer one counts as absent.
+const LONGEST_REASON: usize = 255;
+
 /// A Subscription-State header, borrowed from the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionState<'a> {
@@ -72,7 +75,7 @@ impl<'a> SubscriptionState<'a> {
         let name = trim(param.get(..equals).unwrap_or_default());
         let value = unquote(trim(param.get(equals.saturating_add(1)..).unwrap_or_default()));
         if name.eq_ignore_ascii_case(b"reason") {
-            self.reason = self.reason.or(is_token(value).then_some(value));
+            self.reason = self.reason.or((value.len() <= LONGEST_REASON && is_token(value)).then_some(value));
         } else if name.eq_ignore_ascii_case(b"expires") {
             self.expires = self.expires.or_else(|| seconds(value));
         } else if name.eq_ignore_ascii_case(b"retry-after") {

@@ -7,7 +7,7 @@ use allocator_api2::vec::Vec;
 
 /// There is not enough memory; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("out of shared memory (enlarge it with the server's option -m)")]
+#[error("out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)")]
 pub struct OutOfMemory;
 
 /// `N` byte strings in one exactly sized allocation, behind their lengths: subscriptions are many.
@@ -42,6 +42,12 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
     #[must_use]
     pub fn all(&self) -> [&[u8]; N] {
         unpack_all(&self.bytes)
+    }
+
+    /// What they take of memory beside this.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
     }
 }
 

@@ -292,6 +292,7 @@ fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> 
     row.text(c"last_reason", snapshot.last_reason.as_bytes())?;
     row.number(c"notifies", snapshot.notifies)?;
     row.number(c"queued_bytes", clamp(engine.queued_bytes(handle) as u64))?;
+    row.number(c"bytes", clamp(engine.registry.bytes_of(handle) as u64))?;
     row.number(c"bad_contacts", snapshot.bad_contacts.into())?;
     for (name, count) in [c"refused", c"stale", c"repeated", c"merged"].into_iter().zip(snapshot.untold) {
         row.number(name, count)?;

@@ -1,6 +1,6 @@
 //! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
 
-use crate::engine::{self, Engine, Flags, Handled, OwnError, Wish};
+use crate::engine::{self, Engine, Flags, Handled, Lack, OwnError, Wish};
 use crate::host::dialog::Call;
 use crate::host::log;
 use crate::host::message::Message;
@@ -97,6 +97,10 @@ fn verdict(
     let Some(engine) = engine::engine() else { return FALSE };
     match work(engine) {
         Ok(()) => TRUE,
+        Err(error) if error.is_memory() => {
+            engine.lacks(Lack::New);
+            FALSE
+        }
         Err(error) => {
             let [record, subscriber] = [record, subscriber].map(String::from_utf8_lossy);
             log::error(&format!("{function}: {error} (record \"{record}\", subscriber \"{subscriber}\")"));

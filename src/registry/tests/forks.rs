@@ -1,9 +1,9 @@
 //! Forks: found by the notifier's tag, made with the NOTIFY, ended with their subscription.
 
 use super::life::{dialog, notify, notify_from};
-use super::{ENV, Handle, NOW, Table, insert, step, table};
+use super::{ENV, Handle, NOW, POLICY, Table, insert, step, table};
 use crate::registry::{MOST_FORKS, RegistryError};
-use crate::subscription::Input;
+use crate::subscription::{Env, Input, Policy};
 use crate::testing::Accounted;
 
 const ID: &[u8] = b"0001-call";
@@ -100,6 +100,32 @@ fn there_are_not_too_many() {
     let stepped = table.step_dialog(ID, b"t", notify_from(b"more", 1), NOW, &ENV, |_, _, _| ()).unwrap().unwrap();
     assert!(stepped.output.answer.is_none() && stepped.output.news.is_none() && !stepped.output.fork);
     assert_eq!(table.forks_of(root).len(), usize::from(MOST_FORKS));
+    step(&table, root, Input::Unsubscribe).unwrap().unwrap();
+    assert_empty(&table);
+}
+
+/// Their bytes count together; one that is too much is counted as refused by the subscription, and changes nothing else.
+#[test]
+fn they_take_no_more_bytes_than_they_may() {
+    let (table, alloc) = table(1, 0);
+    let root = root(&table, &alloc);
+    for tag in ["b", "c", "d"] {
+        assert!(notified(&table, tag).unwrap().is_some());
+    }
+    let [one, three] = [1001, 3 * 1001];
+    assert_eq!(table.bytes_of(root), 1001 + three);
+    assert_eq!(table.bytes_of(table.forks_of(root)[0]), one, "of a fork its own alone");
+    let (before, untold) = (alloc.out(), || table.view(root, |life, _| life.untold).unwrap());
+    for (most, fits) in [(4 * 1001 - 1, false), (4 * 1001, true), (4 * 1001, false)] {
+        let policy = Policy { fork_bytes: most, ..POLICY };
+        let env = Env { policy: &policy, ..ENV };
+        let tag = if fits { "e" } else { "f" };
+        let stepped = table.step_dialog(ID, b"t", notify_from(tag.as_bytes(), 1), NOW, &env, |_, _, _| ()).unwrap();
+        let is_answered = stepped.is_some_and(|stepped| stepped.output.answer.is_some());
+        assert_eq!(is_answered, fits, "{most}");
+        assert!(fits || table.len() != 4 || alloc.out() == before, "nothing is left");
+    }
+    assert_eq!((table.forks_of(root).len(), untold()), (4, 2));
     step(&table, root, Input::Unsubscribe).unwrap().unwrap();
     assert_empty(&table);
 }

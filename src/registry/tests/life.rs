@@ -79,6 +79,7 @@ pub struct Told {
     pub deadline: Option<Instant>,
     pub notifies: u32,
     pub deadlines: u32,
+    pub untold: u32,
     /// Its deadline panics.
     pub breaks: bool,
     pub flow: Option<Flow>,
@@ -103,6 +104,7 @@ impl Told {
             deadline: None,
             notifies: 0,
             deadlines: 0,
+            untold: 0,
             breaks: false,
             flow: None,
             fork: 0,
@@ -184,6 +186,7 @@ impl Life for Told {
             }
             Input::Turn => self.deadline = self.deadline.map(|at| at.min(now)),
             Input::Unsubscribe => output.forget = true,
+            Input::Untold(_) => self.untold += 1,
             Input::Start
             | Input::Sent { .. }
             | Input::Through { .. }
@@ -192,7 +195,6 @@ impl Life for Told {
             | Input::NoWay { .. }
             | Input::Dropped { .. }
             | Input::Refresh
-            | Input::Untold(_)
             | Input::Held { .. }
             | Input::Credentials { .. } => {}
         }
@@ -232,6 +234,10 @@ impl Life for Told {
         self.fork
     }
 
+    fn bytes(&self) -> usize {
+        1000 + self.remote_tag().len()
+    }
+
     fn try_fork(&self, number: u8, _: Instant, _: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         let record = Packed::try_new([self.record.get(0)], self.alloc.clone())?;
         let mut fork = Self {
@@ -241,6 +247,7 @@ impl Life for Told {
             deadline: None,
             notifies: 0,
             deadlines: 0,
+            untold: 0,
             breaks: false,
             flow: None,
             fork: number,

@@ -40,6 +40,7 @@ pub(super) const POLICY: Policy = Policy {
     timer_n_on_refresh: false,
     timer_n_on_first: true,
     keep_route_set: false,
+    fork_bytes: 32_768,
     require_qop: false,
     allow_md5: true,
     watchdog: Duration::from_secs(40),

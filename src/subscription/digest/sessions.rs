@@ -46,6 +46,11 @@ pub(in super::super) struct Known<'a> {
 type Texts<'a> = [&'a [u8]; TEXTS];
 
 impl<A: Allocator + Clone> Sessions<A> {
+    /// What they take of memory.
+    pub(in super::super) fn bytes(&self) -> usize {
+        size_of::<Self>().saturating_add(self.text.size())
+    }
+
     /// What is known after these challenges: theirs, those of this request's other realms, and as many more as there
     /// is room for.
     pub(in super::super) fn try_learn(

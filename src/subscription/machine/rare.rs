@@ -125,6 +125,19 @@ impl<A: Allocator + Clone> Rare<A> {
         self.event_id.as_ref().map_or(&[], |id| id.get(0))
     }
 
+    /// What it takes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        let boxed = [
+            self.targets.as_deref().map_or(0, Targets::bytes),
+            self.sessions.as_deref().map_or(0, Sessions::bytes),
+            self.led_to.as_ref().map_or(0, Packed::size),
+            self.own_credentials.as_ref().map_or(0, Packed::size),
+            self.event_id.as_ref().map_or(0, Packed::size),
+        ];
+        let gone = self.gone.iter().map(|gone| size_of::<Gone<A>>().saturating_add(gone.said.size()));
+        boxed.into_iter().chain(gone).fold(size_of::<Self>(), usize::saturating_add)
+    }
+
     fn is_empty(&self) -> bool {
         let Self {
             targets,

@@ -331,3 +331,19 @@ fn the_end_of_the_first_fork_is_not_that_of_the_others() {
         }
     }
 }
+
+/// What a fork takes is what it has allocated, and its own place.
+#[test]
+fn their_bytes_are_what_they_take() {
+    let mut root = root(all());
+    root.give(Input::Credentials { username: b"alice", secret: Concealed(b"wonderland") });
+    assert!(from_other(&mut root, "active", |_| {}).fork, "welcome");
+    let account = root.account.clone();
+    let before = account.out();
+    let mut fork = fork_of(&root, 1);
+    let routes: &'static str = format!("{}<sip:edge;lr>", "<sip:edge;lr>, ".repeat(200)).leak();
+    from_other(&mut fork, "active", |notify| notify.route_set = RouteSet::of(routes.as_bytes()));
+    let own = size_of_val(&fork.subscription);
+    assert_eq!(fork.subscription.bytes() - own, account.out() - before);
+    assert!(fork.subscription.bytes() > routes.len());
+}

@@ -98,3 +98,13 @@ fn packages_are_found_by_their_exact_name() {
         assert_eq!(package::find(name), None);
     }
 }
+
+/// What a peer says is kept: it has a bound.
+#[test]
+fn a_reason_is_not_too_long() {
+    for (bytes, is_taken) in [(255, true), (256, false), (60_000, false)] {
+        let text = format!("terminated;reason={};retry-after=7", "r".repeat(bytes));
+        let state = SubscriptionState::parse(text.as_bytes()).unwrap();
+        assert_eq!((state.reason.is_some(), state.retry_after), (is_taken, Some(7)), "{bytes}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Shared memory is out: one line per kind and some seconds says what was given up, how often, and what to do.
+
+use super::Engine;
+use super::seldom::Seldom;
+use crate::host::log;
+use crate::host::shm::{self, Cause};
+
+/// What there was no memory for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A NOTIFY, which is answered 503.
+    Notify,
+    /// The body of a last NOTIFY.
+    LastBody,
+    /// The answer to a NOTIFY, or its transaction; that may have other reasons as well.
+    Answer,
+    /// A SUBSCRIBE that is due.
+    Subscribe,
+    /// What a reply or a command says.
+    Step,
+    /// A state for members of a share.
+    Share,
+    /// A subscription that the script asks for.
+    New,
+}
+
+/// How often each has happened since it was last said, in shared memory.
+#[derive(Debug, Default)]
+pub(super) struct Lacks([Seldom; Lack::LAST + 1]);
+
+/// Seconds between two lines of one kind.
+const PAUSE: u64 = 10;
+
+impl Lack {
+    const LAST: usize = Self::New as usize;
+
+    /// What has become of it.
+    fn what(self) -> &'static str {
+        match self {
+            Self::Notify => "out of shared memory: a NOTIFY is answered 503",
+            Self::LastBody => "out of shared memory: the body of a last NOTIFY is not told",
+            Self::Answer => {
+                "a NOTIFY could not be answered, and the notifier will send it again: its Via or connection cannot be used, or there                  is no shared memory"
+            }
+            Self::Subscribe => "out of shared memory: a SUBSCRIBE is put off",
+            Self::Step => {
+                "out of shared memory: a reply or command is lost; the deadline of its subscription brings it back"
+            }
+            Self::Share => "out of shared memory: a subscriber that shares a dialog misses a state",
+            Self::New => "out of shared memory: b2b_subscribe() makes no subscription",
+        }
+    }
+}
+
+impl Engine {
+    /// There was no shared memory for something. Call without locks.
+    pub fn lacks(&self, lack: Lack) {
+        self.lacks_for(lack, 1);
+    }
+
+    /// The same for so many at once.
+    pub(super) fn lacks_for(&self, lack: Lack, times: usize) {
+        let Some(told) = self.lacks.0.get(lack as usize) else { return };
+        if let Some(times) = told.note(times as u64, PAUSE, Self::now().0 / 1000) {
+            log::error(&format!("{} ({}). {}", lack.what(), often(times), advice()));
+        }
+    }
+}
+
+fn often(times: u64) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{times} times since this was last said") }
+}
+
+/// What the operator can do: that depends on whose limit it is.
+fn advice() -> String {
+    let shm::Memory { used, most, cause, .. } = shm::memory();
+    match cause {
+        Cause::Limit => format!(
+            "The module may use {most} bytes (modparam max_memory) and has {used}: raise max_memory, or lower max_subscriptions or \
+             queue_bytes"
+        ),
+        Cause::Server => format!(
+            "The module has {used} bytes of it (memory in presence_b2b.trace; max_memory is {most}, 0 for no limit): enlarge it with \
+             the server's option -m; if the module has most of it, set max_memory, max_subscriptions or queue_bytes"
+        ),
+    }
+}
