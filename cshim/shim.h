@@ -188,7 +188,7 @@ int pb2b_in_request_route(void);
 int pb2b_has_kemi_engine(void);
 /* Runs an event route: the native one of this number, or if that is negative the KEMI callback of this name (may be NULL).
  * The message is made up; what the route does to it and to the process's environment is undone afterwards, which must
- * not be in the middle of a message. Returns 1 if the route ended with drop, 0 if not, negative if nothing ran. */
+ * not be in the middle of a message. Returns 0, negative if nothing ran. */
 int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, const struct tm_binds *tm);
 /* Undoes what a route that tm has run has left in the process's environment; not in the middle of a message. */
 void pb2b_forget_route(void);

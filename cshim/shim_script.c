@@ -56,7 +56,6 @@ void pb2b_forget_route(void)
 int pb2b_run_event_route(int number, const str *kemi_callback, const str *event, const struct tm_binds *tm)
 {
 	struct run_act_ctx ctx;
-	struct run_act_ctx *outer;
 	sr_kemi_eng_t *engine = NULL;
 	sip_msg_t *msg;
 	int route_type_before;
@@ -86,10 +85,7 @@ int pb2b_run_event_route(int number, const str *kemi_callback, const str *event,
 	} else {
 		callback = *kemi_callback;
 		name = *event;
-		outer = sr_kemi_act_ctx_get();
-		sr_kemi_act_ctx_set(&ctx);
-		ran = sr_kemi_route(engine, msg, EVENT_ROUTE, &callback, &name);
-		sr_kemi_act_ctx_set(outer);
+		ran = sr_kemi_ctx_route(engine, &ctx, msg, EVENT_ROUTE, &callback, &name);
 	}
 	set_route_type(route_type_before);
 
@@ -107,9 +103,7 @@ int pb2b_run_event_route(int number, const str *kemi_callback, const str *event,
 		else
 			memset(msg, 0, sizeof(*msg));
 	}
-	if(ran < 0)
-		return -1;
-	return (ctx.run_flags & DROP_R_F) != 0;
+	return ran < 0 ? -1 : 0;
 }
 
 int pb2b_load_dlg(struct dlg_binds *out)

@@ -15,13 +15,9 @@ use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
 use crate::support::wait::{SOON, eventually};
 
-/// What the examples call the record, the subscriber and the id of their one subscription.
-const RECORD: &str = "sip:alice@example.com";
-const SUBSCRIBER: &str = "sip:watcher@example.org";
-const ID: &str = "1027";
-
-/// Where the examples' SUBSCRIBEs go.
-const DESTINATION: &str = "udp:192.0.2.7:5060";
+/// What the examples call the record and the subscriber of their one subscription.
+pub const RECORD: &str = "sip:alice@example.com";
+pub const SUBSCRIBER: &str = "sip:watcher@example.org";
 
 /// Around examples that are a part of a configuration.
 const FRAME: &[&str] =
@@ -33,7 +29,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn text_of(file: &str) -> String {
+pub fn text_of(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
@@ -48,12 +44,12 @@ fn pages() -> Vec<(String, String)> {
 }
 
 /// A fenced block of a page.
-struct Block {
-    language: String,
-    text: String,
+pub struct Block {
+    pub language: String,
+    pub text: String,
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub fn blocks(page: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut inside = false;
     for line in page.lines() {
@@ -70,12 +66,12 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-fn blocks_in(file: &str, language: &str) -> Vec<String> {
+pub fn blocks_in(file: &str, language: &str) -> Vec<String> {
     blocks(&text_of(file)).into_iter().filter(|block| block.language == language).map(|block| block.text).collect()
 }
 
 /// The headings of a page, without the number signs; `#` in blocks is none.
-fn headings(page: &str) -> Vec<String> {
+pub fn headings(page: &str) -> Vec<String> {
     let mut inside = false;
     let outside = page.lines().filter(|line| {
         inside ^= line.starts_with("```");
@@ -91,7 +87,7 @@ fn slug(heading: &str) -> String {
 }
 
 /// What stands between `open` and `close`, everywhere in the text.
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+pub fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((inner, after)) = rest.split_once(open).and_then(|(_, after)| after.split_once(close)) {
@@ -183,7 +179,7 @@ fn texts() -> Vec<String> {
 }
 
 /// The part of a page below a heading.
-fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let (_, rest) = page.split_once(&format!("## {heading}\n")).unwrap_or_else(|| panic!("no heading {heading}"));
     rest.split_once("\n## ").map_or(rest, |(section, _)| section)
 }
@@ -466,133 +462,4 @@ fn commands_are_described() {
     let headings = headings(&text_of("docs/rpc.md"));
     assert_same("commands", &ours, &headings.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
     server.stop();
-}
-
-/// A server with the README's configuration, a presence server, and the examples' names for what there is.
-struct Session {
-    server: Server,
-    presence: PresenceServer,
-    id: String,
-}
-
-impl Session {
-    fn start() -> Session {
-        let whole = blocks_in("README.md", "kamailio").into_iter().find(|block| block.starts_with("#!KAMAILIO"));
-        let presence = PresenceServer::start();
-        presence.publish("alice", &pidf(&presence.uri("alice"), "open", Some("at the desk")));
-        let server = Server::builder().whole(&whole.expect("a whole configuration")).start();
-        Session { server, presence, id: String::new() }
-    }
-
-    fn real(&self, text: &str) -> String {
-        let subscriber = self.server.uri("watcher");
-        let text = text.replace(DESTINATION, &format!("udp:{}", self.presence.server.addr()));
-        text.replace(RECORD, &self.presence.uri("alice")).replace(SUBSCRIBER, &subscriber).replace(ID, &self.id)
-    }
-
-    /// Runs a console block: each command's answer has the shape that the page shows.
-    fn run_console(&mut self, block: &str) {
-        for step in block.split("$ ").skip(1) {
-            let (command, shown) = step.split_once('\n').expect("a line");
-            let answer = self.kamcmd(command);
-            assert!(!answer.contains("error:"), "{command}: {answer}");
-            if !shown.is_empty() {
-                assert_eq!(keys(&answer), keys(shown), "{command}: {answer}");
-            }
-            if command.contains(".subscribe ") {
-                self.id = answer.trim().to_owned();
-                self.wait_until_it_stands();
-            }
-        }
-    }
-
-    fn kamcmd(&self, command: &str) -> String {
-        let command = self.real(command);
-        let mut words = command.split(' ');
-        assert_eq!(words.next(), Some("kamcmd"));
-        let socket = format!("unixs:{}/kamailio_ctl", self.server.dir().display());
-        let output = Command::new("kamcmd").args(["-s", &socket]).args(words).output().expect("kamcmd can be executed");
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-    }
-
-    /// Makes a JSON call: its answer has the shape that the page shows.
-    fn run_json(&self, block: &str) {
-        let lines: Vec<Value> = block.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        let [request, shown] = &lines[..] else { panic!("{block}") };
-        let params = serde_json::from_str(&self.real(&request["params"].to_string())).expect("JSON");
-        let answer = self.server.rpc(request["method"].as_str().expect("a method"), params).expect("an answer");
-        assert_eq!(shape(&answer), shape(&shown["result"]), "{answer}");
-    }
-
-    fn wait_until_it_stands(&self) {
-        let id: u64 = self.id.parse().expect("a plain integer");
-        eventually(SOON, "the subscription stands", || {
-            let shown = self.server.rpc("presence_b2b.show", json!([id])).expect("it is there");
-            (shown["state"] == "confirmed" && shown["notifies"] == 1).then_some(())
-        });
-    }
-
-    fn stop(self) {
-        self.server.stop();
-        self.presence.stop();
-    }
-}
-
-/// The names in an answer of kamcmd, in order; a plain number is `#`.
-fn keys(answer: &str) -> Vec<String> {
-    let lines = answer.lines().map(str::trim).filter(|line| !line.is_empty());
-    let key = |line: &str| {
-        if line.parse::<u32>().is_ok() { "#".into() } else { line.split(": ").next().unwrap_or_default().into() }
-    };
-    lines.map(key).collect()
-}
-
-/// A JSON value with the values gone and their types left.
-fn shape(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
-        Value::Array(items) => items.iter().map(shape).collect(),
-        Value::Number(_) => json!("number"),
-        Value::String(_) => json!("text"),
-        other => other.clone(),
-    }
-}
-
-#[test]
-fn the_readme_works() {
-    let mut session = Session::start();
-    for block in blocks_in("README.md", "console") {
-        session.run_console(&block);
-    }
-    let told = between(&text_of("README.md"), "The server's log meanwhile: `", "`")[0].to_owned();
-    let told = session.real(&told);
-    eventually(SOON, &told, || session.server.log().text().contains(&told).then_some(()));
-    session.stop();
-}
-
-#[test]
-fn rpc_examples_work() {
-    let mut session = Session::start();
-    let page = text_of("docs/rpc.md");
-    let (mut consoles, mut calls) = (0, 0);
-    for block in blocks(&page) {
-        match block.language.as_str() {
-            "console" => {
-                session.run_console(&block.text);
-                consoles += 1;
-            }
-            "json" => {
-                session.run_json(&block.text);
-                calls += 1;
-            }
-            other => panic!("a block in {other:?}"),
-        }
-    }
-    assert!(consoles >= 6 && calls >= 3);
-    // All fields that an answer has are in the page's tables.
-    let answer = session.kamcmd("kamcmd presence_b2b.trace detailed");
-    for key in keys(&answer).into_iter().filter(|key| key.bytes().all(|byte| byte.is_ascii_alphabetic())) {
-        assert!(page.contains(&format!("`{key}`")), "{key} is not described");
-    }
-    session.stop();
 }

@@ -18,6 +18,7 @@ mod credentials_table;
 mod demo_runs;
 mod digest;
 mod documentation;
+mod documented_answers;
 mod early_notify;
 mod ending;
 mod event_route;

@@ -1,6 +1,7 @@
 //! RPC commands: reading parameters and building answers through whichever transport the command came.
 
 use super::bindings as ks;
+use super::log;
 use super::text::{bytes, lend};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -12,6 +13,9 @@ const FULL: usize = 52_000;
 
 /// What a field takes beside name and value in the widest notation: JSON in lines of their own, with tabs.
 const AROUND: usize = 16;
+
+/// What every transport carries of a fault, in bytes: jsonrpcs cuts off the rest.
+const LONGEST_FAULT: usize = 127;
 
 /// One RPC command being answered.
 pub struct Call {
@@ -94,6 +98,9 @@ impl Call {
 
     /// Ends the command with an error.
     pub fn fault(&self, code: i32, text: &str) {
+        if text.len() > LONGEST_FAULT {
+            log::info(&format!("RPC fault {code} in full: {text}"));
+        }
         // A NUL (from a parameter that the text quotes) must not turn a fault into success.
         let text = std::ffi::CString::new(text.replace('\0', "?"));
         if let (Some(fault), Ok(text)) = (self.functions().fault, text) {

@@ -175,8 +175,7 @@ pub fn destination_release(call: &Call) {
     answer(call, |engine| {
         let address = next_required(call, "address")?;
         let unknown = || {
-            let text =
-                "is not known: give an address as presence_b2b.destinations shows it, such as udp:192.0.2.1:5060";
+            let text = "is not known: presence_b2b.destinations lists those that are";
             Fault(404, format!("the destination \"{}\" {text}", lossy(address)))
         };
         let resumed = engine.release(address).ok_or_else(unknown)?;

@@ -2,7 +2,7 @@
 
 use super::kamailio::Server;
 use super::log::Mark;
-use super::wait::{SOON, eventually};
+use super::wait::{SOON, eventually, until};
 
 /// Makes each message of the event route one line of the log, for [`News`].
 pub const TELL: &str = r#"event_route[qsa:notify] {
@@ -85,8 +85,18 @@ impl<'s> Newsreader<'s> {
         News::since(self.server, self.from)
     }
 
-    /// Asserts that nothing has been told that was not read.
+    /// Asserts that nothing has been told that was not read, once all that the module was given to tell is in the log.
     pub fn assert_no_more(&self) {
+        let mut last = String::new();
+        until(SOON, || {
+            let trace = self.server.trace();
+            let count = |name: &str| trace[name].as_u64().unwrap_or_else(|| panic!("no {name} in {trace}"));
+            let told = News::since(self.server, Mark::default()).len() as u64;
+            last = format!("{told} told, but {trace}");
+            let settled = count("received") == count("delivered") + count("merged") + count("dropped");
+            (settled && told == count("delivered")).then_some(())
+        })
+        .unwrap_or_else(|| panic!("the log does not have all that was delivered: {last}"));
         let all = self.all();
         assert_eq!(all.len(), self.read, "untold: {:?}", all.get(self.read..));
     }

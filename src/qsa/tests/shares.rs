@@ -98,6 +98,26 @@ fn all_members_are_told_and_the_late_one_the_newest_state_at_once() {
     assert_eq!(stage.shares.members(hash, root), 0);
 }
 
+/// When the next attempt is made was true when it was said, and nobody knows when that was.
+#[test]
+fn a_late_member_is_not_told_of_an_attempt() {
+    let stage = stage();
+    let [first, late] = [(); 2].map(|()| stage.member());
+    let (hash, root) = stage.join(KEY, first).unwrap();
+    let root = root.unwrap();
+    say(&stage.hub, root, b"open");
+    let held = News { next_attempt: Some(30), with_body: false, ..plain_news() };
+    stage.hub.notify_news(root, &held, b"", b"").unwrap();
+    stage.hand_on(hash);
+    let attempts = || {
+        let told = std::iter::from_fn(|| stage.hub.pop(stage.members));
+        told.map(|told| (told.message.subscription(), told.message.next_attempt())).collect::<Vec<_>>()
+    };
+    assert_eq!(attempts(), [(first, None), (first, Some(30))]);
+    stage.join(KEY, late).unwrap();
+    assert_eq!(attempts(), [(late, None)]);
+}
+
 #[test]
 fn the_word_of_a_fork_is_not_the_newest_state() {
     let stage = stage();

@@ -1,0 +1,314 @@
+//! The answers that the pages show are those that the module gives: name by name, in order, and value by value where a value can
+//! be the same.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::documentation::{RECORD, SUBSCRIBER, between, blocks, blocks_in, text_of};
+use crate::support::config::version;
+use crate::support::kamailio::Server;
+use crate::support::log::Mark;
+use crate::support::pidf::pidf;
+use crate::support::presence_server::PresenceServer;
+use crate::support::wait::{SOON, eventually};
+
+/// What the examples call their one subscription.
+const ID: &str = "1027";
+
+/// Where the examples' SUBSCRIBEs go, and what their presence server calls itself.
+const ADDRESS: &str = "192.0.2.7:5060";
+
+/// Seconds that count down: the page shows what is left at the beginning, and the examples of a page run for so long at most.
+const COUNTS_DOWN: [&str; 2] = ["expires_in", "next_action_in"];
+const MOST_SECONDS: u64 = 20;
+
+/// How much sooner than the page shows a refresh may be made, in percent: `refresh_jitter` as it is unless set.
+const JITTER: u64 = 10;
+
+/// Names of a dialog: another one each time, of the same length and made of letters, digits and hyphens.
+const NAMES: [&str; 3] = ["call_id", "local_tag", "remote_tag"];
+
+/// Amounts of memory: of the same magnitude, as the server's processes and allocator count.
+const AMOUNTS: [&str; 3] = ["memory", "small_blocks", "small_bytes"];
+
+/// Why a value is not what the page shows it is.
+fn difference(name: &str, shown: &str, real: &str) -> Option<String> {
+    let numbers = || Some((shown.parse::<u64>().ok()?, real.parse::<u64>().ok()?));
+    let is_same = if COUNTS_DOWN.contains(&name) {
+        numbers().is_some_and(|(shown, real)| {
+            let least = if name == "next_action_in" { shown - shown * JITTER / 100 } else { shown };
+            real <= shown + 1 && real + MOST_SECONDS >= least
+        })
+    } else if NAMES.contains(&name) {
+        let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        shown.len() == real.len() && is_name(shown) && is_name(real)
+    } else if AMOUNTS.contains(&name) {
+        numbers().is_some_and(|(shown, real)| shown / 2 <= real && real <= shown * 2)
+    } else if name == "built_for" && version() != (5, 6) {
+        real.starts_with("kamailio ")
+    } else {
+        shown == real
+    };
+    (!is_same).then(|| format!("{name} is {real:?}, the page shows {shown:?}"))
+}
+
+#[test]
+fn a_wrong_value_is_noticed() {
+    for (name, shown, real, is_same) in [
+        ("state", "confirmed", "confirmed", true),
+        ("state", "confirmed", "waiting", false),
+        ("created", "1", "2", false),
+        ("expires_in", "3599", "3590", true),
+        ("expires_in", "3599", "3300", false),
+        ("next_action_in", "3569", "3230", true),
+        ("next_action_in", "29", "3000", false),
+        ("call_id", "g001f6", "g002f7", true),
+        ("call_id", "g001f6", "g002f", false),
+        ("local_tag", "abc", "a c", false),
+        ("memory", "1000", "1900", true),
+        ("memory", "1000", "0", false),
+    ] {
+        assert_eq!(difference(name, shown, real).is_none(), is_same, "{name}: {shown} and {real}");
+    }
+}
+
+/// A server with the README's configuration, a presence server, and the examples' names for what there is.
+struct Session {
+    server: Server,
+    presence: PresenceServer,
+    id: String,
+    /// Where the page and the module differ.
+    wrong: Vec<String>,
+}
+
+impl Session {
+    fn start() -> Session {
+        let whole = blocks_in("README.md", "kamailio").into_iter().find(|block| block.starts_with("#!KAMAILIO"));
+        let presence = PresenceServer::start();
+        presence.publish("alice", &pidf(&presence.uri("alice"), "open", Some("at the desk")));
+        let server = Server::builder().whole(&whole.expect("a whole configuration")).start();
+        Session { server, presence, id: String::new(), wrong: Vec::new() }
+    }
+
+    fn real(&self, text: &str) -> String {
+        let subscriber = self.server.uri("watcher");
+        let text = text.replace(ADDRESS, &self.presence.server.addr().to_string());
+        text.replace(RECORD, &self.presence.uri("alice")).replace(SUBSCRIBER, &subscriber).replace(ID, &self.id)
+    }
+
+    /// Runs a console block: each command's answer is what the page shows.
+    fn run_console(&mut self, block: &str) {
+        for step in block.split("$ ").skip(1) {
+            let (command, shown) = step.split_once('\n').expect("a line");
+            let answer = self.kamcmd(command);
+            assert!(!answer.contains("error:"), "{command}: {answer}");
+            if command.contains(".subscribe ") {
+                self.id = answer.trim().to_owned();
+                self.wait_until_it_stands();
+            }
+            if !shown.is_empty() {
+                let (answer, shown) = (lines(&answer), lines(&self.real(shown)));
+                self.compare(command, &answer, &shown);
+            }
+        }
+    }
+
+    fn compare(&mut self, command: &str, answer: &[(String, String)], shown: &[(String, String)]) {
+        let names = |lines: &[(String, String)]| lines.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let (has, wants) = (names(answer), names(shown));
+        if has != wants {
+            self.wrong.push(format!("{command}: the names are {has:?}, the page shows {wants:?}"));
+            return;
+        }
+        let pairs = answer.iter().zip(shown);
+        let differ = pairs.filter_map(|((name, real), (_, shown))| difference(name, shown, real));
+        self.wrong.extend(differ.map(|difference| format!("{command}: {difference}")));
+    }
+
+    fn kamcmd(&self, command: &str) -> String {
+        let command = self.real(command);
+        let mut words = command.split(' ');
+        assert_eq!(words.next(), Some("kamcmd"));
+        let socket = format!("unixs:{}/kamailio_ctl", self.server.dir().display());
+        let output = Command::new("kamcmd").args(["-s", &socket]).args(words).output().expect("kamcmd can be executed");
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    }
+
+    /// Makes a JSON call: its answer is what the page shows.
+    fn run_json(&mut self, block: &str) {
+        let lines: Vec<Value> = block.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [request, shown] = &lines[..] else { panic!("{block}") };
+        let params = serde_json::from_str(&self.real(&request["params"].to_string())).expect("JSON");
+        let answer = self.server.rpc(request["method"].as_str().expect("a method"), params).expect("an answer");
+        let result: Value = serde_json::from_str(&self.real(&shown["result"].to_string())).expect("JSON");
+        let (mut real, mut of_page) = (Vec::new(), Vec::new());
+        flatten("", &answer, &mut real);
+        flatten("", &result, &mut of_page);
+        self.compare(&request.to_string(), &real, &of_page);
+    }
+
+    fn wait_until_it_stands(&self) {
+        let id: u64 = self.id.parse().expect("a plain integer");
+        eventually(SOON, "the subscription stands", || {
+            let shown = self.server.rpc("presence_b2b.show", json!([id])).expect("it is there");
+            (shown["state"] == "confirmed" && shown["notifies"] == 1).then_some(())
+        });
+    }
+
+    fn stop(self) {
+        assert!(self.wrong.is_empty(), "{:#?}", self.wrong);
+        self.server.stop();
+        self.presence.stop();
+    }
+}
+
+/// The fields of an answer of kamcmd, in order.
+fn lines(answer: &str) -> Vec<(String, String)> {
+    let lines = answer.lines().map(str::trim).filter(|line| !line.is_empty());
+    let parts = |line: &str| {
+        let (name, value) = line.split_once(": ").unwrap_or(("", line));
+        (name.to_owned(), value.to_owned())
+    };
+    lines.map(parts).collect()
+}
+
+/// The fields of a JSON answer, whose members are in no order; what has no members has an end, so that lengths count.
+fn flatten(name: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| flatten(name, value, into)),
+        Value::Array(items) => {
+            items.iter().for_each(|value| flatten(name, value, into));
+            into.push((format!("{name}[]"), items.len().to_string()));
+        }
+        Value::String(text) => into.push((name.to_owned(), text.clone())),
+        other => into.push((name.to_owned(), other.to_string())),
+    }
+}
+
+#[test]
+fn the_readme_works() {
+    let mut session = Session::start();
+    for block in blocks_in("README.md", "console") {
+        session.run_console(&block);
+    }
+    let told = between(&text_of("README.md"), "The server's log meanwhile: `", "`")[0].to_owned();
+    let told = session.real(&told);
+    eventually(SOON, &told, || session.server.log().text().contains(&told).then_some(()));
+    session.stop();
+}
+
+#[test]
+fn rpc_examples_work() {
+    let mut session = Session::start();
+    let page = text_of("docs/rpc.md");
+    let (mut consoles, mut calls) = (0, 0);
+    for block in blocks(&page) {
+        match block.language.as_str() {
+            "console" => {
+                session.run_console(&block.text);
+                consoles += 1;
+            }
+            "json" => {
+                session.run_json(&block.text);
+                calls += 1;
+            }
+            other => panic!("a block in {other:?}"),
+        }
+    }
+    assert!(consoles >= 6 && calls >= 3);
+    // All fields that an answer has are in the page's tables.
+    let answer = session.kamcmd("kamcmd presence_b2b.trace detailed");
+    for (key, _) in lines(&answer).into_iter().filter(|(key, _)| !key.is_empty()) {
+        assert!(page.contains(&format!("`{key}`")), "{key} is not described");
+    }
+    session.stop();
+}
+
+/// Faults of the page that these commands do not bring about, with the test that does, or why none can.
+const ELSEWHERE: [&str; 2] = [
+    // kamcmd::pages_end_with_what_every_transport_carries
+    "the answer is too large for the transport: ask for a smaller page, …",
+    // A race of two processes.
+    "the subscription was ended while it was being made",
+];
+
+/// Every fault that the page quotes is what the command answers, word by word.
+#[test]
+fn faults_are_those_of_the_page() {
+    let server = Server::b2b().b2b_param("max_subscribe_delay", 100_000).start();
+    let off = Server::b2b().b2b_param("handle_presence_subscriptions", 0).start();
+    let (alice, watcher) = ("sip:alice@192.0.2.1", "sip:watcher@192.0.2.1");
+    let id = server.subscribe(alice, watcher);
+    let page = text_of("docs/rpc.md");
+    let mut quoted = Vec::new();
+    for part in page.split("\n## presence_b2b.").skip(1) {
+        let command = part.lines().next().expect("a heading");
+        let faults = part.split_once("\nFaults: ").map_or("", |(_, faults)| faults).replace('\n', " ");
+        for (code, text) in [400, 403, 404, 500].into_iter().flat_map(|code| {
+            between(&faults, &format!("{code} `"), "`").into_iter().map(move |text| (code, text.to_owned()))
+        }) {
+            quoted.push((command.to_owned(), code, text));
+        }
+    }
+    let long = format!("sip:{}@h", "a".repeat(1019));
+    for (server, command, params, code, text) in [
+        (&server, "subscribe", json!(["alice", watcher]), 400, "no subscription to alice: the record is not a SIP URI"),
+        (&server, "subscribe", json!([long, watcher]), 400, "the record has 1025 bytes, but may have 1024 at most"),
+        (
+            &server,
+            "subscribe",
+            json!([alice, watcher, "foo"]),
+            400,
+            "unknown event package \"foo\": known are presence, …",
+        ),
+        (
+            &server,
+            "subscribe",
+            json!([alice, watcher, "", "expires=0"]),
+            400,
+            "option expires is \"0\", but must be 1 to 315360000 seconds",
+        ),
+        (
+            &server,
+            "subscribe",
+            json!([alice, watcher, "", "expires=77"]),
+            400,
+            "there is this subscription with other options: …",
+        ),
+        (&off, "subscribe", json!([alice, watcher]), 500, "modparam handle_presence_subscriptions is 0: …"),
+        (&server, "list", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),
+        (&server, "destinations", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),
+        (&server, "lookups", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),
+        (&server, "show", json!([7]), 404, "there is no subscription 7"),
+        (
+            &server,
+            "destination_release",
+            json!(["udp:192.0.2.9:5060"]),
+            404,
+            "the destination \"udp:192.0.2.9:5060\" is not known: presence_b2b.destinations lists those that are",
+        ),
+        (&server, "trace", json!(["foo"]), 400, "\"foo\" is neither detailed nor 0 or 1"),
+    ] {
+        let fault = server.rpc(&format!("presence_b2b.{command}"), params).expect_err(text);
+        let is_same = match text.strip_suffix('…') {
+            Some(begin) => fault.message.starts_with(begin),
+            None => fault.message == text,
+        };
+        assert!(fault.code == code && is_same, "{command}: {fault}, not {code} {text}");
+        let before = quoted.len();
+        quoted.retain(|one| *one != (command.to_owned(), code, text.to_owned()));
+        assert!(quoted.len() < before, "{command}: the page does not quote {code} {text}");
+    }
+    quoted.retain(|(_, _, text)| !ELSEWHERE.contains(&text.as_str()));
+    assert!(quoted.is_empty(), "not tried: {quoted:?}");
+    // The host cuts off what is longer than it carries: the log has all of it.
+    let long = json!([alice, watcher, "x".repeat(60)]);
+    let fault = server.rpc("presence_b2b.subscribe", long).expect_err("no such package");
+    assert_eq!(fault.message.len(), 127, "{fault}");
+    let lines = server.log().since(Mark::default(), &format!("RPC fault 400 in full: {}", fault.message));
+    assert!(lines.len() == 1 && lines[0].ends_with(", message-summary"), "{fault}: {lines:?}");
+    server.unsubscribe(id);
+    server.stop();
+    off.stop();
+}
