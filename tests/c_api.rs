@@ -19,10 +19,13 @@ pub fn qsa_test() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("qsa_test.so");
+        let fresh = module.with_extension(format!("{}.so", std::process::id()));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/build.sh");
         let cflags = Path::new(env!("OUT_DIR")).join("cflags");
-        let built = Command::new(script).arg(cflags).arg(&module).status().expect("the build script can be run");
+        let built = Command::new(script).arg(cflags).arg(&fresh).status().expect("the build script can be run");
         assert!(built.success(), "the C module does not build");
+        // The server of another test run may be loading it.
+        std::fs::rename(&fresh, &module).expect("its name");
         module
     })
 }

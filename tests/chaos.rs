@@ -20,7 +20,7 @@ use crate::support::kamailio::Server;
 use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier};
 use crate::support::sip::Message;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 use crate::support::watch::told;
 
 /// How many moments are tried, unless the environment says more (`make chaos`).
@@ -196,22 +196,28 @@ fn kill_one_without_us(victim: &'static str) -> Result<(), Vec<Left>> {
 
 /// Kills one of those processes some time within half a second.
 fn kill(server: Server, victim: &str) -> Result<(), Vec<Left>> {
-    let list = server.rpc("core.psx", json!([])).expect("core.psx");
-    let names: BTreeMap<u32, String> = list
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|process| {
-            let pid = process["PID"].as_u64().expect("a number");
-            (u32::try_from(pid).expect("a pid"), process["DSC"].as_str().expect("a name").to_owned())
-        })
-        .collect();
-    let is_one = |name: &str| if victim == "timer" { name == victim } else { name.contains(victim) };
-    let pids: Vec<u32> = names.iter().filter(|(_, name)| is_one(name)).map(|(pid, _)| *pid).collect();
-    let pid = *pids.get(random(pids.len() as u64) as usize).unwrap_or_else(|| panic!("a {victim} in {names:?}"));
+    let names = names(&server);
+    let pid = one_of(&names, victim);
     thread::sleep(Duration::from_micros(random(500_000)));
     send_signal(pid, libc::SIGKILL);
     server.ends(END, |pid| names.get(&pid).cloned().unwrap_or_default())
+}
+
+/// The server's processes and their names.
+fn names(server: &Server) -> BTreeMap<u32, String> {
+    let list = server.rpc("core.psx", json!([])).expect("core.psx");
+    let named = |process: &serde_json::Value| {
+        let pid = process["PID"].as_u64().expect("a number");
+        (u32::try_from(pid).expect("a pid"), process["DSC"].as_str().expect("a name").to_owned())
+    };
+    list.as_array().expect("a list").iter().map(named).collect()
+}
+
+/// Any process whose name has that part.
+fn one_of(names: &BTreeMap<u32, String>, part: &str) -> u32 {
+    let is_one = |name: &str| if part == "timer" { name == part } else { name.contains(part) };
+    let pids: Vec<u32> = names.iter().filter(|(_, name)| is_one(name)).map(|(pid, _)| *pid).collect();
+    *pids.get(random(pids.len() as u64) as usize).unwrap_or_else(|| panic!("a {part} in {names:?}"))
 }
 
 fn send_signal(pid: u32, signal: i32) {
@@ -253,6 +259,58 @@ fn while_at_work<R>(notifier: &Notifier, work: impl FnOnce() -> R) -> R {
     })
 }
 
+/// A SIP worker is killed in the middle of a step, with the lock of the only shard. Others wait for that lock, and the module dialog
+/// tells the end of its calls while the server ends: all of them end, and nobody aborts.
+#[test]
+fn a_lock_of_the_killed_holds_up_nobody() {
+    let notifier = Notifier::udp();
+    let server = may_be_killed(Server::b2b().module("dialog").children(1)).b2b_param("shards", 1);
+    // What is asked while a process is stopped may be answered too late.
+    let server = server.allow_log("jsonrpcs_fifo.c").b2b_param("min_resubscribe_time", 0);
+    let server = server.b2b_param("resubscribe_delta", 1).route(ROUTE).route(TELL).start();
+    let names = names(&server);
+    let mut call = Call::between(&server);
+    while_at_work(&notifier, || {
+        let arrived = call.ring(&notifier.uri("call"));
+        call.answer(&arrived, 200);
+        let id = server.subscribe(&notifier.uri("record"), &server.uri("watcher"));
+        server.show_when(id, "it is confirmed", |shown| shown["state"] == "confirmed");
+        let worker = one_of(&names, "udp receiver");
+        let asked = one_of(&names, "JSONRPCS");
+        let in_lock = || {
+            stop(worker);
+            let mut waits = Left::process(asked, "");
+            let answer = server.rpc_while("presence_b2b.show", json!([id]), || {
+                waits = Left::process(asked, "");
+                !waits.waits_for_lock()
+            });
+            let is_in_lock = answer.is_none() && waits.waits_in_module();
+            if !is_in_lock {
+                send_signal(worker, libc::SIGCONT);
+            }
+            is_in_lock.then_some(())
+        };
+        eventually(6 * SOON, "the worker is stopped in the middle of a step", in_lock);
+        eventually(SOON, "one of our own waits for that lock", || {
+            let left = Left::process(one_of(&names, "presence_b2b worker"), "");
+            (left.waits_for_lock() && left.waits_in_module()).then_some(())
+        });
+        send_signal(worker, libc::SIGKILL);
+        let left = server.ends(END, |pid| names.get(&pid).cloned().unwrap_or_default());
+        assert!(left.is_ok(), "{left:#?}");
+    });
+}
+
+/// Until it is stopped.
+fn stop(pid: u32) {
+    send_signal(pid, libc::SIGSTOP);
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')).then_some(())
+    };
+    eventually(SOON, "it is stopped", is_stopped);
+}
+
 /// Without its main process the children of Kamailio go on, with the module as without it. Who ends them, as a service manager
 /// does, need not wait for ours.
 #[test]
@@ -267,9 +325,7 @@ fn the_children_end_without_the_main_process() {
         send_signal(server.pid(), libc::SIGKILL);
         let before = server.log().mark();
         // They go on.
-        crate::support::wait::eventually(SOON, "news", || {
-            (!server.log().since(before, "NEWS|").is_empty()).then_some(())
-        });
+        eventually(SOON, "news", || (!server.log().since(before, "NEWS|").is_empty()).then_some(()));
         server.signal_all(libc::SIGTERM);
         let left = server.ends(END, |_| String::new());
         assert!(left.is_ok(), "{left:#?}");

@@ -136,11 +136,14 @@ fn resolver() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let module = Path::new(option_env!("CARGO_TARGET_TMPDIR").unwrap_or(env!("OUT_DIR"))).join("resolver.so");
+        let fresh = module.with_extension(format!("{}.so", std::process::id()));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/resolver/resolver.c");
         let options = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
         let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-        compiler.args([&options, "-DMOD_NAME=\"resolver\"", "-O1", "-shared", "-o"]).arg(&module).arg(source);
+        compiler.args([&options, "-DMOD_NAME=\"resolver\"", "-O1", "-shared", "-o"]).arg(&fresh).arg(source);
         assert!(compiler.arg("-lresolv").status().expect("a C compiler").success(), "the module does not build");
+        // The server of another test run may be loading it.
+        std::fs::rename(&fresh, &module).expect("its name");
         module
     })
 }

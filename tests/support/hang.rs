@@ -19,16 +19,30 @@ pub struct Left {
 }
 
 impl Left {
+    /// One process, whatever it does.
+    pub fn process(pid: u32, name: &str) -> Left {
+        Left { pid, name: name.to_owned(), waits_in: waits_in(pid).unwrap_or_default(), call: call(pid) }
+    }
+
     /// The processes of the group that are left, by the names that `name` knows.
     pub fn of(group: u32, name: impl Fn(u32) -> String) -> Vec<Left> {
-        let look = |pid| Left { pid, name: name(pid), waits_in: waits_in(pid).unwrap_or_default(), call: call(pid) };
-        members(group).into_iter().map(look).collect()
+        members(group).into_iter().map(|pid| Left::process(pid, &name(pid))).collect()
     }
 
     /// Whether it has to do with the module: one of its own processes, or one that waits in its code, or for nobody knows what.
     pub fn is_ours(&self) -> bool {
-        let file = self.waits_in.rsplit('/').next().unwrap_or_default();
-        self.name.contains("presence_b2b") || file.contains("presence_b2b") || file.is_empty()
+        self.name.contains("presence_b2b") || self.waits_in_module() || self.waits_in.is_empty()
+    }
+
+    /// Whether it waits in code of the module: all that waits there for a lock waits for one of the module.
+    pub fn waits_in_module(&self) -> bool {
+        self.waits_in.rsplit('/').next().is_some_and(|file| file.contains("presence_b2b"))
+    }
+
+    /// Whether it waits for a lock, of anybody.
+    pub fn waits_for_lock(&self) -> bool {
+        let number = self.call.split_whitespace().next().and_then(|number| number.parse().ok());
+        number == Some(libc::SYS_futex)
     }
 }
 

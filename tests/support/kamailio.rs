@@ -162,6 +162,12 @@ impl Server {
         }
     }
 
+    /// The same; none when no answer has come while `waits` says so, about every tenth of a second.
+    pub fn rpc_while(&self, method: &str, params: Value, waits: impl FnMut() -> bool) -> Option<Value> {
+        let answer = self.rpc.try_call(method, &params, ANSWER, waits).ok()?;
+        Some(answer.unwrap_or_else(|error| panic!("{method}: {error}")))
+    }
+
     /// All rows of a command that answers with pages.
     pub fn rows(&self, method: &str) -> Vec<Value> {
         let mut rows: Vec<Value> = Vec::new();
