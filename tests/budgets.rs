@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::c_api::{call, qsa_test};
-use crate::processes::{block, gated, set_gate, subscribe_to_many};
+use crate::processes::{block, gated, gated_builder, set_gate, subscribe_to_many};
+use crate::support::b2b::farewell;
 use crate::support::kamailio::Server;
-use crate::support::notifier::{Notifier, Notify};
+use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
-use crate::support::watch::told;
+use crate::support::watch::{Watch, told};
 
 fn count(fields: &Value, name: &str) -> u64 {
     fields[name].as_u64().unwrap_or_else(|| panic!("no {name} in {fields}"))
@@ -74,6 +75,70 @@ fn a_fat_notifier_takes_nobody_elses_room() {
         for (watch, mut dialog) in all {
             watch.end(&mut dialog);
         }
+    });
+    server.stop();
+}
+
+/// Small and large ones crowd each other out of a short queue. Whatever was told to each subscription or fork and has not reached the
+/// event route, its own counters say why.
+#[test]
+fn each_subscription_knows_what_it_has_lost() {
+    let server = gated_builder(6).b2b_param("forking", "all").b2b_param("subscription_queue_bytes", 20_000).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let mut all: Vec<(Watch<'_>, u64, Dialog, u64)> = Vec::new();
+        for number in 0..4 {
+            let watch = Watch::begin(&server, &notifier.uri(&format!("record{number}")));
+            let subscribe = notifier.expect_subscribe(SOON);
+            let (mut dialog, mut other) = (notifier.accept(&subscribe, 600), notifier.dialog(&subscribe));
+            for (fork, dialog) in [(0, &mut dialog), (1, &mut other)] {
+                assert_eq!(dialog.notify(told(600, "begins")).status(), 200);
+                watch.await_news("the fork", |news| news.fork == fork && news.note == "begins");
+            }
+            all.push((watch.again(), 0, dialog, 1));
+            all.push((watch, 1, other, 1));
+        }
+        let before = server.trace();
+        let (_, _, first, sent) = &mut all[0];
+        block(&server, first, "first");
+        *sent += 1;
+        for round in 0..12 {
+            for (number, (_, _, dialog, sent)) in all.iter_mut().enumerate() {
+                let note = format!("{round}");
+                let body = padded(&note, if number % 3 == 0 { 9_000 } else { 600 + 300 * number });
+                assert_eq!(dialog.notify(Notify::active(600).pidf(&body)).status(), 200);
+                *sent += 1;
+            }
+        }
+        set_gate(&server, false);
+        let trace = eventually(SOON, "all are told", || Some(server.trace()).filter(|trace| trace["queued"] == 0));
+        let mut lost = [0; 2];
+        for (watch, fork, _, sent) in &all {
+            let rows = server.rpc("presence_b2b.list", json!([])).expect("a list");
+            let is_it = |row: &&Value| match fork {
+                0 => row["id"] == watch.id,
+                _ => row["fork_of"] == watch.id,
+            };
+            let row = rows.as_array().and_then(|rows| rows.iter().find(is_it)).expect("its row");
+            let [merged, dropped] = ["merged", "dropped"].map(|name| count(row, name));
+            let delivered = || watch.news().iter().filter(|news| u64::from(news.fork) == *fork).count() as u64;
+            let is_all = || (delivered() + merged + dropped >= *sent).then(delivered);
+            let delivered = eventually(SOON, "what is not lost", is_all);
+            assert_eq!(delivered + merged + dropped, *sent, "{row}");
+            lost = [lost[0] + merged, lost[1] + dropped];
+        }
+        let of_all = ["merged", "dropped"].map(|name| count(&trace, name) - count(&before, name));
+        assert_eq!(lost, of_all, "what is lost is always somebody's");
+        assert!(lost.iter().all(|lost| *lost > 0), "{lost:?}");
+        let of_notifies =
+            ["notifies_merged", "notifies_dropped"].map(|name| count(&trace, name) - count(&before, name));
+        assert_eq!(lost, of_notifies);
+        let (watches, dialogs): (Vec<_>, Vec<_>) = all.into_iter().map(|(watch, _, dialog, _)| (watch, dialog)).unzip();
+        watches.iter().step_by(2).for_each(Watch::unsubscribe);
+        for mut dialog in dialogs {
+            farewell(&mut dialog);
+        }
+        server.await_no_subscription();
     });
     server.stop();
 }

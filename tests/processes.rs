@@ -25,7 +25,8 @@ pub fn gated(queue_limit: i64) -> Server {
     gated_builder(queue_limit).start()
 }
 
-fn gated_builder(queue_limit: i64) -> Builder {
+/// The same, before its start.
+pub fn gated_builder(queue_limit: i64) -> Builder {
     let server = Server::b2b().module("cfgutils").modparam("pv", "shvset", "gate=i:0");
     let server = server.global("max_while_loops=1000000").b2b_param("workers", 1);
     let route = TELL.replacen("event_route[qsa:notify] {", GATED, 1);

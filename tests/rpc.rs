@@ -36,6 +36,7 @@ const FIELDS: [&str; 26] = [
     "stale",
     "repeated",
     "merged",
+    "dropped",
     "fork",
 ];
 
@@ -129,7 +130,8 @@ fn trace_counts_and_shows_states_in_detail() {
         let [i, j, k] = ["queued_bytes", "queue_bytes", "subscription_queue_bytes"];
         let [l, m, n, o] = ["memory", "max_memory", "small_blocks", "small_bytes"];
         let [p, q, r, s] = ["notifies_refused", "notifies_stale", "notifies_repeated", "notifies_merged"];
-        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, "bad_contacts"]));
+        let [t, u] = ["notifies_dropped", "bad_contacts"];
+        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u]));
         assert!(more(&trace, "small_blocks") > 4 && more(&trace, "small_bytes") > 200, "{before} -> {trace}");
         for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {
             assert_eq!(more(&trace, count), by, "{count}: {before} -> {trace}");

@@ -90,7 +90,7 @@ impl Engine {
             match self.registry.step_flow(flow, now, &self.env(), deliver) {
                 Ok(Some(stepped)) => {
                     let (pushed, destination) = stepped.delivered;
-                    self.settle_step(stepped.handle, stepped.wake, pushed);
+                    self.settle(stepped.wake, pushed);
                     if let Some(destination) = destination {
                         self.gate.report(destination, stepped.handle.to_u64(), Outcome::Silent, now);
                     }

@@ -169,7 +169,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     let seed = u64::from_ne_bytes(clock::random_bytes());
     let registry = Registry::try_new_in(limits, seed, Shm)?;
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
-    let hub = Hub::try_new(Shm)?.with_budget(budget);
+    let hub = Hub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
     let gate = Gate::try_new_in(gate_limits(&config), seed, Shm).map_err(|_| EngineError::NoRoom)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = Lookups::try_new_in(longest_pause, seed, Shm).map_err(|_| EngineError::NoRoom)?;

@@ -131,7 +131,7 @@ impl Engine {
             );
         }
         self.note_untold(stepped.handle, &stepped.output);
-        self.settle_step(stepped.handle, stepped.wake, stepped.delivered);
+        self.settle(stepped.wake, stepped.delivered);
         let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answered.code_and_phrase();
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.

@@ -16,7 +16,7 @@ pub fn introduce_user_agent(notifiers: Vec<NotifierId>) {
     let _ = USER_AGENT.set(notifiers);
 }
 
-fn is_user_agent(notifier: NotifierId) -> bool {
+pub(super) fn is_user_agent(notifier: NotifierId) -> bool {
     USER_AGENT.get().is_some_and(|known| known.contains(&notifier))
 }
 

@@ -68,7 +68,7 @@ impl Engine {
     /// Does what a deadline's step wants, and says what became of the request, where there is one.
     pub(super) fn perform(&self, stepped: Stepped, sender: Sender) -> Option<Sending> {
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
-        self.settle_step(stepped.handle, stepped.wake, stepped.delivered);
+        self.settle(stepped.wake, stepped.delivered);
         stepped.output.send.map(|request| self.send(stepped.handle, &request, sender))
     }
 

@@ -120,7 +120,7 @@ impl Engine {
         match self.registry.step(handle, input, now, &self.env(), note) {
             Ok(Some(stepped)) => {
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
-                self.settle_step(stepped.handle, stepped.wake, stepped.delivered);
+                self.settle(stepped.wake, stepped.delivered);
                 Some(Concluded {
                     concluded,
                     subscription: stepped.owner.subscription,

@@ -1,11 +1,11 @@
 //! NOTIFYs that are not told are counted, for each subscription and for all, and the first of each kind is logged.
 
 use super::Engine;
+use super::own::is_user_agent;
 use crate::host::log;
-use crate::host::shm::Shm;
-use crate::qsa::{Outcome, Pushed};
+use crate::qsa::{Loss, SubscriptionId};
 use crate::registry::Handle;
-use crate::subscription::{Input, Instant, Output, Untold};
+use crate::subscription::{Input, Output, Untold};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
@@ -42,6 +42,9 @@ impl Engine {
             Untold::Merged => log::warn(&format!(
                 "a state of {of} is not told, as the queue is full and a newer one takes its place; {more}"
             )),
+            Untold::Dropped => log::warn(&format!(
+                "a state of {of} is not told, as the queue is full or gone; {more}, and modparam queue_limit"
+            )),
         }
     }
 
@@ -53,12 +56,29 @@ impl Engine {
         }
     }
 
-    /// What a step needs done once the shard's lock is released, as [`Engine::settle`]; what the queue had no room for is counted.
-    pub(super) fn settle_step(&self, handle: Handle, wake: Option<Instant>, pushed: Option<Pushed<Shm>>) {
-        let is_lost = pushed.as_ref().is_some_and(|pushed| matches!(pushed.outcome, Outcome::Merged | Outcome::Lost));
-        self.settle(wake, pushed);
-        if is_lost {
-            self.count_untold(handle, Untold::Merged);
+    /// A message of a subscription has been lost: it is counted for the dialog that it came from. One that nobody knows any more
+    /// has no counter of its own.
+    fn count_loss(&self, subscription: SubscriptionId, fork: u8, loss: Loss) {
+        let value = self.hub.notifiers_value(subscription, is_user_agent);
+        let Some(root) = value.and_then(Handle::from_u64) else { return };
+        let is_it = |handle: &Handle| self.registry.view(*handle, |of, _| of.fork()) == Some(fork);
+        let handle = match fork {
+            0 => Some(root),
+            _ => self.registry.forks_of(root).into_iter().find(is_it),
+        };
+        if let Some(handle) = handle {
+            let why = match loss {
+                Loss::Merged => Untold::Merged,
+                Loss::Dropped => Untold::Dropped,
+            };
+            self.count_untold(handle, why);
         }
+    }
+}
+
+/// What the hub tells of a message that is lost.
+pub(super) fn on_loss(subscription: SubscriptionId, fork: u8, loss: Loss) {
+    if let Some(engine) = super::engine() {
+        engine.count_loss(subscription, fork, loss);
     }
 }

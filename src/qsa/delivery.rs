@@ -73,10 +73,11 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     /// Queues a message. Takes constant time and the queue's lock only, calls nothing and frees nothing, so that it may
     /// be called under the lock of a registry shard; [`Pushed::finish`] must follow when that is released.
     pub fn push(&self, queue: QueueId, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
-        match self.slot(queue) {
+        let pushed = match self.slot(queue) {
             Some(mut slot) => slot.push(queue, last, message),
             None => Pushed::lost(message),
-        }
+        };
+        Pushed { on_loss: self.on_loss, ..pushed }
     }
 
     /// Takes the oldest message whose subscription has not ended. The subscription, which is seldom in a cache, is looked at

@@ -12,7 +12,7 @@ use super::foreign::Foreign;
 use super::ids::{ContentTypeId, DomainId, NotifierId, PackageId, QueueId, SubscriptionId};
 use super::message::Destroy;
 use super::notifier::{Notifier, Refused, Registered, Subscribed};
-use super::queue::{self, Budget};
+use super::queue::{self, Budget, OnLoss};
 use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
 use crate::subscription::{Names, OutOfMemory, Share, package};
 
@@ -27,6 +27,8 @@ pub struct Hub<A: Share, L: RawMutex> {
     pub(super) queues: Vec<Mutex<L, queue::Slot<A>>, A>,
     next_shard: AtomicUsize,
     pub(super) budget: Budget,
+    /// Is told of messages that are lost.
+    pub(super) on_loss: Option<OnLoss>,
 }
 
 /// What a subscriber asks for.
@@ -92,7 +94,8 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         queues.try_reserve_exact(QueueId::MAX).map_err(|_| OutOfMemory)?;
         queues.extend(std::iter::repeat_with(|| Mutex::new(queue::Slot::new())).take(QueueId::MAX));
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
-        Ok(Self { alloc, directory, shards, queues, next_shard: AtomicUsize::new(0), budget: Budget::default() })
+        let (next_shard, budget) = (AtomicUsize::new(0), Budget::default());
+        Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss: None })
     }
 
     /// How many bytes may wait in each queue that is made from now on.
@@ -101,7 +104,13 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
         Self { budget, ..self }
     }
 
-    /// The same.
+    /// Who is told of each message that is lost to a full queue, or to none.
+    #[must_use]
+    pub fn with_on_loss(self, on_loss: OnLoss) -> Self {
+        Self { on_loss: Some(on_loss), ..self }
+    }
+
+    /// How many bytes may wait in each queue.
     #[must_use]
     pub fn budget(&self) -> Budget {
         self.budget
@@ -370,6 +379,13 @@ impl<A: Share, L: RawMutex> Hub<A, L> {
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().live()).sum()
+    }
+
+    /// The value of the notifier that has taken the subscription up, of those that `is_it`.
+    #[must_use]
+    pub fn notifiers_value(&self, id: SubscriptionId, is_it: impl Fn(NotifierId) -> bool) -> Option<u64> {
+        let taken = self.with_entry(id, |entry| entry.taken())?;
+        taken.into_iter().flatten().find(|(notifier, _)| is_it(*notifier)).map(|(_, value)| value)
     }
 
     pub(super) fn with_entry<R>(&self, id: SubscriptionId, f: impl FnOnce(&mut Entry<A>) -> R) -> Option<R> {

@@ -33,6 +33,6 @@ pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 pub use known::Known;
 pub use message::{Data, Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused, SubscribeCallback, Subscribed, UnsubscribeCallback};
-pub use queue::{Budget, Counters, Gone, LastQueued, Outcome, Pushed, Wake};
+pub use queue::{Budget, Counters, Gone, LastQueued, Loss, OnLoss, Outcome, Pushed, Wake};
 pub use share::{HandedOn, ShareHash, Shares};
 pub use slab::View;

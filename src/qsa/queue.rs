@@ -81,21 +81,34 @@ pub enum Outcome {
     Lost,
 }
 
+/// How a message was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A newer one of the same subscription and fork has taken its place.
+    Merged,
+    /// There was no room for it, any more or at all.
+    Dropped,
+}
+
+/// Learns of each message that had to go: of which subscription and fork, and how. Called without a lock.
+pub type OnLoss = fn(SubscriptionId, u8, Loss);
+
 /// The messages that had to go: mostly none, or one.
 pub struct Gone<A: Share> {
+    merged: Option<Message<A>>,
     one: Option<Message<A>>,
     more: Vec<Message<A>>,
 }
 
 impl<A: Share> Default for Gone<A> {
     fn default() -> Self {
-        Self { one: None, more: Vec::new() }
+        Self { merged: None, one: None, more: Vec::new() }
     }
 }
 
 impl<A: Share> Gone<A> {
     fn of(message: Message<A>) -> Self {
-        Self { one: Some(message), more: Vec::new() }
+        Self { one: Some(message), ..Self::default() }
     }
 
     fn add(&mut self, message: Message<A>) {
@@ -107,7 +120,14 @@ impl<A: Share> Gone<A> {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Message<A>> {
-        self.one.iter().chain(&self.more)
+        self.merged.iter().chain(&self.one).chain(&self.more)
+    }
+
+    /// Tells of all of them.
+    fn tell(&self, on_loss: OnLoss) {
+        let tell = |message: &Message<A>, loss| on_loss(message.subscription(), message.fork(), loss);
+        self.merged.iter().for_each(|message| tell(message, Loss::Merged));
+        self.one.iter().chain(&self.more).for_each(|message| tell(message, Loss::Dropped));
     }
 }
 
@@ -120,16 +140,21 @@ pub struct Pushed<A: Share> {
     pub wake: Option<Wake>,
     /// The messages that had to go, to be dropped without a lock (their data may have a destructor).
     pub gone: Gone<A>,
+    /// Is told of them.
+    pub(super) on_loss: Option<OnLoss>,
 }
 
 impl<A: Share> Pushed<A> {
     /// Nobody will ever see this message.
     pub(super) fn lost(message: Message<A>) -> Self {
-        Self { outcome: Outcome::Lost, wake: None, gone: Gone::of(message) }
+        Self { outcome: Outcome::Lost, wake: None, gone: Gone::of(message), on_loss: None }
     }
 
-    /// Drops what had to go and wakes the consumer.
+    /// Tells of what had to go, drops it and wakes the consumer.
     pub fn finish(self) {
+        if let Some(on_loss) = self.on_loss {
+            self.gone.tell(on_loss);
+        }
         drop(self.gone);
         if let Some(wake) = self.wake {
             wake.call();
@@ -387,7 +412,7 @@ impl<A: Share> Queue<A> {
                 None => {
                     gone.add(message);
                     self.counters.dropped += 1;
-                    return Pushed { outcome: Outcome::Overflowed, wake: None, gone };
+                    return Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None };
                 }
             }
         }
@@ -406,13 +431,13 @@ impl<A: Share> Queue<A> {
         match self.waiting.push(message, own, self.epoch) {
             Ok(at) => {
                 *last = LastQueued::at(at);
-                Pushed { outcome, wake, gone }
+                Pushed { outcome, wake, gone, on_loss: None }
             }
             Err(message) => {
                 // Cannot be: there was room.
                 self.counters.dropped += 1;
                 gone.add(message);
-                Pushed { outcome: Outcome::Overflowed, wake: None, gone }
+                Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None }
             }
         }
     }
@@ -423,7 +448,7 @@ impl<A: Share> Queue<A> {
             Ok((at, older)) => {
                 *last = LastQueued::at(at);
                 self.counters.merged += 1;
-                gone.add(older);
+                gone.merged = Some(older);
                 Outcome::Merged
             }
             Err(message) => {
@@ -433,7 +458,7 @@ impl<A: Share> Queue<A> {
                 Outcome::Overflowed
             }
         };
-        Pushed { outcome, wake: None, gone }
+        Pushed { outcome, wake: None, gone, on_loss: None }
     }
 
     fn snapshot(&self) -> Counters {

@@ -53,13 +53,15 @@ pub enum Untold {
     Stale,
     /// It had been told before: 200.
     Repeated,
-    /// The queue was full: a later one of the same subscription has taken its place, or there was no place for it.
+    /// The queue was full: a later one of the same subscription has taken its place.
     Merged,
+    /// The queue was full: it had to make room for another one, or found none.
+    Dropped,
 }
 
 impl Untold {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 4] = [Self::Refused, Self::Stale, Self::Repeated, Self::Merged];
+    pub const ALL: [Self; 5] = [Self::Refused, Self::Stale, Self::Repeated, Self::Merged, Self::Dropped];
 
     /// The name of its counters.
     #[must_use]
@@ -69,6 +71,7 @@ impl Untold {
             Self::Stale => "stale",
             Self::Repeated => "repeated",
             Self::Merged => "merged",
+            Self::Dropped => "dropped",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::dialog::Dialog;
 use super::machine::Subscription;
-use super::output::Status;
+use super::output::{Status, Untold};
 use super::text::Share;
 use super::time::{Instant, seconds_up};
 
@@ -48,8 +48,8 @@ pub struct Snapshot {
     pub notifies: u32,
     /// Contacts that could not be a target.
     pub bad_contacts: u16,
-    /// NOTIFYs that were not told, in the order of [`Untold::ALL`](super::Untold::ALL).
-    pub untold: [u32; 4],
+    /// NOTIFYs that were not told, in the order of [`Untold::ALL`].
+    pub untold: [u32; Untold::ALL.len()],
     /// Number of the fork; 0 for the subscription itself.
     pub fork: u8,
 }

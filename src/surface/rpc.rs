@@ -97,6 +97,7 @@ pub fn trace(call: &Call) {
             (c"notifies_stale", Untold::Stale),
             (c"notifies_repeated", Untold::Repeated),
             (c"notifies_merged", Untold::Merged),
+            (c"notifies_dropped", Untold::Dropped),
         ] {
             row.number(name, clamp(engine.untold(why)))?;
         }
@@ -293,7 +294,8 @@ fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> 
     row.number(c"queued_bytes", clamp(engine.queued_bytes(handle) as u64))?;
     row.number(c"bytes", clamp(engine.registry.bytes_of(handle) as u64))?;
     row.number(c"bad_contacts", snapshot.bad_contacts.into())?;
-    for (name, count) in [c"refused", c"stale", c"repeated", c"merged"].into_iter().zip(snapshot.untold) {
+    let names = [c"refused", c"stale", c"repeated", c"merged", c"dropped"];
+    for (name, count) in names.into_iter().zip(snapshot.untold) {
         row.number(name, count)?;
     }
     row.number(c"fork", snapshot.fork.into())?;

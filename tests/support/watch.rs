@@ -65,6 +65,11 @@ impl<'s> Watch<'s> {
         self.server.show_when(self.id, &format!("subscription {} is {state}", self.id), |shown| shown["state"] == state)
     }
 
+    /// The same once more.
+    pub fn again(&self) -> Watch<'s> {
+        Watch { server: self.server, from: self.from, id: self.id }
+    }
+
     /// All that the event route was told, in order.
     pub fn news(&self) -> Vec<News> {
         News::since(self.server, self.from).into_iter().filter(|news| news.id == self.id).collect()

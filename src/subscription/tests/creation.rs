@@ -266,7 +266,7 @@ fn a_notify_that_was_refused_did_come() {
         };
         assert_eq!(output.untold, Some((Untold::Refused, true)));
         assert_eq!(told(&life.due()), (Status::Terminated, 0, "NOTIFY refused".to_owned(), Some(120)));
-        assert_eq!(life.snapshot().untold, [1, 0, 0, 0]);
+        assert_eq!(life.snapshot().untold, [1, 0, 0, 0, 0]);
     }
 }
 
