@@ -1,5 +1,9 @@
 //! 3xx: the targets it names are tried, best first, each once and not without end (RFC 3261 §8.1.3.4).
 
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
 use crate::support::address::own_ip;
 use crate::support::config::Builder;
 use crate::support::endpoint::Received;
@@ -213,6 +217,42 @@ fn a_305_changes_no_outbound_proxy() {
         assert_eq!(other.endpoint.count("SUBSCRIBE"), 0);
         server.unsubscribe(id);
         server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// A refresh is redirected to where nobody answers for long: what the notifier had granted ends in the meantime, and that is told
+/// at that moment.
+#[test]
+fn what_was_granted_ends_while_a_redirection_is_followed() {
+    let (registrar, home) = (Notifier::udp(), Notifier::udp());
+    let server = eager().modparam("tm", "fr_timer", 30_000).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
+        let mut dialog = registrar.accept(&registrar.expect_subscribe(SOON), 4);
+        assert_eq!(dialog.notify(Notify::active(4)).status(), 200);
+        assert_eq!(news.next("the state").status, "active");
+        let refresh = dialog.expect_subscribe(SOON);
+        let granted = Instant::now();
+        dialog.accept(&refresh, 4);
+        let refresh = dialog.expect_subscribe(SOON);
+        registrar.redirect(&refresh, &[&home.uri("desk")]);
+        let moved = home.expect_subscribe(SOON);
+        assert_eq!(server.show(id)["status"], "active");
+        let told = news.next("the end of what was granted");
+        let after = granted.elapsed();
+        assert_eq!((&*told.status, told.code, &*told.reason), ("terminated", 0, "expired"));
+        assert_eq!(told.next_attempt, Some(0), "it is under way");
+        assert!((Duration::from_secs(4)..Duration::from_secs(9)).contains(&after), "{after:?}");
+        let shown = server.show(id);
+        assert_eq!((&shown["state"], &shown["status"]), (&json!("unconfirmed"), &json!("terminated")), "{shown}");
+        // The attempt that was under way goes on.
+        let mut dialog = home.accept(&moved, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        assert_eq!(news.next("the state").status, "active");
+        server.end(id, &mut dialog);
+        news.assert_no_more();
     });
     server.stop();
 }

@@ -320,3 +320,87 @@ fn a_notify_may_cross_the_refresh() {
     });
     server.stop();
 }
+
+/// A NOTIFY that is faster than the 2xx to the refresh has the notifier's newest word on how long it lasts.
+#[test]
+fn a_2xx_does_not_lengthen_what_a_notify_has_said_since() {
+    let server = prompt();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        for headers in [&[("Expires", "3600")][..], &[]] {
+            let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 3600);
+            let refresh = refresh_of(&watch, &dialog);
+            watch.await_state("resubscription");
+            assert_eq!(dialog.notify(told(4, "shortened")).status(), 200);
+            watch.await_note("shortened");
+            dialog.answer(&refresh, 200, headers);
+            watch.await_state("confirmed");
+            assert!(watch.number("expires_in") <= 4, "{}", watch.show());
+            // In time, and not by an operator's word.
+            let next = dialog.expect_subscribe(SOON);
+            assert!(next.at - refresh.at < Duration::from_secs(4), "{:?}", next.at - refresh.at);
+            dialog.accept(&next, 3600);
+            watch.await_state("confirmed");
+            assert!(watch.number("expires_in") > 3500);
+            watch.end(&mut dialog);
+        }
+    });
+    server.stop();
+}
+
+/// The proxy record-routes the SUBSCRIBE and not the NOTIFY, or the other way round. The NOTIFY decides (RFC 6665 §4.4.1), unless
+/// the operator knows better.
+#[test]
+fn the_route_set_of_the_2xx_is_kept_where_the_operator_says_so() {
+    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL);
+    let server = server.b2b_param("package_policy", "dialog: keep_route_set=1").start();
+    let (notifier, proxy) = (Notifier::udp(), Endpoint::udp());
+    let route = format!("<sip:{};lr>", proxy.addr());
+    leaves_nothing(&server, || {
+        for (package, in_2xx, in_notify, is_routed) in [
+            ("presence", true, false, false),
+            ("presence", false, true, true),
+            ("dialog", true, false, true),
+            ("dialog", false, true, true),
+            ("dialog", false, false, false),
+        ] {
+            for notify_first in [false, true] {
+                let watch = Watch::to(&server, &notifier.uri("alice"), package);
+                let first = notifier.expect_subscribe(SOON);
+                let mut dialog = notifier.dialog(&first);
+                let notify = |dialog: &mut Dialog| {
+                    let notify = Notify::active(600);
+                    let notify = if in_notify { notify.with("Record-Route", &route) } else { notify };
+                    assert_eq!(dialog.notify(notify).status(), 200);
+                    watch.await_news("the state", |news| news.status == "active");
+                };
+                let accept = |dialog: &Dialog| {
+                    let headers = [("Expires", "600"), ("Record-Route", &*route)];
+                    dialog.answer(&first, 200, if in_2xx { &headers } else { &headers[..1] });
+                    watch.await_state("confirmed");
+                };
+                if notify_first {
+                    notify(&mut dialog);
+                    accept(&dialog);
+                } else {
+                    accept(&dialog);
+                    notify(&mut dialog);
+                }
+                watch.refresh();
+                let what = (package, in_2xx, in_notify, notify_first);
+                if is_routed {
+                    let refresh = proxy.expect_request("SUBSCRIBE", SOON);
+                    assert_eq!((refresh.uri(), refresh.list("Route")), (&*dialog.contact, vec![&*route]), "{what:?}");
+                    end_through(&proxy, watch, &mut dialog, &refresh);
+                } else {
+                    let refresh = dialog.expect_subscribe(SOON);
+                    assert_eq!((refresh.uri(), refresh.header("Route")), (&*dialog.contact, None), "{what:?}");
+                    dialog.accept(&refresh, 600);
+                    watch.await_state("confirmed");
+                    watch.end(&mut dialog);
+                }
+            }
+        }
+    });
+    server.stop();
+}

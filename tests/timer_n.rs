@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::config::Builder;
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::{News, Newsreader, TELL};
 use crate::support::notifier::{Dialog, Notifier, Notify};
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
 
 const TIMER_N: Duration = Duration::from_secs(32);
@@ -97,5 +99,45 @@ fn a_refresh_is_accepted_and_nothing_follows() {
         watch.end(dialog);
     }
     silent.end(&mut dialog);
+    server.stop();
+}
+
+/// Some notifiers send nothing before something changes, however long that takes. A fetch has its own time: there is no
+/// subscription for which such a notifier could send anything later.
+#[test]
+fn nobody_insists_on_the_first_notify_where_the_operator_says_so() {
+    let notifier = Notifier::udp();
+    let server = eager().b2b_param("package_policy", "message-summary: timer_n=0").start();
+    let news = Newsreader::new(&server);
+    let watch = Watch::to(&server, &notifier.uri("mailbox"), "message-summary");
+    let subscribe = notifier.expect_subscribe(SOON);
+    let mut dialog = notifier.accept(&subscribe, 3600);
+    watch.await_state("confirmed");
+    let fetch = json!([notifier.uri("fetched"), server.uri("watcher"), "message-summary", "fetch=2"]);
+    server.rpc("presence_b2b.subscribe", fetch).expect("an id");
+    let asked = notifier.expect_subscribe(SOON);
+    let mut fetched = notifier.accept(&asked, 0);
+    // Presence has no policy: its Timer N is the clock.
+    let insisted = Watch::begin(&server, &notifier.uri("insisted"));
+    let _silent = notifier.accept(&notifier.expect_subscribe(SOON), 3600);
+
+    let no_notify = |record: &str| {
+        let mark = |news: &News| news.record == record && news.reason == "no NOTIFY";
+        eventually(TIMER_N + SOON, record, || news.all().into_iter().find(mark))
+    };
+    let last = no_notify(&notifier.uri("fetched"));
+    assert_eq!((&*last.status, last.code, last.next_attempt), ("terminated", 0, None));
+    assert!(asked.at.elapsed() < Duration::from_secs(20), "{:?}", asked.at.elapsed());
+    assert_eq!(fetched.notify(Notify::active(3600)).status(), 481);
+    no_notify(&notifier.uri("insisted"));
+
+    let shown = watch.show();
+    assert_eq!((&shown["state"], &shown["status"]), (&json!("confirmed"), &json!("none")), "{shown}");
+    assert!(subscribe.at.elapsed() > TIMER_N);
+    let waiting = Notify::active(3540).body("application/simple-message-summary", "Messages-Waiting: yes\r\n");
+    assert_eq!(dialog.notify(waiting).status(), 200);
+    assert_eq!(watch.await_news("the state", |news| news.status == "active").reason, "");
+    insisted.unsubscribe();
+    watch.end(&mut dialog);
     server.stop();
 }

@@ -13,6 +13,7 @@ mod fetch;
 mod first_end;
 mod fork;
 mod held;
+mod left;
 mod notify;
 #[cfg(test)]
 mod picture;
@@ -72,6 +73,9 @@ const SUBSCRIBER: usize = 1;
 
 const USERNAME: usize = 0;
 const SECRET: usize = 1;
+
+/// What is said when what was granted is over.
+const EXPIRED: &[u8] = b"expired";
 
 /// The largest CSeq (RFC 3261 §8.1.1.5).
 const LAST_CSEQ: u32 = (1 << 31) - 1;
@@ -297,9 +301,9 @@ impl<A: Share> Subscription<A> {
         self.arm(until);
     }
 
-    /// Sets the deadline; that of a fetch is never later than its end.
+    /// Sets the deadline; that of a fetch is never later than its end, nor any than the end of a status that is believed.
     fn arm(&mut self, at: Instant) {
-        self.deadline = self.fetch_until().map_or(at, |until| until.min(at)).into();
+        self.arm_beside_left(self.fetch_until().map_or(at, |until| until.min(at)));
     }
 
     /// While a request is in flight: the watchdog, or the end of what a NOTIFY has told or a 2xx has granted before, as then the
@@ -399,6 +403,10 @@ impl<A: Share> Subscription<A> {
 
     fn tell(&mut self, news: News) -> Option<News> {
         self.status = Some(news.status);
+        match news.status {
+            Status::Terminated | Status::Rejected => self.forget_left(),
+            Status::Active | Status::Pending => {}
+        }
         Some(news)
     }
 

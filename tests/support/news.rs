@@ -1,5 +1,7 @@
 //! What the event route is told, as lines of the server's log.
 
+use std::time::Duration;
+
 use super::kamailio::Server;
 use super::log::Mark;
 use super::wait::{SOON, eventually, until};
@@ -75,7 +77,12 @@ impl<'s> Newsreader<'s> {
 
     /// The next piece of news; panics when none comes.
     pub fn next(&mut self, what: &str) -> News {
-        let news = eventually(SOON, what, || self.all().into_iter().nth(self.read));
+        self.next_within(SOON, what)
+    }
+
+    /// The next piece of news, which may take so long.
+    pub fn next_within(&mut self, within: Duration, what: &str) -> News {
+        let news = eventually(within, what, || self.all().into_iter().nth(self.read));
         self.read += 1;
         news
     }

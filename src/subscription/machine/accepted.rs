@@ -29,11 +29,11 @@ impl<A: Share> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
     pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        if let Some(until) = self.fetch_until() {
-            return self.fetch_accepted(reply, until, env.policy);
-        }
         if let Some(output) = self.end_as_gone(Some(reply.remote_tag.text()), now, env) {
             return Ok(output);
+        }
+        if let Some(until) = self.fetch_until() {
+            return self.fetch_accepted(reply, until, env.policy);
         }
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
         adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;

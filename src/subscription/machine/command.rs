@@ -159,10 +159,7 @@ impl<A: Share> Subscription<A> {
             | State::Predestroyed(_)
             | State::WaitingForTermination => {
                 if why == Untold::Refused {
-                    if let Some(dialog) = self.dialog.as_mut() {
-                        dialog.refused();
-                    }
-                    self.refresh_early(now, env);
+                    self.was_refused(now, env);
                 }
                 self.not_told(why)
             }
@@ -181,7 +178,7 @@ impl<A: Share> Subscription<A> {
         match self.state() {
             State::Waiting(Attempt::Fresh | Attempt::Continued) if self.turn != Promise::None => {}
             State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
-                let planned = self.deadline().unwrap_or(earliest);
+                let planned = self.planned().unwrap_or(earliest);
                 self.wait(attempt, planned.min(earliest));
             }
             // A fetch that was accepted has no other request to bring forward.
@@ -216,6 +213,7 @@ impl<A: Share> Subscription<A> {
     /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3). One
     /// that was only asked once has nothing to end.
     pub(super) fn on_unsubscribe(&mut self, now: Instant) -> Output {
+        self.forget_left();
         match self.state() {
             State::Waiting(_) => self.destroy(),
             State::Unconfirmed | State::Confirmed { .. } if self.fetch_until().is_some() => self.destroy(),

@@ -22,6 +22,9 @@ impl<A: Share> Subscription<A> {
         if self.fetch_until().is_some_and(|until| until <= now) {
             return Ok(self.fetch_over(now, env));
         }
+        if self.left_until().is_some_and(|until| until <= now) {
+            return Ok(self.left_is_over(now));
+        }
         match self.state() {
             State::Waiting(Attempt::Fresh) => self.open(fresh, true, now, env),
             State::Waiting(Attempt::Continued) => self.open(fresh, false, now, env),

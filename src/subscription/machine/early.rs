@@ -32,21 +32,30 @@ impl Early {
 }
 
 impl<A: Share> Subscription<A> {
-    /// Brings the refresh forward, once until it has left, and not again for twice as long as the last time. Without
-    /// memory for that, the refresh stays where it is.
+    /// A NOTIFY of this dialog has been refused. Its notifier may take that for the end (RFC 3265 §3.2.2; RFC 6665 §4.2.2), or it was
+    /// the end.
+    pub(super) fn was_refused(&mut self, now: Instant, env: &Env<'_>) {
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.refused();
+        }
+        self.refresh_early(now, env);
+    }
+
+    /// Brings the refresh forward, once until it has left, and not again for twice as long as the last time. One that follows
+    /// what is in flight comes early too: that may have been answered before. Without memory for that, the refresh stays where
+    /// it is.
     pub(super) fn refresh_early(&mut self, now: Instant, env: &Env<'_>) {
-        let (next, awaits) = match self.state() {
-            State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) }
-                if self.fetch_until().is_none() =>
-            {
-                (next, awaits)
+        let planned = match self.state() {
+            // A fetch asks once.
+            _ if self.fetch_until().is_some() => return,
+            State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
+                Some((next, awaits))
             }
-            // A retry has its time; what is in flight finds out; and a fetch asks once.
-            State::Confirmed { .. }
+            State::Unconfirmed | State::Resubscription { .. } => None,
+            // A retry has its time.
+            State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry | Awaits::LastNotify { .. }, .. }
             | State::Waiting(_)
-            | State::Unconfirmed
             | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
             | State::ResubscriptionDestroy
             | State::Predestroyed(_)
             | State::WaitingForTermination
@@ -56,12 +65,24 @@ impl<A: Share> Subscription<A> {
         if rare.early.is_due {
             return;
         }
-        let count = rare.early.count;
-        rare.early.count = count.saturating_add(1);
+        rare.early.count = rare.early.count.saturating_add(1);
         rare.early.is_due = true;
-        let at = schedule::earliest_after(count, self.last_sent.get(), now, env.policy);
-        if at < next {
-            self.confirm_sooner(next, awaits, at);
+        if let Some((next, awaits)) = planned {
+            let at = self.early_or(next, now, env);
+            if at < next {
+                self.confirm_sooner(next, awaits, at);
+            }
+        }
+    }
+
+    /// When the next refresh is that is planned for `next`: before that, if a NOTIFY has been refused.
+    pub(super) fn early_or(&self, next: Instant, now: Instant, env: &Env<'_>) -> Instant {
+        match self.rare.as_deref().map(|rare| rare.early) {
+            Some(Early { count, is_due: true }) => {
+                let before = count.saturating_sub(1);
+                next.min(schedule::earliest_after(before, self.last_sent.get(), now, env.policy))
+            }
+            Some(Early { is_due: false, .. }) | None => next,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
 use super::super::text::{Brief, Share};
 use super::super::time::{Instant, Moment, seconds_up};
-use super::{Env, Promise, Subscription};
+use super::{EXPIRED, Env, Promise, Subscription};
 use std::time::Duration;
 
 /// Why something did not work out.
@@ -142,7 +142,7 @@ impl<A: Share> Subscription<A> {
     /// counted and told; that the dialog is gone is new.
     pub(super) fn expire(&mut self, at: Instant, now: Instant, env: &Env<'_>) -> Output {
         if self.is_fork() {
-            return self.end(Failure::inner(b"expired"), now, env);
+            return self.end(Failure::inner(EXPIRED), now, env);
         }
         // A turn that comes after the end is that of the new dialog.
         let next = at.max(self.earliest(now, env.policy));
@@ -155,15 +155,7 @@ impl<A: Share> Subscription<A> {
         if keeps {
             self.turn = Promise::Reserved;
         }
-        let news = self.tell(News {
-            status: Status::Terminated,
-            code: 0,
-            reason: Brief::new(b"expired"),
-            next_attempt: Some(seconds_up(at.since(now))),
-            with_body: false,
-            last: false,
-            fork: self.fork,
-        });
+        let news = self.tell(self.expired(Some(seconds_up(at.since(now)))));
         Output { news, ..Output::default() }
     }
 

@@ -48,8 +48,14 @@ impl<A: Share> Subscription<A> {
     /// The NOTIFY of a fetch, whatever state it tells: there will be no other.
     pub(super) fn fetched(&mut self, state: &SubscriptionState<'_>, content: Content) -> Output {
         self.notifies = self.notifies.saturating_add(1);
-        let is_rejected = state.reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"rejected"));
-        let status = match state.value {
+        let output = self.fetch_result(state.value, state.reason, content.is_document());
+        Output { answer: Some(Answer::Ok), ..output }
+    }
+
+    /// The end of a fetch, with what a NOTIFY has told.
+    pub(super) fn fetch_result(&mut self, value: StateValue, reason: Option<&[u8]>, with_body: bool) -> Output {
+        let is_rejected = reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"rejected"));
+        let status = match value {
             StateValue::Active => Status::Active,
             StateValue::Pending | StateValue::Other => Status::Pending,
             StateValue::Terminated if is_rejected => Status::Rejected,
@@ -58,13 +64,13 @@ impl<A: Share> Subscription<A> {
         let news = self.tell(News {
             status,
             code: 0,
-            reason: Brief::new(state.reason.unwrap_or_default()),
+            reason: Brief::new(reason.unwrap_or_default()),
             next_attempt: None,
-            with_body: content.is_document(),
+            with_body,
             last: true,
             fork: self.fork,
         });
-        Output { answer: Some(Answer::Ok), news, ..self.destroy() }
+        Output { news, ..self.destroy() }
     }
 
     /// When a fetch that has failed is tried again: only after what may be over soon, and only before its deadline.
@@ -86,7 +92,11 @@ impl<A: Share> Subscription<A> {
     pub(super) fn fetch_over(&mut self, now: Instant, env: &Env<'_>) -> Output {
         match self.state() {
             State::Confirmed { .. } => self.end(Failure::inner(self.why_no_notify(b"no NOTIFY")), now, env),
-            State::Waiting(_) | State::Unconfirmed => self.end(Failure::TIMEOUT, now, env),
+            // Somebody has taken the request, and nobody has said more.
+            State::Waiting(_) | State::Unconfirmed => match self.end_as_gone(None, now, env) {
+                Some(output) => output,
+                None => self.end(Failure::TIMEOUT, now, env),
+            },
             State::UnconfirmedDestroy
             | State::Resubscription { .. }
             | State::ResubscriptionDestroy

@@ -8,7 +8,7 @@ use super::super::dialog::Dialog;
 use super::super::input::Notify;
 use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::state::State;
-use super::super::substate::SubscriptionState;
+use super::super::substate::{StateValue, SubscriptionState};
 use super::super::text::{Brief, OutOfMemory, Packed, Share};
 use super::super::time::Instant;
 use super::rare::Gone;
@@ -33,7 +33,7 @@ impl<A: Share> Subscription<A> {
         self.gone().iter().any(|gone| gone.said.get(TAG) == remote_tag)
     }
 
-    /// A fork has ended. If it has told a state, that is handed on: it may be all there is.
+    /// A fork has ended. If it has told a state, that is handed on: it may be all there is. For a fetch it is.
     pub(super) fn fork_ended_first(
         &mut self,
         state: &SubscriptionState<'_>,
@@ -52,7 +52,7 @@ impl<A: Share> Subscription<A> {
         self.notifies = self.notifies.saturating_add(1);
         if self.state() == State::Unconfirmed {
             let by = self.last_sent.get().unwrap_or(now).after(env.policy.timer_n);
-            self.arm(self.deadline().map_or(by, |deadline| deadline.min(by)));
+            self.arm(self.planned().map_or(by, |planned| planned.min(by)));
         }
         let news = notify.content.is_document().then_some(News {
             status: Status::Pending,
@@ -78,6 +78,9 @@ impl<A: Share> Subscription<A> {
         }
         let Gone { said, retry_after } = rare.gone.swap_remove(place);
         let reason = Some(said.get(REASON)).filter(|reason| !reason.is_empty());
-        Some(self.end_as_told(reason, retry_after, false, now, env))
+        Some(match self.fetch_until() {
+            Some(_) => self.fetch_result(StateValue::Terminated, reason, false),
+            None => self.end_as_told(reason, retry_after, false, now, env),
+        })
     }
 }

@@ -129,7 +129,7 @@ impl<A: Share> Subscription<A> {
         if self.turn == Promise::Queued {
             match self.state() {
                 State::Waiting(_) | State::Predestroyed(Farewell::Due) => {
-                    self.arm(self.deadline().map_or(now, |at| at.min(now)));
+                    self.arm(self.planned().map_or(now, |at| at.min(now)));
                 }
                 State::Confirmed { next, awaits } => self.confirm(next.min(now), awaits),
                 State::Unconfirmed

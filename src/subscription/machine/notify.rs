@@ -124,16 +124,7 @@ impl<A: Share> Subscription<A> {
 
     /// It cannot be used: answered so, and followed by a refresh.
     fn refused(&mut self, answer: Answer, now: Instant, env: &Env<'_>) -> Output {
-        if let Some(dialog) = self.dialog.as_mut() {
-            dialog.refused();
-        }
-        match answer {
-            Answer::BadRequest(_) | Answer::TooLarge | Answer::UnsupportedMediaType | Answer::StaleCseq => {
-                self.refresh_early(now, env);
-            }
-            // Another Event is not this subscription's.
-            Answer::Ok | Answer::BadEvent => {}
-        }
+        self.was_refused(now, env);
         Output { answer: Some(answer), ..self.not_told(Untold::Refused) }
     }
 
@@ -162,7 +153,8 @@ impl<A: Share> Subscription<A> {
     ) -> Result<Output, OutOfMemory> {
         // The end counts whatever the body is, which is not told.
         let is_refused = refusal_of(notify.content).is_some();
-        if self.fetch_until().is_none() && self.may_be_of_other_fork(notify) {
+        let may_be_all = self.fetch_until().is_some() && notify.content.is_document();
+        if !may_be_all && self.may_be_of_other_fork(notify) {
             let output = self.fork_ended_first(state, notify, now, env)?;
             let untold = is_refused.then(|| self.not_told(Untold::Refused).untold).flatten();
             return Ok(Output { untold: untold.or(output.untold), ..output });
@@ -215,6 +207,7 @@ impl<A: Share> Subscription<A> {
             .is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text());
         let is_whole = self.order_of(notify.content) == Order::Next;
         self.adopt_notify(notify, env)?;
+        self.forget_left();
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
         let told = self.adopt_expiry(state.expires, now);
@@ -285,8 +278,9 @@ impl<A: Share> Subscription<A> {
         }
     }
 
-    /// When the next refresh is: as planned, or as soon as may be if a document is missing.
+    /// When the next refresh is: as planned, or as soon as may be if a document is missing or a NOTIFY has been refused.
     pub(super) fn plan(&mut self, planned: Instant, now: Instant, env: &Env<'_>) -> Instant {
+        let planned = self.early_or(planned, now, env);
         let earliest = self.earliest(now, env.policy);
         match self.dialog.as_mut().filter(|dialog| dialog.is_missing()) {
             Some(dialog) => {

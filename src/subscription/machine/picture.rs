@@ -22,6 +22,8 @@ pub struct Picture {
     pub min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought, and whether another one is due.
     pub early: (u8, bool),
+    /// The end of what a dialog was granted that was left, and the deadline beside it.
+    pub left: Option<(Instant, Option<Instant>)>,
     pub retries: u32,
     pub losses: u8,
     pub status: Option<Status>,
@@ -102,6 +104,7 @@ impl<A: Share> Subscription<A> {
             asked: self.asked,
             min_expires: self.min_expires(),
             early: self.rare.as_deref().map(|rare| (rare.early.count, rare.early.is_due)).unwrap_or_default(),
+            left: self.left_until().map(|until| (seen(until), self.planned().map(seen))),
             retries: self.retries.into(),
             losses: self.losses(),
             status: self.status,

@@ -6,6 +6,7 @@ use super::super::redirect::Targets;
 use super::super::text::{Brief, OutOfMemory, Packed, Share};
 use super::super::time::Moment;
 use super::early::Early;
+use super::left::Left;
 use super::{Subscription, Terms};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
@@ -28,6 +29,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     pub(super) min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought.
     pub(super) early: Early,
+    /// A dialog that the attempt has left behind.
+    pub(super) left: Option<Left>,
     /// How many connections have been lost, one after the other, each before the next SUBSCRIBE.
     losses: u8,
     /// How many Contacts there were that cannot be a target.
@@ -112,6 +115,7 @@ impl<A: Allocator + Clone> Rare<A> {
             min_expires: 0,
             losses: 0,
             early: Early::default(),
+            left: None,
             bad_contacts: 0,
             gone: Vec::new_in(alloc),
             untold: [0; Untold::ALL.len()],
@@ -147,6 +151,7 @@ impl<A: Allocator + Clone> Rare<A> {
             own_credentials,
             min_expires,
             early,
+            left,
             losses,
             bad_contacts,
             gone,
@@ -162,6 +167,7 @@ impl<A: Allocator + Clone> Rare<A> {
             && *min_expires == 0
             && *losses == 0
             && *early == Early::default()
+            && left.is_none()
             && *bad_contacts == 0
             && gone.is_empty()
             && *untold == [0; Untold::ALL.len()]

@@ -39,8 +39,9 @@ impl<A: Share> Subscription<A> {
     /// goes on with new identifiers: those are taken.
     pub(super) fn go_on(&mut self, now: Instant) -> Output {
         let is_taken = self.dialog.as_ref().is_none_or(|dialog| !dialog.remote_tag().is_empty());
+        let news = self.leave_behind(now);
         self.wait(if is_taken { Attempt::Fresh } else { Attempt::Continued }, now);
-        Output::default()
+        Output { news, ..Output::default() }
     }
 
     /// Sends the same once more through the proxy that a 305 names (RFC 3261 §21.3.4), once for each attempt. Not where the

@@ -17,12 +17,16 @@ fn refresh(life: &mut Life) {
 #[test]
 fn each_refusal_that_may_cost_the_subscription_brings_one() {
     type Refuse = fn(&mut Life) -> Output;
-    let refusals: [(Refuse, u16); 6] = [
+    let refusals: [(Refuse, u16); 9] = [
         (refused, 400),
         (|life| life.notify_with("active", |notify| notify.content = Content::TooLarge), 413),
         (|life| life.notify_with("active", |notify| notify.content = Content::Unsupported), 415),
         (|life| life.notify_with("active", |notify| notify.cseq = 1), 500),
         (|life| life.notify_with("active", |notify| notify.state = None), 400),
+        (|life| life.notify_with("active", |notify| notify.event = b"dialog"), 489),
+        // The end as well: nothing that cannot be understood is taken for it, and the refresh finds out.
+        (|life| life.notify_with("terminated", |notify| notify.event = b"dialog"), 489),
+        (|life| life.notify_with("terminated", |notify| notify.event_id = Some(b"1")), 489),
         (|life| life.give(Input::Untold(Untold::Refused)), 0),
     ];
     for (refuse, code) in refusals {
@@ -33,11 +37,9 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
         assert_eq!((life.state(), life.due_in()), ("confirmed", 0.0), "{code}");
         refresh(&mut life);
     }
-    for accepted in [
-        (|life: &mut Life| life.notify_with("active", |notify| notify.cseq = 101)) as Refuse,
-        |life| life.notify_with("active", |notify| notify.event = b"dialog"),
-        |life| life.notify_with("active", |notify| notify.remote_tag = tag(b"stranger")),
-    ] {
+    for accepted in [(|life: &mut Life| life.notify_with("active", |notify| notify.cseq = 101)) as Refuse, |life| {
+        life.notify_with("active", |notify| notify.remote_tag = tag(b"stranger"))
+    }] {
         let mut life = Life::active(3600);
         let before = life.due_in();
         accepted(&mut life);
@@ -63,6 +65,45 @@ fn there_is_one_at_a_time_and_each_comes_later_than_the_one_before() {
     refresh(&mut life);
     refused(&mut life);
     assert_eq!(life.due_in(), 30.0);
+}
+
+/// The notifier may have answered what is in flight before it sent what is refused.
+#[test]
+fn what_is_in_flight_is_followed_by_one() {
+    type Refuse = fn(&mut Life) -> Output;
+    let end: Refuse = |life| life.notify_with("terminated", |notify| notify.event = b"dialog");
+    let untold: Refuse = |life| life.give(Input::Untold(Untold::Refused));
+    for refuse in [refused as Refuse, end, untold] {
+        let mut life = Life::active(3600);
+        life.due();
+        let before = life.due_in();
+        refuse(&mut life);
+        assert_eq!((life.state(), life.due_in()), ("resubscription", before));
+        life.pass(secs(1));
+        life.reply(200);
+        assert_eq!((life.state(), life.due_in()), ("confirmed", 29.0));
+        // That one is refused once more.
+        life.due();
+        refuse(&mut life);
+        life.reply(200);
+        assert_eq!(life.due_in(), 60.0);
+        life.due();
+        life.reply(200);
+        assert_eq!(life.due_in(), 3570.0);
+
+        let mut life = Life::asking();
+        refuse(&mut life);
+        life.reply(200);
+        assert_eq!((life.state(), life.due_in()), ("confirmed", 30.0), "before Timer N");
+    }
+    // A retry finds out as well, in its time.
+    let mut life = Life::active(3600);
+    life.pass(secs(100));
+    life.give(Input::Refresh);
+    life.due();
+    refused(&mut life);
+    life.reply_with(503, |reply| reply.retry_after = Some(500));
+    assert_eq!(life.due_in(), 500.0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The state is asked for once (RFC 6665 §4.4.3).
 
 use super::*;
-use crate::testing::uris;
+use crate::testing::{tag, uris};
 
 /// Its SUBSCRIBE is in flight.
 fn asking(seconds: u32) -> Life {
@@ -45,6 +45,52 @@ fn one_subscribe_for_no_time_and_one_notify() {
             assert_eq!(life.sent.len(), 1);
         }
     }
+}
+
+/// Another fork than the one that accepts may end before it: that is no result unless it tells a state.
+#[test]
+fn the_end_of_another_fork_is_not_the_result() {
+    let end = |life: &mut Life| {
+        let output = life.notify_with("terminated;reason=noresource", |notify| {
+            (notify.remote_tag, notify.content) = (tag(b"gone"), Content::Empty);
+        });
+        assert_eq!((output.answer, output.news), (Some(Answer::Ok), None));
+    };
+    let noresource = (Status::Terminated, 0, "noresource".to_owned());
+    let timeout = (Status::Terminated, 0, "timeout".to_owned());
+    type Step = fn(&mut Life) -> Output;
+    let from_gone: Step = |life| life.reply_with(200, |reply| reply.remote_tag = tag(b"gone"));
+    let state: Step = |life| life.notify("terminated;reason=timeout");
+    for (then, result) in [
+        (from_gone, &noresource),
+        (|life| life.reply(404), &noresource),
+        (state, &timeout),
+        (|life| life.due(), &noresource),
+    ] {
+        let mut life = asking(3600);
+        end(&mut life);
+        assert_eq!(life.due_in(), 32.0, "Timer N");
+        let output = then(&mut life);
+        assert_eq!(last(&life, &output), *result);
+    }
+    // Whatever comes first. The one that has accepted has the time of the fetch.
+    let mut life = asking(100);
+    end(&mut life);
+    assert!(life.reply(200).news.is_none());
+    assert_eq!(life.due_in(), 100.0);
+    let output = life.due();
+    assert_eq!(last(&life, &output).2, "no NOTIFY");
+    let mut life = asking(32);
+    life.reply(200);
+    end(&mut life);
+    let output = state(&mut life);
+    assert_eq!(last(&life, &output), timeout);
+    // Once more, it is known.
+    let mut life = asking(10);
+    end(&mut life);
+    end(&mut life);
+    let output = life.due();
+    assert_eq!(last(&life, &output), noresource, "its deadline comes before Timer N");
 }
 
 /// A body that cannot be used is refused, and another NOTIFY awaited; the end is the end, whatever its body.

@@ -12,6 +12,7 @@ mod fetches;
 mod fingerprints;
 mod forks;
 mod holds;
+mod left;
 mod memory;
 mod model;
 mod notifies;

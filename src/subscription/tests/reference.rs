@@ -6,6 +6,7 @@ use super::*;
 mod accepted;
 mod commands;
 mod compare;
+mod failures;
 mod held;
 mod notify;
 mod proxies;
@@ -111,6 +112,8 @@ struct Reference {
     /// Connections lost in a row.
     losses: u32,
     ends: Option<u64>,
+    /// When what was told of a dialog that was left is not known to be true any more.
+    left: Option<u64>,
     next: u64,
     first_by: Option<u64>,
     retrying: bool,
@@ -185,6 +188,7 @@ impl Reference {
             flow: None,
             losses: 0,
             ends: None,
+            left: None,
             next: 0,
             first_by: None,
             retrying: false,
@@ -233,6 +237,10 @@ impl Reference {
             }
             Input::Turn => {}
             Input::Start | Input::Held { .. } | Input::Through { .. } => {}
+            Input::Deadline(_) if self.left.is_some_and(|left| left <= self.now) => {
+                let at = if self.phase == Phase::Wait { self.due.unwrap().max(self.now) } else { self.now };
+                self.tell(Status::Terminated, 0, Some(at), false);
+            }
             Input::Deadline(_) if self.due.is_some_and(|due| due <= self.now) => self.on_due(),
             Input::Deadline(_) => {}
             Input::SendFailed { cseq } | Input::Dropped { cseq } if *cseq == self.cseq => {
@@ -264,7 +272,7 @@ impl Reference {
             self.due = Some(due.min(until));
         }
         let mut shown = std::mem::take(&mut self.shown);
-        shown.due = self.due;
+        shown.due = self.left.map_or(self.due, |left| self.due.min(Some(left)));
         shown.state = match (self.phase, self.gone_away) {
             (Phase::Idle | Phase::Wait, _) => "waiting",
             (Phase::Ask, false) => "unconfirmed",
@@ -281,6 +289,9 @@ impl Reference {
 
     fn on_due(&mut self) {
         if self.until.is_some_and(|until| until <= self.now) {
+            if self.phase != Phase::Stand && !self.gone.is_empty() {
+                return self.ends_as(0);
+            }
             let code = if self.phase == Phase::Stand { 0 } else { 408 };
             return self.fail(code, Then::Later, None, false);
         }
@@ -335,6 +346,9 @@ impl Reference {
         let accepted = (200..300).contains(&reply.code);
         match (self.phase, self.gone_away) {
             (Phase::Ask, _) if accepted && self.fetch.is_some() => {
+                if let Some(place) = self.gone_with(reply.remote_tag.text()) {
+                    return self.ends_as(place);
+                }
                 self.learn(reply);
                 self.forget_targets();
                 self.stand(self.until.unwrap());
@@ -389,114 +403,13 @@ impl Reference {
         }
     }
 
-    fn refused(&mut self, reply: &Reply<'_>) {
-        let code = reply.code;
-        let initial = self.phase == Phase::Ask;
-        if matches!(code, 300..=399) && code != 305 && code != 380 && self.follow(reply.redirect) {
-            self.last_code = code;
-            return self.go_on();
-        }
-        if self.reroutes(reply) {
-            return self.again(initial);
-        }
-        if initial && self.is_stray(code) {
-            self.ends = self.ends.or(Some(self.sent.unwrap() + self.asked * SECOND));
-            self.forget_targets();
-            self.first_by = None;
-            let next = self.planned();
-            let next = self.ask_for_all(next);
-            return self.stand(next);
-        }
-        let most = self.wanted().max(7 * 24 * 3600);
-        let longer = reply.min_expires.map(u64::from).filter(|least| *least > self.asked && *least <= most);
-        let is_said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= 423 && 423 <= *last));
-        let may_widen = is_said.is_none() && self.fetch.is_none();
-        if let (423, Some(least), false, true) = (code, longer, self.widened, may_widen) {
-            (self.least, self.widened, self.last_code) = (least, true, code);
-            return self.again(initial);
-        }
-        if self.fails_over(reply) {
-            return self.again(initial);
-        }
-        if initial && code < 600 && !self.ahead.is_empty() {
-            self.tried.push(self.ahead.remove(0));
-            self.via.clear();
-            self.last_code = code;
-            return self.go_on();
-        }
-        // A refresh that cannot be sent for the dialog's fault ends it as a 481 does.
-        let judged = if self.no_way && !initial { 481 } else { code };
-        let then = match judged {
-            489 => Then::Never(Status::Rejected),
-            406 if initial => Then::Never(Status::Rejected),
-            481 if !initial => Then::Now,
-            _ => Then::Later,
-        };
-        let said = self.said(|after| matches!(after, After::Codes(first, last) if *first <= judged && judged <= *last));
-        let then = said.map_or(then, |action| otherwise(action, then, Status::Rejected));
-        let never = matches!(then, Then::Never(_));
-        let stands = self.ends.filter(|ends| *ends > self.now && self.heard.is_some() && !ends_dialog(judged));
-        match stands.filter(|_| !initial && !never) {
-            Some(ends) => self.keep(reply, then, ends),
-            None if initial && !self.gone.is_empty() => self.ends_as(0),
-            None => self.fail(code, then, reply.retry_after, false),
-        }
-    }
-
-    /// The refresh has failed and the dialog stands: again in good time, or a new dialog afterwards.
-    fn keep(&mut self, reply: &Reply<'_>, then: Then, ends: u64) {
-        let told = told(reply.retry_after);
-        let pause = self.pause(then, reply.retry_after);
-        let pause = if told.is_some() { pause } else { pause.min(((ends - self.now) / 2).max(SECOND)) };
-        let at = (self.now + pause).max(self.earliest());
-        self.forget_targets();
-        self.first_by = None;
-        let lapses = at >= ends;
-        let at = if lapses && told.is_none() { ends.max(self.earliest()) } else { at };
-        self.stand(at);
-        (self.retrying, self.lapsing) = (!lapses, lapses);
-        self.tell(self.status.unwrap_or(Status::Pending), reply.code, Some(at), false);
-    }
-
-    /// What the operator has said last of a failure.
-    fn said(&self, of: impl Fn(&After) -> bool) -> Option<Action> {
-        self.policy.overrides.iter().filter(|one| of(&one.after)).map(|one| one.action).last()
-    }
-
     // ------------------------------------------------------------------------------------------------ ways on
-
-    fn fail(&mut self, code: u16, then: Then, retry_after: Option<u32>, body: bool) {
-        if let Then::Never(status) = then {
-            self.tell(status, code, None, body);
-            self.over();
-            return;
-        }
-        let at = (self.now + self.pause(then, retry_after)).max(self.earliest());
-        let may_pass = code == 0 || code == 408 || code / 100 == 5;
-        if self.until.is_some_and(|until| at >= until || !may_pass) {
-            self.tell(Status::Terminated, code, None, body);
-            return self.over();
-        }
-        self.tell(Status::Terminated, code, Some(at), body);
-        self.forget_targets();
-        self.proxy = 0;
-        self.wait(true, at);
-    }
-
-    fn pause(&mut self, then: Then, retry_after: Option<u32>) -> u64 {
-        self.failures += 1;
-        let first = ms(self.policy.on_error_retry_time);
-        match told(retry_after) {
-            Some(told) => told,
-            None if then == Then::Now && self.failures == 1 => 0,
-            None if self.failures == 1 => first,
-            // The half of it, as nothing is left to chance here.
-            None => first.saturating_mul(1 << (self.failures - 1).min(20)).min(ms(self.policy.failure_backoff_max)) / 2,
-        }
-    }
 
     fn tell(&mut self, status: Status, code: u16, at: Option<u64>, body: bool) {
         self.status = Some(status);
+        if matches!(status, Status::Terminated | Status::Rejected) {
+            self.left = None;
+        }
         let seconds = at.map(|at| (at - self.now).div_ceil(SECOND));
         self.shown.news = Some((status, code, seconds, body, false));
     }
@@ -511,6 +424,9 @@ impl Reference {
     }
 
     fn go_on(&mut self) {
+        if matches!(self.status, Some(Status::Active | Status::Pending)) && self.left.is_none() {
+            self.left = self.ends.or(Some(self.sent.unwrap() + self.asked * SECOND));
+        }
         self.wait(!self.peer.tag.is_empty(), self.now);
     }
 

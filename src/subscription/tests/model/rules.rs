@@ -326,6 +326,10 @@ fn standing(world: &World) -> Result<(), String> {
     if let (State::Confirmed { .. }, Some(expiry)) = (state, expiry) {
         rule!(picture.deadline.is_some_and(|at| at <= expiry), "stands beyond what was granted");
     }
+    let is_told = matches!(subscription.status(), Some(Status::Active | Status::Pending)) && !world.unsubscribed;
+    let left = picture.left.map(|(until, _)| until).filter(|_| is_told);
+    rule!(left.is_none_or(|until| subscription.deadline() <= Some(until)), "shown as active beyond what was granted");
+    rule!(!is_told || !matches!(state, State::Waiting(_)) || left.is_some(), "no dialog, and shown as active for ever");
     let until = subscription.fetch_until();
     rule!(
         until.is_none_or(|until| subscription.deadline().is_some_and(|at| at <= until.max(world.now))),

@@ -48,6 +48,7 @@ impl Reference {
 
     pub(super) fn on_unsubscribe(&mut self) {
         self.gone_away = true;
+        self.left = None;
         match self.phase {
             Phase::Ask | Phase::Stand if self.fetch.is_some() => self.over(),
             Phase::Idle | Phase::Wait => self.over(),

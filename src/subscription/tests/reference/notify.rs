@@ -47,11 +47,14 @@ impl Reference {
             _ => None,
         };
         self.shown.answer = refusal.or(Some(200));
-        if refusal.is_some_and(|code| code != 200 && code != 489) {
+        if refusal.is_some_and(|code| code != 200) {
             self.doubt();
         }
         let (None, Some(state)) = (refusal, notify.state) else { return };
         let body = matches!(notify.content, Content::Acceptable | Content::Versioned { .. });
+        if self.fetch.is_some() && is_end && !body && self.heard.is_none() && is_other {
+            return self.fork_ended(notify, &state, false);
+        }
         if self.fetch.is_some() && (cannot_be_used.is_none() || is_end) {
             let status = match (state.value, state.reason) {
                 (StateValue::Active, _) => Status::Active,
@@ -100,7 +103,7 @@ impl Reference {
         if self.gone_away {
             return;
         }
-        self.failures = 0;
+        (self.failures, self.left) = (0, None);
         self.told_expiry(state.expires, is_other);
         self.told_version(notify.content);
         if self.missing != Missing::Nothing {
@@ -127,21 +130,24 @@ impl Reference {
     /// Whoever is refused may have forgotten the subscription: a refresh finds out, each time after twice as long.
     pub(super) fn doubt(&mut self) {
         let (row, is_due) = self.early;
-        if self.phase != Phase::Stand
-            || self.fetch.is_some()
-            || self.retrying
-            || self.lapsing
-            || self.nothing_granted
-            || is_due
-        {
+        let asks = matches!(self.phase, Phase::Ask | Phase::Refresh) && !self.gone_away;
+        let stands = self.phase == Phase::Stand && !self.retrying && !self.lapsing && !self.nothing_granted;
+        if !(asks || stands) || self.fetch.is_some() || is_due {
             return;
         }
         self.early = (row + 1, true);
-        let pause = ms(self.policy.min_resubscribe_time).max(SECOND) << row.min(16);
-        let at = self.sent.map_or(self.now, |sent| (sent + pause).max(self.now));
-        if at < self.next {
+        let at = self.or_early(self.next);
+        if stands && at < self.next {
             self.stand(self.sooner(at));
         }
+    }
+
+    /// The moment of the next refresh: one that a refused NOTIFY brings comes before what is planned.
+    fn or_early(&self, planned: u64) -> u64 {
+        let (row, is_due) = self.early;
+        let pause = ms(self.policy.min_resubscribe_time).max(SECOND) << row.saturating_sub(1).min(16);
+        let at = self.sent.map_or(self.now, |sent| (sent + pause).max(self.now));
+        if is_due { planned.min(at) } else { planned }
     }
 
     /// The end of a fork that may be all there is, and may not be: until Timer N.
@@ -162,6 +168,11 @@ impl Reference {
     /// The end as a fork has told it.
     pub(super) fn ends_as(&mut self, place: usize) {
         let (_, reason, retry_after) = self.gone.swap_remove(place);
+        if self.fetch.is_some() {
+            let status = if reason == Some(b"rejected".to_vec()) { Status::Rejected } else { Status::Terminated };
+            self.tell(status, 0, None, false);
+            return self.over();
+        }
         self.terminated(reason.as_deref(), retry_after, false);
     }
 
@@ -189,6 +200,7 @@ impl Reference {
 
     /// When the next refresh is: soon, if something is missing that none has asked for.
     pub(super) fn ask_for_all(&mut self, planned: u64) -> u64 {
+        let planned = self.or_early(planned);
         if self.missing != Missing::Unasked {
             return planned;
         }

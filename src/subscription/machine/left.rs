@@ -1,0 +1,88 @@
+//! An attempt goes on, and the dialog it began in is left behind: a redirection, a challenge, another outbound proxy.
+//!
+//! What its notifier has told is believed for as long as that has granted, and no longer: the attempt that goes on may take more
+//! time than that. Then the status is told as ended, whatever the attempt is at.
+
+use super::super::output::{News, Output, Status};
+use super::super::state::State;
+use super::super::text::{Brief, Share};
+use super::super::time::{Instant, Moment, seconds_up};
+use super::{EXPIRED, Subscription};
+use std::time::Duration;
+
+/// A dialog that was left while its status was believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// When what it was granted is over.
+    pub(super) until: Moment,
+    /// The deadline of what goes on, which this one may come before.
+    next: Moment,
+}
+
+impl<A: Share> Subscription<A> {
+    /// The dialog is left, if there is one and its status is believed. Without memory for that it is believed no longer.
+    pub(super) fn leave_behind(&mut self, now: Instant) -> Option<News> {
+        match self.status {
+            Some(Status::Active | Status::Pending) if self.left_until().is_none() => {}
+            Some(Status::Active | Status::Pending | Status::Terminated | Status::Rejected) | None => return None,
+        }
+        let asked = Duration::from_secs(u64::from(self.asked));
+        let granted = self.dialog.as_ref().and_then(|dialog| dialog.expiry());
+        let until = granted.unwrap_or(self.last_sent.get().unwrap_or(now).after(asked));
+        match self.rare_mut() {
+            Ok(rare) => {
+                rare.left = Some(Left { until: until.into(), next: Moment::NONE });
+                None
+            }
+            Err(_) => self.tell(self.expired(Some(0))),
+        }
+    }
+
+    /// Until when the status of a dialog that was left is believed.
+    pub(super) fn left_until(&self) -> Option<Instant> {
+        self.rare.as_deref()?.left.and_then(|left| left.until.get())
+    }
+
+    /// Nothing is believed of a dialog that was left: another one has told its state, or the end has been told.
+    pub(super) fn forget_left(&mut self) {
+        if let Some(left) = self.rare.as_deref_mut().and_then(|rare| rare.left.take()) {
+            self.deadline = left.next;
+        }
+    }
+
+    /// The deadline without the one for a dialog that was left.
+    pub(super) fn planned(&self) -> Option<Instant> {
+        let left = self.rare.as_deref().and_then(|rare| rare.left);
+        left.map_or(self.deadline, |left| left.next).get()
+    }
+
+    /// Sets the deadline; one for a dialog that was left comes before it.
+    pub(super) fn arm_beside_left(&mut self, at: Instant) {
+        let left = self.rare.as_deref_mut().and_then(|rare| rare.left.as_mut());
+        let until = left.and_then(|left| {
+            left.next = at.into();
+            left.until.get()
+        });
+        self.deadline = until.map_or(at, |until| until.min(at)).into();
+    }
+
+    /// What the dialog that was left was granted is over. What goes on goes on.
+    pub(super) fn left_is_over(&mut self, now: Instant) -> Output {
+        let next = self.planned().filter(|_| matches!(self.state(), State::Waiting(_))).unwrap_or(now);
+        let news = self.tell(self.expired(Some(seconds_up(next.since(now)))));
+        Output { news, ..Output::default() }
+    }
+
+    /// Says that what was granted is over, and when the next attempt is.
+    pub(super) fn expired(&self, next_attempt: Option<u32>) -> News {
+        News {
+            status: Status::Terminated,
+            code: 0,
+            reason: Brief::new(EXPIRED),
+            next_attempt,
+            with_body: false,
+            last: false,
+            fork: self.fork,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A NOTIFY that says *terminated* and is refused. Its notifier has dropped the dialog: that must not be believed active for the
+//! rest of its life.
+
+use crate::support::config::Builder;
+use crate::support::kamailio::Server;
+use crate::support::news::{Newsreader, TELL};
+use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::shm::leaves_nothing;
+use crate::support::wait::SOON;
+
+fn eager() -> Builder {
+    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 60).route(TELL)
+}
+
+fn end() -> Notify {
+    Notify::terminated("deactivated", 0)
+}
+
+/// What cannot be understood is not taken for the end, but asked about.
+fn refusals() -> [(Notify, u16); 6] {
+    [
+        (end().with("Require", "x-unknown"), 420),
+        (end().with("Record-Route", "<sip:proxy.example.com"), 400),
+        (end().event(";id=7"), 400),
+        (end().event("dialog"), 489),
+        (end().event("presence;id=7"), 489),
+        (end().without("Event"), 489),
+    ]
+}
+
+/// The refresh is answered 481, and there is another dialog.
+fn found_out(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier, dialog: &Dialog) -> Dialog {
+    let refresh = dialog.expect_subscribe(SOON);
+    dialog.answer(&refresh, 481, &[]);
+    let told = news.next("the end");
+    assert_eq!((&*told.status, told.code), ("terminated", 481));
+    assert!(told.next_attempt.is_some_and(|seconds| seconds <= 1), "{told:?}");
+    let again = notifier.expect_subscribe(SOON);
+    assert_ne!(again.need("Call-ID"), dialog.call_id);
+    let mut dialog = notifier.accept(&again, 3600);
+    assert_eq!(dialog.notify(Notify::active(3600)).status(), 200);
+    assert_eq!(news.next("the state").status, "active");
+    server.show_when(told.id, "confirmed", |shown| shown["state"] == "confirmed");
+    dialog
+}
+
+fn standing(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier) -> (u64, Dialog) {
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 3600);
+    assert_eq!(dialog.notify(Notify::active(3600)).status(), 200);
+    assert_eq!(news.next("the state").status, "active");
+    server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+    (id, dialog)
+}
+
+#[test]
+fn a_refresh_finds_out() {
+    let notifier = Notifier::udp();
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+        for (notify, code) in refusals() {
+            assert_eq!(dialog.notify(notify).status(), code);
+            let shown = server.show(id);
+            assert_eq!((&shown["status"], &shown["state"]), (&"active".into(), &"confirmed".into()), "{code}: {shown}");
+            dialog = found_out(&server, &mut news, &notifier, &dialog);
+        }
+        assert_eq!(server.show(id)["refused"], 6);
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
+/// The notifier has accepted a refresh, ended the dialog, and the 2xx comes last.
+#[test]
+fn another_refresh_follows_the_one_in_flight() {
+    let notifier = Notifier::udp();
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+        for (notify, code) in refusals() {
+            server.refresh(id);
+            let refresh = dialog.expect_subscribe(SOON);
+            server.show_when(id, "in flight", |shown| shown["state"] == "resubscription");
+            assert_eq!(dialog.notify(notify).status(), code);
+            dialog.accept(&refresh, 3600);
+            dialog = found_out(&server, &mut news, &notifier, &dialog);
+        }
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
+/// A body that cannot be used does not keep the end from being one, nor does a CSeq that is too low.
+#[test]
+fn what_is_understood_is_the_end_at_once() {
+    let notifier = Notifier::udp();
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        for (notify, code, reason) in [
+            (end().body("text/plain", "nothing of ours"), 200, "deactivated"),
+            (end().body("application/pidf+xml", "<presence"), 200, "deactivated"),
+            (end().set("Content-Encoding", "gzip").body("application/pidf+xml", "z"), 200, "deactivated"),
+            (end().cseq(1), 500, "CSeq out of order"),
+        ] {
+            let mut news = Newsreader::new(&server);
+            let (id, mut dialog) = standing(&server, &mut news, &notifier);
+            assert_eq!(dialog.notify(Notify::active(3600)).status(), 200);
+            assert_eq!(news.next("a later state").status, "active");
+            assert_eq!(dialog.notify(notify).status(), code, "{reason}");
+            let told = news.next("the end");
+            assert_eq!((&*told.status, &*told.reason), ("terminated", reason));
+            server.unsubscribe(id);
+            server.await_no_subscription();
+        }
+    });
+    server.stop();
+}
