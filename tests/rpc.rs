@@ -10,7 +10,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// Every field of `show` and `list`, as documented.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "id",
     "record",
     "subscriber",
