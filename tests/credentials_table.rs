@@ -126,6 +126,31 @@ fn a_parameter_goes_before_the_table() {
     presence.stop();
 }
 
+/// Where a credential is good for is said apart, for those of the table as well.
+#[test]
+fn a_row_is_good_for_the_domains_of_its_realm() {
+    let dir = database(&(schema() + &row("here", "user", "x") + &row("everywhere", "user", "x")));
+    let server = with(&url(dir.path()));
+    let server = server.b2b_param("credential_domain", "here=example.org").start();
+    let notifier = Notifier::udp();
+    for (realm, is_answered) in [("everywhere", true), ("here", false)] {
+        let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+        let challenge = format!("Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\"");
+        notifier.reject(&notifier.expect_subscribe(SOON), 401, &[("WWW-Authenticate", &challenge)]);
+        if is_answered {
+            let second = notifier.expect_subscribe(SOON);
+            assert!(second.need("Authorization").contains("username=\"user\""), "{}", second.message);
+            notifier.reject(&second, 404, &[]);
+            server.show_when(id, "refused", |shown| shown["last_reply"] == 404);
+        } else {
+            server.show_when(id, "not answered", |shown| shown["last_reason"] == "no credentials for this host");
+        }
+        server.unsubscribe(id);
+        server.await_no_subscription();
+    }
+    server.stop();
+}
+
 /// Five thousand realms: each has its own, the last like the first, and one that is not there has none.
 fn of_thousands_each_realm_has_its_own(server: &Server, rows: usize) {
     let notifier = Notifier::udp();

@@ -5,6 +5,7 @@ use crate::support::config::Builder;
 use crate::support::dns::{NameServer, Record};
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
+use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::news::{Newsreader, TELL};
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
@@ -93,8 +94,8 @@ fn after_503_the_next_is_asked() {
     let (full, alive) = (Notifier::udp(), Notifier::udp());
     let ip = |notifier: &Notifier| notifier.endpoint.addr().ip().to_string().parse().expect("an IPv4 address");
     let names = NameServer::start(&[("pair.test", Record::A(ip(&full))), ("pair.test", Record::A(ip(&alive)))]);
-    let server = server(&names).start();
-    leaves_nothing(&server, || {
+    let server = server(&names).children(1).b2b_param("workers", 1).start();
+    leaves_nothing_anywhere(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe("sip:alice@pair.test", &server.uri("watcher"));
         let first = full.expect_subscribe(SOON);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
+use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
@@ -203,5 +204,22 @@ fn losses_in_a_row_back_off() {
         .show_when(watch.id, "it waits", |shown| shown["next_action_in"].as_u64().is_some_and(|next| next <= 100));
     assert!(shown["next_action_in"].as_u64().is_some_and(|next| next >= 90), "{shown}");
     watch.end(&mut dialog);
+    server.stop();
+}
+
+#[test]
+fn lost_connections_leave_nothing_anywhere() {
+    let server = Server::b2b().children(1).b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100);
+    let server = server.b2b_param("workers", 1).b2b_param("breaker_failures", 0).route(TELL);
+    let server = server.modparam("tm", "fr_timer", 1000).start();
+    let notifier = Notifier::tcp();
+    leaves_nothing_anywhere(&server, || {
+        let watch = Watch::begin(&server, &notifier.uri("alice"));
+        notifier.expect_subscribe(SOON);
+        notifier.endpoint.hang_up();
+        watch.await_news("the failure", |news| news.status == "terminated");
+        watch.unsubscribe();
+        watch.await_gone(SOON);
+    });
     server.stop();
 }

@@ -5,6 +5,7 @@ use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
+use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::log::Mark;
 use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
@@ -68,8 +69,8 @@ fn call_with(server: &Server, function: &str, record: &str, package: &str, flags
 fn subscribe_be_told_and_unsubscribe() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = builder().start();
-    leaves_nothing(&server, || {
+    let server = builder().children(1).b2b_param("workers", 1).start();
+    leaves_nothing_anywhere(&server, || {
         let mut news = Newsreader::new(&server);
         assert_eq!(call(&server, "subscribe", &record, "presence", ""), "1");
         let first = notifier.expect_subscribe(SOON);
@@ -264,6 +265,38 @@ fn a_callback_that_is_missing_harms_nobody() {
         server.end(id, &mut dialog);
     });
     assert_eq!(told().len(), 1, "{:?}", told());
+    server.stop();
+}
+
+/// One that fails at some messages only, after it has taken others, is noticed as well.
+#[test]
+fn a_callback_that_fails_later_is_noticed() {
+    let script = format!(
+        r#"{SCRIPT}
+var messages = 0;
+function on_some(event) {{
+    messages++;
+    if (messages == 1) {{
+        KSR.notice("TAKEN " + KSR.pv.get("$qsa(status)") + ".END\n");
+    }}
+}}
+"#
+    );
+    let notifier = Notifier::udp();
+    let server = Server::b2b().kemi(&script).b2b_param("event_callback", "on_some").b2b_param("workers", 1);
+    let server = server
+        .b2b_param("min_resubscribe_time", 0)
+        .allow_log("the function on_some of modparam event_callback has not looked")
+        .start();
+    let mark = server.log().mark();
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+    assert_eq!(said(&server, mark, "TAKEN "), "active");
+    assert!(server.log().since(mark, "event_callback").is_empty());
+    assert_eq!(dialog.notify(Notify::pending(600)).status(), 200);
+    eventually(SOON, "the log says so", || (!server.log().since(mark, "has not looked").is_empty()).then_some(()));
+    server.end(id, &mut dialog);
     server.stop();
 }
 

@@ -89,6 +89,13 @@ mod tests {
             let error = header_lines(lines.into()).expect_err(lines).to_string();
             assert!(error.contains("writes itself"), "{error}");
         }
+        // All that RFC 3261 and 6665 have for the headers of a SUBSCRIBE that is made here, short forms too.
+        for name in "Via v From f To t Call-ID i CSeq Max-Forwards Route Record-Route Content-Length l Content-Type c \
+                     Contact m Event o Expires User-Agent Authorization Proxy-Authorization Suppress-If-Match"
+            .split_whitespace()
+        {
+            assert_eq!(header_lines(format!("{name}: x")), Err(ConfigError::OwnHeader(name.to_owned())), "{name}");
+        }
         assert!(header_lines("X-Event: foo\r\nSupported: a\r\nAccept: b/c\r\n".into()).is_ok());
     }
 

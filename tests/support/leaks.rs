@@ -21,8 +21,13 @@ type Amounts = BTreeMap<String, i64>;
 /// Runs `scenario` often, and fails if each run leaves memory behind in any process or module of `server`. It needs few
 /// workers, so that each of them has its part in every batch.
 pub fn leaves_nothing_anywhere(server: &Server, mut scenario: impl FnMut()) {
+    many_leave_nothing_anywhere(server, |runs| (0..runs).for_each(|_| scenario()));
+}
+
+/// As [`leaves_nothing_anywhere`], where the runs of a batch, so many, are made at once.
+pub fn many_leave_nothing_anywhere(server: &Server, mut runs: impl FnMut(i64)) {
     let mut batch = || {
-        (0..RUNS).for_each(|_| scenario());
+        runs(RUNS);
         (private(server), shared(server))
     };
     batch();

@@ -88,6 +88,22 @@ fn a_probe_of_a_hold_may_be_lost() {
     go(&gate, 8, at(4_000));
 }
 
+/// A probe that has brought nothing is over: the others wait for the next one, and a late answer to it lifts nothing.
+#[test]
+fn a_probe_that_has_failed_is_none_any_more() {
+    for outcome in [Outcome::Silent, Outcome::Unavailable { retry_after: None }] {
+        let gate = gate(OPEN);
+        let here = go(&gate, 1, NOW);
+        gate.report(here, 1, unavailable(86_400), NOW);
+        go(&gate, 7, at(100_000));
+        gate.report(here, 7, outcome, at(110_000));
+        assert_eq!(held(&gate, 8, at(110_000)).0, at(210_000));
+        gate.report(here, 7, Outcome::Answered, at(120_000));
+        held(&gate, 8, at(209_999));
+        go(&gate, 8, at(210_000));
+    }
+}
+
 #[test]
 fn those_that_wait_for_a_probe_are_spread_within_what_was_asked_for() {
     let gate = gate(OPEN);
