@@ -132,7 +132,7 @@ fn a_sips_record() {
 fn a_certificate_that_is_not_trusted() {
     let refused = |server: Builder| {
         let server = server.allow_log("tls_h_read_f(): ").allow_log("unknown ca");
-        server.allow_log("tcp_read_req: error reading")
+        server.allow_log("error reading - c: ")
     };
     let presence = presence_over_tls().server(refused).start();
     let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("min_resubscribe_time", 0);
@@ -142,7 +142,7 @@ fn a_certificate_that_is_not_trusted() {
         .route(TELL)
         .allow_log("tls_h_read_f(): ")
         .allow_log("certificate verify failed")
-        .allow_log("tcp_read_req: error reading")
+        .allow_log("error reading - c: ")
         .start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
