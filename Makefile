@@ -61,9 +61,10 @@ search:
 chaos: setup build
 	@PRESENCE_B2B_MOMENTS=$(or $(MOMENTS),1000) PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) test --test integration -- chaos:: --nocapture
 
+# Ctrl-C is a way to end it, not an error.
 demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)
-	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo || { status=$$?; [ $$status = 130 ] || exit $$status; }
 
 bench: setup metered build
 	@$(CARGO) build --release --example bench 2> >(grep -v '^ *Finished ' >&2 || true)

@@ -1,9 +1,13 @@
 //! The demo does what it says: every state shown and status 0; or status 1 and the names of the states that got lost.
 //! Either way, and when it is interrupted, it leaves no process and no file.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
+use std::ptr::{null, null_mut};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -57,6 +61,71 @@ fn a_lost_state_is_named() {
     let lost =
         ["3 of 16 published states did not arrive:", "  dave closed", "  dave open \"on call\"", "  dave closed"];
     assert_eq!(complained.lines().collect::<Vec<_>>(), lost, "{said}");
+    assert_nothing_left(files.path());
+}
+
+/// A terminal of so many columns and rows: its end for us, and the demo on it.
+fn on_terminal(files: &Path, columns: u16, rows: u16) -> (File, Child) {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let (mut ours, mut its) = (0, 0);
+    // SAFETY: two places for descriptors and a size, which all live through the call.
+    let opened = unsafe { libc::openpty(&raw mut ours, &raw mut its, null_mut(), null(), &raw const size) };
+    assert_eq!(opened, 0, "no terminal");
+    // SAFETY: both were just opened, and belong to nobody else.
+    let (ours, its) = unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(its)) };
+    let mut command = demo(files);
+    command.env("TERM", "xterm").stdout(its).env("PRESENCE_B2B_DEMO_SWALLOW", "alice");
+    let child = command.spawn().expect("the demo runs");
+    (ours, child)
+}
+
+/// Reads what is shown until it has `part`.
+fn shown_until(screen: &mut File, part: &str) -> String {
+    let mut shown = Vec::new();
+    let mut buffer = [0; 4096];
+    while !String::from_utf8_lossy(&shown).contains(part) {
+        let length = screen.read(&mut buffer).expect("the demo shows something");
+        shown.extend_from_slice(&buffer[..length]);
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// Ctrl-Z gives the terminal back, and `fg` brings the picture back.
+#[test]
+fn stopped_it_gives_the_terminal_back() {
+    let files = TempDir::new().expect("a folder");
+    let (mut screen, mut child) = on_terminal(files.path(), 80, 24);
+    let shown = shown_until(&mut screen, "┘");
+    assert!(shown.contains('├') && shown.contains('┤'), "the rule meets its walls:\n{shown}");
+    interrupt(&child, libc::SIGTSTP);
+    shown_until(&mut screen, "\x1b[?1049l");
+    eventually(SOON, "it has stopped", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("it is there");
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')).then_some(())
+    });
+    interrupt(&child, libc::SIGCONT);
+    shown_until(&mut screen, "\x1b[?1049h");
+    interrupt(&child, libc::SIGINT);
+    // What it shows at last is read, or it would wait for that.
+    let reader = thread::spawn(move || while screen.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {});
+    let ended = eventually(4 * SOON, "the demo ends", || child.try_wait().expect("it can be waited for"));
+    assert_eq!(ended.code(), Some(130));
+    reader.join().expect("it has read all");
+    assert_nothing_left(files.path());
+}
+
+/// Lines in place of the picture, and why.
+#[test]
+fn a_small_terminal_is_told() {
+    let files = TempDir::new().expect("a folder");
+    let (mut screen, mut child) = on_terminal(files.path(), 79, 24);
+    let shown = shown_until(&mut screen, "presence states arrive");
+    let said = "The picture needs a terminal of 80 columns and 24 rows; this one has 79 and 24.";
+    assert!(shown.contains(said) && !shown.contains('\x1b'), "{shown}");
+    interrupt(&child, libc::SIGINT);
+    let reader = thread::spawn(move || while screen.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {});
+    eventually(4 * SOON, "the demo ends", || child.try_wait().expect("it can be waited for"));
+    reader.join().expect("it has read all");
     assert_nothing_left(files.path());
 }
 

@@ -36,11 +36,15 @@ pub fn draw(board: &Board, columns: usize, rows: usize) -> Vec<Line> {
     let height = rows.clamp(LEAST.1, MOST.1) - 1 - AROUND;
     let left = 37 + (width - LEAST.0) / 4;
     let right = width - left - 3;
-    let wall = || Line::new().with(Style::Dim, "│");
+    let wall = |text: &str| Line::new().with(Style::Dim, text);
+    let rule = rule_at(board);
     let mut lines = vec![title(board, width), Line::new(), flow()];
     lines.push(border(["┌", "┬", "┐"], [("records and states", left), ("SIP between the two", right)]));
     let panes = records(board, left, height).into_iter().zip(exchanges(board, right, height));
-    lines.extend(panes.map(|(a, b)| wall().join(a.fit(left)).join(wall()).join(b.fit(right)).join(wall())));
+    lines.extend(panes.enumerate().map(|(number, (a, b))| {
+        let (outer, inner) = if number == rule { ("├", "┤") } else { ("│", "│") };
+        wall(outer).join(a.fit(left)).join(wall(inner)).join(b.fit(right)).join(wall("│"))
+    }));
     lines.push(border(["└", "┴", "┘"], [("", left), ("", right)]));
     lines.push(progress(board));
     lines.push(Line::new().with(Style::Plain, format!(" {}", board.now)));
@@ -77,6 +81,11 @@ fn border(corners: [&str; 3], parts: [(&str, usize); 2]) -> Line {
         line = line.with(Style::Dim, "─").with(Style::Bold, label).with(Style::Dim, "─".repeat(dashes) + corner);
     }
     line
+}
+
+/// Which line of the left pane is the rule between records and steps.
+fn rule_at(board: &Board) -> usize {
+    1 + board.rows.len()
 }
 
 fn records(board: &Board, width: usize, height: usize) -> Vec<Line> {

@@ -7,12 +7,14 @@ use super::board::{Board, Heard, state_text};
 /// Writes lines to standard output.
 pub struct Plain {
     alive: bool,
+    /// Why there are lines where somebody may have expected a picture.
+    why: Option<String>,
 }
 
 impl Plain {
     /// Nothing written yet.
-    pub fn new() -> Plain {
-        Plain { alive: true }
+    pub fn new(why: Option<String>) -> Plain {
+        Plain { alive: true, why }
     }
 
     /// False when nobody reads any more.
@@ -23,6 +25,9 @@ impl Plain {
     /// A step of the story begins.
     pub fn step(&mut self, board: &Board) {
         if board.step == 0 {
+            if let Some(why) = self.why.take() {
+                self.line(&why);
+            }
             self.line("presence_b2b: presence states arrive inside Kamailio");
             self.line("SIP lines show what the module sends (->) and receives (<-),");
             self.line("state lines what event_route[qsa:notify] tells about a record.");

@@ -20,13 +20,17 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The terminal on standard output, if there is one that can show the picture.
-    pub fn find() -> Option<Terminal> {
+    /// The terminal on standard output, if there is one that can show the picture; or else why not, where that is worth telling.
+    pub fn find() -> Result<Terminal, Option<String>> {
         let dumb = env::var("TERM").map_or(true, |name| name.is_empty() || name == "dumb");
-        let (columns, rows) = size()?;
-        let fits = columns >= frame::LEAST.0 && rows >= frame::LEAST.1;
         let colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        (stdout().is_terminal() && !dumb && fits).then_some(Terminal { colours, entered: false, alive: true })
+        match size() {
+            Some(size) if stdout().is_terminal() && !dumb => match too_small(size) {
+                Some(sentence) => Err(Some(sentence)),
+                None => Ok(Terminal { colours, entered: false, alive: true }),
+            },
+            _ => Err(None),
+        }
     }
 
     /// Draws the board; false when the terminal is gone.
@@ -34,8 +38,11 @@ impl Terminal {
         let mut text = String::from(if self.entered { "" } else { ENTER });
         self.entered = true;
         text.push_str("\x1b[H");
-        // A terminal made smaller meanwhile shows as much as it can.
-        let rows = size().map_or(frame::LEAST.1, |(_, rows)| rows);
+        let (columns, rows) = size().unwrap_or(frame::LEAST);
+        if let Some(sentence) = too_small((columns, rows)) {
+            let sentence: String = sentence.chars().take(columns).collect();
+            return self.write(&format!("{text}\x1b[2K{sentence}\r\n\x1b[J\x1b[H"));
+        }
         for line in self.picture(board, frame::draw).iter().take(rows.saturating_sub(1)) {
             text += &format!("\x1b[2K{line}\r\n");
         }
@@ -54,7 +61,8 @@ impl Terminal {
         draw(board, columns, rows).iter().map(|line| line.text(self.colours)).collect()
     }
 
-    fn leave(&mut self) {
+    /// Gives the terminal back as it was; the next picture is on the other screen again.
+    pub fn leave(&mut self) {
         if std::mem::take(&mut self.entered) {
             self.write(LEAVE);
         }
@@ -71,6 +79,14 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Why the picture does not fit.
+fn too_small((columns, rows): (usize, usize)) -> Option<String> {
+    let (wide, high) = frame::LEAST;
+    (columns < wide || rows < high).then(|| {
+        format!("The picture needs a terminal of {wide} columns and {high} rows; this one has {columns} and {rows}.")
+    })
 }
 
 /// Columns and rows of the terminal on standard output.

@@ -2,6 +2,7 @@
 
 use super::board::{Board, Heard};
 use super::plain::Plain;
+use super::signals;
 use super::terminal::Terminal;
 
 /// One of them.
@@ -15,7 +16,7 @@ pub enum View {
 impl View {
     /// Live where there is a terminal that can show it.
     pub fn choose() -> View {
-        Terminal::find().map_or_else(|| View::Lines(Plain::new()), View::Live)
+        Terminal::find().map_or_else(|why| View::Lines(Plain::new(why)), View::Live)
     }
 
     /// Whether somebody watches it happen.
@@ -47,6 +48,12 @@ impl View {
 
     /// Time has passed; false when nobody can see anything any more.
     pub fn tick(&mut self, board: &Board) -> bool {
+        if signals::is_to_stop() {
+            if let View::Live(terminal) = self {
+                terminal.leave();
+            }
+            signals::stop();
+        }
         match self {
             View::Live(terminal) => terminal.draw(board),
             View::Lines(plain) => plain.is_alive(),
