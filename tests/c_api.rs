@@ -17,17 +17,21 @@ use crate::support::wait::{SOON, eventually};
 /// Builds the C module, once.
 pub fn qsa_test() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("qsa_test.so");
-        let fresh = module.with_extension(format!("{}.so", std::process::id()));
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/build.sh");
-        let cflags = Path::new(env!("OUT_DIR")).join("cflags");
-        let built = Command::new(script).arg(cflags).arg(&fresh).status().expect("the build script can be run");
-        assert!(built.success(), "the C module does not build");
-        // The server of another test run may be loading it.
-        std::fs::rename(&fresh, &module).expect("its name");
-        module
-    })
+    BUILT.get_or_init(|| build("qsa_test", &["qsa_test.c", "status.c", "commands.c"]))
+}
+
+/// Builds a C module of `tests/cmodule`.
+pub fn build(name: &str, sources: &[&str]) -> PathBuf {
+    let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.so"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/build.sh");
+    let cflags = Path::new(env!("OUT_DIR")).join("cflags");
+    let fresh = module.with_extension(format!("{}.so", std::process::id()));
+    let mut command = Command::new(script);
+    let built = command.arg(cflags).arg(&fresh).arg(name).args(sources).status().expect("the build script can be run");
+    assert!(built.success(), "the C module {name} does not build");
+    // The server of another test run may be loading it.
+    std::fs::rename(&fresh, &module).expect("its name");
+    module
 }
 
 /// Calls one of its RPC commands, which must succeed.

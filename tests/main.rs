@@ -39,6 +39,7 @@ mod leaks;
 mod notify;
 mod numbers;
 mod options;
+mod outcomes;
 mod overflow;
 mod parameters;
 mod peer_texts;

@@ -27,13 +27,8 @@ impl Engine {
     /// Nobody has answered: tm has made it up.
     fn take_local(&self, handle: Handle, cseq: u32, code: u16) {
         let reason = if code == 408 { &b"Request Timeout"[..] } else { UNREAD };
-        let outcome = match code {
-            408 => Outcome::Silent,
-            503 => Outcome::Unavailable { retry_after: None },
-            // Nobody knows whether the destination is there.
-            _ => Outcome::Unsent,
-        };
-        self.conclude(handle, Reply { cseq, code, is_local: true, reason, ..Reply::default() }, outcome);
+        let reply = Reply { cseq, code, is_local: true, reason, ..Reply::default() };
+        self.conclude(handle, reply, Outcome::of_local(code));
     }
 
     /// A reply of which no more can be read than its code, and perhaps when to come back.
@@ -116,10 +111,7 @@ impl Engine {
 
     /// Somebody has answered.
     fn take_answer(&self, handle: Handle, mut reply: Reply<'_>, contact: Option<&Contact<'_>>) {
-        let outcome = match reply.code {
-            503 => Outcome::Unavailable { retry_after: reply.retry_after },
-            _ => Outcome::Answered,
-        };
+        let outcome = Outcome::of_answer(reply.code, reply.retry_after);
         // It holds the proxy; the record may be asked for through the next one.
         if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 {
             reply.retry_after = None;

@@ -142,13 +142,10 @@ impl Engine {
                     self.goes_over(handle, cseq, connection);
                 }
             }
-            Sent::Dropped => {
-                report(Outcome::Unsent);
-                self.nudge(handle, Input::Dropped { cseq });
-            }
+            Sent::Dropped => self.has_not_left(handle, Input::Dropped { cseq }, destination, Outcome::Unsent),
             failed @ (Sent::Failed | Sent::Impossible) => {
-                report(if failed == Sent::Failed { Outcome::Silent } else { Outcome::Unsent });
-                self.nudge(handle, Input::SendFailed { cseq });
+                let outcome = if failed == Sent::Failed { Outcome::Silent } else { Outcome::Unsent };
+                self.has_not_left(handle, Input::SendFailed { cseq }, destination, outcome);
                 return Sending::Failed;
             }
         }
@@ -163,6 +160,20 @@ impl Engine {
             Ok(stepped) => self.settle(stepped.and_then(|stepped| stepped.wake), None),
             // It needs no memory of its own, and the deadline brings the subscription back.
             Err(OutOfMemory) => self.lacks(Lack::Step),
+        }
+    }
+
+    /// A request has not left, after all was ready for it. It is counted once: tm may have told its end, or the connection have
+    /// been lost, before the send returned.
+    fn has_not_left(&self, handle: Handle, input: Input<'_>, destination: Option<Destination>, outcome: Outcome) {
+        let now = Self::now();
+        let (counted, outcome) = match self.step(handle, input, now) {
+            Some(stepped) => (stepped.concluded, outcome),
+            // Its subscription has gone in the meantime. A probe is given back; where it has been counted, that changes nothing.
+            None => (destination, Outcome::Unsent),
+        };
+        if let Some(destination) = counted {
+            self.gate.report(destination, handle.to_u64(), outcome, now);
         }
     }
 

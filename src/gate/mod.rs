@@ -118,6 +118,28 @@ pub enum Outcome {
     Unsent,
 }
 
+impl Outcome {
+    /// Of a final reply that somebody has sent.
+    #[must_use]
+    pub fn of_answer(code: u16, retry_after: Option<u32>) -> Self {
+        match code {
+            503 => Self::Unavailable { retry_after },
+            _ => Self::Answered,
+        }
+    }
+
+    /// Of a final reply that the transaction layer has made up.
+    #[must_use]
+    pub fn of_local(code: u16) -> Self {
+        match code {
+            408 => Self::Silent,
+            503 => Self::Unavailable { retry_after: None },
+            // Nobody knows whether the destination is there.
+            _ => Self::Unsent,
+        }
+    }
+}
+
 /// The gate, in memory from `A`, behind locks `L`.
 pub struct Gate<A: Allocator + Clone, L> {
     limits: Limits,

@@ -169,3 +169,18 @@ proptest! {
         prop_assert!((60..=80).contains(&sent), "{sent} sent");
     }
 }
+
+/// What is an answer, what a failure, and what says nothing of the destination.
+#[test]
+fn outcomes_of_codes() {
+    for code in 200..700 {
+        let answered = if code == 503 { Outcome::Unavailable { retry_after: Some(7) } } else { Outcome::Answered };
+        assert_eq!(Outcome::of_answer(code, Some(7)), answered, "{code}");
+        let local = match code {
+            408 => Outcome::Silent,
+            503 => Outcome::Unavailable { retry_after: None },
+            _ => Outcome::Unsent,
+        };
+        assert_eq!(Outcome::of_local(code), local, "{code}");
+    }
+}
