@@ -30,7 +30,7 @@ const JITTER: u64 = 10;
 const NAMES: [&str; 3] = ["call_id", "local_tag", "remote_tag"];
 
 /// Amounts of memory: of the same magnitude, as the server's processes and allocator count.
-const AMOUNTS: [&str; 3] = ["memory", "small_blocks", "small_bytes"];
+const AMOUNTS: [&str; 4] = ["memory", "small_blocks", "small_bytes", "bytes"];
 
 /// Why a value is not what the page shows it is.
 fn difference(name: &str, shown: &str, real: &str) -> Option<String> {
@@ -278,6 +278,14 @@ fn faults_are_those_of_the_page() {
         ),
         (&off, "subscribe", json!([alice, watcher]), 500, "modparam handle_presence_subscriptions is 0: …"),
         (&server, "list", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),
+        (
+            &server,
+            "list",
+            json!([0, 20, "foo=bar"]),
+            400,
+            "\"foo=bar\" is no filter: it must be record=, subscriber=, package= or state= and a value",
+        ),
+        (&server, "list", json!([0, 20, "state=waitin"]), 400, "\"waitin\" is no state"),
         (&server, "destinations", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),
         (&server, "lookups", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),
         (&server, "show", json!([7]), 404, "there is no subscription 7"),

@@ -206,6 +206,55 @@ fn many_subscriptions_are_listed_in_pages() {
     server.stop();
 }
 
+/// Each filter by itself, all together, and pages of what passes.
+#[test]
+fn a_list_is_filtered() {
+    let silent = Endpoint::udp();
+    let server = eager().b2b_param("max_subscribe_delay", 100_000).b2b_param("shards", 4).start();
+    leaves_nothing(&server, || {
+        let mut ids = Vec::new();
+        for user in 0..5 {
+            for package in ["presence", "dialog"] {
+                let params =
+                    json!([silent.uri(&format!("user{user}")), server.uri(&format!("w{}", user % 2)), package]);
+                ids.push(server.rpc("presence_b2b.subscribe", params).expect("an id"));
+            }
+        }
+        let listed = |params: Value| {
+            let rows = server.rpc("presence_b2b.list", params).expect("a page");
+            rows.as_array().expect("an array").iter().map(|row| row["id"].clone()).collect::<Vec<_>>()
+        };
+        let sorted = |mut ids: Vec<Value>| {
+            ids.sort_by_key(Value::as_u64);
+            ids
+        };
+        let of = |wanted: &[usize]| sorted(wanted.iter().map(|n| ids[*n].clone()).collect());
+        let record = format!("record={}", silent.uri("user3"));
+        let subscriber = format!("subscriber={}", server.uri("w1"));
+        for (filters, wanted) in [
+            (json!([record]), of(&[6, 7])),
+            (json!([subscriber]), of(&[2, 3, 6, 7])),
+            (json!(["package=dialog"]), of(&[1, 3, 5, 7, 9])),
+            (json!(["state=waiting"]), sorted(ids.clone())),
+            (json!(["state=confirmed"]), of(&[])),
+            (json!(["package=dialog", subscriber, "state=waiting"]), of(&[3, 7])),
+            (json!(["record=sip:nobody@192.0.2.1"]), of(&[])),
+        ] {
+            let params: Vec<Value> =
+                [json!(0), json!(20)].into_iter().chain(filters.as_array().expect("filters").clone()).collect();
+            assert_eq!(sorted(listed(json!(params))), wanted, "{filters}");
+        }
+        let pages: Vec<Value> =
+            (0..5).step_by(2).flat_map(|offset| listed(json!([offset, 2, "package=dialog"]))).collect();
+        assert_eq!(sorted(pages), of(&[1, 3, 5, 7, 9]));
+        assert_eq!(listed(json!([5, 2, "package=dialog"])), [json!(0); 0]);
+        for id in &ids {
+            server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
+        }
+    });
+    server.stop();
+}
+
 #[test]
 fn subscribe_gives_the_same_id_for_the_same() {
     let silent = Endpoint::udp();

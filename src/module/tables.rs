@@ -337,7 +337,7 @@ const fn help(text: &'static CStr) -> Help {
 }
 
 static TRACE_HELP: Help = help(c"Counts of subscriptions and messages. Parameters: [detailed]");
-static LIST_HELP: Help = help(c"A page of subscriptions. Parameters: [offset [limit]]");
+static LIST_HELP: Help = help(c"A page of subscriptions. Parameters: [offset [limit [filter ...]]]");
 static SHOW_HELP: Help = help(c"One subscription. Parameters: id");
 static SUBSCRIBE_HELP: Help =
     help(c"Subscribes and answers with the id. Parameters: record subscriber [package [options]]");

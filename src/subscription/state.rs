@@ -95,6 +95,25 @@ impl State {
         }
     }
 
+    /// Whether any state has this name.
+    #[must_use]
+    pub fn is_name(name: &[u8]) -> bool {
+        let (attempt, farewell) = (Attempt::Fresh, Farewell::Due);
+        [
+            Self::Waiting(attempt),
+            Self::Unconfirmed,
+            Self::UnconfirmedDestroy,
+            Self::Confirmed { next: Instant(0), awaits: Awaits::Nothing },
+            Self::Resubscription { notify_by: None },
+            Self::ResubscriptionDestroy,
+            Self::Predestroyed(farewell),
+            Self::WaitingForTermination,
+            Self::Destroyed,
+        ]
+        .iter()
+        .any(|state| state.name().as_bytes() == name)
+    }
+
     /// Whether the outcome of a request is awaited.
     #[must_use]
     pub fn in_flight(self) -> bool {

@@ -4,7 +4,7 @@ use crate::engine::{self, Engine, OwnError, Wish};
 use crate::host::rpc::{Call, NoRoom, Row};
 use crate::host::shm;
 use crate::registry::Handle;
-use crate::subscription::{Snapshot, Untold};
+use crate::subscription::{Snapshot, State, Untold};
 use std::ffi::CStr;
 
 /// How many subscriptions one page shows unless told otherwise.
@@ -120,11 +120,12 @@ pub fn trace(call: &Call) {
     });
 }
 
-/// `presence_b2b.list [offset [limit]]`: a page of subscriptions, an array of structs.
+/// `presence_b2b.list [offset [limit [filter ...]]]`: a page of subscriptions, an array of structs.
 pub fn list(call: &Call) {
     answer(call, |engine| {
         let (offset, limit) = next_page(call)?;
-        for (handle, snapshot) in fitting(call, page(engine, offset, limit)) {
+        let filters = next_filters(call)?;
+        for (handle, snapshot) in fitting(call, filtered(engine, offset, limit, &filters)) {
             fill(&call.add_row()?, engine, handle, &snapshot)?;
         }
         Ok(())
@@ -251,6 +252,60 @@ fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)>
     let now = Engine::now();
     let mut page = Vec::new();
     engine.registry.page(offset, limit, |handle, subscription, _| page.push((handle, subscription.snapshot(now))));
+    page
+}
+
+/// What a subscription must be to be listed.
+enum Filter<'c> {
+    Record(&'c [u8]),
+    Subscriber(&'c [u8]),
+    Package(&'c [u8]),
+    State(&'c [u8]),
+}
+
+/// All filters that follow.
+fn next_filters(call: &Call) -> Result<Vec<Filter<'_>>, Fault> {
+    let mut filters = Vec::new();
+    while let Some(text) = call.next_text() {
+        let at = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
+        let (name, value) = text.split_at(at);
+        filters.push(match (name, value.get(1..).unwrap_or_default()) {
+            (b"record", value) => Filter::Record(value),
+            (b"subscriber", value) => Filter::Subscriber(value),
+            (b"package", value) => Filter::Package(value),
+            (b"state", value) if State::is_name(value) => Filter::State(value),
+            (b"state", value) => return Err(Fault(400, format!("\"{}\" is no state", lossy(value)))),
+            _ => {
+                let keys = "record=, subscriber=, package= or state= and a value";
+                return Err(Fault(400, format!("\"{}\" is no filter: it must be {keys}", lossy(text))));
+            }
+        });
+    }
+    Ok(filters)
+}
+
+/// As [`page`], of those that pass all filters. The whole table is looked through, a few at a time under the lock.
+fn filtered(engine: &Engine, offset: usize, limit: usize, filters: &[Filter<'_>]) -> Vec<(Handle, Snapshot)> {
+    if filters.is_empty() {
+        return page(engine, offset, limit);
+    }
+    let now = Engine::now();
+    let (mut page, mut skip) = (Vec::new(), offset);
+    engine.registry.page(0, usize::MAX, |handle, subscription, _| {
+        let passes = |filter: &Filter<'_>| match filter {
+            Filter::Record(record) => subscription.record() == *record,
+            Filter::Subscriber(subscriber) => subscription.subscriber() == *subscriber,
+            Filter::Package(package) => subscription.package().name.as_bytes() == *package,
+            Filter::State(state) => subscription.state().name().as_bytes() == *state,
+        };
+        if page.len() >= limit || !filters.iter().all(passes) {
+            return;
+        }
+        match skip {
+            0 => page.push((handle, subscription.snapshot(now))),
+            _ => skip -= 1,
+        }
+    });
     page
 }
 
