@@ -33,13 +33,14 @@ use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
-use super::text::{OutOfMemory, Share, SharedTexts};
+use super::text::{Brief, OutOfMemory, Share, SharedTexts};
 use super::time::{Instant, Moment};
 use allocator_api2::boxed::Box;
 use ending::Failure;
 #[cfg(test)]
 pub(super) use picture::Picture;
 use rare::{Kept, Rare, Said};
+use std::time::Duration;
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
 #[derive(Clone, Copy, Debug)]
@@ -401,6 +402,19 @@ impl<A: Share> Subscription<A> {
         self.terms().expires.unwrap_or_else(usual).max(self.min_expires()).max(1)
     }
 
+    /// News without a body, a code or another attempt, and not the last.
+    fn news(&self, status: Status, reason: &[u8]) -> News {
+        News {
+            status,
+            code: 0,
+            reason: Brief::new(reason),
+            next_attempt: None,
+            with_body: false,
+            last: false,
+            fork: self.fork,
+        }
+    }
+
     fn tell(&mut self, news: News) -> Option<News> {
         self.status = Some(news.status);
         match news.status {
@@ -413,6 +427,13 @@ impl<A: Share> Subscription<A> {
     /// The earliest instant `min_resubscribe_time` allows.
     fn earliest(&self, now: Instant, policy: &Policy) -> Instant {
         schedule::earliest(self.last_sent.get(), now, policy)
+    }
+
+    /// When what was granted is over, or was asked for as long as nobody has said.
+    fn granted_until(&self) -> Option<Instant> {
+        let asked = Duration::from_secs(u64::from(self.asked));
+        let told = self.dialog.as_ref().and_then(Dialog::expiry);
+        told.or(self.last_sent.get().map(|sent| sent.after(asked)))
     }
 
     fn has_made_dialog(&self) -> bool {

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::support::{hub, new, queue, say};
-use crate::qsa::{Counters, Destroy, Known, LastQueued, Message, Outcome, QsaError, QueueId, Wake};
+use crate::qsa::{
+    Counters, Destroy, Known, LastQueued, Loss, Message, Outcome, QsaError, QueueId, SubscriptionId, Wake,
+};
 use crate::subscription::{Brief, News, Status};
 
 #[test]
@@ -234,4 +236,27 @@ fn messages_of_different_forks_are_not_merged() {
         std::iter::from_fn(|| hub.pop(q)).map(|one| (one.message.fork(), one.message.body().to_vec())).collect();
     assert_eq!(left, [(1, b"second, newer".to_vec()), (2, b"third".to_vec())]);
     assert_eq!(hub.counters(), Counters { received: 4, delivered: 2, merged: 1, dropped: 1, ..Counters::default() });
+}
+
+/// Whoever loses a message is told of, whoever it was that needed the room.
+#[test]
+fn each_loss_is_told_of_whose_it_is() {
+    static LOST: parking_lot::Mutex<Vec<(SubscriptionId, u8, Loss)>> = parking_lot::Mutex::new(Vec::new());
+    let lost = || std::mem::take(&mut *LOST.lock());
+    let hub = hub().with_on_loss(|subscription, fork, loss| LOST.lock().push((subscription, fork, loss)));
+    let q = queue(&hub, 2);
+    let [one, other, third] = [b"1", b"2", b"3"].map(|record| hub.subscribe(&new(record, q)).unwrap());
+    say(&hub, one, b"a");
+    say(&hub, other, b"b");
+    assert_eq!(lost(), []);
+    say(&hub, one, b"c");
+    assert_eq!(lost(), [(one, 0, Loss::Merged)]);
+    say(&hub, third, b"d");
+    let [(loser, 0, Loss::Dropped)] = lost()[..] else { panic!("one makes room") };
+    assert!(loser == one || loser == other);
+    let Counters { received, merged, dropped, queued, .. } = hub.counters();
+    assert_eq!((received, merged, dropped, queued), (4, 1, 1, 2));
+    hub.queue_destroy(q).unwrap();
+    assert!(hub.notify(one, Status::Active, b"", b"", b"").is_err());
+    assert_eq!(lost(), [(one, 0, Loss::Dropped)]);
 }

@@ -53,9 +53,7 @@ impl<A: Share> Subscription<A> {
         if is_own {
             self.asked = seconds(granted);
         }
-        let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
-        let next = self.plan(planned, now, env);
-        self.confirm(next, awaits);
+        self.confirm_granted(expiry, awaits, now, env);
         Ok(Output::default())
     }
 
@@ -86,10 +84,15 @@ impl<A: Share> Subscription<A> {
         }
         self.accept(reply);
         self.asked = seconds(granted);
+        self.confirm_granted(expiry, awaits, now, env);
+        Ok(Output::default())
+    }
+
+    /// Stands until then, and is refreshed before.
+    fn confirm_granted(&mut self, expiry: Instant, awaits: Awaits, now: Instant, env: &Env<'_>) {
         let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
         let next = self.plan(planned, now, env);
         self.confirm(next, awaits);
-        Ok(Output::default())
     }
 
     /// The subscription is accepted, but nobody wants it any more.
@@ -158,7 +161,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Timer N of the newest request.
-    fn timer_n(&self, now: Instant, env: &Env<'_>) -> Instant {
+    pub(super) fn timer_n(&self, now: Instant, env: &Env<'_>) -> Instant {
         self.last_sent.get().unwrap_or(now).after(env.policy.timer_n)
     }
 
@@ -179,16 +182,12 @@ impl<A: Share> Subscription<A> {
     /// The dialog stands, because a NOTIFY has made it, although no final reply has come: it was accepted
     /// (RFC 6665 §4.1.2.4). How long for, the NOTIFY said; or else it is what was asked.
     pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
-        let asked = Duration::from_secs(u64::from(self.asked));
-        let sent = self.last_sent.get().unwrap_or(now);
+        let expiry = self.granted_until().unwrap_or(now);
         let Some(dialog) = self.dialog.as_mut() else { return self.drop_dialog(now, env) };
-        let expiry = dialog.expiry().unwrap_or(sent.after(asked));
         dialog.set_expiry(expiry);
         self.note(failure.code, failure.reason);
         self.attempt_over();
-        let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
-        let next = self.plan(planned, now, env);
-        self.confirm(next, Awaits::Nothing);
+        self.confirm_granted(expiry, Awaits::Nothing, now, env);
         Output::default()
     }
 }

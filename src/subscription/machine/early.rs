@@ -45,22 +45,12 @@ impl<A: Share> Subscription<A> {
     /// what is in flight comes early too: that may have been answered before. Without memory for that, the refresh stays where
     /// it is.
     pub(super) fn refresh_early(&mut self, now: Instant, env: &Env<'_>) {
-        let planned = match self.state() {
-            // A fetch asks once.
-            _ if self.fetch_until().is_some() => return,
-            State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
-                Some((next, awaits))
-            }
-            State::Unconfirmed | State::Resubscription { .. } => None,
-            // A retry has its time.
-            State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry | Awaits::LastNotify { .. }, .. }
-            | State::Waiting(_)
-            | State::UnconfirmedDestroy
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => return,
-        };
+        let planned = self.next_refresh();
+        // A retry has its time, and a fetch asks once.
+        let may_follow = matches!(self.state(), State::Unconfirmed | State::Resubscription { .. });
+        if planned.is_none() && !may_follow || self.fetch_until().is_some() {
+            return;
+        }
         let Ok(rare) = self.rare_mut() else { return };
         if rare.early.is_due {
             return;
@@ -72,6 +62,24 @@ impl<A: Share> Subscription<A> {
             if at < next {
                 self.confirm_sooner(next, awaits, at);
             }
+        }
+    }
+
+    /// A refresh that may be brought forward, and what else is awaited.
+    pub(super) fn next_refresh(&self) -> Option<(Instant, Awaits)> {
+        match self.state() {
+            State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
+                Some((next, awaits))
+            }
+            State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry | Awaits::LastNotify { .. }, .. }
+            | State::Waiting(_)
+            | State::Unconfirmed
+            | State::UnconfirmedDestroy
+            | State::Resubscription { .. }
+            | State::ResubscriptionDestroy
+            | State::Predestroyed(_)
+            | State::WaitingForTermination
+            | State::Destroyed => None,
         }
     }
 

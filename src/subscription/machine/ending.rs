@@ -7,7 +7,7 @@ use super::super::output::{News, Output, Status};
 use super::super::policy::Policy;
 use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
-use super::super::text::{Brief, Share};
+use super::super::text::Share;
 use super::super::time::{Instant, Moment, seconds_up};
 use super::{EXPIRED, Env, Promise, Subscription};
 use std::time::Duration;
@@ -93,13 +93,11 @@ impl<A: Share> Subscription<A> {
             }
         };
         let news = self.tell(News {
-            status,
             code: failure.code,
-            reason: Brief::new(failure.reason),
             next_attempt: at.map(|at| seconds_up(at.since(now))),
             with_body: failure.with_body,
             last: at.is_none() && !self.is_fork(),
-            fork: self.fork,
+            ..self.news(status, failure.reason)
         });
         // The next attempt begins at the record, which is not shown what another target has asked for.
         if self.targets().is_some() {

@@ -9,7 +9,7 @@ use super::super::output::{Answer, News, Output, Status};
 use super::super::policy::Policy;
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{Brief, OutOfMemory, Share};
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::{Instant, Moment};
 use super::accepted::adopt_reply;
 use super::ending::Failure;
@@ -61,15 +61,7 @@ impl<A: Share> Subscription<A> {
             StateValue::Terminated if is_rejected => Status::Rejected,
             StateValue::Terminated => Status::Terminated,
         };
-        let news = self.tell(News {
-            status,
-            code: 0,
-            reason: Brief::new(reason.unwrap_or_default()),
-            next_attempt: None,
-            with_body,
-            last: true,
-            fork: self.fork,
-        });
+        let news = self.tell(News { with_body, last: true, ..self.news(status, reason.unwrap_or_default()) });
         Output { news, ..self.destroy() }
     }
 

@@ -9,7 +9,7 @@ use super::super::input::Notify;
 use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::state::State;
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{Brief, OutOfMemory, Packed, Share};
+use super::super::text::{OutOfMemory, Packed, Share};
 use super::super::time::Instant;
 use super::rare::Gone;
 use super::{Env, Subscription};
@@ -51,18 +51,11 @@ impl<A: Share> Subscription<A> {
         gone.push(Gone { said, retry_after: state.retry_after });
         self.notifies = self.notifies.saturating_add(1);
         if self.state() == State::Unconfirmed {
-            let by = self.last_sent.get().unwrap_or(now).after(env.policy.timer_n);
+            let by = self.timer_n(now, env);
             self.arm(self.planned().map_or(by, |planned| planned.min(by)));
         }
-        let news = notify.content.is_document().then_some(News {
-            status: Status::Pending,
-            code: 0,
-            reason: Brief::new(reason),
-            next_attempt: None,
-            with_body: true,
-            last: false,
-            fork: self.fork,
-        });
+        let told = News { with_body: true, ..self.news(Status::Pending, reason) };
+        let news = notify.content.is_document().then_some(told);
         Ok(Output { answer: Some(Answer::Ok), news: news.and_then(|news| self.tell(news)), ..Output::default() })
     }
 

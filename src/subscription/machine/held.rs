@@ -1,6 +1,5 @@
 //! The newest request has not left: its destination is held (RFC 3261 §21.5.4), or it is not its turn yet.
 
-use super::super::dialog::Dialog;
 use super::super::input::HeldBy;
 use super::super::output::{News, Output, Status, Undo};
 use super::super::state::{Attempt, Awaits, Farewell, State};
@@ -8,7 +7,6 @@ use super::super::text::{Brief, Share};
 use super::super::time::{Instant, Moment, seconds_up};
 use super::ending::Failure;
 use super::{Env, Promise, Subscription};
-use std::time::Duration;
 
 impl<A: Share> Subscription<A> {
     /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.
@@ -168,10 +166,7 @@ impl<A: Share> Subscription<A> {
 
     /// Nobody wants it any more: the farewell waits, unless the dialog ends by itself before.
     fn hold_farewell(&mut self, by: HeldBy, until: Instant) -> Output {
-        let asked = Duration::from_secs(u64::from(self.asked));
-        let at_most = self.last_sent.get().map(|sent| sent.after(asked));
-        let ends = self.dialog.as_ref().and_then(Dialog::expiry).or(at_most);
-        if ends.is_none_or(|ends| ends <= until) {
+        if self.granted_until().is_none_or(|ends| ends <= until) {
             return self.destroy();
         }
         let output = self.say_farewell(until);
@@ -188,15 +183,8 @@ impl<A: Share> Subscription<A> {
             HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Unreached if self.told_held => return Output::default(),
             HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Unreached => self.told_held = true,
         }
-        let news = self.tell(News {
-            status,
-            code: 0,
-            reason: Brief::new(reason(by)),
-            next_attempt: Some(seconds_up(until.since(now))),
-            with_body: false,
-            last: false,
-            fork: self.fork,
-        });
+        let next_attempt = Some(seconds_up(until.since(now)));
+        let news = self.tell(News { next_attempt, ..self.news(status, reason(by)) });
         Output { news, ..Output::default() }
     }
 }

@@ -5,10 +5,9 @@
 
 use super::super::output::{News, Output, Status};
 use super::super::state::State;
-use super::super::text::{Brief, Share};
+use super::super::text::Share;
 use super::super::time::{Instant, Moment, seconds_up};
 use super::{EXPIRED, Subscription};
-use std::time::Duration;
 
 /// A dialog that was left while its status was believed.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +25,7 @@ impl<A: Share> Subscription<A> {
             Some(Status::Active | Status::Pending) if self.left_until().is_none() => {}
             Some(Status::Active | Status::Pending | Status::Terminated | Status::Rejected) | None => return None,
         }
-        let asked = Duration::from_secs(u64::from(self.asked));
-        let granted = self.dialog.as_ref().and_then(|dialog| dialog.expiry());
-        let until = granted.unwrap_or(self.last_sent.get().unwrap_or(now).after(asked));
+        let until = self.granted_until().unwrap_or(now);
         match self.rare_mut() {
             Ok(rare) => {
                 rare.left = Some(Left { until: until.into(), next: Moment::NONE });
@@ -75,14 +72,6 @@ impl<A: Share> Subscription<A> {
 
     /// Says that what was granted is over, and when the next attempt is.
     pub(super) fn expired(&self, next_attempt: Option<u32>) -> News {
-        News {
-            status: Status::Terminated,
-            code: 0,
-            reason: Brief::new(EXPIRED),
-            next_attempt,
-            with_body: false,
-            last: false,
-            fork: self.fork,
-        }
+        News { next_attempt, ..self.news(Status::Terminated, EXPIRED) }
     }
 }

@@ -7,7 +7,7 @@ use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::schedule::{self, Told};
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{Brief, OutOfMemory, Share};
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::Instant;
 use super::super::version::Order;
 use super::ending::Failure;
@@ -151,21 +151,24 @@ impl<A: Share> Subscription<A> {
         now: Instant,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        // The end counts whatever the body is, which is not told.
-        let is_refused = refusal_of(notify.content).is_some();
         let may_be_all = self.fetch_until().is_some() && notify.content.is_document();
         if !may_be_all && self.may_be_of_other_fork(notify) {
             let output = self.fork_ended_first(state, notify, now, env)?;
-            let untold = is_refused.then(|| self.not_told(Untold::Refused).untold).flatten();
+            let untold = self.body_untold(notify.content);
             return Ok(Output { untold: untold.or(output.untold), ..output });
         }
         self.remember(notify, env)?;
-        let untold = is_refused.then(|| self.not_told(Untold::Refused).untold).flatten();
+        let untold = self.body_untold(notify.content);
         let output = match self.fetch_until() {
             Some(_) => self.fetched(state, notify.content),
             None => self.terminated(state, notify.content, now, env),
         };
         Ok(Output { untold, ..output })
+    }
+
+    /// The end counts whatever the body is: one that cannot be used is not told.
+    fn body_untold(&mut self, content: Content) -> Option<(Untold, bool)> {
+        refusal_of(content).and_then(|_| self.not_told(Untold::Refused).untold)
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
@@ -201,10 +204,7 @@ impl<A: Share> Subscription<A> {
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
-        let is_other_fork = self
-            .dialog
-            .as_ref()
-            .is_some_and(|dialog| !dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text());
+        let is_other_fork = self.may_be_of_other_fork(notify);
         let is_whole = self.order_of(notify.content) == Order::Next;
         self.adopt_notify(notify, env)?;
         self.forget_left();
@@ -236,15 +236,8 @@ impl<A: Share> Subscription<A> {
             (StateValue::Other, Some(Status::Active)) => Status::Active,
             (StateValue::Pending | StateValue::Other | StateValue::Terminated, _) => Status::Pending,
         };
-        let news = self.tell(News {
-            status,
-            code: 0,
-            reason: Brief::new(state.reason.unwrap_or_default()),
-            next_attempt: None,
-            with_body: notify.content.is_document(),
-            last: false,
-            fork: self.fork,
-        });
+        let with_body = notify.content.is_document();
+        let news = self.tell(News { with_body, ..self.news(status, state.reason.unwrap_or_default()) });
         Ok(Output { answer: Some(Answer::Ok), news, ..Output::default() })
     }
 
@@ -259,22 +252,10 @@ impl<A: Share> Subscription<A> {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.take_document(content);
         }
-        match self.state() {
-            _ if is_whole => {}
-            State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
-                let wanted = self.plan(next, now, env);
-                self.confirm_sooner(next, awaits, wanted);
-            }
-            // A retry has its time, and the notifier may have said so.
-            State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry | Awaits::LastNotify { .. }, .. }
-            | State::Waiting(_)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => {}
+        // A retry has its time, and the notifier may have said so.
+        if let Some((next, awaits)) = self.next_refresh().filter(|_| !is_whole) {
+            let wanted = self.plan(next, now, env);
+            self.confirm_sooner(next, awaits, wanted);
         }
     }
 

@@ -6,7 +6,7 @@ use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits};
-use super::super::text::{Brief, OutOfMemory, Share};
+use super::super::text::{OutOfMemory, Share};
 use super::super::time::{Instant, seconds_up};
 use super::ending::{Failure, told_delay};
 use super::{Env, Subscription};
@@ -153,16 +153,10 @@ impl<A: Share> Subscription<A> {
             self.confirm(at, Awaits::Expiry);
             at
         };
-        let news = self.tell(News {
-            status: self.status().unwrap_or(Status::Pending),
-            code: failure.code,
-            reason: Brief::new(failure.reason),
-            // What a fork does not do in its dialog it does not do at all.
-            next_attempt: (fits || !self.is_fork()).then(|| seconds_up(next.since(now))),
-            with_body: false,
-            last: false,
-            fork: self.fork,
-        });
+        // What a fork does not do in its dialog it does not do at all.
+        let next_attempt = (fits || !self.is_fork()).then(|| seconds_up(next.since(now)));
+        let status = self.status().unwrap_or(Status::Pending);
+        let news = self.tell(News { code: failure.code, next_attempt, ..self.news(status, failure.reason) });
         Output { news, ..Output::default() }
     }
 
