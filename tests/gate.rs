@@ -479,3 +479,23 @@ fn a_breaker_is_open_no_longer_than_the_longest_back_off() {
     end_all(&server, &[id]);
     server.stop();
 }
+
+/// The server asks the host of a URI, whatever its `maddr` is: so does the gate count. Otherwise a peer could have one destination
+/// counted as many, or as another.
+#[test]
+fn maddr_does_not_change_the_destination() {
+    let silent = Endpoint::udp();
+    let server = quick().start();
+    let record = format!("{};maddr=192.0.2.1", silent.uri("alice"));
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&record, &server.uri("watcher"));
+        let subscribe = silent.expect_request("SUBSCRIBE", SOON);
+        assert_eq!(subscribe.uri(), record);
+        let addresses: Vec<_> =
+            server.rows("presence_b2b.destinations").into_iter().map(|row| row["address"].clone()).collect();
+        assert_eq!(addresses, [json!(address_of(&silent))]);
+        silent.reply(&subscribe, 404, "Not Here");
+        end_all(&server, &[id]);
+    });
+    server.stop();
+}

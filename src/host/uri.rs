@@ -27,12 +27,12 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
         return Some(destination_of(b"udp", plain.host, plain.port));
     }
     let mut parsed = ks::sip_uri_t::default();
-    let (host, maddr) = lend([uri], |[lent]| {
+    // Not maddr: the host passes over it, unless it was built with HONOR_MADDR, which nobody ships.
+    let host = lend([uri], |[lent]| {
         // SAFETY: the host has a text of its own and writes our struct, whose strings then point into that text.
         let is_parsed = unsafe { ks::parse_uri(lent.s, lent.len, &mut parsed) } >= 0;
-        is_parsed.then(|| (part_of(uri, &lent, &parsed.host), part_of(uri, &lent, &parsed.maddr_val)))
+        is_parsed.then(|| part_of(uri, &lent, &parsed.host))
     })?;
-    let host = if maddr.is_empty() { host } else { maddr };
     let secure = is_sips(uri);
     let transport: &[u8] = match i32::from(parsed.proto) {
         p if p == ks::PROTO_WSS as i32 || (secure && p == ks::PROTO_WS as i32) => b"wss",

@@ -83,7 +83,8 @@ fn host(uri: &[u8]) -> &[u8] {
     split(uri).0
 }
 
-/// Where a request to this SIP URI goes: its `maddr`, or its host. Empty, as no domain covers it, for one with several.
+/// Where a request to this SIP URI goes: its host. Empty, as no domain covers it, for one with a `maddr` that says otherwise: the
+/// host passes over it unless it was built to honour it, so that the peer would choose whom the domains are about.
 pub(in super::super) fn place(uri: &[u8]) -> &[u8] {
     let (host, rest) = split(uri);
     let parameters = rest.split(|byte| *byte == b'?').next().unwrap_or_default().split(|byte| *byte == b';');
@@ -91,12 +92,8 @@ pub(in super::super) fn place(uri: &[u8]) -> &[u8] {
         let at = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
         parameter.get(..at).is_some_and(|name| name.eq_ignore_ascii_case(b"maddr")).then_some(at.saturating_add(1))
     };
-    let mut found = parameters.filter_map(|one| value(one).map(|at| one.get(at..).unwrap_or_default()));
-    match (found.next(), found.next()) {
-        (None, _) => host,
-        (Some(maddr), None) => maddr,
-        (Some(_), Some(_)) => &[],
-    }
+    let mut named = parameters.filter_map(|one| value(one).map(|at| one.get(at..).unwrap_or_default()));
+    if named.all(|maddr| maddr.eq_ignore_ascii_case(host)) { host } else { &[] }
 }
 
 /// Host, and what is behind it.

@@ -57,6 +57,9 @@ fn a_redirection_out_of_the_domain_gets_no_answer() {
         (b"sip:alice@192.0.2.1", false),
         (b"sip:alice@[2001:db8::1]:5060", false),
         (b"sip:alice@example.com;maddr=192.0.2.1", false),
+        (b"sip:alice@attacker.example;maddr=example.com", false),
+        (b"sip:alice@attacker.example;x;MADDR=pa.example.com;lr", false),
+        (b"sip:alice@example.com;maddr=Example.COM", true),
         (b"sip:alice@example.com;maddr=example.com;maddr=192.0.2.1", false),
     ] {
         let mut life = Life::asking();
@@ -193,7 +196,8 @@ fn lists_of_domains_are_read() {
     }
     assert_eq!(place(b"sips:a;x=y?z@[::1]:5061;q=1"), b"[::1]");
     assert_eq!(place(b"sip:h.example?maddr=x"), b"h.example");
-    assert_eq!(place(b"sip:a@h;x;MADDR=192.0.2.7?maddr=x"), b"192.0.2.7");
+    assert_eq!(place(b"sip:a@h;x;MADDR=192.0.2.7?maddr=x"), b"");
+    assert_eq!(place(b"sip:a@192.0.2.7;x;MADDR=192.0.2.7?maddr=x"), b"192.0.2.7");
 }
 
 #[test]
