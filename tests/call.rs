@@ -1,5 +1,10 @@
 //! A subscription bound to a call: it ends with it.
 
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received};
@@ -8,7 +13,7 @@ use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::{leaves_nothing, leaves_nothing_in};
 use crate::support::sip::Message;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 
 /// A proxy that tracks calls, and subscribes to X-Record for each when there is one.
 const ROUTE: &str = r#"
@@ -223,6 +228,48 @@ fn a_request_without_a_call_binds_nothing() {
         let lines = server.log().since(mark, "ERROR: presence_b2b");
         assert!(matches!(&lines[..], [line] if line.contains("belongs to no tracked call")), "{lines:?}");
         assert_eq!(server.trace()["subscriptions"], 0);
+    });
+    server.stop();
+}
+
+/// A stand-in for the module dialog that takes no callback; built once.
+fn refusing_dialog() -> &'static str {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refusing");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let module = folder.join("dialog.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/dialog/dialog.c");
+        let options = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
+        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        compiler.args([&options, "-DMOD_NAME=\"dialog\"", "-O1", "-shared", "-o"]).arg(&module).arg(source);
+        assert!(compiler.status().expect("a C compiler").success(), "the module does not build");
+        module.display().to_string()
+    })
+}
+
+/// The script is told that there is no subscription, so there is none, and the dialog is not held on to.
+#[test]
+fn a_call_that_takes_no_callback_has_no_subscription() {
+    let server = Server::b2b()
+        .module(refusing_dialog())
+        .b2b_param("min_resubscribe_time", 0)
+        .route(&ROUTE.replace("        dlg_manage();\n", ""));
+    let server = server.allow_log("the dialog module took no callback").start();
+    let (peer, notifier) = (Endpoint::udp(), Notifier::udp());
+    leaves_nothing(&server, || {
+        let mark = server.log().mark();
+        let uri = server.uri("script");
+        let request = peer.fresh_request("OPTIONS", &uri, &uri, &uri).with("X-Record", notifier.uri("bob"));
+        assert_eq!(peer.exchange(&request, server.addr(), SOON).status(), 500);
+        eventually(SOON, "there is none", || {
+            // It may have been under way.
+            if let Some(subscribe) = notifier.try_subscribe(Duration::ZERO) {
+                notifier.reject(&subscribe, 480, &[]);
+            }
+            (server.trace()["subscriptions"] == 0).then_some(())
+        });
+        assert_eq!(server.log().since(mark, "RELEASED").len(), 1);
     });
     server.stop();
 }

@@ -3,10 +3,12 @@
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
+use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::{Shm, leaves_nothing};
 use crate::support::wait::{SOON, eventually};
+use crate::support::watch::{Watch, told};
 
 /// Every field of `$qsa(...)`.
 pub const FIELDS: [&str; 14] = [
@@ -275,6 +277,28 @@ fn the_id_is_there_to_the_end() {
         assert_eq!(said(&server, mark, "ID "), format!("{id} of bob is terminated"));
         server.await_no_subscription();
     });
+    server.stop();
+}
+
+/// In other routes of the same process `$qsa(...)` is null, as it was before the first message.
+#[test]
+fn nothing_is_told_outside_of_its_route() {
+    const OUTSIDE: &str = r#"event_route[tm:local-request] {
+        xlog("L_NOTICE", "OUTSIDE $qsa(id) $qsa(status) $qsa(record) $qsa(body) $qsa(note).END\n");
+    }"#;
+    let notifier = Notifier::udp();
+    let server = builder().route(OUTSIDE).route(TELL).start();
+    let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+    for _ in 0..2 {
+        let mark = server.log().mark();
+        watch.refresh();
+        dialog.accept(&dialog.expect_subscribe(SOON), 600);
+        assert_eq!(said(&server, mark, "OUTSIDE "), ["<null>"; 5].join(" "));
+        assert_eq!(dialog.notify(told(600, "again")).status(), 200);
+        watch.await_note("again");
+        watch.await_state("confirmed");
+    }
+    watch.end(&mut dialog);
     server.stop();
 }
 

@@ -307,3 +307,47 @@ fn one_beyond_max_subscriptions_is_put_off() {
     });
     server.stop();
 }
+
+/// All dialogs of a subscription answer challenges with the credentials that it has been given, those too that were there before.
+#[test]
+fn forks_get_credentials() {
+    let route = r#"request_route {
+    if (is_method("NOTIFY")) {
+        if (!handle_notify()) sl_send_reply("481", "Subscription does not exist");
+        exit;
+    }
+    if (b2b_credentials("$hdr(X-Record)", "$hdr(X-Subscriber)", "presence", "watcher", "secret")) {
+        sl_send_reply("200", "Given");
+    } else {
+        sl_send_reply("403", "Not Given");
+    }
+}"#;
+    let [one, other] = [(); 2].map(|()| Notifier::udp());
+    let operator = Endpoint::udp();
+    let server = forking().route(route).start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let Pair { id, subscribe, mut first, mut second } = pair(&server, &mut news, &one, &other, "presence");
+        first.accept(&subscribe, 600);
+        let uri = server.uri("script");
+        let give = operator.fresh_request("OPTIONS", &uri, &uri, &uri).with("X-Record", one.uri("alice"));
+        let give = give.with("X-Subscriber", server.uri("watcher"));
+        assert_eq!(operator.exchange(&give, server.addr(), SOON).status(), 200);
+        let rows = list(&server);
+        for (row, dialog) in rows.iter().zip([&mut first, &mut second]) {
+            server.refresh(row["id"].as_u64().expect("an id"));
+            let challenge = [("WWW-Authenticate", "Digest realm=\"here\", nonce=\"n\", qop=\"auth\"")];
+            dialog.answer(&dialog.expect_subscribe(SOON), 401, &challenge);
+            let again = dialog.expect_subscribe(SOON);
+            let answer = again.header("Authorization").unwrap_or_else(|| panic!("no credentials for {row}"));
+            assert!(answer.contains("username=\"watcher\""), "{answer}");
+            dialog.accept(&again, 600);
+            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        }
+        server.unsubscribe(id);
+        farewell(&mut first);
+        farewell(&mut second);
+        server.await_no_subscription();
+    });
+    server.stop();
+}

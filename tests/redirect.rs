@@ -256,3 +256,24 @@ fn what_was_granted_ends_while_a_redirection_is_followed() {
     });
     server.stop();
 }
+
+/// RFC 3261 §20.10: none is preferred to the other, so that the order is the peer's. Without a q it is 1.
+#[test]
+fn targets_of_equal_preference_are_tried_in_their_order() {
+    let registrar = Notifier::udp();
+    let targets = [(); 3].map(|()| Notifier::udp());
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
+        let [first, second, third] = targets.each_ref().map(|target| format!("<{}>", target.uri("desk")));
+        let contacts = format!("{first}, {second};q=1.0, {third}");
+        registrar.reject(&registrar.expect_subscribe(SOON), 302, &[("Contact", &contacts)]);
+        for target in targets.iter().take(2) {
+            target.reject(&target.expect_subscribe(SOON), 480, &[]);
+        }
+        let mut dialog = targets[2].accept(&targets[2].expect_subscribe(SOON), 600);
+        dialog.notify(Notify::active(600));
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}

@@ -266,3 +266,51 @@ fn handle_notify_has_its_place() {
         server.stop();
     }
 }
+
+/// The host's parser goes on where it has stopped: what the script has read of a 2xx is not behind that place.
+#[test]
+fn what_the_script_has_read_of_an_answer_counts() {
+    let route = r#"onreply_route {
+    if ($tU == "contact") $var(read) = $ct;
+    if ($tU == "expires") $var(read) = $sel(expires);
+    if ($tU == "route") $var(read) = $sel(record_route);
+    if ($tU == "all") $var(read) = $hdr(X-None);
+    return 1;
+}"#;
+    let notifier = Notifier::udp();
+    let server = builder().route(route).start();
+    let contact = notifier.uri("desk");
+    let (of_contact, route) = (format!("<{contact}>"), format!("<sip:{};lr>", notifier.endpoint.addr()));
+    let [contact_line, expires, record_route] =
+        [("Contact", &*of_contact), ("Expires", "500"), ("Record-Route", &*route)];
+    leaves_nothing(&server, || {
+        // With a Record-Route, all headers are parsed in any case.
+        for (user, headers) in [
+            ("nothing", &[contact_line, expires][..]),
+            ("contact", &[contact_line, expires]),
+            ("expires", &[expires, contact_line]),
+            ("route", &[record_route, contact_line, expires]),
+            ("all", &[contact_line, expires]),
+        ] {
+            let id = server.subscribe(&notifier.uri(user), &server.uri("watcher"));
+            let subscribe = notifier.expect_subscribe(SOON);
+            let mut dialog = notifier.dialog(&subscribe);
+            let answer = headers.iter().fold(dialog.response(&subscribe, 200).without("Contact"), |answer, header| {
+                answer.with(header.0, header.1)
+            });
+            notifier.endpoint.answer(&subscribe, &answer);
+            let shown = server.show_when(id, "the 2xx is in", |shown| shown["last_reply"] == 200);
+            assert_eq!(shown["remote_target"], *contact, "{user}: {shown}");
+            let left = shown["expires_in"].as_u64().expect("a number");
+            assert!((400..=500).contains(&left), "{user}: {shown}");
+            server.unsubscribe(id);
+            let farewell = dialog.expect_subscribe(SOON);
+            let routes = if user == "route" { vec![&*route] } else { vec![] };
+            assert_eq!((farewell.uri(), farewell.headers("Route")), (&*contact, routes), "{user}");
+            dialog.accept(&farewell, 0);
+            assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+            server.await_no_subscription();
+        }
+    });
+    server.stop();
+}

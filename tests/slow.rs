@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
+use crate::event_route::said;
 use crate::support::address::{SIP_PORT, own_ip};
 use crate::support::config::Builder;
 use crate::support::dns::{NameServer, Record};
@@ -359,13 +360,20 @@ fn a_script_that_holds_the_worker_delays_no_deadline() {
     server.stop();
 }
 
-/// A worker takes over the server's parameters that are changed while it runs.
+/// A worker takes over the server's parameters that are changed while it runs. Most numbers of the server's own are changed in
+/// place, where every process sees them at once; those of the script are not.
 #[test]
 fn a_parameter_of_the_server_changed_at_run_time_is_seen_by_workers() {
-    let silent = Endpoint::udp();
-    let server = Server::b2b().module("cfg_rpc").modparam("tm", "fr_timer", 30_000).route(TELL).start();
-    server.rpc("cfg.set_now_int", json!(["tm", "fr_timer", 300])).expect("tm takes it");
-    let watch = Watch::begin(&server, &silent.uri("alice"));
-    watch.await_news("the timeout", |news| news.code == 408);
+    let notifier = Notifier::udp();
+    let tell = TELL.replacen('{', "{\n    xlog(\"L_NOTICE\", \"LEVEL $sel(cfg_get.lamp.level).END\\n\");", 1);
+    let server = Server::b2b().module("cfg_rpc").b2b_param("workers", 1);
+    let server = server.route("lamp.level = 1 desc \"how bright\"").route(&tell).start();
+    let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+    assert_eq!(said(&server, Mark::default(), "LEVEL "), "1");
+    server.rpc("cfg.set_now_int", json!(["lamp", "level", 2])).expect("the script's own parameter");
+    let mark = server.log().mark();
+    assert_eq!(dialog.notify(told(600, "brighter")).status(), 200);
+    watch.await_note("brighter");
+    assert_eq!(said(&server, mark, "LEVEL "), "2");
     server.stop();
 }

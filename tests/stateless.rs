@@ -109,3 +109,29 @@ fn the_answers_do_not_differ() {
         server.stop();
     }
 }
+
+/// The module sl is not needed: then every NOTIFY is answered in a transaction, whoever makes it.
+#[test]
+fn a_server_without_sl_answers_in_transactions() {
+    let route = r#"request_route {
+    if (is_method("NOTIFY") && !handle_notify() && t_newtran()) t_reply("481", "Subscription does not exist");
+}"#;
+    // siputils wants sl for itself.
+    let server = Server::b2b().without_module("sl").without_module("siputils");
+    let server = server.b2b_param("min_resubscribe_time", 0).route(route).route(TELL).start();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+        assert_eq!(dialog.notify(told(600, "second").event("dialog")).status(), 489);
+        let before = transactions(&server);
+        let request = dialog.build(told(600, "third"));
+        let answers = [say(&dialog, &request), say(&dialog, &request)];
+        assert_eq!((answers[0].0, &answers[0]), (200, &answers[1]));
+        assert_eq!(transactions(&server), before + 1, "the repetition is tm's to answer");
+        watch.await_note("third");
+        watch.end(&mut dialog);
+        let unknown = dialog.build(told(600, "too late"));
+        assert_eq!(say(&dialog, &unknown).0, 481);
+    });
+    server.stop();
+}

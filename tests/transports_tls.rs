@@ -206,3 +206,83 @@ fn nothing_of_a_sips_record_leaves_in_clear() {
         home.stop();
     }
 }
+
+/// A server that takes no subscription, and says what it was asked.
+const REFUSING: &str = r#"request_route {
+    xlog("L_NOTICE", "SEEN|$proto|$ru|$hdr(Contact)|\n");
+    if ($ru == "sip:moved@elsewhere.invalid") {
+        append_to_reply("Contact: <sips:moved@elsewhere.invalid>\r\n");
+        sl_send_reply("302", "Moved Temporarily");
+        exit;
+    }
+    sl_send_reply("404", "Not Here");
+}"#;
+
+/// RFC 3261 §8.1.1.8: Contact is a SIPS URI where the Request-URI or the first hop is one, and no other, although all of them
+/// take the same socket and connection.
+#[test]
+fn contact_is_a_sips_uri_where_the_way_is_one() {
+    let presence = Server::builder().tls().route(REFUSING).start();
+    let at = format!("{}:{TLS_PORT}", presence.ip());
+    for (route, records) in [
+        ("", vec![format!("sip:alice@{at};transport=tls"), format!("sips:alice@{at}")]),
+        (&*format!("<sips:{at};lr>"), vec!["sip:alice@elsewhere.invalid".to_owned()]),
+        (&*format!("<sip:{at};transport=tls;lr>"), vec!["sip:alice@elsewhere.invalid".to_owned()]),
+    ] {
+        let server = Server::b2b().tls().b2b_param("workers", 1).b2b_param("resolvers", 2);
+        let server = server.b2b_param("presence_route", route).start();
+        let sips = format!("<sips:{}:{TLS_PORT}>", server.ip());
+        let sip = format!("<sip:{}:{TLS_PORT};transport=tls>", server.ip());
+        if route.starts_with("<sip:") {
+            let mark = presence.log().mark();
+            let id = server.subscribe("sip:moved@elsewhere.invalid", &server.uri("watcher"));
+            let wanted = format!("|tls|sips:moved@elsewhere.invalid|{sips}|");
+            eventually(SOON, &wanted, || presence.log().since(mark, &wanted).pop());
+            server.unsubscribe(id);
+            server.await_no_subscription();
+        }
+        for _ in 0..6 {
+            for record in &records {
+                let mark = presence.log().mark();
+                let id = server.subscribe(record, &server.uri("watcher"));
+                let line = eventually(SOON, "a SUBSCRIBE", || presence.log().since(mark, "SEEN|").pop());
+                let is_sips = record.starts_with("sips:") || route.starts_with("<sips:");
+                let wanted = if is_sips { &sips } else { &sip };
+                assert!(line.contains(&format!("|tls|{record}|{wanted}|")), "{route} {line}");
+                server.unsubscribe(id);
+                server.await_no_subscription();
+            }
+        }
+        server.stop();
+    }
+    presence.stop();
+}
+
+/// As over TCP: a SUBSCRIBE whose connection is lost before its answer has failed, and nobody waits for tm's timeout.
+#[test]
+fn a_subscribe_whose_tls_connection_is_lost_has_failed() {
+    let route = r#"request_route {
+    if (is_method("SUBSCRIBE")) {
+        $shv(connection) = $conid;
+        xlog("L_NOTICE", "SEEN|$proto|$ru|\n");
+        exit;
+    }
+    if (tcp_close_connection("$shv(connection)")) sl_send_reply("200", "Closed");
+}"#;
+    let presence = Server::builder().tls().module("tcpops").route(route).start();
+    let operator = Endpoint::udp();
+    let server = Server::b2b().tls().modparam("tm", "fr_timer", 30_000).b2b_param("on_error_retry_time", 600);
+    let server = server.route(TELL).start();
+    let mut news = Newsreader::new(&server);
+    let id = server.subscribe(&format!("sips:alice@{}:{TLS_PORT}", presence.ip()), &server.uri("watcher"));
+    eventually(SOON, "the SUBSCRIBE", || presence.log().since(Default::default(), "SEEN|tls|").pop());
+    let uri = presence.uri("hang-up");
+    let hang_up = operator.fresh_request("OPTIONS", &uri, &uri, &uri);
+    assert_eq!(operator.exchange(&hang_up, presence.addr(), SOON).status(), 200);
+    let told = news.next("the failure");
+    assert_eq!((told.code, told.reason.as_str()), (0, "connection lost"));
+    server.unsubscribe(id);
+    server.await_no_subscription();
+    server.stop();
+    presence.stop();
+}
