@@ -57,7 +57,7 @@ search:
 	@kamailio-headers/fetch >/dev/null
 	@PRESENCE_B2B_MISHAPS=$(or $(MISHAPS),3) $(CARGO) test --release --lib -- subscription::tests::model --nocapture
 
-# A quarter of an hour. The tests try a few of these moments only.
+# Ten minutes. The tests try a few of these moments only.
 chaos: setup build
 	@PRESENCE_B2B_MOMENTS=$(or $(MOMENTS),1000) PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) test --test integration -- chaos:: --nocapture
 

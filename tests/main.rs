@@ -32,6 +32,7 @@ mod forking;
 mod framing;
 mod gate;
 mod harness;
+mod idle;
 mod install;
 mod kamcmd;
 mod kemi;
