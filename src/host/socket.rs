@@ -4,7 +4,10 @@ use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, lend};
 use crate::grammar::PeerUri;
+use foldhash::fast::FixedState;
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddrV4;
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -82,13 +85,16 @@ impl ListenSocket {
     /// of all sockets or of this one, where there are some (RFC 3261 §8.1.1.8). `secure` makes it a SIPS URI where the socket speaks TLS.
     #[must_use]
     pub fn contact_header(self, secure: bool) -> Option<Rc<[u8]>> {
-        LAST_CONTACT.with_borrow_mut(|last| match last {
-            Some((socket, was_secure, header)) if *socket == self && *was_secure == secure => Some(header.clone()),
-            _ => {
+        self.with_contact_header(secure, Rc::clone)
+    }
+
+    fn with_contact_header<R>(self, secure: bool, work: impl FnOnce(&Rc<[u8]>) -> R) -> Option<R> {
+        CONTACTS.with_borrow_mut(|contacts| match contacts.entry((self.0.expose_provenance(), secure)) {
+            Entry::Occupied(entry) => Some(work(entry.get())),
+            Entry::Vacant(entry) => {
                 let uri = self.make_contact_uri(secure)?;
                 let header: Rc<[u8]> = [CONTACT, &uri[..], CONTACT_END].concat().into();
-                *last = Some((self, secure, header.clone()));
-                Some(header)
+                Some(work(entry.insert(header)))
             }
         })
     }
@@ -96,9 +102,11 @@ impl ListenSocket {
     /// Whether this URI is the one that [`contact_header`](Self::contact_header) gives, in whichever letters.
     #[must_use]
     pub fn is_contact(self, uri: PeerUri<'_>) -> bool {
-        let header = self.contact_header(uri.is_sips());
-        let own = header.as_deref().and_then(|header| header.strip_prefix(CONTACT)?.strip_suffix(CONTACT_END));
-        own.is_some_and(|own| own.eq_ignore_ascii_case(uri.text()))
+        let is_own = |header: &Rc<[u8]>| {
+            let own = header.strip_prefix(CONTACT).and_then(|rest| rest.strip_suffix(CONTACT_END));
+            own.is_some_and(|own| own.eq_ignore_ascii_case(uri.text()))
+        };
+        self.with_contact_header(uri.is_sips(), is_own).unwrap_or(false)
     }
 
     fn make_contact_uri(self, secure: bool) -> Option<Vec<u8>> {
@@ -146,15 +154,13 @@ impl ListenSocket {
 const CONTACT: &[u8] = b"Contact: <";
 const CONTACT_END: &[u8] = b">\r\n";
 
-/// A socket, whether its Contact is a SIPS URI, and the header.
-type Contact = (ListenSocket, bool, Rc<[u8]>);
-
 thread_local! {
     /// The newest of the ways that [`ListenSocket::towards`] has found: mostly the next one too.
     static LAST_WAY: RefCell<Option<SettledWay>> = const { RefCell::new(None) };
 
-    /// The newest of what [`ListenSocket::contact_header`] gives: mostly the next one too, and sockets do not change.
-    static LAST_CONTACT: RefCell<Option<Contact>> = const { RefCell::new(None) };
+    /// What [`ListenSocket::contact_header`] gives, by the socket's address and whether it is a SIPS URI: sockets do not change.
+    static CONTACTS: RefCell<HashMap<(usize, bool), Rc<[u8]>, FixedState>> =
+        const { RefCell::new(HashMap::with_hasher(FixedState::with_seed(0))) };
 }
 
 /// A way that stays the same as long as the server runs.
