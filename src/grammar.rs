@@ -17,7 +17,7 @@ pub use line::{is_disruptive, one_line};
 pub use lines::{reduced, seconds};
 pub use route::{BadRoutes, LONGEST_ROUTE_SET, RouteSet, Routes};
 pub use tag::{EntityTag, LONGEST_ENTITY_TAG, LONGEST_TAG, Tag};
-pub use uri::{LONGEST_URI, PeerUri, Target, is_sips};
+pub use uri::{LONGEST_URI, OfferedUri, PeerUri, Target, is_sips};
 
 use std::str::{self, FromStr};
 

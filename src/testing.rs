@@ -1,6 +1,6 @@
 //! For unit tests of every room: an allocator that counts what is out and fails on demand.
 
-use crate::grammar::{EntityTag, PeerUri, Tag};
+use crate::grammar::{EntityTag, OfferedUri, PeerUri, Tag};
 use crate::subscription::{OutOfMemory, Share};
 use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
 use allocator_api2::boxed::Box;
@@ -107,6 +107,11 @@ impl Share for Global {
 /// A URI that is known to be good.
 pub fn uri(text: &[u8]) -> PeerUri<'_> {
     PeerUri::judge(text).unwrap()
+}
+
+/// What a NOTIFY offers as its Contact.
+pub fn offered(text: &[u8]) -> OfferedUri<'_> {
+    OfferedUri::of(text)
 }
 
 /// A tag that is known to be good, or none.

@@ -1,7 +1,7 @@
 //! Contacts of peers: which of them can be the target of a request.
 
 use super::Engine;
-use crate::grammar::{self, Addresses, PeerUri, Target, preference};
+use crate::grammar::{self, Addresses, OfferedUri, PeerUri, Target, preference};
 use crate::host::log;
 use crate::host::message::Message;
 use crate::host::socket::ListenSocket;
@@ -24,8 +24,7 @@ pub(super) struct Contact<'m> {
 impl<'m> Contact<'m> {
     /// Of the first Contact header of a message: its first entry, if it is good.
     pub(super) fn of(header: &'m [u8], message: Message<'_>) -> Self {
-        let first = || Addresses::of(header).next()?.ok().map(|entry| entry.uri);
-        let target = grammar::plain_uri(header).or_else(first).and_then(|uri| target(uri, message));
+        let target = first_uri(header).and_then(|uri| target(uri, message));
         Self { target, header }
     }
 
@@ -45,6 +44,19 @@ impl<'m> Contact<'m> {
     }
 }
 
+/// What the first Contact header of a NOTIFY offers, unless it is our own.
+pub(super) fn offered<'m>(header: &'m [u8], message: Message<'_>) -> Option<OfferedUri<'m>> {
+    let uri = first_uri(header)?;
+    let offered = OfferedUri::of(uri);
+    let is_foreign = if offered.is_as_given() { !is_own(uri, message) } else { target(uri, message).is_some() };
+    is_foreign.then_some(offered)
+}
+
+fn first_uri(header: &[u8]) -> Option<&[u8]> {
+    let first = || Addresses::of(header).next()?.ok().map(|entry| entry.uri);
+    grammar::plain_uri(header).or_else(first)
+}
+
 /// The targets that a reply names, best q first; those of equal q keep their order, a malformed q counts as the least. What is
 /// no target is skipped.
 pub(super) fn targets(message: Message<'_>) -> Vec<Target<'_>> {
@@ -57,13 +69,13 @@ pub(super) fn targets(message: Message<'_>) -> Vec<Target<'_>> {
 }
 
 fn target<'m>(uri: &'m [u8], message: Message<'_>) -> Option<Target<'m>> {
-    Target::judge(uri).filter(|target| !is_own(target.uri(), message))
+    Target::judge(uri).filter(|target| !is_own(target.uri().text(), message))
 }
 
 /// Whether this is the very Contact that the module gave: a peer that copies it would have us ask ourselves. Another URI of this
 /// server may be a target: that of a presence server here, for one.
-fn is_own(uri: PeerUri<'_>, message: Message<'_>) -> bool {
-    message.request_uri().eq_ignore_ascii_case(uri.text())
+fn is_own(uri: &[u8], message: Message<'_>) -> bool {
+    message.request_uri().eq_ignore_ascii_case(uri)
         || ListenSocket::of(message).is_some_and(|socket| socket.is_contact(uri))
 }
 

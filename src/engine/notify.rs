@@ -1,8 +1,6 @@
 //! A NOTIFY has come: `handle_notify()`.
 
-use super::answer;
-use super::contact::Contact;
-use super::{Engine, Lack};
+use super::{Engine, Lack, answer, contact};
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
@@ -77,8 +75,8 @@ impl Engine {
         }
         let event = headers.event()?;
         let remote_tag = ids.remote_tag?;
-        let contact = headers.contact().map(|header| Contact::of(header, message));
-        let contact_uri = contact.as_ref().and_then(Contact::uri);
+        let contact = headers.contact();
+        let offered = contact.and_then(|header| contact::offered(header, message));
         let routes = headers.routes()?;
         let content_type = headers.content_type();
         let body = message.body()?;
@@ -101,8 +99,8 @@ impl Engine {
         let input = Input::Notify(Notify {
             cseq,
             remote_tag,
-            contact: contact_uri,
-            has_bad_contact: contact.is_some() && contact_uri.is_none(),
+            contact: offered,
+            has_bad_contact: contact.is_some() && offered.is_none(),
             route_set: routes.as_ref().map(Routes::set).unwrap_or_default(),
             event: event.package,
             event_id: event.id,
@@ -122,13 +120,8 @@ impl Engine {
         )?;
         let Some(stepped) = step else { return Ok(Handled::No) };
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
-        if let Some(contact) = contact {
-            self.count_bad_contact(
-                stepped.handle,
-                stepped.owner.subscription,
-                stepped.output.bad_contacts,
-                contact.header(),
-            );
+        if let Some(header) = contact {
+            self.count_bad_contact(stepped.handle, stepped.owner.subscription, stepped.output.bad_contacts, header);
         }
         self.note_untold(stepped.handle, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);

@@ -72,6 +72,37 @@ impl<'a> Target<'a> {
     }
 }
 
+/// A URI as a peer gives it, not yet judged: most of them say again what is known already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OfferedUri<'a>(&'a [u8]);
+
+impl<'a> OfferedUri<'a> {
+    /// Of any text.
+    #[must_use]
+    pub fn of(text: &'a [u8]) -> Self {
+        Self(text)
+    }
+
+    /// What was given, which may be anything.
+    #[cfg(test)]
+    pub fn unjudged(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Judges it as a [`Target`].
+    #[must_use]
+    pub fn judge(self) -> Option<Target<'a>> {
+        Target::judge(self.0)
+    }
+
+    /// Whether the target that it may turn out to be has the very same text: there is nothing in it that is taken off.
+    #[must_use]
+    pub fn is_as_given(self) -> bool {
+        memchr::memchr2(b';', b'?', self.0)
+            .is_none_or(|_| !self.0.contains(&b'?') && !parameters(self.0).any(is_method))
+    }
+}
+
 /// Whether a URI is a SIPS URI.
 #[must_use]
 pub fn is_sips(uri: &[u8]) -> bool {

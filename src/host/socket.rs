@@ -3,7 +3,7 @@
 use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, lend};
-use crate::grammar::PeerUri;
+use crate::grammar::is_sips;
 use foldhash::fast::FixedState;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -101,12 +101,12 @@ impl ListenSocket {
 
     /// Whether this URI is the one that [`contact_header`](Self::contact_header) gives, in whichever letters.
     #[must_use]
-    pub fn is_contact(self, uri: PeerUri<'_>) -> bool {
+    pub fn is_contact(self, uri: &[u8]) -> bool {
         let is_own = |header: &Rc<[u8]>| {
             let own = header.strip_prefix(CONTACT).and_then(|rest| rest.strip_suffix(CONTACT_END));
-            own.is_some_and(|own| own.eq_ignore_ascii_case(uri.text()))
+            own.is_some_and(|own| own.eq_ignore_ascii_case(uri))
         };
-        self.with_contact_header(uri.is_sips(), is_own).unwrap_or(false)
+        self.with_contact_header(is_sips(uri), is_own).unwrap_or(false)
     }
 
     fn make_contact_uri(self, secure: bool) -> Option<Vec<u8>> {

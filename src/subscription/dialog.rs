@@ -94,7 +94,14 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// Takes what a NOTIFY tells. The first one makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones
     /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name; so has
     /// a state which is not known, as documents are missing.
-    pub(super) fn try_hear(&mut self, notify: &Notify<'_>, keeps_route_set: bool, alloc: A) -> Result<(), OutOfMemory> {
+    /// `contact` is its Contact, judged, if that brings a target.
+    pub(super) fn try_hear(
+        &mut self,
+        notify: &Notify<'_>,
+        contact: Option<PeerUri<'_>>,
+        keeps_route_set: bool,
+        alloc: A,
+    ) -> Result<(), OutOfMemory> {
         let is_known = self.versions().is_whole_with(notify.content);
         if is_known && self.recalls(notify) {
             return Ok(());
@@ -109,7 +116,7 @@ impl<A: Allocator + Clone> Dialog<A> {
             false => (notify.remote_tag.text(), notify.route_set.text()),
         };
         let entity_tag = notify.entity_tag.filter(|_| is_known).map_or(&b""[..], EntityTag::text);
-        let target = notify.contact.map_or(target, PeerUri::text);
+        let target = contact.map_or(target, PeerUri::text);
         let parts = [call_id, local_tag, remote_tag, target, route_set, entity_tag];
         if parts != have {
             self.text = Packed::try_new(parts, alloc)?;

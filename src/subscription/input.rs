@@ -6,7 +6,7 @@ use super::fingerprint::Fingerprint;
 use super::output::{Undo, Untold};
 use super::substate::SubscriptionState;
 use super::time::Instant;
-use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
+use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag};
 use std::num::NonZero;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
@@ -174,9 +174,9 @@ pub struct Notify<'a> {
     pub cseq: u32,
     /// Tag of the From header.
     pub remote_tag: Tag<'a>,
-    /// URI of the (first) Contact, if it is good.
-    pub contact: Option<PeerUri<'a>>,
-    /// There is a Contact that is not good.
+    /// URI of the (first) Contact, if it can be read and is not our own.
+    pub contact: Option<OfferedUri<'a>>,
+    /// There is a Contact that cannot be read, or is our own.
     pub has_bad_contact: bool,
     /// Record-Route in the UAS's order (as it stands, RFC 3261 §12.1.1).
     pub route_set: RouteSet<'a>,

@@ -7,7 +7,7 @@ use crate::registry::layout::Layout;
 use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::{Input, Notify};
 use crate::testing::etag;
-use crate::testing::uri;
+use crate::testing::offered;
 use proptest::prelude::*;
 
 proptest! {
@@ -124,7 +124,7 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
             layout.fingerprint(
                 call_id,
                 local_tag,
-                &Notify { contact: contact.map(uri), entity_tag: entity_tag.map(etag), ..notify },
+                &Notify { contact: contact.map(offered), entity_tag: entity_tag.map(etag), ..notify },
             )
         };
     let one = of(b"call", b"tag", b"other", Some(b"sip:a@x"), Some(b"state"));

@@ -12,7 +12,7 @@ use super::super::time::Instant;
 use super::super::version::Order;
 use super::ending::Failure;
 use super::{Env, Promise, RECORD, Subscription};
-use crate::grammar::is_sips;
+use crate::grammar::{OfferedUri, Target, is_sips};
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {
@@ -176,20 +176,18 @@ impl<A: Share> Subscription<A> {
     pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
         let keeps = env.policy.keep_route_set;
-        // What says nothing new is not compared with the record.
+        // What says nothing new is not judged again: the target is that of the newest NOTIFY.
         let is_known = dialog.recalls(notify);
-        let contact = notify.contact.filter(|contact| is_known || contact.is_as_secure_as(self.names.get(RECORD)));
-        if contact == notify.contact {
-            dialog.try_hear(notify, keeps, self.alloc.clone())?;
-        } else {
-            let without = Notify { contact: None, fingerprint: Fingerprint::NONE, ..*notify };
-            dialog.try_hear(&without, keeps, self.alloc.clone())?;
-        }
+        let judged = notify.contact.filter(|_| !is_known).and_then(OfferedUri::judge);
+        let target = judged.as_ref().map(Target::uri).filter(|uri| uri.is_as_secure_as(self.names.get(RECORD)));
+        let is_bad = notify.has_bad_contact || notify.contact.is_some() && !is_known && target.is_none();
+        let fingerprint = if is_bad { Fingerprint::NONE } else { notify.fingerprint };
+        dialog.try_hear(&Notify { fingerprint, ..*notify }, target, keeps, self.alloc.clone())?;
         dialog.accept(notify.cseq, notify.echo);
-        if contact.is_some() {
+        if notify.contact.is_some() && !is_bad {
             dialog.target_told();
         }
-        if notify.has_bad_contact || contact != notify.contact {
+        if is_bad {
             self.count_bad_contact();
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::tag;
 use crate::testing::uri;
 use crate::testing::uris;
@@ -130,7 +131,7 @@ fn notify_before_the_2xx_makes_the_dialog() {
     let mut life = Life::asking();
     let output = life.notify_with("active;expires=600", |notify| {
         notify.route_set = RouteSet::of(b"<sip:edge;lr>");
-        notify.contact = Some(uri(b"sip:fork1@192.0.2.9"));
+        notify.contact = Some(offered(b"sip:fork1@192.0.2.9"));
     });
     assert_eq!(output.answer, Some(Answer::Ok));
     assert_eq!(output.news.unwrap().status, Status::Active);
@@ -283,7 +284,7 @@ fn a_2xx_without_a_tag_waits_for_the_notify() {
 fn a_2xx_that_comes_after_a_notify_does_not_move_the_target_back() {
     for (named, target) in [(Some(&b"sip:moved@192.0.2.9"[..]), &b"sip:moved@192.0.2.9"[..]), (None, NOTIFIER)] {
         let mut life = Life::asking();
-        life.notify_with("active", |notify| notify.contact = named.map(uri));
+        life.notify_with("active", |notify| notify.contact = named.map(offered));
         life.reply(200);
         life.due();
         assert_eq!(life.request().target, target);
@@ -323,7 +324,7 @@ fn a_refresh_to_another_fork_says_nothing_about_the_dialog() {
     let other = |life: &mut Life| {
         let output = life.notify_with("active", |notify| {
             notify.remote_tag = tag(b"other");
-            notify.contact = Some(uri(b"sip:other@x"));
+            notify.contact = Some(offered(b"sip:other@x"));
         });
         assert_eq!(output.answer, Some(Answer::Ok));
     };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::tag;
 use crate::testing::uri;
 use crate::testing::uris;
@@ -151,7 +152,7 @@ fn notifies_in_between_are_discarded_but_followed() {
     let mut life = Life::active(3600);
     life.give(Input::Unsubscribe);
     let output = life.notify_with("active", |notify| {
-        notify.contact = Some(uri(b"sip:moved@x"));
+        notify.contact = Some(offered(b"sip:moved@x"));
         notify.content = Content::Malformed;
     });
     assert!(output.answer == Some(Answer::Ok) && output.news.is_none());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::{etag, tag, uri};
 
 /// What the subscription keeps, and whether that is of this NOTIFY.
@@ -14,7 +15,7 @@ fn usual() -> Notify<'static> {
     Notify {
         cseq: 0,
         remote_tag: tag(b"notifier"),
-        contact: Some(uri(NOTIFIER)),
+        contact: Some(offered(NOTIFIER)),
         has_bad_contact: false,
         route_set: RouteSet::NONE,
         event: b"presence",
@@ -43,7 +44,7 @@ fn that_of_the_newest_accepted_notify_is_kept() {
     assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE, "a 2xx makes no dialog");
     life.notify("active");
     assert!(is_kept(&life, &usual()));
-    let moved = Notify { contact: Some(uri(b"sip:moved@example.com")), ..usual() };
+    let moved = Notify { contact: Some(offered(b"sip:moved@example.com")), ..usual() };
     life.notify_with("active", |notify| notify.contact = moved.contact);
     assert!(is_kept(&life, &moved));
     let tagged = Notify { entity_tag: Some(etag(b"tag")), ..moved };
@@ -65,7 +66,7 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
     let same = Notify {
         cseq: life.remote_cseq + 1,
         remote_tag: tag(b"unread"),
-        contact: Some(uri(b"sip:unread@x")),
+        contact: Some(offered(b"sip:unread@x")),
         state: SubscriptionState::parse(b"active"),
         fingerprint: known,
         ..usual()

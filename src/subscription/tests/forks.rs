@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::tag;
-use crate::testing::uri;
 use crate::testing::uris;
 
 const OTHER: &[u8] = b"sip:other@192.0.2.2";
@@ -25,7 +25,7 @@ fn root(policy: Policy) -> Life {
 /// A NOTIFY of another notifier.
 fn from_other(life: &mut Life, state: &str, change: impl FnOnce(&mut Notify<'_>)) -> Output {
     life.notify_with(state, |notify| {
-        (notify.cseq, notify.remote_tag, notify.contact) = (7, tag(b"other"), Some(uri(OTHER)));
+        (notify.cseq, notify.remote_tag, notify.contact) = (7, tag(b"other"), Some(offered(OTHER)));
         notify.route_set = RouteSet::of(b"<sip:edge;lr>");
         change(notify);
     })

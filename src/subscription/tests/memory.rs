@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::uris;
 use crate::testing::{etag, tag, uri};
 
@@ -16,7 +17,7 @@ fn every_step_can_fail_and_be_repeated() {
     let notify = Notify {
         cseq: 5,
         remote_tag: tag(b"other"),
-        contact: Some(uri(&long)),
+        contact: Some(offered(&long)),
         has_bad_contact: false,
         route_set: RouteSet::of(b"<sip:p;lr>"),
         event: b"presence",
@@ -29,8 +30,9 @@ fn every_step_can_fail_and_be_repeated() {
     };
     let accepted =
         |cseq| Reply { cseq, code: 200, remote_tag: tag(b"tag"), contact: Some(uri(b"sip:c@x")), ..Reply::default() };
-    let moved = Notify { cseq: 6, contact: Some(uri(b"sip:moved@x")), entity_tag: Some(etag(b"tag")), ..notify };
-    let again = Notify { cseq: 7, contact: Some(uri(b"sip:again@x")), entity_tag: Some(etag(b"other-tag")), ..notify };
+    let moved = Notify { cseq: 6, contact: Some(offered(b"sip:moved@x")), entity_tag: Some(etag(b"tag")), ..notify };
+    let again =
+        Notify { cseq: 7, contact: Some(offered(b"sip:again@x")), entity_tag: Some(etag(b"other-tag")), ..notify };
     let contact = |cseq, contact| Reply { contact: Some(uri(contact)), remote_tag: tag(b"other"), ..accepted(cseq) };
     let steps: Vec<(Input<'_>, bool)> = vec![
         (Input::Deadline(fresh), true),

@@ -31,6 +31,7 @@ mod versions;
 use super::*;
 use crate::grammar::RouteSet;
 use crate::testing::Accounted;
+use crate::testing::offered;
 use crate::testing::{tag, uri};
 use foldhash::quality::FixedState;
 use std::hash::BuildHasher;
@@ -329,7 +330,7 @@ impl Life {
         let mut notify = Notify {
             cseq: self.remote_cseq,
             remote_tag: tag(b"notifier"),
-            contact: Some(uri(NOTIFIER)),
+            contact: Some(offered(NOTIFIER)),
             has_bad_contact: false,
             route_set: RouteSet::NONE,
             event: b"presence",

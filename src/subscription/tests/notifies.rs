@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::tag;
-use crate::testing::uri;
 
 /// Makes one NOTIFY different; the lifetimes are those of literals.
 type Change = fn(&mut Notify<'_>);
@@ -67,7 +67,7 @@ fn bad_notifies_are_answered_and_change_nothing() {
     let before = life.snapshot();
     for (name, change, answer) in cases {
         let output = life.notify_with("active;expires=50", |notify| {
-            notify.contact = Some(uri(b"sip:elsewhere@x"));
+            notify.contact = Some(offered(b"sip:elsewhere@x"));
             change(notify);
         });
         assert_eq!(output.answer, answer, "{name}");
@@ -119,7 +119,7 @@ fn a_notify_refreshes_the_target_but_not_the_route_set() {
     life.reply(200);
     life.notify_with("active", |notify| notify.route_set = RouteSet::of(b"<sip:p;lr>"));
     life.notify_with("active", |notify| {
-        notify.contact = Some(uri(b"sip:moved@x"));
+        notify.contact = Some(offered(b"sip:moved@x"));
         notify.route_set = RouteSet::of(b"<sip:q;lr>");
     });
     life.notify_with("active", |notify| notify.contact = None);

@@ -5,6 +5,7 @@ use super::*;
 use crate::grammar::EntityTag;
 use crate::grammar::RouteSet;
 use crate::grammar::Tag;
+use crate::testing::offered;
 use crate::testing::uri;
 use crate::testing::uris;
 use proptest::prelude::*;
@@ -189,7 +190,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
             Input::Notify(Notify {
                 cseq: life.remote_cseq - 1 - late,
                 remote_tag: Tag::judge(pick(TAGS, tag)).unwrap(),
-                contact: pick(CONTACTS, contact).map(uri),
+                contact: pick(CONTACTS, contact).map(offered),
                 has_bad_contact: false,
                 route_set: if contact % 3 == 0 { RouteSet::NONE } else { RouteSet::of(b"<sip:p;lr>") },
                 event: if event { b"presence" } else { b"dialog" },

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::testing::offered;
 use crate::testing::uri;
 use crate::testing::uris;
 
@@ -160,7 +161,7 @@ fn nothing_leads_from_sips_to_sip() {
     assert_eq!(routes(&mut life, b"<sips:edge;lr>, <sip:core;lr>"), Some(Answer::BadRequest("Bad Record-Route")));
     assert_eq!(routes(&mut life, b"<sips:edge;lr>"), Some(Answer::Ok));
     let moved =
-        |life: &mut Life, to: &'static [u8]| life.notify_with("active", |n| n.contact = Some(uri(to))).bad_contacts;
+        |life: &mut Life, to: &'static [u8]| life.notify_with("active", |n| n.contact = Some(offered(to))).bad_contacts;
     assert_eq!(moved(&mut life, b"sips:moved@x"), None);
     // Said twice, it is as little true.
     assert_eq!([moved(&mut life, open), moved(&mut life, open)], [Some(2), Some(3)]);

@@ -10,6 +10,7 @@ use super::world::{
 };
 use crate::grammar::RouteSet;
 use crate::testing::etag;
+use crate::testing::offered;
 use crate::testing::tag;
 use crate::testing::{uri, uris};
 use std::num::NonZero;
@@ -578,7 +579,7 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
         Message::Notify { fork, cseq, moved, word, .. } => Input::Notify(Notify {
             cseq,
             remote_tag: tag(fork.tag()),
-            contact: Some(uri(fork.contact(moved))),
+            contact: Some(offered(fork.contact(moved))),
             has_bad_contact: false,
             route_set: RouteSet::of(route_set),
             event: b"presence",

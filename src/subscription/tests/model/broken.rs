@@ -71,7 +71,7 @@ impl Flaw {
                 notify.remote_tag = if notify.remote_tag == tag(b"A") { tag(b"B") } else { tag(b"A") };
             }
             (Self::NeverMoves, Input::Notify(notify)) => {
-                notify.contact = notify.contact.filter(|uri| !uri.text().ends_with(b"moved"))
+                notify.contact = notify.contact.filter(|uri| !uri.unjudged().ends_with(b"moved"))
             }
             (Self::Hammers, _) if is_failure => {
                 (policy.on_error_retry_time, policy.min_resubscribe_time) = (secs(0), secs(0))

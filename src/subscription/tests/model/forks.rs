@@ -7,6 +7,7 @@ use super::super::*;
 use crate::grammar::RouteSet;
 use crate::grammar::Tag;
 use crate::subscription::machine::Picture;
+use crate::testing::offered;
 use crate::testing::uri;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -144,7 +145,7 @@ impl World {
         let mut notify = Notify {
             cseq,
             remote_tag: Tag::judge(TAGS[tag]).unwrap(),
-            contact: Some(uri(NOTIFIER)),
+            contact: Some(offered(NOTIFIER)),
             has_bad_contact: false,
             route_set: RouteSet::NONE,
             event: b"presence",

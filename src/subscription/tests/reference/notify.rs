@@ -78,7 +78,7 @@ impl Reference {
             self.shown.answer = cannot_be_used;
             return self.doubt();
         }
-        let contact = notify.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
+        let contact = notify.contact.map_or(self.peer.target.clone(), |uri| uri.unjudged().to_vec());
         if self.heard.is_none() {
             let keeps =
                 self.policy.keep_route_set && self.peer.tag == notify.remote_tag.text() && notify.route_set.is_none();
