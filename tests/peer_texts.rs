@@ -310,9 +310,14 @@ fn the_own_contact_is_no_target() {
         let mut dialog = notifier.dialog(&first);
         dialog.answer(&first, 200, &[("Contact", &own), ("Content-Type", "Application/MANSCDP+xml")]);
         watch.await_state("confirmed");
-        let copied = told(600, "copied").set("Contact", &own.to_uppercase().replace("SIP:", "sip:"));
-        assert_eq!(dialog.notify(copied).status(), 200);
-        watch.await_note("copied");
+        let upper = own.to_uppercase().replace("SIP:", "sip:");
+        let dressed = |with: &str| own.replace('>', with);
+        for (note, contact) in
+            [("copied", upper), ("headers", dressed("?Subject=x>")), ("method", dressed(";method=INVITE>"))]
+        {
+            assert_eq!(dialog.notify(told(600, note).set("Contact", &contact)).status(), 200);
+            watch.await_note(note);
+        }
         watch.refresh();
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!(refresh.uri(), notifier.uri("alice"));

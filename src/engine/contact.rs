@@ -75,6 +75,10 @@ fn target<'m>(uri: &'m [u8], message: Message<'_>) -> Option<Target<'m>> {
 /// Whether this is the very Contact that the module gave: a peer that copies it would have us ask ourselves. Another URI of this
 /// server may be a target: that of a presence server here, for one.
 fn is_own(uri: &[u8], message: Message<'_>) -> bool {
+    // Ours has no user.
+    if memchr::memchr(b'@', uri).is_some() {
+        return false;
+    }
     message.request_uri().eq_ignore_ascii_case(uri)
         || ListenSocket::of(message).is_some_and(|socket| socket.is_contact(uri))
 }

@@ -4,10 +4,7 @@ use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, lend};
 use crate::grammar::is_sips;
-use foldhash::fast::FixedState;
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::SocketAddrV4;
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -89,13 +86,16 @@ impl ListenSocket {
     }
 
     fn with_contact_header<R>(self, secure: bool, work: impl FnOnce(&Rc<[u8]>) -> R) -> Option<R> {
-        CONTACTS.with_borrow_mut(|contacts| match contacts.entry((self.0.expose_provenance(), secure)) {
-            Entry::Occupied(entry) => Some(work(entry.get())),
-            Entry::Vacant(entry) => {
-                let uri = self.make_contact_uri(secure)?;
-                let header: Rc<[u8]> = [CONTACT, &uri[..], CONTACT_END].concat().into();
-                Some(work(entry.insert(header)))
+        CONTACTS.with_borrow_mut(|contacts| {
+            let at = contacts.iter().position(|known| known.socket == self && known.is_secure == secure);
+            if let Some(known) = at.and_then(|at| contacts.get(at)) {
+                return Some(work(&known.header));
             }
+            let uri = self.make_contact_uri(secure)?;
+            let header: Rc<[u8]> = [CONTACT, &uri[..], CONTACT_END].concat().into();
+            let result = work(&header);
+            contacts.push(KnownContact { socket: self, is_secure: secure, header });
+            Some(result)
         })
     }
 
@@ -158,9 +158,15 @@ thread_local! {
     /// The newest of the ways that [`ListenSocket::towards`] has found: mostly the next one too.
     static LAST_WAY: RefCell<Option<SettledWay>> = const { RefCell::new(None) };
 
-    /// What [`ListenSocket::contact_header`] gives, by the socket's address and whether it is a SIPS URI: sockets do not change.
-    static CONTACTS: RefCell<HashMap<(usize, bool), Rc<[u8]>, FixedState>> =
-        const { RefCell::new(HashMap::with_hasher(FixedState::with_seed(0))) };
+    /// What [`ListenSocket::contact_header`] has given: sockets do not change, and there are few.
+    static CONTACTS: RefCell<Vec<KnownContact>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The Contact of a socket, as a SIPS URI where it can be one, or not.
+struct KnownContact {
+    socket: ListenSocket,
+    is_secure: bool,
+    header: Rc<[u8]>,
 }
 
 /// A way that stays the same as long as the server runs.

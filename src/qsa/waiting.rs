@@ -279,7 +279,13 @@ impl<A: Share> Waiting<A> {
 
     /// What the texts of a message count: nothing, if those of the message before it are the same memory.
     fn charge(&self, at: u32) -> usize {
-        let Some(node) = self.nodes.get(at as usize).filter(|node| node.texts > 0) else { return 0 };
+        if at == NONE {
+            return 0;
+        }
+        let Some(node) = self.nodes.get(at as usize) else { return 0 };
+        if node.before == NONE || node.texts == 0 {
+            return node.texts;
+        }
         let before = self.nodes.get(node.before as usize).filter(|before| before.texts == node.texts);
         let is_shared = match (before.and_then(|before| before.message.as_ref()), &node.message) {
             (Some(before), Some(message)) => message.shares_texts_with(before),

@@ -267,7 +267,9 @@ impl<A: Share> Subscription<A> {
             Input::Notify(notify) => {
                 // A NOTIFY may end the dialog that it is answered in.
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
-                Ok(Output { socket, ..self.on_notify(&notify, now, env)? })
+                let mut output = self.on_notify(&notify, now, env)?;
+                output.socket = socket;
+                Ok(output)
             }
             Input::Untold(why) => Ok(self.on_untold(why, now, env)),
             Input::Refresh => Ok(self.on_refresh(now, env)),

@@ -66,7 +66,11 @@ impl std::ops::Sub for Used {
     }
 }
 
-/// Bytes of shared memory in use, with what the allocator needs for itself. Right beyond 2 GB too.
+/// After so long, what [`shared_memory`] says is new.
+pub const COUNTED: Duration = Duration::from_millis(1200);
+
+/// Bytes of shared memory in use, with what the allocator needs for itself. Right beyond 2 GB too. The server brings its count
+/// up to date [once a second](COUNTED).
 pub fn shared_memory(server: &Server) -> u64 {
     let answer = server.rpc("stats.fetch", json!(["real_used_size"])).unwrap_or_default();
     let value = &answer["shmem.real_used_size"];

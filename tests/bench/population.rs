@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::compare::{Failure, rest};
-use crate::measure::shared_memory;
+use crate::measure::{COUNTED, shared_memory};
 use crate::message::pidf;
 use crate::notifier::{Desk, Notifier, Running};
 use crate::support::config::Builder;
@@ -91,6 +91,7 @@ impl Population {
             rest(Duration::from_millis(300))?;
             let statistics = self.server.rpc("tm.stats", json!([])).map_err(|error| error.to_string())?;
             if statistics["current"] == 0 {
+                rest(COUNTED)?;
                 return Ok(shared_memory(&self.server));
             }
             if begun.elapsed() > PATIENCE {

@@ -119,3 +119,19 @@ fn a_gap_is_not_overlooked() {
     life.due();
     assert_eq!(life.request().known_state, b"tag");
 }
+
+/// A Contact that cannot be a target is judged, and counted, each time: nothing is kept to know it by.
+#[test]
+fn a_bad_contact_is_never_known_at_a_glance() {
+    let mut life = Life::active(3600);
+    for (count, bad) in [(1, &b"sip:a\r\n@x"[..]), (2, b"sip:a\r\n@x"), (3, b"tel:1"), (4, b"sip:224.0.0.1")] {
+        let output = life.notify_with("active", |notify| notify.contact = Some(offered(bad)));
+        assert_eq!((output.answer, output.bad_contacts), (Some(Answer::Ok), Some(count)));
+        assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE);
+    }
+    let output =
+        life.notify_with("active", |notify| notify.contact = Some(offered(b"sip:good@x;method=INVITE?Subject=x")));
+    assert_eq!(output.bad_contacts, None);
+    life.due();
+    assert_eq!(life.request().target, b"sip:good@x");
+}
