@@ -314,3 +314,53 @@ fn what_the_script_has_read_of_an_answer_counts() {
     });
     server.stop();
 }
+
+/// The start is refused with one error of the module, which says all of `parts`; `kamailio -c` says the same.
+fn assert_call_refused(call: &str, parts: &[&str]) {
+    let route = format!("request_route {{ if ({call}) {{ exit; }} }}");
+    let said = Server::b2b().route(&route).start_refused();
+    let errors: Vec<&str> = said.lines().filter(|line| line.contains("ERROR: presence_b2b")).collect();
+    let [error] = errors[..] else { panic!("{call}: not one error of the module:\n{said}") };
+    for part in parts {
+        assert!(error.contains(part), "{call}: {error:?} lacks {part:?}");
+    }
+}
+
+/// Constants that can never be right refuse the start.
+#[test]
+fn bad_constants_refuse_the_start() {
+    for (call, parts) in [
+        (r#"b2b_subscribe("alice", "$fu")"#, &["b2b_subscribe, parameter 1", "\"alice\" is not a SIP URI"][..]),
+        (r#"b2b_subscribe("$ru", "tel:+49301234")"#, &["parameter 2", "\"tel:+49301234\" is not a SIP URI"]),
+        (r#"b2b_subscribe("$ru", "$fu", "presense")"#, &["parameter 3", "unknown event package \"presense\"", "reg"]),
+        (r#"b2b_subscribe("$ru", "$fu", "presence", "x")"#, &["parameter 4", "unknown flag in \"x\""]),
+        (r#"b2b_subscribe("$ru", "$fu", "presence", "", "expire=60")"#, &["parameter 5", "\"expire\"", "expires"]),
+        (r#"b2b_subscribe_with("$ru", "$fu", "", "", "share")"#, &["parameter 5", "option share"]),
+        (r#"b2b_unsubscribe("sip:", "$fu")"#, &["b2b_unsubscribe", "parameter 1", "is not a SIP URI"]),
+        (r#"b2b_unsubscribe("$ru", "$fu", "dialogue")"#, &["parameter 3", "unknown event package \"dialogue\""]),
+        (r#"b2b_credentials("$ru", "$fu", "", "a:b", "$var(p)")"#, &["parameter 4", "holds a colon"]),
+        (r#"b2b_credentials("$ru", "$fu", "", "alice", "HA1:zz")"#, &["parameter 5", "\"HA1:\" is malformed"]),
+    ] {
+        assert_call_refused(call, parts);
+    }
+}
+
+/// Good constants, absent ones, a filter that is not known before the parameters are, and whatever has a pseudo-variable start.
+#[test]
+fn good_constants_and_variables_start() {
+    let route = r#"
+request_route {
+    $var(bad) = "nonsense";
+    if (is_method("OPTIONS")) {
+        b2b_subscribe("sip:alice@example.com", "sips:bob@example.com", "presence;id=desk");
+        b2b_subscribe("$ru", "$fu", "", "", "");
+        b2b_subscribe("$var(bad)", "$fu", "$var(bad)", "$var(bad)", "$var(bad)");
+        b2b_subscribe("$ru", "$fu", "presence", "", "filter=unknown");
+        b2b_unsubscribe("$var(bad)", "sip:bob@example.com", "reg");
+        b2b_credentials("$ru", "$fu", "", "alice", "wonderland");
+    }
+    sl_send_reply("200", "OK");
+}
+"#;
+    Server::b2b().route(route).start().stop();
+}

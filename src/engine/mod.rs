@@ -25,7 +25,10 @@ mod worker;
 pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
-pub use own::{Flags, OwnError, Wish, introduce_user_agent, on_call_end};
+pub use own::{
+    Flags, OwnError, Wish, check_credentials, check_options, check_package, check_uri, introduce_user_agent,
+    on_call_end,
+};
 pub use reply::on_reply;
 pub use start::Origin;
 

@@ -265,10 +265,7 @@ impl Engine {
     /// # Errors
     /// When it cannot have them.
     pub fn give_credentials(&self, handle: Handle, username: &[u8], secret: &[u8]) -> Result<(), OwnError> {
-        let is_long = username.len().max(secret.len()) > MOST_CREDENTIAL;
-        if is_long || !Credential::is_username(username) || Secret::parse(secret).is_none() {
-            return Err(OwnError::Credentials);
-        }
+        check_credentials(username, secret)?;
         let give = |handle| self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) });
         if !give(handle) {
             return Err(OwnError::Unknown);
@@ -300,6 +297,43 @@ enum Asked {
 
 fn watch(handle: Handle, call: Option<&Call>) -> Result<(), CallError> {
     call.map_or(Ok(()), |call| call.watch(handle.to_u64()))
+}
+
+/// Judges a URI of record or subscriber by its length.
+///
+/// # Errors
+/// [`OwnError::TooLong`].
+pub fn check_uri(text: &[u8]) -> Result<(), OwnError> {
+    let (what, length, most) = ("URI", text.len(), NewSubscription::MOST_URI);
+    if length > most { Err(OwnError::TooLong(QsaError::TooLong { what, length, most })) } else { Ok(()) }
+}
+
+/// Judges a package that script or RPC name.
+///
+/// # Errors
+/// When it is unknown, or more than an id follows.
+pub fn check_package(text: &[u8]) -> Result<(), OwnError> {
+    named(text).map(drop)
+}
+
+/// Judges options but for the name of a filter.
+///
+/// # Errors
+/// When they are malformed or not for script and RPC.
+pub fn check_options(text: &[u8]) -> Result<(), OwnError> {
+    if Options::parse(text)?.share { Err(OwnError::Share) } else { Ok(()) }
+}
+
+/// Judges credentials.
+///
+/// # Errors
+/// When no header can hold them.
+pub fn check_credentials(username: &[u8], secret: &[u8]) -> Result<(), OwnError> {
+    let is_long = username.len().max(secret.len()) > MOST_CREDENTIAL;
+    if is_long || !Credential::is_username(username) || Secret::parse(secret).is_none() {
+        return Err(OwnError::Credentials);
+    }
+    Ok(())
 }
 
 /// A package and perhaps an id, as in an Event header: `presence;id=desk`.

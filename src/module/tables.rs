@@ -10,6 +10,7 @@ use crate::host::pv;
 use crate::host::rpc::Call;
 use crate::host::text::bytes;
 use crate::qsa::c_api::Api;
+use crate::surface::script::Constant;
 use crate::surface::{event, rpc, script};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -26,10 +27,56 @@ const fn command(name: &'static CStr, function: Function1, parameters: c_int) ->
         name: name.as_ptr().cast_mut(),
         function: Some(function),
         param_no: parameters,
-        fixup: if plain { None } else { Some(ks::fixup_spve_all) },
+        fixup: if plain { None } else { Some(fixup_others) },
         free_fixup: if plain { None } else { Some(ks::fixup_free_spve_all) },
         flags: ks::REQUEST_ROUTE | if plain { 0 } else { ANYWHERE },
     }
+}
+
+/// The same whose constant parameters are judged as those of `b2b_subscribe`.
+const fn subscribe_command(name: &'static CStr, function: Function1, parameters: c_int) -> ks::cmd_export_t {
+    ks::cmd_export_t { fixup: Some(fixup_subscribe), ..command(name, function, parameters) }
+}
+
+const SUBSCRIBE: [Constant; 5] = [Constant::Uri, Constant::Uri, Constant::Package, Constant::Flags, Constant::Options];
+
+const OTHERS: [Constant; 5] = [Constant::Uri, Constant::Uri, Constant::Package, Constant::Username, Constant::Password];
+
+unsafe extern "C" fn fixup_subscribe(parameter: *mut *mut c_void, number: c_int) -> c_int {
+    // SAFETY: as the server gives them.
+    unsafe { fixup("b2b_subscribe", SUBSCRIBE, parameter, number) }
+}
+
+unsafe extern "C" fn fixup_others(parameter: *mut *mut c_void, number: c_int) -> c_int {
+    // SAFETY: as the server gives them.
+    unsafe { fixup("b2b_unsubscribe or b2b_credentials", OTHERS, parameter, number) }
+}
+
+/// Judges the parameter with this number, if it is constant, and prepares it. A bad one refuses the start.
+///
+/// # Safety
+/// `parameter` leads to the parameter's text, as the server gives it to a fixup.
+unsafe fn fixup(name: &'static str, kinds: [Constant; 5], parameter: *mut *mut c_void, number: c_int) -> c_int {
+    let judged = guard(name, -1, || {
+        // SAFETY: the server gives a pointer to a text that ends in NUL.
+        let text = match unsafe { parameter.as_ref() } {
+            // SAFETY: as above.
+            Some(text) if !text.is_null() => unsafe { CStr::from_ptr(text.cast()) }.to_bytes(),
+            Some(_) | None => return 0,
+        };
+        let place = usize::try_from(number).unwrap_or(0).wrapping_sub(1);
+        // What has a pseudo-variable is known when the function is called.
+        let Some(kind) = kinds.get(place).filter(|_| !text.contains(&b'$')) else { return 0 };
+        match script::judge(*kind, text) {
+            Ok(()) => 0,
+            Err(error) => {
+                log::error(&format!("{name}, parameter {number}: {error}"));
+                -1
+            }
+        }
+    });
+    // SAFETY: it is the server's own fixup.
+    if judged < 0 { judged } else { unsafe { ks::fixup_spve_all(parameter, number) } }
 }
 
 /// Routes that functions other than `handle_notify()` may be called from.
@@ -39,15 +86,15 @@ const ANYWHERE: u32 = ks::ANY_ROUTE;
 pub static mut COMMANDS: Exported<[ks::cmd_export_t; 12]> = Exported([
     command(c"handle_notify", handle_notify, 0),
     ks::cmd_export_t { flags: ANYWHERE, ..command(c"b2b_flow_lost", flow_lost, 0) },
-    command(c"b2b_subscribe", subscribe2, 2),
+    subscribe_command(c"b2b_subscribe", subscribe2, 2),
     // SAFETY: the server calls a function of three or four parameters with as many; it keeps them all in one pointer type.
-    command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function3, Function1>(subscribe3) }, 3),
+    subscribe_command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function3, Function1>(subscribe3) }, 3),
     // SAFETY: as above.
-    command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function4, Function1>(subscribe4) }, 4),
+    subscribe_command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function4, Function1>(subscribe4) }, 4),
     // SAFETY: as above, with five.
-    command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
+    subscribe_command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
     // SAFETY: as above.
-    command(c"b2b_subscribe_with", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
+    subscribe_command(c"b2b_subscribe_with", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
     command(c"b2b_unsubscribe", unsubscribe2, 2),
     // SAFETY: as above.
     command(c"b2b_unsubscribe", unsafe { std::mem::transmute::<Function3, Function1>(unsubscribe3) }, 3),

@@ -4,13 +4,52 @@ use crate::engine::{self, Engine, Flags, Handled, Lack, OwnError, Wish};
 use crate::host::dialog::Call;
 use crate::host::log;
 use crate::host::message::Message;
-use crate::host::{route, transaction};
+use crate::host::{route, transaction, uri};
 
 /// What the script sees as true.
 pub const TRUE: i32 = 1;
 
 /// What the script sees as false.
 pub const FALSE: i32 = -1;
+
+/// What a parameter of a script function is.
+#[derive(Clone, Copy, Debug)]
+pub enum Constant {
+    /// Record or subscriber.
+    Uri,
+    /// Event package, perhaps with an id.
+    Package,
+    /// Flags of `b2b_subscribe`.
+    Flags,
+    /// Options of `b2b_subscribe`.
+    Options,
+    /// User name.
+    Username,
+    /// Password, which is not shown.
+    Password,
+}
+
+/// Judges a constant parameter before the server runs. Filters are not known then, and looked for when the function is called.
+///
+/// # Errors
+/// Why it can never be right.
+pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
+    match kind {
+        Constant::Uri if uri::is_sip_uri(text) => engine::check_uri(text).map_err(|error| error.to_string()),
+        Constant::Uri => Err(format!("{} is not a SIP URI", log::peer(text))),
+        Constant::Package => engine::check_package(text).map_err(|error| error.to_string()),
+        Constant::Flags => flags(text).map(drop),
+        Constant::Options => engine::check_options(text).map_err(|error| error.to_string()),
+        Constant::Username => engine::check_credentials(text, b"-").map_err(|error| error.to_string()),
+        Constant::Password => engine::check_credentials(b"-", text).map_err(|error| error.to_string()),
+    }
+}
+
+fn flags(text: &[u8]) -> Result<Flags, String> {
+    Flags::parse(text).ok_or_else(|| {
+        format!("unknown flag in \"{}\": known is d (ends with the call)", String::from_utf8_lossy(text))
+    })
+}
 
 /// `handle_notify()`: true when the NOTIFY belongs to a subscription and was answered; false when not, nothing answered then.
 #[must_use]
@@ -48,10 +87,12 @@ pub fn subscribe(
     flags: &[u8],
     options: &[u8],
 ) -> i32 {
-    let Some(flags) = Flags::parse(flags) else {
-        let flags = String::from_utf8_lossy(flags);
-        log::error(&format!("b2b_subscribe: unknown flag in \"{flags}\": known is d (ends with the call)"));
-        return FALSE;
+    let flags = match self::flags(flags) {
+        Ok(flags) => flags,
+        Err(error) => {
+            log::error(&format!("b2b_subscribe: {error}"));
+            return FALSE;
+        }
     };
     verdict("b2b_subscribe", record, subscriber, |engine| {
         let call = if flags.with_call { Some(Call::of(message)?) } else { None };
