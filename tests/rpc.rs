@@ -247,7 +247,7 @@ fn a_list_is_filtered() {
         let pages: Vec<Value> =
             (0..5).step_by(2).flat_map(|offset| listed(json!([offset, 2, "package=dialog"]))).collect();
         assert_eq!(sorted(pages), of(&[1, 3, 5, 7, 9]));
-        assert_eq!(listed(json!([5, 2, "package=dialog"])), [json!(0); 0]);
+        assert!(listed(json!([5, 2, "package=dialog"])).is_empty());
         for id in &ids {
             server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
         }
