@@ -73,6 +73,25 @@ fn a_refresh_finds_out() {
     server.stop();
 }
 
+/// What another notifier says is no word about this dialog, whatever it is refused for.
+#[test]
+fn nothing_is_asked_about_another_notifier() {
+    let notifier = Notifier::udp();
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+        let stranger = end().from("<sip:alice@example.com>;tag=stranger").with("Require", "x-unknown");
+        assert_eq!(dialog.notify(stranger).status(), 420);
+        let shown = server.show(id);
+        assert_eq!(shown["refused"], 1);
+        assert!(shown["next_action_in"].as_u64().is_some_and(|seconds| seconds > 3000), "{shown}");
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
 /// The notifier has accepted a refresh, ended the dialog, and the 2xx comes last.
 #[test]
 fn another_refresh_follows_the_one_in_flight() {

@@ -244,6 +244,10 @@ fn a_list_is_filtered() {
                 [json!(0), json!(20)].into_iter().chain(filters.as_array().expect("filters").clone()).collect();
             assert_eq!(sorted(listed(json!(params))), wanted, "{filters}");
         }
+        for no_filter in ["record", "state", "user=1", ""] {
+            let error = server.rpc("presence_b2b.list", json!([0, 20, no_filter])).expect_err(no_filter);
+            assert!(error.to_string().contains("is no filter"), "{no_filter}: {error}");
+        }
         let pages: Vec<Value> =
             (0..5).step_by(2).flat_map(|offset| listed(json!([offset, 2, "package=dialog"]))).collect();
         assert_eq!(sorted(pages), of(&[1, 3, 5, 7, 9]));

@@ -40,7 +40,8 @@ impl Lack {
             Self::Notify => "out of shared memory: a NOTIFY is answered 503",
             Self::LastBody => "out of shared memory: the body of a last NOTIFY is not told",
             Self::Answer => {
-                "a NOTIFY could not be answered, and the notifier will send it again: its Via or connection cannot be used, or there                  is no shared memory"
+                "a NOTIFY could not be answered, and the notifier will send it again: its Via or connection cannot be \
+                 used, or there is no shared memory"
             }
             Self::Subscribe => "out of shared memory: a SUBSCRIBE is put off",
             Self::Step => {

@@ -10,7 +10,7 @@ use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::registry::RegistryError;
 use crate::subscription::{
-    Content, Echo, Fingerprint, Input, Notify, OutOfMemory, Package, StateValue, SubscriptionState, Untold, package,
+    Content, Echo, Fingerprint, Input, Notify, OutOfMemory, Package, StateValue, SubscriptionState, package,
 };
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
@@ -192,7 +192,7 @@ impl Engine {
         let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag) else {
             return Handled::No;
         };
-        self.count_untold(handle, Untold::Refused);
+        self.count_refused(handle, remote_tag);
         self.answer(message, way, code, phrase, headers);
         Handled::Yes
     }

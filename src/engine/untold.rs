@@ -50,9 +50,23 @@ impl Engine {
 
     /// Counts one that was not handed in.
     pub(super) fn count_untold(&self, handle: Handle, why: Untold) {
+        self.count(handle, Input::Untold(why));
+    }
+
+    /// The same of one that was refused, from the notifier with this tag. If that is another one than the dialog's, it is no word
+    /// about the dialog.
+    pub(super) fn count_refused(&self, handle: Handle, remote_tag: &[u8]) {
+        let is_other = self.registry.view(handle, |of, _| of.has_other_notifier_than(remote_tag));
+        let input = if is_other == Some(true) { Input::NotForked } else { Input::Untold(Untold::Refused) };
+        self.count(handle, input);
+    }
+
+    fn count(&self, handle: Handle, input: Input<'_>) {
         let nothing = |_, _: &Output, _: &mut super::Owner| {};
-        if let Ok(Some(stepped)) = self.registry.step(handle, Input::Untold(why), Self::now(), &self.env(), nothing) {
+        if let Ok(Some(stepped)) = self.registry.step(handle, input, Self::now(), &self.env(), nothing) {
             self.note_untold(stepped.handle, &stepped.output);
+            // One that is refused may bring the refresh forward.
+            self.settle(stepped.wake, None);
         }
     }
 

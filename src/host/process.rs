@@ -137,9 +137,13 @@ fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
 }
 
 extern "C" fn on_ending(_: libc::c_int) {
-    IS_TO_END.store(true, Ordering::SeqCst);
+    let was_to_end = IS_TO_END.swap(true, Ordering::SeqCst);
     if IS_WAITING.load(Ordering::SeqCst) {
         end();
+    }
+    // Whoever asks again does not put it off.
+    if was_to_end {
+        return;
     }
     let second = libc::timeval { tv_sec: 1, tv_usec: 0 };
     let time = libc::itimerval { it_interval: second, it_value: second };
@@ -152,7 +156,8 @@ extern "C" fn on_ending(_: libc::c_int) {
 ///
 /// The host's own limits are no help. They count the ticks of its timer, which has ended by now.
 extern "C" fn on_overdue(_: libc::c_int) {
-    if OVERDUE.fetch_add(1, Ordering::Relaxed) > 0 {
+    // A timer that the script has set is no reason.
+    if IS_TO_END.load(Ordering::SeqCst) && OVERDUE.fetch_add(1, Ordering::Relaxed) > 0 {
         end();
     }
 }

@@ -6,7 +6,7 @@ use super::handle::Handle;
 use super::life::Life;
 use super::shard::{Guard, Shard};
 use super::table::Sought;
-use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output, Untold};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -156,7 +156,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                     found.slot = slot;
                     Some(of_fork)
                 }
-                None => found.table.step(found.slot, Input::Untold(Untold::Refused), now, env)?,
+                None => found.table.step(found.slot, Input::NotForked, now, env)?,
             };
         }
         Ok(self.finish(found, output, ends, now, env, deliver))

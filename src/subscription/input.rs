@@ -76,6 +76,9 @@ pub enum Input<'a> {
     Notify(Notify<'a>),
     /// A NOTIFY of this subscription was not handed in, or what it told has not reached the internal subscriber: it is counted.
     Untold(Untold),
+    /// A NOTIFY of another notifier than this dialog's has begun no fork, as there are enough or it cannot be read: it is counted as
+    /// refused. A refresh would find nothing out.
+    NotForked,
     /// Somebody wants a SUBSCRIBE now (an operator): refresh, or retry when waiting; held back by `min_resubscribe_time`.
     Refresh,
     /// The subscription has credentials of its own from now on, which go before those of a realm. A request that was

@@ -26,7 +26,7 @@ use super::digest::{CNONCE_LEN, Credential};
 use super::fingerprint::Fingerprint;
 use super::input::{Flow, Input};
 use super::options::Terms;
-use super::output::{News, Output, Request, Status, Turn, Undo};
+use super::output::{News, Output, Request, Status, Turn, Undo, Untold};
 use super::package::{self, Package};
 use super::policy::Policy;
 use super::proxies::Proxies;
@@ -272,6 +272,7 @@ impl<A: Share> Subscription<A> {
                 Ok(output)
             }
             Input::Untold(why) => Ok(self.on_untold(why, now, env)),
+            Input::NotForked => Ok(self.not_told(Untold::Refused)),
             Input::Refresh => Ok(self.on_refresh(now, env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
             Input::FlowLost(flow) => self.on_flow_lost(flow, now, env),
@@ -519,6 +520,12 @@ impl<A: Share> Subscription<A> {
     #[must_use]
     pub fn remote_tag(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], Dialog::remote_tag)
+    }
+
+    /// Whether a NOTIFY has made the dialog, and this tag is of another notifier than that one's.
+    #[must_use]
+    pub fn has_other_notifier_than(&self, remote_tag: &[u8]) -> bool {
+        self.has_made_dialog() && !remote_tag.is_empty() && remote_tag != self.remote_tag()
     }
 
     /// What it takes of memory, but for its names, which it shares.

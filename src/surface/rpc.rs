@@ -267,14 +267,13 @@ enum Filter<'c> {
 fn next_filters(call: &Call) -> Result<Vec<Filter<'_>>, Fault> {
     let mut filters = Vec::new();
     while let Some(text) = call.next_text() {
-        let at = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
-        let (name, value) = text.split_at(at);
-        filters.push(match (name, value.get(1..).unwrap_or_default()) {
-            (b"record", value) => Filter::Record(value),
-            (b"subscriber", value) => Filter::Subscriber(value),
-            (b"package", value) => Filter::Package(value),
-            (b"state", value) if State::is_name(value) => Filter::State(value),
-            (b"state", value) => return Err(Fault(400, format!("\"{}\" is no state", lossy(value)))),
+        let split = text.iter().position(|byte| *byte == b'=').and_then(|at| text.split_at_checked(at));
+        filters.push(match split.map(|(name, value)| (name, value.get(1..).unwrap_or_default())) {
+            Some((b"record", value)) => Filter::Record(value),
+            Some((b"subscriber", value)) => Filter::Subscriber(value),
+            Some((b"package", value)) => Filter::Package(value),
+            Some((b"state", value)) if State::is_name(value) => Filter::State(value),
+            Some((b"state", value)) => return Err(Fault(400, format!("\"{}\" is no state", lossy(value)))),
             _ => {
                 let keys = "record=, subscriber=, package= or state= and a value";
                 return Err(Fault(400, format!("\"{}\" is no filter: it must be {keys}", lossy(text))));

@@ -45,6 +45,11 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
         accepted(&mut life);
         assert_eq!(life.due_in(), before);
     }
+    // A fork too many is none of this dialog's.
+    let mut life = Life::active(3600);
+    let before = life.due_in();
+    assert_eq!(life.give(Input::NotForked).untold, Some((Untold::Refused, true)));
+    assert_eq!((life.due_in(), life.subscription.picture(life.now).early), (before, (0, false)));
 }
 
 #[test]

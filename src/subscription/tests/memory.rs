@@ -100,6 +100,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify) => Input::Notify(*notify),
         Input::Untold(why) => Input::Untold(*why),
+        Input::NotForked => Input::NotForked,
         Input::Refresh => Input::Refresh,
         Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },
         Input::FlowLost(flow) => Input::FlowLost(*flow),

@@ -265,7 +265,7 @@ impl Reference {
             }
             Input::Over { .. } => {}
             Input::FlowLost(flow) if self.flow == Some(*flow) => self.on_flow_lost(),
-            Input::FlowLost(_) | Input::Untold(_) => {}
+            Input::FlowLost(_) | Input::Untold(_) | Input::NotForked => {}
             Input::Unsubscribe => self.on_unsubscribe(),
         }
         if let (Some(due), Some(until)) = (self.due, self.until) {
