@@ -140,7 +140,7 @@ fn both_refuse(first_code: u16, second_code: u16) {
     let (first, second) = (Notifier::udp(), Notifier::udp());
     let ip = |notifier: &Notifier| notifier.endpoint.addr().ip().to_string().parse().expect("an IPv4 address");
     let names = NameServer::start(&[("pair.test", Record::A(ip(&first))), ("pair.test", Record::A(ip(&second)))]);
-    let server = Server::b2b().name_server(&names).global("use_dns_failover=on").children(1).tlsf().shm_megabytes(256);
+    let server = Server::b2b().name_server(&names).global("use_dns_failover=on").children(1).shm_megabytes(256);
     let server = server.b2b_param("on_error_retry_time", 3600).b2b_param("breaker_failures", 0).start();
     let mut ids = Vec::new();
     let mut refused = |count: usize| {

@@ -461,6 +461,52 @@ fn a_probe_that_the_script_drops_is_none() {
     server.stop();
 }
 
+/// What the script drops says nothing of its destination: it has not been asked.
+#[test]
+fn what_the_script_drops_is_no_failure_of_its_destination() {
+    let notifier = Notifier::udp();
+    let server = quick().b2b_param("breaker_failures", 2).b2b_param("on_error_retry_time", 600);
+    let server = server.route(r#"event_route[tm:local-request] { if ($rU == "bob") { drop; } }"#).start();
+    let dropped = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
+    for times in 1..=3 {
+        let is_dropped = |shown: &Value| shown["last_reason"] == "dropped by script" && shown["retries"] == times;
+        server.show_when(dropped, "it is dropped", is_dropped);
+        server.refresh(dropped);
+    }
+    server.show_when(dropped, "it is dropped", |shown| shown["retries"] == 4);
+    let row = destination(&server, &address_of(&notifier.endpoint)).expect("a row");
+    assert_eq!((&row["failures"], &row["state"]), (&json!(0), &json!("closed")), "{row}");
+    end_all(&server, &[dropped]);
+    server.stop();
+}
+
+/// The dialog is made with the proxy that took the SUBSCRIBE, and stays there when the one that was passed over is free again.
+#[test]
+fn a_dialog_stays_with_the_proxy_that_was_free() {
+    let [first, second] = [Notifier::udp(), Notifier::udp()];
+    let proxies = format!("sip:{} sip:{}", first.endpoint.addr(), second.endpoint.addr());
+    let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
+    let address = address_of(&first.endpoint);
+    let refused = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
+    first.reject(&first.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
+    second.reject(&second.expect_subscribe(SOON), 404, &[]);
+    until_it_is(&server, &address, "it is held", |row| row["held_for"].as_u64() > Some(0));
+    server.unsubscribe(refused);
+    let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
+    let subscribe = second.expect_subscribe(SOON);
+    assert_eq!(subscribe.cseq().0, 1, "the first is passed over");
+    let mut dialog = second.accept(&subscribe, 600);
+    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+    server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+    server.rpc("presence_b2b.destination_release", json!([address])).expect("released");
+    server.refresh(id);
+    let refresh = dialog.expect_subscribe(SOON);
+    dialog.accept(&refresh, 600);
+    server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+    server.end(id, &mut dialog);
+    server.stop();
+}
+
 /// Twice as long after each probe, but no longer than `failure_backoff_max`.
 #[test]
 fn a_breaker_is_open_no_longer_than_the_longest_back_off() {

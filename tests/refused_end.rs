@@ -53,6 +53,24 @@ fn standing(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier) -> 
     (id, dialog)
 }
 
+/// In `presence_b2b.show`, whoever refuses: the subscription, or the module before it has been asked.
+#[test]
+fn each_refusal_is_counted() {
+    let notifier = Notifier::udp();
+    let server = eager().start();
+    leaves_nothing(&server, || {
+        let mut news = Newsreader::new(&server);
+        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+        for (times, (notify, code)) in (1..).zip(refusals()) {
+            assert_eq!(dialog.notify(notify.set("Subscription-State", "active")).status(), code);
+            assert_eq!(server.show(id)["refused"], times, "{code}");
+        }
+        server.end(id, &mut dialog);
+        news.assert_no_more();
+    });
+    server.stop();
+}
+
 #[test]
 fn a_refresh_finds_out() {
     let notifier = Notifier::udp();

@@ -42,6 +42,7 @@ pub struct Server {
     dir: TempDir,
     /// Whether it has the module under test.
     with_module: bool,
+    allocator: &'static str,
     stopped: bool,
 }
 
@@ -84,8 +85,17 @@ impl Server {
         let log = Log::new(dir.path().join("kamailio.log"));
         let group = Group::spawn(command(&builder, &cfg, dir.path(), &log)).expect("kamailio can be executed");
         let rpc = Rpc::new(dir.path());
-        let mut server =
-            Server { ip: builder.ip, expected: builder.expected, rpc, log, group, dir, with_module, stopped: false };
+        let mut server = Server {
+            ip: builder.ip,
+            expected: builder.expected,
+            rpc,
+            log,
+            group,
+            dir,
+            with_module,
+            allocator: builder.allocator,
+            stopped: false,
+        };
         let within = if builder.under.is_empty() { START } else { START_UNDER };
         match server.wait_until_ready(within) {
             Ok(()) => Ok(server),
@@ -187,8 +197,10 @@ impl Server {
         list.as_array().map_or(0, |list| list.iter().filter(|process| named(process)).count())
     }
 
-    /// The bytes of private memory in use by the processes with a name that contains `part`, by process id.
+    /// The bytes of private memory in use by the processes with a name that contains `part`, by process id. Not with the
+    /// `tlsf` allocator, which tells `pkg.stats` nothing: its numbers would never change.
     pub fn private_memory(&self, part: &str) -> Vec<(u64, u64)> {
+        assert_ne!(self.allocator, "tlsf", "its private memory is not counted");
         let list = self.rpc("core.psx", json!([])).expect("core.psx");
         let processes = list.as_array().map(Vec::as_slice).unwrap_or_default();
         let named = processes.iter().filter(|process| process["DSC"].as_str().is_some_and(|name| name.contains(part)));
