@@ -91,3 +91,20 @@ fn what_is_no_such_body_is_refused_all_the_same() {
     });
     server.stop();
 }
+
+#[test]
+fn what_is_not_looked_into_has_the_same_limit() {
+    let builder = Server::b2b().b2b_param("check_bodies", 0).b2b_param("min_resubscribe_time", 3600);
+    let server = builder.children(1).global("tcp_rd_buf_size=2097152").route(TELL).start();
+    let notifier = Notifier::tcp();
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+        let long = |length: usize| Notify::active(600).body(PIDF, " ".repeat(length));
+        assert_eq!(dialog.notify(long(256 * 1024 + 1)).status(), 413);
+        assert_eq!(dialog.notify(long(256 * 1024)).status(), 200);
+        assert_eq!(dialog.notify(told(600, "after")).status(), 200);
+        watch.await_note("after");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
