@@ -501,6 +501,7 @@ fn a_dialog_stays_with_the_proxy_that_was_free() {
     server.rpc("presence_b2b.destination_release", json!([address])).expect("released");
     server.refresh(id);
     let refresh = dialog.expect_subscribe(SOON);
+    assert_eq!((refresh.cseq().0, first.endpoint.count("SUBSCRIBE")), (2, 1), "the first is not asked again");
     dialog.accept(&refresh, 600);
     server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
     server.end(id, &mut dialog);
