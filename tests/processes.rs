@@ -291,9 +291,36 @@ fn a_worker_that_is_held_up_ends_all_the_same() {
     let mut all = subscribe_to_many(&server, &notifier, 1);
     block(&server, &mut all[0].1, "never told");
     drop(all);
-    send_sigterm(worker);
+    // Who asks again and again does not put it off.
+    eventually(SOON, "it has ended", || {
+        let is_there = members(server.pid()).contains(&worker);
+        if is_there {
+            send_sigterm(worker);
+        }
+        (!is_there).then_some(())
+    });
     let left = server.ends(SOON, |_| String::new());
     assert!(left.is_ok(), "{left:?}");
+}
+
+/// A script may set timers of its own.
+#[test]
+fn an_alarm_ends_no_worker() {
+    let (server, worker) = gated_with_worker();
+    let notifier = Notifier::udp();
+    leaves_nothing(&server, || {
+        let mut all = subscribe_to_many(&server, &notifier, 1);
+        block(&server, &mut all[0].1, "told later");
+        for _ in 0..3 {
+            send_signal(worker, libc::SIGALRM);
+            eventually(SOON, "it has been taken", || (!is_pending(worker, libc::SIGALRM)).then_some(()));
+        }
+        set_gate(&server, false);
+        let (watch, mut dialog) = all.remove(0);
+        watch.await_note("told later");
+        watch.end(&mut dialog);
+    });
+    server.stop();
 }
 
 fn gated_with_worker() -> (Server, u32) {
@@ -303,7 +330,17 @@ fn gated_with_worker() -> (Server, u32) {
     (server, u32::try_from(worker).expect("a pid"))
 }
 
+fn is_pending(pid: u32, signal: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it is there");
+    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).expect("a set of signals");
+    u64::from_str_radix(pending.trim(), 16).expect("a number") >> (signal - 1) & 1 == 1
+}
+
 fn send_sigterm(pid: u32) {
+    send_signal(pid, libc::SIGTERM);
+}
+
+fn send_signal(pid: u32, signal: i32) {
     // SAFETY: a plain system call; the process is one of a server of this test.
-    unsafe { libc::kill(pid as i32, libc::SIGTERM) };
+    unsafe { libc::kill(pid as i32, signal) };
 }
