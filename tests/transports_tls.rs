@@ -215,8 +215,32 @@ const REFUSING: &str = r#"request_route {
         sl_send_reply("302", "Moved Temporarily");
         exit;
     }
+    if ($rU == "copied") {
+        append_to_reply("Contact: $hdr(Contact)\r\n");
+        sl_send_reply("302", "Moved Temporarily");
+        exit;
+    }
     sl_send_reply("404", "Not Here");
 }"#;
+
+/// Who redirects us to our own Contact would have us ask ourselves, whichever scheme it has.
+#[test]
+fn the_own_contact_is_no_target_over_tls() {
+    let presence = Server::builder().tls().route(REFUSING).start();
+    let at = format!("{}:{TLS_PORT}", presence.ip());
+    let server = Server::b2b().tls().start();
+    for record in [format!("sip:copied@{at};transport=tls"), format!("sips:copied@{at}")] {
+        leaves_nothing(&server, || {
+            let id = server.subscribe(&record, &server.uri("watcher"));
+            let shown = server.show_when(id, "it has failed", |shown| shown["state"] == "waiting");
+            assert_eq!((&shown["last_reply"], &shown["local_cseq"]), (&302.into(), &1.into()), "{record}: {shown}");
+            server.unsubscribe(id);
+            server.await_no_subscription();
+        });
+    }
+    server.stop();
+    presence.stop();
+}
 
 /// RFC 3261 §8.1.1.8: Contact is a SIPS URI where the Request-URI or the first hop is one, and no other, although all of them
 /// take the same socket and connection.
