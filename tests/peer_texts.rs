@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::support::config::Builder;
+use crate::support::endpoint::Endpoint;
 use crate::support::endpoint::{Received, Transport};
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
@@ -322,6 +323,25 @@ fn the_own_contact_is_no_target() {
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!(refresh.uri(), notifier.uri("alice"));
         dialog.accept(&refresh, 600);
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}
+
+/// Whichever way and in whichever letters it comes: a NOTIFY to our Contact for TCP may come over UDP.
+#[test]
+fn the_own_contact_is_no_target_in_other_letters() {
+    let server = prompt().start();
+    let (notifier, udp) = (Notifier::tcp(), Endpoint::udp());
+    leaves_nothing(&server, || {
+        let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
+        let own = first.need("Contact");
+        let shouted = own.replace("transport=tcp", "TRANSPORT=TCP");
+        assert_ne!(shouted, own);
+        let target = watch.show()["remote_target"].clone();
+        assert_eq!(dialog.notify_from(&udp, told(600, "shouted").set("Contact", &shouted)).status(), 200);
+        watch.await_note("shouted");
+        assert_eq!(watch.show()["remote_target"], target);
         watch.end(&mut dialog);
     });
     server.stop();
