@@ -303,7 +303,8 @@ impl<A: Share> Subscription<A> {
                 self.attempt_over();
                 self.answers.goes_on = false;
                 self.turn = Promise::None;
-                self.confirm(planned(), Awaits::Nothing);
+                // What it tells does not undo that another one was refused.
+                self.confirm(self.early_or(planned(), now, env), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
                 self.confirm_sooner(next, Awaits::Nothing, planned());

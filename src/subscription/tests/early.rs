@@ -160,3 +160,14 @@ fn a_refused_first_notify_does_not_put_timer_n_off() {
     assert_eq!(life.due_in(), 2.0);
     assert_eq!(told(&life.due()).2, "NOTIFY refused");
 }
+
+/// Nor does a NOTIFY that is taken meanwhile, however long it says that there is.
+#[test]
+fn a_later_expiry_does_not_take_it_back() {
+    let mut life = Life::active(3600);
+    life.notify("active;expires=600");
+    refused(&mut life);
+    assert_eq!(life.due_in(), 30.0);
+    life.notify("active;expires=3000");
+    assert_eq!(life.due_in(), 30.0);
+}

@@ -235,7 +235,7 @@ impl Reference {
                 (self.turn, self.queued) = (false, false);
             }
             let next = match (troubled, later || refreshes_another, sooner) {
-                (_, true, _) => self.planned(),
+                (_, true, _) => self.or_early(self.planned()),
                 (false, false, true) => self.sooner(self.planned()),
                 (true, false, _) | (false, false, false) => self.next,
             };
