@@ -334,11 +334,15 @@ fn bad_constants_refuse_the_start() {
         (r#"b2b_subscribe("$ru", "tel:+49301234")"#, &["parameter 2", "\"tel:+49301234\" is not a SIP URI"]),
         (r#"b2b_subscribe("$ru", "$fu", "presense")"#, &["parameter 3", "unknown event package \"presense\"", "reg"]),
         (r#"b2b_subscribe("$ru", "$fu", "presence", "x")"#, &["parameter 4", "unknown flag in \"x\""]),
+        (
+            r#"b2b_subscribe("$ru", "$fu", "presence", "expires=60")"#,
+            &["parameter 4", "options are the fifth parameter"],
+        ),
         (r#"b2b_subscribe("$ru", "$fu", "presence", "", "expire=60")"#, &["parameter 5", "\"expire\"", "expires"]),
         (r#"b2b_subscribe_with("$ru", "$fu", "", "", "share")"#, &["parameter 5", "option share"]),
-        (r#"b2b_unsubscribe("sip:", "$fu")"#, &["b2b_unsubscribe", "parameter 1", "is not a SIP URI"]),
+        (r#"b2b_unsubscribe("sip:", "$fu")"#, &["b2b_unsubscribe, parameter 1", "is not a SIP URI"]),
         (r#"b2b_unsubscribe("$ru", "$fu", "dialogue")"#, &["parameter 3", "unknown event package \"dialogue\""]),
-        (r#"b2b_credentials("$ru", "$fu", "", "a:b", "$var(p)")"#, &["parameter 4", "holds a colon"]),
+        (r#"b2b_credentials("$ru", "$fu", "", "a:b", "$var(p)")"#, &["b2b_credentials, parameter 4", "holds a colon"]),
         (r#"b2b_credentials("$ru", "$fu", "", "alice", "HA1:zz")"#, &["parameter 5", "\"HA1:\" is malformed"]),
     ] {
         assert_call_refused(call, parts);

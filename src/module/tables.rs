@@ -27,7 +27,7 @@ const fn command(name: &'static CStr, function: Function1, parameters: c_int) ->
         name: name.as_ptr().cast_mut(),
         function: Some(function),
         param_no: parameters,
-        fixup: if plain { None } else { Some(fixup_others) },
+        fixup: if plain { None } else { Some(ks::fixup_spve_all) },
         free_fixup: if plain { None } else { Some(ks::fixup_free_spve_all) },
         flags: ks::REQUEST_ROUTE | if plain { 0 } else { ANYWHERE },
     }
@@ -38,25 +38,39 @@ const fn subscribe_command(name: &'static CStr, function: Function1, parameters:
     ks::cmd_export_t { fixup: Some(fixup_subscribe), ..command(name, function, parameters) }
 }
 
-const SUBSCRIBE: [Constant; 5] = [Constant::Uri, Constant::Uri, Constant::Package, Constant::Flags, Constant::Options];
-
-const OTHERS: [Constant; 5] = [Constant::Uri, Constant::Uri, Constant::Package, Constant::Username, Constant::Password];
-
-unsafe extern "C" fn fixup_subscribe(parameter: *mut *mut c_void, number: c_int) -> c_int {
-    // SAFETY: as the server gives them.
-    unsafe { fixup("b2b_subscribe", SUBSCRIBE, parameter, number) }
+/// As those of `b2b_unsubscribe`.
+const fn unsubscribe_command(name: &'static CStr, function: Function1, parameters: c_int) -> ks::cmd_export_t {
+    ks::cmd_export_t { fixup: Some(fixup_unsubscribe), ..command(name, function, parameters) }
 }
 
-unsafe extern "C" fn fixup_others(parameter: *mut *mut c_void, number: c_int) -> c_int {
+/// As those of `b2b_credentials`.
+const fn credentials_command(name: &'static CStr, function: Function1, parameters: c_int) -> ks::cmd_export_t {
+    ks::cmd_export_t { fixup: Some(fixup_credentials), ..command(name, function, parameters) }
+}
+
+unsafe extern "C" fn fixup_subscribe(parameter: *mut *mut c_void, number: c_int) -> c_int {
+    use Constant::{Flags, Options, Package, Uri};
     // SAFETY: as the server gives them.
-    unsafe { fixup("b2b_unsubscribe or b2b_credentials", OTHERS, parameter, number) }
+    unsafe { fixup("b2b_subscribe", &[Uri, Uri, Package, Flags, Options], parameter, number) }
+}
+
+unsafe extern "C" fn fixup_unsubscribe(parameter: *mut *mut c_void, number: c_int) -> c_int {
+    use Constant::{Package, Uri};
+    // SAFETY: as the server gives them.
+    unsafe { fixup("b2b_unsubscribe", &[Uri, Uri, Package], parameter, number) }
+}
+
+unsafe extern "C" fn fixup_credentials(parameter: *mut *mut c_void, number: c_int) -> c_int {
+    use Constant::{Package, Password, Uri, Username};
+    // SAFETY: as the server gives them.
+    unsafe { fixup("b2b_credentials", &[Uri, Uri, Package, Username, Password], parameter, number) }
 }
 
 /// Judges the parameter with this number, if it is constant, and prepares it. A bad one refuses the start.
 ///
 /// # Safety
 /// `parameter` leads to the parameter's text, as the server gives it to a fixup.
-unsafe fn fixup(name: &'static str, kinds: [Constant; 5], parameter: *mut *mut c_void, number: c_int) -> c_int {
+unsafe fn fixup(name: &'static str, kinds: &[Constant], parameter: *mut *mut c_void, number: c_int) -> c_int {
     let judged = guard(name, -1, || {
         // SAFETY: the server gives a pointer to a text that ends in NUL.
         let text = match unsafe { parameter.as_ref() } {
@@ -95,11 +109,11 @@ pub static mut COMMANDS: Exported<[ks::cmd_export_t; 12]> = Exported([
     subscribe_command(c"b2b_subscribe", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
     // SAFETY: as above.
     subscribe_command(c"b2b_subscribe_with", unsafe { std::mem::transmute::<Function5, Function1>(subscribe5) }, 5),
-    command(c"b2b_unsubscribe", unsubscribe2, 2),
+    unsubscribe_command(c"b2b_unsubscribe", unsubscribe2, 2),
     // SAFETY: as above.
-    command(c"b2b_unsubscribe", unsafe { std::mem::transmute::<Function3, Function1>(unsubscribe3) }, 3),
+    unsubscribe_command(c"b2b_unsubscribe", unsafe { std::mem::transmute::<Function3, Function1>(unsubscribe3) }, 3),
     // SAFETY: as above, with five.
-    command(c"b2b_credentials", unsafe { std::mem::transmute::<Function5, Function1>(credentials) }, 5),
+    credentials_command(c"b2b_credentials", unsafe { std::mem::transmute::<Function5, Function1>(credentials) }, 5),
     // For other modules, which ask for it by this name; no script can call it.
     ks::cmd_export_t {
         name: c"bind_presence_b2b".as_ptr().cast_mut(),

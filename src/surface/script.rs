@@ -47,7 +47,8 @@ pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
 
 fn flags(text: &[u8]) -> Result<Flags, String> {
     Flags::parse(text).ok_or_else(|| {
-        format!("unknown flag in \"{}\": known is d (ends with the call)", String::from_utf8_lossy(text))
+        let hint = if text.contains(&b'=') { "; options are the fifth parameter" } else { "" };
+        format!("unknown flag in \"{}\": known is d (ends with the call){hint}", String::from_utf8_lossy(text))
     })
 }
 
