@@ -46,42 +46,41 @@ const VICTIMS: [&str; 9] = [
     "JSONRPCS",
 ];
 
-/// A proxy that keeps calls, and subscribes for each.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) sl_send_reply("481", "Subscription does not exist");
+/// A proxy that keeps calls.
+fn route(on_notify: &str, on_call: &str) -> String {
+    format!(
+        r#"
+request_route {{
+    if (is_method("NOTIFY")) {{
+        {on_notify}
         exit;
-    }
-    if (has_totag()) {
+    }}
+    if (has_totag()) {{
         loose_route();
         t_relay();
         exit;
-    }
+    }}
     record_route();
     dlg_manage();
-    b2b_subscribe("$hdr(X-Record)", "sip:watcher@{ip}", "presence", "d");
+    {on_call}
     t_relay();
+}}
+"#
+    )
 }
-"#;
 
-/// The same without the module: it answers NOTIFYs in transactions as ours does.
-const PLAIN_ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (t_newtran()) t_reply("200", "OK");
-        exit;
-    }
-    if (has_totag()) {
-        loose_route();
-        t_relay();
-        exit;
-    }
-    record_route();
-    dlg_manage();
-    t_relay();
+/// It subscribes for each call.
+fn b2b_route() -> String {
+    route(
+        r#"if (!handle_notify()) sl_send_reply("481", "Subscription does not exist");"#,
+        r#"b2b_subscribe("$hdr(X-Record)", "sip:watcher@{ip}", "presence", "d");"#,
+    )
 }
-"#;
+
+/// Without the module it answers NOTIFYs in transactions as ours does.
+fn plain_route() -> String {
+    route(r#"if (t_newtran()) t_reply("200", "OK");"#, "")
+}
 
 /// Any process may be killed, whatever it is doing: in a lock, in an allocator, in a call of a flag-`d` subscription. The others end, and
 /// the main process does not wait for a lock of ours.
@@ -150,7 +149,7 @@ fn kill_one_of_ours(victim: &'static str) -> Result<(), Vec<Left>> {
     let server = may_be_killed(Server::b2b().module("dialog").name_server(&names).shm_megabytes(64));
     let server = server.allow_log("could not resolve hostname").allow_log("failed to resolve");
     let server = server.b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 1).b2b_param("shards", 4);
-    let server = server.route(ROUTE).route(TELL).start();
+    let server = server.route(&b2b_route()).route(TELL).start();
     let mut calls = [(); 2].map(|()| Call::between(&server));
     let waits_for_names = random(3) == 0;
     while_at_work(&notifier, || {
@@ -172,7 +171,7 @@ fn kill_one_of_ours(victim: &'static str) -> Result<(), Vec<Left>> {
 
 fn kill_one_without_us(victim: &'static str) -> Result<(), Vec<Left>> {
     let victim = if victim.contains("presence_b2b") { "udp receiver" } else { victim };
-    let server = may_be_killed(Server::builder().module("dialog").shm_megabytes(64)).route(PLAIN_ROUTE).start();
+    let server = may_be_killed(Server::builder().module("dialog").shm_megabytes(64)).route(&plain_route()).start();
     let mut calls = [(); 2].map(|()| Call::between(&server));
     for call in &mut calls {
         let arrived = call.ring("");
@@ -267,7 +266,7 @@ fn a_lock_of_the_killed_holds_up_nobody() {
     let server = may_be_killed(Server::b2b().module("dialog").children(1)).b2b_param("shards", 1);
     // What is asked while a process is stopped may be answered too late.
     let server = server.allow_log("jsonrpcs_fifo.c").b2b_param("min_resubscribe_time", 0);
-    let server = server.b2b_param("resubscribe_delta", 1).route(ROUTE).route(TELL).start();
+    let server = server.b2b_param("resubscribe_delta", 1).route(&b2b_route()).route(TELL).start();
     let names = names(&server);
     let mut call = Call::between(&server);
     while_at_work(&notifier, || {

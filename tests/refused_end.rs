@@ -53,83 +53,77 @@ fn standing(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier) -> 
     (id, dialog)
 }
 
-/// In `presence_b2b.show`, whoever refuses: the subscription, or the module before it has been asked.
-#[test]
-fn each_refusal_is_counted() {
+/// Where a test plays.
+struct Stage<'a, 's> {
+    server: &'s Server,
+    notifier: &'a Notifier,
+    news: &'a mut Newsreader<'s>,
+    id: u64,
+}
+
+/// A subscription stands; afterwards it ends, everything has been told, and nothing is left.
+fn in_dialog(act: impl Fn(&mut Stage<'_, '_>, &mut Dialog)) {
     let notifier = Notifier::udp();
     let server = eager().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let (id, mut dialog) = standing(&server, &mut news, &notifier);
-        for (times, (notify, code)) in (1..).zip(refusals()) {
-            assert_eq!(dialog.notify(notify.set("Subscription-State", "active")).status(), code);
-            assert_eq!(server.show(id)["refused"], times, "{code}");
-        }
+        act(&mut Stage { server: &server, notifier: &notifier, news: &mut news, id }, &mut dialog);
         server.end(id, &mut dialog);
         news.assert_no_more();
     });
     server.stop();
 }
 
+/// In `presence_b2b.show`, whoever refuses: the subscription, or the module before it has been asked.
+#[test]
+fn each_refusal_is_counted() {
+    in_dialog(|Stage { server, id, .. }, dialog| {
+        for (times, (notify, code)) in (1..).zip(refusals()) {
+            assert_eq!(dialog.notify(notify.set("Subscription-State", "active")).status(), code);
+            assert_eq!(server.show(*id)["refused"], times, "{code}");
+        }
+    });
+}
+
 #[test]
 fn a_refresh_finds_out() {
-    let notifier = Notifier::udp();
-    let server = eager().start();
-    leaves_nothing(&server, || {
-        let mut news = Newsreader::new(&server);
-        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+    in_dialog(|Stage { server, notifier, news, id }, dialog| {
         for (notify, code) in refusals() {
             assert_eq!(dialog.notify(notify).status(), code);
-            let shown = server.show(id);
+            let shown = server.show(*id);
             assert_eq!((&shown["status"], &shown["state"]), (&"active".into(), &"confirmed".into()), "{code}: {shown}");
-            dialog = found_out(&server, &mut news, &notifier, &dialog);
+            *dialog = found_out(server, news, notifier, dialog);
         }
-        assert_eq!(server.show(id)["refused"], 6);
-        server.end(id, &mut dialog);
-        news.assert_no_more();
+        assert_eq!(server.show(*id)["refused"], 6);
     });
-    server.stop();
 }
 
 /// What another notifier says is no word about this dialog, whatever it is refused for.
 #[test]
 fn nothing_is_asked_about_another_notifier() {
-    let notifier = Notifier::udp();
-    let server = eager().start();
-    leaves_nothing(&server, || {
-        let mut news = Newsreader::new(&server);
-        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+    in_dialog(|Stage { server, id, .. }, dialog| {
         let stranger = end().from("<sip:alice@example.com>;tag=stranger").with("Require", "x-unknown");
         assert_eq!(dialog.notify(stranger).status(), 420);
-        let shown = server.show(id);
+        let shown = server.show(*id);
         assert_eq!(shown["refused"], 1);
         assert!(shown["next_action_in"].as_u64().is_some_and(|seconds| seconds > 3000), "{shown}");
-        server.end(id, &mut dialog);
-        news.assert_no_more();
     });
-    server.stop();
 }
 
 /// The notifier has accepted a refresh, ended the dialog, and the 2xx comes last.
 #[test]
 fn another_refresh_follows_the_one_in_flight() {
-    let notifier = Notifier::udp();
-    let server = eager().start();
-    leaves_nothing(&server, || {
-        let mut news = Newsreader::new(&server);
-        let (id, mut dialog) = standing(&server, &mut news, &notifier);
+    in_dialog(|Stage { server, notifier, news, id }, dialog| {
         for (notify, code) in refusals() {
-            server.refresh(id);
+            server.refresh(*id);
             let refresh = dialog.expect_subscribe(SOON);
-            server.show_when(id, "in flight", |shown| shown["state"] == "resubscription");
+            server.show_when(*id, "in flight", |shown| shown["state"] == "resubscription");
             assert_eq!(dialog.notify(notify).status(), code);
             dialog.accept(&refresh, 3600);
-            dialog = found_out(&server, &mut news, &notifier, &dialog);
+            *dialog = found_out(server, news, notifier, dialog);
         }
-        server.end(id, &mut dialog);
-        news.assert_no_more();
     });
-    server.stop();
 }
 
 /// A body that cannot be used does not keep the end from being one, nor does a CSeq that is too low.
