@@ -29,19 +29,19 @@ impl<A: Share> Subscription<A> {
                 match self.judge(notify, is_welcome) {
                     Judgement::Foreign => Ok(Output::default()),
                     Judgement::Repeated => Ok(self.repeated()),
-                    Judgement::Refused(answer) => Ok(self.refused(answer, now, env)),
+                    Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
                     Judgement::Stale => Ok(self.stale(notify.cseq, now, env)),
                     Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(now, env)),
                     Judgement::Fork(StateValue::Terminated) => Ok(forked()),
                     Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
                         Ok(match refusal_of(notify.content) {
-                            Some(answer) => self.refused(answer, now, env),
+                            Some(answer) => self.refused(answer, notify, now, env),
                             None => forked(),
                         })
                     }
                     Judgement::Ended(state) => self.ended(&state, notify, now, env),
                     Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
-                        (Some(answer), _) => Ok(self.refused(answer, now, env)),
+                        (Some(answer), _) => Ok(self.refused(answer, notify, now, env)),
                         (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
                         (None, None) => self.state_told(&state, notify, now, env),
                     },
@@ -54,7 +54,7 @@ impl<A: Share> Subscription<A> {
             | State::WaitingForTermination => match self.judge(notify, false) {
                 Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
                 Judgement::Repeated => Ok(self.repeated()),
-                Judgement::Refused(answer) => Ok(self.refused(answer, now, env)),
+                Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
                 Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
                 Judgement::StaleEnd if !self.has_ended() => {
                     Ok(Output { answer: Some(Answer::StaleCseq), ..self.destroy() })
@@ -123,8 +123,11 @@ impl<A: Share> Subscription<A> {
     }
 
     /// It cannot be used: answered so, and followed by a refresh.
-    fn refused(&mut self, answer: Answer, now: Instant, env: &Env<'_>) -> Output {
-        self.was_refused(now, env);
+    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, now: Instant, env: &Env<'_>) -> Output {
+        // What another fork says is no word about this dialog.
+        if !self.dialog.as_ref().is_some_and(|dialog| dialog.is_from_other_fork(notify)) {
+            self.was_refused(now, env);
+        }
         Output { answer: Some(answer), ..self.not_told(Untold::Refused) }
     }
 

@@ -61,6 +61,25 @@ fn they_are_welcome_as_long_as_the_first_notify_may_take() {
     }
 }
 
+/// Whatever the NOTIFY of another fork is refused for, nothing is asked about the dialog that stands.
+#[test]
+fn a_refused_one_brings_no_refresh_forward() {
+    type Spoil = fn(&mut Notify<'_>);
+    let spoilt: [(Spoil, u16); 4] = [
+        (|notify| notify.content = Content::Malformed, 400),
+        (|notify| notify.content = Content::Unsupported, 415),
+        (|notify| notify.event = b"dialog", 489),
+        (|notify| notify.state = None, 400),
+    ];
+    for (spoil, code) in spoilt {
+        let mut life = root(all());
+        let due = life.due_in();
+        let output = from_other(&mut life, "active", spoil);
+        assert_eq!(output.answer.map(|answer| answer.code_and_phrase().0), Some(code));
+        assert_eq!((output.untold.map(|(why, _)| why), life.due_in()), (Some(Untold::Refused), due), "{code}");
+    }
+}
+
 #[test]
 fn packages_say_whether_they_are() {
     let forks: Vec<_> =
