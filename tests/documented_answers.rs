@@ -126,7 +126,13 @@ impl Session {
         self.wrong.extend(differ.map(|difference| format!("{command}: {difference}")));
     }
 
+    /// Waits until the event route has been told all there was: until then its messages show in the answers.
+    fn settle(&self) {
+        eventually(SOON, "nothing is queued", || (self.server.trace()["queued"] == 0).then_some(()));
+    }
+
     fn kamcmd(&self, command: &str) -> String {
+        self.settle();
         let command = self.real(command);
         let mut words = command.split(' ');
         assert_eq!(words.next(), Some("kamcmd"));
@@ -140,6 +146,7 @@ impl Session {
         let lines: Vec<Value> = block.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let [request, shown] = &lines[..] else { panic!("{block}") };
         let params = serde_json::from_str(&self.real(&request["params"].to_string())).expect("JSON");
+        self.settle();
         let answer = self.server.rpc(request["method"].as_str().expect("a method"), params).expect("an answer");
         let result: Value = serde_json::from_str(&self.real(&shown["result"].to_string())).expect("JSON");
         let (mut real, mut of_page) = (Vec::new(), Vec::new());
