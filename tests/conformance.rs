@@ -17,8 +17,7 @@ fn source_of(path: &str) -> PathBuf {
         None => root().join(format!("tests/{path}.rs")),
         Some((room, file)) => {
             let file = file.replace("::", "/");
-            let alone = root().join(format!("src/{room}/tests/{file}.rs"));
-            if alone.exists() { alone } else { root().join(format!("src/{room}/tests/{file}/mod.rs")) }
+            root().join(format!("src/{room}/tests/{file}.rs"))
         }
     }
 }

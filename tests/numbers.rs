@@ -11,20 +11,20 @@ const SAID: [(&str, &str, &str, &str); 23] = [
     ("src/qsa/hub.rs", "MOST_URI", "rpc.md", "Record and subscriber have at most {} bytes each"),
     ("src/qsa/hub.rs", "MOST_PACKAGE", "rpc.md", "bytes each, the package {}"),
     ("src/qsa/hub.rs", "MOST_PARAM", "rpc.md", "and the options {}."),
-    ("src/lookup/mod.rs", "MOST_NAMES", "rpc.md", "There are at most {}; names"),
-    ("src/lookup/mod.rs", "MOST_WAITING", "operations.md", "{} SUBSCRIBEs may be in the line"),
-    ("src/lookup/mod.rs", "QUICK", "operations.md", "at most {} milliseconds is *quick*"),
-    ("src/lookup/mod.rs", "QUICK", "rpc.md", "took at most {} milliseconds"),
+    ("src/lookup.rs", "MOST_NAMES", "rpc.md", "There are at most {}; names"),
+    ("src/lookup.rs", "MOST_WAITING", "operations.md", "{} SUBSCRIBEs may be in the line"),
+    ("src/lookup.rs", "QUICK", "operations.md", "at most {} milliseconds is *quick*"),
+    ("src/lookup.rs", "QUICK", "rpc.md", "took at most {} milliseconds"),
     ("src/engine/turns.rs", "MOST_LINES", "operations.md", "at most {} such lines a second"),
-    ("src/document/mod.rs", "MAX_DOCUMENT", "functions.md", "larger than {} bytes"),
+    ("src/document.rs", "MAX_DOCUMENT", "functions.md", "larger than {} bytes"),
     ("src/engine/own.rs", "MOST_CREDENTIAL", "functions.md", "*password*: at most {} bytes"),
     ("src/config/filter.rs", "LARGEST", "parameters.md", "a regular file of at most {} bytes"),
     ("src/subscription/options.rs", "LONGEST", "options.md", "1 to {}"),
     ("src/subscription/options.rs", "LONGEST_FETCH", "options.md", "1 to {}"),
     ("src/subscription/options.rs", "MOST_TOKEN", "options.md", "a token of at most {} bytes"),
-    ("src/subscription/digest/mod.rs", "MOST_REALMS", "authentication.md", "more than {} realms"),
-    ("src/subscription/digest/mod.rs", "MOST_ANSWERS", "authentication.md", "or {} challenges"),
-    ("src/subscription/digest/mod.rs", "MOST_STALES", "authentication.md", "up to {} times for one SUBSCRIBE"),
+    ("src/subscription/digest.rs", "MOST_REALMS", "authentication.md", "more than {} realms"),
+    ("src/subscription/digest.rs", "MOST_ANSWERS", "authentication.md", "or {} challenges"),
+    ("src/subscription/digest.rs", "MOST_STALES", "authentication.md", "up to {} times for one SUBSCRIBE"),
     ("src/subscription/digest/challenge.rs", "MOST_BYTES", "authentication.md", "more than {kB}, a realm"),
     ("src/subscription/digest/challenge.rs", "MOST_REALM", "authentication.md", "a realm of more than {} bytes"),
     ("src/subscription/digest/challenge.rs", "MOST_NONCE", "authentication.md", "a nonce or opaque of more than {kB}"),
@@ -73,7 +73,7 @@ fn the_pages_say_the_numbers_of_the_source() {
 
 #[test]
 fn the_room_for_destinations_is_that_of_all_shards() {
-    let most = (1 << constant("src/gate/mod.rs", "SHARD_BITS")) * constant("src/gate/table.rs", "MOST_ENTRIES");
+    let most = (1 << constant("src/gate.rs", "SHARD_BITS")) * constant("src/gate/table.rs", "MOST_ENTRIES");
     assert!(says("operations.md", "The module remembers {} destinations", most), "{most}");
     assert!(says("rpc.md", "There are at most {}; those", most), "{most}");
 }
