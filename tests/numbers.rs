@@ -13,7 +13,7 @@ const SAID: [(&str, &str, &str, &str); 23] = [
     ("src/qsa/hub.rs", "MOST_PARAM", "rpc.md", "and the options {}."),
     ("src/lookup.rs", "MOST_NAMES", "rpc.md", "There are at most {}; names"),
     ("src/lookup.rs", "MOST_WAITING", "operations.md", "{} SUBSCRIBEs may be in the line"),
-    ("src/lookup.rs", "QUICK", "operations.md", "at most {} milliseconds is *quick*"),
+    ("src/lookup.rs", "QUICK", "operations.md", "*quick*: its newest lookup took at most {} milliseconds"),
     ("src/lookup.rs", "QUICK", "rpc.md", "took at most {} milliseconds"),
     ("src/engine/turns.rs", "MOST_LINES", "operations.md", "at most {} such lines a second"),
     ("src/document.rs", "MAX_DOCUMENT", "functions.md", "larger than {} bytes"),
