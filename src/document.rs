@@ -9,14 +9,17 @@
 //! | `encoding` | bytes to text: BOM, charset parameter, XML declaration (RFC 7303 §3) |
 //! | `scan` | XML well-formedness in linear time, without allocation, with every cap |
 //! | `cursor`, `short` | the lexical half of `scan`; its vectors |
-//! | `survey`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
+//! | `prescan`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
+//! | `fault` | what `scan` finds wrong |
 //! | `name` | XML names and characters, as `scan` needs them |
+//! | `root` | the root element, which says what a document is |
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `presentity` | the structured presentity as values |
 //! | `pidf` | a presence document read into it (RFC 3863, with RFC 4479 and 4480 tolerated) |
+//! | `note` | notes and other text of its tree |
 //! | `extension` | an unknown element as text that stands alone |
 //! | `summary` | the one state and the one note of a presentity |
-//! | `glance` | the same, read without a tree |
+//! | `pidf_summary` | the same, read without a tree |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
 //! | `error` | the room's only error type |
 //!
@@ -33,14 +36,17 @@ mod cursor;
 mod encoding;
 mod error;
 mod extension;
-mod glance;
+mod fault;
 mod name;
+mod note;
 mod pidf;
+mod pidf_summary;
+mod prescan;
 mod presentity;
+mod root;
 mod scan;
 mod short;
 mod summary;
-mod survey;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -48,9 +54,8 @@ mod version;
 pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
 pub use content_type::{ContentType, Essence, Parameter, ParameterValue, Parameters};
 pub use error::DocumentError;
-pub use extension::Extension;
-pub use glance::Glance;
-pub use presentity::{Basic, Contact, Note, Presentity, Tuple};
+pub use pidf_summary::PidfSummary;
+pub use presentity::{Basic, Contact, Extension, Note, Presentity, Tuple};
 pub use version::Version;
 
 /// Default cap on the size of one body, in bytes.

@@ -2,9 +2,9 @@
 
 use super::content_type::ContentType;
 use super::encoding::decode;
-use super::error::{DocumentError, shown};
-use super::name::same_value;
-use super::scan::{Root, scan};
+use super::error::DocumentError;
+use super::root::read_root;
+use super::scan::Root;
 use super::version::{Version, Versioned};
 
 /// The media type of presence documents (RFC 3863 §5).
@@ -77,9 +77,9 @@ fn read(
 pub fn check_filter(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
     check_size(body, max_bytes)?;
     let text = decode(body, None)?;
-    let root = scan(&text).map_err(|fault| DocumentError::from_fault(fault, &text))?;
-    if root.name.local != b"filter-set" || !same_value(root.namespace, SIMPLE_FILTER.as_bytes()) {
-        return Err(DocumentError::NotFilter { root: shown_root(&root) });
+    let root = read_root(&text)?;
+    if !root.is("filter-set", SIMPLE_FILTER) {
+        return Err(DocumentError::NotFilter { root: root.shown() });
     }
     Ok(())
 }
@@ -94,18 +94,9 @@ pub(super) fn check_size(body: &[u8], max_bytes: usize) -> Result<(), DocumentEr
 
 /// Scans `text` and looks at its root element.
 pub(super) fn check_presence(text: &str) -> Result<Root<'_>, DocumentError> {
-    let root = scan(text).map_err(|fault| DocumentError::from_fault(fault, text))?;
-    let namespace = root.namespace;
-    let pidf = PIDF.as_bytes();
-    let known = namespace.is_empty() || namespace == pidf || same_value(namespace, pidf);
-    if root.name.local != b"presence" || !known {
-        return Err(DocumentError::NotPidf { root: shown_root(&root) });
+    let root = read_root(text)?;
+    if !root.may_be("presence", PIDF) {
+        return Err(DocumentError::NotPidf { root: root.shown() });
     }
     Ok(root)
-}
-
-/// The name of a root as `{namespace}name`.
-pub(super) fn shown_root(root: &Root<'_>) -> String {
-    let part = |part| shown(&String::from_utf8_lossy(part), 64);
-    format!("{{{}}}{}", part(root.namespace), part(root.name.local))
 }

@@ -4,8 +4,8 @@
 //! results handed over in memory, would cost more than the work.
 
 use super::bytes::{find, until_any, until_either};
+use super::fault::Fault;
 use super::name::{QName, find_forbidden, take_qname, take_reference};
-use super::scan::{Attribute, Fault};
 
 /// A place in a text, which is UTF-8. Every step forward ends on a character boundary.
 #[derive(Clone, Copy)]
@@ -14,8 +14,37 @@ pub(super) struct Cursor<'a> {
     pub(super) rest: &'a [u8],
     /// Length of the whole text.
     length: usize,
-    /// Whether characters have to be looked at one by one (see [`super::survey`]).
+    /// Whether characters have to be looked at one by one (see [`super::prescan`]).
     suspicious: bool,
+}
+
+/// One attribute of a start tag, its value as written between the quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute<'a> {
+    pub(super) name: QName<'a>,
+    pub(super) value: &'a [u8],
+    pub(super) offset: usize,
+}
+
+impl<'a> Attribute<'a> {
+    /// The prefix that this attribute declares: nothing for `xmlns`, `None` if it is no namespace
+    /// declaration.
+    #[inline]
+    pub(super) fn declares(&self) -> Option<&'a [u8]> {
+        match (self.name.prefix, self.name.local) {
+            (b"", b"xmlns") => Some(b""),
+            (b"xmlns", prefix) => Some(prefix),
+            _ => None,
+        }
+    }
+}
+
+/// The attributes of the start tag at the start of `element`, which has passed [`scan`](super::scan::scan).
+pub(super) fn attributes(element: &str) -> impl Iterator<Item = Attribute<'_>> {
+    let mut cursor = Cursor::new(element.as_bytes(), false);
+    cursor.skip(1);
+    let named = cursor.qname("not an element name").is_ok();
+    std::iter::from_fn(move || cursor.attribute().ok().flatten().filter(|_| named))
 }
 
 const FORBIDDEN: &str = "character that XML does not allow";

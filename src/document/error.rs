@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::scan::Fault;
+use super::fault::Fault;
 
 /// Why a body or its Content-Type cannot be used.
 ///

@@ -4,24 +4,10 @@ use std::borrow::Cow;
 
 use roxmltree::{Namespace, Node};
 
+use super::cursor::attributes;
 use super::error::DocumentError;
-use super::pidf::notes_of_person;
-use super::presentity::Note;
-use super::scan::attributes;
-
-/// An element from outside PIDF (RFC 3863 §4.2.3): a person or device (RFC 4479), an rpid element
-/// (RFC 4480), or anything else.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extension {
-    /// The element's namespace; empty when it has none.
-    pub namespace: String,
-    /// The element's local name.
-    pub name: String,
-    /// The element as it was sent, with every namespace declaration it needs from outside.
-    pub xml: String,
-    /// Notes of a person (RFC 4479 §3.2, RFC 4480 §3.2); empty for any other element.
-    pub notes: Vec<Note>,
-}
+use super::note::notes_of_person;
+use super::presentity::Extension;
 
 /// Makes extensions, as long as they take no more room together than allowed. Without this a
 /// long namespace declared once could be copied into thousands of short elements.

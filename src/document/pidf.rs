@@ -21,10 +21,10 @@ use super::check::{PIDF, check_presence, check_size};
 use super::encoding::decode;
 use super::error::{DocumentError, shown};
 use super::extension::Extensions;
+use super::note::text_of;
 use super::presentity::{Basic, Contact, Note, Presentity, Tuple};
 use super::scan::MAX_NODES;
 
-const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 /// RFC 4479 §3 and RFC 4480 §3.
 pub(super) const UNDERSTOOD: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:data-model", "urn:ietf:params:xml:ns:pidf:rpid"];
 
@@ -150,12 +150,6 @@ impl Contact {
     }
 }
 
-impl Note {
-    fn read(node: Node<'_, '_>) -> Self {
-        Self { lang: node.attribute((XML_NAMESPACE, "lang")).map(str::to_owned), text: text_of(node) }
-    }
-}
-
 /// qvalue of the schema in RFC 3863 §4.4, in thousandths; further digits do not count, and what is
 /// above one is one.
 fn read_priority(value: &str) -> Option<u16> {
@@ -171,18 +165,6 @@ fn read_priority(value: &str) -> Option<u16> {
     Some(padded.fold(0, |sum, byte| sum * 10 + u16::from(byte - b'0')))
 }
 
-/// The notes of a person: its own ones, then those of its elements, such as the rpid activities
-/// (RFC 4479 §3.2, RFC 4480 §3.2). Whose namespace they are in does not matter.
-pub(super) fn notes_of_person(person: Node<'_, '_>) -> Vec<Note> {
-    if person.tag_name().name() != "person" {
-        return Vec::new();
-    }
-    let is_note = |node: &Node<'_, '_>| node.is_element() && node.tag_name().name() == "note";
-    let own = person.children().filter(is_note);
-    let others = person.children().filter(|node| !is_note(node));
-    own.chain(others.flat_map(|node| node.children().filter(is_note))).map(Note::read).collect()
-}
-
 /// The local name of an element of PIDF, or of one in no namespace.
 fn pidf_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     match node.tag_name().namespace() {
@@ -196,9 +178,4 @@ fn may_be_skipped(node: Node<'_, '_>) -> bool {
     let namespace = node.tag_name().namespace().unwrap_or_default();
     let marked = node.attribute((PIDF, "mustUnderstand")).is_some_and(|value| matches!(value.trim(), "true" | "1"));
     !marked || UNDERSTOOD.contains(&namespace)
-}
-
-/// All text inside an element; comments and tags in between leave no trace.
-fn text_of(node: Node<'_, '_>) -> String {
-    node.descendants().filter(Node::is_text).filter_map(|text| text.text()).collect()
 }

@@ -1,7 +1,5 @@
 //! The structured presentity: what a presence document says, as values.
 
-use super::extension::Extension;
-
 /// The state of one presentity (RFC 3863 §4.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Presentity {
@@ -32,6 +30,20 @@ pub struct Tuple {
     pub status_extensions: Vec<Extension>,
     /// Other elements beside `status`.
     pub extensions: Vec<Extension>,
+}
+
+/// An element from outside PIDF (RFC 3863 §4.2.3): a person or device (RFC 4479), an rpid element
+/// (RFC 4480), or anything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The element's namespace; empty when it has none.
+    pub namespace: String,
+    /// The element's local name.
+    pub name: String,
+    /// The element as it was sent, with every namespace declaration it needs from outside.
+    pub xml: String,
+    /// Notes of a person (RFC 4479 §3.2, RFC 4480 §3.2); empty for any other element.
+    pub notes: Vec<Note>,
 }
 
 /// Basic status (RFC 3863 §4.1.4).

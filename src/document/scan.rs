@@ -6,10 +6,11 @@
 //! the tree parser too; a property test holds the two against each other.
 
 use super::bytes::same_start;
-use super::cursor::Cursor;
+use super::cursor::{Attribute, Cursor};
+use super::fault::Fault;
 use super::name::{QName, same_value, value_hash};
+use super::prescan::is_suspicious;
 use super::short::Short;
-use super::survey::is_suspicious;
 
 /// Deepest nesting of elements.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -23,22 +24,6 @@ pub(super) const MAX_NODES: usize = 8192;
 const XML_NAMESPACE: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &[u8] = b"http://www.w3.org/2000/xmlns/";
 
-/// What is wrong with a document, without a copy of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// A document type declaration.
-    Dtd,
-    /// More of `what` than the cap allows.
-    Limit {
-        what: &'static str,
-        limit: usize,
-    },
-    Malformed {
-        offset: usize,
-        problem: &'static str,
-    },
-}
-
 /// What a scan found at the top of a document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Root<'a> {
@@ -50,27 +35,6 @@ pub(super) struct Root<'a> {
     pub(super) start: usize,
     /// Where the root's start tag starts.
     pub(super) tag: usize,
-}
-
-/// One attribute of a start tag, its value as written between the quotes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attribute<'a> {
-    pub(super) name: QName<'a>,
-    pub(super) value: &'a [u8],
-    pub(super) offset: usize,
-}
-
-impl<'a> Attribute<'a> {
-    /// The prefix that this attribute declares: nothing for `xmlns`, `None` if it is no namespace
-    /// declaration.
-    #[inline]
-    pub(super) fn declares(&self) -> Option<&'a [u8]> {
-        match (self.name.prefix, self.name.local) {
-            (b"", b"xmlns") => Some(b""),
-            (b"xmlns", prefix) => Some(prefix),
-            _ => None,
-        }
-    }
 }
 
 /// A namespace declaration in scope.
@@ -127,14 +91,6 @@ pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
         nodes: 0,
     };
     scanner.document()
-}
-
-/// The attributes of the start tag at the start of `element`, which has passed [`scan`].
-pub(super) fn attributes(element: &str) -> impl Iterator<Item = Attribute<'_>> {
-    let mut cursor = Cursor::new(element.as_bytes(), false);
-    cursor.skip(1);
-    let named = cursor.qname("not an element name").is_ok();
-    std::iter::from_fn(move || cursor.attribute().ok().flatten().filter(|_| named))
 }
 
 impl<'a> Scanner<'a> {
@@ -303,7 +259,7 @@ impl<'a> Scanner<'a> {
         };
         self.cursor.rest = rest;
         if open != name.whole {
-            return Err(malformed(offset, "end tag does not match the open element"));
+            return Err(Fault::malformed(offset, "end tag does not match the open element"));
         }
         Ok(())
     }
@@ -313,11 +269,11 @@ impl<'a> Scanner<'a> {
     fn bind(&mut self, prefix: &'a [u8], namespace: &'a [u8], offset: usize, outside: usize) -> Result<(), Fault> {
         let is_xml = same_value(namespace, XML_NAMESPACE);
         if prefix == b"xmlns" || same_value(namespace, XMLNS_NAMESPACE) || is_xml != (prefix == b"xml") {
-            return Err(malformed(offset, "reserved namespace or prefix"));
+            return Err(Fault::malformed(offset, "reserved namespace or prefix"));
         }
         let own = self.bindings.as_slice().get(outside..).unwrap_or_default();
         if own.iter().any(|each| each.prefix == prefix) {
-            return Err(malformed(offset, "namespace declared twice"));
+            return Err(Fault::malformed(offset, "namespace declared twice"));
         }
         if is_xml {
             return Ok(());
@@ -332,7 +288,7 @@ impl<'a> Scanner<'a> {
             return Ok(None);
         }
         match self.find_binding(prefix) {
-            None => Err(malformed(offset, "namespace prefix is not declared")),
+            None => Err(Fault::malformed(offset, "namespace prefix is not declared")),
             found => Ok(found),
         }
     }
@@ -354,7 +310,7 @@ impl<'a> Scanner<'a> {
                     break;
                 };
                 if other == local && self.is_same_namespace(its, binding) {
-                    return Err(malformed(offset, "attribute given twice"));
+                    return Err(Fault::malformed(offset, "attribute given twice"));
                 }
             }
             if binding.is_some()
@@ -384,8 +340,4 @@ impl<'a> Scanner<'a> {
         binding.hash.get_or_insert_with(|| value_hash(binding.namespace));
         Some(*binding)
     }
-}
-
-fn malformed(offset: usize, problem: &'static str) -> Fault {
-    Fault::Malformed { offset, problem }
 }

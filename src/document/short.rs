@@ -1,6 +1,6 @@
 //! A vector of fixed capacity, so that scanning needs no memory but the stack.
 
-use super::scan::Fault;
+use super::fault::Fault;
 
 /// A vector that lives on the stack.
 pub(super) struct Short<T, const N: usize> {

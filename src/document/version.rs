@@ -1,10 +1,9 @@
 //! Documents that come one after the other, each with a version and most with nothing but what has changed.
 
-use super::check::shown_root;
 use super::content_type::ContentType;
+use super::cursor::attributes;
 use super::error::DocumentError;
-use super::name::same_value;
-use super::scan::{attributes, scan};
+use super::root::read_root;
 
 /// What the root of a document says of its place among those of one subscription (RFC 3858 §4.1, RFC 3680 §5.1,
 /// RFC 4235 §4.1).
@@ -45,11 +44,10 @@ impl Versioned {
 
     /// Holds a document against its type, and reads its version; `None` when it has none that can be read.
     pub(super) fn check(&self, text: &str) -> Result<Option<Version>, DocumentError> {
-        let root = scan(text).map_err(|fault| DocumentError::from_fault(fault, text))?;
-        let is_known = root.namespace.is_empty() || same_value(root.namespace, self.namespace.as_bytes());
-        if root.name.local != self.root.as_bytes() || !is_known {
+        let root = read_root(text)?;
+        if !root.may_be(self.root, self.namespace) {
             let wanted = self.root;
-            return Err(DocumentError::NotVersioned { root: shown_root(&root), wanted, namespace: self.namespace });
+            return Err(DocumentError::NotVersioned { root: root.shown(), wanted, namespace: self.namespace });
         }
         let tag = text.get(root.tag..).unwrap_or_default();
         let value =

@@ -1,6 +1,6 @@
 //! `event_route[qsa:notify]` and `$qsa(field)`.
 
-use crate::document::{ContentType, Glance, MAX_DOCUMENT, PIDF_XML};
+use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary};
 use crate::engine::Engine;
 use crate::host::log;
 use crate::host::pv::Value;
@@ -145,7 +145,7 @@ impl State {
         let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
         let charset = content_type.parameter("charset");
         let charset = charset.as_ref().map(|charset| charset.as_sent());
-        let Glance { basic, note } = Glance::read(body, charset, MAX_DOCUMENT).ok()?;
+        let PidfSummary { basic, note } = PidfSummary::read(body, charset, MAX_DOCUMENT).ok()?;
         Some(Self { basic: Some(basic.as_str()), note })
     }
 }

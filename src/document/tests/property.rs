@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::document::bytes;
 use crate::document::scan::scan;
-use crate::document::{ContentType, Glance, MAX_DOCUMENT, PIDF_XML, Presentity, check_body};
+use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary, Presentity, check_body};
 
 /// Pieces from which documents that are nearly well-formed are put together.
 const PIECES: [&str; 58] = [
@@ -175,8 +175,8 @@ fn check(body: &[u8]) -> bool {
 /// Reads a body in all ways; says whether check and parse agree.
 fn agree(body: &[u8]) -> bool {
     let whole = Presentity::parse(body, None, MAX_DOCUMENT);
-    let shown = whole.map(|whole| Glance { basic: whole.basic(), note: whole.note().map(str::to_owned) });
-    body.is_empty() || check(body) == shown.is_ok() && shown == Glance::read(body, None, MAX_DOCUMENT)
+    let shown = whole.map(|whole| PidfSummary { basic: whole.basic(), note: whole.note().map(str::to_owned) });
+    body.is_empty() || check(body) == shown.is_ok() && shown == PidfSummary::read(body, None, MAX_DOCUMENT)
 }
 
 /// Whether the tree parser takes what the scanner takes; it never sees the XML declaration.
@@ -196,9 +196,9 @@ proptest! {
     }
 
     #[test]
-    fn a_glance_sees_what_the_whole_document_says(text in presence_document()) {
+    fn a_summary_says_what_the_whole_document_says(text in presence_document()) {
         let whole = Presentity::parse(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
-        let seen = Glance::read(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
+        let seen = PidfSummary::read(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
         prop_assert_eq!((seen.basic, seen.note.as_deref()), (whole.basic(), whole.note()));
     }
 

@@ -11,16 +11,16 @@ use super::name::{QName, same_value, take_reference, value_text};
 use super::pidf::UNDERSTOOD;
 use super::presentity::Basic;
 
-/// What a presence document says in short.
+/// What the event route asks of a presence document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Glance {
+pub struct PidfSummary {
     /// The state of the presentity as a whole.
     pub basic: Basic,
     /// The first note that says something, without the white space around it.
     pub note: Option<String>,
 }
 
-impl Glance {
+impl PidfSummary {
     /// Reads a presence document of at most `max_bytes`. `charset` is the parameter of that name of the Content-Type.
     ///
     /// # Errors
@@ -109,13 +109,13 @@ struct Person {
 }
 
 impl Found {
-    fn sum(self) -> Glance {
+    fn sum(self) -> PidfSummary {
         let basic = match (self.unreliable, self.open, self.closed) {
             (false, true, _) => Basic::Open,
             (false, false, true) => Basic::Closed,
             _ => Basic::Unknown,
         };
-        Glance { basic, note: self.note.0.or(self.tuple_note.0).or(self.person_note.0) }
+        PidfSummary { basic, note: self.note.0.or(self.tuple_note.0).or(self.person_note.0) }
     }
 
     /// An element has ended; `text` is all that was in it, if it is one whose text is wanted.

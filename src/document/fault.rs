@@ -1,0 +1,24 @@
+//! What the scanner finds wrong with a text.
+
+/// What is wrong with a document, without a copy of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A document type declaration.
+    Dtd,
+    /// More of `what` than the cap allows.
+    Limit {
+        what: &'static str,
+        limit: usize,
+    },
+    Malformed {
+        offset: usize,
+        problem: &'static str,
+    },
+}
+
+impl Fault {
+    /// Not well-formed at `offset`.
+    pub(super) fn malformed(offset: usize, problem: &'static str) -> Self {
+        Self::Malformed { offset, problem }
+    }
+}

@@ -1,0 +1,32 @@
+//! The root element of a document, which says what the document is.
+
+use super::error::{DocumentError, shown};
+use super::name::same_value;
+use super::scan::{Root, scan};
+
+/// Scans `text`; its root element.
+///
+/// # Errors
+/// When it is no well-formed XML within the caps.
+pub(super) fn read_root(text: &str) -> Result<Root<'_>, DocumentError> {
+    scan(text).map_err(|fault| DocumentError::from_fault(fault, text))
+}
+
+impl Root<'_> {
+    /// Whether this is the element `local` of `namespace`.
+    pub(super) fn is(&self, local: &str, namespace: &str) -> bool {
+        let namespace = namespace.as_bytes();
+        self.name.local == local.as_bytes() && (self.namespace == namespace || same_value(self.namespace, namespace))
+    }
+
+    /// Whether this is the element `local` of `namespace`, or one of that name in no namespace.
+    pub(super) fn may_be(&self, local: &str, namespace: &str) -> bool {
+        self.is(local, if self.namespace.is_empty() { "" } else { namespace })
+    }
+
+    /// Its name as `{namespace}name`, for a message.
+    pub(super) fn shown(&self) -> String {
+        let part = |part| shown(&String::from_utf8_lossy(part), 64);
+        format!("{{{}}}{}", part(self.namespace), part(self.name.local))
+    }
+}
