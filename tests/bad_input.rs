@@ -351,7 +351,7 @@ fn a_flood_of_destinations_is_borne() {
     const FLOOD: u16 = 1000;
     let nobody = own_ip();
     let server = Server::b2b().tlsf().shm_megabytes(96).b2b_param("on_error_retry_time", 600);
-    let server = server.modparam("tm", "fr_timer", 500).modparam("tm", "wt_timer", 200).route(TELL).start();
+    let server = server.gives_up_after(500).modparam("tm", "wt_timer", 200).route(TELL).start();
     let notifier = Notifier::udp();
     let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
     let before = Shm::of(&server, &["presence_b2b"]);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::config::{Builder, version};
 use crate::support::endpoint::{Received, Transport};
 use crate::support::kamailio::Server;
-use crate::support::news::{News, Newsreader, TELL};
+use crate::support::news::{News, Newsreader};
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::sip::Message;
@@ -18,9 +18,8 @@ const A_MOMENT: Duration = Duration::from_millis(300);
 
 /// A server that waits long after a failure, so that each SUBSCRIBE beyond the first is one too many.
 fn patient() -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100);
     // A connection's buffer must hold the largest reply; it has 16 kB unless told.
-    builder.global("tcp_rd_buf_size=262144").route(TELL)
+    Server::eager(100).global("tcp_rd_buf_size=262144")
 }
 
 /// A reply to the first SUBSCRIBE that makes it fail.

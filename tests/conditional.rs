@@ -2,15 +2,13 @@
 
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
-use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 use crate::support::watch::{Watch, told};
 
-fn prompt() -> Server {
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    server.b2b_param("timer_n_on_refresh", 1).route(TELL).start()
+fn server() -> Server {
+    Server::eager(1).b2b_param("timer_n_on_refresh", 1).start()
 }
 
 const CONDITION: &str = "Suppress-If-Match";
@@ -23,7 +21,7 @@ fn refresh_of(watch: &Watch<'_>, dialog: &Dialog) -> Received {
 
 #[test]
 fn what_is_known_is_not_told_again() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let watch = Watch::begin(&server, &notifier.uri("alice"));
@@ -73,7 +71,7 @@ fn what_is_known_is_not_told_again() {
 
 #[test]
 fn the_name_of_a_state_dies_with_its_dialog() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut old, _) = Watch::standing(&server, &notifier, 600);
@@ -97,7 +95,7 @@ fn the_name_of_a_state_dies_with_its_dialog() {
 
 #[test]
 fn who_names_no_state_is_asked_without_condition() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);

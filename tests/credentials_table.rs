@@ -57,8 +57,7 @@ fn row(realm: &str, username: &str, password: &str) -> String {
 }
 
 fn with(url: &str) -> Builder {
-    let server = Server::b2b().module("db_sqlite").b2b_param("db_url", url).b2b_param("credentials_table", TABLE);
-    server.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100).route(TELL)
+    Server::eager(100).module("db_sqlite").b2b_param("db_url", url).b2b_param("credentials_table", TABLE)
 }
 
 /// No process has the file open, by the links in /proc.

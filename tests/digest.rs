@@ -439,7 +439,7 @@ fn scripts_in_other_languages_give_credentials_too() {
 fn who_is_behind_a_redirection_gets_no_answer() {
     for (domains, answered) in [(None, false), (Some("example=*"), true)] {
         let (registrar, collector) = (Notifier::udp(), Notifier::udp());
-        let server = b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
+        let server = b2b().eager(1);
         let server = match domains {
             Some(domains) => server.b2b_param("credential_domain", domains),
             None => server,

@@ -4,23 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::config::Builder;
 use crate::support::endpoint::Transport;
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
-fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1).route(TELL)
-}
-
 fn answered_late_over(transport: Transport) {
     let notifier = Notifier::new(transport);
     let record = notifier.uri("alice");
-    let server = eager().start();
+    let server = Server::eager(1).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&record, &server.uri("watcher"));
@@ -59,7 +54,7 @@ fn the_2xx_comes_late_over_tcp() {
 #[test]
 fn the_2xx_never_comes() {
     let notifier = Notifier::udp();
-    let server = eager().modparam("tm", "fr_timer", 700).start();
+    let server = Server::eager(1).gives_up_after(700).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -87,7 +82,7 @@ fn the_2xx_never_comes() {
 #[test]
 fn neither_2xx_nor_notify_in_time() {
     let notifier = Notifier::udp();
-    let server = eager().modparam("tm", "fr_timer", 700).start();
+    let server = Server::eager(1).gives_up_after(700).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -104,7 +99,7 @@ fn neither_2xx_nor_notify_in_time() {
 #[test]
 fn the_first_fork_that_notifies_is_the_one() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(1).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -133,7 +128,7 @@ fn the_first_fork_that_notifies_is_the_one() {
 #[test]
 fn unsubscribed_before_the_2xx() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(1).start();
     leaves_nothing(&server, || {
         let news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));

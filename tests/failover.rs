@@ -6,17 +6,14 @@ use crate::support::dns::{NameServer, Record};
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
 use crate::support::leaks::leaves_nothing_anywhere;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
 /// What an operator sets, as docs/operations.md says.
 fn server(names: &NameServer) -> Builder {
-    let server = Server::b2b().name_server(names).global("use_dns_failover=on");
-    let server = server.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100);
-    // A dead server is given up after this many milliseconds.
-    server.modparam("tm", "fr_timer", 700).route(TELL)
+    Server::eager(100).name_server(names).global("use_dns_failover=on").gives_up_after(700)
 }
 
 /// Two servers by SRV, or two addresses of one name: the same SUBSCRIBE comes to the second.

@@ -15,7 +15,7 @@ fn lines(server: &Server) -> Vec<String> {
 #[test]
 fn one_line_for_a_failure_and_one_for_the_recovery() {
     let notifier = Notifier::udp();
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1).start();
+    let server = Server::eager(1).start();
     let (record, watcher) = (notifier.uri("alice"), server.uri("watcher"));
     let id = server.subscribe(&record, &watcher);
     for _ in 0..2 {
@@ -50,7 +50,7 @@ fn one_line_for_a_failure_and_one_for_the_recovery() {
 #[test]
 fn a_notify_that_does_not_reach_the_module_is_explained() {
     let notifier = Notifier::udp();
-    let server = Server::b2b().modparam("tm", "fr_timer", 500).b2b_param("on_error_retry_time", 600);
+    let server = Server::b2b().gives_up_after(500).b2b_param("on_error_retry_time", 600);
     let server = server
         .route("request_route { sl_send_reply(\"481\", \"Behind has_totag()\"); }\nevent_route[qsa:notify] { exit; }\n")
         .start();

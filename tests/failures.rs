@@ -8,14 +8,13 @@ use crate::support::address::own_ip;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
-use crate::support::news::{News, Newsreader, TELL};
+use crate::support::news::{News, Newsreader};
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::{leaves_nothing, leaves_nothing_in};
 use crate::support::wait::SOON;
 
-fn quick() -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    builder.modparam("tm", "fr_timer", 700).route(TELL)
+fn builder() -> Builder {
+    Server::eager(1).gives_up_after(700)
 }
 
 /// The failure as the event route is told it.
@@ -31,7 +30,7 @@ fn stop_waiting(server: &Server, id: u64) {
 #[test]
 fn a_refused_subscribe_is_tried_again_as_a_new_one() {
     let notifier = Notifier::udp();
-    let server = quick().start();
+    let server = builder().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -64,7 +63,7 @@ fn a_refused_subscribe_is_tried_again_as_a_new_one() {
 #[test]
 fn attempts_that_fail_again_and_again_back_off_to_the_cap() {
     let notifier = Notifier::udp();
-    let server = quick().b2b_param("failure_backoff_max", 2).start();
+    let server = builder().b2b_param("failure_backoff_max", 2).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -93,7 +92,7 @@ fn attempts_that_fail_again_and_again_back_off_to_the_cap() {
 #[test]
 fn retry_after_is_obeyed() {
     let notifier = Notifier::udp();
-    let server = quick().start();
+    let server = builder().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -115,7 +114,7 @@ fn retry_after_is_obeyed() {
 #[test]
 fn too_brief_is_asked_again_for_longer_at_once() {
     let notifier = Notifier::udp();
-    let server = quick().b2b_param("default_expiration", 60).b2b_param("min_resubscribe_time", 3600).start();
+    let server = builder().b2b_param("default_expiration", 60).b2b_param("min_resubscribe_time", 3600).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -137,7 +136,7 @@ fn too_brief_is_asked_again_for_longer_at_once() {
 #[test]
 fn a_longer_expiration_once_demanded_is_kept() {
     let notifier = Notifier::udp();
-    let server = quick().b2b_param("default_expiration", 60).start();
+    let server = builder().b2b_param("default_expiration", 60).start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         notifier.reject(&notifier.expect_subscribe(SOON), 423, &[("Min-Expires", "90")]);
@@ -156,7 +155,7 @@ fn a_longer_expiration_once_demanded_is_kept() {
 #[test]
 fn too_brief_without_a_number_backs_off() {
     let notifier = Notifier::udp();
-    let server = quick().start();
+    let server = builder().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -178,7 +177,7 @@ fn too_brief_without_a_number_backs_off() {
 #[test]
 fn a_notifier_that_cannot_serve_is_not_asked_again() {
     let notifier = Notifier::udp();
-    let server = quick().start();
+    let server = builder().start();
     for code in [489, 406] {
         leaves_nothing(&server, || {
             let mut news = Newsreader::new(&server);
@@ -197,7 +196,7 @@ fn a_notifier_that_cannot_serve_is_not_asked_again() {
 #[test]
 fn silence_is_a_timeout() {
     let silent = Endpoint::udp();
-    let server = quick().start();
+    let server = builder().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
@@ -218,7 +217,7 @@ fn silence_is_a_timeout() {
 fn a_refused_connection_is_tried_again() {
     let ip = own_ip();
     let record = format!("sip:alice@{ip};transport=tcp");
-    let server = quick().bad_connections().start();
+    let server = builder().bad_connections().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&record, &server.uri("watcher"));
@@ -235,7 +234,7 @@ fn a_refused_connection_is_tried_again() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_tried_again() {
-    let server = quick()
+    let server = builder()
         .global("dns_retr_time=1")
         .global("dns_retr_no=1")
         .allow_log("could not resolve hostname: \"nobody.invalid\"")
@@ -260,7 +259,7 @@ fn a_name_that_does_not_resolve_is_tried_again() {
 #[test]
 fn the_script_may_drop_a_request() {
     let notifier = Notifier::udp();
-    let server = quick().route("event_route[tm:local-request] { if ($shv(deaf) == 1) { drop; } }");
+    let server = builder().route("event_route[tm:local-request] { if ($shv(deaf) == 1) { drop; } }");
     let server = server.modparam("pv", "shvset", "deaf=i:1").start();
     leaves_nothing_in(&server, &["presence_b2b"], || {
         server.rpc("pv.shvSet", json!(["deaf", "int", 1])).expect("deaf");

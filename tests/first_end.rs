@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::config::Builder;
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
@@ -25,10 +24,6 @@ enum Step {
     Accepts,
 }
 
-fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 60).route(TELL)
-}
-
 fn begin(server: &Server, notifier: &Notifier, user: &str, package: &str) -> (u64, Received) {
     let parameters = json!([notifier.uri(user), server.uri("watcher"), package]);
     let id = server.rpc("presence_b2b.subscribe", parameters).expect("an id").as_u64().expect("a number");
@@ -43,7 +38,7 @@ fn ends(dialog: &mut Dialog, reason: &str) {
 fn another_fork_that_lives_is_the_subscription() {
     use Step::{Accepts, Ends, Lives};
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(60).start();
     leaves_nothing(&server, || {
         for package in ["presence", "dialog"] {
             for steps in [
@@ -92,7 +87,7 @@ fn another_fork_that_lives_is_the_subscription() {
 #[test]
 fn the_fork_that_is_the_only_one_ends_the_subscription() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(60).start();
     leaves_nothing(&server, || {
         type Way = fn(&Notifier, &mut Dialog, &Received, &str);
         let before: Way = |_, dialog, subscribe, reason| {
@@ -140,7 +135,7 @@ fn the_fork_that_is_the_only_one_ends_the_subscription() {
 fn nothing_else_by_timer_n_is_the_end() {
     const TIMER_N: Duration = Duration::from_secs(32);
     let notifier = Notifier::udp();
-    let server = eager().modparam("tm", "fr_timer", 50_000).start();
+    let server = Server::eager(60).gives_up_after(50_000).start();
     let mut news = Newsreader::new(&server);
     let (_, unanswered) = begin(&server, &notifier, "unanswered", "dialog");
     let mut gone = notifier.dialog(&unanswered);
@@ -169,7 +164,7 @@ fn nothing_else_by_timer_n_is_the_end() {
 fn a_fetch_takes_the_state_of_another_fork() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = eager().start();
+    let server = Server::eager(60).start();
     leaves_nothing(&server, || {
         let fetch = || {
             let parameters = json!([&record, server.uri("watcher"), "presence", "fetch=20"]);

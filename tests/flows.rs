@@ -5,16 +5,14 @@ use std::time::Duration;
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::leaks::leaves_nothing_anywhere;
-use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
 
 /// A server that may send the next SUBSCRIBE at once, and which gives up soon.
-fn eager() -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    builder.modparam("tm", "fr_timer", 2000).route(TELL).bad_connections()
+fn builder() -> Builder {
+    Server::eager(1).gives_up_after(2000).bad_connections()
 }
 
 /// How tcpops has the script tell of closed connections.
@@ -55,14 +53,14 @@ fn goes_on(server: &Server) {
 
 #[test]
 fn a_lost_connection_is_made_again_by_a_refresh() {
-    let server = eager().start();
+    let server = builder().start();
     goes_on(&server);
     server.stop();
 }
 
 #[test]
 fn all_subscriptions_over_it_are_refreshed_and_no_other() {
-    let server = eager().start();
+    let server = builder().start();
     let [lost, kept] = [Notifier::tcp(), Notifier::tcp()];
     leaves_nothing(&server, || {
         let mut over = Vec::new();
@@ -90,7 +88,7 @@ fn all_subscriptions_over_it_are_refreshed_and_no_other() {
 
 #[test]
 fn a_notifier_that_has_forgotten_is_subscribed_to_anew_at_once() {
-    let server = eager().start();
+    let server = builder().start();
     let notifier = Notifier::tcp();
     leaves_nothing(&server, || {
         let (watch, dialog, first) = Watch::standing(&server, &notifier, 600);
@@ -109,8 +107,8 @@ fn a_notifier_that_has_forgotten_is_subscribed_to_anew_at_once() {
 
 #[test]
 fn nothing_is_sent_when_the_parameter_says_so_or_the_server_itself_closes_an_idle_connection() {
-    let idle = eager().global("tcp_connection_lifetime=1").start();
-    let off = eager().b2b_param("refresh_on_flow_loss", 0).start();
+    let idle = builder().global("tcp_connection_lifetime=1").start();
+    let off = builder().b2b_param("refresh_on_flow_loss", 0).start();
     let notifiers = [Notifier::tcp(), Notifier::tcp()];
     let [(one, mut first, _), (two, mut second, _)] =
         [Watch::standing(&idle, &notifiers[0], 600), Watch::standing(&off, &notifiers[1], 600)];
@@ -131,7 +129,7 @@ fn nothing_is_sent_when_the_parameter_says_so_or_the_server_itself_closes_an_idl
 #[test]
 fn the_script_tells_where_another_module_listens() {
     let server =
-        eager().module("tcpops").route(TELL_LOSS).allow_log("another module listens to closed connections").start();
+        builder().module("tcpops").route(TELL_LOSS).allow_log("another module listens to closed connections").start();
     goes_on(&server);
     assert!(server.log().text().contains("TOLD "));
     server.stop();
@@ -141,8 +139,8 @@ fn the_script_tells_where_another_module_listens() {
 #[test]
 fn a_connection_that_times_out_is_lost() {
     let servers = [
-        alert(eager()).start(),
-        alert(eager())
+        alert(builder()).start(),
+        alert(builder())
             .module("tcpops")
             .route(TELL_LOSS)
             .allow_log("another module listens to closed connections")
@@ -164,8 +162,7 @@ fn a_connection_that_times_out_is_lost() {
 /// Whoever closes the connection under a SUBSCRIBE does not keep the subscription waiting for tm's timeout.
 #[test]
 fn a_subscribe_whose_connection_is_lost_has_failed() {
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    let server = server.modparam("tm", "fr_timer", 30_000).route(TELL).start();
+    let server = Server::eager(1).gives_up_after(30_000).start();
     let notifier = Notifier::tcp();
     let watch = Watch::begin(&server, &notifier.uri("alice"));
     notifier.expect_subscribe(SOON);
@@ -192,7 +189,7 @@ fn a_subscribe_whose_connection_is_lost_has_failed() {
 /// A notifier that closes each connection once it has answered is asked less and less often.
 #[test]
 fn losses_in_a_row_back_off() {
-    let server = eager().b2b_param("on_error_retry_time", 100).start();
+    let server = builder().b2b_param("on_error_retry_time", 100).start();
     let notifier = Notifier::tcp();
     let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
     watch.await_state("confirmed");
@@ -209,9 +206,8 @@ fn losses_in_a_row_back_off() {
 
 #[test]
 fn lost_connections_leave_nothing_anywhere() {
-    let server = Server::b2b().children(1).b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 100);
-    let server = server.b2b_param("workers", 1).b2b_param("breaker_failures", 0).route(TELL);
-    let server = server.modparam("tm", "fr_timer", 1000).start();
+    let server = Server::eager(100).children(1).b2b_param("workers", 1).b2b_param("breaker_failures", 0);
+    let server = server.gives_up_after(1000).start();
     let notifier = Notifier::tcp();
     leaves_nothing_anywhere(&server, || {
         let watch = Watch::begin(&server, &notifier.uri("alice"));

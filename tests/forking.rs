@@ -8,18 +8,14 @@ use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
-fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1).route(TELL)
-}
-
 fn forking() -> Builder {
-    eager().b2b_param("forking", "all")
+    Server::eager(1).b2b_param("forking", "all")
 }
 
 /// The records of the table, by fork.
@@ -135,7 +131,7 @@ fn the_package_and_the_operator_decide() {
         ("first", "dialog: forking=all", "dialog", true),
         ("all", "presence: forking=package", "presence", false),
     ] {
-        let server = eager().b2b_param("forking", forking).b2b_param("package_policy", policy).start();
+        let server = Server::eager(1).b2b_param("forking", forking).b2b_param("package_policy", policy).start();
         let parameters = json!([one.uri("alice"), server.uri("watcher"), package]);
         let id = server.rpc("presence_b2b.subscribe", parameters).expect("an id").as_u64().expect("a number");
         let subscribe = one.expect_subscribe(SOON);

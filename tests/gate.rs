@@ -10,14 +10,13 @@ use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
-fn quick() -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    builder.b2b_param("failure_backoff_max", 1).modparam("tm", "fr_timer", 500).route(TELL)
+fn builder() -> Builder {
+    Server::eager(1).b2b_param("failure_backoff_max", 1).gives_up_after(500)
 }
 
 /// The row of a destination in `presence_b2b.destinations`.
@@ -52,7 +51,7 @@ fn asked(silent: &Endpoint) -> usize {
 #[test]
 fn a_breaker_opens_probes_and_closes() {
     let silent = Endpoint::udp();
-    let server = quick().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).start();
+    let server = builder().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).start();
     let (record, address) = (silent.uri("alice"), address_of(&silent));
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
@@ -82,7 +81,7 @@ fn a_breaker_opens_probes_and_closes() {
 #[test]
 fn an_open_breaker_is_told() {
     let silent = Endpoint::udp();
-    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600).start();
+    let server = builder().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600).start();
     let mut news = Newsreader::new(&server);
     let first = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
     assert_eq!(news.next("the timeout").code, 408);
@@ -111,7 +110,7 @@ fn an_open_breaker_is_told() {
 #[test]
 fn fifty_subscriptions_leave_a_dead_destination_alone() {
     let silent = Endpoint::udp();
-    let server = quick().b2b_param("breaker_failures", 5).b2b_param("breaker_time", 600).start();
+    let server = builder().b2b_param("breaker_failures", 5).b2b_param("breaker_time", 600).start();
     let ids: Vec<u64> =
         (0..50).map(|n| server.subscribe(&silent.uri(&format!("user{n}")), &server.uri("watcher"))).collect();
     let address = address_of(&silent);
@@ -132,7 +131,7 @@ fn fifty_subscriptions_leave_a_dead_destination_alone() {
 fn a_notifier_that_comes_back_is_found() {
     let ip = own_ip();
     let record = format!("sip:alice@{ip}:5060;transport=tcp");
-    let server = quick().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).bad_connections().start();
+    let server = builder().b2b_param("breaker_failures", 2).b2b_param("breaker_time", 1).bad_connections().start();
     let ids: Vec<u64> = ["a", "b", "c"].map(|user| server.subscribe(&record, &server.uri(user))).into_iter().collect();
     let address = format!("tcp:{ip}:5060");
     until_it_is(&server, &address, "it is open", |row| row["state"] == "open");
@@ -158,7 +157,7 @@ fn a_notifier_that_comes_back_is_found() {
 #[test]
 fn a_503_holds_its_destination_for_all() {
     let (notifier, other) = (Notifier::udp(), Notifier::udp());
-    let server = quick().start();
+    let server = builder().start();
     let address = address_of(&notifier.endpoint);
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
@@ -191,7 +190,7 @@ fn a_503_holds_its_destination_for_all() {
 #[test]
 fn a_held_refresh_goes_on_in_its_dialog() {
     let notifier = Notifier::udp();
-    let server = quick().start();
+    let server = builder().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -278,7 +277,7 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
         let (ip, second) = (own_ip(), Notifier::new(transport));
         let first = format!("sip:{ip}:5060{}", transport.uri_param());
         let proxies = format!("{first} sip:{}{}", second.endpoint.addr(), transport.uri_param());
-        let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("breaker_failures", 1);
+        let server = builder().b2b_param("presence_outbound_proxy", proxies).b2b_param("breaker_failures", 1);
         let server = server.b2b_param("breaker_time", 1).bad_connections().start();
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
         let subscribe = second.expect_subscribe(SOON);
@@ -317,7 +316,8 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
 fn a_proxy_that_asks_for_a_pause_is_passed_over() {
     let [first, second] = [Notifier::udp(), Notifier::udp()];
     let proxies = format!("sip:{} sip:{}", first.endpoint.addr(), second.endpoint.addr());
-    let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
+    let server =
+        builder().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
     let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
     first.reject(&first.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
     let mut dialog = second.accept(&second.expect_subscribe(SOON), 600);
@@ -339,7 +339,7 @@ fn what_all_proxies_hold_waits_for_the_first_that_is_free() {
     for pauses in [["200", "90"], ["90", "200"]] {
         let proxies = [Notifier::udp(), Notifier::udp()];
         let uris = format!("sip:{} sip:{}", proxies[0].endpoint.addr(), proxies[1].endpoint.addr());
-        let server = quick().b2b_param("presence_outbound_proxy", uris).b2b_param("on_error_retry_time", 600).start();
+        let server = builder().b2b_param("presence_outbound_proxy", uris).b2b_param("on_error_retry_time", 600).start();
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
         for (proxy, pause) in proxies.iter().zip(pauses) {
             proxy.reject(&proxy.expect_subscribe(SOON), 503, &[("Retry-After", pause)]);
@@ -364,7 +364,7 @@ fn what_all_proxies_hold_waits_for_the_first_that_is_free() {
 #[test]
 fn a_long_retry_after_is_probed() {
     let notifier = Notifier::udp();
-    let server = quick().b2b_param("destination_hold_max", 2).start();
+    let server = builder().b2b_param("destination_hold_max", 2).start();
     let address = address_of(&notifier.endpoint);
     let first = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
     let refused = notifier.expect_subscribe(SOON);
@@ -391,7 +391,7 @@ fn a_long_retry_after_is_probed() {
 #[test]
 fn a_release_lets_all_that_are_held_try_again() {
     let silent = Endpoint::udp();
-    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600).start();
+    let server = builder().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600).start();
     let address = address_of(&silent);
     let ids = ["alice", "bob", "carol"].map(|user| server.subscribe(&silent.uri(user), &server.uri("watcher")));
     for id in ids {
@@ -420,7 +420,7 @@ fn a_release_lets_all_that_are_held_try_again() {
 #[test]
 fn a_redirection_to_a_dead_destination_holds_nobody() {
     let (notifier, dead) = (Notifier::udp(), Endpoint::udp());
-    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600);
+    let server = builder().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 600);
     let server = server.b2b_param("on_error_retry_time", 600).start();
     let ids: Vec<u64> =
         (0..10).map(|n| server.subscribe(&notifier.uri(&format!("user{n}")), &server.uri("watcher"))).collect();
@@ -444,7 +444,7 @@ fn a_redirection_to_a_dead_destination_holds_nobody() {
 fn a_probe_that_the_script_drops_is_none() {
     let silent = Endpoint::udp();
     let server =
-        quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1).b2b_param("on_error_retry_time", 600);
+        builder().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1).b2b_param("on_error_retry_time", 600);
     let server = server.route(r#"event_route[tm:local-request] { if ($rU == "bob") { drop; } }"#).start();
     let address = address_of(&silent);
     let first = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
@@ -465,7 +465,7 @@ fn a_probe_that_the_script_drops_is_none() {
 #[test]
 fn what_the_script_drops_is_no_failure_of_its_destination() {
     let notifier = Notifier::udp();
-    let server = quick().b2b_param("breaker_failures", 2).b2b_param("on_error_retry_time", 600);
+    let server = builder().b2b_param("breaker_failures", 2).b2b_param("on_error_retry_time", 600);
     let server = server.route(r#"event_route[tm:local-request] { if ($rU == "bob") { drop; } }"#).start();
     let dropped = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
     for times in 1..=3 {
@@ -485,7 +485,8 @@ fn what_the_script_drops_is_no_failure_of_its_destination() {
 fn a_dialog_stays_with_the_proxy_that_was_free() {
     let [first, second] = [Notifier::udp(), Notifier::udp()];
     let proxies = format!("sip:{} sip:{}", first.endpoint.addr(), second.endpoint.addr());
-    let server = quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
+    let server =
+        builder().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
     let address = address_of(&first.endpoint);
     let refused = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
     first.reject(&first.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
@@ -512,7 +513,7 @@ fn a_dialog_stays_with_the_proxy_that_was_free() {
 #[test]
 fn a_breaker_is_open_no_longer_than_the_longest_back_off() {
     let silent = Endpoint::udp();
-    let server = quick().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1);
+    let server = builder().b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1);
     let server = server.b2b_param("failure_backoff_max", 2).start();
     let id = server.subscribe(&silent.uri("alice"), &server.uri("watcher"));
     let address = address_of(&silent);
@@ -532,7 +533,7 @@ fn a_breaker_is_open_no_longer_than_the_longest_back_off() {
 #[test]
 fn maddr_does_not_change_the_destination() {
     let silent = Endpoint::udp();
-    let server = quick().start();
+    let server = builder().start();
     let record = format!("{};maddr=192.0.2.1", silent.uri("alice"));
     leaves_nothing(&server, || {
         let id = server.subscribe(&record, &server.uri("watcher"));

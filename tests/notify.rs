@@ -90,8 +90,7 @@ fn what_is_unknown_is_left_to_the_script() {
 /// opened. So is one after a CSeq that is used twice, the second time to end the subscription.
 #[test]
 fn a_notifier_that_has_lost_its_count_is_left() {
-    let server =
-        Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1).route(TELL).start();
+    let server = Server::eager(1).start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         for newest in [5000, u32::MAX] {

@@ -403,7 +403,7 @@ fn a_fetch_without_a_result_says_so() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
     // The transaction of the one that nobody answers outlives it.
-    let server = builder().modparam("tm", "fr_timer", 3000).start();
+    let server = builder().gives_up_after(3000).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let begin = || subscribe(&server, &record, "presence", "fetch=2").expect("an id");

@@ -8,16 +8,14 @@ use crate::support::endpoint::Endpoint;
 use crate::support::endpoint::{Received, Transport};
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
-use crate::support::news::TELL;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::sip::Message;
 use crate::support::wait::SOON;
 use crate::support::watch::{Watch, told};
 
-fn prompt() -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    builder.b2b_param("failure_backoff_max", 1).route(TELL)
+fn builder() -> Builder {
+    Server::eager(1).b2b_param("failure_backoff_max", 1)
 }
 
 /// Headers that a SUBSCRIBE of presence has, whatever the notifier has said before.
@@ -87,7 +85,7 @@ fn spoilt(notifier: &Notifier, bytes: &str) -> [String; 4] {
 }
 
 fn bytes_stay_out(transport: Transport) {
-    let server = prompt().start();
+    let server = builder().start();
     let notifier = Notifier::new(transport);
     leaves_nothing(&server, || {
         let from = server.log().mark();
@@ -149,7 +147,7 @@ fn bytes_stay_out_of_requests_and_log_over_tcp() {
 /// Of a 3xx, a 401 and a reason phrase as well.
 #[test]
 fn bytes_of_a_refusal_stay_out() {
-    let server = prompt().b2b_param("credential", "watcher:realm:secret").start();
+    let server = builder().b2b_param("credential", "watcher:realm:secret").start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let from = server.log().mark();
@@ -202,7 +200,7 @@ fn a_contact_that_cannot_be_used_is_none() {
         "\"a\" <sip:x@y",
         "",
     ];
-    let server = prompt().start();
+    let server = builder().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let from = server.log().mark();
@@ -247,7 +245,7 @@ fn a_contact_that_cannot_be_used_is_none() {
 #[test]
 fn nor_is_it_behind_an_outbound_proxy() {
     let notifier = Notifier::udp();
-    let server = prompt().b2b_param("presence_outbound_proxy", notifier.uri("proxy")).start();
+    let server = builder().b2b_param("presence_outbound_proxy", notifier.uri("proxy")).start();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
         for contact in ["<tel:+15550100>", "<sip:alice@192.0.2.20\r\n ;y=2>", "<sip:>"] {
@@ -266,7 +264,7 @@ fn nor_is_it_behind_an_outbound_proxy() {
 /// Routes and tags that cannot be used are refused, and change nothing.
 #[test]
 fn bad_routes_and_tags_are_refused() {
-    let server = prompt().hostile().start();
+    let server = builder().hostile().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
@@ -302,7 +300,7 @@ fn bad_routes_and_tags_are_refused() {
 /// A notifier that copies our Contact would have us ask ourselves.
 #[test]
 fn the_own_contact_is_no_target() {
-    let server = prompt().start();
+    let server = builder().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let watch = Watch::begin(&server, &notifier.uri("alice"));
@@ -331,7 +329,7 @@ fn the_own_contact_is_no_target() {
 /// Whichever way and in whichever letters it comes: a NOTIFY to our Contact for TCP may come over UDP.
 #[test]
 fn the_own_contact_is_no_target_in_other_letters() {
-    let server = prompt().start();
+    let server = builder().start();
     let (notifier, udp) = (Notifier::tcp(), Endpoint::udp());
     leaves_nothing(&server, || {
         let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
@@ -362,7 +360,7 @@ request_route {
     sl_send_reply("405", "Method Not Allowed");
 }
 "#;
-    let builder = prompt().route(ROUTE);
+    let builder = builder().route(ROUTE);
     let server = builder
         .module("presence")
         .module("presence_xml")
@@ -387,7 +385,7 @@ request_route {
 /// A target that is a good URI but that nothing can be sent to: the dialog is given up and the record asked again.
 #[test]
 fn a_dialog_that_no_way_leads_to_is_left() {
-    let server = prompt().start();
+    let server = builder().start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);

@@ -4,15 +4,14 @@ use serde_json::json;
 
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
 /// Nothing is waited for but what is asked of the notifier.
-fn quick() -> Builder {
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 600);
-    server.b2b_param("refresh_jitter", 0).route(TELL)
+fn builder() -> Builder {
+    Server::eager(600).b2b_param("refresh_jitter", 0)
 }
 
 fn subscribe(server: &Server, record: &str, package: &str) -> u64 {
@@ -22,7 +21,7 @@ fn subscribe(server: &Server, record: &str, package: &str) -> u64 {
 
 #[test]
 fn each_package_is_asked_for_as_long_as_its_own_policy_says() {
-    let server = quick().b2b_param("package_policy", "reg: default_expiration=7200; resubscribe_delta=1000");
+    let server = builder().b2b_param("package_policy", "reg: default_expiration=7200; resubscribe_delta=1000");
     let server = server.b2b_param("package_policy", "dialog: default_expiration=60; min_resubscribe_time=10");
     let server = server.b2b_param("package_policy", "reg: resubscribe_delta=200").start();
     let notifier = Notifier::udp();
@@ -44,7 +43,7 @@ fn each_package_is_asked_for_as_long_as_its_own_policy_says() {
 
 #[test]
 fn who_is_rejected_is_asked_again_where_the_operator_says_so() {
-    let server = quick().b2b_param("package_policy", "presence: rejected=at_once; giveup=never").start();
+    let server = builder().b2b_param("package_policy", "presence: rejected=at_once; giveup=never").start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
@@ -77,7 +76,7 @@ fn who_is_rejected_is_asked_again_where_the_operator_says_so() {
 
 #[test]
 fn a_code_that_is_the_end_for_one_package_is_not_for_another() {
-    let server = quick().b2b_param("package_policy", "reg: 403-404=never").start();
+    let server = builder().b2b_param("package_policy", "reg: 403-404=never").start();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);

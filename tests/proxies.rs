@@ -4,17 +4,14 @@ use crate::support::address::own_ip;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Received, Transport};
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 use serde_json::json;
 
 fn behind(proxies: &[String]) -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 600);
-    let builder = builder.b2b_param("presence_outbound_proxy", proxies.join(" "));
-    // A proxy that does not answer is given up after this many milliseconds.
-    builder.modparam("tm", "fr_timer", 500).route(TELL)
+    Server::eager(600).b2b_param("presence_outbound_proxy", proxies.join(" ")).gives_up_after(500)
 }
 
 fn uri_of(proxy: &Notifier) -> String {

@@ -16,8 +16,7 @@ const WATCHERS: [&str; 2] = ["watcher", "other"];
 
 /// As far as the presence server's own rules allow it, nothing is waited for.
 fn server() -> Server {
-    let server = Server::b2b().tlsf().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    server.b2b_param("resubscribe_delta", 1).route(TELL).start()
+    Server::eager(1).tlsf().b2b_param("resubscribe_delta", 1).start()
 }
 
 fn trace(server: &Server) -> Value {
@@ -192,7 +191,7 @@ fn starts_again(transport: Transport) {
         .b2b_param("on_error_retry_time", 1)
         .b2b_param("failure_backoff_max", 1)
         .b2b_param("resubscribe_delta", 1)
-        .modparam("tm", "fr_timer", 1500)
+        .gives_up_after(1500)
         .route(TELL)
         .bad_connections()
         .start();

@@ -12,9 +12,8 @@ use crate::support::wait::SOON;
 use crate::support::watch::{Watch, told};
 
 /// A server where nothing holds a refresh back but the second that no parameter can take away.
-fn prompt() -> Server {
-    let server = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 2);
-    server.b2b_param("on_error_retry_time", 1).route(TELL).start()
+fn server() -> Server {
+    Server::eager(1).b2b_param("resubscribe_delta", 2).start()
 }
 
 /// The next refresh, asked for so that nobody waits for it.
@@ -75,7 +74,7 @@ fn refreshes_of_what_was_granted_together_are_spread() {
 
 #[test]
 fn a_short_grant_is_refreshed_in_time() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 4);
@@ -93,7 +92,7 @@ fn a_short_grant_is_refreshed_in_time() {
 }
 
 fn stays_in_its_dialog(transport: Transport) {
-    let server = prompt();
+    let server = server();
     let (notifier, moved) = (Notifier::new(transport), Notifier::new(transport));
     leaves_nothing(&server, || {
         let watch = Watch::begin(&server, &notifier.uri("alice"));
@@ -181,7 +180,7 @@ fn end_through(proxy: &Endpoint, watch: Watch<'_>, dialog: &mut Dialog, refresh:
 
 #[test]
 fn goes_by_the_route_set_of_the_notify() {
-    let server = prompt();
+    let server = server();
     let (notifier, proxy) = (Notifier::udp(), Endpoint::udp());
     let nearest = format!("<sip:{};lr;x=1>", proxy.addr());
     leaves_nothing(&server, || {
@@ -198,7 +197,7 @@ fn goes_by_the_route_set_of_the_notify() {
 
 #[test]
 fn goes_through_a_strict_router() {
-    let server = prompt();
+    let server = server();
     let (notifier, proxy) = (Notifier::udp(), Endpoint::udp());
     let strict = format!("sip:{}", proxy.addr());
     leaves_nothing(&server, || {
@@ -214,7 +213,7 @@ fn goes_through_a_strict_router() {
 
 #[test]
 fn a_refresh_that_fails_is_repeated_in_the_dialog() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
@@ -254,7 +253,7 @@ fn server_recovers(watch: &Watch<'_>, dialog: &mut Dialog) {
 
 #[test]
 fn a_dialog_the_notifier_has_forgotten_is_made_anew() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut old, _) = Watch::standing(&server, &notifier, 600);
@@ -302,7 +301,7 @@ fn what_is_granted_beyond_what_was_asked_is_cut() {
 /// A refresh that a NOTIFY crosses is still one refresh, and the answer to it still counts.
 #[test]
 fn a_notify_may_cross_the_refresh() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
@@ -324,7 +323,7 @@ fn a_notify_may_cross_the_refresh() {
 /// A NOTIFY that is faster than the 2xx to the refresh has the notifier's newest word on how long it lasts.
 #[test]
 fn a_2xx_does_not_lengthen_what_a_notify_has_said_since() {
-    let server = prompt();
+    let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         for headers in [&[("Expires", "3600")][..], &[]] {

@@ -1,16 +1,11 @@
 //! A NOTIFY that says *terminated* and is refused. Its notifier has dropped the dialog: that must not be believed active for the
 //! rest of its life.
 
-use crate::support::config::Builder;
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
-
-fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 60).route(TELL)
-}
 
 fn end() -> Notify {
     Notify::terminated("deactivated", 0)
@@ -64,7 +59,7 @@ struct Stage<'a, 's> {
 /// A subscription stands; afterwards it ends, everything has been told, and nothing is left.
 fn in_dialog(act: impl Fn(&mut Stage<'_, '_>, &mut Dialog)) {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(60).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let (id, mut dialog) = standing(&server, &mut news, &notifier);
@@ -130,7 +125,7 @@ fn another_refresh_follows_the_one_in_flight() {
 #[test]
 fn what_is_understood_is_the_end_at_once() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(60).start();
     leaves_nothing(&server, || {
         for (notify, code, reason) in [
             (end().body("text/plain", "nothing of ours"), 200, "deactivated"),

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
@@ -40,10 +39,6 @@ const FIELDS: [&str; 27] = [
     "fork",
 ];
 
-fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 600)
-}
-
 fn names(fields: &Value) -> Vec<&str> {
     fields.as_object().expect("a struct").keys().map(String::as_str).collect()
 }
@@ -57,7 +52,7 @@ fn sorted<const N: usize>(mut names: [&str; N]) -> Vec<&str> {
 #[test]
 fn show_and_list_have_every_field() {
     let notifier = Notifier::udp();
-    let server = eager().b2b_param("refresh_jitter", 0).start();
+    let server = Server::eager(600).b2b_param("refresh_jitter", 0).start();
     let record = notifier.uri("alice");
     leaves_nothing(&server, || {
         let id = server.subscribe(&record, &server.uri("watcher"));
@@ -111,7 +106,7 @@ fn show_and_list_have_every_field() {
 #[test]
 fn trace_counts_and_shows_states_in_detail() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(600).start();
     leaves_nothing(&server, || {
         let before = server.trace();
         let more =
@@ -170,7 +165,7 @@ fn many_subscriptions_are_listed_in_pages() {
     const COUNT: usize = 250;
     let silent = Endpoint::udp();
     // Spread far beyond the test: they exist, and nothing is sent.
-    let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
+    let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).start();
     leaves_nothing(&server, || {
         let mut ids: Vec<u64> = (0..COUNT)
             .map(|user| server.subscribe(&silent.uri(&format!("user{user}")), &server.uri("watcher")))
@@ -210,7 +205,7 @@ fn many_subscriptions_are_listed_in_pages() {
 #[test]
 fn a_list_is_filtered() {
     let silent = Endpoint::udp();
-    let server = eager().b2b_param("max_subscribe_delay", 100_000).b2b_param("shards", 4).start();
+    let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).b2b_param("shards", 4).start();
     leaves_nothing(&server, || {
         let mut ids = Vec::new();
         for user in 0..5 {
@@ -262,7 +257,7 @@ fn a_list_is_filtered() {
 #[test]
 fn subscribe_gives_the_same_id_for_the_same() {
     let silent = Endpoint::udp();
-    let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
+    let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).start();
     leaves_nothing(&server, || {
         let subscribe = |params: Value| server.rpc("presence_b2b.subscribe", params);
         let (alice, watcher) = (silent.uri("alice"), server.uri("watcher"));
@@ -313,7 +308,7 @@ fn subscribe_gives_the_same_id_for_the_same() {
 /// A URI becomes a line of a SIP message: what would end the line, or the URI before its end, is no URI.
 #[test]
 fn a_uri_brings_nothing_else_into_the_message() {
-    let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
+    let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).start();
     leaves_nothing(&server, || {
         let good = "sip:alice@192.0.2.1";
         for end in ["\r\nX-More: 1", "\n", ";x=\r\n y", ">", ";x=>;tag=1", " ", "\t", ";x=\"", "<sip:b@c>"] {
@@ -334,7 +329,7 @@ fn a_uri_brings_nothing_else_into_the_message() {
 
 #[test]
 fn an_id_must_be_one_that_exists() {
-    let server = eager().b2b_param("max_subscribe_delay", 100_000).start();
+    let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).start();
     leaves_nothing(&server, || {
         let gone = server.subscribe("sip:alice@192.0.2.1", &server.uri("watcher"));
         server.rpc("presence_b2b.unsubscribe", json!([gone])).expect("it can end");
@@ -384,7 +379,7 @@ fn refresh_is_held_back_by_min_resubscribe_time() {
 #[test]
 fn refresh_ends_a_long_wait() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(600).start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);

@@ -281,7 +281,7 @@ fn connections_that_are_not_made_stop_nobody() {
     let (_listener, _fillers, addr) = black_hole();
     let notifier = Notifier::udp();
     let server = Server::b2b().global("tcp_async=no").global("tcp_connect_timeout=3").b2b_param("workers", 1);
-    let server = server.modparam("tm", "fr_timer", 2000);
+    let server = server.gives_up_after(2000);
     let server = may_end_writing(quick_to_expire(server.route(TELL_WHEN), 2).bad_connections()).start();
     let bad: Vec<_> = (0..10).map(|number| format!("sip:bad{number}@{addr};transport=tcp")).collect();
     let all = goes_on(&server, &notifier, &bad);

@@ -4,24 +4,19 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::config::Builder;
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
-use crate::support::news::{News, Newsreader, TELL};
+use crate::support::news::{News, Newsreader};
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
 
 const TIMER_N: Duration = Duration::from_secs(32);
 
-fn eager() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1).route(TELL)
-}
-
 #[test]
 fn the_first_subscribe_is_accepted_and_nothing_follows() {
     let notifier = Notifier::udp();
-    let server = eager().start();
+    let server = Server::eager(1).start();
     let mut news = Newsreader::new(&server);
     let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
     let first = notifier.expect_subscribe(SOON);
@@ -57,7 +52,7 @@ fn refreshing<'s>(server: &'s Server, notifier: &Notifier, user: &str, package: 
 #[test]
 fn a_refresh_is_accepted_and_nothing_follows() {
     let notifier = Notifier::udp();
-    let server = eager().b2b_param("timer_n_on_refresh", 1);
+    let server = Server::eager(1).b2b_param("timer_n_on_refresh", 1);
     let server = server.b2b_param("package_policy", "dialog: timer_n_on_refresh=0").start();
     // The NOTIFY comes between the SUBSCRIBE and its 2xx; after it; and where there is nothing new, not at all.
     let (before, mut notified_before, refresh) = refreshing(&server, &notifier, "before", "presence");
@@ -107,7 +102,7 @@ fn a_refresh_is_accepted_and_nothing_follows() {
 #[test]
 fn nobody_insists_on_the_first_notify_where_the_operator_says_so() {
     let notifier = Notifier::udp();
-    let server = eager().b2b_param("package_policy", "message-summary: timer_n=0").start();
+    let server = Server::eager(1).b2b_param("package_policy", "message-summary: timer_n=0").start();
     let news = Newsreader::new(&server);
     let watch = Watch::to(&server, &notifier.uri("mailbox"), "message-summary");
     let subscribe = notifier.expect_subscribe(SOON);

@@ -9,17 +9,15 @@ use crate::support::address::{SIP_PORT, own_ip, own_ipv6, own_port};
 use crate::support::config::{Builder, Listen};
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::kamailio::Server;
-use crate::support::news::{Newsreader, TELL};
+use crate::support::news::Newsreader;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// A server whose subscriptions may send the next SUBSCRIBE at once, and which gives up soon.
-fn eager() -> Builder {
-    let builder = Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 1);
-    let builder = builder.b2b_param("refresh_on_flow_loss", 0);
-    builder.modparam("tm", "fr_timer", 700).route(TELL)
+fn builder() -> Builder {
+    Server::eager(1).b2b_param("refresh_on_flow_loss", 0).gives_up_after(700)
 }
 
 fn sip_port(ip: impl Into<IpAddr>) -> SocketAddr {
@@ -96,7 +94,7 @@ fn end(server: &Server, id: u64, dialog: &mut Dialog, side: &Side) {
 fn over_ipv6(transport: Transport) {
     let notifier = Notifier::on(Endpoint::bound(transport, own_ipv6()));
     let own = own_ipv6();
-    let builder = eager();
+    let builder = builder();
     let ipv4 = builder.ip();
     let builder = builder.listen(Listen::on("udp", own)).listen(Listen::on("tcp", own));
     let server = builder.listen(Listen::udp(ipv4)).listen(Listen::tcp(ipv4)).start();
@@ -134,7 +132,7 @@ fn an_ipv6_record_over_tcp() {
 fn an_ipv6_outbound_proxy() {
     let proxy = Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6()));
     let own = own_ipv6();
-    let builder = eager();
+    let builder = builder();
     let ipv4 = Listen::udp(builder.ip());
     let builder = builder.b2b_param("presence_outbound_proxy", format!("sip:{}", proxy.endpoint.addr()));
     let server = builder.listen(ipv4).listen(Listen::on("udp", own)).start();
@@ -153,7 +151,7 @@ fn an_ipv6_outbound_proxy() {
 fn an_advertised_ipv6_address_keeps_its_brackets() {
     let notifier = Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6()));
     let own = own_ipv6();
-    let server = eager().listen(Listen::on("udp", own).advertise("[2001:db8::7]:5090")).start();
+    let server = builder().listen(Listen::on("udp", own).advertise("[2001:db8::7]:5090")).start();
     let side = Side { addr: own, contact: "<sip:[2001:db8::7]:5090>".into() };
     leaves_nothing(&server, || {
         let (id, mut dialog) = watch(&server, &notifier, &notifier.uri("alice"), &side);
@@ -168,7 +166,7 @@ fn an_advertised_ipv6_address_keeps_its_brackets() {
 fn a_dialog_whose_target_moves_to_ipv6() {
     let (notifier, other) = (Notifier::udp(), Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6())));
     let own = own_ipv6();
-    let builder = eager();
+    let builder = builder();
     let ipv4 = Side::new(Transport::Udp, sip_port(builder.ip()));
     let ipv6 = Side::new(Transport::Udp, own);
     let server = builder.listen(Listen::on("udp", own)).listen(Listen::on("udp", ipv4.addr)).start();
@@ -196,7 +194,7 @@ fn sockets() -> (Builder, Sockets) {
     let [first, second, third] = [(); 3].map(|()| sip_port(own_ip()));
     let sockets =
         Sockets { default_udp: Side::new(Transport::Udp, second), default_tcp: Side::new(Transport::Tcp, third) };
-    let mut builder = eager();
+    let mut builder = builder();
     for (protocol, addr) in [("udp", second), ("udp", first), ("tcp", third), ("tcp", first)] {
         builder = builder.listen(Listen::on(protocol, addr));
     }
@@ -248,7 +246,8 @@ fn a_dialog_stays_at_its_address_when_its_target_moves_to_another_transport() {
     let (first, other) = (sip_port(own_ip()), sip_port(own_ip()));
     let (udp_side, tcp_side) = (Side::new(Transport::Udp, first), Side::new(Transport::Tcp, first));
     let listens = [("udp", first), ("tcp", other), ("tcp", first)];
-    let server = listens.iter().fold(eager(), |builder, (name, addr)| builder.listen(Listen::on(name, *addr))).start();
+    let server =
+        listens.iter().fold(builder(), |builder, (name, addr)| builder.listen(Listen::on(name, *addr))).start();
     leaves_nothing(&server, || {
         let (id, mut dialog) = watch(&server, &udp, &udp.uri("alice"), &udp_side);
         dialog.contact = tcp.uri("notifier");
@@ -271,7 +270,8 @@ fn a_dialog_keeps_the_address_of_its_newest_request() {
     let (first, other) = (sip_port(own_ip()), sip_port(own_ip()));
     let (udp_side, tcp_side) = (Side::new(Transport::Udp, first), Side::new(Transport::Tcp, first));
     let listens = [("udp", other), ("udp", first), ("tcp", first)];
-    let server = listens.iter().fold(eager(), |builder, (name, addr)| builder.listen(Listen::on(name, *addr))).start();
+    let server =
+        listens.iter().fold(builder(), |builder, (name, addr)| builder.listen(Listen::on(name, *addr))).start();
     leaves_nothing(&server, || {
         let (id, mut dialog) = watch(&server, &tcp, &tcp.uri("alice"), &tcp_side);
         dialog.contact = udp.uri("notifier");
@@ -292,7 +292,8 @@ fn a_redirected_subscribe_leaves_from_the_socket_of_its_new_target() {
     let (first, other) = (sip_port(own_ip()), sip_port(own_ip()));
     let (udp_side, tcp_side) = (Side::new(Transport::Udp, first), Side::new(Transport::Tcp, other));
     let listens = [("udp", first), ("tcp", other), ("tcp", first)];
-    let server = listens.iter().fold(eager(), |builder, (name, addr)| builder.listen(Listen::on(name, *addr))).start();
+    let server =
+        listens.iter().fold(builder(), |builder, (name, addr)| builder.listen(Listen::on(name, *addr))).start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&udp.uri("alice"), &server.uri("watcher"));
         let redirected = udp.expect_subscribe(SOON);
@@ -313,7 +314,7 @@ fn a_redirected_subscribe_leaves_from_the_socket_of_its_new_target() {
 fn contact_is_the_socket_that_a_multihomed_server_chooses() {
     let notifier = Notifier::udp();
     let side = Side::new(Transport::Udp, SocketAddr::from(([127, 0, 0, 1], own_port())));
-    let builder = eager().global("mhomed=1");
+    let builder = builder().global("mhomed=1");
     let default = Listen::udp(builder.ip());
     let server = builder.listen(Listen::on("udp", side.addr)).listen(default).start();
     leaves_nothing(&server, || {
@@ -330,7 +331,7 @@ fn a_dialog_stays_at_the_socket_that_the_script_chose() {
     let notifier = Notifier::udp();
     let [default, chosen] = [(); 2].map(|()| Side::new(Transport::Udp, sip_port(own_ip())));
     let route = format!("event_route[tm:local-request] {{ if ($tt == $null) {{ $fs = \"udp:{}\"; }} }}", chosen.addr);
-    let builder = eager().listen(Listen::on("udp", default.addr)).listen(Listen::on("udp", chosen.addr));
+    let builder = builder().listen(Listen::on("udp", default.addr)).listen(Listen::on("udp", chosen.addr));
     let server = builder.route(&route).start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -347,7 +348,7 @@ fn a_dialog_stays_at_the_socket_that_the_script_chose() {
 /// The server speaks TCP over IPv4 only.
 #[test]
 fn a_record_that_no_socket_leads_to() {
-    let builder = eager();
+    let builder = builder();
     let listen = Listen::tcp(builder.ip());
     let server = builder
         .listen(listen)
@@ -375,7 +376,7 @@ fn a_record_that_no_socket_leads_to() {
 #[test]
 fn only_the_advertised_socket_is_advertised() {
     let (udp, tcp) = (Notifier::udp(), Notifier::tcp());
-    let builder = eager();
+    let builder = builder();
     let addr = sip_port(builder.ip());
     let advertised = Side { addr, contact: "<sip:198.51.100.7:5090>".into() };
     let plain = Side::new(Transport::Tcp, addr);
@@ -408,7 +409,7 @@ fn hang_up(server: &Server, peer: &Endpoint) {
 #[test]
 fn all_of_a_dialog_takes_one_connection() {
     let notifier = Notifier::tcp();
-    let server = eager().bad_connections().start();
+    let server = builder().bad_connections().start();
     let side = Side::new(Transport::Tcp, server.addr());
     leaves_nothing(&server, || {
         hang_up(&server, &notifier.endpoint);
@@ -432,7 +433,7 @@ fn all_of_a_dialog_takes_one_connection() {
 #[test]
 fn a_refresh_connects_again_after_the_connection_was_lost() {
     let notifier = Notifier::tcp();
-    let server = eager().bad_connections().start();
+    let server = builder().bad_connections().start();
     let side = Side::new(Transport::Tcp, server.addr());
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
@@ -463,7 +464,7 @@ fn a_refresh_connects_again_after_the_connection_was_lost() {
 #[test]
 fn a_refresh_survives_a_connection_that_is_lost_at_that_moment() {
     let notifier = Notifier::tcp();
-    let server = eager().bad_connections().start();
+    let server = builder().bad_connections().start();
     let side = Side::new(Transport::Tcp, server.addr());
     leaves_nothing(&server, || {
         let (id, mut dialog) = watch(&server, &notifier, &notifier.uri("alice"), &side);
@@ -484,7 +485,7 @@ fn a_refresh_to_a_closed_port_is_tried_again_until_the_peer_is_back() {
     let ip = own_ip();
     let open = || Notifier::on(Endpoint::at(Transport::Tcp, ip));
     let standin = Notifier::udp();
-    let server = eager().b2b_param("failure_backoff_max", 1).bad_connections().start();
+    let server = builder().b2b_param("failure_backoff_max", 1).bad_connections().start();
     let side = Side::new(Transport::Tcp, server.addr());
     leaves_nothing(&server, || {
         let notifier = open();
@@ -536,7 +537,7 @@ fn a_notify_may_come_over_another_transport() {
             Transport::Udp => Endpoint::tcp(),
             Transport::Tcp => Endpoint::udp(),
         };
-        let server = eager().start();
+        let server = builder().start();
         let side = Side::new(transport, server.addr());
         leaves_nothing(&server, || {
             let mut news = Newsreader::new(&server);
@@ -563,7 +564,7 @@ fn a_notify_may_come_over_another_transport() {
 #[test]
 fn a_late_2xx_does_not_move_the_dialog_back() {
     let (notifier, other) = (Notifier::udp(), Notifier::udp());
-    let server = eager().start();
+    let server = builder().start();
     let side = Side::new(Transport::Udp, server.addr());
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));

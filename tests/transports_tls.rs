@@ -135,11 +135,9 @@ fn a_certificate_that_is_not_trusted() {
         server.allow_log("error reading - c: ")
     };
     let presence = presence_over_tls().server(refused).start();
-    let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("min_resubscribe_time", 0);
-    let server = server.modparam("tm", "fr_timer", 700).modparam("tls", "verify_certificate", 1);
+    let server = Server::eager(1).tls().gives_up_after(700).modparam("tls", "verify_certificate", 1);
     let server = server
         .modparam("tls", "require_certificate", 1)
-        .route(TELL)
         .allow_log("tls_h_read_f(): ")
         .allow_log("certificate verify failed")
         .allow_log("error reading - c: ")
@@ -181,8 +179,7 @@ fn nothing_of_a_sips_record_leaves_in_clear() {
         let eavesdropper = Endpoint::udp();
         let clear = eavesdropper.uri("alice");
         let home = redirecting(&clear);
-        let server = Server::b2b().tls().b2b_param("on_error_retry_time", 1).b2b_param("failure_backoff_max", 1);
-        let server = server.b2b_param("min_resubscribe_time", 0).modparam("tm", "fr_timer", 700).route(TELL);
+        let server = Server::eager(1).tls().b2b_param("failure_backoff_max", 1).gives_up_after(700);
         let server = match way {
             "proxy" => server.b2b_param("presence_outbound_proxy", &*clear),
             "route" => server.b2b_param("presence_route", format!("<{clear};lr>")),
@@ -295,7 +292,7 @@ fn a_subscribe_whose_tls_connection_is_lost_has_failed() {
 }"#;
     let presence = Server::builder().tls().module("tcpops").route(route).start();
     let operator = Endpoint::udp();
-    let server = Server::b2b().tls().modparam("tm", "fr_timer", 30_000).b2b_param("on_error_retry_time", 600);
+    let server = Server::b2b().tls().gives_up_after(30_000).b2b_param("on_error_retry_time", 600);
     let server = server.route(TELL).start();
     let mut news = Newsreader::new(&server);
     let id = server.subscribe(&format!("sips:alice@{}:{TLS_PORT}", presence.ip()), &server.uri("watcher"));

@@ -2,11 +2,31 @@
 
 use serde_json::{Value, json};
 
+use super::config::Builder;
 use super::kamailio::Server;
+use super::news::TELL;
 use super::notifier::{Dialog, Notify};
 use super::wait::{SOON, eventually};
 
+impl Builder {
+    /// Refreshes as soon as it is asked to, tries again `retry` seconds after a failure, and logs what its event route is
+    /// told, for [`super::news::News`].
+    pub fn eager(self, retry: i64) -> Builder {
+        self.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", retry).route(TELL)
+    }
+
+    /// A request that nobody answers has failed after this many milliseconds.
+    pub fn gives_up_after(self, milliseconds: i64) -> Builder {
+        self.modparam("tm", "fr_timer", milliseconds)
+    }
+}
+
 impl Server {
+    /// A server to describe that has the module under test and is [`Builder::eager`].
+    pub fn eager(retry: i64) -> Builder {
+        Server::b2b().eager(retry)
+    }
+
     /// Subscribes by RPC; the id.
     pub fn subscribe(&self, record: &str, subscriber: &str) -> u64 {
         let id = self.rpc("presence_b2b.subscribe", json!([record, subscriber])).expect("an id");
