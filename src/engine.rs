@@ -14,7 +14,6 @@ mod own;
 mod reply;
 mod request;
 mod resolver;
-mod seldom;
 mod send;
 mod share;
 mod start;
@@ -37,10 +36,11 @@ use crate::gate::{self, Destination};
 use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{self, Bell, ProcessError};
-use crate::host::shm::{self, Root, SharedBytes, Shm};
+use crate::host::shm::{self, Root, Shm};
 use crate::qsa::{self, Budget, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
-use crate::subscription::{Env, Instant, OutOfMemory, Share, Subscription};
+use crate::subscription::{Env, Subscription};
+use crate::time::Instant;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The table of subscriptions, in shared memory.
@@ -54,18 +54,6 @@ pub type Gate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 
 /// The line of those that wait for names and connections, in shared memory.
 pub type Lookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>;
-
-impl Share for Shm {
-    type Shared = SharedBytes;
-
-    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<SharedBytes, OutOfMemory> {
-        SharedBytes::try_new(len, fill).map_err(|_| OutOfMemory)
-    }
-
-    fn is_same(one: &SharedBytes, other: &SharedBytes) -> bool {
-        one.is_same(other)
-    }
-}
 
 /// A registry step and the message it queued.
 type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;

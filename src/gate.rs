@@ -22,7 +22,9 @@ mod tests;
 pub use breaker::State;
 pub use entry::DestinationSnapshot;
 
-use crate::subscription::{HeldBy, Instant, OutOfMemory};
+use crate::memory::OutOfMemory;
+use crate::subscription::HeldBy;
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;

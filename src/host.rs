@@ -9,8 +9,6 @@ pub mod connection;
 pub mod database;
 pub mod dialog;
 pub mod guard;
-#[cfg(feature = "meter_locks")]
-pub mod histogram;
 pub mod lock;
 pub mod log;
 pub mod message;
@@ -18,7 +16,6 @@ pub mod message;
 pub mod meter;
 pub mod names;
 pub mod notify_headers;
-mod pool;
 pub mod process;
 pub mod pv;
 pub mod route;

@@ -2,6 +2,8 @@
 //!
 //! The rooms, from the core outwards; each may use those before it (a test scans the `use` lines):
 //!
+//! - [`memory`]: ground; texts, lists and numbers in memory that processes share.
+//! - [`time`]: ground; milliseconds, as values.
 //! - [`grammar`]: pure; SIP's tokens.
 //! - [`subscription`]: pure; one subscription's life.
 //! - [`document`]: pure; bodies.
@@ -25,30 +27,23 @@ pub mod document;
 pub mod gate;
 pub mod grammar;
 pub mod lookup;
+pub mod memory;
 pub mod qsa;
 pub mod registry;
 pub mod subscription;
+pub mod time;
 
 #[cfg(test)]
 #[path = "host/bindings.rs"]
 mod bindings;
 #[cfg(not(test))]
 mod engine;
-#[cfg(test)]
-#[path = "host/histogram.rs"]
-mod histogram;
 #[cfg(not(test))]
 mod host;
 #[cfg(not(test))]
 mod module;
 #[cfg(not(test))]
 mod notifier;
-#[cfg(test)]
-#[path = "host/pool.rs"]
-mod pool;
-#[cfg(test)]
-#[path = "engine/seldom.rs"]
-mod seldom;
 #[cfg(not(test))]
 mod surface;
 #[cfg(test)]

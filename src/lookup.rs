@@ -22,7 +22,8 @@ mod tests;
 
 pub use name::{Class, NameSnapshot};
 
-use crate::subscription::{Instant, OutOfMemory};
+use crate::memory::OutOfMemory;
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use foldhash::quality::FixedState;
 use parking_lot::lock_api::{Mutex, RawMutex};

@@ -5,7 +5,7 @@
 //! in the server), always fallibly and before any state changes.
 #![forbid(unsafe_code)]
 
-mod chunks;
+mod brief;
 mod dialog;
 pub mod digest;
 mod echo;
@@ -22,17 +22,14 @@ mod proxies;
 mod rates;
 mod redirect;
 mod schedule;
-mod six;
 mod snapshot;
 mod state;
 mod substate;
 #[cfg(test)]
 mod tests;
-mod text;
-mod time;
 mod version;
 
-pub use chunks::Chunks;
+pub use brief::Brief;
 pub use digest::{
     Authorization, Challenge, Concealed, Credential, CredentialError, DomainList, Domains, Guard, RealmName, Secret,
 };
@@ -46,9 +43,6 @@ pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::{MOST_PROXIES, Proxies};
 pub use rates::{Rate, Rates};
-pub use six::Six;
 pub use snapshot::Snapshot;
 pub use state::{Attempt, Awaits, Farewell, State};
 pub use substate::{StateValue, SubscriptionState};
-pub use text::{Brief, OutOfMemory, Packed, Share, SharedTexts};
-pub use time::Instant;

@@ -1,7 +1,7 @@
 //! For unit tests of every room: an allocator that counts what is out and fails on demand.
 
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, Tag};
-use crate::subscription::{OutOfMemory, Share};
+use crate::memory::{OutOfMemory, Share};
 use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;

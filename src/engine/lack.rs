@@ -1,9 +1,9 @@
 //! Shared memory is out: one line per kind and some seconds says what was given up, how often, and what to do.
 
 use super::Engine;
-use super::seldom::Seldom;
 use crate::host::log;
 use crate::host::shm::{self, Cause};
+use crate::memory::Seldom;
 
 /// What there was no memory for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,9 @@ use crate::host::message::{Malformed, Message};
 use crate::host::notify_headers::{DialogIds, NotifyHeaders, OptionTags};
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
+use crate::memory::OutOfMemory;
 use crate::registry::RegistryError;
-use crate::subscription::{
-    Content, Echo, Fingerprint, Input, Notify, OutOfMemory, Package, StateValue, SubscriptionState, package,
-};
+use crate::subscription::{Content, Echo, Fingerprint, Input, Notify, Package, StateValue, SubscriptionState, package};
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 

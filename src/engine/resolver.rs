@@ -5,8 +5,9 @@ use super::{Engine, Lack, worker};
 use crate::host::process::{self, ProcessError};
 use crate::host::{clock, log, uri};
 use crate::lookup::{Ask, Asked, MOST_WAITING, Outcome, Task};
+use crate::memory::OutOfMemory;
 use crate::registry::Handle;
-use crate::subscription::{HeldBy, Input, OutOfMemory, Request};
+use crate::subscription::{HeldBy, Input, Request};
 use std::time::{Duration, Instant};
 
 /// After so long in the line the subscriber is told that the request waits.

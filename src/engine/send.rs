@@ -7,9 +7,11 @@ use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
 use crate::host::{clock, log};
+use crate::memory::OutOfMemory;
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
-use crate::subscription::{HeldBy, Input, Instant, OutOfMemory, Output, Request, Socket};
+use crate::subscription::{HeldBy, Input, Output, Request, Socket};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// A next hop that the gate lets a request through to.

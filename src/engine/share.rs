@@ -2,8 +2,9 @@
 
 use super::{Engine, Hub, Lack};
 use crate::host::shm::Shm;
+use crate::memory::OutOfMemory;
 use crate::qsa::{Message, NewSubscription, QsaError, QueueId, Refused, ShareHash, Subscribed, SubscriptionId};
-use crate::subscription::{Options, OutOfMemory};
+use crate::subscription::Options;
 
 /// Name of the module's own QSA domain of the subscriptions that are shared, where nobody but the SIP user agent is a notifier.
 pub(super) const DOMAIN: &[u8] = b"shared";

@@ -4,9 +4,11 @@ use super::{Engine, Lack, Owner};
 use crate::gate::Destination;
 use crate::host::shm::Shm;
 use crate::host::uri;
+use crate::memory::OutOfMemory;
 use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
-use crate::subscription::{Input, Instant, Options, OutOfMemory, Output, Package, Subscription};
+use crate::subscription::{Input, Options, Output, Package, Subscription};
+use crate::time::Instant;
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,9 @@ use crate::host::clock;
 use crate::host::log;
 use crate::host::process::{self, ProcessError};
 use crate::host::shm::{self, Memory, Shm};
+use crate::memory::OutOfMemory;
 use crate::qsa::Delivered;
-use crate::subscription::{Instant, OutOfMemory};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// What a worker does with a message of a subscription made by script or RPC.

@@ -1,7 +1,7 @@
 //! A breaker: opens after failures in a row, and lets one request find out when it may close.
 
 use super::Limits;
-use crate::subscription::Instant;
+use crate::time::Instant;
 use std::time::Duration;
 
 /// How long those that wait come one after the other: a quarter of how long they wait.

@@ -3,7 +3,7 @@
 use super::breaker::{Breaker, State};
 use super::hold::Hold;
 use super::rate::Rate;
-use crate::subscription::Instant;
+use crate::time::Instant;
 use std::time::Duration;
 
 /// After this time without a request, failures and breaker are forgotten when the room is needed.

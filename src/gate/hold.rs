@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::breaker::{Asked, pause, spread};
-use crate::subscription::Instant;
+use crate::time::Instant;
 use std::time::Duration;
 
 /// Nothing leaves until `probe_at`. Where the reply asked for more than is granted, one request at a time finds out from

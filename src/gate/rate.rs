@@ -1,6 +1,6 @@
 //! A token bucket as a single time (GCRA): nothing runs to refill it.
 
-use crate::subscription::Instant;
+use crate::time::Instant;
 
 /// Nanoseconds in a millisecond.
 const MILLI: u64 = 1_000_000;

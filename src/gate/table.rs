@@ -2,7 +2,8 @@
 
 use super::Destination;
 use super::entry::Entry;
-use crate::subscription::{Instant, OutOfMemory};
+use crate::memory::OutOfMemory;
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 use hashbrown::HashTable;

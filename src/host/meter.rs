@@ -2,9 +2,9 @@
 //! module is built with the feature `meter_locks`. How long is time on the clock: a holder that has to wait for a processor
 //! holds its lock meanwhile.
 
-use super::histogram::Histogram;
 use super::lock::{GUARDED, ProcessLock};
 use super::shm::Root;
+use crate::time::Histogram;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -2,7 +2,8 @@
 
 use super::bindings;
 use super::lock::ProcessLock;
-use super::pool::{self, Pool, Used};
+use crate::memory::pool::{self, Pool, Used};
+use crate::memory::{OutOfMemory, Share};
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -224,6 +225,18 @@ fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
         ledger.was_limit.store(false, Ordering::Relaxed);
     }
     block.ok_or(AllocError)
+}
+
+impl Share for Shm {
+    type Shared = SharedBytes;
+
+    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<SharedBytes, OutOfMemory> {
+        SharedBytes::try_new(len, fill).map_err(|_| OutOfMemory)
+    }
+
+    fn is_same(one: &SharedBytes, other: &SharedBytes) -> bool {
+        one.is_same(other)
+    }
 }
 
 /// Bytes in shared memory with several owners: each clone is one, and the last frees them.

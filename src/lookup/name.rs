@@ -1,7 +1,7 @@
 //! What is known of one name.
 
 use super::{BOUND, FIRST_PAUSE, Outcome, QUICK};
-use crate::subscription::Instant;
+use crate::time::Instant;
 use std::time::Duration;
 
 /// How much of a name is kept to be shown; a longer one is told apart by its hash all the same.

@@ -2,7 +2,8 @@
 
 use super::name::{Class, NOWHERE, Name};
 use super::{Ask, Asked, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, Outcome, SAID_EVERY, Task};
-use crate::subscription::{Instant, OutOfMemory};
+use crate::memory::OutOfMemory;
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 use hashbrown::HashTable;

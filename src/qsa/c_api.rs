@@ -18,7 +18,7 @@ mod types;
 use parking_lot::lock_api::RawMutex;
 
 use super::hub::Hub;
-use crate::subscription::Share;
+use crate::memory::Share;
 
 pub use table::{Api, bind};
 pub use types::{Error, VERSION};

@@ -10,7 +10,8 @@ use super::known::Known;
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Taken, Wake};
 use super::slab::Entry;
-use crate::subscription::{News, Share, Status};
+use crate::memory::Share;
+use crate::subscription::{News, Status};
 
 impl<A: Share, L: RawMutex> Hub<A, L> {
     /// Makes a queue for at most `limit` messages.

@@ -9,7 +9,7 @@ use super::foreign;
 use super::ids::{ContentTypeId, DomainId, MAX_NOTIFIERS, MOST_SERIALS, NotifierId, PackageId};
 use super::message::Destroy;
 use super::notifier::{Notifier, Registered};
-use crate::subscription::{OutOfMemory, Packed};
+use crate::memory::{OutOfMemory, Packed};
 
 /// The notifiers of a package, each at its place.
 pub(super) type Places = [Option<Registered>; MAX_NOTIFIERS];

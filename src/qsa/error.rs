@@ -3,7 +3,7 @@
 
 use super::ids::{MAX_NOTIFIERS, QueueId};
 use super::notifier::Refused;
-use crate::subscription::OutOfMemory;
+use crate::memory::OutOfMemory;
 
 /// Why something was not done. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

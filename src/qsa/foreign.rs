@@ -5,7 +5,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 
 use super::error::QsaError;
-use crate::subscription::OutOfMemory;
+use crate::memory::OutOfMemory;
 
 /// What is kept: two functions and a value, whatever they mean to whoever keeps them.
 pub type Foreign = [usize; 3];

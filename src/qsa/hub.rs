@@ -14,7 +14,8 @@ use super::message::Destroy;
 use super::notifier::{Notifier, Refused, Registered, Subscribed};
 use super::queue::{self, Budget, OnLoss};
 use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
-use crate::subscription::{Names, OutOfMemory, Share, package};
+use crate::memory::{OutOfMemory, Share};
+use crate::subscription::{Names, package};
 
 /// How many slots are looked at under one lock when a notifier comes late.
 const SCAN_STEP: usize = 256;

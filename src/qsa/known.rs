@@ -1,7 +1,7 @@
 //! What a notifier knows of the subscriber.
 #![forbid(unsafe_code)]
 
-use crate::subscription::Six;
+use crate::memory::Six;
 
 /// A notifier's copy of [`subscriber_data`](super::Subscribed::subscriber_data), or nothing: then the hub is asked when the
 /// message is taken. Small, as those who keep it are many.

@@ -3,7 +3,8 @@
 
 use super::ids::SubscriptionId;
 use super::known::Known;
-use crate::subscription::{Brief, News, OutOfMemory, Share, SharedTexts, Status};
+use crate::memory::{OutOfMemory, Share, SharedTexts};
+use crate::subscription::{Brief, News, Status};
 
 /// Content type and body; none where both are empty. Messages that say the same to many have the same memory.
 pub(super) type Texts<A> = Option<SharedTexts<2, A>>;

@@ -5,7 +5,7 @@ use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
 use super::message::Message;
 use super::waiting::{Spare, Waiting, Whose};
-use crate::subscription::Share;
+use crate::memory::Share;
 
 /// How the consumer of a queue is woken: called without any lock whenever the queue ceases to be empty.
 #[derive(Clone, Copy, Debug)]

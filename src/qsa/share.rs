@@ -15,7 +15,8 @@ use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::SubscriptionId;
 use super::message::{Message, Prepared, Texts};
-use crate::subscription::{self, News, OutOfMemory, Packed, Status};
+use crate::memory::{self, OutOfMemory, Packed};
+use crate::subscription::{News, Status};
 
 /// How many shards the table has.
 const SHARDS: usize = 64;
@@ -26,7 +27,7 @@ pub type ShareKey<'a> = [&'a [u8]; 4];
 /// Names the share of a key. Not unique: where it names several, the members and roots tell them apart.
 pub type ShareHash = u32;
 
-struct Share<A: subscription::Share> {
+struct Share<A: memory::Share> {
     hash: ShareHash,
     key: Packed<4, A>,
     root: SubscriptionId,
@@ -36,7 +37,7 @@ struct Share<A: subscription::Share> {
 }
 
 /// All shares.
-pub struct Shares<A: subscription::Share, L> {
+pub struct Shares<A: memory::Share, L> {
     seed: u64,
     shards: Vec<Mutex<L, HashTable<Share<A>, A>>, A>,
     alloc: A,
@@ -51,7 +52,7 @@ pub struct HandedOn {
     pub ended: bool,
 }
 
-impl<A: subscription::Share, L: RawMutex> Shares<A, L> {
+impl<A: memory::Share, L: RawMutex> Shares<A, L> {
     /// No shares yet. `seed` should not be guessable.
     ///
     /// # Errors
@@ -164,7 +165,7 @@ impl<A: subscription::Share, L: RawMutex> Shares<A, L> {
     }
 }
 
-impl<A: subscription::Share> Share<A> {
+impl<A: memory::Share> Share<A> {
     fn has(&self, key: ShareKey<'_>) -> bool {
         key.iter().enumerate().all(|(index, part)| self.key.get(index) == *part)
     }

@@ -7,7 +7,8 @@ use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId, SubscriptionId};
 use super::notifier::Subscribed;
 use super::queue::LastQueued;
-use crate::subscription::{Chunks, Names, OutOfMemory, Share};
+use crate::memory::{Chunks, OutOfMemory, Share};
+use crate::subscription::Names;
 
 /// How many shards the table has.
 pub(super) const SHARDS: usize = 64;

@@ -8,7 +8,7 @@
 use allocator_api2::boxed::Box;
 
 use super::message::Message;
-use crate::subscription::{Chunks, OutOfMemory, Share};
+use crate::memory::{Chunks, OutOfMemory, Share};
 
 /// Room made at a time; the first is kept as long as the queue lives.
 pub(super) const CHUNK: usize = 64;

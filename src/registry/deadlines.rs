@@ -2,7 +2,8 @@
 
 mod wheel;
 
-use crate::subscription::{Chunks, Instant, OutOfMemory};
+use crate::memory::{Chunks, OutOfMemory};
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use wheel::{NONE, Wheel};
 

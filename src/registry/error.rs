@@ -1,6 +1,6 @@
 //! Why the registry refuses.
 
-use crate::subscription::OutOfMemory;
+use crate::memory::OutOfMemory;
 
 /// The registry did not do what was asked, and nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,8 @@
 use super::index::Index;
 use super::slots::Slots;
 use super::table::Record;
-use crate::subscription::{Flow, OutOfMemory};
+use crate::memory::OutOfMemory;
+use crate::subscription::Flow;
 use allocator_api2::alloc::Allocator;
 
 /// Ends a list.

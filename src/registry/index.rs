@@ -1,6 +1,6 @@
 //! A hash index of slots. What hashes equal is told apart by whoever looks: the index holds no keys.
 
-use crate::subscription::OutOfMemory;
+use crate::memory::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use hashbrown::HashTable;
 

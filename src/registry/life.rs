@@ -1,6 +1,8 @@
 //! What the registry needs of a subscription.
 
-use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output, Share, Subject, Subscription};
+use crate::memory::{OutOfMemory, Share};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Subject, Subscription};
+use crate::time::Instant;
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
 pub trait Life {

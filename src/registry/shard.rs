@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::table::Table;
-use crate::subscription::Instant;
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

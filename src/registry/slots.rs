@@ -3,7 +3,7 @@
 //! ring of slots.
 
 use super::handle::COUNT_MASK;
-use crate::subscription::{Chunks, OutOfMemory};
+use crate::memory::{Chunks, OutOfMemory};
 use allocator_api2::alloc::Allocator;
 
 /// Slots added at a time.

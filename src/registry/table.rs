@@ -7,7 +7,9 @@ use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
 use super::slots::Slots;
-use crate::subscription::{Env, Fingerprint, Flow, Input, Instant, OutOfMemory, Output, Reply, Subject};
+use crate::memory::OutOfMemory;
+use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 
 /// A subscription and what belongs to it.

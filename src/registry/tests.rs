@@ -16,8 +16,10 @@ mod threads;
 mod watch;
 
 use super::{Inserted, Limits, Registry, Stepped};
-use crate::subscription::{Env, Forking, Input, Instant, OutOfMemory, Output, Policy, Subscription};
+use crate::memory::OutOfMemory;
+use crate::subscription::{Env, Forking, Input, Output, Policy, Subscription};
 use crate::testing::Accounted;
+use crate::time::Instant;
 use life::Told;
 use parking_lot::RawMutex;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! for what is due before it sleeps; it is not woken. One that has not looked for a while ([`Watch::STUCK`]) is taken for
 //! blocked (by a name server, a connection, the script), and another one is woken in its stead.
 
-use crate::subscription::Instant;
+use crate::time::Instant;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 

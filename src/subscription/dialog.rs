@@ -4,11 +4,11 @@ use super::echo::Echo;
 use super::fingerprint::Fingerprint;
 use super::input::{Content, Flow, Notify, Socket};
 use super::marks::{Heard, Marks, Stage};
-use super::six::Six;
-use super::text::{OutOfMemory, Packed};
-use super::time::{Instant, Moment};
 use super::version::{Known, Versions};
 use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
+use crate::memory::Six;
+use crate::memory::{OutOfMemory, Packed};
+use crate::time::{Instant, Moment};
 use allocator_api2::alloc::Allocator;
 
 const CALL_ID: usize = 0;

@@ -1,6 +1,6 @@
 //! What tells at a glance that a NOTIFY says nothing new of its dialog.
 
-use super::six::Six;
+use crate::memory::Six;
 
 /// A keyed hash of what a NOTIFY says of its dialog: Call-ID, tags, Contact and SIP-ETag. A dialog keeps that of the newest
 /// NOTIFY it has accepted, and the next one with the same belongs to the same dialog and leaves its texts as they are, which

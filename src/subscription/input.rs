@@ -5,8 +5,8 @@ use super::echo::Echo;
 use super::fingerprint::Fingerprint;
 use super::output::{Undo, Untold};
 use super::substate::SubscriptionState;
-use super::time::Instant;
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag};
+use crate::time::Instant;
 use std::num::NonZero;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.

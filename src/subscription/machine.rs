@@ -21,6 +21,7 @@ mod rare;
 mod refused;
 mod reply;
 
+use super::brief::Brief;
 use super::dialog::Dialog;
 use super::digest::{CNONCE_LEN, Credential};
 use super::fingerprint::Fingerprint;
@@ -33,8 +34,8 @@ use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
-use super::text::{Brief, OutOfMemory, Share, SharedTexts};
-use super::time::{Instant, Moment};
+use crate::memory::{OutOfMemory, Share, SharedTexts};
+use crate::time::{Instant, Moment};
 use allocator_api2::boxed::Box;
 use ending::Failure;
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What a subscription wants done after an input.
 
+use super::brief::Brief;
 use super::digest::Authorization;
 use super::input::Socket;
 use super::marks::Heard;
 use super::proxies::Proxies;
 use super::rates::Rates;
-use super::text::Brief;
-use super::time::Instant;
+use crate::time::Instant;
 
 /// What is to be done, in this order: answer, news, send; then forget.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! When the next SUBSCRIBE of a standing subscription is due.
 
 use super::policy::Policy;
-use super::time::Instant;
+use crate::time::Instant;
 use std::time::Duration;
 
 /// The least time between two SUBSCRIBEs whatever the parameters say.

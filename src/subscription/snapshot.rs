@@ -3,8 +3,8 @@
 use super::dialog::Dialog;
 use super::machine::Subscription;
 use super::output::{Status, Untold};
-use super::text::Share;
-use super::time::{Instant, seconds_up};
+use crate::memory::Share;
+use crate::time::{Instant, seconds_up};
 
 /// A copy of everything worth showing, in the process's own memory (law L2). Text that is no UTF-8 is shown as well as
 /// it can be; what there is none of is empty or 0.

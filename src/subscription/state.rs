@@ -1,6 +1,6 @@
 //! Where a subscription stands: the nine states.
 
-use super::time::{Instant, Moment};
+use crate::time::{Instant, Moment};
 
 /// The states of a subscription, each with what is true in it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

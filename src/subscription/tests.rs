@@ -25,14 +25,15 @@ mod reference;
 mod refreshes;
 mod substates;
 mod table;
-mod texts;
 mod versions;
 
 use super::*;
 use crate::grammar::RouteSet;
+use crate::memory::OutOfMemory;
 use crate::testing::Accounted;
 use crate::testing::offered;
 use crate::testing::{tag, uri};
+use crate::time::Instant;
 use foldhash::quality::FixedState;
 use std::hash::BuildHasher;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
-use crate::subscription::Share;
+use crate::memory::Share;
 
 use super::Wiring;
 use super::convert::{number_of_status, pointer_of, put, str_of};

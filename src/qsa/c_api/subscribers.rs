@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use crate::subscription::Share;
+use crate::memory::Share;
 use parking_lot::lock_api::RawMutex;
 
 use super::Wiring;

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use parking_lot::RawMutex;
 
 use super::support::{Seen, new, notifier, queue, say};
+use crate::memory::OutOfMemory;
 use crate::qsa::waiting::CHUNK;
 use crate::qsa::{Hub, QsaError};
-use crate::subscription::{OutOfMemory, Status};
+use crate::subscription::Status;
 use crate::testing::Accounted;
 
 type Counted = Hub<Accounted, RawMutex>;

@@ -1,12 +1,13 @@
 //! Subscriptions that share one.
 
-use crate::subscription::Share;
+use crate::memory::Share;
 use parking_lot::RawMutex;
 
 use super::support::{Plain, hub, new, queue, say};
+use crate::memory::OutOfMemory;
 use crate::qsa::waiting::Waiting;
 use crate::qsa::{HandedOn, Hub, QsaError, QueueId, ShareHash, Shares, SubscriptionId};
-use crate::subscription::{Brief, News, OutOfMemory, Status};
+use crate::subscription::{Brief, News, Status};
 use crate::testing::Accounted;
 use allocator_api2::alloc::Global;
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
+use crate::memory::Share;
 use crate::qsa::{Hub, Known, LastQueued, Message, NewSubscription, Notifier, Outcome, QueueId, Refused, Subscribed};
 use crate::qsa::{SubscriptionId, Wake};
-use crate::subscription::{Brief, News, Share, Status};
+use crate::subscription::{Brief, News, Status};
 
 pub type Plain = Hub<Global, RawMutex>;
 

@@ -4,7 +4,7 @@
 //! to the next, however far that is. A bucket is taken apart when its earliest is due, not when its time begins: so whoever
 //! sleeps until then is woken for a deadline, not for the wheel, and most deadlines are put into two buckets in all.
 
-use crate::subscription::Instant;
+use crate::time::Instant;
 
 /// The number of a slot that is none: the end of a list.
 pub(super) const NONE: u32 = u32::MAX;

@@ -1,8 +1,8 @@
 //! The deadline index against a sorted set.
 
 use crate::registry::deadlines::{Deadlines, Due, MOST_MOVES};
-use crate::subscription::Instant;
 use crate::testing::Accounted;
+use crate::time::Instant;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

@@ -2,8 +2,9 @@
 
 use super::life::{Told, arm, cancel, fail};
 use super::{ENV, NOW, due, insert_due, step, table};
+use crate::memory::OutOfMemory;
 use crate::registry::{Inserted, RANDOM_LEN};
-use crate::subscription::{Instant, OutOfMemory};
+use crate::time::Instant;
 
 fn wakes(inserted: Inserted) -> Option<Instant> {
     match inserted {

@@ -8,14 +8,14 @@
 //! - anything else: nothing.
 
 use crate::grammar::RouteSet;
+use crate::memory::{OutOfMemory, Packed};
 use crate::registry::Life;
 use crate::subscription::package::PRESENCE;
-use crate::subscription::{
-    Answer, Brief, Content, Env, Flow, Input, Instant, News, Notify, OutOfMemory, Output, Packed, Reply,
-};
+use crate::subscription::{Answer, Brief, Content, Env, Flow, Input, News, Notify, Output, Reply};
 use crate::subscription::{Echo, Fingerprint, Status, Subject};
 use crate::testing::Accounted;
 use crate::testing::tag;
+use crate::time::Instant;
 use std::cell::Cell;
 
 const ARM: u16 = 200;

@@ -2,9 +2,11 @@
 
 use super::life::{Told, arm, dialog, notify, subject};
 use super::{ENV, NOW, Table, due, insert, insert_due, is_new, step, table};
+use crate::memory::OutOfMemory;
 use crate::registry::{Limits, RegistryError};
-use crate::subscription::{Input, Instant, OutOfMemory};
+use crate::subscription::Input;
 use crate::testing::Accounted;
+use crate::time::Instant;
 
 #[test]
 fn all_memory_comes_back() {

@@ -3,8 +3,9 @@
 use super::life::{Told, arm, cancel, dialog, notify_from, subject};
 use super::{ENV, Handle, NOW, Table, due, step, table};
 use crate::registry::{Inserted, RegistryError};
-use crate::subscription::{Input, Instant};
+use crate::subscription::Input;
 use crate::testing::Accounted;
+use crate::time::Instant;
 use proptest::prelude::*;
 use std::collections::HashMap;
 

@@ -3,7 +3,8 @@
 use super::life::{arm, notify};
 use super::{ENV, NOW, insert, step, table};
 use crate::registry::{Life, RANDOM_LEN};
-use crate::subscription::{Input, Instant};
+use crate::subscription::Input;
+use crate::time::Instant;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Each deadline armed is the number of its arming; it must come up once, by whichever worker.

@@ -1,7 +1,7 @@
 //! Who is woken for what.
 
 use crate::registry::Watch;
-use crate::subscription::Instant;
+use crate::time::Instant;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

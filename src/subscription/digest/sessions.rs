@@ -1,11 +1,11 @@
 //! What is remembered of the realms that have challenged.
 
-use super::super::text::{OutOfMemory, Packed};
 use super::algorithm::Algorithm;
 use super::authorization::{Authorization, Qop};
 use super::challenge::{Asked, Guard};
 use super::credential::Secret;
 use super::{CNONCE_LEN, MOST_REALMS, Refusal};
+use crate::memory::{OutOfMemory, Packed};
 use allocator_api2::alloc::Allocator;
 
 const TEXTS: usize = 3;

@@ -7,11 +7,11 @@ use super::super::output::Output;
 use super::super::policy::Policy;
 use super::super::schedule;
 use super::super::state::{Awaits, State};
-use super::super::text::{OutOfMemory, Share};
-use super::super::time::Instant;
 use super::ending::Failure;
 use super::{Env, Subscription};
 use crate::grammar::RouteSet;
+use crate::memory::{OutOfMemory, Share};
+use crate::time::Instant;
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 

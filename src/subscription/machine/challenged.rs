@@ -8,9 +8,9 @@ use super::super::input::Reply;
 use super::super::output::Output;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
-use super::super::text::{OutOfMemory, Packed, Share};
-use super::super::time::Instant;
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
+use crate::memory::{OutOfMemory, Packed, Share};
+use crate::time::Instant;
 use allocator_api2::boxed::Box;
 use std::cell::Cell;
 

@@ -5,11 +5,11 @@ use super::super::failure;
 use super::super::input::{Flow, Socket};
 use super::super::output::{Output, Untold};
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::{OutOfMemory, Share};
-use super::super::time::Instant;
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Promise, Subscription};
+use crate::memory::{OutOfMemory, Share};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// Refreshes after the loss of a connection are spread over so many milliseconds.

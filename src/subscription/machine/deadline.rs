@@ -7,12 +7,12 @@ use super::super::marks::Heard;
 use super::super::output::Output;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::{OutOfMemory, Packed, Share};
-use super::super::time::{Instant, Moment};
 use super::accepted::NOTHING_GRANTED;
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Subscription};
+use crate::memory::{OutOfMemory, Packed, Share};
+use crate::time::{Instant, Moment};
 
 impl<A: Share> Subscription<A> {
     pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {

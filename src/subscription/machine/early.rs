@@ -5,9 +5,9 @@
 
 use super::super::schedule;
 use super::super::state::{Awaits, State};
-use super::super::text::Share;
-use super::super::time::Instant;
 use super::{Env, Subscription};
+use crate::memory::Share;
+use crate::time::Instant;
 
 /// Refreshes that refused NOTIFYs have brought forward in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

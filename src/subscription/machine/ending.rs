@@ -7,9 +7,9 @@ use super::super::output::{News, Output, Status};
 use super::super::policy::Policy;
 use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
-use super::super::text::Share;
-use super::super::time::{Instant, Moment, seconds_up};
 use super::{EXPIRED, Env, Promise, Subscription};
+use crate::memory::Share;
+use crate::time::{Instant, Moment, seconds_up};
 use std::time::Duration;
 
 /// Why something did not work out.

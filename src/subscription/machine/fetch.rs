@@ -9,11 +9,11 @@ use super::super::output::{Answer, News, Output, Status};
 use super::super::policy::Policy;
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{OutOfMemory, Share};
-use super::super::time::{Instant, Moment};
 use super::accepted::adopt_reply;
 use super::ending::Failure;
 use super::{Env, Subscription};
+use crate::memory::{OutOfMemory, Share};
+use crate::time::{Instant, Moment};
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {

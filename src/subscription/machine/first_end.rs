@@ -9,10 +9,10 @@ use super::super::input::Notify;
 use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::state::State;
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{OutOfMemory, Packed, Share};
-use super::super::time::Instant;
 use super::rare::Gone;
 use super::{Env, Subscription};
+use crate::memory::{OutOfMemory, Packed, Share};
+use crate::time::Instant;
 
 /// The most that are remembered for one SUBSCRIBE; it reaches no more than so many, or somebody plays a game.
 const MOST_GONE: usize = 16;

@@ -6,9 +6,9 @@ use super::super::input::Notify;
 use super::super::output::{Output, Status};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
-use super::super::text::{OutOfMemory, Packed, Share};
-use super::super::time::{Instant, Moment};
 use super::{Answers, Env, Promise, SECRET, Said, Subscription, USERNAME};
+use crate::memory::{OutOfMemory, Packed, Share};
+use crate::time::{Instant, Moment};
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {

@@ -1,12 +1,13 @@
 //! The newest request has not left: its destination is held (RFC 3261 §21.5.4), or it is not its turn yet.
 
+use super::super::brief::Brief;
 use super::super::input::HeldBy;
 use super::super::output::{News, Output, Status, Undo};
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::text::{Brief, Share};
-use super::super::time::{Instant, Moment, seconds_up};
 use super::ending::Failure;
 use super::{Env, Promise, Subscription};
+use crate::memory::Share;
+use crate::time::{Instant, Moment, seconds_up};
 
 impl<A: Share> Subscription<A> {
     /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.

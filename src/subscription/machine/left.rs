@@ -5,9 +5,9 @@
 
 use super::super::output::{News, Output, Status};
 use super::super::state::State;
-use super::super::text::Share;
-use super::super::time::{Instant, Moment, seconds_up};
 use super::{EXPIRED, Subscription};
+use crate::memory::Share;
+use crate::time::{Instant, Moment, seconds_up};
 
 /// A dialog that was left while its status was believed.
 #[derive(Clone, Copy, Debug)]

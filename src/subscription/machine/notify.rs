@@ -7,12 +7,12 @@ use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::schedule::{self, Told};
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
-use super::super::text::{OutOfMemory, Share};
-use super::super::time::Instant;
 use super::super::version::Order;
 use super::ending::Failure;
 use super::{Env, Promise, RECORD, Subscription};
 use crate::grammar::{OfferedUri, Target, is_sips};
+use crate::memory::{OutOfMemory, Share};
+use crate::time::Instant;
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {

@@ -6,10 +6,10 @@ use super::super::marks::Heard;
 use super::super::output::Status;
 use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
-use super::super::text::Share;
-use super::super::time::Instant;
 use super::super::version::Versions;
 use super::{Promise, Subscription};
+use crate::memory::Share;
+use crate::time::Instant;
 
 /// A subscription as seen from a moment: two with equal pictures behave alike from then on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,13 +1,14 @@
 //! What few subscriptions have: kept apart, as subscriptions are many.
 
+use super::super::brief::Brief;
 use super::super::digest::Sessions;
 use super::super::output::{Output, Untold};
 use super::super::redirect::Targets;
-use super::super::text::{Brief, OutOfMemory, Packed, Share};
-use super::super::time::Moment;
 use super::early::Early;
 use super::left::Left;
 use super::{Subscription, Terms};
+use crate::memory::{OutOfMemory, Packed, Share};
+use crate::time::Moment;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;

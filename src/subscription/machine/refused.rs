@@ -6,10 +6,10 @@ use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits};
-use super::super::text::{OutOfMemory, Share};
-use super::super::time::{Instant, seconds_up};
 use super::ending::{Failure, told_delay};
 use super::{Env, Subscription};
+use crate::memory::{OutOfMemory, Share};
+use crate::time::{Instant, seconds_up};
 use std::time::Duration;
 
 impl<A: Share> Subscription<A> {

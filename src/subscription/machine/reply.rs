@@ -3,12 +3,12 @@
 use super::super::input::Reply;
 use super::super::output::Output;
 use super::super::state::{Farewell, State};
-use super::super::text::{OutOfMemory, Share};
-use super::super::time::Instant;
 use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
 use super::{Env, Subscription};
 use crate::grammar::{RouteSet, is_sips};
+use crate::memory::{OutOfMemory, Share};
+use crate::time::Instant;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@ use crate::grammar::RouteSet;
 use crate::testing::offered;
 use crate::testing::tag;
 use crate::testing::uris;
+use crate::time::Instant;
 
 const OTHER: &[u8] = b"sip:other@192.0.2.2";
 

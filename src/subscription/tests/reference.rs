@@ -2,6 +2,7 @@
 //! RFCs and of the decisions taken. What it shows to the outside must be what the machine shows.
 
 use super::*;
+use crate::time::Instant;
 
 mod accepted;
 mod commands;

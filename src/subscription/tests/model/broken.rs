@@ -5,7 +5,9 @@ use super::FETCH;
 use super::challenges::as_old;
 use super::search::explore;
 use super::world::Book;
+use crate::memory::OutOfMemory;
 use crate::testing::tag;
+use crate::time::Instant;
 
 /// A subscription with something wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use crate::grammar::Tag;
 use crate::subscription::machine::Picture;
 use crate::testing::offered;
 use crate::testing::uri;
+use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 const TAGS: [&[u8]; 3] = [b"A", b"B", b"C"];

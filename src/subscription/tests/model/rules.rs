@@ -3,6 +3,7 @@
 use super::super::*;
 use super::challenges::{self, Answered, Asks};
 use super::world::{Book, Fork, Message, Refusal, Sending, Word, World};
+use crate::time::Instant;
 
 /// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
 /// asks for longer, and the end.

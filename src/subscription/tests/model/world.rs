@@ -4,6 +4,7 @@ use super::super::*;
 use super::challenges::{ANY_NUMBER, CREDENTIALS};
 use super::rules::{Ghost, Spoken};
 use crate::subscription::machine::Picture;
+use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;

@@ -1,6 +1,7 @@
 //! Several texts in one block.
 
-use crate::subscription::{OutOfMemory, Packed};
+use super::Packed;
+use crate::memory::OutOfMemory;
 use crate::testing::Accounted;
 use proptest::prelude::*;
 

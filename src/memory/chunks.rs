@@ -1,6 +1,7 @@
 //! A list that grows by chunks: what it holds never moves, and growing copies no more than the chunks' addresses.
+#![forbid(unsafe_code)]
 
-use super::text::OutOfMemory;
+use super::alloc::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;

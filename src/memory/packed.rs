@@ -1,14 +1,10 @@
-//! Compact text: several byte strings in one allocation, and short ones in none.
+//! Compact texts: several byte strings in one allocation, with one owner or with several.
+#![forbid(unsafe_code)]
 
-use crate::grammar::is_disruptive;
+use super::alloc::{OutOfMemory, Share};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
-
-/// There is not enough memory; nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)")]
-pub struct OutOfMemory;
 
 /// `N` byte strings in one exactly sized allocation, behind their lengths: subscriptions are many.
 #[cfg_attr(test, derive(Clone))]
@@ -49,21 +45,6 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
-}
-
-/// An allocator whose memory can have several owners.
-pub trait Share: Allocator + Clone {
-    /// Bytes that all its clones own; the last of them frees the memory.
-    type Shared: Clone + AsRef<[u8]>;
-
-    /// So many bytes, written by `fill`.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`]; nothing is filled then.
-    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory>;
-
-    /// Whether these are owners of the same memory.
-    fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool;
 }
 
 /// As [`Packed`], with several owners: each clone is one.
@@ -230,49 +211,5 @@ fn read_length(from: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// Up to 31 bytes of text held in place; longer text is cut at a character's end.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Brief {
-    len: u8,
-    bytes: [u8; Brief::CAPACITY],
-}
-
-impl Brief {
-    /// How many bytes it holds.
-    pub const CAPACITY: usize = 31;
-
-    /// Keeps as much of `text` as there is room for; bytes that are no UTF-8 end it, and a control character is shown as `?`:
-    /// the text is the peer's, and goes into logs.
-    #[must_use]
-    pub fn new(text: &[u8]) -> Self {
-        let cut = text.get(..Self::CAPACITY).unwrap_or(text);
-        let valid = match std::str::from_utf8(cut) {
-            Ok(whole) => whole,
-            Err(error) => {
-                cut.get(..error.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok()).unwrap_or_default()
-            }
-        };
-        let mut brief = Self::default();
-        for char in valid.chars() {
-            let char = if is_disruptive(char) { '?' } else { char };
-            let end = usize::from(brief.len).saturating_add(char.len_utf8());
-            if let Some(place) = brief.bytes.get_mut(usize::from(brief.len)..end) {
-                char.encode_utf8(place);
-                brief.len = u8::try_from(end).unwrap_or(0);
-            }
-        }
-        brief
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.bytes.get(..usize::from(self.len)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Debug for Brief {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.as_str().fmt(f)
-    }
-}
+#[cfg(test)]
+mod tests;

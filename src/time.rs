@@ -1,6 +1,13 @@
-//! Time as an argument (law L9): nothing in this room reads a clock.
+//! GROUND. Time as an argument (law L9): nothing in this room reads a clock.
+#![forbid(unsafe_code)]
 
-use super::six::Six;
+#[cfg(any(test, feature = "meter_locks"))]
+mod histogram;
+
+#[cfg(any(test, feature = "meter_locks"))]
+pub use histogram::Histogram;
+
+use crate::memory::Six;
 use std::time::Duration;
 
 /// A point on the server's monotonic clock, in milliseconds. Only differences mean anything.
@@ -25,17 +32,17 @@ impl Instant {
 /// An instant or none, in six bytes: subscriptions are many. There is room for nine thousand years; what is later is the last
 /// of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(Six);
+pub struct Moment(Six);
 
 impl Moment {
     /// No instant.
-    pub(super) const NONE: Self = Self(Six::MAX);
+    pub const NONE: Self = Self(Six::MAX);
 
     /// The last instant there is room for.
     const LAST: u64 = (1 << 48) - 2;
 
     /// The instant, when there is one.
-    pub(super) fn get(self) -> Option<Instant> {
+    pub fn get(self) -> Option<Instant> {
         (self != Self::NONE).then_some(Instant(self.0.get()))
     }
 }
@@ -47,6 +54,6 @@ impl From<Instant> for Moment {
 }
 
 /// Whole seconds, rounded up: "in 0 s" means now.
-pub(super) fn seconds_up(span: Duration) -> u32 {
+pub fn seconds_up(span: Duration) -> u32 {
     u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

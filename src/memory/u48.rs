@@ -1,4 +1,5 @@
-//! Numbers in six bytes: subscriptions are many.
+//! Numbers in six bytes: for a million subscriptions, 2 MB less than in eight, for each number.
+#![forbid(unsafe_code)]
 
 /// A number of 48 bits that lies on any even address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts in shared memory.
 #[derive(Debug, Default)]
-pub(super) struct Seldom {
+pub struct Seldom {
     /// Since it was last said.
     times: AtomicU64,
     /// When that was, in seconds of the clock; 0 for never.
@@ -15,7 +15,7 @@ pub(super) struct Seldom {
 impl Seldom {
     /// Counts so many. How many there were since it was last said, if that is `pause` seconds before `now`: of all who ask at
     /// the same time one is to say it.
-    pub(super) fn note(&self, times: u64, pause: u64, now: u64) -> Option<u64> {
+    pub fn note(&self, times: u64, pause: u64, now: u64) -> Option<u64> {
         self.times.fetch_add(times, Ordering::Relaxed);
         let said = self.said.load(Ordering::Relaxed);
         if said != 0 && now < said.saturating_add(pause) {

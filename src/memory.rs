@@ -1,0 +1,16 @@
+//! GROUND. Memory that processes may share: texts, lists and numbers in few bytes, and the algorithms behind the allocator.
+//!
+//! Everything here is generic over the allocator, and always fallible. Nothing knows of the host or of subscriptions.
+
+mod alloc;
+mod chunks;
+mod packed;
+pub mod pool;
+mod seldom;
+mod u48;
+
+pub use alloc::{OutOfMemory, Share};
+pub use chunks::Chunks;
+pub use packed::{Packed, SharedTexts};
+pub use seldom::Seldom;
+pub use u48::Six;

@@ -1,0 +1,24 @@
+//! What is asked of an allocator beyond memory, and what it says when it has none.
+#![forbid(unsafe_code)]
+
+use allocator_api2::alloc::Allocator;
+
+/// There is not enough memory; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)")]
+pub struct OutOfMemory;
+
+/// An allocator whose memory can have several owners.
+pub trait Share: Allocator + Clone {
+    /// Bytes that all its clones own; the last of them frees the memory.
+    type Shared: Clone + AsRef<[u8]>;
+
+    /// So many bytes, written by `fill`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; nothing is filled then.
+    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory>;
+
+    /// Whether these are owners of the same memory.
+    fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool;
+}
