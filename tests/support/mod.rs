@@ -24,6 +24,7 @@ pub mod process;
 pub mod rpc;
 pub mod setting;
 pub mod shm;
+pub mod side;
 pub mod sip;
 pub mod tls;
 pub mod wait;
