@@ -40,7 +40,7 @@ use crate::host::shm::{self, Root, Shm};
 use crate::qsa::{self, Budget, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
 use crate::subscription::{Env, Subscription};
-use crate::time::Instant;
+use crate::time::Millis;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The table of subscriptions, in shared memory.
@@ -221,8 +221,8 @@ fn ring_event_bell(worker: usize) {
 impl Engine {
     /// Now, for the core.
     #[must_use]
-    pub fn now() -> Instant {
-        Instant(clock::now_millis())
+    pub fn now() -> Millis {
+        Millis(clock::now_millis())
     }
 
     fn env(&self) -> Env<'_> {
@@ -230,7 +230,7 @@ impl Engine {
     }
 
     /// What every step needs done once the shard's lock is released, but for answering and sending.
-    fn settle(&self, wake: Option<Instant>, pushed: Option<Pushed<Shm>>) {
+    fn settle(&self, wake: Option<Millis>, pushed: Option<Pushed<Shm>>) {
         if let Some(pushed) = pushed {
             for gone in pushed.gone.iter().filter(|gone| gone.is_last()) {
                 self.end_untold(gone);

@@ -24,7 +24,7 @@ pub use entry::DestinationSnapshot;
 
 use crate::memory::OutOfMemory;
 use crate::subscription::HeldBy;
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -98,7 +98,7 @@ pub enum Admission {
     /// It may not leave before `until`. When held by [`HeldBy::Rate`], that moment is reserved for it.
     Held {
         /// When to ask again.
-        until: Instant,
+        until: Millis,
         /// What holds it.
         by: HeldBy,
     },
@@ -186,7 +186,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// Whether a request may leave now. Takes constant time.
-    pub fn admit(&self, ask: &Ask<'_>, now: Instant) -> Admission {
+    pub fn admit(&self, ask: &Ask<'_>, now: Millis) -> Admission {
         let (hash, number) = self.place(ask.address);
         let Some(shard) = self.shards.get(number) else { return Admission::Go(None) };
         let mut table = shard.lock();
@@ -218,7 +218,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// A request whose destination has no entry: those share one bucket.
-    fn overflow(&self, ask: &Ask<'_>, now: Instant) -> Admission {
+    fn overflow(&self, ask: &Ask<'_>, now: Millis) -> Admission {
         if ask.reserved {
             return Admission::Go(None);
         }
@@ -231,10 +231,10 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
 
     /// How often a destination has found no entry of its own, or only that of another one that failed, where that is new and
     /// has not been said for a minute.
-    pub fn pressure(&self, now: Instant) -> Option<u64> {
+    pub fn pressure(&self, now: Millis) -> Option<u64> {
         let pressed = self.pressed.load(Ordering::Relaxed);
         let said = self.said.load(Ordering::Relaxed);
-        let is_due = said == 0 || now.since(Instant(self.said_at.load(Ordering::Relaxed))) >= SAID_EVERY;
+        let is_due = said == 0 || now.since(Millis(self.said_at.load(Ordering::Relaxed))) >= SAID_EVERY;
         if pressed == said || !is_due {
             return None;
         }
@@ -258,7 +258,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// What holds a request, and until when.
-    fn judge(&self, entry: &mut Entry, ask: &Ask<'_>, now: Instant) -> Option<(Instant, HeldBy)> {
+    fn judge(&self, entry: &mut Entry, ask: &Ask<'_>, now: Millis) -> Option<(Millis, HeldBy)> {
         entry.asked = now;
         let hold = entry.hold.as_mut();
         let probes = match hold.map_or(Asked::Pass, |hold| hold.ask(ask.who, ask.random, now, &self.limits)) {
@@ -285,13 +285,13 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// The slot in the bucket for all destinations, of a request that has none reserved.
-    fn total_slot(&self, now: Instant) -> Instant {
+    fn total_slot(&self, now: Millis) -> Millis {
         // Unlimited, it is not even looked at: all processes share it.
         if self.total.is_unlimited() { now } else { take_shared(self.total, &self.total_tat, now) }
     }
 
     /// What came of a request that `who` was let through with. A destination that is not known any more is left alone.
-    pub fn report(&self, destination: Destination, who: u64, outcome: Outcome, now: Instant) {
+    pub fn report(&self, destination: Destination, who: u64, outcome: Outcome, now: Millis) {
         let (number, slot, generation) = destination.parts();
         let Some(shard) = self.shards.get(number) else { return };
         let mut table = shard.lock();
@@ -330,7 +330,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// Shows `f` the destinations from the `offset`th on, at most `limit`; one shard is locked at a time.
-    pub fn page(&self, offset: usize, limit: usize, now: Instant, mut f: impl FnMut(DestinationSnapshot)) {
+    pub fn page(&self, offset: usize, limit: usize, now: Millis, mut f: impl FnMut(DestinationSnapshot)) {
         let mut skip = offset;
         let mut left = limit;
         for shard in self.shards.iter() {
@@ -345,7 +345,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
 }
 
 /// A slot in a bucket that several shards share.
-fn take_shared(rate: Rate, shared: &AtomicU64, arrival: Instant) -> Instant {
+fn take_shared(rate: Rate, shared: &AtomicU64, arrival: Millis) -> Millis {
     let mut slot = arrival;
     let mut take = |mut tat| {
         slot = rate.take(&mut tat, arrival);

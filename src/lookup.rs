@@ -23,7 +23,7 @@ mod tests;
 pub use name::{Class, NameSnapshot};
 
 use crate::memory::OutOfMemory;
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use foldhash::quality::FixedState;
 use parking_lot::lock_api::{Mutex, RawMutex};
@@ -126,7 +126,7 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
     }
 
     /// Puts a request into the line, unless it is there.
-    pub fn ask(&self, ask: &Ask<'_>, now: Instant) -> Asked {
+    pub fn ask(&self, ask: &Ask<'_>, now: Millis) -> Asked {
         let hash = |text: &[u8]| FixedState::with_seed(self.seed).hash_one(text);
         let who = FixedState::with_seed(self.seed).hash_one(ask.who);
         let (name, zone) = (hash(ask.name), hash(zone_of(ask.name)));
@@ -135,12 +135,12 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
     }
 
     /// The next task of the resolver with this number; `None` when it has to wait, a second at most.
-    pub fn take(&self, resolver: usize, now: Instant) -> Option<Task> {
+    pub fn take(&self, resolver: usize, now: Millis) -> Option<Task> {
         self.table.lock().take(resolver, now)
     }
 
     /// What came of the task that this resolver has taken, and how long it took.
-    pub fn done(&self, resolver: usize, task: Task, outcome: Outcome, took: Duration, now: Instant) {
+    pub fn done(&self, resolver: usize, task: Task, outcome: Outcome, took: Duration, now: Millis) {
         self.table.lock().done(resolver, task, outcome, took, now, self.longest);
     }
 
@@ -151,7 +151,7 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
     }
 
     /// Shows `f` the names from the `offset`th on, at most `limit`.
-    pub fn page(&self, offset: usize, limit: usize, now: Instant, f: impl FnMut(NameSnapshot)) {
+    pub fn page(&self, offset: usize, limit: usize, now: Millis, f: impl FnMut(NameSnapshot)) {
         self.table.lock().names().skip(offset).take(limit).map(|name| name.snapshot(now)).for_each(f);
     }
 }

@@ -9,8 +9,8 @@ pub mod pool;
 mod seldom;
 mod u48;
 
-pub use alloc::{OutOfMemory, Share};
+pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
 pub use packed::{Packed, SharedTexts};
 pub use seldom::Seldom;
-pub use u48::Six;
+pub use u48::U48;

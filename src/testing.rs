@@ -1,7 +1,7 @@
 //! For unit tests of every room: an allocator that counts what is out and fails on demand.
 
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, Tag};
-use crate::memory::{OutOfMemory, Share};
+use crate::memory::{OutOfMemory, SharedAlloc};
 use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -80,7 +80,7 @@ impl<A: Allocator> Shared<A> {
     }
 }
 
-impl Share for Accounted {
+impl SharedAlloc for Accounted {
     type Shared = Shared<Self>;
 
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
@@ -92,7 +92,7 @@ impl Share for Accounted {
     }
 }
 
-impl Share for Global {
+impl SharedAlloc for Global {
     type Shared = Shared<Self>;
 
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {

@@ -11,7 +11,7 @@ use crate::memory::OutOfMemory;
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Output, Request, Socket};
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// A next hop that the gate lets a request through to.
@@ -196,9 +196,9 @@ impl Engine {
 
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
     /// its turn, it waits. When all are held: until when and by what the one is that is free first.
-    fn choose<'r>(&self, handle: Handle, way: &Way<'r>, reserved: bool) -> Result<Hop<'r>, (Instant, HeldBy)> {
+    fn choose<'r>(&self, handle: Handle, way: &Way<'r>, reserved: bool) -> Result<Hop<'r>, (Millis, HeldBy)> {
         let (who, now) = (handle.to_u64(), Self::now());
-        let mut first_free: Option<(Instant, HeldBy)> = None;
+        let mut first_free: Option<(Millis, HeldBy)> = None;
         for (proxy, uri, address) in way.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
             let Some(named) = &address else { return Ok(Hop { proxy, uri, address, destination: None }) };

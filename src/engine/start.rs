@@ -8,7 +8,7 @@ use crate::memory::OutOfMemory;
 use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
 use crate::subscription::{Input, Options, Output, Package, Subscription};
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// As [`nudge`](Self::nudge): what it came to.
-    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Instant) -> Option<Concluded> {
+    pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Millis) -> Option<Concluded> {
         let message = Self::prepare(&[], &[]).ok()?;
         let (deliver, mut concluded) = (self.deliver(message), None);
         let note = |handle, output: &Output, owner: &mut Owner| {

@@ -8,7 +8,7 @@ use crate::host::process::{self, ProcessError};
 use crate::host::shm::{self, Memory, Shm};
 use crate::memory::OutOfMemory;
 use crate::qsa::Delivered;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// What a worker does with a message of a subscription made by script or RPC.
@@ -100,7 +100,7 @@ impl Engine {
     }
 
     /// Steps what is due, for the process with this number among its like.
-    pub(super) fn step_what_is_due(&self, number: usize, looks: impl Fn(Instant)) -> Found {
+    pub(super) fn step_what_is_due(&self, number: usize, looks: impl Fn(Millis)) -> Found {
         // Workers begin at different shards, so that they seldom meet at one lock.
         let mut turn = number * self.config.shards / self.event_queues.len().max(1);
         let mut held = 0;

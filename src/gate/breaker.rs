@@ -1,7 +1,7 @@
 //! A breaker: opens after failures in a row, and lets one request find out when it may close.
 
 use super::Limits;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// How long those that wait come one after the other: a quarter of how long they wait.
@@ -10,7 +10,7 @@ pub(super) fn pause(time: Duration) -> Duration {
 }
 
 /// A moment after `at`, another one for each that waits.
-pub(super) fn spread(at: Instant, random: u64, time: Duration) -> Instant {
+pub(super) fn spread(at: Millis, random: u64, time: Duration) -> Millis {
     let span = u64::try_from(pause(time).as_millis()).unwrap_or(u64::MAX);
     at.after(Duration::from_millis(random % span.saturating_add(1)))
 }
@@ -44,14 +44,14 @@ pub(super) enum Asked {
     Pass,
     /// It may leave, and its outcome decides.
     Probe,
-    Wait(Instant),
+    Wait(Millis),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Closed,
-    Open { until: Instant },
-    Probing { who: u64, by: Instant },
+    Open { until: Millis },
+    Probing { who: u64, by: Millis },
 }
 
 /// One destination's breaker.
@@ -68,8 +68,8 @@ impl Breaker {
 
     /// Whether a request of `who` may pass. Those that wait come back at different moments, so that they do not all
     /// find the one probe under way.
-    pub(super) fn ask(&mut self, who: u64, random: u64, now: Instant, limits: &Limits) -> Asked {
-        let wait = |at: Instant| Asked::Wait(spread(at, random, limits.breaker_time));
+    pub(super) fn ask(&mut self, who: u64, random: u64, now: Millis, limits: &Limits) -> Asked {
+        let wait = |at: Millis| Asked::Wait(spread(at, random, limits.breaker_time));
         match self.phase {
             Phase::Closed => Asked::Pass,
             Phase::Open { until } if now < until => wait(until),
@@ -88,7 +88,7 @@ impl Breaker {
     }
 
     /// A request of `who` has failed.
-    pub(super) fn bad(&mut self, who: u64, now: Instant, limits: &Limits) {
+    pub(super) fn bad(&mut self, who: u64, now: Millis, limits: &Limits) {
         self.failures = self.failures.saturating_add(1);
         let trips = match self.phase {
             Phase::Closed => limits.breaker_failures > 0 && self.failures >= limits.breaker_failures,
@@ -105,7 +105,7 @@ impl Breaker {
     }
 
     /// A request of `who` was not sent after all: if it was the probe, the next one is.
-    pub(super) fn void(&mut self, who: u64, now: Instant) {
+    pub(super) fn void(&mut self, who: u64, now: Millis) {
         if matches!(self.phase, Phase::Probing { who: probe, .. } if probe == who) {
             self.phase = Phase::Open { until: now };
         }
@@ -124,7 +124,7 @@ impl Breaker {
     }
 
     /// Until when an open one holds all requests.
-    pub(super) fn open_until(&self) -> Option<Instant> {
+    pub(super) fn open_until(&self) -> Option<Millis> {
         match self.phase {
             Phase::Open { until } => Some(until),
             Phase::Closed | Phase::Probing { .. } => None,

@@ -3,7 +3,7 @@
 use super::breaker::{Breaker, State};
 use super::hold::Hold;
 use super::rate::Rate;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// After this time without a request, failures and breaker are forgotten when the room is needed.
@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub(super) hold: Option<Hold>,
     pub(super) breaker: Breaker,
     /// When a request was last about to be sent.
-    pub(super) asked: Instant,
+    pub(super) asked: Millis,
     pub(super) sent: u64,
     pub(super) held: u64,
 }
@@ -48,7 +48,7 @@ pub struct DestinationSnapshot {
 }
 
 impl Entry {
-    pub(super) fn new(hash: u64, address: &[u8], now: Instant) -> Self {
+    pub(super) fn new(hash: u64, address: &[u8], now: Millis) -> Self {
         let mut shown = [0; SHOWN];
         for (to, from) in shown.iter_mut().zip(address) {
             *to = *from;
@@ -68,23 +68,23 @@ impl Entry {
     }
 
     /// Whether nothing is lost when another destination takes its place, but for counts.
-    pub(super) fn is_idle(&self, now: Instant) -> bool {
+    pub(super) fn is_idle(&self, now: Millis) -> bool {
         let is_well = self.breaker.failures() == 0 && self.breaker.state() == State::Closed;
         let is_closed = self.breaker.open_until().is_none_or(|until| until <= now);
         is_closed && self.has_no_claim(now) && (is_well || now.since(self.asked) > FORGET)
     }
 
     /// Whether it fails and nothing else is to be remembered of it: it may have to make room.
-    pub(super) fn is_failing(&self, now: Instant) -> bool {
+    pub(super) fn is_failing(&self, now: Millis) -> bool {
         self.has_no_claim(now) && self.breaker.failures() > 0
     }
 
     /// Whether no Retry-After and no turn have to be kept.
-    fn has_no_claim(&self, now: Instant) -> bool {
+    fn has_no_claim(&self, now: Millis) -> bool {
         self.hold.is_none_or(|hold| hold.is_over(now)) && Rate::is_full(self.tat, now)
     }
 
-    pub(super) fn snapshot(&self, now: Instant) -> DestinationSnapshot {
+    pub(super) fn snapshot(&self, now: Millis) -> DestinationSnapshot {
         let hold = self.hold.filter(|hold| !hold.is_over(now)).map(|hold| hold.free_at());
         let until = hold.max(self.breaker.open_until());
         let held = until.map_or(Duration::ZERO, |until| until.since(now));

@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::breaker::{Asked, pause, spread};
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// Nothing leaves until `probe_at`. Where the reply asked for more than is granted, one request at a time finds out from
@@ -10,9 +10,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hold {
     /// Until when the reply asks for a pause.
-    until: Instant,
+    until: Millis,
     /// When the next request may leave.
-    probe_at: Instant,
+    probe_at: Millis,
     /// Whose request is under way to find out.
     probe: Option<u64>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Hold {
 impl Hold {
     /// A 503 to a request of `who` asks for so long a pause. A longer hold stays as it is, and so does one that somebody else's
     /// request is to find out about.
-    pub(super) fn lengthen(hold: &mut Option<Self>, who: u64, asked: Duration, now: Instant, limits: &Limits) {
+    pub(super) fn lengthen(hold: &mut Option<Self>, who: u64, asked: Duration, now: Millis, limits: &Limits) {
         let until = now.after(asked);
         let probe_at = now.after(asked.min(limits.hold_most));
         *hold = Some(match *hold {
@@ -31,19 +31,19 @@ impl Hold {
     }
 
     /// The request that was to find out brought nothing new.
-    pub(super) fn put_off(hold: &mut Option<Self>, now: Instant, limits: &Limits) {
+    pub(super) fn put_off(hold: &mut Option<Self>, now: Millis, limits: &Limits) {
         if let Some(hold) = hold {
             (hold.probe, hold.probe_at) = (None, now.after(limits.hold_most));
         }
     }
 
     /// The request that was to find out was not sent: the next one is.
-    pub(super) fn void(&mut self, now: Instant) {
+    pub(super) fn void(&mut self, now: Millis) {
         (self.probe, self.probe_at) = (None, now);
     }
 
     /// Whether a request of `who` may pass.
-    pub(super) fn ask(&mut self, who: u64, random: u64, now: Instant, limits: &Limits) -> Asked {
+    pub(super) fn ask(&mut self, who: u64, random: u64, now: Millis, limits: &Limits) -> Asked {
         if now >= self.until {
             return Asked::Pass;
         }
@@ -70,12 +70,12 @@ impl Hold {
     }
 
     /// When the next request may leave.
-    pub(super) fn free_at(&self) -> Instant {
+    pub(super) fn free_at(&self) -> Millis {
         self.probe_at.min(self.until)
     }
 
     /// Whether it holds anything still.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
+    pub(super) fn is_over(&self, now: Millis) -> bool {
         self.until <= now
     }
 }

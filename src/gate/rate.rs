@@ -1,6 +1,6 @@
 //! A token bucket as a single time (GCRA): nothing runs to refill it.
 
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// Nanoseconds in a millisecond.
 const MILLI: u64 = 1_000_000;
@@ -30,16 +30,16 @@ impl Rate {
 
     /// Reserves the next slot for something that is there at `arrival`, and says when it is. `tat` is the bucket's
     /// theoretical arrival time, in nanoseconds: when it will be full again.
-    pub(super) fn take(self, tat: &mut u64, arrival: Instant) -> Instant {
+    pub(super) fn take(self, tat: &mut u64, arrival: Millis) -> Millis {
         if self.interval == 0 {
             return arrival;
         }
         *tat = (*tat).max(arrival.0.saturating_mul(MILLI)).saturating_add(self.interval);
-        Instant(tat.saturating_sub(BURST.max(self.interval)).div_ceil(MILLI)).max(arrival)
+        Millis(tat.saturating_sub(BURST.max(self.interval)).div_ceil(MILLI)).max(arrival)
     }
 
     /// Whether the bucket is full.
-    pub(super) fn is_full(tat: u64, now: Instant) -> bool {
+    pub(super) fn is_full(tat: u64, now: Millis) -> bool {
         tat <= now.0.saturating_mul(MILLI)
     }
 }

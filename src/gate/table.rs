@@ -3,7 +3,7 @@
 use super::Destination;
 use super::entry::Entry;
 use crate::memory::OutOfMemory;
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 use hashbrown::HashTable;
@@ -55,7 +55,7 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// The slot of this address; `None` when there is neither room nor memory for it.
-    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Instant) -> Option<Found> {
+    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Millis) -> Option<Found> {
         if let Some(slot) = self.find(hash, address) {
             return Some(Found { slot, pressed: false });
         }
@@ -76,9 +76,9 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// Puts an entry where an idle one was, or one that fails and was asked for longest ago.
-    fn replace(&mut self, entry: Entry, now: Instant) -> Option<Found> {
+    fn replace(&mut self, entry: Entry, now: Millis) -> Option<Found> {
         let count = u32::try_from(self.slots.len()).ok()?;
-        let mut oldest: Option<(Instant, u32)> = None;
+        let mut oldest: Option<(Millis, u32)> = None;
         for _ in 0..LOOKS {
             let place = self.hand;
             self.hand = self.hand.wrapping_add(1).checked_rem(count)?;

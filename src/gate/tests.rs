@@ -13,7 +13,7 @@ use std::vec::Vec;
 /// Gates of tests have locks between threads.
 pub(super) type Door = Gate<Accounted, parking_lot::RawMutex>;
 
-pub(super) const NOW: Instant = Instant(1_000_000);
+pub(super) const NOW: Millis = Millis(1_000_000);
 
 pub(super) const HERE: &[u8] = b"udp:192.0.2.1:5060";
 
@@ -32,16 +32,16 @@ pub(super) fn gate(limits: Limits) -> Door {
     Gate::try_new_in(limits, 42, Accounted::new()).unwrap()
 }
 
-pub(super) fn at(millis: u64) -> Instant {
-    Instant(NOW.0 + millis)
+pub(super) fn at(millis: u64) -> Millis {
+    Millis(NOW.0 + millis)
 }
 
-pub(super) fn ask(gate: &Door, who: u64, now: Instant) -> Admission {
+pub(super) fn ask(gate: &Door, who: u64, now: Millis) -> Admission {
     gate.admit(&Ask { address: HERE, who, reserved: false, random: 0 }, now)
 }
 
 /// Lets a request through; its destination.
-pub(super) fn go(gate: &Door, who: u64, now: Instant) -> Destination {
+pub(super) fn go(gate: &Door, who: u64, now: Millis) -> Destination {
     match ask(gate, who, now) {
         Admission::Go(Some(destination)) => destination,
         other => panic!("{other:?}"),
@@ -49,14 +49,14 @@ pub(super) fn go(gate: &Door, who: u64, now: Instant) -> Destination {
 }
 
 /// Until when a request is held, and by what.
-pub(super) fn held(gate: &Door, who: u64, now: Instant) -> (Instant, HeldBy) {
+pub(super) fn held(gate: &Door, who: u64, now: Millis) -> (Millis, HeldBy) {
     match ask(gate, who, now) {
         Admission::Held { until, by } => (until, by),
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) fn all(gate: &Door, now: Instant) -> Vec<DestinationSnapshot> {
+pub(super) fn all(gate: &Door, now: Millis) -> Vec<DestinationSnapshot> {
     let mut all = Vec::new();
     gate.page(0, usize::MAX, now, |one| all.push(one));
     all

@@ -3,7 +3,7 @@
 use super::bindings;
 use super::lock::ProcessLock;
 use crate::memory::pool::{self, Pool, Used};
-use crate::memory::{OutOfMemory, Share};
+use crate::memory::{OutOfMemory, SharedAlloc};
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -227,7 +227,7 @@ fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
     block.ok_or(AllocError)
 }
 
-impl Share for Shm {
+impl SharedAlloc for Shm {
     type Shared = SharedBytes;
 
     fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<SharedBytes, OutOfMemory> {

@@ -1,7 +1,7 @@
 //! What is known of one name.
 
 use super::{BOUND, FIRST_PAUSE, Outcome, QUICK};
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// How much of a name is kept to be shown; a longer one is told apart by its hash all the same.
@@ -46,7 +46,7 @@ pub(super) struct Name {
     /// A resolver is at it.
     pub(super) running: bool,
     /// Before that, it is nobody's turn.
-    pub(super) until: Instant,
+    pub(super) until: Millis,
     /// The requests that wait, the first and the last one.
     pub(super) first: u32,
     pub(super) last: u32,
@@ -89,7 +89,7 @@ impl Name {
             class: Class::New,
             failures: 0,
             running: false,
-            until: Instant(0),
+            until: Millis(0),
             first: NOWHERE,
             last: NOWHERE,
             waiting: 0,
@@ -113,7 +113,7 @@ impl Name {
     }
 
     /// Whether another name may take its place.
-    pub(super) fn is_idle(&self, now: Instant) -> bool {
+    pub(super) fn is_idle(&self, now: Millis) -> bool {
         self.waiting == 0 && !self.running && self.until <= now
     }
 
@@ -128,7 +128,7 @@ impl Name {
     }
 
     /// Learns from a lookup.
-    pub(super) fn learn(&mut self, outcome: Outcome, took: Duration, now: Instant, longest: Duration) {
+    pub(super) fn learn(&mut self, outcome: Outcome, took: Duration, now: Millis, longest: Duration) {
         self.running = false;
         let has_failed = match outcome {
             Outcome::Nothing => return,
@@ -146,11 +146,11 @@ impl Name {
             self.until = now.after(FIRST_PAUSE.saturating_mul(factor).min(longest));
         } else {
             self.failures = 0;
-            self.until = Instant(0);
+            self.until = Millis(0);
         }
     }
 
-    pub(super) fn snapshot(&self, now: Instant) -> NameSnapshot {
+    pub(super) fn snapshot(&self, now: Millis) -> NameSnapshot {
         let held = self.until.since(now);
         NameSnapshot {
             name: String::from_utf8_lossy(self.text()).into_owned(),

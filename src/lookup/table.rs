@@ -3,7 +3,7 @@
 use super::name::{Class, NOWHERE, Name};
 use super::{Ask, Asked, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, Outcome, SAID_EVERY, Task};
 use crate::memory::OutOfMemory;
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 use hashbrown::HashTable;
@@ -56,7 +56,7 @@ pub(super) struct Table<A: Allocator + Clone> {
     running: [Option<Running>; MOST_RESOLVERS],
     /// How many found the line full, and when that was last said.
     refused: u64,
-    said: Option<Instant>,
+    said: Option<Millis>,
 }
 
 impl<A: Allocator + Clone> Table<A> {
@@ -80,7 +80,7 @@ impl<A: Allocator + Clone> Table<A> {
         })
     }
 
-    pub(super) fn ask(&mut self, ask: &Ask<'_>, hashes: &Hashes, now: Instant) -> Asked {
+    pub(super) fn ask(&mut self, ask: &Ask<'_>, hashes: &Hashes, now: Millis) -> Asked {
         let (requests, names) = (&self.requests, &self.names);
         let is = |place: &u32| requests.get(*place as usize).is_some_and(|request| request.who == ask.who);
         if let Some(request) = self.by_who.find(hashes.who, is).and_then(|place| requests.get(*place as usize)) {
@@ -95,7 +95,7 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// The line is full for one more.
-    fn refuse(&mut self, now: Instant) -> Option<u64> {
+    fn refuse(&mut self, now: Millis) -> Option<u64> {
         self.refused = self.refused.saturating_add(1);
         let is_due = self.said.is_none_or(|said| now.since(said) >= SAID_EVERY);
         is_due.then(|| {
@@ -111,7 +111,7 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// The place of a name; `None` when there is neither room nor memory for it.
-    fn find_or_insert(&mut self, text: &[u8], hashes: &Hashes, now: Instant) -> Option<u32> {
+    fn find_or_insert(&mut self, text: &[u8], hashes: &Hashes, now: Millis) -> Option<u32> {
         let hash = hashes.name;
         let names = &self.names;
         let is = |place: &u32| names.get(*place as usize).is_some_and(|name| name.is(hash, text));
@@ -137,7 +137,7 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// Puts a name where an idle one was.
-    fn replace(&mut self, name: Name, now: Instant) -> Option<u32> {
+    fn replace(&mut self, name: Name, now: Millis) -> Option<u32> {
         let count = u32::try_from(self.names.len()).ok()?;
         for _ in 0..LOOKS {
             let place = self.hand;
@@ -192,7 +192,7 @@ impl<A: Allocator + Clone> Table<A> {
         Some((entry.class == Class::Slow, is_new))
     }
 
-    pub(super) fn take(&mut self, resolver: usize, now: Instant) -> Option<Task> {
+    pub(super) fn take(&mut self, resolver: usize, now: Millis) -> Option<Task> {
         // A task that was lost (to a panic) holds nobody.
         if let Some(lost) = self.running.get_mut(resolver).and_then(Option::take) {
             self.ends(lost.name);
@@ -223,7 +223,7 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// The place in the line of the name whose turn it is: the first one of the best class.
-    fn next(&self, resolver: usize, now: Instant) -> Option<usize> {
+    fn next(&self, resolver: usize, now: Millis) -> Option<usize> {
         let busy = || self.running.iter().flatten().filter_map(|running| running.zone_and_notifier);
         let mut best: Option<(Class, usize)> = None;
         for (at, place) in self.line.iter().enumerate() {
@@ -256,7 +256,7 @@ impl<A: Allocator + Clone> Table<A> {
         task: Task,
         outcome: Outcome,
         took: Duration,
-        now: Instant,
+        now: Millis,
         longest: Duration,
     ) {
         let mine = self.running.get_mut(resolver).and_then(|mine| mine.take_if(|running| running.name == task.name));
@@ -267,7 +267,7 @@ impl<A: Allocator + Clone> Table<A> {
             name.learn(outcome, took, now, longest);
             if task.name == OVERFLOW {
                 // Its names have nothing to do with each other.
-                (name.class, name.until) = (Class::Slow, Instant(0));
+                (name.class, name.until) = (Class::Slow, Millis(0));
             }
         }
         self.ends(task.name);

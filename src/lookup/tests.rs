@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 type Line = Lookups<Accounted, parking_lot::RawMutex>;
 
-const NOW: Instant = Instant(1_000_000);
+const NOW: Millis = Millis(1_000_000);
 
 const LONGEST: Duration = Duration::from_secs(60);
 const SWIFT: Duration = Duration::from_millis(20);
@@ -123,7 +123,7 @@ fn what_takes_too_long_pauses_longer_each_time() {
             line.done(1, task, outcome, LONG, now);
             line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 2 }, now);
             now = now.after(Duration::from_secs(pause));
-            assert!(line.take(1, Instant(now.0 - 1)).is_none(), "it pauses");
+            assert!(line.take(1, Millis(now.0 - 1)).is_none(), "it pauses");
             let other = line.take(1, now).expect("its pause is over");
             line.done(1, other, Outcome::Nothing, SWIFT, now);
         }
@@ -152,7 +152,7 @@ fn a_task_that_was_lost_holds_its_name_no_longer() {
     ask(&line, "a.test", 1);
     ask(&line, "a.test", 2);
     assert_eq!(who(line.take(1, NOW)), Some(1));
-    assert_eq!(who(line.take(1, Instant(NOW.0 + 1))), Some(2), "the resolver has panicked and begins again");
+    assert_eq!(who(line.take(1, Millis(NOW.0 + 1))), Some(2), "the resolver has panicked and begins again");
 }
 
 #[test]

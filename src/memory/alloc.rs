@@ -9,7 +9,7 @@ use allocator_api2::alloc::Allocator;
 pub struct OutOfMemory;
 
 /// An allocator whose memory can have several owners.
-pub trait Share: Allocator + Clone {
+pub trait SharedAlloc: Allocator + Clone {
     /// Bytes that all its clones own; the last of them frees the memory.
     type Shared: Clone + AsRef<[u8]>;
 

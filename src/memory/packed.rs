@@ -1,7 +1,7 @@
 //! Compact texts: several byte strings in one allocation, with one owner or with several.
 #![forbid(unsafe_code)]
 
-use super::alloc::{OutOfMemory, Share};
+use super::alloc::{OutOfMemory, SharedAlloc};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -48,9 +48,9 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
 }
 
 /// As [`Packed`], with several owners: each clone is one.
-pub struct SharedTexts<const N: usize, A: Share>(A::Shared);
+pub struct SharedTexts<const N: usize, A: SharedAlloc>(A::Shared);
 
-impl<const N: usize, A: Share> SharedTexts<N, A> {
+impl<const N: usize, A: SharedAlloc> SharedTexts<N, A> {
     /// Copies `parts` into one allocation.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl<const N: usize, A: Share> SharedTexts<N, A> {
     }
 }
 
-impl<const N: usize, A: Share> Clone for SharedTexts<N, A> {
+impl<const N: usize, A: SharedAlloc> Clone for SharedTexts<N, A> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }

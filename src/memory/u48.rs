@@ -4,9 +4,9 @@
 /// A number of 48 bits that lies on any even address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
-pub struct Six([u16; 3]);
+pub struct U48([u16; 3]);
 
-impl Six {
+impl U48 {
     /// The largest number there is room for.
     pub const MAX: Self = Self([u16::MAX; 3]);
 

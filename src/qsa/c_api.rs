@@ -18,7 +18,7 @@ mod types;
 use parking_lot::lock_api::RawMutex;
 
 use super::hub::Hub;
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 
 pub use table::{Api, bind};
 pub use types::{Error, VERSION};
@@ -26,7 +26,7 @@ pub use types::{Error, VERSION};
 /// How the C face finds the hub, and whom it tells of a defect. Implemented once, by the module.
 pub trait Wiring: 'static {
     /// The hub's allocator.
-    type Alloc: Share + 'static;
+    type Alloc: SharedAlloc + 'static;
     /// The hub's lock.
     type Lock: RawMutex + 'static;
 

@@ -10,10 +10,10 @@ use super::known::Known;
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Taken, Wake};
 use super::slab::Entry;
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 use crate::subscription::{News, Status};
 
-impl<A: Share, L: RawMutex> Hub<A, L> {
+impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// Makes a queue for at most `limit` messages.
     ///
     /// # Errors

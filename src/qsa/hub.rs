@@ -14,14 +14,14 @@ use super::message::Destroy;
 use super::notifier::{Notifier, Refused, Registered, Subscribed};
 use super::queue::{self, Budget, OnLoss};
 use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
-use crate::memory::{OutOfMemory, Share};
+use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::{Names, package};
 
 /// How many slots are looked at under one lock when a notifier comes late.
 const SCAN_STEP: usize = 256;
 
 /// Everything the QSA knows, in one value for all processes.
-pub struct Hub<A: Share, L: RawMutex> {
+pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) alloc: A,
     pub(super) directory: Mutex<L, Directory<A>>,
     shards: Vec<Mutex<L, Shard<A>>, A>,
@@ -79,7 +79,7 @@ impl NewSubscription<'_> {
     }
 }
 
-impl<A: Share, L: RawMutex> Hub<A, L> {
+impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// The domain that is always there. Its name is `default`, or none.
     pub const DEFAULT_DOMAIN: DomainId = DEFAULT_DOMAIN;
 

@@ -1,21 +1,21 @@
 //! What a notifier knows of the subscriber.
 #![forbid(unsafe_code)]
 
-use crate::memory::Six;
+use crate::memory::U48;
 
 /// A notifier's copy of [`subscriber_data`](super::Subscribed::subscriber_data), or nothing: then the hub is asked when the
 /// message is taken. Small, as those who keep it are many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known(Six);
+pub struct Known(U48);
 
 impl Known {
     /// No copy.
-    pub const NOTHING: Self = Self(Six::MAX);
+    pub const NOTHING: Self = Self(U48::MAX);
 
     /// The value, if six bytes have room for it; no pointer of a process needs more.
     #[must_use]
     pub fn of(value: usize) -> Self {
-        let six = Six::low_bits(value as u64);
+        let six = U48::low_bits(value as u64);
         if six.get() == value as u64 { Self(six) } else { Self::NOTHING }
     }
 

@@ -3,18 +3,18 @@
 
 use super::ids::SubscriptionId;
 use super::known::Known;
-use crate::memory::{OutOfMemory, Share, SharedTexts};
+use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::subscription::{Brief, News, Status};
 
 /// Content type and body; none where both are empty. Messages that say the same to many have the same memory.
 pub(super) type Texts<A> = Option<SharedTexts<2, A>>;
 
 /// The texts of a message in memory already, so that nothing can fail once the subscription's state has changed.
-pub struct Prepared<A: Share> {
+pub struct Prepared<A: SharedAlloc> {
     text: Texts<A>,
 }
 
-impl<A: Share> Prepared<A> {
+impl<A: SharedAlloc> Prepared<A> {
     /// With texts that another message has as well.
     pub(super) fn with(text: Texts<A>) -> Self {
         Self { text }
@@ -36,7 +36,7 @@ impl<A: Share> Prepared<A> {
 }
 
 /// One piece of news on its way to the subscriber.
-pub struct Message<A: Share> {
+pub struct Message<A: SharedAlloc> {
     subscription: SubscriptionId,
     known: Known,
     news: News,
@@ -44,7 +44,7 @@ pub struct Message<A: Share> {
     data: Option<Data>,
 }
 
-impl<A: Share> Message<A> {
+impl<A: SharedAlloc> Message<A> {
     /// Copies content type and body into one allocation, before the state is touched (law L5).
     ///
     /// # Errors
@@ -229,7 +229,7 @@ impl Drop for Data {
 }
 
 /// A message in its subscriber's hands.
-pub struct Delivered<A: Share> {
+pub struct Delivered<A: SharedAlloc> {
     /// The message.
     pub message: Message<A>,
     /// The subscriber's own value for the subscription.

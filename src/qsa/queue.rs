@@ -5,7 +5,7 @@ use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
 use super::message::Message;
 use super::waiting::{Spare, Waiting, Whose};
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 
 /// How the consumer of a queue is woken: called without any lock whenever the queue ceases to be empty.
 #[derive(Clone, Copy, Debug)]
@@ -94,19 +94,19 @@ pub enum Loss {
 pub type OnLoss = fn(SubscriptionId, u8, Loss);
 
 /// The messages that had to go: mostly none, or one.
-pub struct Gone<A: Share> {
+pub struct Gone<A: SharedAlloc> {
     merged: Option<Message<A>>,
     one: Option<Message<A>>,
     more: Vec<Message<A>>,
 }
 
-impl<A: Share> Default for Gone<A> {
+impl<A: SharedAlloc> Default for Gone<A> {
     fn default() -> Self {
         Self { merged: None, one: None, more: Vec::new() }
     }
 }
 
-impl<A: Share> Gone<A> {
+impl<A: SharedAlloc> Gone<A> {
     fn of(message: Message<A>) -> Self {
         Self { one: Some(message), ..Self::default() }
     }
@@ -133,7 +133,7 @@ impl<A: Share> Gone<A> {
 
 /// What is to be done after queueing, when no lock is held any more.
 #[must_use = "the consumer must be woken: call finish() when no lock is held"]
-pub struct Pushed<A: Share> {
+pub struct Pushed<A: SharedAlloc> {
     /// What became of the message.
     pub outcome: Outcome,
     /// The consumer to wake.
@@ -144,7 +144,7 @@ pub struct Pushed<A: Share> {
     pub(super) on_loss: Option<OnLoss>,
 }
 
-impl<A: Share> Pushed<A> {
+impl<A: SharedAlloc> Pushed<A> {
     /// Nobody will ever see this message.
     pub(super) fn lost(message: Message<A>) -> Self {
         Self { outcome: Outcome::Lost, wake: None, gone: Gone::of(message), on_loss: None }
@@ -191,14 +191,14 @@ impl Counters {
 }
 
 /// A place for a queue.
-pub(super) struct Slot<A: Share> {
+pub(super) struct Slot<A: SharedAlloc> {
     generation: u32,
     queue: Option<Queue<A>>,
     /// The counters of the queues that were here before.
     retired: Counters,
 }
 
-struct Queue<A: Share> {
+struct Queue<A: SharedAlloc> {
     waiting: Waiting<A>,
     limit: usize,
     budget: Budget,
@@ -213,7 +213,7 @@ struct Queue<A: Share> {
 }
 
 /// A message taken out of a queue.
-pub(super) struct Taken<A: Share> {
+pub(super) struct Taken<A: SharedAlloc> {
     pub(super) message: Message<A>,
     /// The subscriber's value, unless the subscription has to be looked at.
     pub(super) known: Option<usize>,
@@ -221,7 +221,7 @@ pub(super) struct Taken<A: Share> {
     _spare: Option<Spare<A>>,
 }
 
-impl<A: Share> Slot<A> {
+impl<A: SharedAlloc> Slot<A> {
     pub(super) fn new() -> Self {
         Self { generation: 0, queue: None, retired: Counters::default() }
     }
@@ -345,7 +345,7 @@ impl<A: Share> Slot<A> {
     }
 }
 
-impl<A: Share> Queue<A> {
+impl<A: SharedAlloc> Queue<A> {
     fn push(&mut self, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
         self.counters.received += 1;
         let wake = (self.waiting.len() == 0).then_some(self.wake);

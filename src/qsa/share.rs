@@ -15,7 +15,7 @@ use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::SubscriptionId;
 use super::message::{Message, Prepared, Texts};
-use crate::memory::{self, OutOfMemory, Packed};
+use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 use crate::subscription::{News, Status};
 
 /// How many shards the table has.
@@ -27,7 +27,7 @@ pub type ShareKey<'a> = [&'a [u8]; 4];
 /// Names the share of a key. Not unique: where it names several, the members and roots tell them apart.
 pub type ShareHash = u32;
 
-struct Share<A: memory::Share> {
+struct Share<A: SharedAlloc> {
     hash: ShareHash,
     key: Packed<4, A>,
     root: SubscriptionId,
@@ -37,7 +37,7 @@ struct Share<A: memory::Share> {
 }
 
 /// All shares.
-pub struct Shares<A: memory::Share, L> {
+pub struct Shares<A: SharedAlloc, L> {
     seed: u64,
     shards: Vec<Mutex<L, HashTable<Share<A>, A>>, A>,
     alloc: A,
@@ -52,7 +52,7 @@ pub struct HandedOn {
     pub ended: bool,
 }
 
-impl<A: memory::Share, L: RawMutex> Shares<A, L> {
+impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
     /// No shares yet. `seed` should not be guessable.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ impl<A: memory::Share, L: RawMutex> Shares<A, L> {
     }
 }
 
-impl<A: memory::Share> Share<A> {
+impl<A: SharedAlloc> Share<A> {
     fn has(&self, key: ShareKey<'_>) -> bool {
         key.iter().enumerate().all(|(index, part)| self.key.get(index) == *part)
     }

@@ -7,7 +7,7 @@ use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId, SubscriptionId};
 use super::notifier::Subscribed;
 use super::queue::LastQueued;
-use crate::memory::{Chunks, OutOfMemory, Share};
+use crate::memory::{Chunks, OutOfMemory, SharedAlloc};
 use crate::subscription::Names;
 
 /// How many shards the table has.
@@ -23,7 +23,7 @@ const CHUNK: usize = 64;
 const MOST_REFERENCES: u16 = u16::MAX - 1;
 
 /// An internal subscription. They are many: no field is larger than it must be.
-pub(super) struct Entry<A: Share> {
+pub(super) struct Entry<A: SharedAlloc> {
     /// Record, subscriber, first parameter, and the package's name unless everybody knows it.
     pub(super) names: Names<A>,
     pub(super) subscriber_data: usize,
@@ -110,7 +110,7 @@ impl Copied {
     }
 }
 
-impl<A: Share> Entry<A> {
+impl<A: SharedAlloc> Entry<A> {
     pub(super) fn new(names: Names<A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
         Self {
             names,
@@ -239,12 +239,12 @@ impl<A: Share> Entry<A> {
     }
 }
 
-enum Slot<A: Share> {
+enum Slot<A: SharedAlloc> {
     Live(Entry<A>),
     Free { next: Option<u32> },
 }
 
-impl<A: Share> Slot<A> {
+impl<A: SharedAlloc> Slot<A> {
     fn entry(&mut self) -> Option<&mut Entry<A>> {
         match self {
             Self::Live(entry) => Some(entry),
@@ -254,14 +254,14 @@ impl<A: Share> Slot<A> {
 }
 
 /// One shard: slots that are used again. Generations are the shard's, so that an empty shard can forget its slots.
-pub(super) struct Shard<A: Share> {
+pub(super) struct Shard<A: SharedAlloc> {
     slots: Chunks<Slot<A>, CHUNK, A>,
     free: Option<u32>,
     generation: u32,
     live: usize,
 }
 
-impl<A: Share> Shard<A> {
+impl<A: SharedAlloc> Shard<A> {
     pub(super) fn new(alloc: A) -> Self {
         Self { slots: Chunks::new_in(alloc), free: None, generation: 0, live: 0 }
     }
@@ -354,7 +354,7 @@ pub(super) enum Scan {
 }
 
 /// What was taken out of a shard.
-pub(super) struct Removed<A: Share> {
+pub(super) struct Removed<A: SharedAlloc> {
     _entry: Slot<A>,
     _slots: Option<Chunks<Slot<A>, CHUNK, A>>,
 }

@@ -8,7 +8,7 @@
 use allocator_api2::boxed::Box;
 
 use super::message::Message;
-use crate::memory::{Chunks, OutOfMemory, Share};
+use crate::memory::{Chunks, OutOfMemory, SharedAlloc};
 
 /// Room made at a time; the first is kept as long as the queue lives.
 pub(super) const CHUNK: usize = 64;
@@ -19,7 +19,7 @@ const NONE: u32 = u32::MAX;
 /// How many classes of accounts there are.
 const CLASSES: usize = u128::BITS as usize;
 
-struct Node<A: Share> {
+struct Node<A: SharedAlloc> {
     message: Option<Message<A>>,
     /// Bytes of its texts: the message is not looked at to know them.
     texts: usize,
@@ -57,13 +57,13 @@ const EMPTY: Ends = Ends { first: NONE, last: NONE };
 pub(super) struct Whose(u32);
 
 /// The nodes and accounts of a queue that has run dry, to be freed without its lock.
-pub(super) struct Spare<A: Share> {
+pub(super) struct Spare<A: SharedAlloc> {
     _nodes: Option<Chunks<Node<A>, CHUNK, A>>,
     _accounts: Option<Chunks<Account, CHUNK, A>>,
 }
 
 /// The messages of a queue.
-pub(super) struct Waiting<A: Share> {
+pub(super) struct Waiting<A: SharedAlloc> {
     nodes: Chunks<Node<A>, CHUNK, A>,
     accounts: Chunks<Account, CHUNK, A>,
     classes: Box<[Ends; CLASSES], A>,
@@ -76,7 +76,7 @@ pub(super) struct Waiting<A: Share> {
     bytes: usize,
 }
 
-impl<A: Share> Waiting<A> {
+impl<A: SharedAlloc> Waiting<A> {
     /// What a message takes beside its texts.
     pub(super) const ENVELOPE: usize = size_of::<Node<A>>() + size_of::<Account>();
 
@@ -367,7 +367,7 @@ impl<A: Share> Waiting<A> {
 }
 
 /// Adds free ones; gives the first.
-fn grow<T, A: Share>(chunks: &mut Chunks<T, CHUNK, A>, free: impl Fn(u32) -> T) -> Result<u32, OutOfMemory> {
+fn grow<T, A: SharedAlloc>(chunks: &mut Chunks<T, CHUNK, A>, free: impl Fn(u32) -> T) -> Result<u32, OutOfMemory> {
     let (start, end) = (chunks.len(), chunks.len() + CHUNK);
     let first = u32::try_from(start).map_err(|_| OutOfMemory)?;
     let number = |at: usize| if at < end { u32::try_from(at).unwrap_or(NONE) } else { NONE };

@@ -3,7 +3,7 @@
 mod wheel;
 
 use crate::memory::{Chunks, OutOfMemory};
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use wheel::{NONE, Wheel};
 
@@ -22,7 +22,7 @@ const NOWHERE: u32 = u32::MAX;
 /// The deadline of a slot, and its neighbours in the list of its bucket. Sixteen bytes: subscriptions are many.
 #[derive(Clone, Copy)]
 struct Node {
-    at: Instant,
+    at: Millis,
     before: u32,
     after: u32,
 }
@@ -54,22 +54,22 @@ impl<A: Allocator + Clone> Deadlines<A> {
     /// Makes room for deadlines of all slots below `slots`: arming them cannot fail afterwards.
     pub(super) fn try_reserve(&mut self, slots: usize) -> Result<(), OutOfMemory> {
         while self.nodes.len() < slots {
-            self.nodes.try_grow(|_| Node { at: Instant(0), before: NOWHERE, after: NONE })?;
+            self.nodes.try_grow(|_| Node { at: Millis(0), before: NOWHERE, after: NONE })?;
         }
         Ok(())
     }
 
     /// Nothing is due before; `None` without deadlines. That is the earliest deadline, unless one was moved or cancelled, or it is
     /// days away.
-    pub(super) fn earliest(&self) -> Option<Instant> {
-        self.wheel.next().map(|place| Instant(place.at))
+    pub(super) fn earliest(&self) -> Option<Millis> {
+        self.wheel.next().map(|place| Millis(place.at))
     }
 
     /// The earliest deadline, when it is due. Time never goes back.
-    pub(super) fn due(&mut self, now: Instant) -> Due {
+    pub(super) fn due(&mut self, now: Millis) -> Due {
         let mut moves = MOST_MOVES;
         while let Some(next) = self.wheel.next().filter(|next| next.at <= now.0) {
-            self.wheel.turn_to(Instant(next.at));
+            self.wheel.turn_to(Millis(next.at));
             let slot = self.wheel.head(next.bucket);
             // What is alone in its bucket is in order as it is.
             let is_alone = || self.node(slot).is_some_and(|node| node.after == NONE && node.at.0 == next.at);
@@ -86,7 +86,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
     }
 
     /// Arms, moves (`Some`) or cancels (`None`) the deadline of a slot there is room for.
-    pub(super) fn set(&mut self, slot: u32, deadline: Option<Instant>) {
+    pub(super) fn set(&mut self, slot: u32, deadline: Option<Millis>) {
         let Some(&node) = self.node(slot) else { return };
         let is_armed = node.before != NOWHERE;
         // Most NOTIFYs leave it where it is.
@@ -116,7 +116,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
     }
 
     /// Puts a slot before all others of its bucket.
-    fn link(&mut self, slot: u32, at: Instant) {
+    fn link(&mut self, slot: u32, at: Millis) {
         let place = self.wheel.place(at);
         let after = self.wheel.head(place.bucket);
         if let Some(after) = self.node_mut(after) {

@@ -6,7 +6,7 @@ use super::steps::{Found, Stepped};
 use super::{Handle, RANDOM_LEN, Registry};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Input, Output};
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(1);
 impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// Nothing is due before; `None` without deadlines. Takes no lock.
     #[must_use]
-    pub fn next_due(&self) -> Option<Instant> {
+    pub fn next_due(&self) -> Option<Millis> {
         self.shards.iter().filter_map(|shard| shard.earliest()).min()
     }
 
@@ -30,7 +30,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// [`OutOfMemory`]: the subscription has not changed and is due again in a second.
     pub fn step_due<R>(
         &self,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         turn: &mut usize,
         random: [u8; RANDOM_LEN],
@@ -78,7 +78,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         handle: Handle,
         random: [u8; RANDOM_LEN],
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {

@@ -5,7 +5,7 @@ use super::life::Life;
 use super::table::{Record, Table};
 use super::{Registry, RegistryError};
 use crate::subscription::{Env, Input, Notify, Output};
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -94,7 +94,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         table: &mut Table<S, O, A>,
         root: u32,
         notify: Notify<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Option<(u32, Output)>, RegistryError> {
         let Some(number) = table.free_number(root) else { return Ok(None) };
@@ -128,7 +128,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         table: &mut Table<S, O, A>,
         root: u32,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Vec<Record<S, O>> {
         if table.fork_in(root) != Some(0) {

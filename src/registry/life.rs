@@ -1,8 +1,8 @@
 //! What the registry needs of a subscription.
 
-use crate::memory::{OutOfMemory, Share};
+use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Subject, Subscription};
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
 pub trait Life {
@@ -10,10 +10,10 @@ pub trait Life {
     ///
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed.
-    fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory>;
+    fn handle(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory>;
 
     /// When [`Input::Deadline`] is due.
-    fn deadline(&self) -> Option<Instant>;
+    fn deadline(&self) -> Option<Millis>;
 
     /// What it is about; never changes.
     fn subject(&self) -> Subject<'_>;
@@ -43,17 +43,17 @@ pub trait Life {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory>
+    fn try_fork(&self, number: u8, now: Millis, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory>
     where
         Self: Sized;
 }
 
-impl<A: Share> Life for Subscription<A> {
-    fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+impl<A: SharedAlloc> Life for Subscription<A> {
+    fn handle(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         self.handle(input, now, env)
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Millis> {
         self.deadline()
     }
 
@@ -94,7 +94,7 @@ impl<A: Share> Life for Subscription<A> {
         self.bytes()
     }
 
-    fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+    fn try_fork(&self, number: u8, now: Millis, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         self.try_fork(number, now, env)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::table::Table;
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -39,20 +39,20 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
     }
 
     /// Shows what has become of the table to those who do not lock; until when they may sleep, when that is earlier now.
-    pub(super) fn publish(&self, table: &Table<S, O, A>) -> Option<Instant> {
+    pub(super) fn publish(&self, table: &Table<S, O, A>) -> Option<Millis> {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
         let now = table.earliest().map_or(NEVER, |at| at.0);
-        (now < self.earliest.swap(now, Ordering::AcqRel)).then_some(Instant(now))
+        (now < self.earliest.swap(now, Ordering::AcqRel)).then_some(Millis(now))
     }
 }
 
 impl<S, O, A: Allocator + Clone, L> Shard<S, O, A, L> {
     /// Nothing is due before.
-    pub(super) fn earliest(&self) -> Option<Instant> {
+    pub(super) fn earliest(&self) -> Option<Millis> {
         let at = self.earliest.load(Ordering::Acquire);
-        (at != NEVER).then_some(Instant(at))
+        (at != NEVER).then_some(Millis(at))
     }
 
     /// How many subscriptions it has.

@@ -8,7 +8,7 @@ use super::shard::{Guard, Shard};
 use super::table::Sought;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output};
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ pub enum Inserted {
         /// Its handle.
         handle: Handle,
         /// Its shard's earliest deadline, when that is earlier now: a worker has to look then.
-        wake: Option<Instant>,
+        wake: Option<Millis>,
     },
     /// A named subscription with this name is there already; the one offered was dropped.
     Existing(Handle),
@@ -49,7 +49,7 @@ pub struct Stepped<O, R> {
     /// The owner's data as `deliver` left it.
     pub owner: O,
     /// The shard's earliest deadline, when that is earlier now: a worker has to look then.
-    pub wake: Option<Instant>,
+    pub wake: Option<Millis>,
 }
 
 /// A slot of a locked shard.
@@ -71,7 +71,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         mut subscription: S,
         owner: O,
         named: bool,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Inserted, RegistryError> {
         let start = subscription.handle(Input::Start, now, env)?;
@@ -109,7 +109,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         handle: Handle,
         input: Input<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
@@ -134,7 +134,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         call_id: &[u8],
         local_tag: &[u8],
         input: Input<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, RegistryError> {
@@ -178,7 +178,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     pub fn step_flow<R>(
         &self,
         flow: Flow,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
@@ -221,7 +221,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         found: Found<'_, S, O, A, L>,
         input: Input<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
@@ -237,7 +237,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found: Found<'_, S, O, A, L>,
         result: Result<Option<Output>, OutOfMemory>,
         ends: bool,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
@@ -257,7 +257,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found: Found<'_, S, O, A, L>,
         output: Option<Output>,
         ends: bool,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Option<Stepped<O, R>> {

@@ -9,7 +9,7 @@ use super::life::Life;
 use super::slots::Slots;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
-use crate::time::Instant;
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 
 /// A subscription and what belongs to it.
@@ -71,7 +71,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     }
 
     /// Nothing is due before; `None` without deadlines.
-    pub(super) fn earliest(&self) -> Option<Instant> {
+    pub(super) fn earliest(&self) -> Option<Millis> {
         self.deadlines.earliest()
     }
 
@@ -125,7 +125,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     }
 
     /// The slot whose deadline is due.
-    pub(super) fn due(&mut self, now: Instant) -> Due {
+    pub(super) fn due(&mut self, now: Millis) -> Due {
         self.deadlines.due(now)
     }
 }
@@ -134,7 +134,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
 struct PutOff<'t, S, O, A: Allocator + Clone> {
     table: &'t mut Table<S, O, A>,
     /// The slot, and until when.
-    due: Option<(u32, Instant)>,
+    due: Option<(u32, Millis)>,
 }
 
 impl<S, O, A: Allocator + Clone> Drop for PutOff<'_, S, O, A> {
@@ -202,8 +202,8 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         &mut self,
         slot: u32,
         input: Input<'_>,
-        retry: Instant,
-        now: Instant,
+        retry: Millis,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
         let mut put_off = PutOff { table: self, due: Some((slot, retry)) };
@@ -217,7 +217,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         &mut self,
         slot: u32,
         input: Input<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
         let ends = matches!(input, Input::Unsubscribe);

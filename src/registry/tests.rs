@@ -19,7 +19,7 @@ use super::{Inserted, Limits, Registry, Stepped};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Forking, Input, Output, Policy, Subscription};
 use crate::testing::Accounted;
-use crate::time::Instant;
+use crate::time::Millis;
 use life::Told;
 use parking_lot::RawMutex;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub(super) const POLICY: Policy = Policy {
 pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0, credentials: &[] };
 
 /// Every insertion happens now.
-pub(super) const NOW: Instant = Instant(1_000);
+pub(super) const NOW: Millis = Millis(1_000);
 
 pub(super) fn table(shards: usize, max_subscriptions: u32) -> (Table, Accounted) {
     let alloc = Accounted::new();
@@ -70,7 +70,7 @@ pub(super) fn insert(table: &Table, alloc: &Accounted, record: &str, named: bool
 }
 
 /// Inserts `record` with a deadline at `at`.
-pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Instant) -> Inserted {
+pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Millis) -> Inserted {
     let mut told = Told::new(record, alloc);
     told.deadline = Some(at);
     table.insert(told, 0, true, NOW, &ENV).unwrap()
@@ -92,6 +92,6 @@ pub(super) fn step(table: &Table, handle: Handle, input: Input<'_>) -> Result<Op
 }
 
 /// One due step in which nothing is delivered; gives the handle.
-pub(super) fn due(table: &Table, now: Instant) -> Option<Handle> {
+pub(super) fn due(table: &Table, now: Millis) -> Option<Handle> {
     table.step_due(now, &ENV, &mut 0, [7; super::RANDOM_LEN], |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
 }

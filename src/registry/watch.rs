@@ -4,7 +4,7 @@
 //! for what is due before it sleeps; it is not woken. One that has not looked for a while ([`Watch::STUCK`]) is taken for
 //! blocked (by a name server, a connection, the script), and another one is woken in its stead.
 
-use crate::time::Instant;
+use crate::time::Millis;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ const ASLEEP: u64 = 1 << 63;
 #[derive(Clone, Copy)]
 enum State {
     /// It last looked for what is due, or was woken to do so, at this time.
-    Awake(Instant),
+    Awake(Millis),
     /// It sleeps until this time.
-    Asleep(Instant),
+    Asleep(Millis),
 }
 
 impl From<u64> for State {
     fn from(number: u64) -> Self {
-        let time = Instant(number & !ASLEEP);
+        let time = Millis(number & !ASLEEP);
         if number & ASLEEP == 0 { Self::Awake(time) } else { Self::Asleep(time) }
     }
 }
@@ -61,7 +61,7 @@ impl Watch {
     }
 
     /// A worker is awake and looks for what is due.
-    pub fn looks(&self, worker: usize, now: Instant) {
+    pub fn looks(&self, worker: usize, now: Millis) {
         let state = State::Awake(now).into();
         // Others read it all the time: it is only written when it changes.
         if let Some(mine) = self.states.get(worker).filter(|mine| mine.load(Ordering::Relaxed) != state) {
@@ -72,7 +72,7 @@ impl Watch {
     /// Something will be due at `at`, earlier than all before: which worker is to be woken, if any. To be asked when the
     /// deadline can be [seen](super::Registry::next_due).
     #[must_use]
-    pub fn nearer(&self, at: Instant, now: Instant) -> Option<usize> {
+    pub fn nearer(&self, at: Millis, now: Millis) -> Option<usize> {
         // Either the worker that goes to sleep sees the deadline, or we see that it sleeps.
         fence(Ordering::SeqCst);
         if self.states().any(|(_, state)| sees_to(state, at, now)) {
@@ -83,7 +83,7 @@ impl Watch {
 
     /// There is more to do than one worker does at a time: which other one is to be woken, if any sleeps.
     #[must_use]
-    pub fn help(&self, now: Instant) -> Option<usize> {
+    pub fn help(&self, now: Millis) -> Option<usize> {
         self.states()
             .find(|(worker, state)| match state {
                 State::Awake(_) => false,
@@ -98,7 +98,7 @@ impl Watch {
 
     /// Whether no worker looks for what is due: each is blocked.
     #[must_use]
-    pub fn are_blocked(&self, now: Instant) -> bool {
+    pub fn are_blocked(&self, now: Millis) -> bool {
         self.states().all(|(_, state)| match state {
             State::Awake(looked) => now.since(looked) >= Self::STUCK,
             State::Asleep(until) => now.since(until) >= Self::STUCK,
@@ -108,7 +108,7 @@ impl Watch {
     /// A worker wants to sleep: how long it may, if it wakes up as soon as its bell is rung. It is awake again when it
     /// [looks](Self::looks).
     #[must_use]
-    pub fn sleeps(&self, worker: usize, now: Instant, next_due: impl Fn() -> Option<Instant>) -> Duration {
+    pub fn sleeps(&self, worker: usize, now: Millis, next_due: impl Fn() -> Option<Millis>) -> Duration {
         let latest = now.after(Self::LONGEST_SLEEP);
         let wanted = || {
             let due = next_due().filter(|due| *due < latest);
@@ -129,7 +129,7 @@ impl Watch {
 }
 
 /// Whether a worker looks for what is due at `at` without being woken.
-fn sees_to(worker: State, at: Instant, now: Instant) -> bool {
+fn sees_to(worker: State, at: Millis, now: Millis) -> bool {
     match worker {
         State::Awake(looked) => now.since(looked) < Watch::STUCK,
         State::Asleep(until) => until <= at,

@@ -6,9 +6,9 @@ use super::input::{Content, Flow, Notify, Socket};
 use super::marks::{Heard, Marks, Stage};
 use super::version::{Known, Versions};
 use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
-use crate::memory::Six;
+use crate::memory::U48;
 use crate::memory::{OutOfMemory, Packed};
-use crate::time::{Instant, Moment};
+use crate::time::{Millis, PackedMillis};
 use allocator_api2::alloc::Allocator;
 
 const CALL_ID: usize = 0;
@@ -25,9 +25,9 @@ pub(super) struct Dialog<A: Allocator> {
     /// Of the newest NOTIFY that has left the text as it is.
     fingerprint: Fingerprint,
     /// 0 while it is not known: dialogs are many.
-    socket: Six,
+    socket: U48,
     flow: Option<Flow>,
-    expiry: Moment,
+    expiry: PackedMillis,
     /// CSeq of the newest NOTIFY, once one has made the dialog.
     remote_cseq: u32,
     /// Which CSeqs below the newest were accepted: bit n is the one n + 1 below.
@@ -53,9 +53,9 @@ impl<A: Allocator + Clone> Dialog<A> {
         Ok(Self {
             text,
             fingerprint: Fingerprint::NONE,
-            socket: Six::default(),
+            socket: U48::default(),
             flow: None,
-            expiry: Moment::NONE,
+            expiry: PackedMillis::NONE,
             remote_cseq: 0,
             accepted: 0,
             version: 0,
@@ -346,13 +346,13 @@ impl<A: Allocator> Dialog<A> {
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {
-        (self.socket != Six::default()).then_some(Socket(self.socket.get()))
+        (self.socket != U48::default()).then_some(Socket(self.socket.get()))
     }
 
     /// Keeps the socket, unless its number is larger than any address in use.
     pub(super) fn set_socket(&mut self, socket: Socket) {
-        let kept = Six::low_bits(socket.0);
-        self.socket = if kept.get() == socket.0 { kept } else { Six::default() };
+        let kept = U48::low_bits(socket.0);
+        self.socket = if kept.get() == socket.0 { kept } else { U48::default() };
     }
 
     /// The connection the newest accepted request went over.
@@ -365,11 +365,11 @@ impl<A: Allocator> Dialog<A> {
     }
 
     /// When the granted time ends; `None` before anybody said so.
-    pub(super) fn expiry(&self) -> Option<Instant> {
+    pub(super) fn expiry(&self) -> Option<Millis> {
         self.expiry.get()
     }
 
-    pub(super) fn set_expiry(&mut self, expiry: Instant) {
+    pub(super) fn set_expiry(&mut self, expiry: Millis) {
         self.expiry = expiry.into();
     }
 }

@@ -1,6 +1,6 @@
 //! What tells at a glance that a NOTIFY says nothing new of its dialog.
 
-use crate::memory::Six;
+use crate::memory::U48;
 
 /// A keyed hash of what a NOTIFY says of its dialog: Call-ID, tags, Contact and SIP-ETag. A dialog keeps that of the newest
 /// NOTIFY it has accepted, and the next one with the same belongs to the same dialog and leaves its texts as they are, which
@@ -10,16 +10,16 @@ use crate::memory::Six;
 /// made up has it once in 2 to the power of 48, beside the 32 random bits that a tag needs (RFC 3261 §19.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
-pub struct Fingerprint(Six);
+pub struct Fingerprint(U48);
 
 impl Fingerprint {
     /// Of nothing: not even equal to itself, as far as [`Fingerprint::is_of_the_same`] goes.
-    pub const NONE: Self = Self(Six::low_bits(0));
+    pub const NONE: Self = Self(U48::low_bits(0));
 
     /// From a hash: its lower 48 bits.
     #[must_use]
     pub fn of_hash(hash: u64) -> Self {
-        Self(Six::low_bits(hash))
+        Self(U48::low_bits(hash))
     }
 
     /// Whether both are of the same texts; never when one is of nothing.

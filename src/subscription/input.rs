@@ -6,7 +6,7 @@ use super::fingerprint::Fingerprint;
 use super::output::{Undo, Untold};
 use super::substate::SubscriptionState;
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag};
-use crate::time::Instant;
+use crate::time::Millis;
 use std::num::NonZero;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
@@ -61,7 +61,7 @@ pub enum Input<'a> {
         /// CSeq number of the request.
         cseq: u32,
         /// When to try again.
-        until: Instant,
+        until: Millis,
         /// What holds it.
         by: HeldBy,
         /// [`Request::undo`](super::Request::undo) of the request.

@@ -34,8 +34,8 @@ use super::proxies::Proxies;
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
-use crate::memory::{OutOfMemory, Share, SharedTexts};
-use crate::time::{Instant, Moment};
+use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
+use crate::time::{Millis, PackedMillis};
 use allocator_api2::boxed::Box;
 use ending::Failure;
 #[cfg(test)]
@@ -84,14 +84,14 @@ const LAST_CSEQ: u32 = (1 << 31) - 1;
 
 /// One subscription: who watches what, where it stands, and its SIP dialog.
 #[cfg_attr(test, derive(Clone))]
-pub struct Subscription<A: Share> {
+pub struct Subscription<A: SharedAlloc> {
     /// What it is about, shared with whoever asked for it.
     names: Names<A>,
     pub(super) dialog: Option<Dialog<A>>,
     rare: Option<Box<Rare<A>, A>>,
     state: state::Kept,
-    deadline: Moment,
-    last_sent: Moment,
+    deadline: PackedMillis,
+    last_sent: PackedMillis,
     /// CSeq of the newest request. It goes on through all dialogs, so that a late reply to a request of an earlier
     /// dialog is never taken for one of this dialog's.
     pub(super) local_cseq: u32,
@@ -158,7 +158,7 @@ impl Answers {
     }
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// A subscription that has not started: hand it [`Input::Start`] next.
     ///
     /// # Errors
@@ -183,8 +183,8 @@ impl<A: Share> Subscription<A> {
             dialog: None,
             rare: None,
             state: State::Waiting(Attempt::Unstarted).into(),
-            deadline: Moment::NONE,
-            last_sent: Moment::NONE,
+            deadline: PackedMillis::NONE,
+            last_sent: PackedMillis::NONE,
             local_cseq: 0,
             asked: 0,
             retries: 0,
@@ -212,7 +212,7 @@ impl<A: Share> Subscription<A> {
     /// [`OutOfMemory`] when they find no room.
     pub fn try_under(mut self, terms: Terms) -> Result<Self, OutOfMemory> {
         if terms != Terms::default() {
-            self.rare_mut()?.kept = Some(Kept { terms, until: Moment::NONE });
+            self.rare_mut()?.kept = Some(Kept { terms, until: PackedMillis::NONE });
         }
         Ok(self)
     }
@@ -230,7 +230,7 @@ impl<A: Share> Subscription<A> {
     ///
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed; the input may be tried again.
-    pub fn handle(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub fn handle(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let was_well = self.is_well();
         // The answer to a fetch is its end, and no failure.
@@ -252,7 +252,7 @@ impl<A: Share> Subscription<A> {
         self.retries == 0 && !matches!(self.status, Some(Status::Terminated | Status::Rejected))
     }
 
-    fn take(&mut self, input: Input<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn take(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         match input {
             Input::Start => Ok(self.on_start(now, env)),
             Input::Deadline(fresh) => self.on_deadline(fresh, now, env),
@@ -282,7 +282,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Goes to confirmed and arms the nearest of: next SUBSCRIBE, expiry, Timer N.
-    fn confirm(&mut self, next: Instant, awaits: Awaits) {
+    fn confirm(&mut self, next: Millis, awaits: Awaits) {
         let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
         let mut nearest = expiry.map_or(next, |expiry| expiry.min(next));
         if let Awaits::FirstNotify { by } | Awaits::LastNotify { by } = awaits {
@@ -293,7 +293,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Goes to waiting. Only an attempt that goes on keeps what it has of a dialog.
-    fn wait(&mut self, attempt: Attempt, until: Instant) {
+    fn wait(&mut self, attempt: Attempt, until: Millis) {
         match attempt {
             Attempt::Unstarted | Attempt::Fresh => {
                 self.dialog = None;
@@ -307,7 +307,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Sets the deadline; that of a fetch is never later than its end, nor any than the end of a status that is believed.
-    fn arm(&mut self, at: Instant) {
+    fn arm(&mut self, at: Millis) {
         self.arm_beside_left(self.fetch_until().map_or(at, |until| until.min(at)));
     }
 
@@ -321,7 +321,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
-    fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], now: Instant, env: &Env<'_>) -> Output {
+    fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], now: Millis, env: &Env<'_>) -> Output {
         let undo = Undo {
             asked: self.asked,
             last_sent: self.last_sent.get(),
@@ -429,12 +429,12 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The earliest instant `min_resubscribe_time` allows.
-    fn earliest(&self, now: Instant, policy: &Policy) -> Instant {
+    fn earliest(&self, now: Millis, policy: &Policy) -> Millis {
         schedule::earliest(self.last_sent.get(), now, policy)
     }
 
     /// When what was granted is over, or was asked for as long as nobody has said.
-    fn granted_until(&self) -> Option<Instant> {
+    fn granted_until(&self) -> Option<Millis> {
         let asked = Duration::from_secs(u64::from(self.asked));
         let told = self.dialog.as_ref().and_then(Dialog::expiry);
         told.or(self.last_sent.get().map(|sent| sent.after(asked)))
@@ -447,7 +447,7 @@ impl<A: Share> Subscription<A> {
     /// When [`Input::Deadline`] is due; `None` before the start and at the end. While a request is in flight it is the
     /// watchdog's.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Millis> {
         self.deadline.get()
     }
 

@@ -6,7 +6,7 @@ use super::input::Socket;
 use super::marks::Heard;
 use super::proxies::Proxies;
 use super::rates::Rates;
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// What is to be done, in this order: answer, news, send; then forget.
 #[derive(Debug, Default)]
@@ -131,7 +131,7 @@ pub struct Undo {
     /// Expires of the request before.
     pub(super) asked: u32,
     /// When that was sent.
-    pub(super) last_sent: Option<Instant>,
+    pub(super) last_sent: Option<Millis>,
     /// This request goes on with an attempt that has been challenged.
     pub(super) goes_on: bool,
     /// This request retries a failed refresh.

@@ -1,7 +1,7 @@
 //! When the next SUBSCRIBE of a standing subscription is due.
 
 use super::policy::Policy;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::time::Duration;
 
 /// The least time between two SUBSCRIBEs whatever the parameters say.
@@ -27,12 +27,12 @@ pub(super) fn refresh_delay(granted: Duration, policy: &Policy, random: u64) -> 
 }
 
 /// The earliest instant for a SUBSCRIBE after one sent at `last_sent` (`min_resubscribe_time`).
-pub(super) fn earliest(last_sent: Option<Instant>, now: Instant, policy: &Policy) -> Instant {
+pub(super) fn earliest(last_sent: Option<Millis>, now: Millis, policy: &Policy) -> Millis {
     last_sent.map_or(now, |sent| sent.after(policy.min_resubscribe_time.max(LEAST)).max(now))
 }
 
 /// The same, when `count` SUBSCRIBEs in a row have been brought forward already: each doubles the time after the last one.
-pub(super) fn earliest_after(count: u8, last_sent: Option<Instant>, now: Instant, policy: &Policy) -> Instant {
+pub(super) fn earliest_after(count: u8, last_sent: Option<Millis>, now: Millis, policy: &Policy) -> Millis {
     let pause = policy.min_resubscribe_time.max(LEAST).saturating_mul(1 << count.min(16));
     last_sent.map_or(now, |sent| sent.after(pause).max(now))
 }
@@ -49,7 +49,7 @@ pub(super) enum Told {
 }
 
 /// Compares a newly told expiry with the known one.
-pub(super) fn compare(known: Option<Instant>, told: Instant) -> Told {
+pub(super) fn compare(known: Option<Millis>, told: Millis) -> Told {
     match known {
         Some(known) if told.since(known) <= SLACK && known.since(told) <= SLACK => Told::Same,
         Some(known) if told < known => Told::Sooner,

@@ -3,8 +3,8 @@
 use super::dialog::Dialog;
 use super::machine::Subscription;
 use super::output::{Status, Untold};
-use crate::memory::Share;
-use crate::time::{Instant, seconds_up};
+use crate::memory::SharedAlloc;
+use crate::time::{Millis, seconds_up};
 
 /// A copy of everything worth showing, in the process's own memory (law L2). Text that is no UTF-8 is shown as well as
 /// it can be; what there is none of is empty or 0.
@@ -54,12 +54,12 @@ pub struct Snapshot {
     pub fork: u8,
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// What operators see now.
     #[must_use]
-    pub fn snapshot(&self, now: Instant) -> Snapshot {
+    pub fn snapshot(&self, now: Millis) -> Snapshot {
         let dialog = self.dialog.as_ref();
-        let in_seconds = |at: Instant| seconds_up(at.since(now));
+        let in_seconds = |at: Millis| seconds_up(at.since(now));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let of_dialog = |part: fn(&Dialog<A>) -> &[u8]| text(dialog.map_or(&[], part));
         Snapshot {

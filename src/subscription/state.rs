@@ -1,6 +1,6 @@
 //! Where a subscription stands: the nine states.
 
-use crate::time::{Instant, Moment};
+use crate::time::{Millis, PackedMillis};
 
 /// The states of a subscription, each with what is true in it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,14 +15,14 @@ pub enum State {
     /// The subscription stands.
     Confirmed {
         /// When the next SUBSCRIBE is due.
-        next: Instant,
+        next: Millis,
         /// What else may happen first.
         awaits: Awaits,
     },
     /// A refresh is in flight (RFC 6665 §4.1.2.2).
     Resubscription {
         /// Timer N, where a NOTIFY is insisted on: of a dialog that none has made yet, or of this refresh.
-        notify_by: Option<Instant>,
+        notify_by: Option<Millis>,
     },
     /// As resubscription, and the internal subscriber has gone.
     ResubscriptionDestroy,
@@ -55,12 +55,12 @@ pub enum Awaits {
     /// The first NOTIFY of the dialog or after a refresh, until Timer N (RFC 6665 §4.1.2.4).
     FirstNotify {
         /// When it fires.
-        by: Instant,
+        by: Millis,
     },
     /// A 2xx has granted no time (RFC 6665 §4.2.1.1): the NOTIFY that says why, the last one.
     LastNotify {
         /// Until when.
-        by: Instant,
+        by: Millis,
     },
     /// A refresh has failed; the next SUBSCRIBE is a retry within the dialog (RFC 6665 §4.1.2.2).
     Retry,
@@ -103,7 +103,7 @@ impl State {
             Self::Waiting(attempt),
             Self::Unconfirmed,
             Self::UnconfirmedDestroy,
-            Self::Confirmed { next: Instant(0), awaits: Awaits::Nothing },
+            Self::Confirmed { next: Millis(0), awaits: Awaits::Nothing },
             Self::Resubscription { notify_by: None },
             Self::ResubscriptionDestroy,
             Self::Predestroyed(farewell),
@@ -137,9 +137,9 @@ impl State {
 pub(super) struct Kept {
     kind: Kind,
     /// When the next SUBSCRIBE of a confirmed subscription is due.
-    next: Moment,
+    next: PackedMillis,
     /// Until when a NOTIFY is awaited.
-    by: Moment,
+    by: PackedMillis,
 }
 
 /// A state without its instants.
@@ -165,7 +165,7 @@ enum Kind {
 
 impl From<State> for Kept {
     fn from(state: State) -> Self {
-        let (mut next, mut by) = (Moment::NONE, Moment::NONE);
+        let (mut next, mut by) = (PackedMillis::NONE, PackedMillis::NONE);
         let kind = match state {
             State::Waiting(Attempt::Unstarted) => Kind::Unstarted,
             State::Waiting(Attempt::Fresh) => Kind::Fresh,
@@ -189,7 +189,7 @@ impl From<State> for Kept {
                 }
             }
             State::Resubscription { notify_by } => {
-                by = notify_by.map_or(Moment::NONE, Moment::from);
+                by = notify_by.map_or(PackedMillis::NONE, PackedMillis::from);
                 Kind::Resubscription
             }
             State::ResubscriptionDestroy => Kind::ResubscriptionDestroy,

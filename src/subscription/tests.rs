@@ -33,7 +33,7 @@ use crate::memory::OutOfMemory;
 use crate::testing::Accounted;
 use crate::testing::offered;
 use crate::testing::{tag, uri};
-use crate::time::Instant;
+use crate::time::Millis;
 use foldhash::quality::FixedState;
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -114,10 +114,10 @@ pub(super) struct Life {
     pub(super) subscription: Subscription<Accounted>,
     pub(super) account: Accounted,
     pub(super) policy: Policy,
-    pub(super) now: Instant,
+    pub(super) now: Millis,
     pub(super) random: u64,
     pub(super) credentials: Vec<Credential>,
-    pub(super) sent: Vec<(Instant, Request)>,
+    pub(super) sent: Vec<(Millis, Request)>,
     /// The last request has been made, and no word about it has come.
     pub(super) in_hand: bool,
     pub(super) remote_cseq: u32,
@@ -136,7 +136,7 @@ impl Life {
     pub(super) fn under(terms: Terms, policy: Policy) -> Self {
         let account = Accounted::new();
         let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
-        let now = Instant(1_000_000);
+        let now = Millis(1_000_000);
         let subscription =
             Subscription::try_new(subject, account.clone()).and_then(|made| made.try_under(terms)).unwrap();
         let (sent, remote_cseq, dialogs) = (Vec::new(), 100, 0);

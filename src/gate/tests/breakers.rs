@@ -135,8 +135,8 @@ proptest! {
     #[test]
     fn a_dead_destination_is_left_alone(randoms in proptest::collection::vec(any::<u64>(), 50)) {
         let gate = gate(Limits { breaker_failures: 10, ..LIMITS });
-        let mut due: Vec<(Instant, usize)> = (0..50).map(|who| (NOW, who)).collect();
-        let mut lost: Vec<(Instant, usize, Destination)> = Vec::new();
+        let mut due: Vec<(Millis, usize)> = (0..50).map(|who| (NOW, who)).collect();
+        let mut lost: Vec<(Millis, usize, Destination)> = Vec::new();
         let mut sent = 0;
         let end = at(3_600_000);
         loop {

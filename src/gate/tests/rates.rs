@@ -35,7 +35,7 @@ fn one_passes_at_once_however_low_the_rate() {
 fn many_at_once_ask_at_most_twice() {
     const MANY: u64 = 50_000;
     let gate = limited(1000, 5000);
-    let mut waiting: BTreeMap<Instant, u64> = BTreeMap::new();
+    let mut waiting: BTreeMap<Millis, u64> = BTreeMap::new();
     let mut passed = 0;
     for who in 0..MANY {
         match ask(&gate, who, NOW) {
@@ -92,7 +92,7 @@ proptest! {
     fn the_rate_is_kept(rate in 1u32..2000, pauses in proptest::collection::vec(0u64..30, 1..2000)) {
         let gate = limited(rate, 0);
         let mut now = NOW;
-        let mut sent: Vec<Instant> = Vec::new();
+        let mut sent: Vec<Millis> = Vec::new();
         for pause in pauses {
             now = now.after(Duration::from_millis(pause));
             sent.push(match ask(&gate, 1, now) {

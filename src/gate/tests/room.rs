@@ -6,7 +6,7 @@ fn address(number: usize) -> Vec<u8> {
     format!("udp:host{number}.example.com:5060").into_bytes()
 }
 
-fn let_through(gate: &Door, number: usize, now: Instant) -> Option<Destination> {
+fn let_through(gate: &Door, number: usize, now: Millis) -> Option<Destination> {
     match gate.admit(&Ask { address: &address(number), who: 1, reserved: false, random: 0 }, now) {
         Admission::Go(destination) => destination,
         Admission::Held { .. } => panic!("nothing is limited"),
@@ -66,7 +66,7 @@ fn held_ones_keep_their_room_and_the_others_share_a_rate() {
     assert_eq!(all(&gate, later).len(), MOST_DESTINATIONS);
     let ask = |number, reserved| gate.admit(&Ask { address: &address(number), who: 1, reserved, random: 0 }, later);
     let beyond = 1_000_000..1_010_000;
-    let mut slots: Vec<Instant> = beyond
+    let mut slots: Vec<Millis> = beyond
         .filter_map(|number| match ask(number, false) {
             Admission::Held { until, by: HeldBy::Rate } => Some(until),
             Admission::Held { .. } | Admission::Go(_) => None,

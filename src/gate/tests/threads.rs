@@ -22,7 +22,7 @@ fn the_rate_holds_for_all_together() {
         }
     });
     assert_eq!(passed.into_inner(), 50);
-    assert_eq!(Instant(last.into_inner()), at(19_900), "10,000 at 500 a second");
+    assert_eq!(Millis(last.into_inner()), at(19_900), "10,000 at 500 a second");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 
 use super::Wiring;
 use super::convert::{number_of_status, pointer_of, put, str_of};
@@ -15,14 +15,14 @@ use crate::qsa::{self, QueueId};
 
 /// The header's message, and behind it what it points to. In the memory of the process that took it.
 #[repr(C)]
-struct Taken<A: Share> {
+struct Taken<A: SharedAlloc> {
     /// First, so that a pointer to one is a pointer to the other.
     face: Message,
     message: qsa::Message<A>,
     document: OnceCell<Option<Document>>,
 }
 
-impl<A: Share> Taken<A> {
+impl<A: SharedAlloc> Taken<A> {
     fn boxed(delivered: qsa::Delivered<A>) -> Box<Self> {
         let message = delivered.message;
         let face = Message {

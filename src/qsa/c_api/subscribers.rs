@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 use parking_lot::lock_api::RawMutex;
 
 use super::Wiring;
@@ -82,7 +82,7 @@ pub(super) unsafe extern "C" fn get_first_param<W: Wiring>(id: u64, buf: *mut St
 ///
 /// # Safety
 /// `buf` is null or points to a `str` with room for as many bytes as its length says.
-unsafe fn copy<A: Share, L: RawMutex>(
+unsafe fn copy<A: SharedAlloc, L: RawMutex>(
     hub: &Hub<A, L>,
     id: u64,
     buf: *mut Str,

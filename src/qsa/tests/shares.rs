@@ -1,6 +1,6 @@
 //! Subscriptions that share one.
 
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 use parking_lot::RawMutex;
 
 use super::support::{Plain, hub, new, queue, say};
@@ -14,7 +14,7 @@ use allocator_api2::alloc::Global;
 const KEY: [&[u8]; 4] = [b"sip:a@x", b"sip:w@x", b"presence", b""];
 
 /// A hub whose shares have roots in a queue of their own.
-struct Stage<A: Share> {
+struct Stage<A: SharedAlloc> {
     hub: Hub<A, RawMutex>,
     shares: Shares<A, RawMutex>,
     roots: QueueId,
@@ -27,7 +27,7 @@ fn stage() -> Stage<Global> {
     Stage { hub, shares: Shares::try_new(7, Global).unwrap(), roots, members }
 }
 
-impl<A: Share> Stage<A> {
+impl<A: SharedAlloc> Stage<A> {
     fn member(&self) -> SubscriptionId {
         self.hub.subscribe(&new(b"m", self.members)).unwrap()
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
-use crate::memory::Share;
+use crate::memory::SharedAlloc;
 use crate::qsa::{Hub, Known, LastQueued, Message, NewSubscription, Notifier, Outcome, QueueId, Refused, Subscribed};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::subscription::{Brief, News, Status};
@@ -69,11 +69,11 @@ fn unsubscribe(user: usize, _: SubscriptionId, value: u64) {
     seen.last_value.store(value as usize, Ordering::SeqCst);
 }
 
-pub fn queue<A: Share>(hub: &Hub<A, RawMutex>, limit: u32) -> QueueId {
+pub fn queue<A: SharedAlloc>(hub: &Hub<A, RawMutex>, limit: u32) -> QueueId {
     hub.queue_create(limit, Wake::nobody()).unwrap()
 }
 
-pub fn say<A: Share>(hub: &Hub<A, RawMutex>, id: SubscriptionId, body: &[u8]) {
+pub fn say<A: SharedAlloc>(hub: &Hub<A, RawMutex>, id: SubscriptionId, body: &[u8]) {
     hub.notify(id, Status::Active, b"", b"text/plain", body).unwrap();
 }
 

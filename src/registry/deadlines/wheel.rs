@@ -4,7 +4,7 @@
 //! to the next, however far that is. A bucket is taken apart when its earliest is due, not when its time begins: so whoever
 //! sleeps until then is woken for a deadline, not for the wheel, and most deadlines are put into two buckets in all.
 
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// The number of a slot that is none: the end of a list.
 pub(super) const NONE: u32 = u32::MAX;
@@ -117,12 +117,12 @@ impl Wheel {
     }
 
     /// Goes to an instant that is not later than the next one.
-    pub(super) fn turn_to(&mut self, at: Instant) {
+    pub(super) fn turn_to(&mut self, at: Millis) {
         self.now = self.now.max(at.0);
     }
 
     /// Where an instant belongs; what is over is due now.
-    pub(super) fn place(&self, at: Instant) -> Place {
+    pub(super) fn place(&self, at: Millis) -> Place {
         let at = at.0.max(self.now);
         let near = |level: &Level| level.stretch(at) - level.stretch(self.now) < level.size();
         let (level, at) = match LEVELS.into_iter().find(near) {

@@ -2,7 +2,7 @@
 
 use crate::registry::deadlines::{Deadlines, Due, MOST_MOVES};
 use crate::testing::Accounted;
-use crate::time::Instant;
+use crate::time::Millis;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ impl Model {
     }
 
     fn set(&mut self, slot: u32, at: Option<u64>) {
-        self.deadlines.set(slot, at.map(Instant));
+        self.deadlines.set(slot, at.map(Millis));
         if let Some(before) = std::mem::replace(&mut self.armed[slot as usize], at) {
             self.sorted.remove(&(before, slot));
         }
@@ -88,7 +88,7 @@ impl Model {
 
     /// One look, as a worker takes it; false when nothing is due.
     fn look(&mut self) -> bool {
-        match self.deadlines.due(Instant(self.now)) {
+        match self.deadlines.due(Millis(self.now)) {
             Due::Slot(slot) => {
                 let at = self.armed[slot as usize].expect("only armed slots are due");
                 assert!(at <= self.now, "early");
@@ -174,11 +174,11 @@ fn a_burst_is_seen_to_bit_by_bit() {
         let mut deadlines = Deadlines::new_in(Accounted::new());
         deadlines.try_reserve(BURST as usize).unwrap();
         for slot in 0..BURST {
-            deadlines.set(slot, Some(Instant(HOUR + u64::from(slot) * 7919 % spread)));
+            deadlines.set(slot, Some(Millis(HOUR + u64::from(slot) * 7919 % spread)));
         }
         let (mut slots, mut unsorted, mut before_first) = (0, 0, 0);
         loop {
-            match deadlines.due(Instant(HOUR + spread)) {
+            match deadlines.due(Millis(HOUR + spread)) {
                 Due::Slot(slot) => {
                     deadlines.set(slot, None);
                     slots += 1;
@@ -226,7 +226,7 @@ fn a_long_sleep_is_no_work() {
     assert!(looks <= 3 * SLOTS as usize, "{looks}");
     assert_eq!(model.deadlines.earliest(), None);
     model.set(0, Some(model.now + 5));
-    assert_eq!(model.deadlines.earliest(), Some(Instant(model.now + 5)));
+    assert_eq!(model.deadlines.earliest(), Some(Millis(model.now + 5)));
 }
 
 /// A bucket that is being taken apart loses and gains slots meanwhile.
@@ -238,7 +238,7 @@ fn a_bucket_changes_while_it_is_sorted() {
         model.set(slot, Some(at(slot)));
     }
     model.now = at(0);
-    assert_eq!(model.deadlines.due(Instant(model.now)), Due::Unsorted);
+    assert_eq!(model.deadlines.due(Millis(model.now)), Due::Unsorted);
     for slot in (0..SLOTS).step_by(3) {
         model.set(slot, None);
     }
@@ -252,11 +252,11 @@ fn a_bucket_changes_while_it_is_sorted() {
 #[test]
 fn what_has_no_room_is_left_alone() {
     let mut deadlines = Deadlines::new_in(Accounted::new());
-    deadlines.set(0, Some(Instant(1)));
+    deadlines.set(0, Some(Millis(1)));
     deadlines.set(0, None);
     assert_eq!(deadlines.earliest(), None);
     deadlines.try_reserve(1).unwrap();
-    deadlines.set(u32::MAX, Some(Instant(1)));
+    deadlines.set(u32::MAX, Some(Millis(1)));
     assert_eq!(deadlines.earliest(), None);
-    assert_eq!(deadlines.due(Instant(u64::MAX)), Due::Nothing);
+    assert_eq!(deadlines.due(Millis(u64::MAX)), Due::Nothing);
 }

@@ -15,7 +15,7 @@ use crate::subscription::{Answer, Brief, Content, Env, Flow, Input, News, Notify
 use crate::subscription::{Echo, Fingerprint, Status, Subject};
 use crate::testing::Accounted;
 use crate::testing::tag;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::cell::Cell;
 
 const ARM: u16 = 200;
@@ -24,7 +24,7 @@ pub const CANCEL: u16 = 400;
 const FAIL: u16 = 500;
 
 /// The deadline becomes `at`.
-pub fn arm<'a>(at: Instant) -> Input<'a> {
+pub fn arm<'a>(at: Millis) -> Input<'a> {
     Input::Reply(Reply { code: ARM, cseq: u32::try_from(at.0).unwrap(), ..Reply::default() })
 }
 
@@ -76,7 +76,7 @@ pub struct Told {
     record: Packed<1, Accounted>,
     dialog: Option<Packed<2, Accounted>>,
     alloc: Accounted,
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Millis>,
     pub notifies: u32,
     pub deadlines: u32,
     pub untold: u32,
@@ -133,7 +133,7 @@ impl Told {
 
     fn obey(&mut self, order: &Reply<'_>) -> Result<(), OutOfMemory> {
         match order.code {
-            ARM => self.deadline = Some(Instant(u64::from(order.cseq))),
+            ARM => self.deadline = Some(Millis(u64::from(order.cseq))),
             CANCEL => self.deadline = None,
             DIALOG => self.set_dialog(order.reason, order.remote_tag.text())?,
             FAIL => return Err(OutOfMemory),
@@ -144,7 +144,7 @@ impl Told {
 }
 
 impl Life for Told {
-    fn handle(&mut self, input: Input<'_>, now: Instant, _: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn handle(&mut self, input: Input<'_>, now: Millis, _: &Env<'_>) -> Result<Output, OutOfMemory> {
         let mut output = Output::default();
         match input {
             Input::Deadline(fresh) => {
@@ -201,7 +201,7 @@ impl Life for Told {
         Ok(output)
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Millis> {
         self.deadline
     }
 
@@ -238,7 +238,7 @@ impl Life for Told {
         1000 + self.remote_tag().len()
     }
 
-    fn try_fork(&self, number: u8, _: Instant, _: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+    fn try_fork(&self, number: u8, _: Millis, _: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         let record = Packed::try_new([self.record.get(0)], self.alloc.clone())?;
         let mut fork = Self {
             record,

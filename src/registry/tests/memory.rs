@@ -6,7 +6,7 @@ use crate::memory::OutOfMemory;
 use crate::registry::{Limits, RegistryError};
 use crate::subscription::Input;
 use crate::testing::Accounted;
-use crate::time::Instant;
+use crate::time::Millis;
 
 #[test]
 fn all_memory_comes_back() {
@@ -62,7 +62,7 @@ fn an_insertion_without_memory_changes_nothing() {
         for allowed in 0.. {
             let mut told = Told::new(&record, &alloc);
             told.set_dialog(record.as_bytes(), b"t").unwrap();
-            told.deadline = Some(Instant(n));
+            told.deadline = Some(Millis(n));
             alloc.allow(allowed);
             let inserted = table.insert(told, n, true, NOW, &ENV);
             alloc.allow_all();

@@ -5,7 +5,7 @@ use super::{ENV, Handle, NOW, Table, due, step, table};
 use crate::registry::{Inserted, RegistryError};
 use crate::subscription::Input;
 use crate::testing::Accounted;
-use crate::time::Instant;
+use crate::time::Millis;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -132,7 +132,7 @@ impl Model {
             Operation::Arm { which, after } => {
                 let handle = self.pick_root(which)?;
                 let at = self.now + after;
-                step(&self.table, handle, arm(Instant(at))).unwrap().unwrap();
+                step(&self.table, handle, arm(Millis(at))).unwrap().unwrap();
                 self.known.get_mut(&handle)?.deadline = Some(at);
             }
             Operation::Cancel { which } => {
@@ -161,7 +161,7 @@ impl Model {
                 let now = self.now;
                 let is_due = |known: &Known| known.deadline.is_some_and(|at| at <= now);
                 let mut expected = self.known.values().filter(|known| is_due(known)).count();
-                while let Some(handle) = due(&self.table, Instant(now)) {
+                while let Some(handle) = due(&self.table, Millis(now)) {
                     let known = self.known.get_mut(&handle).unwrap();
                     assert!(is_due(known));
                     (known.deadline, known.dialog) = (None, Some((String::new(), handle.id().to_string())));
@@ -187,7 +187,7 @@ impl Model {
         assert_eq!(self.table.len(), self.known.len());
         assert_eq!(self.table.destroyed(), self.gone.len() as u64);
         assert_eq!(self.table.created(), (self.gone.len() + self.known.len()) as u64);
-        let earliest = self.known.values().filter_map(|known| known.deadline).min().map(Instant);
+        let earliest = self.known.values().filter_map(|known| known.deadline).min().map(Millis);
         assert_eq!(self.table.next_due().is_none(), earliest.is_none());
         assert!(self.table.next_due() <= earliest);
         for record in 0..20 {

@@ -4,7 +4,7 @@ use super::life::{arm, notify};
 use super::{ENV, NOW, insert, step, table};
 use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::Input;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Each deadline armed is the number of its arming; it must come up once, by whichever worker.
@@ -38,7 +38,7 @@ fn every_deadline_runs_once() {
                 scope.spawn(move || {
                     for round in 1..=ROUNDS {
                         for handle in handles {
-                            step(table, *handle, arm(Instant(round))).unwrap().unwrap();
+                            step(table, *handle, arm(Millis(round))).unwrap().unwrap();
                         }
                         for handle in handles {
                             while table.view(*handle, |_, owner| *owner) != Some(round) {
@@ -72,7 +72,7 @@ fn coming_and_going_leaves_nothing() {
                     let record = format!("sip:{}@example.com", round % 40);
                     let handle = insert(table, alloc, &record, thread % 2 == 0).handle();
                     let random = std::array::from_fn(|n| (round >> (n % 3)) as u8 ^ thread ^ n as u8);
-                    let _ = step(table, handle, arm(Instant(1))).unwrap();
+                    let _ = step(table, handle, arm(Millis(1))).unwrap();
                     table.step_due(NOW, &ENV, &mut usize::from(thread), random, |_, _, _| ()).unwrap();
                     let ids = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec()));
                     if let Some((call_id, tag)) = ids {

@@ -1,18 +1,18 @@
 //! Who is woken for what.
 
 use crate::registry::Watch;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const NOW: Instant = Instant(1_000_000);
+const NOW: Millis = Millis(1_000_000);
 
-fn in_ms(ms: u64) -> Instant {
+fn in_ms(ms: u64) -> Millis {
     NOW.after(Duration::from_millis(ms))
 }
 
-fn sleeps(watch: &Watch, worker: usize, next: Option<Instant>) -> u64 {
+fn sleeps(watch: &Watch, worker: usize, next: Option<Millis>) -> u64 {
     watch.sleeps(worker, NOW, || next).as_millis().try_into().unwrap()
 }
 
@@ -100,7 +100,7 @@ fn no_deadline_is_slept_over() {
                 }
             }
         });
-        let next = || Some(due.load(Ordering::SeqCst)).filter(|at| *at != NEVER).map(Instant);
+        let next = || Some(due.load(Ordering::SeqCst)).filter(|at| *at != NEVER).map(Millis);
         let mut seen = 0;
         while seen < rounds {
             watch.looks(0, NOW);

@@ -10,8 +10,8 @@ use super::super::state::{Awaits, State};
 use super::ending::Failure;
 use super::{Env, Subscription};
 use crate::grammar::RouteSet;
-use crate::memory::{OutOfMemory, Share};
-use crate::time::Instant;
+use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ fn seconds(span: Duration) -> u32 {
     u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
-    pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if let Some(output) = self.end_as_gone(Some(reply.remote_tag.text()), now, env) {
             return Ok(output);
         }
@@ -61,8 +61,8 @@ impl<A: Share> Subscription<A> {
     pub(super) fn refreshed(
         &mut self,
         reply: &Reply<'_>,
-        notify_by: Option<Instant>,
-        now: Instant,
+        notify_by: Option<Millis>,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, now, env)) };
@@ -89,7 +89,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Stands until then, and is refreshed before.
-    fn confirm_granted(&mut self, expiry: Instant, awaits: Awaits, now: Instant, env: &Env<'_>) {
+    fn confirm_granted(&mut self, expiry: Millis, awaits: Awaits, now: Millis, env: &Env<'_>) {
         let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
         let next = self.plan(planned, now, env);
         self.confirm(next, awaits);
@@ -99,7 +99,7 @@ impl<A: Share> Subscription<A> {
     pub(super) fn opened_for_nobody(
         &mut self,
         reply: &Reply<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if self.is_gone(reply.remote_tag.text()) {
@@ -115,7 +115,7 @@ impl<A: Share> Subscription<A> {
     pub(super) fn refreshed_for_nobody(
         &mut self,
         reply: &Reply<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag.text()) {
@@ -125,7 +125,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// What is granted has to be given back. If nothing is, the last NOTIFY is all that is to come.
-    fn accepted_for_nobody(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Output {
+    fn accepted_for_nobody(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Output {
         self.accept(reply);
         if self.granted(reply).is_some() {
             return self.say_farewell(now);
@@ -135,7 +135,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The notifier has ended the subscription, and its last NOTIFY is awaited.
-    pub(super) fn await_termination(&mut self, now: Instant, env: &Env<'_>) {
+    pub(super) fn await_termination(&mut self, now: Millis, env: &Env<'_>) {
         self.state = State::WaitingForTermination.into();
         self.deadline = now.after(env.policy.wait_for_term_notify).into();
     }
@@ -148,7 +148,7 @@ impl<A: Share> Subscription<A> {
 
     /// A 2xx that grants no time to a request that asked for some ends the subscription (RFC 6665 §4.2.1.1), and is followed by
     /// a NOTIFY like any other: that has the state, and says why. Until then, or until Timer N, nothing else is done.
-    fn nothing_granted(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Output {
+    fn nothing_granted(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Output {
         self.accept(reply);
         self.note(reply.code, NOTHING_GRANTED);
         let by = self.timer_n(now, env);
@@ -161,7 +161,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Timer N of the newest request.
-    pub(super) fn timer_n(&self, now: Instant, env: &Env<'_>) -> Instant {
+    pub(super) fn timer_n(&self, now: Millis, env: &Env<'_>) -> Millis {
         self.last_sent.get().unwrap_or(now).after(env.policy.timer_n)
     }
 
@@ -181,7 +181,7 @@ impl<A: Share> Subscription<A> {
 
     /// The dialog stands, because a NOTIFY has made it, although no final reply has come: it was accepted
     /// (RFC 6665 §4.1.2.4). How long for, the NOTIFY said; or else it is what was asked.
-    pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
         let expiry = self.granted_until().unwrap_or(now);
         let Some(dialog) = self.dialog.as_mut() else { return self.drop_dialog(now, env) };
         dialog.set_expiry(expiry);

@@ -9,12 +9,12 @@ use super::super::output::Output;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
-use crate::memory::{OutOfMemory, Packed, Share};
-use crate::time::Instant;
+use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::time::Millis;
 use allocator_api2::boxed::Box;
 use std::cell::Cell;
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its
     /// answer is not given another, unless all that was wrong is the nonce's age (RFC 7616 §3.3). Nothing is remembered
     /// after a refusal: the next attempt begins without an answer.
@@ -149,7 +149,7 @@ impl<A: Share> Subscription<A> {
         &mut self,
         username: &[u8],
         secret: &[u8],
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if self.state() == State::Destroyed {

@@ -8,17 +8,17 @@ use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Promise, Subscription};
-use crate::memory::{OutOfMemory, Share};
-use crate::time::Instant;
+use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::time::Millis;
 use std::time::Duration;
 
 /// Refreshes after the loss of a connection are spread over so many milliseconds.
 const FLOW_LOST_SPAN: u64 = 2000;
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
     /// start does nothing.
-    pub(super) fn on_start(&mut self, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn on_start(&mut self, now: Millis, env: &Env<'_>) -> Output {
         match self.state() {
             State::Waiting(Attempt::Unstarted) => {
                 let is_fetch = self.begin_fetch(now);
@@ -103,7 +103,7 @@ impl<A: Share> Subscription<A> {
 
     /// The connection is lost. A SUBSCRIBE that is under way over it has failed. Otherwise the next one is brought forward, but
     /// not those of all its dialogs to the same moment, and later each time when no connection lasts until the next SUBSCRIBE.
-    pub(super) fn on_flow_lost(&mut self, flow: Flow, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn on_flow_lost(&mut self, flow: Flow, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if self.flow() != Some(flow) {
             return Ok(Output::default());
         }
@@ -147,7 +147,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// A NOTIFY that has not been handed in, or whose news were lost.
-    pub(super) fn on_untold(&mut self, why: Untold, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn on_untold(&mut self, why: Untold, now: Millis, env: &Env<'_>) -> Output {
         match self.state() {
             State::Destroyed => Output::default(),
             State::Waiting(_)
@@ -167,13 +167,13 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Somebody wants the next SUBSCRIBE now.
-    pub(super) fn on_refresh(&mut self, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn on_refresh(&mut self, now: Millis, env: &Env<'_>) -> Output {
         self.hasten(now, now, env)
     }
 
     /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows. One that has its turn keeps
     /// it: with a new one each time, whoever brings it forward again and again would use up the turns of the others.
-    fn hasten(&mut self, wanted: Instant, now: Instant, env: &Env<'_>) -> Output {
+    fn hasten(&mut self, wanted: Millis, now: Millis, env: &Env<'_>) -> Output {
         let earliest = self.earliest(now, env.policy).max(wanted);
         match self.state() {
             State::Waiting(Attempt::Fresh | Attempt::Continued) if self.turn != Promise::None => {}
@@ -205,14 +205,14 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Brings the next SUBSCRIBE of a dialog forward to `wanted`; one that has its turn keeps it.
-    pub(super) fn confirm_sooner(&mut self, next: Instant, awaits: Awaits, wanted: Instant) {
+    pub(super) fn confirm_sooner(&mut self, next: Millis, awaits: Awaits, wanted: Millis) {
         let keeps = self.turn == Promise::Reserved;
         self.confirm(if keeps { next } else { next.min(wanted) }, awaits);
     }
 
     /// The internal subscriber has gone: no more news; the notifier is told when there is one (RFC 6665 §4.1.2.3). One
     /// that was only asked once has nothing to end.
-    pub(super) fn on_unsubscribe(&mut self, now: Instant) -> Output {
+    pub(super) fn on_unsubscribe(&mut self, now: Millis) -> Output {
         self.forget_left();
         match self.state() {
             State::Waiting(_) => self.destroy(),
@@ -241,7 +241,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Plans the SUBSCRIBE with Expires 0; without the notifier's tag there is nobody to send it to.
-    pub(super) fn say_farewell(&mut self, now: Instant) -> Output {
+    pub(super) fn say_farewell(&mut self, now: Millis) -> Output {
         if self.dialog.as_ref().map(Dialog::remote_tag).unwrap_or_default().is_empty() {
             return self.destroy();
         }

@@ -11,11 +11,11 @@ use super::accepted::NOTHING_GRANTED;
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Subscription};
-use crate::memory::{OutOfMemory, Packed, Share};
-use crate::time::{Instant, Moment};
+use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::time::{Millis, PackedMillis};
 
-impl<A: Share> Subscription<A> {
-    pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+impl<A: SharedAlloc> Subscription<A> {
+    pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(Output::default());
         }
@@ -47,7 +47,7 @@ impl<A: Share> Subscription<A> {
             }
             State::WaitingForTermination => Ok(self.destroy()),
             State::Waiting(Attempt::Unstarted) | State::Destroyed => {
-                self.deadline = Moment::NONE;
+                self.deadline = PackedMillis::NONE;
                 Ok(Output::default())
             }
         }
@@ -56,7 +56,7 @@ impl<A: Share> Subscription<A> {
     /// The request that opens a dialog (RFC 6665 §4.1.2.1): with new identifiers, or, when the attempt goes on, with
     /// those it has. It goes to the record or to where a redirection points; the To stays the record. What is said
     /// again to the same target leaves through the same socket, unless it takes another way.
-    fn open(&mut self, fresh: Fresh<'_>, is_new: bool, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn open(&mut self, fresh: Fresh<'_>, is_new: bool, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let (call_id, local_tag) = match (is_new, &self.dialog) {
             (true, _) => (fresh.call_id, fresh.local_tag),
             (false, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
@@ -85,10 +85,10 @@ impl<A: Share> Subscription<A> {
 
     fn on_confirmed_deadline(
         &mut self,
-        next: Instant,
+        next: Millis,
         awaits: Awaits,
         fresh: Fresh<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Output {
         let notify_by = match awaits {
@@ -129,7 +129,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Whether what was granted is over.
-    fn has_expired(&self, now: Instant) -> bool {
+    fn has_expired(&self, now: Millis) -> bool {
         self.dialog.as_ref().and_then(Dialog::expiry).is_some_and(|expiry| expiry <= now)
     }
 }

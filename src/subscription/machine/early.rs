@@ -6,8 +6,8 @@
 use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::{Env, Subscription};
-use crate::memory::Share;
-use crate::time::Instant;
+use crate::memory::SharedAlloc;
+use crate::time::Millis;
 
 /// Refreshes that refused NOTIFYs have brought forward in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +31,10 @@ impl Early {
     }
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// A NOTIFY of this dialog has been refused. Its notifier may take that for the end (RFC 3265 §3.2.2; RFC 6665 §4.2.2), or it was
     /// the end.
-    pub(super) fn was_refused(&mut self, now: Instant, env: &Env<'_>) {
+    pub(super) fn was_refused(&mut self, now: Millis, env: &Env<'_>) {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.refused();
         }
@@ -44,7 +44,7 @@ impl<A: Share> Subscription<A> {
     /// Brings the refresh forward, once until it has left, and not again for twice as long as the last time. One that follows
     /// what is in flight comes early too: that may have been answered before. Without memory for that, the refresh stays where
     /// it is.
-    pub(super) fn refresh_early(&mut self, now: Instant, env: &Env<'_>) {
+    pub(super) fn refresh_early(&mut self, now: Millis, env: &Env<'_>) {
         let planned = self.next_refresh();
         // A retry has its time, and a fetch asks once.
         let may_follow = matches!(self.state(), State::Unconfirmed | State::Resubscription { .. });
@@ -66,7 +66,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// A refresh that may be brought forward, and what else is awaited.
-    pub(super) fn next_refresh(&self) -> Option<(Instant, Awaits)> {
+    pub(super) fn next_refresh(&self) -> Option<(Millis, Awaits)> {
         match self.state() {
             State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
                 Some((next, awaits))
@@ -84,7 +84,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// When the next refresh is that is planned for `next`: before that, if a NOTIFY has been refused.
-    pub(super) fn early_or(&self, next: Instant, now: Instant, env: &Env<'_>) -> Instant {
+    pub(super) fn early_or(&self, next: Millis, now: Millis, env: &Env<'_>) -> Millis {
         match self.rare.as_deref().map(|rare| rare.early) {
             Some(Early { count, is_due: true }) => {
                 let before = count.saturating_sub(1);

@@ -8,8 +8,8 @@ use super::super::policy::Policy;
 use super::super::proxies::Proxies;
 use super::super::state::{Attempt, State};
 use super::{EXPIRED, Env, Promise, Subscription};
-use crate::memory::Share;
-use crate::time::{Instant, Moment, seconds_up};
+use crate::memory::SharedAlloc;
+use crate::time::{Millis, PackedMillis, seconds_up};
 use std::time::Duration;
 
 /// Why something did not work out.
@@ -77,9 +77,9 @@ impl<'a> Failure<'a> {
     }
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Ends attempt and dialog, tells the internal subscriber, and plans the next attempt if there is to be one.
-    pub(super) fn end(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn end(&mut self, failure: Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
         self.note(failure.code, failure.reason);
         let (status, at) = match (failure.then, self.fetch_until()) {
             (Then::Never(status), _) => (status, None),
@@ -138,7 +138,7 @@ impl<A: Share> Subscription<A> {
 
     /// The granted time is over and no refresh has worked: a new dialog, `at` the earliest. The failure has been
     /// counted and told; that the dialog is gone is new.
-    pub(super) fn expire(&mut self, at: Instant, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn expire(&mut self, at: Millis, now: Millis, env: &Env<'_>) -> Output {
         if self.is_fork() {
             return self.end(Failure::inner(EXPIRED), now, env);
         }
@@ -158,14 +158,14 @@ impl<A: Share> Subscription<A> {
     }
 
     /// A dialog that cannot be used (its notifier never gave a tag): begin anew.
-    pub(super) fn drop_dialog(&mut self, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn drop_dialog(&mut self, now: Millis, env: &Env<'_>) -> Output {
         self.end(Failure::inner(b"no dialog"), now, env)
     }
 
     /// The end. No news: whoever is to hear of it has been told, or has gone.
     pub(super) fn destroy(&mut self) -> Output {
         self.state = State::Destroyed.into();
-        self.deadline = Moment::NONE;
+        self.deadline = PackedMillis::NONE;
         self.dialog = None;
         self.forget_rare();
         Output { forget: true, ..Output::default() }

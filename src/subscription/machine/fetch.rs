@@ -12,21 +12,23 @@ use super::super::substate::{StateValue, SubscriptionState};
 use super::accepted::adopt_reply;
 use super::ending::Failure;
 use super::{Env, Subscription};
-use crate::memory::{OutOfMemory, Share};
-use crate::time::{Instant, Moment};
+use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::time::{Millis, PackedMillis};
 use std::time::Duration;
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// The clock of a fetch begins to run; false when this is none.
-    pub(super) fn begin_fetch(&mut self, now: Instant) -> bool {
+    pub(super) fn begin_fetch(&mut self, now: Millis) -> bool {
         let Some(kept) = self.kept_mut() else { return false };
-        kept.until =
-            kept.terms.fetch.map_or(Moment::NONE, |seconds| now.after(Duration::from_secs(u64::from(seconds))).into());
-        kept.until != Moment::NONE
+        kept.until = kept
+            .terms
+            .fetch
+            .map_or(PackedMillis::NONE, |seconds| now.after(Duration::from_secs(u64::from(seconds))).into());
+        kept.until != PackedMillis::NONE
     }
 
     /// Until when a fetch that has started waits; `None` for any other subscription.
-    pub(in super::super) fn fetch_until(&self) -> Option<Instant> {
+    pub(in super::super) fn fetch_until(&self) -> Option<Millis> {
         self.kept().and_then(|kept| kept.until.get())
     }
 
@@ -34,7 +36,7 @@ impl<A: Share> Subscription<A> {
     pub(super) fn fetch_accepted(
         &mut self,
         reply: &Reply<'_>,
-        until: Instant,
+        until: Millis,
         policy: &Policy,
     ) -> Result<Output, OutOfMemory> {
         if let Some(dialog) = self.dialog.as_mut() {
@@ -69,10 +71,10 @@ impl<A: Share> Subscription<A> {
     pub(super) fn fetch_again(
         &mut self,
         failure: &Failure<'_>,
-        until: Instant,
-        now: Instant,
+        until: Millis,
+        now: Millis,
         env: &Env<'_>,
-    ) -> Option<Instant> {
+    ) -> Option<Millis> {
         if !failure::is_transient(failure.code) {
             return None;
         }
@@ -81,7 +83,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The deadline of a fetch has passed.
-    pub(super) fn fetch_over(&mut self, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn fetch_over(&mut self, now: Millis, env: &Env<'_>) -> Output {
         match self.state() {
             State::Confirmed { .. } => self.end(Failure::inner(self.why_no_notify(b"no NOTIFY")), now, env),
             // Somebody has taken the request, and nobody has said more.

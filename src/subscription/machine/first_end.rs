@@ -11,8 +11,8 @@ use super::super::state::State;
 use super::super::substate::{StateValue, SubscriptionState};
 use super::rare::Gone;
 use super::{Env, Subscription};
-use crate::memory::{OutOfMemory, Packed, Share};
-use crate::time::Instant;
+use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::time::Millis;
 
 /// The most that are remembered for one SUBSCRIBE; it reaches no more than so many, or somebody plays a game.
 const MOST_GONE: usize = 16;
@@ -20,7 +20,7 @@ const MOST_GONE: usize = 16;
 const TAG: usize = 0;
 const REASON: usize = 1;
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Whether a NOTIFY may be of another fork than the one that has accepted, or will: no NOTIFY has made the dialog, and no
     /// 2xx has this tag. A fork has a dialog of its own.
     pub(super) fn may_be_of_other_fork(&self, notify: &Notify<'_>) -> bool {
@@ -38,7 +38,7 @@ impl<A: Share> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if self.gone().len() >= MOST_GONE {
@@ -60,7 +60,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The end, as the fork with this tag has told it, or else as the first one has that ended. `None` when none has.
-    pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, now: Instant, env: &Env<'_>) -> Option<Output> {
+    pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, now: Millis, env: &Env<'_>) -> Option<Output> {
         let rare = self.rare.as_deref_mut()?;
         let place = match remote_tag {
             Some(tag) => rare.gone.iter().position(|gone| gone.said.get(TAG) == tag)?,

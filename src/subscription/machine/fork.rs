@@ -7,17 +7,17 @@ use super::super::output::{Output, Status};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::{Answers, Env, Promise, SECRET, Said, Subscription, USERNAME};
-use crate::memory::{OutOfMemory, Packed, Share};
-use crate::time::{Instant, Moment};
+use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::time::{Millis, PackedMillis};
 use std::time::Duration;
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// The fork with this number (from 1 on) of this subscription's dialog. Hand it next the NOTIFY that
     /// [asked for it](Output::fork); `None` when there is no dialog to be forked.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn try_fork(&self, number: u8, now: Instant, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+    pub fn try_fork(&self, number: u8, now: Millis, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let Some(root) = &self.dialog else { return Ok(None) };
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
@@ -36,7 +36,7 @@ impl<A: Share> Subscription<A> {
             dialog: Some(dialog),
             rare: None,
             state: State::Destroyed.into(),
-            deadline: Moment::NONE,
+            deadline: PackedMillis::NONE,
             last_sent: opened.into(),
             local_cseq: cseq,
             asked,
@@ -76,11 +76,11 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4).
-    pub(super) fn welcomes_forks(&self, now: Instant, env: &Env<'_>) -> bool {
+    pub(super) fn welcomes_forks(&self, now: Millis, env: &Env<'_>) -> bool {
         !self.is_fork() && env.policy.forking.allows(self.package()) && self.may_be_forked(now, env)
     }
 
-    pub(super) fn may_be_forked(&self, now: Instant, env: &Env<'_>) -> bool {
+    pub(super) fn may_be_forked(&self, now: Millis, env: &Env<'_>) -> bool {
         self.dialog.is_some() && now < self.opening().after(env.policy.timer_n)
     }
 
@@ -100,7 +100,7 @@ impl<A: Share> Subscription<A> {
 
     /// A fork has ended and its end is told. As long as forks are welcome it stays: a NOTIFY of its that comes late or
     /// again would be taken for one of a new fork.
-    pub(super) fn leave(&mut self, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn leave(&mut self, now: Millis, env: &Env<'_>) -> Output {
         if !self.may_be_forked(now, env) {
             return self.destroy();
         }
@@ -112,7 +112,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// When the request that opened the dialog was sent, to the second.
-    pub(super) fn opening(&self) -> Instant {
-        Instant(u64::from(self.opened).saturating_mul(1000))
+    pub(super) fn opening(&self) -> Millis {
+        Millis(u64::from(self.opened).saturating_mul(1000))
     }
 }

@@ -6,18 +6,18 @@ use super::super::output::{News, Output, Status, Undo};
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::ending::Failure;
 use super::{Env, Promise, Subscription};
-use crate::memory::Share;
-use crate::time::{Instant, Moment, seconds_up};
+use crate::memory::SharedAlloc;
+use crate::time::{Millis, PackedMillis, seconds_up};
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.
     pub(super) fn on_held(
         &mut self,
         cseq: u32,
-        until: Instant,
+        until: Millis,
         by: HeldBy,
         undo: Undo,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Output {
         if cseq != self.local_cseq {
@@ -93,7 +93,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The attempt has failed: it was asked for where that was possible.
-    fn others_held(&mut self, lost: &(u16, Brief), by: HeldBy, now: Instant, env: &Env<'_>) -> Output {
+    fn others_held(&mut self, lost: &(u16, Brief), by: HeldBy, now: Millis, env: &Env<'_>) -> Output {
         self.proxies.begin();
         self.told_held = false;
         let failure = match lost {
@@ -124,7 +124,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Its turn has come.
-    pub(super) fn on_turn(&mut self, now: Instant) -> Output {
+    pub(super) fn on_turn(&mut self, now: Millis) -> Output {
         if self.turn == Promise::Queued {
             match self.state() {
                 State::Waiting(_) | State::Predestroyed(Farewell::Due) => {
@@ -153,7 +153,7 @@ impl<A: Share> Subscription<A> {
             dialog.uncount_request(undo.outcome);
         }
         self.asked = undo.asked;
-        self.last_sent = undo.last_sent.map_or(Moment::NONE, Moment::from);
+        self.last_sent = undo.last_sent.map_or(PackedMillis::NONE, PackedMillis::from);
     }
 
     /// The next request is this one, still to be made.
@@ -166,7 +166,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Nobody wants it any more: the farewell waits, unless the dialog ends by itself before.
-    fn hold_farewell(&mut self, by: HeldBy, until: Instant) -> Output {
+    fn hold_farewell(&mut self, by: HeldBy, until: Millis) -> Output {
         if self.granted_until().is_none_or(|ends| ends <= until) {
             return self.destroy();
         }
@@ -178,7 +178,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The internal subscriber hears of a hold once; waiting for a turn is not worth telling.
-    fn tell_held(&mut self, status: Status, by: HeldBy, until: Instant, now: Instant) -> Output {
+    fn tell_held(&mut self, status: Status, by: HeldBy, until: Millis, now: Millis) -> Output {
         match by {
             HeldBy::Rate | HeldBy::Lookup => return Output::default(),
             HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Unreached if self.told_held => return Output::default(),

@@ -6,21 +6,21 @@
 use super::super::output::{News, Output, Status};
 use super::super::state::State;
 use super::{EXPIRED, Subscription};
-use crate::memory::Share;
-use crate::time::{Instant, Moment, seconds_up};
+use crate::memory::SharedAlloc;
+use crate::time::{Millis, PackedMillis, seconds_up};
 
 /// A dialog that was left while its status was believed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
     /// When what it was granted is over.
-    pub(super) until: Moment,
+    pub(super) until: PackedMillis,
     /// The deadline of what goes on, which this one may come before.
-    next: Moment,
+    next: PackedMillis,
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// The dialog is left, if there is one and its status is believed. Without memory for that it is believed no longer.
-    pub(super) fn leave_behind(&mut self, now: Instant) -> Option<News> {
+    pub(super) fn leave_behind(&mut self, now: Millis) -> Option<News> {
         match self.status {
             Some(Status::Active | Status::Pending) if self.left_until().is_none() => {}
             Some(Status::Active | Status::Pending | Status::Terminated | Status::Rejected) | None => return None,
@@ -28,7 +28,7 @@ impl<A: Share> Subscription<A> {
         let until = self.granted_until().unwrap_or(now);
         match self.rare_mut() {
             Ok(rare) => {
-                rare.left = Some(Left { until: until.into(), next: Moment::NONE });
+                rare.left = Some(Left { until: until.into(), next: PackedMillis::NONE });
                 None
             }
             Err(_) => self.tell(self.expired(Some(0))),
@@ -36,7 +36,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Until when the status of a dialog that was left is believed.
-    pub(super) fn left_until(&self) -> Option<Instant> {
+    pub(super) fn left_until(&self) -> Option<Millis> {
         self.rare.as_deref()?.left.and_then(|left| left.until.get())
     }
 
@@ -48,13 +48,13 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The deadline without the one for a dialog that was left.
-    pub(super) fn planned(&self) -> Option<Instant> {
+    pub(super) fn planned(&self) -> Option<Millis> {
         let left = self.rare.as_deref().and_then(|rare| rare.left);
         left.map_or(self.deadline, |left| left.next).get()
     }
 
     /// Sets the deadline; one for a dialog that was left comes before it.
-    pub(super) fn arm_beside_left(&mut self, at: Instant) {
+    pub(super) fn arm_beside_left(&mut self, at: Millis) {
         let left = self.rare.as_deref_mut().and_then(|rare| rare.left.as_mut());
         let until = left.and_then(|left| {
             left.next = at.into();
@@ -64,7 +64,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// What the dialog that was left was granted is over. What goes on goes on.
-    pub(super) fn left_is_over(&mut self, now: Instant) -> Output {
+    pub(super) fn left_is_over(&mut self, now: Millis) -> Output {
         let next = self.planned().filter(|_| matches!(self.state(), State::Waiting(_))).unwrap_or(now);
         let news = self.tell(self.expired(Some(seconds_up(next.since(now)))));
         Output { news, ..Output::default() }

@@ -11,17 +11,12 @@ use super::super::version::Order;
 use super::ending::Failure;
 use super::{Env, Promise, RECORD, Subscription};
 use crate::grammar::{OfferedUri, Target, is_sips};
-use crate::memory::{OutOfMemory, Share};
-use crate::time::Instant;
+use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::time::Millis;
 use std::time::Duration;
 
-impl<A: Share> Subscription<A> {
-    pub(super) fn on_notify(
-        &mut self,
-        notify: &Notify<'_>,
-        now: Instant,
-        env: &Env<'_>,
-    ) -> Result<Output, OutOfMemory> {
+impl<A: SharedAlloc> Subscription<A> {
+    pub(super) fn on_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         match self.state() {
             State::Waiting(_) | State::Destroyed => Ok(Output::default()),
             State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => {
@@ -123,7 +118,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// It cannot be used: answered so, and followed by a refresh.
-    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, now: Instant, env: &Env<'_>) -> Output {
+    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Output {
         // What another fork says is no word about this dialog.
         if !self.dialog.as_ref().is_some_and(|dialog| dialog.is_from_other_fork(notify)) {
             self.was_refused(now, env);
@@ -132,7 +127,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// Its CSeq is too low (RFC 3261 §12.2.2).
-    fn stale(&mut self, cseq: u32, now: Instant, env: &Env<'_>) -> Output {
+    fn stale(&mut self, cseq: u32, now: Millis, env: &Env<'_>) -> Output {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.stale(cseq);
         }
@@ -141,7 +136,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The notifier does not know any more how far it has counted: nothing that it tells in this dialog would be believed.
-    fn count_lost(&mut self, now: Instant, env: &Env<'_>) -> Output {
+    fn count_lost(&mut self, now: Millis, env: &Env<'_>) -> Output {
         let Output { untold, .. } = self.not_told(Untold::Stale);
         Output { answer: Some(Answer::StaleCseq), untold, ..self.end(Failure::COUNT_LOST, now, env) }
     }
@@ -151,7 +146,7 @@ impl<A: Share> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let may_be_all = self.fetch_until().is_some() && notify.content.is_document();
@@ -201,7 +196,7 @@ impl<A: Share> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
@@ -249,7 +244,7 @@ impl<A: Share> Subscription<A> {
 
     /// Keeps the version of a document. Behind a gap the whole state is asked for by one refresh: by one that is planned
     /// anyway, or else as soon as may be. What is under way may have been answered already, so that another one follows it.
-    fn take_document(&mut self, content: Content, is_whole: bool, now: Instant, env: &Env<'_>) {
+    fn take_document(&mut self, content: Content, is_whole: bool, now: Millis, env: &Env<'_>) {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.take_document(content);
         }
@@ -261,7 +256,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// When the next refresh is: as planned, or as soon as may be if a document is missing or a NOTIFY has been refused.
-    pub(super) fn plan(&mut self, planned: Instant, now: Instant, env: &Env<'_>) -> Instant {
+    pub(super) fn plan(&mut self, planned: Millis, now: Millis, env: &Env<'_>) -> Millis {
         let planned = self.early_or(planned, now, env);
         let earliest = self.earliest(now, env.policy);
         match self.dialog.as_mut().filter(|dialog| dialog.is_missing()) {
@@ -275,7 +270,7 @@ impl<A: Share> Subscription<A> {
 
     /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was granted, or asked
     /// for as long as nothing is. An active subscription that expires in 0 s contradicts itself: that is taken for no word.
-    fn adopt_expiry(&mut self, expires: Option<u32>, now: Instant) -> Told {
+    fn adopt_expiry(&mut self, expires: Option<u32>, now: Millis) -> Told {
         let Some(expires) = expires.filter(|seconds| *seconds > 0) else { return Told::Same };
         let in_flight = self.state().in_flight();
         let Some(dialog) = self.dialog.as_mut() else { return Told::Same };
@@ -295,7 +290,7 @@ impl<A: Share> Subscription<A> {
     /// Moves the refresh with the expiry. A sooner expiry never puts it off (a notifier that tells the remaining time
     /// often would otherwise put it off for ever), and a retry stays where it is unless the refresh turns out to have
     /// worked.
-    fn replan(&mut self, next: Instant, awaits: Awaits, told: Told, now: Instant, env: &Env<'_>) {
+    fn replan(&mut self, next: Millis, awaits: Awaits, told: Told, now: Millis, env: &Env<'_>) {
         let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry());
         let left = || expiry.map_or(Duration::ZERO, |at| at.since(now));
         let planned = || now.after(schedule::refresh_delay(left(), env.policy, env.random));
@@ -318,7 +313,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The notifier has ended the subscription: acted upon in any state, whatever the body is (RFC 6665 §4.1.3).
-    fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, now: Instant, env: &Env<'_>) -> Output {
+    fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, now: Millis, env: &Env<'_>) -> Output {
         self.notifies = self.notifies.saturating_add(1);
         let output = self.end_as_told(state.reason, state.retry_after, content.is_document(), now, env);
         Output { answer: Some(Answer::Ok), ..output }
@@ -330,7 +325,7 @@ impl<A: Share> Subscription<A> {
         reason: Option<&[u8]>,
         retry_after: Option<u32>,
         with_body: bool,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Output {
         let ending = failure::ending_for(reason, env.policy);

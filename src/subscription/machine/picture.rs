@@ -8,22 +8,22 @@ use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
 use super::super::version::Versions;
 use super::{Promise, Subscription};
-use crate::memory::Share;
-use crate::time::Instant;
+use crate::memory::SharedAlloc;
+use crate::time::Millis;
 
 /// A subscription as seen from a moment: two with equal pictures behave alike from then on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Picture {
     pub state: State,
-    pub deadline: Option<Instant>,
-    pub last_sent: Option<Instant>,
+    pub deadline: Option<Millis>,
+    pub last_sent: Option<Millis>,
     pub local_cseq: u32,
     pub asked: u32,
     pub min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought, and whether another one is due.
     pub early: (u8, bool),
     /// The end of what a dialog was granted that was left, and the deadline beside it.
-    pub left: Option<(Instant, Option<Instant>)>,
+    pub left: Option<(Millis, Option<Millis>)>,
     pub retries: u32,
     pub losses: u8,
     pub status: Option<Status>,
@@ -39,7 +39,7 @@ pub struct Picture {
     /// The newest reply was a challenge.
     pub challenged: bool,
     /// Expires of its own, and the deadline of a fetch.
-    pub kept: (Option<u32>, Option<Instant>),
+    pub kept: (Option<u32>, Option<Millis>),
     pub proxies: Proxies,
     /// The one being tried, and all.
     pub targets: Option<[Vec<Vec<u8>>; 2]>,
@@ -49,7 +49,7 @@ pub struct Picture {
     /// Tags and reasons of forks that ended first.
     pub gone: Vec<[Vec<u8>; 2]>,
     pub fork: u8,
-    pub opened: Instant,
+    pub opened: Millis,
 }
 
 /// Its dialog.
@@ -62,7 +62,7 @@ pub struct DialogPicture {
     pub route_set: Vec<u8>,
     pub socket: Option<Socket>,
     pub flow: Option<Flow>,
-    pub expiry: Option<Instant>,
+    pub expiry: Option<Millis>,
     pub remote_cseq: Option<u32>,
     pub target_told: bool,
     pub requests: u8,
@@ -73,18 +73,18 @@ pub struct DialogPicture {
 
 impl Picture {
     /// The instant that stands for "now".
-    pub const NOW: Instant = Instant(1 << 40);
+    pub const NOW: Millis = Millis(1 << 40);
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Where its memory comes from.
     pub fn allocator(&self) -> &A {
         &self.alloc
     }
 
     /// What its future depends on, with all times as seen from `now`.
-    pub fn picture(&self, now: Instant) -> Picture {
-        let seen = |at: Instant| Instant(Picture::NOW.0.saturating_add(at.0).saturating_sub(now.0));
+    pub fn picture(&self, now: Millis) -> Picture {
+        let seen = |at: Millis| Millis(Picture::NOW.0.saturating_add(at.0).saturating_sub(now.0));
         Picture {
             state: match self.state() {
                 State::Confirmed { next, awaits } => State::Confirmed {

@@ -7,8 +7,8 @@ use super::super::redirect::Targets;
 use super::early::Early;
 use super::left::Left;
 use super::{Subscription, Terms};
-use crate::memory::{OutOfMemory, Packed, Share};
-use crate::time::Moment;
+use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::time::PackedMillis;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -59,7 +59,7 @@ pub(super) struct Gone<A: Allocator> {
 pub(super) struct Kept {
     pub(super) terms: Terms,
     /// The deadline of a fetch that has started.
-    pub(super) until: Moment,
+    pub(super) until: PackedMillis,
 }
 
 /// The newest reason phrase, or reason of a failure or termination: its place among the usual ones.
@@ -177,7 +177,7 @@ impl<A: Allocator + Clone> Rare<A> {
     }
 }
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Room for what few have. It goes after the input if nothing was put there.
     pub(super) fn rare_mut(&mut self) -> Result<&mut Rare<A>, OutOfMemory> {
         let rare = match self.rare.take() {

@@ -8,18 +8,18 @@ use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits};
 use super::ending::{Failure, told_delay};
 use super::{Env, Subscription};
-use crate::memory::{OutOfMemory, Share};
-use crate::time::{Instant, seconds_up};
+use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::time::{Millis, seconds_up};
 use std::time::Duration;
 
-impl<A: Share> Subscription<A> {
+impl<A: SharedAlloc> Subscription<A> {
     /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when
     /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved. A fork
     /// does not move: what a new SUBSCRIBE reaches is the subscription's own affair.
     pub(super) fn redirect(
         &mut self,
         reply: &Reply<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
         if self.is_fork() {
@@ -37,7 +37,7 @@ impl<A: Share> Subscription<A> {
 
     /// The same attempt goes on at once, not held back by `min_resubscribe_time`. Where a NOTIFY has made a dialog, it
     /// goes on with new identifiers: those are taken.
-    pub(super) fn go_on(&mut self, now: Instant) -> Output {
+    pub(super) fn go_on(&mut self, now: Millis) -> Output {
         let is_taken = self.dialog.as_ref().is_none_or(|dialog| !dialog.remote_tag().is_empty());
         let news = self.leave_behind(now);
         self.wait(if is_taken { Attempt::Fresh } else { Attempt::Continued }, now);
@@ -72,7 +72,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The request that opens a dialog has failed.
-    pub(super) fn not_opened(&mut self, failure: Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn not_opened(&mut self, failure: Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
         if self.is_made_in_spite_of(failure.code) {
             return self.confirm_by_notify(&failure, now, env);
         }
@@ -104,8 +104,8 @@ impl<A: Share> Subscription<A> {
     pub(super) fn not_refreshed(
         &mut self,
         failure: Failure<'_>,
-        notify_by: Option<Instant>,
-        now: Instant,
+        notify_by: Option<Millis>,
+        now: Millis,
         env: &Env<'_>,
     ) -> Output {
         let rule = failure::rule_for(failure.as_code.unwrap_or(failure.code), env.policy);
@@ -128,7 +128,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// The same refresh goes on at once, not held back by `min_resubscribe_time`.
-    pub(super) fn refresh_again(&mut self, notify_by: Option<Instant>, now: Instant) -> Output {
+    pub(super) fn refresh_again(&mut self, notify_by: Option<Millis>, now: Millis) -> Output {
         self.confirm(now, notify_by.map_or(Awaits::Retry, |by| Awaits::FirstNotify { by }));
         Output::default()
     }
@@ -136,7 +136,7 @@ impl<A: Share> Subscription<A> {
     /// The dialog stays in spite of a failed refresh, and the internal subscriber is told. The retry: when Retry-After
     /// says; or else after the back-off or half of what is left, whichever is sooner, so that the subscription does
     /// not lapse. What does not fit before the expiry becomes a new dialog.
-    fn stay(&mut self, failure: &Failure<'_>, expiry: Instant, now: Instant, env: &Env<'_>) -> Output {
+    fn stay(&mut self, failure: &Failure<'_>, expiry: Millis, now: Millis, env: &Env<'_>) -> Output {
         self.note(failure.code, failure.reason);
         let told = told_delay(failure);
         let delay = self.count_failure(failure, env);
@@ -161,7 +161,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// As [`not_opened`](Self::not_opened), but nobody wants it any more.
-    pub(super) fn not_opened_for_nobody(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn not_opened_for_nobody(&mut self, failure: &Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
         if !self.is_made_in_spite_of(failure.code) {
             return self.destroy();
         }
@@ -170,7 +170,7 @@ impl<A: Share> Subscription<A> {
     }
 
     /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
-    pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, now: Instant, env: &Env<'_>) -> Output {
+    pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
         if failure::ends_dialog(failure.as_code.unwrap_or(failure.code)) {
             return self.destroy();
         }

@@ -7,8 +7,8 @@ use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
 use super::{Env, Subscription};
 use crate::grammar::{RouteSet, is_sips};
-use crate::memory::{OutOfMemory, Share};
-use crate::time::Instant;
+use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::time::Millis;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +38,8 @@ impl<'a> Outcome<'a> {
     }
 }
 
-impl<A: Share> Subscription<A> {
-    pub(super) fn on_reply(&mut self, reply: &Reply<'_>, now: Instant, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+impl<A: SharedAlloc> Subscription<A> {
+    pub(super) fn on_reply(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if reply.cseq != self.local_cseq || reply.code < 200 {
             return Ok(Output::default());
         }
@@ -76,7 +76,7 @@ impl<A: Share> Subscription<A> {
         &mut self,
         cseq: u32,
         failure: Failure<'static>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if cseq != self.local_cseq {
@@ -88,7 +88,7 @@ impl<A: Share> Subscription<A> {
     pub(super) fn on_outcome(
         &mut self,
         outcome: Outcome<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let output = self.on_outcome_in_state(outcome, now, env)?;
@@ -97,12 +97,7 @@ impl<A: Share> Subscription<A> {
         Ok(output)
     }
 
-    fn on_outcome_in_state(
-        &mut self,
-        outcome: Outcome<'_>,
-        now: Instant,
-        env: &Env<'_>,
-    ) -> Result<Output, OutOfMemory> {
+    fn on_outcome_in_state(&mut self, outcome: Outcome<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         use Outcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
         match (self.state(), outcome) {
             (State::Unconfirmed, Accepted(reply)) => self.opened(reply, now, env),

@@ -5,7 +5,7 @@ use crate::grammar::RouteSet;
 use crate::testing::offered;
 use crate::testing::tag;
 use crate::testing::uris;
-use crate::time::Instant;
+use crate::time::Millis;
 
 const OTHER: &[u8] = b"sip:other@192.0.2.2";
 
@@ -57,7 +57,7 @@ fn they_are_welcome_as_long_as_the_first_notify_may_take() {
             let output = from_other(&mut life, "active", |_| {});
             assert_eq!((output.fork, output.answer, output.news), (welcome && may, None, None), "{forking:?} {wait}");
         }
-        life.now = Instant(life.now.0 - 1_022_000);
+        life.now = Millis(life.now.0 - 1_022_000);
         assert_eq!(life.subscription.picture(life.now), before, "nothing has changed");
     }
 }

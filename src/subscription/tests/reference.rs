@@ -2,7 +2,7 @@
 //! RFCs and of the decisions taken. What it shows to the outside must be what the machine shows.
 
 use super::*;
-use crate::time::Instant;
+use crate::time::Millis;
 
 mod accepted;
 mod commands;
@@ -162,7 +162,7 @@ fn ms(time: Duration) -> u64 {
 }
 
 impl Reference {
-    fn new(policy: Policy, fetch: Option<u64>, now: Instant) -> Self {
+    fn new(policy: Policy, fetch: Option<u64>, now: Millis) -> Self {
         Self {
             policy,
             fetch,
@@ -221,7 +221,7 @@ impl Reference {
         }
     }
 
-    fn take(&mut self, input: &Input<'_>, now: Instant) -> Shown {
+    fn take(&mut self, input: &Input<'_>, now: Millis) -> Shown {
         self.now = now.0;
         self.shown = Shown::default();
         match input {

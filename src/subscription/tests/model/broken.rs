@@ -7,7 +7,7 @@ use super::search::explore;
 use super::world::Book;
 use crate::memory::OutOfMemory;
 use crate::testing::tag;
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// A subscription with something wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Flaw {
         self,
         subscription: &mut Subscription<Accounted>,
         input: Input<'_>,
-        now: Instant,
+        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let mut input = input;

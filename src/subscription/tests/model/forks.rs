@@ -9,7 +9,7 @@ use crate::grammar::Tag;
 use crate::subscription::machine::Picture;
 use crate::testing::offered;
 use crate::testing::uri;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 const TAGS: [&[u8]; 3] = [b"A", b"B", b"C"];
@@ -37,7 +37,7 @@ struct World {
     /// The subscription; `None` once it is forgotten.
     root: Option<Subscription<Accounted>>,
     forks: Vec<Subscription<Accounted>>,
-    now: Instant,
+    now: Millis,
     attempts: u32,
     unsubscribed: bool,
     /// The last has been told.
@@ -187,7 +187,7 @@ impl World {
 
     fn apply(&mut self, action: Action) -> Result<(), String> {
         match action {
-            Action::Late => self.now = self.now.max(Instant(1_000_000).after(self.policy.timer_n)),
+            Action::Late => self.now = self.now.max(Millis(1_000_000).after(self.policy.timer_n)),
             Action::Due(place) => {
                 let deadline = self.all().nth(place).and_then(Subscription::deadline);
                 self.now = self.now.max(deadline.unwrap_or(self.now));

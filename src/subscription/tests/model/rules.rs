@@ -3,7 +3,7 @@
 use super::super::*;
 use super::challenges::{self, Answered, Asks};
 use super::world::{Book, Fork, Message, Refusal, Sending, Word, World};
-use crate::time::Instant;
+use crate::time::Millis;
 
 /// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
 /// asks for longer, and the end.
@@ -36,7 +36,7 @@ pub struct Ghost {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Spoken {
     /// When the newest was sent.
-    pub sent: Option<Instant>,
+    pub sent: Option<Millis>,
     /// How many have been sent with less than `min_resubscribe_time` in between.
     pub run: u8,
     /// The next one need not wait: a 3xx or 423 has just asked for it, or an outbound proxy has failed.
@@ -52,7 +52,7 @@ pub type Seen =
     (Option<(Fork, (u32, u32))>, Option<(Vec<u8>, Vec<u8>, Vec<u8>)>, [bool; 4], Option<u64>, [u8; 2], Answered);
 
 impl Ghost {
-    pub fn seen(&self, now: Instant, ranks: impl Fn(u32, Fork, u32) -> (u32, u32)) -> Seen {
+    pub fn seen(&self, now: Millis, ranks: impl Fn(u32, Fork, u32) -> (u32, u32)) -> Seen {
         let accepted = self.accepted.map(|(dialog, fork, cseq)| (fork, ranks(dialog, fork, cseq)));
         let Spoken { sent, run, hastened, failed, answered } = self.spoken;
         let sent = sent.map(|at| now.since(at).as_secs().min(2));
@@ -322,7 +322,7 @@ fn standing(world: &World) -> Result<(), String> {
         !world.ghost.ended || world.unsubscribed || subscription.status() != Some(Status::Active),
         "terminated, and shown as active"
     );
-    let picture = subscription.picture(Instant(0));
+    let picture = subscription.picture(Millis(0));
     let expiry = picture.dialog.as_ref().and_then(|dialog| dialog.expiry);
     if let (State::Confirmed { .. }, Some(expiry)) = (state, expiry) {
         rule!(picture.deadline.is_some_and(|at| at <= expiry), "stands beyond what was granted");

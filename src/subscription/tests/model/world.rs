@@ -4,7 +4,7 @@ use super::super::*;
 use super::challenges::{ANY_NUMBER, CREDENTIALS};
 use super::rules::{Ghost, Spoken};
 use crate::subscription::machine::Picture;
-use crate::time::Instant;
+use crate::time::Millis;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -225,15 +225,15 @@ pub enum Sending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HeldBack {
     pub undo: Undo,
-    pub until: Instant,
+    pub until: Millis,
     pub by: HeldBy,
     pub spoken: Spoken,
 }
 
 impl HeldBack {
     /// As seen from `now`, with all that is long past the same.
-    fn seen(self, now: Instant) -> Self {
-        let seen = |at: Instant| Instant((Picture::NOW.0 + at.0).saturating_sub(now.0).max(Picture::NOW.0 - 20_000));
+    fn seen(self, now: Millis) -> Self {
+        let seen = |at: Millis| Millis((Picture::NOW.0 + at.0).saturating_sub(now.0).max(Picture::NOW.0 - 20_000));
         let undo = Undo { last_sent: self.undo.last_sent.map(seen), ..self.undo };
         let spoken = Spoken { sent: self.spoken.sent.map(seen), ..self.spoken };
         Self { undo, until: seen(self.until), spoken, ..self }
@@ -247,7 +247,7 @@ pub struct Serving {
     pub fork: Fork,
     pub newest: u32,
     pub notified: u32,
-    pub until: Instant,
+    pub until: Millis,
     pub moved: bool,
     pub pending: bool,
 }
@@ -256,7 +256,7 @@ pub struct Serving {
 #[derive(Clone)]
 pub struct World {
     pub subscription: Subscription<Accounted>,
-    pub now: Instant,
+    pub now: Millis,
     pub dialogs: u32,
     pub under_way: Vec<Message>,
     pub serving: Vec<Serving>,
@@ -330,8 +330,8 @@ impl World {
     pub fn key(&self) -> u64 {
         let mut picture = self.subscription.picture(self.now);
         let (dialogs, local, remote) = self.ranks(&picture);
-        let seen = |at: Instant| at.0.wrapping_sub(self.now.0);
-        let oldest = Instant(Picture::NOW.0 - 20_000);
+        let seen = |at: Millis| at.0.wrapping_sub(self.now.0);
+        let oldest = Millis(Picture::NOW.0 - 20_000);
         canonical(&mut picture, oldest, &dialogs, &local, |dialog, fork, cseq| rank(&remote, &(dialog, fork, cseq)));
         let mut under_way: Vec<u64> = self
             .under_way
@@ -424,13 +424,13 @@ impl World {
 
 fn canonical(
     picture: &mut Picture,
-    oldest: Instant,
+    oldest: Millis,
     dialogs: &BTreeSet<u32>,
     local: &BTreeSet<u32>,
     remote: impl Fn(u32, Fork, u32) -> u32,
 ) {
     // No fork is welcome: nobody asks when and by which request the dialog was opened.
-    picture.opened = Instant(0);
+    picture.opened = Millis(0);
     picture.local_cseq = rank(local, &picture.local_cseq);
     // The back-off has reached its cap by then.
     picture.retries = picture.retries.min(2);
