@@ -5,6 +5,7 @@ mod filter;
 mod headers;
 mod package_policy;
 
+use crate::grammar::Transport;
 pub use crate::subscription::{Concealed, Credential, CredentialError, DomainList, Domains, RealmName};
 use crate::subscription::{Forking, MOST_PROXIES, Policy};
 pub use filter::Filter;
@@ -447,14 +448,11 @@ fn duration(seconds: i32) -> Duration {
     Duration::from_secs(u64::from(seconds.unsigned_abs()))
 }
 
-/// The transports that a URI may name.
-const TRANSPORTS: [&str; 6] = ["udp", "tcp", "tls", "sctp", "ws", "wss"];
-
 /// Whether each transport that a URI, or a list of them, names is one.
 fn transports_exist(text: &str) -> bool {
     let parameters = text.split([';', '?', '>', ',', ' ', '\t']).map(|part| part.trim().to_ascii_lowercase());
     let named = parameters.filter_map(|part| part.strip_prefix("transport=").map(str::to_owned));
-    named.into_iter().all(|transport| TRANSPORTS.contains(&transport.as_str()))
+    named.into_iter().all(|transport| Transport::find(transport.as_bytes()).is_some())
 }
 
 #[cfg(test)]

@@ -25,4 +25,5 @@ pub mod socket;
 pub mod stateless;
 pub mod text;
 pub mod transaction;
+mod transport;
 pub mod uri;

@@ -32,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("qsa", &["subscription", "document", "memory"]),
     ("config", &["subscription", "document", "grammar", "memory"]),
     ("subscription", &["grammar", "memory", "time"]),
-    ("document", &[]),
+    ("document", &["grammar"]),
     ("grammar", &[]),
     ("host", &["grammar", "memory", "time"]),
     ("time", &["memory"]),

@@ -12,6 +12,7 @@
 use std::fmt;
 
 use super::error::{DocumentError, shown};
+use crate::grammar::is_token_byte;
 
 /// A parsed Content-Type. Borrows the header value and never allocates, but for an error.
 #[derive(Clone, Copy, Debug)]
@@ -209,13 +210,7 @@ fn skip_space(text: &str) -> &str {
 }
 
 fn take_token(text: &str) -> (&str, &str) {
-    take_while(text, is_token)
-}
-
-/// token of RFC 3261 §25.1.
-fn is_token(byte: u8) -> bool {
-    matches!(byte,
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    take_while(text, is_token_byte)
 }
 
 /// Splits behind the bytes that are `wanted`: all or none of those beyond ASCII.

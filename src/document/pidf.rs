@@ -24,6 +24,7 @@ use super::extension::Extensions;
 use super::note::text_of;
 use super::presentity::{Basic, Contact, Note, Presentity, Tuple};
 use super::scan::MAX_NODES;
+use crate::grammar::thousandths;
 
 /// RFC 4479 §3 and RFC 4480 §3.
 pub(super) const UNDERSTOOD: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:data-model", "urn:ietf:params:xml:ns:pidf:rpid"];
@@ -154,15 +155,11 @@ impl Contact {
 /// above one is one.
 fn read_priority(value: &str) -> Option<u16> {
     let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.len() + fraction.len() == 0 || !digits(whole) || !digits(fraction) {
+    if whole.len() + fraction.len() == 0 || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    if whole.bytes().any(|byte| byte != b'0') {
-        return Some(1000);
-    }
-    let padded = fraction.bytes().chain([b'0'; 3]).take(3);
-    Some(padded.fold(0, |sum, byte| sum * 10 + u16::from(byte - b'0')))
+    let decimals = thousandths(fraction.as_bytes())?;
+    Some(if whole.bytes().any(|byte| byte != b'0') { 1000 } else { decimals })
 }
 
 /// The local name of an element of PIDF, or of one in no namespace.

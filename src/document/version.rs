@@ -4,6 +4,7 @@ use super::content_type::ContentType;
 use super::cursor::attributes;
 use super::error::DocumentError;
 use super::root::read_root;
+use crate::grammar;
 
 /// What the root of a document says of its place among those of one subscription (RFC 3858 §4.1, RFC 3680 §5.1,
 /// RFC 4235 §4.1).
@@ -53,12 +54,6 @@ impl Versioned {
         let value =
             |name: &[u8]| attributes(tag).find(|each| each.name.whole == name).map(|found| found.value.trim_ascii());
         let is_full = value(b"state") != Some(b"partial");
-        Ok(value(b"version").and_then(number).map(|number| Version { number, is_full }))
+        Ok(value(b"version").and_then(grammar::number).map(|number| Version { number, is_full }))
     }
-}
-
-/// Digits and nothing else, 32 bits at most (RFC 4235 §4.1).
-fn number(value: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(value).ok()?;
-    digits.parse().ok().filter(|_| digits.bytes().all(|each| each.is_ascii_digit()))
 }

@@ -1,6 +1,8 @@
 //! Lists of addresses, as Contact, From and Record-Route have them (RFC 3261 §20.10, §25.1), and parameters. What is readable is
 //! read, whatever comes after it.
 
+use super::number::thousandths;
+use super::quoted::{end_of, parts_unquoted};
 use super::split_once;
 
 /// An entry of a list of addresses.
@@ -69,13 +71,7 @@ impl<'a> Iterator for Addresses<'a> {
 
 /// The parameters of an address or of an Event header, from the first semicolon on: names, and values as they are written.
 pub fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-    let mut rest = text.strip_prefix(b";");
-    let pieces = std::iter::from_fn(move || {
-        let text = rest.take()?;
-        let (piece, behind) = text.split_at_checked(end_of(text, b";").unwrap_or(text.len()))?;
-        rest = behind.strip_prefix(b";");
-        Some(piece)
-    });
+    let pieces = text.strip_prefix(b";").into_iter().flat_map(|text| parts_unquoted(text, b';'));
     pieces.map(|piece| match split_once(piece, b'=') {
         Some((name, value)) => (name.trim_ascii(), Some(value.trim_ascii())),
         None => (piece.trim_ascii(), None),
@@ -88,29 +84,10 @@ pub fn preference(text: &[u8]) -> i32 {
     let given = parameters(text).find(|(name, _)| name.eq_ignore_ascii_case(b"q"));
     let Some((_, value)) = given else { return 1000 };
     let (whole, part) = value.map_or((&b""[..], &b""[..]), |value| split_once(value, b'.').unwrap_or((value, b"")));
-    let digits = || part.iter().copied().chain(std::iter::repeat(b'0')).take(3);
-    let part_of = |sum: i32, digit: u8| sum * 10 + i32::from(digit.saturating_sub(b'0'));
-    if part.len() > 3 || !part.iter().all(u8::is_ascii_digit) {
-        return -1;
-    }
-    match (whole, digits().fold(0, part_of)) {
-        (b"0", part) => part,
-        (b"1", 0) => 1000,
+    let decimals = if part.len() > 3 { None } else { thousandths(part) };
+    match (whole, decimals) {
+        (b"0", Some(part)) => i32::from(part),
+        (b"1", Some(0)) => 1000,
         _ => -1,
     }
-}
-
-/// Where a text has the first of these bytes outside of quotes; its length where it has none, `None` when a quote is not closed.
-fn end_of(text: &[u8], ends: &[u8]) -> Option<usize> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_quoted => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            _ if !is_quoted && ends.contains(byte) => return Some(at),
-            _ => {}
-        }
-    }
-    (!is_quoted).then_some(text.len())
 }

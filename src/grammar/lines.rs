@@ -1,6 +1,6 @@
 //! The header lines of a message, read from its text: for the replies that the host's parser gives up.
 
-use super::is_token;
+use super::{delta_seconds, is_token};
 
 /// Headers of a reply that are kept where another one cannot be parsed; of the first five one is kept.
 const KEPT: [(&str, &str); 12] = [
@@ -52,10 +52,8 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
 pub fn seconds(text: &[u8], name: &str) -> Option<u32> {
     let mut headers = lines(text).skip(1).filter_map(header);
     let (_, value) = headers.find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))?;
-    let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(None, |number: Option<u32>, digit| {
-        Some(number.unwrap_or(0).saturating_mul(10).saturating_add(u32::from(digit - b'0')))
-    })
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    delta_seconds(value.get(..digits)?)
 }
 
 /// A reply with those headers only that say something of a subscription, and without a body. `None` when it has not even

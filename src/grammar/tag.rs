@@ -1,6 +1,6 @@
 //! The gate for tags and entity-tags of a peer (law L11).
 
-use super::{URI, is_all, is_token};
+use super::sets::{URI, is_all, is_token};
 
 /// The longest tag that is taken from a peer, in bytes.
 pub const LONGEST_TAG: usize = 255;

@@ -1,6 +1,9 @@
 //! The gate for every URI that a peer gives (law L11): behind it there are only URIs that can be a Request-URI or a Route.
 
-use super::{PARAMETER, URI, USERINFO, is_all, split_once};
+use super::number::number;
+use super::sets::{PARAMETER, URI, USERINFO, is_all};
+use super::split_once;
+use super::transport::Transport;
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str;
@@ -178,9 +181,7 @@ fn is_method(parameter: &[u8]) -> bool {
 
 /// Whether a transport is one that there is, and that leads to a URI of this scheme: there is no SIPS over UDP.
 fn is_transport(value: &[u8], is_sips: bool) -> bool {
-    let known = ["tcp", "tls", "sctp", "ws", "wss"];
-    let is = |known: &str| value.eq_ignore_ascii_case(known.as_bytes());
-    known.into_iter().any(is) || is("udp") && !is_sips
+    Transport::find(value).is_some_and(|transport| transport != Transport::Udp || !is_sips)
 }
 
 /// User and perhaps a password.
@@ -229,5 +230,5 @@ fn is_host(text: &[u8]) -> bool {
 }
 
 fn is_port(digits: &[u8]) -> bool {
-    super::number::<u16>(digits).is_some_and(|port| port > 0) && digits.len() <= "65535".len()
+    number::<u16>(digits).is_some_and(|port| port > 0) && digits.len() <= "65535".len()
 }

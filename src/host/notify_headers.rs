@@ -91,7 +91,7 @@ impl<'m> NotifyHeaders<'m> {
         let (package, rest) = header.split_at_checked(ends).ok_or(Malformed("Event"))?;
         let package = Some(package.trim_ascii()).filter(|package| grammar::is_token(package));
         let id = grammar::parameters(rest).find(|(name, _)| name.eq_ignore_ascii_case(b"id"));
-        let id = id.map(|(_, value)| unquoted(value.unwrap_or_default()));
+        let id = id.map(|(_, value)| grammar::unquoted(value.unwrap_or_default()));
         package.map(|package| Event { package, id }).ok_or(Malformed("Event"))
     }
 
@@ -169,9 +169,4 @@ fn tag_of(from: &[u8]) -> Option<Tag<'_>> {
     let address = Addresses::of(from).next()?.ok()?;
     let tag = grammar::parameters(address.parameters?).find(|(name, _)| name.eq_ignore_ascii_case(b"tag"));
     tag.map_or(Some(Tag::NONE), |(_, value)| Tag::judge(value.unwrap_or_default()))
-}
-
-/// What stands between quotes, or the text as it is.
-fn unquoted(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(text)
 }

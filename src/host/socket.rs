@@ -3,7 +3,8 @@
 use super::bindings as ks;
 use super::message::Message;
 use super::text::{bytes, lend};
-use crate::grammar::is_sips;
+use super::transport::transport_of;
+use crate::grammar::{Transport, is_sips};
 use std::cell::RefCell;
 use std::net::SocketAddrV4;
 use std::ptr::null_mut;
@@ -75,7 +76,7 @@ impl ListenSocket {
     pub fn speaks_tls(self) -> bool {
         // SAFETY: the socket lives as long as the server.
         let proto = unsafe { ks::pb2b_socket_proto(self.0) };
-        proto == ks::PROTO_TLS as i32 || proto == ks::PROTO_WSS as i32
+        transport_of(proto).is_some_and(Transport::is_tls)
     }
 
     /// The Contact header, a whole line, with the URI under which this socket can be reached: advertised address and port,
@@ -119,12 +120,13 @@ impl ListenSocket {
             (bytes(&host), bytes(&port), ks::pb2b_socket_proto(self.0))
         };
         // A SIPS URI with transport=tls is deprecated (RFC 3261 §26.2.2); without one it means TLS.
-        let (scheme, transport): (&[u8], &[u8]) = match proto {
-            p if secure && p == ks::PROTO_TLS as i32 => (b"sips:", b""),
-            p if secure && p == ks::PROTO_WSS as i32 => (b"sips:", b";transport=ws"),
-            other => (b"sip:", transport_parameter(other)),
+        let (scheme, transport) = match transport_of(proto) {
+            Some(Transport::Tls) if secure => ("sips:", None),
+            Some(Transport::Wss) if secure => ("sips:", Some(Transport::Ws)),
+            Some(Transport::Udp) | None => ("sip:", None),
+            other => ("sip:", other),
         };
-        let mut uri = scheme.to_vec();
+        let mut uri = scheme.as_bytes().to_vec();
         // The host writes IPv6 addresses without brackets, but keeps them in what is advertised.
         if host.contains(&b':') && !host.starts_with(b"[") {
             uri.extend([b"[", host, b"]"].concat());
@@ -135,7 +137,9 @@ impl ListenSocket {
             uri.push(b':');
             uri.extend_from_slice(port);
         }
-        uri.extend_from_slice(transport);
+        if let Some(transport) = transport {
+            uri.extend([";transport=", transport.name()].concat().as_bytes());
+        }
         Some(uri)
     }
 
@@ -183,16 +187,4 @@ fn is_settled(destination: &[u8]) -> bool {
     let address = destination.strip_prefix(b"udp:").and_then(|address| std::str::from_utf8(address).ok());
     // SAFETY: reads a parameter of the host.
     address.is_some_and(|address| address.parse::<SocketAddrV4>().is_ok()) && unsafe { ks::pb2b_asks_for_routes() } == 0
-}
-
-/// The transport parameter that brings a request back over the same protocol; none for UDP, the default.
-fn transport_parameter(proto: i32) -> &'static [u8] {
-    match proto {
-        p if p == ks::PROTO_TCP as i32 => b";transport=tcp",
-        p if p == ks::PROTO_TLS as i32 => b";transport=tls",
-        p if p == ks::PROTO_SCTP as i32 => b";transport=sctp",
-        p if p == ks::PROTO_WS as i32 => b";transport=ws",
-        p if p == ks::PROTO_WSS as i32 => b";transport=wss",
-        _ => b"",
-    }
 }

@@ -2,7 +2,8 @@
 
 use super::bindings as ks;
 use super::text::{lend, part_of};
-use crate::grammar::{PlainSipUri, is_sips};
+use super::transport::transport_of;
+use crate::grammar::{PlainSipUri, Transport, is_sips};
 
 /// Whether the host can parse this SIP or SIPS URI.
 #[must_use]
@@ -24,7 +25,7 @@ fn is_parsed(uri: &[u8]) -> bool {
 #[must_use]
 pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
     if let Some(plain) = PlainSipUri::read(uri) {
-        return Some(destination_of(b"udp", plain.host, plain.port));
+        return Some(destination_of(Transport::Udp, plain.host, plain.port));
     }
     let mut parsed = ks::sip_uri_t::default();
     // Not maddr: the host passes over it, unless it was built with HONOR_MADDR, which nobody ships.
@@ -33,15 +34,8 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
         let is_parsed = unsafe { ks::parse_uri(lent.s, lent.len, &mut parsed) } >= 0;
         is_parsed.then(|| part_of(uri, &lent, &parsed.host))
     })?;
-    let secure = is_sips(uri);
-    let transport: &[u8] = match i32::from(parsed.proto) {
-        p if p == ks::PROTO_WSS as i32 || (secure && p == ks::PROTO_WS as i32) => b"wss",
-        p if p == ks::PROTO_TLS as i32 || (secure && p != ks::PROTO_SCTP as i32) => b"tls",
-        p if p == ks::PROTO_TCP as i32 => b"tcp",
-        p if p == ks::PROTO_SCTP as i32 => b"sctp",
-        p if p == ks::PROTO_WS as i32 => b"ws",
-        _ => b"udp",
-    };
+    let named = transport_of(parsed.proto.into()).unwrap_or(Transport::Udp);
+    let transport = if is_sips(uri) { named.over_tls() } else { named };
     Some(destination_of(transport, host, Some(parsed.port_no).filter(|port| *port > 0)))
 }
 
@@ -51,11 +45,11 @@ pub fn means_tls(uri: &[u8]) -> bool {
     destination(uri).is_some_and(|to| to.starts_with(b"tls:") || to.starts_with(b"wss:"))
 }
 
-fn destination_of(transport: &[u8], host: &[u8], port: Option<u16>) -> Vec<u8> {
+fn destination_of(transport: Transport, host: &[u8], port: Option<u16>) -> Vec<u8> {
     let is_address = || host.starts_with(b"[") || host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    let port = port.or_else(|| is_address().then_some(if matches!(transport, b"tls" | b"wss") { 5061 } else { 5060 }));
-    let mut text = Vec::with_capacity(transport.len() + host.len() + ":".len() + ":65535".len());
-    text.extend_from_slice(transport);
+    let port = port.or_else(|| is_address().then(|| transport.default_port()));
+    let mut text = Vec::with_capacity(transport.name().len() + host.len() + ":".len() + ":65535".len());
+    text.extend_from_slice(transport.name().as_bytes());
     text.push(b':');
     text.extend_from_slice(host);
     text.make_ascii_lowercase();

@@ -1,8 +1,7 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
 use super::rates::{Rate, Rates};
-use super::substate::split_param;
-use crate::grammar::is_token;
+use crate::grammar::{is_token, number, quoted, split_unquoted, unescaped};
 use std::borrow::Cow;
 
 /// The longest time an option may name: ten years.
@@ -112,7 +111,7 @@ impl Options {
         let mut given = Vec::new();
         let mut rest = Some(text).filter(|text| !text.trim_ascii().is_empty());
         while let Some(params) = rest {
-            let (param, after) = split_param(params);
+            let (param, after) = split_unquoted(params, b';');
             let (name, value) = named(param)?;
             if given.contains(&name) {
                 return Err(OptionError::Repeated { name, value: shown(value.as_deref().unwrap_or_default()) });
@@ -160,7 +159,7 @@ impl Options {
             "share" if given.is_some() => return Err(wrong("without a value")),
             "share" => self.share = true,
             "fetch" => {
-                let seconds = given.map_or(Some(FETCH), |value| number(value, 1, LONGEST_FETCH));
+                let seconds = given.map_or(Some(FETCH), |value| number_within(value, 1, LONGEST_FETCH));
                 self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
             }
             "max-rate" | "min-rate" | "adaptive-min-rate" => {
@@ -174,7 +173,7 @@ impl Options {
                 *place = Some(rate);
             }
             _ => {
-                let seconds = number(value, 1, LONGEST).ok_or_else(|| wrong("1 to 315360000 seconds"))?;
+                let seconds = number_within(value, 1, LONGEST).ok_or_else(|| wrong("1 to 315360000 seconds"))?;
                 self.terms.expires = Some(seconds);
             }
         }
@@ -216,22 +215,12 @@ fn named(param: &[u8]) -> Result<(&'static str, Option<Vec<u8>>), OptionError> {
     let name = name.trim_ascii();
     let known = NAMES.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name));
     let known = known.ok_or_else(|| OptionError::Unknown { name: shown(name) })?;
-    Ok((known, value.strip_prefix(b"=").map(|value| unquoted(value.trim_ascii()))))
+    Ok((known, value.strip_prefix(b"=").map(|value| said(value.trim_ascii()))))
 }
 
 /// What a quoted string says; any other text as it stands.
-fn unquoted(text: &[u8]) -> Vec<u8> {
-    let Some(inner) = text.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")) else {
-        return text.to_vec();
-    };
-    let mut escaped = false;
-    let said = inner.iter().copied().filter(|byte| {
-        escaped = *byte == b'\\' && !escaped;
-        !escaped
-    });
-    let said = said.collect();
-    // A quote that is escaped does not end the string.
-    if escaped { text.to_vec() } else { said }
+fn said(text: &[u8]) -> Vec<u8> {
+    quoted(text).and_then(unescaped).unwrap_or_else(|| text.to_vec())
 }
 
 fn token(value: &[u8]) -> Option<String> {
@@ -240,9 +229,8 @@ fn token(value: &[u8]) -> Option<String> {
 }
 
 /// Digits and nothing else, within the range.
-fn number(value: &[u8], least: u32, most: u32) -> Option<u32> {
-    let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok().filter(|number| (least..=most).contains(number))
+fn number_within(value: &[u8], least: u32, most: u32) -> Option<u32> {
+    number(value).filter(|number| (least..=most).contains(number))
 }
 
 /// A text for a message of one line.

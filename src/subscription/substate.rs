@@ -1,6 +1,6 @@
 //! The Subscription-State header (RFC 6665 §4.1.3, §8.4) by its grammar.
 
-use crate::grammar::is_token;
+use crate::grammar::{delta_seconds, is_token, split_unquoted, unquoted};
 
 /// The longest reason that is taken from a peer, in bytes; a longer one counts as absent.
 const LONGEST_REASON: usize = 255;
@@ -41,7 +41,7 @@ impl<'a> SubscriptionState<'a> {
     #[must_use]
     pub fn parse(header: &'a [u8]) -> Option<Self> {
         // As nearly all NOTIFYs have it.
-        if let Some(expires) = header.strip_prefix(b"active;expires=").and_then(seconds) {
+        if let Some(expires) = header.strip_prefix(b"active;expires=").and_then(delta_seconds) {
             return Some(Self { value: StateValue::Active, reason: None, expires: Some(expires), retry_after: None });
         }
         let header = trim(header);
@@ -63,7 +63,7 @@ impl<'a> SubscriptionState<'a> {
         };
         let mut state = Self { value, reason: None, expires: None, retry_after: None };
         while let Some(params) = rest {
-            let (param, after) = split_param(params);
+            let (param, after) = split_unquoted(params, b';');
             state.take(param);
             rest = after;
         }
@@ -73,51 +73,18 @@ impl<'a> SubscriptionState<'a> {
     fn take(&mut self, param: &'a [u8]) {
         let Some(equals) = memchr::memchr(b'=', param) else { return };
         let name = trim(param.get(..equals).unwrap_or_default());
-        let value = unquote(trim(param.get(equals.saturating_add(1)..).unwrap_or_default()));
+        let value = unquoted(trim(param.get(equals.saturating_add(1)..).unwrap_or_default()));
         if name.eq_ignore_ascii_case(b"reason") {
             self.reason = self.reason.or((value.len() <= LONGEST_REASON && is_token(value)).then_some(value));
         } else if name.eq_ignore_ascii_case(b"expires") {
-            self.expires = self.expires.or_else(|| seconds(value));
+            self.expires = self.expires.or_else(|| delta_seconds(value));
         } else if name.eq_ignore_ascii_case(b"retry-after") {
-            self.retry_after = self.retry_after.or_else(|| seconds(value));
+            self.retry_after = self.retry_after.or_else(|| delta_seconds(value));
         }
-    }
-}
-
-/// What stands before the first semicolon that is not inside a quoted string, and what stands behind it.
-pub(super) fn split_param(text: &[u8]) -> (&[u8], Option<&[u8]>) {
-    // Mostly there is no quoted string before it.
-    let Some(first) = memchr::memchr2(b';', b'"', text) else { return (text, None) };
-    if text.get(first) == Some(&b';') {
-        return (text.get(..first).unwrap_or_default(), text.get(first.saturating_add(1)..));
-    }
-    let (mut quoted, mut escaped) = (false, false);
-    let semicolon = text.iter().position(|byte| {
-        let literal = escaped;
-        escaped = quoted && !literal && *byte == b'\\';
-        quoted ^= *byte == b'"' && !literal;
-        *byte == b';' && !quoted
-    });
-    match semicolon {
-        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at.saturating_add(1)..)),
-        None => (text, None),
     }
 }
 
 /// Without linear white space at both ends; a fold (CR LF SP) is white space.
 fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
-}
-
-/// The inside of a quoted string, or the text itself.
-fn unquote(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(text)
-}
-
-/// delta-seconds (RFC 3261 §25.1); too large a number is the largest.
-fn seconds(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some(digits.iter().fold(0u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0'))))
 }

@@ -3,6 +3,7 @@
 use super::algorithm::Algorithm;
 use super::authorization::Qop;
 use super::{MOST_REALMS, Refusal};
+use crate::grammar::{parts_unquoted, quoted};
 
 /// Most bytes of all challenges of one reply. What is larger is not even read.
 const MOST_BYTES: usize = 8192;
@@ -201,18 +202,7 @@ fn best(offered: Option<&[u8]>, more: More) -> Option<Qop> {
 
 /// The parts of a list, without the white space around them; commas between quotes do not count.
 fn split(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    let items = list.split(move |byte| {
-        let is_comma = *byte == b',' && !is_quoted;
-        match *byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_quoted => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            _ => {}
-        }
-        is_comma
-    });
-    items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
+    parts_unquoted(list, b',').map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
 }
 
 /// Name (perhaps with a scheme before it) and value.
@@ -223,11 +213,10 @@ fn parameter(item: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// A token, or what stands between the quotes; `None` when it is neither, or holds what no header may.
 fn unquoted(raw: &[u8]) -> Option<&[u8]> {
-    let Some(rest) = raw.strip_prefix(b"\"") else {
+    let Some(inner) = quoted(raw) else {
         let is_token = !raw.is_empty() && raw.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(byte));
         return is_token.then_some(raw);
     };
-    let inner = rest.strip_suffix(b"\"")?;
     let mut is_escaped = false;
     for byte in inner {
         match byte {
