@@ -64,11 +64,13 @@ pub enum ConfigError {
         wanted: String,
     },
     /// A credential that is none. It is not shown, because it holds a secret.
-    #[error(
-        "modparam credential number {0} is malformed, but must be \"username:realm:password\" or \"username:realm:HA1:hash\" \
-         with 32 (MD5) or 64 (SHA-256) hexadecimal digits; the realm \"*\" stands for all and needs a password"
-    )]
-    Credential(usize),
+    #[error("modparam credential number {number} is malformed: {problem}")]
+    Credential {
+        /// Which of them, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        problem: CredentialError,
+    },
     /// A header that is written anyway.
     #[error(
         "modparam additional_presence_headers has a header {0}, which the module or the server writes itself: remove it"
@@ -310,7 +312,9 @@ impl Config {
         let additional_presence_headers = headers::header_lines(raw.additional_presence_headers)?;
         let credentials = raw.credentials.iter().zip(1..);
         let mut credentials = credentials
-            .map(|(text, number)| Credential::parse(&text.0).ok_or(ConfigError::Credential(number)))
+            .map(|(text, number)| {
+                Credential::parse(&text.0).map_err(|problem| ConfigError::Credential { number, problem })
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Credential::sort(&mut credentials);
         let credential_domains = credential_domains(raw.credential_domains, &proxies)?;

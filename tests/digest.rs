@@ -217,9 +217,16 @@ fn passwords_are_never_shown() {
 
 #[test]
 fn a_malformed_credential_is_refused_and_not_shown() {
-    let log = Server::b2b().b2b_param("credential", "a:b").b2b_param("credential", "u:*:HA1:swordfish").start_refused();
-    assert!(log.contains("modparam credential number 1 is malformed"), "{log}");
-    assert!(!log.contains("swordfish"), "{log}");
+    for (wrong, rule) in [
+        ("a:b", "it is not username:realm:password"),
+        (":here:swordfish", "the user name is empty"),
+        ("u:*:HA1:swordfish", "there are not 32 or 64 hexadecimal digits after HA1:"),
+        ("u:*:HA1:0123456789abcdef0123456789abcdef", "a hash (HA1:) needs a realm of its own"),
+    ] {
+        let log = Server::b2b().b2b_param("credential", "a:b:c").b2b_param("credential", wrong).start_refused();
+        assert!(log.contains(&format!("modparam credential number 2 is malformed: {rule}")), "{log}");
+        assert!(!log.contains("swordfish") && !log.contains("0123456789abcdef"), "{log}");
+    }
 }
 
 fn hash<D: sha2::Digest>(text: &str) -> String {

@@ -5,7 +5,9 @@ use super::start::EXISTS;
 use crate::host::dialog::{Call, CallError};
 use crate::qsa::{NewSubscription, NotifierId, QsaError, QueueId, Refused, SubscriptionId};
 use crate::registry::Handle;
-use crate::subscription::{Concealed, Credential, Input, OptionError, Options, Package, Secret, Subject, package};
+use crate::subscription::{
+    Concealed, Credential, CredentialError, Input, OptionError, Options, Package, Secret, Subject, package,
+};
 use std::sync::OnceLock;
 
 /// The SIP user agent as a notifier of each package. Set before the fork.
@@ -105,11 +107,8 @@ pub enum OwnError {
     #[error("this subscription belongs to another module, which must end it itself")]
     Foreign,
     /// Credentials that no header can hold.
-    #[error(
-        "the user name is empty, longer than {MOST_CREDENTIAL} bytes or holds a colon or control characters, or the password is \
-         longer than that, or the hash after \"HA1:\" is malformed"
-    )]
-    Credentials,
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
     /// No call to bind to.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -329,10 +328,14 @@ pub fn check_options(text: &[u8]) -> Result<(), OwnError> {
 /// # Errors
 /// When no header can hold them.
 pub fn check_credentials(username: &[u8], secret: &[u8]) -> Result<(), OwnError> {
-    let is_long = username.len().max(secret.len()) > MOST_CREDENTIAL;
-    if is_long || !Credential::is_username(username) || Secret::parse(secret).is_none() {
-        return Err(OwnError::Credentials);
+    for (what, text) in [("user name", username), ("password", secret)] {
+        let (length, most) = (text.len(), MOST_CREDENTIAL);
+        if length > most {
+            return Err(OwnError::TooLong(QsaError::TooLong { what, length, most }));
+        }
     }
+    Credential::check_username(username)?;
+    Secret::parse(secret)?;
     Ok(())
 }
 

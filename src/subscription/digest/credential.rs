@@ -16,16 +16,17 @@ pub enum Secret {
 const HASHED: &[u8] = b"HA1:";
 
 impl Secret {
-    /// Reads `HA1:` and 32 (MD5) or 64 (SHA-256) hexadecimal digits, or else a password. `None` for digits that are
-    /// none or of another number.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    /// Reads `HA1:` and 32 (MD5) or 64 (SHA-256) hexadecimal digits, or else a password.
+    ///
+    /// # Errors
+    /// [`CredentialError::Digits`].
+    pub fn parse(text: &[u8]) -> Result<Self, CredentialError> {
         match text.strip_prefix(HASHED) {
             Some(digits) if matches!(digits.len(), 32 | 64) && digits.iter().all(u8::is_ascii_hexdigit) => {
-                Some(Self::Hashed(digits.to_ascii_lowercase()))
+                Ok(Self::Hashed(digits.to_ascii_lowercase()))
             }
-            Some(_) => None,
-            None => Some(Self::Password(text.to_vec())),
+            Some(_) => Err(CredentialError::Digits),
+            None => Ok(Self::Password(text.to_vec())),
         }
     }
 
@@ -79,11 +80,17 @@ pub struct Credential {
     pub domains: Domains,
 }
 
-/// Why three texts are no credential. Shows none of them.
+/// Why texts are no credential. Shows none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
-    /// The user name.
-    #[error("the user name is missing, or holds a colon or control characters")]
+    /// Not three parts.
+    #[error("it is not username:realm:password or username:realm:HA1:hash")]
+    Parts,
+    /// No user name.
+    #[error("the user name is empty")]
+    NoUsername,
+    /// A user name that no header can hold.
+    #[error("the user name holds a colon or a control character")]
     Username,
     /// The secret.
     #[error("there are not 32 or 64 hexadecimal digits after HA1:")]
@@ -100,31 +107,36 @@ impl Credential {
     /// See [`CredentialError`].
     pub fn new(realm: &[u8], username: &[u8], secret: &[u8]) -> Result<Self, CredentialError> {
         let realm = (!realm.is_empty() && realm != b"*").then(|| realm.to_vec());
-        let secret = Secret::parse(secret).ok_or(CredentialError::Digits)?;
-        if !Self::is_username(username) {
-            return Err(CredentialError::Username);
-        }
+        let secret = Secret::parse(secret)?;
+        Self::check_username(username)?;
         if realm.is_none() && matches!(secret, Secret::Hashed(_)) {
             return Err(CredentialError::HashOfEveryRealm);
         }
         Ok(Self { realm, username: username.to_vec(), secret, domains: Domains::default() })
     }
 
-    /// Reads `username:realm:secret`, as the `credential` of Kamailio's module `uac` (see [`Secret::parse`]). `None` when it
-    /// is not that.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        let colon = |byte: &u8| *byte == b':';
-        let (username, rest) = text.split_at_checked(text.iter().position(colon)?)?;
-        let rest = rest.get(1..)?;
-        let (realm, secret) = rest.split_at_checked(rest.iter().position(colon)?)?;
-        Self::new(realm, username, secret.get(1..)?).ok()
+    /// Reads `username:realm:secret`, as the `credential` of Kamailio's module `uac` (see [`Secret::parse`]).
+    ///
+    /// # Errors
+    /// See [`CredentialError`].
+    pub fn parse(text: &[u8]) -> Result<Self, CredentialError> {
+        let mut parts = text.splitn(3, |byte| *byte == b':');
+        let (Some(username), Some(realm), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(CredentialError::Parts);
+        };
+        Self::new(realm, username, secret)
     }
 
-    /// Whether this can be a user name: not empty, no colon, nothing that a header cannot hold.
-    #[must_use]
-    pub fn is_username(text: &[u8]) -> bool {
-        !text.is_empty() && text.iter().all(|byte| !byte.is_ascii_control() && *byte != b':')
+    /// Judges a user name: not empty, no colon, nothing that a header cannot hold.
+    ///
+    /// # Errors
+    /// [`CredentialError::NoUsername`], [`CredentialError::Username`].
+    pub fn check_username(text: &[u8]) -> Result<(), CredentialError> {
+        if text.is_empty() {
+            return Err(CredentialError::NoUsername);
+        }
+        let fits = text.iter().all(|byte| !byte.is_ascii_control() && *byte != b':');
+        if fits { Ok(()) } else { Err(CredentialError::Username) }
     }
 
     /// Puts them into the order in which one is found. Of one realm the first stays the first.

@@ -94,7 +94,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         let (username, secret, domains) = match self.own_credentials() {
             Some(own) => {
-                let secret = Secret::parse(own.get(SECRET)).ok_or(none)?;
+                let secret = Secret::parse(own.get(SECRET)).map_err(|_| none)?;
                 (own.get(USERNAME).to_vec(), secret, &Domains::OfRecord)
             }
             None => {

@@ -246,7 +246,7 @@ fn credentials_of_parts() {
     assert_eq!(Credential::new(b"a:b", b"u", hash.as_bytes()).unwrap().realm.as_deref(), Some(&b"a:b"[..]));
     assert_eq!(Credential::new(b"*", b"u", b"").unwrap().realm, None);
     for (parts, error) in [
-        (["r", "", "p"], CredentialError::Username),
+        (["r", "", "p"], CredentialError::NoUsername),
         (["r", "a:b", "p"], CredentialError::Username),
         (["r", "a\nb", "p"], CredentialError::Username),
         (["r", "u", "HA1:0123"], CredentialError::Digits),
@@ -262,17 +262,24 @@ fn credentials_of_parts() {
 fn credentials_are_read_and_found_and_not_shown() {
     assert_eq!(
         Credential::parse(b"u:r:p:w"),
-        Some(Credential {
+        Ok(Credential {
             realm: Some(b"r".to_vec()),
             username: b"u".to_vec(),
             secret: Secret::Password(b"p:w".to_vec()),
             domains: Domains::OfRecord,
         })
     );
-    for bad in
-        ["", "u", "u:r", ":r:p", "\n:r:p", "u:r:HA1:xyz", "u:r:HA1:0123", "u:*:HA1:0123456789abcdef0123456789abcdef"]
-    {
-        assert_eq!(Credential::parse(bad.as_bytes()), None, "{bad}");
+    for (bad, error) in [
+        ("", CredentialError::Parts),
+        ("u", CredentialError::Parts),
+        ("u:r", CredentialError::Parts),
+        (":r:p", CredentialError::NoUsername),
+        ("\n:r:p", CredentialError::Username),
+        ("u:r:HA1:xyz", CredentialError::Digits),
+        ("u:r:HA1:0123", CredentialError::Digits),
+        ("u:*:HA1:0123456789abcdef0123456789abcdef", CredentialError::HashOfEveryRealm),
+    ] {
+        assert_eq!(Credential::parse(bad.as_bytes()), Err(error), "{bad}");
     }
     let mut all =
         ["any:*:x", "zed:s:x", "own:r:swordfish", "second::x", "late:r:x", "less:R:x", "more:rr:x"].map(credential);
