@@ -54,6 +54,7 @@ impl From<Millis> for PackedMillis {
 }
 
 /// Whole seconds, rounded up: "in 0 s" means now.
+#[must_use]
 pub fn seconds_up(span: Duration) -> u32 {
     u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

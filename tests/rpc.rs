@@ -239,10 +239,22 @@ fn a_list_is_filtered() {
                 [json!(0), json!(20)].into_iter().chain(filters.as_array().expect("filters").clone()).collect();
             assert_eq!(sorted(listed(json!(params))), wanted, "{filters}");
         }
-        for no_filter in ["record", "state", "user=1", ""] {
+        for (no_filter, part) in [
+            ("user=1", "\"user=1\" is no filter: it must be record="),
+            ("", "\"\" is no filter"),
+            ("record", "the filter record has no value"),
+            ("record=", "the filter record has no value: write record= and"),
+            ("subscriber=", "the filter subscriber has no value"),
+            ("package=", "the filter package has no value"),
+            ("state", "the filter state has no value"),
+            ("package=presense", "unknown event package \"presense\": known are presence"),
+            ("state=waitin", "\"waitin\" is no state: waiting, unconfirmed, unconfirmed_destroy, confirmed, "),
+        ] {
             let error = server.rpc("presence_b2b.list", json!([0, 20, no_filter])).expect_err(no_filter);
-            assert!(error.to_string().contains("is no filter"), "{no_filter}: {error}");
+            assert_eq!((error.code, error.message.contains(part)), (400, true), "{no_filter}: {error}");
         }
+        let log = server.log().text();
+        assert!(log.contains("waiting_for_termination, destroyed"), "the fault in full: {log}");
         let pages: Vec<Value> =
             (0..5).step_by(2).flat_map(|offset| listed(json!([offset, 2, "package=dialog"]))).collect();
         assert_eq!(sorted(pages), of(&[1, 3, 5, 7, 9]));
@@ -372,6 +384,32 @@ fn refresh_is_held_back_by_min_resubscribe_time() {
         // The end is never held back.
         server.end(id, &mut dialog);
     });
+    server.stop();
+}
+
+/// The answer is the time to the SUBSCRIBE, never the time to its reply, which a worker that is faster waits for.
+#[test]
+fn refresh_answers_when_the_subscribe_leaves() {
+    const TIMES: usize = 60;
+    let notifier = Notifier::udp();
+    let server = Server::eager(600).b2b_param("workers", 4).start();
+    let ids: Vec<u64> = (0..TIMES)
+        .map(|n| {
+            let id = server.subscribe(&notifier.uri("alice"), &server.uri(&format!("watcher{n}")));
+            let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            id
+        })
+        .collect();
+    for id in &ids {
+        server.show_when(*id, "no SUBSCRIBE is in flight", |shown| shown["state"] == "confirmed");
+    }
+    // So that the second between two SUBSCRIBEs of one subscription is over.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    for id in ids {
+        let answer = server.rpc("presence_b2b.refresh", json!([id])).expect("when");
+        assert!(answer["next_action_in"].as_u64().is_some_and(|left| left <= 1), "{answer}");
+    }
     server.stop();
 }
 

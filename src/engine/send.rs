@@ -191,7 +191,7 @@ impl Engine {
                 held.push(handle);
             }
         });
-        Some(held.into_iter().filter(|handle| self.refresh(*handle)).count())
+        Some(held.into_iter().filter(|handle| self.refresh(*handle).is_some()).count())
     }
 
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for

@@ -9,6 +9,7 @@ use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
 use crate::registry::{Handle, Inserted, RegistryError};
 use crate::subscription::{Input, Options, Output, Package, Subscription};
 use crate::time::Millis;
+use std::time::Duration;
 
 /// An internal subscription that is to be served over SIP.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,8 @@ pub(super) struct Concluded {
     pub(super) subscription: SubscriptionId,
     /// [`Output::bad_contacts`].
     pub(super) bad_contacts: Option<u16>,
+    /// [`Stepped::deadline`](crate::registry::Stepped::deadline).
+    pub(super) deadline: Option<Millis>,
 }
 
 impl Engine {
@@ -97,10 +100,13 @@ impl Engine {
         self.nudge(handle, Input::Unsubscribe);
     }
 
-    /// Asks for a SUBSCRIBE now, as far as `min_resubscribe_time` allows; `false` when there is no such subscription.
+    /// Asks for a SUBSCRIBE now, as far as `min_resubscribe_time` allows: how long it takes until the module acts. `None` when
+    /// there is no such subscription.
     #[must_use]
-    pub fn refresh(&self, handle: Handle) -> bool {
-        self.nudge(handle, Input::Refresh)
+    pub fn refresh(&self, handle: Handle) -> Option<Duration> {
+        let now = Self::now();
+        let stepped = self.step(handle, Input::Refresh, now)?;
+        Some(stepped.deadline.map_or(Duration::ZERO, |deadline| deadline.since(now)))
     }
 
     /// Hands in an input that needs no answer and brings no body.
@@ -127,6 +133,7 @@ impl Engine {
                     concluded,
                     subscription: stepped.owner.subscription,
                     bad_contacts: stepped.output.bad_contacts,
+                    deadline: stepped.deadline,
                 })
             }
             Ok(None) => None,

@@ -2,11 +2,13 @@
 
 use super::handle::Handle;
 use super::life::Life;
+use super::shard::Shard;
 use super::table::Sought;
 use super::{FreshIds, RANDOM_LEN, Registry};
 use crate::subscription::{Fingerprint, Subject};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
+use std::ops::ControlFlow;
 
 /// How many slots a page looks through before it lets others have the lock.
 const PIECE: u32 = 256;
@@ -65,26 +67,48 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 skip = beyond;
                 continue;
             }
-            let mut from = 0;
-            while shown < limit {
-                let table = shard.lock();
-                let end = table.slots().min(from as usize + PIECE as usize);
-                let slots = from..u32::try_from(end).unwrap_or(from);
-                if slots.is_empty() {
-                    break;
+            let full = Self::visit_shard(shard, &mut |handle, life, owner| {
+                if shown >= limit {
+                    return ControlFlow::Break(());
                 }
-                from = slots.end;
-                for (handle, record) in slots.filter_map(|slot| table.get(slot)) {
-                    if skip > 0 {
-                        skip -= 1;
-                    } else if shown < limit {
-                        f(handle, &record.life, &record.owner);
+                match skip {
+                    0 => {
+                        f(handle, life, owner);
                         shown += 1;
                     }
+                    _ => skip -= 1,
                 }
+                ControlFlow::Continue(())
+            });
+            if full.is_break() {
+                break;
             }
         }
         shown
+    }
+
+    /// Shows `f` all subscriptions, as [`Registry::page`] does, until it has seen enough.
+    pub fn visit(&self, mut f: impl FnMut(Handle, &S, &O) -> ControlFlow<()>) {
+        let _ = self.shards.iter().try_for_each(|shard| Self::visit_shard(shard, &mut f));
+    }
+
+    fn visit_shard(
+        shard: &Shard<S, O, A, L>,
+        f: &mut impl FnMut(Handle, &S, &O) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut from = 0;
+        loop {
+            let table = shard.lock();
+            let end = table.slots().min(from as usize + PIECE as usize);
+            let slots = from..u32::try_from(end).unwrap_or(from);
+            if slots.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            from = slots.end;
+            for (handle, record) in slots.filter_map(|slot| table.get(slot)) {
+                f(handle, &record.life, &record.owner)?;
+            }
+        }
     }
 
     /// Identifiers that lead to a shard, of unguessable random bytes never used before.

@@ -50,6 +50,8 @@ pub struct Stepped<O, R> {
     pub owner: O,
     /// The shard's earliest deadline, when that is earlier now: a worker has to look then.
     pub wake: Option<Millis>,
+    /// The subscription's own deadline as the step has left it; another process may have moved it by now.
+    pub deadline: Option<Millis>,
 }
 
 /// A slot of a locked shard.
@@ -262,7 +264,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Option<Stepped<O, R>> {
         let Found { shard, mut table, slot } = found;
-        let (handle, _) = table.get(slot)?;
+        let (handle, record) = table.get(slot)?;
+        let deadline = record.life.deadline();
         let forget = output.as_ref().is_some_and(|output| output.forget);
         let forks = if ends || forget { self.end_forks(&mut table, slot, now, env) } else { Vec::new() };
         let mut removed = if forget { table.remove(slot).inspect(|_| self.unclaim_destroyed()) } else { None };
@@ -276,7 +279,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let owner = *owner;
         drop(table);
         drop((removed, forks));
-        Some(Stepped { handle, output, delivered, owner, wake })
+        Some(Stepped { handle, output, delivered, owner, wake, deadline })
     }
 
     /// Counts one more subscription, unless that were one too many.

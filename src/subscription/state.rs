@@ -95,9 +95,9 @@ impl State {
         }
     }
 
-    /// Whether any state has this name.
+    /// The names of all states.
     #[must_use]
-    pub fn is_name(name: &[u8]) -> bool {
+    pub fn names() -> [&'static str; 9] {
         let (attempt, farewell) = (Attempt::Fresh, Farewell::Due);
         [
             Self::Waiting(attempt),
@@ -110,8 +110,7 @@ impl State {
             Self::WaitingForTermination,
             Self::Destroyed,
         ]
-        .iter()
-        .any(|state| state.name().as_bytes() == name)
+        .map(Self::name)
     }
 
     /// Whether the outcome of a request is awaited.

@@ -4,8 +4,10 @@ use crate::engine::{self, Engine, OwnError, Wish};
 use crate::host::rpc::{Call, NoRoom, Row};
 use crate::host::shm;
 use crate::registry::Handle;
-use crate::subscription::{Snapshot, State, Untold};
+use crate::subscription::{Package, Snapshot, State, Untold, package};
+use crate::time::seconds_up;
 use std::ffi::CStr;
+use std::ops::ControlFlow;
 
 /// How many subscriptions one page shows unless told otherwise.
 const PAGE: usize = 100;
@@ -35,7 +37,7 @@ impl From<OwnError> for Fault {
             | OwnError::Differs
             | OwnError::Refused { .. }
             | OwnError::Call(_)
-            | OwnError::Credentials => 400,
+            | OwnError::Credentials(_) => 400,
             OwnError::Foreign => 403,
             OwnError::Unknown => 404,
             OwnError::Ended | OwnError::Off => 500,
@@ -237,13 +239,10 @@ pub fn unsubscribe(call: &Call) {
 pub fn refresh(call: &Call) {
     answer(call, |engine| {
         let handle = next_handle(call, engine)?;
-        if !engine.refresh(handle) {
-            return Err(OwnError::Unknown.into());
-        }
-        let snapshot = engine.registry.view(handle, |subscription, _| subscription.snapshot(Engine::now()));
+        let next_action_in = engine.refresh(handle).ok_or(OwnError::Unknown)?;
         let row = call.add_row()?;
         row.number(c"id", handle.id())?;
-        Ok(row.number(c"next_action_in", snapshot.and_then(|snapshot| snapshot.next_action_in).unwrap_or(0))?)
+        Ok(row.number(c"next_action_in", seconds_up(next_action_in))?)
     });
 }
 
@@ -259,51 +258,66 @@ fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)>
 enum Filter<'c> {
     Record(&'c [u8]),
     Subscriber(&'c [u8]),
-    Package(&'c [u8]),
-    State(&'c [u8]),
+    Package(&'static Package),
+    State(&'static str),
+}
+
+impl<'c> Filter<'c> {
+    /// Reads a name and a value.
+    fn read(text: &'c [u8]) -> Result<Self, Fault> {
+        let split = text.iter().position(|byte| *byte == b'=').and_then(|at| text.split_at_checked(at));
+        let (name, value) = split.map_or((text, None), |(name, rest)| (name, rest.strip_prefix(b"=")));
+        match (name, value) {
+            (b"record" | b"subscriber" | b"package" | b"state", None | Some(b"")) => {
+                let name = lossy(name);
+                Err(Fault(400, format!("the filter {name} has no value: write {name}= and what the {name} must be")))
+            }
+            (b"record", Some(value)) => Ok(Self::Record(value)),
+            (b"subscriber", Some(value)) => Ok(Self::Subscriber(value)),
+            (b"package", Some(value)) => {
+                let unknown = || OwnError::Package(lossy(value));
+                Ok(Self::Package(package::find(value).ok_or_else(unknown)?))
+            }
+            (b"state", Some(value)) => {
+                let is_it = |name: &&str| name.as_bytes() == value;
+                let unknown = || Fault(400, format!("\"{}\" is no state: {}", lossy(value), State::names().join(", ")));
+                State::names().into_iter().find(is_it).map(Self::State).ok_or_else(unknown)
+            }
+            _ => {
+                let keys = "record=, subscriber=, package= or state= and a value";
+                Err(Fault(400, format!("\"{}\" is no filter: it must be {keys}", lossy(text))))
+            }
+        }
+    }
 }
 
 /// All filters that follow.
 fn next_filters(call: &Call) -> Result<Vec<Filter<'_>>, Fault> {
-    let mut filters = Vec::new();
-    while let Some(text) = call.next_text() {
-        let split = text.iter().position(|byte| *byte == b'=').and_then(|at| text.split_at_checked(at));
-        filters.push(match split.map(|(name, value)| (name, value.get(1..).unwrap_or_default())) {
-            Some((b"record", value)) => Filter::Record(value),
-            Some((b"subscriber", value)) => Filter::Subscriber(value),
-            Some((b"package", value)) => Filter::Package(value),
-            Some((b"state", value)) if State::is_name(value) => Filter::State(value),
-            Some((b"state", value)) => return Err(Fault(400, format!("\"{}\" is no state", lossy(value)))),
-            _ => {
-                let keys = "record=, subscriber=, package= or state= and a value";
-                return Err(Fault(400, format!("\"{}\" is no filter: it must be {keys}", lossy(text))));
-            }
-        });
-    }
-    Ok(filters)
+    std::iter::from_fn(|| call.next_text()).map(Filter::read).collect()
 }
 
-/// As [`page`], of those that pass all filters. The whole table is looked through, a few at a time under the lock.
+/// As [`page`], of those that pass all filters. The table is looked through, a few at a time under the lock, until the page is
+/// full.
 fn filtered(engine: &Engine, offset: usize, limit: usize, filters: &[Filter<'_>]) -> Vec<(Handle, Snapshot)> {
     if filters.is_empty() {
         return page(engine, offset, limit);
     }
     let now = Engine::now();
     let (mut page, mut skip) = (Vec::new(), offset);
-    engine.registry.page(0, usize::MAX, |handle, subscription, _| {
+    engine.registry.visit(|handle, subscription, _| {
         let passes = |filter: &Filter<'_>| match filter {
             Filter::Record(record) => subscription.record() == *record,
             Filter::Subscriber(subscriber) => subscription.subscriber() == *subscriber,
-            Filter::Package(package) => subscription.package().name.as_bytes() == *package,
-            Filter::State(state) => subscription.state().name().as_bytes() == *state,
+            Filter::Package(package) => subscription.package().name == package.name,
+            Filter::State(state) => subscription.state().name() == *state,
         };
-        if page.len() >= limit || !filters.iter().all(passes) {
-            return;
+        if filters.iter().all(passes) {
+            match skip {
+                0 => page.push((handle, subscription.snapshot(now))),
+                _ => skip -= 1,
+            }
         }
-        match skip {
-            0 => page.push((handle, subscription.snapshot(now))),
-            _ => skip -= 1,
-        }
+        if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     page
 }

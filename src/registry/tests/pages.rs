@@ -3,6 +3,7 @@
 use super::{Table, insert, step, table};
 use crate::subscription::Input;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 fn page(table: &Table, offset: usize, limit: usize) -> Vec<u32> {
     let mut ids = Vec::new();
@@ -33,4 +34,21 @@ fn pages_together_are_the_whole() {
     }
     assert!(page(&table, 0, 0).is_empty());
     assert!(page(&table, usize::MAX, 10).is_empty());
+}
+
+/// What has seen enough is shown no more.
+#[test]
+fn a_visit_ends_when_it_has_seen_enough() {
+    let (table, alloc) = table(8, 0);
+    for n in 0..100 {
+        insert(&table, &alloc, &format!("sip:{n}@example.com"), false);
+    }
+    for most in [1, 60, 100, 101] {
+        let mut seen = Vec::new();
+        table.visit(|handle, _, _| {
+            seen.push(handle.id());
+            if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert_eq!(seen, page(&table, 0, most));
+    }
 }
