@@ -342,8 +342,12 @@ fn bad_constants_refuse_the_start() {
         (r#"b2b_subscribe_with("$ru", "$fu", "", "", "share")"#, &["parameter 5", "option share"]),
         (r#"b2b_unsubscribe("sip:", "$fu")"#, &["b2b_unsubscribe, parameter 1", "is not a SIP URI"]),
         (r#"b2b_unsubscribe("$ru", "$fu", "dialogue")"#, &["parameter 3", "unknown event package \"dialogue\""]),
+        (
+            r#"b2b_subscribe("$ru", "$fu", "", "d")"#,
+            &["b2b_subscribe, parameter 4", "only when the module dialog is loaded"],
+        ),
         (r#"b2b_credentials("$ru", "$fu", "", "a:b", "$var(p)")"#, &["b2b_credentials, parameter 4", "holds a colon"]),
-        (r#"b2b_credentials("$ru", "$fu", "", "alice", "HA1:zz")"#, &["parameter 5", "\"HA1:\" is malformed"]),
+        (r#"b2b_credentials("$ru", "$fu", "", "alice", "HA1:zz")"#, &["parameter 5", "hexadecimal digits after HA1:"]),
     ] {
         assert_call_refused(call, parts);
     }

@@ -23,6 +23,11 @@ pub fn bind(on_end: fn(parameter: u64)) -> bool {
     loaded && DIALOG.set(Bound { dialog, on_end }).is_ok()
 }
 
+/// Whether the dialog module is there. Its functions are bound before any parameter of the script is judged.
+pub fn is_bound() -> bool {
+    DIALOG.get().is_some()
+}
+
 /// Why a subscription cannot be bound to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {

@@ -1,7 +1,7 @@
 //! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
 
 use crate::engine::{self, Engine, Flags, Handled, Lack, OwnError, Wish};
-use crate::host::dialog::Call;
+use crate::host::dialog::{self, Call, CallError};
 use crate::host::log;
 use crate::host::message::Message;
 use crate::host::{route, transaction, uri};
@@ -38,7 +38,8 @@ pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
         Constant::Uri if uri::is_sip_uri(text) => engine::check_uri(text).map_err(|error| error.to_string()),
         Constant::Uri => Err(format!("{} is not a SIP URI", log::peer(text))),
         Constant::Package => engine::check_package(text).map_err(|error| error.to_string()),
-        Constant::Flags => flags(text).map(drop),
+        Constant::Flags if flags(text)?.with_call && !dialog::is_bound() => Err(CallError::NoModule.to_string()),
+        Constant::Flags => Ok(()),
         Constant::Options => engine::check_options(text).map_err(|error| error.to_string()),
         Constant::Username => engine::check_credentials(text, b"-").map_err(|error| error.to_string()),
         Constant::Password => engine::check_credentials(b"-", text).map_err(|error| error.to_string()),
