@@ -8,10 +8,7 @@ use crate::grammar::{Routes, Target};
 use crate::host::message::{Message, PlainTerms};
 use crate::host::transaction::Final;
 use crate::registry::Handle;
-use crate::subscription::{Challenge, Flow, Guard, Input, Reply};
-
-/// The reason of what cannot be read.
-const UNREAD: &[u8] = b"no usable reply";
+use crate::subscription::{Challenge, Flow, Guard, Input, Reason, Reply};
 
 /// What tm tells: runs in whichever process read the reply, or in a timer process.
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
@@ -26,14 +23,15 @@ pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
 impl Engine {
     /// Nobody has answered: tm has made it up.
     fn take_local(&self, handle: Handle, cseq: u32, code: u16) {
-        let reason = if code == 408 { &b"Request Timeout"[..] } else { UNREAD };
-        let reply = Reply { cseq, code, is_local: true, reason, ..Reply::default() };
+        let reason = if code == 408 { Reason::RequestTimeout } else { Reason::NoUsableReply };
+        let reply = Reply { cseq, code, is_local: true, reason: reason.text().as_bytes(), ..Reply::default() };
         self.conclude(handle, reply, Outcome::of_local(code));
     }
 
     /// A reply of which no more can be read than its code, and perhaps when to come back.
     fn take_unread(&self, handle: Handle, cseq: u32, code: u16, retry_after: Option<u32>) {
-        self.take_answer(handle, Reply { cseq, code, reason: UNREAD, retry_after, ..Reply::default() }, None);
+        let reason = Reason::NoUsableReply.text().as_bytes();
+        self.take_answer(handle, Reply { cseq, code, reason, retry_after, ..Reply::default() }, None);
     }
 
     fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::host::log;
 use crate::qsa::SubscriptionId;
 use crate::registry::Handle;
-use crate::subscription::{News, Output, Turn};
+use crate::subscription::{News, Output, Reason, Turn};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// So many lines a second, for all subscriptions together: a dead destination fails thousands at once.
@@ -99,25 +99,25 @@ fn told(news: &News) -> String {
         Some(seconds) => format!("the next attempt is in {seconds} s"),
         None => "there is no further attempt".to_owned(),
     };
-    match advice(news.code, news.reason.as_str()) {
+    match advice(news.code, Reason::find(news.reason.as_str().as_bytes())) {
         "" => format!("{what}; {then}"),
         advice => format!("{what}; {then}. {advice}"),
     }
 }
 
 /// What is usually wrong.
-fn advice(code: u16, reason: &str) -> &'static str {
+fn advice(code: u16, reason: Option<Reason>) -> &'static str {
     match (code, reason) {
-        (0, "no NOTIFY") => {
+        (0, Some(Reason::NoNotify)) => {
             "The notifier accepted, but no NOTIFY reached handle_notify(): call it before any test for a dialog \
              (has_totag(), loose_route()), and check that the notifier can reach the Contact"
         }
-        (0, "send failed") => "Check the name service, the listen addresses and the outbound proxy",
-        (0, "no way to the target") => {
+        (0, Some(Reason::SendFailed)) => "Check the name service, the listen addresses and the outbound proxy",
+        (0, Some(Reason::NoWay)) => {
             "Nothing can be sent to the Contact or Record-Route that the notifier gave: check the name service, and that the \
              server listens on that transport"
         }
-        (0, "dropped by script") => "event_route[tm:local-request] dropped the SUBSCRIBE",
+        (0, Some(Reason::DroppedByScript)) => "event_route[tm:local-request] dropped the SUBSCRIBE",
         (401 | 407, _) => "Check the credentials for this realm: modparam credential, or b2b_credentials()",
         (403, _) => "The notifier does not allow this subscriber",
         (404 | 604, _) => "The notifier does not know the record",

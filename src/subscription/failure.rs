@@ -2,6 +2,7 @@
 
 use super::output::Status;
 use super::policy::{Action, After, Policy};
+use super::reason::Reason;
 use std::time::Duration;
 
 /// The longest Retry-After or retry-after that is obeyed: a day. Who says more is asked again after a day, so that a
@@ -112,33 +113,35 @@ pub(super) fn is_transient(code: u16) -> bool {
 /// What the reason of a terminated subscription means (RFC 6665 §4.1.3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {
-    reason: &'static [u8],
+    reason: Reason,
     /// Whether `retry-after` counts.
     pub(super) heeds_retry_after: bool,
     /// What is done.
     pub(super) then: Then,
 }
 
-const fn ending(reason: &'static [u8], heeds_retry_after: bool, then: Then) -> Ending {
+const fn ending(reason: Reason, heeds_retry_after: bool, then: Then) -> Ending {
     Ending { reason, heeds_retry_after, then }
 }
 
 const ENDINGS: &[Ending] = &[
-    ending(b"deactivated", false, Then::AtOnce),
-    ending(b"timeout", true, Then::AtOnce),
-    ending(b"giveup", true, Then::AtOnce),
-    ending(b"probation", true, Then::BackOff),
-    ending(b"rejected", false, Then::Never(Status::Rejected)),
-    ending(b"noresource", false, Then::Never(Status::Terminated)),
-    ending(b"invariant", false, Then::Never(Status::Terminated)),
+    ending(Reason::Deactivated, false, Then::AtOnce),
+    ending(Reason::Timeout, true, Then::AtOnce),
+    ending(Reason::GiveUp, true, Then::AtOnce),
+    ending(Reason::Probation, true, Then::BackOff),
+    ending(Reason::Rejected, false, Then::Never(Status::Rejected)),
+    ending(Reason::NoResource, false, Then::Never(Status::Terminated)),
+    ending(Reason::Invariant, false, Then::Never(Status::Terminated)),
 ];
 
 /// No reason, or one nobody knows: any time, honouring `retry-after`; without one, backed off.
-const UNKNOWN_ENDING: Ending = ending(b"", true, Then::BackOff);
+const UNKNOWN_ENDING: Ending = ending(Reason::Nothing, true, Then::BackOff);
 
 /// The ending for a reason parameter.
 pub(super) fn ending_for(reason: Option<&[u8]>, policy: &Policy) -> Ending {
-    let known = |reason: &[u8]| ENDINGS.iter().copied().find(|ending| ending.reason.eq_ignore_ascii_case(reason));
+    let known = |reason: &[u8]| {
+        ENDINGS.iter().copied().find(|ending| ending.reason.text().as_bytes().eq_ignore_ascii_case(reason))
+    };
     let ending = reason.and_then(known).unwrap_or(UNKNOWN_ENDING);
     let fits = |after: &After| match (after, reason) {
         (After::Reason(Some(name)), Some(reason)) => name.as_bytes().eq_ignore_ascii_case(reason),

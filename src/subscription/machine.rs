@@ -31,6 +31,7 @@ use super::output::{News, Output, Request, Status, Turn, Undo, Untold};
 use super::package::{self, Package};
 use super::policy::Policy;
 use super::proxies::Proxies;
+use super::reason::{LastReason, Reason};
 use super::redirect::Targets;
 use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
@@ -40,7 +41,7 @@ use allocator_api2::boxed::Box;
 use ending::Failure;
 #[cfg(test)]
 pub(super) use picture::Picture;
-use rare::{Kept, Rare, Said};
+use rare::{Kept, Rare};
 use std::time::Duration;
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
@@ -76,9 +77,6 @@ const SUBSCRIBER: usize = 1;
 const USERNAME: usize = 0;
 const SECRET: usize = 1;
 
-/// What is said when what was granted is over.
-const EXPIRED: &[u8] = b"expired";
-
 /// The largest CSeq (RFC 3261 §8.1.1.5).
 const LAST_CSEQ: u32 = (1 << 31) - 1;
 
@@ -101,7 +99,7 @@ pub struct Subscription<A: SharedAlloc> {
     pub(super) retries: u16,
     pub(super) notifies: u32,
     pub(super) last_reply: u16,
-    said: Said,
+    last_reason: LastReason,
     package: package::Number,
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
@@ -190,7 +188,7 @@ impl<A: SharedAlloc> Subscription<A> {
             retries: 0,
             notifies: 0,
             last_reply: 0,
-            said: Said::NOTHING,
+            last_reason: LastReason::NOTHING,
             package: package::Number::of(package),
             status: None,
             widened: false,
@@ -261,7 +259,7 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::Over { cseq, flow } => Ok(self.on_over(cseq, flow)),
             Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, now, env),
             Input::NoWay { cseq } => self.on_unsent(cseq, Failure::NO_WAY, now, env),
-            Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(b"dropped by script"), now, env),
+            Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(Reason::DroppedByScript), now, env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
             Input::Turn => Ok(self.on_turn(now)),
             Input::Reply(reply) => self.on_reply(&reply, now, env),
@@ -407,16 +405,8 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// News without a body, a code or another attempt, and not the last.
-    fn news(&self, status: Status, reason: &[u8]) -> News {
-        News {
-            status,
-            code: 0,
-            reason: Brief::new(reason),
-            next_attempt: None,
-            with_body: false,
-            last: false,
-            fork: self.fork,
-        }
+    fn news(&self, status: Status, reason: Brief) -> News {
+        News { status, code: 0, reason, next_attempt: None, with_body: false, last: false, fork: self.fork }
     }
 
     fn tell(&mut self, news: News) -> Option<News> {

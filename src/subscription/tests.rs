@@ -20,6 +20,7 @@ mod options;
 mod overrides;
 mod proxies;
 mod random;
+mod reasons;
 mod redirects;
 mod reference;
 mod refreshes;

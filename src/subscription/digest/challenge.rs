@@ -1,8 +1,9 @@
 //! Challenges as they come, and which of them are answered.
 
+use super::super::reason::Reason;
+use super::MOST_REALMS;
 use super::algorithm::Algorithm;
 use super::authorization::Qop;
-use super::{MOST_REALMS, Refusal};
 use crate::grammar::{parts_unquoted, quoted};
 
 /// Most bytes of all challenges of one reply. What is larger is not even read.
@@ -65,9 +66,9 @@ pub(in super::super) struct Asked<'a> {
 pub(in super::super) fn choose<'a>(
     challenges: &[Challenge<'a>],
     can_answer: impl Fn(&Asked<'a>) -> bool,
-) -> Result<Vec<Asked<'a>>, Refusal> {
+) -> Result<Vec<Asked<'a>>, Reason> {
     if challenges.iter().fold(0usize, |sum, one| sum.saturating_add(one.value.len())) > MOST_BYTES {
-        return Err(Refusal::TooLarge);
+        return Err(Reason::ChallengeTooLarge);
     }
     let mut chosen: Vec<Asked<'a>> = Vec::new();
     let mut refusal = None;
@@ -76,14 +77,14 @@ pub(in super::super) fn choose<'a>(
             Ok(asked) if chosen.iter().any(|one| one.guard == asked.guard && one.realm == asked.realm) => {}
             Ok(asked) if can_answer(&asked) => chosen.push(asked),
             // What the operator can do something about is told first.
-            Ok(_) => refusal = Some(Refusal::NoCredentials),
+            Ok(_) => refusal = Some(Reason::NoCredentials),
             Err(problem) => refusal = refusal.or(Some(problem)),
         }
     }
     match chosen.len() {
-        0 => Err(refusal.unwrap_or(Refusal::Unsupported)),
+        0 => Err(refusal.unwrap_or(Reason::NoDigest)),
         1..=MOST_REALMS => Ok(chosen),
-        _ => Err(Refusal::TooMany),
+        _ => Err(Reason::TooManyChallenges),
     }
 }
 
@@ -119,7 +120,7 @@ struct More {
 }
 
 /// The challenges in one header: normally one, but RFC 7235 allows a list.
-fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Refusal>> {
+fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Reason>> {
     let mut all: Vec<Fields<'a>> = Vec::new();
     let mut is_in_qop = false;
     for item in split(challenge.value) {
@@ -147,9 +148,9 @@ fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Refusal>> {
             all.push(Fields { scheme, ..Fields::default() });
         }
         if all.len() > MOST_IN_ONE {
-            return vec![Err(Refusal::TooLarge)];
+            return vec![Err(Reason::ChallengeTooLarge)];
         }
-        let Some(fields) = all.last_mut() else { return vec![Err(Refusal::Malformed)] };
+        let Some(fields) = all.last_mut() else { return vec![Err(Reason::MalformedChallenge)] };
         let field = match name.to_ascii_lowercase().as_slice() {
             b"realm" => &mut fields.realm,
             b"nonce" => &mut fields.nonce,
@@ -165,21 +166,21 @@ fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Refusal>> {
 }
 
 impl<'a> Fields<'a> {
-    fn understand(&self, guard: Guard) -> Result<Asked<'a>, Refusal> {
+    fn understand(&self, guard: Guard) -> Result<Asked<'a>, Reason> {
         if !self.scheme.eq_ignore_ascii_case(b"Digest") {
-            return Err(Refusal::Unsupported);
+            return Err(Reason::NoDigest);
         }
-        let text = |raw: Option<&'a [u8]>| raw.map(|raw| unquoted(raw).ok_or(Refusal::Malformed)).transpose();
+        let text = |raw: Option<&'a [u8]>| raw.map(|raw| unquoted(raw).ok_or(Reason::MalformedChallenge)).transpose();
         let (realm, nonce, opaque) = (text(self.realm)?, text(self.nonce)?, text(self.opaque)?);
         let (Some(realm), Some(nonce)) = (realm, nonce.filter(|nonce| !nonce.is_empty())) else {
-            return Err(Refusal::Malformed);
+            return Err(Reason::MalformedChallenge);
         };
         if realm.len() > MOST_REALM || nonce.len() > MOST_NONCE || opaque.is_some_and(|text| text.len() > MOST_NONCE) {
-            return Err(Refusal::TooLarge);
+            return Err(Reason::ChallengeTooLarge);
         }
         let named = text(self.algorithm)?.filter(|name| !name.is_empty());
-        let algorithm = named.map_or(Some(Algorithm::DEFAULT), Algorithm::find).ok_or(Refusal::Unsupported)?;
-        let qop = best(text(self.qop)?, self.more).ok_or(Refusal::Unsupported)?;
+        let algorithm = named.map_or(Some(Algorithm::DEFAULT), Algorithm::find).ok_or(Reason::NoDigest)?;
+        let qop = best(text(self.qop)?, self.more).ok_or(Reason::NoDigest)?;
         let is_stale = text(self.stale)?.is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"));
         let names_algorithm = named.is_some();
         Ok(Asked { guard, realm, nonce, opaque, algorithm, names_algorithm, qop, is_stale })

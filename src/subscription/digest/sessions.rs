@@ -1,10 +1,11 @@
 //! What is remembered of the realms that have challenged.
 
+use super::super::reason::Reason;
 use super::algorithm::Algorithm;
 use super::authorization::{Authorization, Qop};
 use super::challenge::{Asked, Guard};
 use super::credential::Secret;
-use super::{CNONCE_LEN, MOST_REALMS, Refusal};
+use super::{CNONCE_LEN, MOST_REALMS};
 use crate::memory::{OutOfMemory, Packed};
 use allocator_api2::alloc::Allocator;
 
@@ -57,14 +58,14 @@ impl<A: Allocator + Clone> Sessions<A> {
         old: Option<&Self>,
         asked: &[Asked<'_>],
         alloc: A,
-    ) -> Result<Result<Self, Refusal>, OutOfMemory> {
+    ) -> Result<Result<Self, Reason>, OutOfMemory> {
         let is_new = |mark: &Mark, texts: &Texts<'_>| {
             !asked.iter().any(|one| one.guard == mark.guard && Some(&one.realm) == texts.get(REALM))
         };
         let others: Vec<(Mark, Texts<'_>)> =
             old.into_iter().flat_map(Self::entries).filter(|(mark, texts)| is_new(mark, texts)).collect();
         if asked.len().saturating_add(others.iter().filter(|(mark, _)| mark.is_tried).count()) > MOST_REALMS {
-            return Ok(Err(Refusal::TooMany));
+            return Ok(Err(Reason::TooManyChallenges));
         }
         let fresh = asked.iter().map(|one| {
             let same = |(mark, [realm, nonce, _]): &(Mark, Texts<'_>)| {

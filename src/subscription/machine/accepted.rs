@@ -5,6 +5,7 @@ use super::super::input::Reply;
 use super::super::marks::Heard;
 use super::super::output::Output;
 use super::super::policy::Policy;
+use super::super::reason::{Reason, Wording};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::ending::Failure;
@@ -17,9 +18,6 @@ use std::time::Duration;
 
 /// 204: accepted, and nothing new (RFC 5839 §7.3).
 pub(super) const NO_NOTIFICATION: u16 = 204;
-
-/// What is said when a 2xx grants no time.
-pub(super) const NOTHING_GRANTED: &[u8] = b"no time granted";
 
 fn seconds(span: Duration) -> u32 {
     u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
@@ -150,7 +148,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// a NOTIFY like any other: that has the state, and says why. Until then, or until Timer N, nothing else is done.
     fn nothing_granted(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Output {
         self.accept(reply);
-        self.note(reply.code, NOTHING_GRANTED);
+        self.note(reply.code, Wording::Known(Reason::NothingGranted));
         let by = self.timer_n(now, env);
         if let Some(dialog) = self.dialog.as_mut() {
             let by = dialog.expiry().filter(|_| dialog.is_made()).map_or(by, |expiry| expiry.min(by));
@@ -166,7 +164,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     pub(super) fn accept(&mut self, reply: &Reply<'_>) {
-        self.note(reply.code, reply.reason);
+        self.note(reply.code, Wording::Peer(reply.reason));
         self.attempt_over();
         if let Some(dialog) = &mut self.dialog {
             dialog.set_flow(reply.flow);

@@ -1,11 +1,12 @@
 //! A request that was challenged (RFC 3261 §22).
 
 use super::super::digest::{
-    self, Authorization, CNONCE_LEN, Credential, Domains, Guard, Known, MOST_ANSWERS, MOST_STALES, Qop, Refusal,
-    Secret, Sessions,
+    self, Authorization, CNONCE_LEN, Credential, Domains, Guard, Known, MOST_ANSWERS, MOST_STALES, Qop, Secret,
+    Sessions,
 };
 use super::super::input::Reply;
 use super::super::output::Output;
+use super::super::reason::{Reason, Wording};
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
@@ -18,7 +19,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its
     /// answer is not given another, unless all that was wrong is the nonce's age (RFC 7616 §3.3). Nothing is remembered
     /// after a refusal: the next attempt begins without an answer.
-    pub(super) fn learn(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Result<(), Refusal>, OutOfMemory> {
+    pub(super) fn learn(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Result<(), Reason>, OutOfMemory> {
         let learnt = match self.judge_challenges(reply, env) {
             Ok((asked, is_stale)) => {
                 let old = self.sessions();
@@ -33,7 +34,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.rare_mut()?.sessions = Some(sessions);
                 self.answers.add(is_stale);
                 self.answers.goes_on = true;
-                self.note(reply.code, reply.reason);
+                self.note(reply.code, Wording::Peer(reply.reason));
                 Ok(())
             }
             Err(refusal) => {
@@ -44,29 +45,25 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The challenges to be answered, and whether one of them is a realm's that has had an answer.
-    fn judge_challenges<'a>(
-        &self,
-        reply: &Reply<'a>,
-        env: &Env<'_>,
-    ) -> Result<(Vec<digest::Asked<'a>>, bool), Refusal> {
+    fn judge_challenges<'a>(&self, reply: &Reply<'a>, env: &Env<'_>) -> Result<(Vec<digest::Asked<'a>>, bool), Reason> {
         // Why a challenge is not answered that could be.
         let passed_over = Cell::new(None);
         let asked = digest::choose(reply.challenges, |one| {
             let is_tried = false;
             let known = Known { guard: one.guard, realm: one.realm, algorithm: one.algorithm, is_tried };
             let found = self.credential(known, env);
-            if let Err(Refusal::NotForThisHost) = found {
-                passed_over.set(Some(Refusal::NotForThisHost));
+            if let Err(Reason::NoCredentialsHere) = found {
+                passed_over.set(Some(Reason::NoCredentialsHere));
             }
             let is_weak =
                 env.policy.require_qop && one.qop == Qop::None || !env.policy.allow_md5 && one.algorithm.is_md5();
             if is_weak && found.is_ok() {
-                passed_over.set(Some(Refusal::TooWeak));
+                passed_over.set(Some(Reason::DigestTooWeak));
             }
             found.is_ok() && !is_weak
         });
         let asked = match asked {
-            Err(Refusal::NoCredentials) => return Err(passed_over.get().unwrap_or(Refusal::NoCredentials)),
+            Err(Reason::NoCredentials) => return Err(passed_over.get().unwrap_or(Reason::NoCredentials)),
             chosen => chosen?,
         };
         let had_answer = |one: &&digest::Asked<'_>| {
@@ -74,21 +71,21 @@ impl<A: SharedAlloc> Subscription<A> {
             self.sessions().is_some_and(|sessions| sessions.known().any(same))
         };
         if asked.iter().filter(had_answer).any(|one| !one.is_stale) {
-            return Err(Refusal::Rejected);
+            return Err(Reason::CredentialsRejected);
         }
         let is_stale = asked.iter().any(|one| had_answer(&one));
         if is_stale && self.answers.stales() >= MOST_STALES {
-            return Err(Refusal::Stale);
+            return Err(Reason::NonceStale);
         }
         if self.answers.count() >= MOST_ANSWERS {
-            return Err(Refusal::TooMany);
+            return Err(Reason::TooManyChallenges);
         }
         Ok((asked, is_stale))
     }
 
     /// User name and secret for a realm, if they are good for its algorithm, and for where redirections have led.
-    fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Result<(Vec<u8>, Secret), Refusal> {
-        let none = Refusal::NoCredentials;
+    fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Result<(Vec<u8>, Secret), Reason> {
+        let none = Reason::NoCredentials;
         if !self.dialog.as_ref().is_none_or(|dialog| Authorization::can_name(dialog.target())) {
             return Err(none);
         }
@@ -105,7 +102,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let via = self.targets().map(Targets::via).filter(|via| !via.is_empty()).map(digest::place);
         let may_be_proxy = known.guard == Guard::Proxy && env.policy.proxies > 0;
         if !domains.hold(self.record(), via.into_iter().chain(self.led_to()), may_be_proxy) {
-            return Err(Refusal::NotForThisHost);
+            return Err(Reason::NoCredentialsHere);
         }
         if secret.fits(known.algorithm) { Ok((username, secret)) } else { Err(none) }
     }

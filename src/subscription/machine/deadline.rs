@@ -5,9 +5,9 @@ use super::super::digest;
 use super::super::input::Fresh;
 use super::super::marks::Heard;
 use super::super::output::Output;
+use super::super::reason::Reason;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::accepted::NOTHING_GRANTED;
 use super::ending::Failure;
 use super::reply::Outcome;
 use super::{Env, Subscription};
@@ -93,10 +93,10 @@ impl<A: SharedAlloc> Subscription<A> {
     ) -> Output {
         let notify_by = match awaits {
             Awaits::FirstNotify { by } if by <= now => {
-                return self.end(Failure::inner(self.why_no_notify(b"no NOTIFY")), now, env);
+                return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), now, env);
             }
             Awaits::LastNotify { .. } => {
-                let failure = Failure::inner(self.why_no_notify(NOTHING_GRANTED));
+                let failure = Failure::inner(self.why_no_notify(Reason::NothingGranted));
                 return self.end(Failure { code: self.last_reply, ..failure }, now, env);
             }
             // The deadline may be handed in late.
@@ -121,9 +121,9 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Why a NOTIFY that was awaited has not come: it may have come and been refused.
-    pub(super) fn why_no_notify(&self, otherwise: &'static [u8]) -> &'static [u8] {
+    pub(super) fn why_no_notify(&self, otherwise: Reason) -> Reason {
         match self.dialog.as_ref().map(Dialog::heard) {
-            Some(Heard::Refused) => b"NOTIFY refused",
+            Some(Heard::Refused) => Reason::NotifyRefused,
             Some(Heard::Nothing | Heard::Stale | Heard::Told | Heard::Dated) | None => otherwise,
         }
     }

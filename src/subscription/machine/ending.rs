@@ -1,13 +1,13 @@
 //! How attempts, dialogs and subscriptions end.
 
-use super::super::digest::Refusal;
 use super::super::failure::{self, LARGEST_MIN_EXPIRES, LONGEST_RETRY_AFTER, Then};
 use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
 use super::super::policy::Policy;
 use super::super::proxies::Proxies;
+use super::super::reason::{Reason, Wording};
 use super::super::state::{Attempt, State};
-use super::{EXPIRED, Env, Promise, Subscription};
+use super::{Env, Promise, Subscription};
 use crate::memory::SharedAlloc;
 use crate::time::{Millis, PackedMillis, seconds_up};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(super) struct Failure<'a> {
     /// SIP code; 0 when it was none.
     pub(super) code: u16,
-    pub(super) reason: &'a [u8],
+    pub(super) reason: Wording<'a>,
     pub(super) retry_after: Option<u32>,
     pub(super) min_expires: Option<u32>,
     /// What is done about it, when nothing better is known.
@@ -32,25 +32,25 @@ pub(super) struct Failure<'a> {
 
 impl<'a> Failure<'a> {
     /// The watchdog: as good as the transaction layer's own timeout.
-    pub(super) const TIMEOUT: Self = Self { code: 408, elsewhere: true, ..Failure::inner(b"Request Timeout") };
+    pub(super) const TIMEOUT: Self = Self { code: 408, elsewhere: true, ..Failure::inner(Reason::RequestTimeout) };
 
     /// The request could not be sent.
-    pub(super) const UNSENT: Self = Self { elsewhere: true, ..Failure::inner(b"send failed") };
+    pub(super) const UNSENT: Self = Self { elsewhere: true, ..Failure::inner(Reason::SendFailed) };
 
     /// The connection was lost that the request went over.
-    pub(super) const CUT_OFF: Self = Self { elsewhere: true, ..Failure::inner(b"connection lost") };
+    pub(super) const CUT_OFF: Self = Self { elsewhere: true, ..Failure::inner(Reason::ConnectionLost) };
 
     /// The request cannot be sent because of the target or the routes that the notifier has named.
-    pub(super) const NO_WAY: Self = Self { as_code: Some(481), ..Failure::inner(b"no way to the target") };
+    pub(super) const NO_WAY: Self = Self { as_code: Some(481), ..Failure::inner(Reason::NoWay) };
 
     /// The notifier has lost its count of NOTIFYs.
-    pub(super) const COUNT_LOST: Self = Self::inner(b"CSeq out of order");
+    pub(super) const COUNT_LOST: Self = Self::inner(Reason::CountLost);
 
     /// Something that is no reply.
-    pub(super) const fn inner(reason: &'a [u8]) -> Self {
+    pub(super) const fn inner(reason: Reason) -> Self {
         Self {
             code: 0,
-            reason,
+            reason: Wording::Known(reason),
             retry_after: None,
             min_expires: None,
             then: Then::BackOff,
@@ -61,8 +61,8 @@ impl<'a> Failure<'a> {
     }
 
     /// A challenge that is not answered.
-    pub(super) fn refused(refusal: Refusal, reply: &Reply<'a>) -> Self {
-        Self { reason: refusal.text(), ..Self::of(reply) }
+    pub(super) fn refused(why: Reason, reply: &Reply<'a>) -> Self {
+        Self { reason: Wording::Known(why), ..Self::of(reply) }
     }
 
     /// A reply of 300 and above.
@@ -72,7 +72,8 @@ impl<'a> Failure<'a> {
             retry_after: reply.retry_after,
             min_expires: reply.min_expires,
             elsewhere: reply.code == 503 || reply.code == 408 && reply.is_local,
-            ..Self::inner(reply.reason)
+            reason: Wording::Peer(reply.reason),
+            ..Self::inner(Reason::Nothing)
         }
     }
 }
@@ -97,7 +98,7 @@ impl<A: SharedAlloc> Subscription<A> {
             next_attempt: at.map(|at| seconds_up(at.since(now))),
             with_body: failure.with_body,
             last: at.is_none() && !self.is_fork(),
-            ..self.news(status, failure.reason)
+            ..self.news(status, failure.reason.into())
         });
         // The next attempt begins at the record, which is not shown what another target has asked for.
         if self.targets().is_some() {
@@ -140,7 +141,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// counted and told; that the dialog is gone is new.
     pub(super) fn expire(&mut self, at: Millis, now: Millis, env: &Env<'_>) -> Output {
         if self.is_fork() {
-            return self.end(Failure::inner(EXPIRED), now, env);
+            return self.end(Failure::inner(Reason::Expired), now, env);
         }
         // A turn that comes after the end is that of the new dialog.
         let next = at.max(self.earliest(now, env.policy));
@@ -159,7 +160,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// A dialog that cannot be used (its notifier never gave a tag): begin anew.
     pub(super) fn drop_dialog(&mut self, now: Millis, env: &Env<'_>) -> Output {
-        self.end(Failure::inner(b"no dialog"), now, env)
+        self.end(Failure::inner(Reason::NoDialog), now, env)
     }
 
     /// The end. No news: whoever is to hear of it has been told, or has gone.
@@ -180,7 +181,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Keeps what operators want to read.
-    pub(super) fn note(&mut self, code: u16, reason: &[u8]) {
+    pub(super) fn note(&mut self, code: u16, reason: Wording<'_>) {
         self.last_reply = code;
         self.set_last_reason(reason);
     }

@@ -3,10 +3,12 @@
 //! It is in these states only: waiting, unconfirmed, confirmed (accepted, the NOTIFY is awaited), destroyed. What is
 //! under way when it ends is nobody's: there is nothing at the notifier that would have to be ended.
 
+use super::super::brief::Brief;
 use super::super::failure;
 use super::super::input::{Content, Reply};
 use super::super::output::{Answer, News, Output, Status};
 use super::super::policy::Policy;
+use super::super::reason::Reason;
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
 use super::accepted::adopt_reply;
@@ -56,14 +58,15 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The end of a fetch, with what a NOTIFY has told.
     pub(super) fn fetch_result(&mut self, value: StateValue, reason: Option<&[u8]>, with_body: bool) -> Output {
-        let is_rejected = reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"rejected"));
+        let is_rejected = reason.is_some_and(|reason| reason.eq_ignore_ascii_case(Reason::Rejected.text().as_bytes()));
         let status = match value {
             StateValue::Active => Status::Active,
             StateValue::Pending | StateValue::Other => Status::Pending,
             StateValue::Terminated if is_rejected => Status::Rejected,
             StateValue::Terminated => Status::Terminated,
         };
-        let news = self.tell(News { with_body, last: true, ..self.news(status, reason.unwrap_or_default()) });
+        let news =
+            self.tell(News { with_body, last: true, ..self.news(status, Brief::new(reason.unwrap_or_default())) });
         Output { news, ..self.destroy() }
     }
 
@@ -85,7 +88,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The deadline of a fetch has passed.
     pub(super) fn fetch_over(&mut self, now: Millis, env: &Env<'_>) -> Output {
         match self.state() {
-            State::Confirmed { .. } => self.end(Failure::inner(self.why_no_notify(b"no NOTIFY")), now, env),
+            State::Confirmed { .. } => self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), now, env),
             // Somebody has taken the request, and nobody has said more.
             State::Waiting(_) | State::Unconfirmed => match self.end_as_gone(None, now, env) {
                 Some(output) => output,

@@ -4,6 +4,7 @@
 //! It is the end of the subscription once a 2xx says that this notifier is the one that has accepted, or a refusal that no other
 //! one has. Otherwise another one has until Timer N.
 
+use super::super::brief::Brief;
 use super::super::dialog::Dialog;
 use super::super::input::Notify;
 use super::super::output::{Answer, News, Output, Status, Untold};
@@ -54,7 +55,7 @@ impl<A: SharedAlloc> Subscription<A> {
             let by = self.timer_n(now, env);
             self.arm(self.planned().map_or(by, |planned| planned.min(by)));
         }
-        let told = News { with_body: true, ..self.news(Status::Pending, reason) };
+        let told = News { with_body: true, ..self.news(Status::Pending, Brief::new(reason)) };
         let news = notify.content.is_document().then_some(told);
         Ok(Output { answer: Some(Answer::Ok), news: news.and_then(|news| self.tell(news)), ..Output::default() })
     }

@@ -4,9 +4,10 @@
 
 use super::super::input::Notify;
 use super::super::output::{Output, Status};
+use super::super::reason::LastReason;
 use super::super::schedule;
 use super::super::state::{Awaits, State};
-use super::{Answers, Env, Promise, SECRET, Said, Subscription, USERNAME};
+use super::{Answers, Env, Promise, SECRET, Subscription, USERNAME};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 use crate::time::{Millis, PackedMillis};
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl<A: SharedAlloc> Subscription<A> {
             retries: 0,
             notifies: 0,
             last_reply: 0,
-            said: Said::NOTHING,
+            last_reason: LastReason::NOTHING,
             status: None,
             widened: false,
             turn: Promise::None,

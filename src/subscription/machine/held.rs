@@ -3,6 +3,7 @@
 use super::super::brief::Brief;
 use super::super::input::HeldBy;
 use super::super::output::{News, Output, Status, Undo};
+use super::super::reason::{Reason, Wording};
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::ending::Failure;
 use super::{Env, Promise, Subscription};
@@ -80,7 +81,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 Some((self.last_reply, self.last_reason()))
             }
             HeldBy::RetryAfter | HeldBy::Breaker if env.policy.proxies == 0 && self.targets().is_some() => {
-                Some((0, Brief::new(reason(by))))
+                Some((0, reason(by).into()))
             }
             HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Lookup | HeldBy::Unreached => None,
         }
@@ -97,7 +98,10 @@ impl<A: SharedAlloc> Subscription<A> {
         self.proxies.begin();
         self.told_held = false;
         let failure = match lost {
-            (code @ (0 | 408 | 503), said) => Failure { code: *code, ..Failure::inner(said.as_str().as_bytes()) },
+            (code @ (0 | 408 | 503), said) => {
+                let reason = Wording::Peer(said.as_str().as_bytes());
+                Failure { code: *code, reason, ..Failure::inner(Reason::Nothing) }
+            }
             _ => Failure::inner(reason(by)),
         };
         match self.state() {
@@ -161,7 +165,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.answers.goes_on = undo.goes_on;
         // What an attempt has failed with at other outbound proxies is not forgotten.
         if !self.proxies.has_failed() {
-            self.note(0, reason(by));
+            self.note(0, Wording::Known(reason(by)));
         }
     }
 
@@ -185,16 +189,16 @@ impl<A: SharedAlloc> Subscription<A> {
             HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Unreached => self.told_held = true,
         }
         let next_attempt = Some(seconds_up(until.since(now)));
-        let news = self.tell(News { next_attempt, ..self.news(status, reason(by)) });
+        let news = self.tell(News { next_attempt, ..self.news(status, reason(by).into()) });
         Output { news, ..Output::default() }
     }
 }
 
-fn reason(by: HeldBy) -> &'static [u8] {
+fn reason(by: HeldBy) -> Reason {
     match by {
-        HeldBy::Rate => b"held back by rate",
-        HeldBy::RetryAfter => b"destination held",
-        HeldBy::Breaker => b"destination does not answer",
-        HeldBy::Lookup | HeldBy::Unreached => b"waiting for name or connection",
+        HeldBy::Rate => Reason::HeldByRate,
+        HeldBy::RetryAfter => Reason::DestinationHeld,
+        HeldBy::Breaker => Reason::DestinationSilent,
+        HeldBy::Lookup | HeldBy::Unreached => Reason::Unreached,
     }
 }

@@ -4,8 +4,9 @@
 //! time than that. Then the status is told as ended, whatever the attempt is at.
 
 use super::super::output::{News, Output, Status};
+use super::super::reason::Reason;
 use super::super::state::State;
-use super::{EXPIRED, Subscription};
+use super::Subscription;
 use crate::memory::SharedAlloc;
 use crate::time::{Millis, PackedMillis, seconds_up};
 
@@ -72,6 +73,6 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Says that what was granted is over, and when the next attempt is.
     pub(super) fn expired(&self, next_attempt: Option<u32>) -> News {
-        News { next_attempt, ..self.news(Status::Terminated, EXPIRED) }
+        News { next_attempt, ..self.news(Status::Terminated, Reason::Expired.into()) }
     }
 }

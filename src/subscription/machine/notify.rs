@@ -1,9 +1,11 @@
 //! A NOTIFY in the dialog (RFC 6665 §4.1.3).
 
+use super::super::brief::Brief;
 use super::super::failure;
 use super::super::fingerprint::Fingerprint;
 use super::super::input::{Content, Notify};
 use super::super::output::{Answer, News, Output, Status, Untold};
+use super::super::reason::{Reason, Wording};
 use super::super::schedule::{self, Told};
 use super::super::state::{Awaits, State};
 use super::super::substate::{StateValue, SubscriptionState};
@@ -233,7 +235,7 @@ impl<A: SharedAlloc> Subscription<A> {
             (StateValue::Pending | StateValue::Other | StateValue::Terminated, _) => Status::Pending,
         };
         let with_body = notify.content.is_document();
-        let news = self.tell(News { with_body, ..self.news(status, state.reason.unwrap_or_default()) });
+        let news = self.tell(News { with_body, ..self.news(status, Brief::new(state.reason.unwrap_or_default())) });
         Ok(Output { answer: Some(Answer::Ok), news, ..Output::default() })
     }
 
@@ -334,7 +336,8 @@ impl<A: SharedAlloc> Subscription<A> {
             retry_after: retry_after.filter(|_| ending.heeds_retry_after),
             then: ending.then,
             with_body,
-            ..Failure::inner(reason.unwrap_or_default())
+            reason: Wording::Peer(reason.unwrap_or_default()),
+            ..Failure::inner(Reason::Nothing)
         };
         let output = self.end(failure, now, env);
         self.last_reply = last_reply;

@@ -3,6 +3,7 @@
 use super::super::brief::Brief;
 use super::super::digest::Sessions;
 use super::super::output::{Output, Untold};
+use super::super::reason::{LastReason, Wording};
 use super::super::redirect::Targets;
 use super::early::Early;
 use super::left::Left;
@@ -42,8 +43,8 @@ pub(super) struct Rare<A: Allocator + Clone> {
     untold: [u32; Untold::ALL.len()],
     /// Event `id` parameter.
     event_id: Option<Packed<1, A>>,
-    /// The newest reason, where it is none of the [usual](USUAL) ones.
-    said: Brief,
+    /// The newest reason, where it is in a peer's words.
+    peer_reason: Brief,
 }
 
 /// A fork that has ended before any dialog was made: what its NOTIFY said.
@@ -62,49 +63,6 @@ pub(super) struct Kept {
     pub(super) until: PackedMillis,
 }
 
-/// The newest reason phrase, or reason of a failure or termination: its place among the usual ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said(u8);
-
-/// Reasons that need no memory, as most are among these.
-const USUAL: [&[u8]; 23] = [
-    b"",
-    b"OK",
-    b"Accepted",
-    b"No Notification",
-    b"Not Found",
-    b"Request Timeout",
-    b"Temporarily Unavailable",
-    b"Service Unavailable",
-    b"send failed",
-    b"no NOTIFY",
-    b"NOTIFY refused",
-    b"no time granted",
-    b"CSeq out of order",
-    b"expired",
-    b"held back by rate",
-    b"deactivated",
-    b"giveup",
-    b"noresource",
-    b"probation",
-    b"rejected",
-    b"timeout",
-    b"invariant",
-    b"waiting for name or connection",
-];
-
-impl Said {
-    pub(super) const NOTHING: Self = Self(0);
-
-    /// None of the usual ones: see [`Rare`].
-    const OTHER: Self = Self(u8::MAX);
-
-    fn of(reason: &[u8]) -> Self {
-        let place = USUAL.into_iter().position(|usual| usual == reason);
-        place.and_then(|place| u8::try_from(place).ok()).map_or(Self::OTHER, Self)
-    }
-}
-
 impl<A: Allocator + Clone> Rare<A> {
     fn none(alloc: A) -> Self {
         Self {
@@ -121,7 +79,7 @@ impl<A: Allocator + Clone> Rare<A> {
             gone: Vec::new_in(alloc),
             untold: [0; Untold::ALL.len()],
             event_id: None,
-            said: Brief::default(),
+            peer_reason: Brief::default(),
         }
     }
 
@@ -158,7 +116,7 @@ impl<A: Allocator + Clone> Rare<A> {
             gone,
             untold,
             event_id,
-            said,
+            peer_reason,
         } = self;
         targets.is_none()
             && led_to.is_none()
@@ -173,7 +131,7 @@ impl<A: Allocator + Clone> Rare<A> {
             && gone.is_empty()
             && *untold == [0; Untold::ALL.len()]
             && event_id.is_none()
-            && *said == Brief::default()
+            && *peer_reason == Brief::default()
     }
 }
 
@@ -322,8 +280,8 @@ impl<A: SharedAlloc> Subscription<A> {
             *rare = Rare { event_id: rare.event_id.take(), ..Rare::none(self.alloc.clone()) };
         }
         self.tidy();
-        if self.said == Said::OTHER {
-            self.said = Said::NOTHING;
+        if self.last_reason == LastReason::Peer {
+            self.last_reason = LastReason::NOTHING;
         }
     }
 
@@ -343,21 +301,22 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The newest reason phrase, or reason of a failure or termination.
     pub(in super::super) fn last_reason(&self) -> Brief {
-        match USUAL.get(usize::from(self.said.0)) {
-            Some(usual) => Brief::new(usual),
-            None => self.rare.as_deref().map(|rare| rare.said).unwrap_or_default(),
+        match self.last_reason {
+            LastReason::Known(reason) => reason.into(),
+            LastReason::Peer => self.rare.as_deref().map(|rare| rare.peer_reason).unwrap_or_default(),
         }
     }
 
-    /// Keeps a reason for operators to read: without memory, none.
-    pub(super) fn set_last_reason(&mut self, reason: &[u8]) {
-        self.said = Said::of(reason);
-        let other = if self.said == Said::OTHER { Brief::new(reason) } else { Brief::default() };
+    /// Keeps a reason for operators to read. The words of a peer need memory: without, none are kept.
+    pub(super) fn set_last_reason(&mut self, reason: Wording<'_>) {
+        let known = reason.known();
+        let words = if known.is_some() { Brief::default() } else { reason.into() };
+        self.last_reason = known.map_or(LastReason::Peer, LastReason::Known);
         match &mut self.rare {
-            Some(rare) => rare.said = other,
-            None if self.said == Said::OTHER => match self.rare_mut() {
-                Ok(rare) => rare.said = other,
-                Err(OutOfMemory) => self.said = Said::NOTHING,
+            Some(rare) => rare.peer_reason = words,
+            None if known.is_none() => match self.rare_mut() {
+                Ok(rare) => rare.peer_reason = words,
+                Err(OutOfMemory) => self.last_reason = LastReason::NOTHING,
             },
             None => {}
         }

@@ -4,6 +4,7 @@ use super::super::dialog::Dialog;
 use super::super::failure::{self, Then};
 use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
+use super::super::reason::Wording;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits};
 use super::ending::{Failure, told_delay};
@@ -31,7 +32,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(targets) = targets else { return Ok(None) };
         self.rare_mut()?.targets = Some(targets);
         self.leave_target();
-        self.note(reply.code, reply.reason);
+        self.note(reply.code, Wording::Peer(reply.reason));
         Ok(Some(self.go_on(now)))
     }
 
@@ -57,7 +58,7 @@ impl<A: SharedAlloc> Subscription<A> {
         };
         self.rare_mut()?.targets = Some(targets);
         self.leave_target();
-        self.note(reply.code, reply.reason);
+        self.note(reply.code, Wording::Peer(reply.reason));
         Ok(true)
     }
 
@@ -156,7 +157,7 @@ impl<A: SharedAlloc> Subscription<A> {
         // What a fork does not do in its dialog it does not do at all.
         let next_attempt = (fits || !self.is_fork()).then(|| seconds_up(next.since(now)));
         let status = self.status().unwrap_or(Status::Pending);
-        let news = self.tell(News { code: failure.code, next_attempt, ..self.news(status, failure.reason) });
+        let news = self.tell(News { code: failure.code, next_attempt, ..self.news(status, failure.reason.into()) });
         Output { news, ..Output::default() }
     }
 

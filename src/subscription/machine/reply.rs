@@ -2,6 +2,7 @@
 
 use super::super::input::Reply;
 use super::super::output::Output;
+use super::super::reason::Wording;
 use super::super::state::{Farewell, State};
 use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
@@ -155,7 +156,7 @@ impl<A: SharedAlloc> Subscription<A> {
             // There is no last NOTIFY to wait for.
             (State::Predestroyed(Farewell::Sent), Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
             (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
-                self.note(reply.code, reply.reason);
+                self.note(reply.code, Wording::Peer(reply.reason));
                 self.await_termination(now, env);
                 Ok(Output::default())
             }

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::subscription::CredentialError;
-use crate::subscription::digest::{Algorithm, Asked, Authorization, MOST_REALMS, Qop, Refusal, choose};
+use crate::subscription::digest::{Algorithm, Asked, Authorization, MOST_REALMS, Qop, choose};
 
-fn choose_all<'a>(challenges: &[(Guard, &'a [u8])]) -> Result<Vec<Asked<'a>>, Refusal> {
+fn choose_all<'a>(challenges: &[(Guard, &'a [u8])]) -> Result<Vec<Asked<'a>>, Reason> {
     let challenges: Vec<_> = challenges.iter().map(|&(guard, value)| Challenge { guard, value }).collect();
     choose(&challenges, |_| true)
 }
 
-fn only(value: &[u8]) -> Result<Asked<'_>, Refusal> {
+fn only(value: &[u8]) -> Result<Asked<'_>, Reason> {
     choose_all(&[(Guard::End, value)]).map(|chosen| chosen[0])
 }
 
@@ -213,26 +213,26 @@ fn what_cannot_be_answered_has_a_reason() {
         |part: &str, length: usize| format!("Digest realm=\"r{part}\", nonce=\"n\"").replace(part, &"x".repeat(length));
     let many: Vec<String> = (0..=MOST_REALMS).map(|n| format!("Digest realm=r{n}, nonce=n")).collect();
     let many: Vec<_> = many.iter().map(|value| (Guard::End, value.as_bytes())).collect();
-    assert_eq!(choose_all(&many), Err(Refusal::TooMany));
+    assert_eq!(choose_all(&many), Err(Reason::TooManyChallenges));
     for (value, refusal) in [
-        ("", Refusal::Unsupported),
-        (",,,", Refusal::Unsupported),
-        ("Basic realm=\"x\"", Refusal::Unsupported),
-        ("Digest", Refusal::Malformed),
-        ("Digest realm=\"r\"", Refusal::Malformed),
-        ("Digest realm=\"r\", nonce=\"\"", Refusal::Malformed),
-        ("realm=\"r\", nonce=\"n\"", Refusal::Malformed),
-        ("Digest realm=\"r, nonce=\"n\"", Refusal::Malformed),
-        ("Digest realm=\"r\\\", nonce=\"n\"", Refusal::Malformed),
-        ("Digest realm=\"r\r\nX: y\", nonce=\"n\"", Refusal::Malformed),
-        ("Digest realm=\"r\0\", nonce=\"n\"", Refusal::Malformed),
-        ("Digest realm=\"r\", nonce=\"n\", algorithm=\"MD5", Refusal::Malformed),
-        ("Digest realm=\"r\", nonce=\"n\", algorithm=MD4", Refusal::Unsupported),
-        ("Digest realm=\"r\", nonce=\"n\", qop=\"auth-conf\"", Refusal::Unsupported),
-        (&long("~", 300), Refusal::TooLarge),
-        (&long("~", 65_000), Refusal::TooLarge),
-        (&format!("Digest realm=r, nonce=\"{}\"", "n".repeat(3000)), Refusal::TooLarge),
-        (&"a,".repeat(4000), Refusal::TooLarge),
+        ("", Reason::NoDigest),
+        (",,,", Reason::NoDigest),
+        ("Basic realm=\"x\"", Reason::NoDigest),
+        ("Digest", Reason::MalformedChallenge),
+        ("Digest realm=\"r\"", Reason::MalformedChallenge),
+        ("Digest realm=\"r\", nonce=\"\"", Reason::MalformedChallenge),
+        ("realm=\"r\", nonce=\"n\"", Reason::MalformedChallenge),
+        ("Digest realm=\"r, nonce=\"n\"", Reason::MalformedChallenge),
+        ("Digest realm=\"r\\\", nonce=\"n\"", Reason::MalformedChallenge),
+        ("Digest realm=\"r\r\nX: y\", nonce=\"n\"", Reason::MalformedChallenge),
+        ("Digest realm=\"r\0\", nonce=\"n\"", Reason::MalformedChallenge),
+        ("Digest realm=\"r\", nonce=\"n\", algorithm=\"MD5", Reason::MalformedChallenge),
+        ("Digest realm=\"r\", nonce=\"n\", algorithm=MD4", Reason::NoDigest),
+        ("Digest realm=\"r\", nonce=\"n\", qop=\"auth-conf\"", Reason::NoDigest),
+        (&long("~", 300), Reason::ChallengeTooLarge),
+        (&long("~", 65_000), Reason::ChallengeTooLarge),
+        (&format!("Digest realm=r, nonce=\"{}\"", "n".repeat(3000)), Reason::ChallengeTooLarge),
+        (&"a,".repeat(4000), Reason::ChallengeTooLarge),
     ] {
         assert_eq!(only(value.as_bytes()), Err(refusal), "{value:.80}");
         assert!(refusal.text().len() <= Brief::CAPACITY);

@@ -1,0 +1,85 @@
+//! Why something is as it is: the texts, their pages, and what they take of memory.
+
+use super::*;
+use std::collections::BTreeSet;
+
+/// The first column of the table under a heading of a page.
+fn texts_under<'a>(page: &'a str, heading: &str) -> BTreeSet<&'a str> {
+    let (_, section) = page.split_once(heading).expect(heading);
+    let section = section.split("\n## ").next().unwrap_or_default();
+    section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(text, _)| text).collect()
+}
+
+#[test]
+fn the_pages_list_all_that_the_module_says() {
+    let own = Reason::ALL.into_iter().filter(|reason| *reason as u8 >= Reason::RequestTimeout as u8);
+    let (of_challenges, of_states): (Vec<_>, Vec<_>) =
+        own.partition(|reason| *reason as u8 >= Reason::NoCredentials as u8);
+    let texts = |reasons: Vec<Reason>| reasons.into_iter().map(Reason::text).collect::<BTreeSet<_>>();
+    assert_eq!(texts_under(include_str!("../../../docs/states.md"), "\n## Reasons\n"), texts(of_states));
+    let page = include_str!("../../../docs/authentication.md");
+    assert_eq!(texts_under(page, "\n## When there is no answer\n"), texts(of_challenges));
+}
+
+#[test]
+fn each_is_listed_in_its_place() {
+    assert_eq!(Reason::NoDigest as usize + 1, Reason::ALL.len(), "the list ends with the last one");
+    for (place, reason) in Reason::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, place);
+    }
+}
+
+#[test]
+fn each_is_found_by_its_text_and_no_other_is() {
+    for reason in Reason::ALL {
+        assert_eq!(Reason::find(reason.text().as_bytes()), Some(reason));
+        assert_eq!(Brief::from(reason).as_str(), reason.text());
+    }
+    for other in ["ok", "OK ", "Gone", "Deactivated", "no notify"] {
+        assert_eq!(Reason::find(other.as_bytes()), None);
+    }
+}
+
+/// A dead destination holds all its subscriptions at the same time.
+#[test]
+fn a_hold_takes_no_memory() {
+    let holds = [
+        (HeldBy::Rate, "held back by rate"),
+        (HeldBy::RetryAfter, "destination held"),
+        (HeldBy::Breaker, "destination does not answer"),
+        (HeldBy::Lookup, "waiting for name or connection"),
+        (HeldBy::Unreached, "waiting for name or connection"),
+    ];
+    for (by, text) in holds {
+        let mut life = Life::active(3600);
+        life.due();
+        let before = life.account.out();
+        for _ in 0..2 {
+            life.account.allow(0);
+            life.hold(by, secs(60));
+            life.account.allow_all();
+            assert_eq!(life.snapshot().last_reason, text);
+            assert!(life.account.out() <= before);
+            life.due();
+        }
+    }
+}
+
+/// What has failed says why without memory, too; the words of a peer take some.
+#[test]
+fn only_words_of_a_peer_take_memory() {
+    let failed = |fail: &dyn Fn(u32) -> Input<'static>| {
+        let mut life = Life::asking();
+        let cseq = life.request().cseq;
+        life.account.allow(0);
+        let output = life.give(fail(cseq));
+        (told(&output).2, life.snapshot().last_reason)
+    };
+    let both = |text: &str| (text.to_owned(), text.to_owned());
+    assert_eq!(failed(&|cseq| Input::SendFailed { cseq }), both("send failed"));
+    assert_eq!(failed(&|cseq| Input::NoWay { cseq }), both("no way to the target"));
+    assert_eq!(failed(&|cseq| Input::Dropped { cseq }), both("dropped by script"));
+    let reply = |reason| move |cseq| Input::Reply(Reply { cseq, code: 503, reason, ..Reply::default() });
+    assert_eq!(failed(&reply(b"Service Unavailable")), both("Service Unavailable"));
+    assert_eq!(failed(&reply(b"Overloaded")), ("Overloaded".to_owned(), String::new()));
+}
