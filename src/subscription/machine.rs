@@ -1,7 +1,7 @@
 //! The subscription itself and its reaction to every input.
 //!
-//! One file per input, and in each file every state is written out. What allocates comes first: an input that finds no
-//! memory changes nothing.
+//! One file per input. What several states have in common is asked of the [state](State): is the subscription wanted, is a
+//! request in flight, has it a dialog? What allocates comes first: an input that finds no memory changes nothing.
 
 mod accepted;
 mod challenged;
@@ -335,17 +335,8 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(dialog) = &self.dialog else { return Output::default() };
         let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
         // Not in what ends the subscription: its last NOTIFY is awaited.
-        let known_state = match state {
-            State::Resubscription { .. } => dialog.entity_tag(),
-            State::Waiting(_)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Confirmed { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => &[],
-        };
+        let is_refresh = matches!(state, State::Resubscription { .. });
+        let known_state = if is_refresh { dialog.entity_tag() } else { &[] };
         let request = Request {
             target: dialog.target().to_vec(),
             record: self.record().to_vec(),
@@ -381,16 +372,9 @@ impl<A: SharedAlloc> Subscription<A> {
         self.asked = expires;
         self.last_sent = now.into();
         self.state = state.into();
-        match state {
-            State::Resubscription { .. } => self.arm_in_flight(env),
-            State::Waiting(_)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Confirmed { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => self.arm(now.after(env.policy.watchdog)),
+        match is_refresh {
+            true => self.arm_in_flight(env),
+            false => self.arm(now.after(env.policy.watchdog)),
         }
         Output { send: Some(request.into()), ..Output::default() }
     }

@@ -113,22 +113,65 @@ impl State {
         .map(Self::name)
     }
 
-    /// Whether the outcome of a request is awaited.
+    /// Whether the internal subscriber still wants it. A fork that has ended and a destroyed subscription count as unwanted.
     #[must_use]
-    pub fn in_flight(self) -> bool {
+    pub fn is_wanted(self) -> bool {
         match self {
-            Self::Unconfirmed
-            | Self::UnconfirmedDestroy
-            | Self::Resubscription { .. }
+            Self::Waiting(_) | Self::Unconfirmed | Self::Confirmed { .. } | Self::Resubscription { .. } => true,
+            Self::UnconfirmedDestroy
             | Self::ResubscriptionDestroy
-            | Self::Predestroyed(Farewell::Sent) => true,
-            Self::Waiting(_)
-            | Self::Confirmed { .. }
-            | Self::Predestroyed(Farewell::Due)
+            | Self::Predestroyed(_)
             | Self::WaitingForTermination
             | Self::Destroyed => false,
         }
     }
+
+    /// Whether it has a dialog, or the half of one, that NOTIFYs belong into. An attempt that goes on later has none.
+    #[must_use]
+    pub fn has_dialog(self) -> bool {
+        !matches!(self, Self::Waiting(_) | Self::Destroyed)
+    }
+
+    /// The request whose outcome is awaited.
+    #[must_use]
+    pub(super) fn flight(self) -> Option<Flight> {
+        match self {
+            Self::Unconfirmed => Some(Flight::Opening),
+            Self::UnconfirmedDestroy => Some(Flight::OpeningUnwanted),
+            Self::Resubscription { notify_by } => Some(Flight::Refresh { notify_by }),
+            Self::ResubscriptionDestroy => Some(Flight::RefreshUnwanted),
+            Self::Predestroyed(Farewell::Sent) => Some(Flight::Farewell),
+            Self::Waiting(_)
+            | Self::Confirmed { .. }
+            | Self::Predestroyed(Farewell::Due)
+            | Self::WaitingForTermination
+            | Self::Destroyed => None,
+        }
+    }
+
+    /// Whether the outcome of a request is awaited.
+    #[must_use]
+    pub fn in_flight(self) -> bool {
+        self.flight().is_some()
+    }
+}
+
+/// The request of a subscription that is in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flight {
+    /// It opens the dialog.
+    Opening,
+    /// The same, and the internal subscriber has gone.
+    OpeningUnwanted,
+    /// It refreshes the subscription.
+    Refresh {
+        /// Timer N, where the state has one.
+        notify_by: Option<Millis>,
+    },
+    /// The same, and the internal subscriber has gone.
+    RefreshUnwanted,
+    /// It ends the subscription.
+    Farewell,
 }
 
 /// A state in fourteen bytes: subscriptions are many.

@@ -161,21 +161,10 @@ impl<A: SharedAlloc> Subscription<A> {
             sessions.nothing_tried();
         }
         let was_refused = matches!(self.last_reply, 401 | 407) && !self.answers.goes_on;
-        Ok(match self.state() {
+        let is_retried = matches!(
+            self.state(),
             State::Waiting(Attempt::Fresh) | State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. }
-                if was_refused =>
-            {
-                self.on_refresh(now, env)
-            }
-            State::Waiting(_)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Confirmed { .. }
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => Output::default(),
-        })
+        );
+        Ok(if was_refused && is_retried { self.on_refresh(now, env) } else { Output::default() })
     }
 }

@@ -19,48 +19,20 @@ impl<A: SharedAlloc> Subscription<A> {
     /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
     /// start does nothing.
     pub(super) fn on_start(&mut self, now: Millis, env: &Env<'_>) -> Output {
-        match self.state() {
-            State::Waiting(Attempt::Unstarted) => {
-                let is_fetch = self.begin_fetch(now);
-                let span = if is_fetch { Duration::ZERO } else { env.policy.max_subscribe_delay };
-                let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-                let delay = Duration::from_millis(env.random % span.saturating_add(1));
-                self.wait(Attempt::Fresh, now.after(delay));
-            }
-            State::Waiting(Attempt::Fresh | Attempt::Continued)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Confirmed { .. }
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => {}
+        if self.state() == State::Waiting(Attempt::Unstarted) {
+            let is_fetch = self.begin_fetch(now);
+            let span = if is_fetch { Duration::ZERO } else { env.policy.max_subscribe_delay };
+            let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            let delay = Duration::from_millis(env.random % span.saturating_add(1));
+            self.wait(Attempt::Fresh, now.after(delay));
         }
         Output::default()
     }
 
     /// The newest request takes another outbound proxy than the one it begins with.
     pub(super) fn on_through(&mut self, cseq: u32, proxy: u8, env: &Env<'_>) -> Output {
-        match self.state() {
-            State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(Farewell::Sent)
-                if cseq == self.local_cseq =>
-            {
-                self.proxies.go_through(proxy, env.policy.proxies);
-            }
-            State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Waiting(_)
-            | State::Confirmed { .. }
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => {}
+        if self.state().in_flight() && cseq == self.local_cseq {
+            self.proxies.go_through(proxy, env.policy.proxies);
         }
         Output::default()
     }
@@ -69,20 +41,8 @@ impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn on_sent(&mut self, cseq: u32, socket: Socket) -> Output {
         // A later hold is another one.
         self.told_held &= cseq != self.local_cseq;
-        match self.state() {
-            State::Waiting(Attempt::Continued)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Confirmed { .. }
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination => {
-                if let Some(dialog) = self.dialog.as_mut().filter(|_| cseq == self.local_cseq) {
-                    dialog.set_socket(socket);
-                }
-            }
-            State::Waiting(Attempt::Unstarted | Attempt::Fresh) | State::Destroyed => {}
+        if let Some(dialog) = self.dialog.as_mut().filter(|_| cseq == self.local_cseq) {
+            dialog.set_socket(socket);
         }
         Output::default()
     }
@@ -107,36 +67,25 @@ impl<A: SharedAlloc> Subscription<A> {
         if self.flow() != Some(flow) {
             return Ok(Output::default());
         }
-        match self.state() {
-            State::Confirmed { .. } => {
-                let losses = self.losses();
-                let delay = match losses {
-                    0 => Duration::from_millis(env.random % FLOW_LOST_SPAN),
-                    _ => failure::back_off(losses.into(), env.policy, env.random),
-                };
-                // Without memory for the count it is as the first time.
-                let _ = self.rare_mut();
-                self.set_losses(losses.saturating_add(1));
-                self.lose_flow();
-                Ok(self.hasten(now.after(delay), now, env))
-            }
-            State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(Farewell::Sent) => {
-                let output = self.on_outcome(Outcome::Failed(Failure::CUT_OFF), now, env)?;
-                self.lose_flow();
-                Ok(Output { concluded: true, ..output })
-            }
-            State::Waiting(_)
-            | State::Predestroyed(Farewell::Due)
-            | State::WaitingForTermination
-            | State::Destroyed => {
-                self.lose_flow();
-                Ok(Output::default())
-            }
+        let state = self.state();
+        if matches!(state, State::Confirmed { .. }) {
+            let losses = self.losses();
+            let delay = match losses {
+                0 => Duration::from_millis(env.random % FLOW_LOST_SPAN),
+                _ => failure::back_off(losses.into(), env.policy, env.random),
+            };
+            // Without memory for the count it is as the first time.
+            let _ = self.rare_mut();
+            self.set_losses(losses.saturating_add(1));
+            self.lose_flow();
+            return Ok(self.hasten(now.after(delay), now, env));
         }
+        let output = match state.in_flight() {
+            true => Output { concluded: true, ..self.on_outcome(Outcome::Failed(Failure::CUT_OFF), now, env)? },
+            false => Output::default(),
+        };
+        self.lose_flow();
+        Ok(output)
     }
 
     /// The dialog depends on no connection any more.
@@ -148,22 +97,13 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// A NOTIFY that has not been handed in, or whose news were lost.
     pub(super) fn on_untold(&mut self, why: Untold, now: Millis, env: &Env<'_>) -> Output {
-        match self.state() {
-            State::Destroyed => Output::default(),
-            State::Waiting(_)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Confirmed { .. }
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination => {
-                if why == Untold::Refused {
-                    self.was_refused(now, env);
-                }
-                self.not_told(why)
-            }
+        if self.state() == State::Destroyed {
+            return Output::default();
         }
+        if why == Untold::Refused {
+            self.was_refused(now, env);
+        }
+        self.not_told(why)
     }
 
     /// Somebody wants the next SUBSCRIBE now.
@@ -176,30 +116,20 @@ impl<A: SharedAlloc> Subscription<A> {
     fn hasten(&mut self, wanted: Millis, now: Millis, env: &Env<'_>) -> Output {
         let earliest = self.earliest(now, env.policy).max(wanted);
         match self.state() {
-            State::Waiting(Attempt::Fresh | Attempt::Continued) if self.turn != Promise::None => {}
-            State::Waiting(attempt @ (Attempt::Fresh | Attempt::Continued)) => {
+            State::Waiting(attempt) if attempt != Attempt::Unstarted && self.turn == Promise::None => {
                 let planned = self.planned().unwrap_or(earliest);
                 self.wait(attempt, planned.min(earliest));
             }
-            // A fetch that was accepted has no other request to bring forward.
-            State::Confirmed { .. } if self.fetch_until().is_some() => {}
-            // Nor has one that was granted nothing.
-            State::Confirmed { awaits: Awaits::LastNotify { .. }, .. } => {}
-            State::Confirmed { next, awaits } => {
-                let awaits = match awaits {
-                    Awaits::Expiry => Awaits::Retry,
-                    Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } | Awaits::LastNotify { .. } => awaits,
-                };
-                self.confirm_sooner(next, awaits, earliest);
-            }
-            State::Waiting(Attempt::Unstarted)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => {}
+            // A fetch that was accepted has no other request to bring forward, nor has what was granted nothing.
+            State::Confirmed { next, awaits } if self.fetch_until().is_none() => match awaits {
+                Awaits::LastNotify { .. } => {}
+                Awaits::Expiry => self.confirm_sooner(next, Awaits::Retry, earliest),
+                Awaits::Nothing | Awaits::Retry | Awaits::FirstNotify { .. } => {
+                    self.confirm_sooner(next, awaits, earliest);
+                }
+            },
+            // No other SUBSCRIBE is planned.
+            _ => {}
         }
         Output::default()
     }
@@ -232,11 +162,8 @@ impl<A: SharedAlloc> Subscription<A> {
             }
             State::Confirmed { .. } => self.say_farewell(now),
             State::WaitingForTermination if self.has_ended() => self.destroy(),
-            State::UnconfirmedDestroy
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(Farewell::Due | Farewell::Sent)
-            | State::WaitingForTermination
-            | State::Destroyed => Output::default(),
+            // It had gone before.
+            _ => Output::default(),
         }
     }
 

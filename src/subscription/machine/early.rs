@@ -71,15 +71,7 @@ impl<A: SharedAlloc> Subscription<A> {
             State::Confirmed { next, awaits: awaits @ (Awaits::Nothing | Awaits::FirstNotify { .. }) } => {
                 Some((next, awaits))
             }
-            State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry | Awaits::LastNotify { .. }, .. }
-            | State::Waiting(_)
-            | State::Unconfirmed
-            | State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => None,
+            _ => None,
         }
     }
 

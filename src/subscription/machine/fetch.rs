@@ -87,19 +87,17 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The deadline of a fetch has passed.
     pub(super) fn fetch_over(&mut self, now: Millis, env: &Env<'_>) -> Output {
-        match self.state() {
-            State::Confirmed { .. } => self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), now, env),
-            // Somebody has taken the request, and nobody has said more.
-            State::Waiting(_) | State::Unconfirmed => match self.end_as_gone(None, now, env) {
-                Some(output) => output,
-                None => self.end(Failure::TIMEOUT, now, env),
-            },
-            State::UnconfirmedDestroy
-            | State::Resubscription { .. }
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => self.destroy(),
+        let state = self.state();
+        if !state.is_wanted() {
+            return self.destroy();
+        }
+        if matches!(state, State::Confirmed { .. }) {
+            return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), now, env);
+        }
+        // Somebody may have taken the request, and nobody has said more.
+        match self.end_as_gone(None, now, env) {
+            Some(output) => output,
+            None => self.end(Failure::TIMEOUT, now, env),
         }
     }
 }

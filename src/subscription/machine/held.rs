@@ -4,7 +4,7 @@ use super::super::brief::Brief;
 use super::super::input::HeldBy;
 use super::super::output::{News, Output, Status, Undo};
 use super::super::reason::{Reason, Wording};
-use super::super::state::{Attempt, Awaits, Farewell, State};
+use super::super::state::{Attempt, Awaits, Farewell, Flight, State};
 use super::ending::Failure;
 use super::{Env, Promise, Subscription};
 use crate::memory::SharedAlloc;
@@ -104,17 +104,13 @@ impl<A: SharedAlloc> Subscription<A> {
             }
             _ => Failure::inner(reason(by)),
         };
-        match self.state() {
-            State::Unconfirmed => self.not_opened(failure, now, env),
-            State::Resubscription { notify_by } => self.not_refreshed(failure, notify_by, now, env),
-            State::UnconfirmedDestroy => self.not_opened_for_nobody(&failure, now, env),
-            State::ResubscriptionDestroy => self.not_refreshed_for_nobody(&failure, now, env),
-            State::Predestroyed(Farewell::Sent) => self.destroy(),
-            State::Waiting(_)
-            | State::Confirmed { .. }
-            | State::Predestroyed(Farewell::Due)
-            | State::WaitingForTermination
-            | State::Destroyed => Output::default(),
+        match self.state().flight() {
+            Some(Flight::Opening) => self.not_opened(failure, now, env),
+            Some(Flight::Refresh { notify_by }) => self.not_refreshed(failure, notify_by, now, env),
+            Some(Flight::OpeningUnwanted) => self.not_opened_for_nobody(&failure, now, env),
+            Some(Flight::RefreshUnwanted) => self.not_refreshed_for_nobody(&failure, now, env),
+            Some(Flight::Farewell) => self.destroy(),
+            None => Output::default(),
         }
     }
 
@@ -129,20 +125,14 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Its turn has come.
     pub(super) fn on_turn(&mut self, now: Millis) -> Output {
-        if self.turn == Promise::Queued {
-            match self.state() {
-                State::Waiting(_) | State::Predestroyed(Farewell::Due) => {
-                    self.arm(self.planned().map_or(now, |at| at.min(now)));
-                }
-                State::Confirmed { next, awaits } => self.confirm(next.min(now), awaits),
-                State::Unconfirmed
-                | State::UnconfirmedDestroy
-                | State::Resubscription { .. }
-                | State::ResubscriptionDestroy
-                | State::Predestroyed(Farewell::Sent)
-                | State::WaitingForTermination
-                | State::Destroyed => {}
+        match self.state() {
+            _ if self.turn != Promise::Queued => {}
+            State::Waiting(_) | State::Predestroyed(Farewell::Due) => {
+                self.arm(self.planned().map_or(now, |at| at.min(now)));
             }
+            State::Confirmed { next, awaits } => self.confirm(next.min(now), awaits),
+            // Nothing is planned any more.
+            _ => {}
         }
         Output::default()
     }

@@ -19,50 +19,54 @@ use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn on_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        match self.state() {
-            State::Waiting(_) | State::Destroyed => Ok(Output::default()),
-            State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. } => {
-                let is_welcome = self.welcomes_forks(now, env);
-                match self.judge(notify, is_welcome) {
-                    Judgement::Foreign => Ok(Output::default()),
-                    Judgement::Repeated => Ok(self.repeated()),
-                    Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
-                    Judgement::Stale => Ok(self.stale(notify.cseq, now, env)),
-                    Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(now, env)),
-                    Judgement::Fork(StateValue::Terminated) => Ok(forked()),
-                    Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
-                        Ok(match refusal_of(notify.content) {
-                            Some(answer) => self.refused(answer, notify, now, env),
-                            None => forked(),
-                        })
-                    }
-                    Judgement::Ended(state) => self.ended(&state, notify, now, env),
-                    Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
-                        (Some(answer), _) => Ok(self.refused(answer, notify, now, env)),
-                        (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
-                        (None, None) => self.state_told(&state, notify, now, env),
-                    },
-                }
+        let state = self.state();
+        match (state.has_dialog(), state.is_wanted()) {
+            (true, true) => self.on_wanted_notify(notify, now, env),
+            (true, false) => self.on_unwanted_notify(notify, now, env),
+            (false, _) => Ok(Output::default()),
+        }
+    }
+
+    fn on_wanted_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let is_welcome = self.welcomes_forks(now, env);
+        match self.judge(notify, is_welcome) {
+            Judgement::Foreign => Ok(Output::default()),
+            Judgement::Repeated => Ok(self.repeated()),
+            Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
+            Judgement::Stale => Ok(self.stale(notify.cseq, now, env)),
+            Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(now, env)),
+            Judgement::Fork(StateValue::Terminated) => Ok(forked()),
+            Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
+                Ok(match refusal_of(notify.content) {
+                    Some(answer) => self.refused(answer, notify, now, env),
+                    None => forked(),
+                })
             }
-            // The internal subscriber has gone: answered and discarded, whatever the body is.
-            State::UnconfirmedDestroy
-            | State::ResubscriptionDestroy
-            | State::Predestroyed(_)
-            | State::WaitingForTermination => match self.judge(notify, false) {
-                Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
-                Judgement::Repeated => Ok(self.repeated()),
-                Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
-                Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
-                Judgement::StaleEnd if !self.has_ended() => {
-                    Ok(Output { answer: Some(Answer::StaleCseq), ..self.destroy() })
-                }
-                Judgement::Stale | Judgement::CountLost | Judgement::StaleEnd => Ok(self.stale(notify.cseq, now, env)),
-                Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
-                Judgement::Stands(_) => {
-                    self.adopt_notify(notify, env)?;
-                    Ok(answered(Answer::Ok))
-                }
+            Judgement::Ended(state) => self.ended(&state, notify, now, env),
+            Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
+                (Some(answer), _) => Ok(self.refused(answer, notify, now, env)),
+                (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
+                (None, None) => self.state_told(&state, notify, now, env),
             },
+        }
+    }
+
+    /// The internal subscriber has gone: answered and discarded, whatever the body is.
+    fn on_unwanted_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        match self.judge(notify, false) {
+            Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
+            Judgement::Repeated => Ok(self.repeated()),
+            Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
+            Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
+            Judgement::StaleEnd if !self.has_ended() => {
+                Ok(Output { answer: Some(Answer::StaleCseq), ..self.destroy() })
+            }
+            Judgement::Stale | Judgement::CountLost | Judgement::StaleEnd => Ok(self.stale(notify.cseq, now, env)),
+            Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
+            Judgement::Stands(_) => {
+                self.adopt_notify(notify, env)?;
+                Ok(answered(Answer::Ok))
+            }
         }
     }
 
@@ -220,13 +224,8 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.state = State::Resubscription { notify_by: None }.into();
                 self.arm_in_flight(env);
             }
-            State::Unconfirmed => self.arm_in_flight(env),
-            State::UnconfirmedDestroy
-            | State::ResubscriptionDestroy
-            | State::Waiting(_)
-            | State::Predestroyed(_)
-            | State::WaitingForTermination
-            | State::Destroyed => {}
+            // The other one that is wanted and has a dialog is unconfirmed.
+            _ => self.arm_in_flight(env),
         }
         self.take_document(notify.content, is_whole, now, env);
         let status = match (state.value, self.status()) {

@@ -3,7 +3,7 @@
 use super::super::input::Reply;
 use super::super::output::Output;
 use super::super::reason::Wording;
-use super::super::state::{Farewell, State};
+use super::super::state::Flight;
 use super::accepted::NO_NOTIFICATION;
 use super::ending::Failure;
 use super::{Env, Subscription};
@@ -100,88 +100,78 @@ impl<A: SharedAlloc> Subscription<A> {
 
     fn on_outcome_in_state(&mut self, outcome: Outcome<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         use Outcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
-        match (self.state(), outcome) {
-            (State::Unconfirmed, Accepted(reply)) => self.opened(reply, now, env),
-            (State::Unconfirmed, Redirected(reply)) => match self.redirect(reply, now, env)? {
+        let Some(flight) = self.state().flight() else { return Ok(Output::default()) };
+        match (flight, outcome) {
+            (Flight::Opening, Accepted(reply)) => self.opened(reply, now, env),
+            (Flight::Opening, Redirected(reply)) => match self.redirect(reply, now, env)? {
                 Some(output) => Ok(output),
                 None => Ok(self.not_opened(Failure::of(reply), now, env)),
             },
-            (State::Unconfirmed, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
+            (Flight::Opening, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
                 true => self.go_on(now),
                 false => self.not_opened(Failure::of(reply), now, env),
             }),
-            (State::Unconfirmed, Challenged(reply)) => Ok(match self.learn(reply, env)? {
+            (Flight::Opening, Challenged(reply)) => Ok(match self.learn(reply, env)? {
                 Ok(()) => self.go_on(now),
                 Err(refusal) => self.not_opened(Failure::refused(refusal, reply), now, env),
             }),
-            (State::Unconfirmed, Failed(failure)) => Ok(self.not_opened(failure, now, env)),
+            (Flight::Opening, Failed(failure)) => Ok(self.not_opened(failure, now, env)),
 
-            (State::Resubscription { notify_by }, Accepted(reply)) => self.refreshed(reply, notify_by, now, env),
-            (State::Resubscription { notify_by }, Redirected(reply)) => match self.redirect(reply, now, env)? {
+            (Flight::Refresh { notify_by }, Accepted(reply)) => self.refreshed(reply, notify_by, now, env),
+            (Flight::Refresh { notify_by }, Redirected(reply)) => match self.redirect(reply, now, env)? {
                 Some(output) => Ok(output),
                 None => Ok(self.not_refreshed(Failure::of(reply), notify_by, now, env)),
             },
-            (State::Resubscription { notify_by }, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
+            (Flight::Refresh { notify_by }, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
                 true => self.refresh_again(notify_by, now),
                 false => self.not_refreshed(Failure::of(reply), notify_by, now, env),
             }),
-            (State::Resubscription { notify_by }, Challenged(reply)) => Ok(match self.learn(reply, env)? {
+            (Flight::Refresh { notify_by }, Challenged(reply)) => Ok(match self.learn(reply, env)? {
                 Ok(()) => self.refresh_again(notify_by, now),
                 Err(refusal) => self.not_refreshed(Failure::refused(refusal, reply), notify_by, now, env),
             }),
-            (State::Resubscription { notify_by }, Failed(failure)) => {
-                Ok(self.not_refreshed(failure, notify_by, now, env))
-            }
+            (Flight::Refresh { notify_by }, Failed(failure)) => Ok(self.not_refreshed(failure, notify_by, now, env)),
 
-            (State::UnconfirmedDestroy, Accepted(reply)) => self.opened_for_nobody(reply, now, env),
-            (State::ResubscriptionDestroy, Accepted(reply)) => self.refreshed_for_nobody(reply, now, env),
-            (State::UnconfirmedDestroy, Redirected(reply) | Rerouted(reply) | Challenged(reply)) => {
+            (Flight::OpeningUnwanted, Accepted(reply)) => self.opened_for_nobody(reply, now, env),
+            (Flight::RefreshUnwanted, Accepted(reply)) => self.refreshed_for_nobody(reply, now, env),
+            (Flight::OpeningUnwanted, Redirected(reply) | Rerouted(reply) | Challenged(reply)) => {
                 Ok(self.not_opened_for_nobody(&Failure::of(reply), now, env))
             }
-            (State::UnconfirmedDestroy, Failed(failure)) => Ok(self.not_opened_for_nobody(&failure, now, env)),
-            (State::ResubscriptionDestroy, Redirected(reply)) => {
+            (Flight::OpeningUnwanted, Failed(failure)) => Ok(self.not_opened_for_nobody(&failure, now, env)),
+            (Flight::RefreshUnwanted, Redirected(reply)) => {
                 Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
             }
-            (State::ResubscriptionDestroy, Rerouted(reply)) => {
+            (Flight::RefreshUnwanted, Rerouted(reply)) => {
                 let _ = self.reroute(reply, env)?;
                 Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
             }
             // The farewell takes the answer along. Without one it is tried as well: it may be let through.
-            (State::ResubscriptionDestroy, Challenged(reply)) => {
+            (Flight::RefreshUnwanted, Challenged(reply)) => {
                 let _ = self.learn(reply, env)?;
                 Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
             }
-            (State::ResubscriptionDestroy, Failed(failure)) => Ok(self.not_refreshed_for_nobody(&failure, now, env)),
+            (Flight::RefreshUnwanted, Failed(failure)) => Ok(self.not_refreshed_for_nobody(&failure, now, env)),
 
             // There is no last NOTIFY to wait for.
-            (State::Predestroyed(Farewell::Sent), Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
-            (State::Predestroyed(Farewell::Sent), Accepted(reply)) => {
+            (Flight::Farewell, Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
+            (Flight::Farewell, Accepted(reply)) => {
                 self.note(reply.code, Wording::Peer(reply.reason));
                 self.await_termination(now, env);
                 Ok(Output::default())
             }
-            (State::Predestroyed(Farewell::Sent), Challenged(reply)) => Ok(match self.learn(reply, env)? {
+            (Flight::Farewell, Challenged(reply)) => Ok(match self.learn(reply, env)? {
                 Ok(()) => self.say_farewell(now),
                 Err(_) => self.destroy(),
             }),
-            (State::Predestroyed(Farewell::Sent), Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
+            (Flight::Farewell, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
                 true => self.say_farewell(now),
                 false => self.destroy(),
             }),
-            (State::Predestroyed(Farewell::Sent), Failed(failure)) => Ok(match self.fail_over(&failure, env) {
+            (Flight::Farewell, Failed(failure)) => Ok(match self.fail_over(&failure, env) {
                 true => self.say_farewell(now),
                 false => self.destroy(),
             }),
-            (State::Predestroyed(Farewell::Sent), Redirected(_)) => Ok(self.destroy()),
-
-            (
-                State::Waiting(_)
-                | State::Confirmed { .. }
-                | State::Predestroyed(Farewell::Due)
-                | State::WaitingForTermination
-                | State::Destroyed,
-                Accepted(_) | Redirected(_) | Rerouted(_) | Challenged(_) | Failed(_),
-            ) => Ok(Output::default()),
+            (Flight::Farewell, Redirected(_)) => Ok(self.destroy()),
         }
     }
 }
