@@ -10,12 +10,11 @@ mod contact;
 mod flows;
 mod lack;
 mod notify;
-mod own;
 mod reply;
 mod request;
 mod resolver;
 mod send;
-mod share;
+mod shares;
 mod start;
 mod turns;
 mod untold;
@@ -24,12 +23,8 @@ mod worker;
 pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
-pub use own::{
-    Flags, OwnError, Wish, check_credentials, check_options, check_package, check_uri, introduce_user_agent,
-    on_call_end,
-};
 pub use reply::on_reply;
-pub use start::Origin;
+pub use start::{EXISTS, NO_MEMORY};
 
 use crate::config::Config;
 use crate::gate::{self, Destination};
@@ -37,10 +32,13 @@ use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Root, Shm};
-use crate::qsa::{self, Budget, Known, LastQueued, Message, Pushed, QsaError, QueueId, SubscriptionId, Wake};
+use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
+use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, Watch};
 use crate::subscription::{Env, Subscription};
 use crate::time::Millis;
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The table of subscriptions, in shared memory.
@@ -48,6 +46,9 @@ pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, Sha
 
 /// The QSA hub, in shared memory.
 pub type Hub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
+
+/// Internal subscriptions that share a dialog, in shared memory.
+pub type Shares = qsa::Shares<Shm, SharedLock<{ lock::HUB }>>;
 
 /// The gate, in shared memory.
 pub type Gate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
@@ -94,11 +95,13 @@ pub struct Engine {
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
     event_queues: Vec<QueueId>,
     /// Internal subscriptions that share a dialog.
-    shares: qsa::Shares<Shm, SharedLock<{ lock::HUB }>>,
+    shares: Shares,
     /// Where the subscriptions that are shared are kept apart.
-    share_domain: qsa::DomainId,
+    share_domain: DomainId,
     /// Their queues, one for each worker.
     share_queues: Vec<QueueId>,
+    /// The SIP user agent as the hub knows it: a notifier of each package, in both domains.
+    user_agent: Vec<NotifierId>,
     /// Connections that are lost.
     lost_flows: flows::LostFlows,
     /// What the log has been told of subscriptions that fail.
@@ -138,6 +141,9 @@ pub enum EngineError {
     /// The hub.
     #[error("the QSA hub cannot be made: {0}")]
     Hub(#[from] QsaError),
+    /// The SIP user agent is no notifier.
+    #[error("the SIP user agent cannot be registered as a notifier: {0}")]
+    UserAgent(QsaError),
     /// Pipes.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -146,11 +152,14 @@ pub enum EngineError {
     NoRoom,
 }
 
+/// Registers the SIP user agent with the hub, in the default domain and in that of the subscriptions that are shared.
+pub type RegisterUserAgent = fn(&Hub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError>;
+
 /// Makes the engine in shared memory; call once, in `mod_init`.
 ///
 /// # Errors
 /// When memory or pipes are lacking.
-pub fn create(config: Config) -> Result<(), EngineError> {
+pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineError> {
     #[cfg(feature = "meter_locks")]
     if !crate::host::meter::start() {
         return Err(EngineError::NoRoom);
@@ -173,8 +182,9 @@ pub fn create(config: Config) -> Result<(), EngineError> {
     }
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
-    let shares = qsa::Shares::try_new(seed, Shm).map_err(QsaError::from)?;
-    let share_domain = share::domain(&hub)?;
+    let shares = Shares::try_new(seed, Shm).map_err(QsaError::from)?;
+    let share_domain = shares::domain(&hub)?;
+    let user_agent = register(&hub, share_domain).map_err(EngineError::UserAgent)?;
     let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
     let engine = Engine {
         registry,
@@ -186,6 +196,7 @@ pub fn create(config: Config) -> Result<(), EngineError> {
         shares,
         share_domain,
         share_queues,
+        user_agent,
         lost_flows,
         lines: turns::Lines::default(),
         bad_contacts: contact::BadContacts::default(),
@@ -216,6 +227,12 @@ fn ring_event_bell(worker: usize) {
     if let Some(engine) = engine() {
         engine.ring(worker);
     }
+}
+
+/// One of the queues, the same for the same hash.
+fn queue_of(queues: &[QueueId], hash: u64) -> QueueId {
+    let index = hash.checked_rem(queues.len() as u64).unwrap_or(0);
+    usize::try_from(index).ok().and_then(|index| queues.get(index)).copied().unwrap_or_default()
 }
 
 impl Engine {
@@ -249,6 +266,24 @@ impl Engine {
         }
     }
 
+    /// Whether this notifier is the SIP user agent.
+    #[must_use]
+    pub fn is_user_agent(&self, notifier: NotifierId) -> bool {
+        self.user_agent.contains(&notifier)
+    }
+
+    /// Whether messages of this queue are for the event route.
+    #[must_use]
+    pub fn is_event_queue(&self, queue: QueueId) -> bool {
+        self.event_queues.contains(&queue)
+    }
+
+    /// The queue of a subscription made by script or RPC. Its messages always go to one worker, so that they are told in order.
+    #[must_use]
+    pub fn event_queue_of(&self, record: &[u8], subscriber: &[u8]) -> QueueId {
+        queue_of(&self.event_queues, FixedState::default().hash_one([record, subscriber]))
+    }
+
     /// Whether any module but this one has made a queue.
     #[must_use]
     pub fn has_other_consumers(&self) -> bool {
@@ -267,7 +302,7 @@ impl Engine {
     fn end_untold(&self, gone: &Message<Shm>) {
         let subscription = gone.subscription();
         match self.hub.with_subscription(subscription, |view| view.queue) {
-            Some(queue) if self.is_own(queue) => {
+            Some(queue) if self.is_event_queue(queue) => {
                 let _ = self.hub.unsubscribe(subscription);
             }
             Some(queue) if self.is_shared(queue) => self.hand_on_lost(gone),

@@ -16,8 +16,7 @@ use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
 use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
-use crate::qsa::QsaError;
-use crate::surface::event;
+use crate::surface::{event, subscriptions};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
@@ -80,8 +79,6 @@ enum StartError {
     Credentials(#[from] DatabaseError),
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error("the SIP user agent cannot be registered as a notifier: {0}")]
-    Notifier(#[from] QsaError),
     #[error(transparent)]
     Route(#[from] NoEngine),
     #[error(transparent)]
@@ -103,7 +100,7 @@ unsafe extern "C" fn mod_init() -> c_int {
 fn start() -> Result<(), StartError> {
     let mut config = Config::check(parameters::as_set(), &parameters::HostSyntax)?;
     transaction::bind(engine::on_reply)?;
-    if !dialog::bind(engine::on_call_end) {
+    if !dialog::bind(subscriptions::on_call_end) {
         log::debug(|| "the module dialog is not loaded: no subscription can be bound to a call".into());
     }
     if !stateless::bind() && config.stateless_answers {
@@ -114,9 +111,7 @@ fn start() -> Result<(), StartError> {
     credentials::read(&mut config)?;
     process::announce(config.workers + config.resolvers)?;
     names::watch();
-    engine::create(config)?;
-    let engine = engine::engine().ok_or(EngineError::NoRoom)?;
-    notifier::sip::register(engine)?;
+    engine::create(config, notifier::sip::register)?;
     // SAFETY: needed once before event routes run; mod_init is the place.
     if unsafe { ks::faked_msg_init() } < 0 {
         return Err(StartError::FakedMessage);

@@ -1,4 +1,6 @@
-//! The QSA notifiers that come with the module.
+//! The QSA notifiers that come with the module. Each registers with the hub, takes up what the hub offers it, tells the news and lets go
+//! at the end.
 #![forbid(unsafe_code)]
 
+mod share;
 pub mod sip;

@@ -22,17 +22,19 @@ mod notifier;
 mod queue;
 mod share;
 mod slab;
+mod subscribing;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod wanted;
 
 pub use error::QsaError;
 pub use foreign::Foreign;
-pub use hub::{Hub, NewSubscription};
+pub use hub::Hub;
 pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 pub use known::Known;
 pub use message::{Data, Delivered, Destroy, Message, Prepared};
-pub use notifier::{Notifier, Refused, SubscribeCallback, Subscribed, UnsubscribeCallback};
+pub use notifier::{Notifier, Refused, SubscribeCallback, UnsubscribeCallback};
 pub use queue::{Budget, Counters, Gone, LastQueued, Loss, OnLoss, Outcome, Pushed, Wake};
 pub use share::{HandedOn, ShareHash, Shares};
-pub use slab::View;
+pub use wanted::{Made, Wanted};

@@ -5,35 +5,17 @@ use crate::gate::Destination;
 use crate::host::shm::Shm;
 use crate::host::uri;
 use crate::memory::OutOfMemory;
-use crate::qsa::{Known, LastQueued, QueueId, Refused, SubscriptionId};
+use crate::qsa::{Known, LastQueued, Refused, SubscriptionId, Wanted};
 use crate::registry::{Handle, Inserted, RegistryError};
-use crate::subscription::{Input, Options, Output, Package, Subscription};
+use crate::subscription::{Concealed, Input, OptionError, Options, Output, Subscription, package};
 use crate::time::Millis;
 use std::time::Duration;
 
-/// An internal subscription that is to be served over SIP.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
-    /// URI of the record.
-    pub record: &'a [u8],
-    /// URI of the subscriber.
-    pub subscriber: &'a [u8],
-    /// Event package.
-    pub package: &'static Package,
-    /// What it is to be like.
-    pub options: &'a Options,
-    /// The internal subscription.
-    pub subscription: SubscriptionId,
-    /// Where its news go.
-    pub queue: QueueId,
-    /// The subscriber's own value.
-    pub subscriber_data: usize,
-}
-
 /// Script or RPC have a subscription to the same, of this record of the registry or another one by now.
-pub(super) const EXISTS: Refused = Refused { reason: "script or RPC have this subscription already", code: -1 };
+pub const EXISTS: Refused = Refused { reason: "script or RPC have this subscription already", code: -1 };
 
-pub(super) const NO_MEMORY: Refused = Refused {
+/// There is no memory for it.
+pub const NO_MEMORY: Refused = Refused {
     reason: "out of shared memory: enlarge it with the server's option -m, or raise modparam max_memory",
     code: 0,
 };
@@ -53,36 +35,36 @@ pub(super) struct Concluded {
 }
 
 impl Engine {
-    /// Starts the SIP side of an internal subscription.
+    /// Starts the SIP side of an internal subscription, with these options.
     ///
     /// # Errors
     /// Why not, for the operator; nothing is left behind.
-    pub fn start(&self, origin: &Origin<'_>) -> Result<Handle, Refused> {
-        if !uri::is_sip_uri(origin.record) {
+    pub fn start(&self, id: SubscriptionId, wanted: &Wanted<'_>, options: &Options) -> Result<Handle, Refused> {
+        let package = package::find(wanted.package).ok_or_else(|| Refused::new("unknown event package"))?;
+        if !uri::is_sip_uri(wanted.record) {
             return Err(Refused::new("the record is not a SIP URI"));
         }
-        if !uri::is_sip_uri(origin.subscriber) {
+        if !uri::is_sip_uri(wanted.subscriber) {
             return Err(Refused::new("the subscriber is not a SIP URI"));
         }
-        let Origin { package, options, subscription, .. } = *origin;
-        let names = self.hub.names(subscription).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
+        let names = self.hub.names(id).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();
         let made = Subscription::try_named(names, package, options.id.as_bytes(), Shm);
         let subscription = made.and_then(|made| made.try_under(options.terms)).map_err(|OutOfMemory| NO_MEMORY)?;
-        let named = self.is_own(origin.queue);
+        let named = self.is_event_queue(wanted.queue);
         let owner = Owner {
-            subscription: origin.subscription,
-            queue: origin.queue,
+            subscription: id,
+            queue: wanted.queue,
             last: LastQueued::default(),
             // That of script and RPC is about to be set.
-            known: if named { Known::NOTHING } else { Known::of(origin.subscriber_data) },
+            known: if named { Known::NOTHING } else { Known::of(wanted.subscriber_data) },
             destination: None,
         };
         match self.registry.insert(subscription, owner, named, now, &self.env()) {
             Ok(Inserted::New { handle, wake }) => {
                 if named {
                     // The event route shows the id; nobody but the module reads the subscriber's value.
-                    let _ = self.hub.set_subscriber_data(origin.subscription, handle.id() as usize);
+                    let _ = self.hub.set_subscriber_data(id, handle.id() as usize);
                 }
                 self.settle(wake, None);
                 Ok(handle)
@@ -107,6 +89,27 @@ impl Engine {
         let now = Self::now();
         let stepped = self.step(handle, Input::Refresh, now)?;
         Some(stepped.deadline.map_or(Duration::ZERO, |deadline| deadline.since(now)))
+    }
+
+    /// Gives a subscription and its forks credentials of their own; `false` when there is no such subscription.
+    #[must_use]
+    pub fn give_credentials(&self, handle: Handle, username: &[u8], secret: &[u8]) -> bool {
+        let give = |handle| self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) });
+        let given = give(handle);
+        for fork in self.registry.forks_of(handle) {
+            give(fork);
+        }
+        given
+    }
+
+    /// Reads options.
+    ///
+    /// # Errors
+    /// When they are malformed, or name a filter that is not there.
+    pub fn options(&self, text: &[u8]) -> Result<Options, OptionError> {
+        let mut options = Options::parse(text)?;
+        options.find_filter(self.config.filters.iter().map(|filter| filter.name.as_str()))?;
+        Ok(options)
     }
 
     /// Hands in an input that needs no answer and brings no body.

@@ -1,7 +1,6 @@
 //! NOTIFYs that are not told are counted, for each subscription and for all, and the first of each kind is logged.
 
 use super::Engine;
-use super::own::is_user_agent;
 use crate::host::log;
 use crate::qsa::{Loss, SubscriptionId};
 use crate::registry::Handle;
@@ -73,7 +72,7 @@ impl Engine {
     /// A message of a subscription has been lost: it is counted for the dialog that it came from. One that nobody knows any more
     /// has no counter of its own.
     fn count_loss(&self, subscription: SubscriptionId, fork: u8, loss: Loss) {
-        let value = self.hub.notifiers_value(subscription, is_user_agent);
+        let value = self.hub.notifiers_value(subscription, |notifier| self.is_user_agent(notifier));
         let Some(root) = value.and_then(Handle::from_u64) else { return };
         let is_it = |handle: &Handle| self.registry.view(*handle, |of, _| of.fork()) == Some(fork);
         let handle = match fork {

@@ -73,17 +73,17 @@ impl<A: Allocator + Clone> Directory<A> {
     }
 
     /// The domain, made when it is not there. One that is the module's `own` is found under no other's name.
-    pub(super) fn domain(&mut self, name: &[u8], own: bool) -> Result<DomainId, QsaError> {
+    pub(super) fn domain(&mut self, name: &[u8], private: bool) -> Result<DomainId, QsaError> {
         let name = if name.is_empty() { DEFAULT_NAME } else { name };
         check_name("domain", name)?;
-        let is_it = |domain: &&mut Domain<A>| domain.name.get(0) == name && domain.id.is_own() == own;
+        let is_it = |domain: &&mut Domain<A>| domain.name.get(0) == name && domain.id.is_private() == private;
         if let Some(domain) = self.domains.iter_mut().find(is_it) {
             domain.references = domain.references.checked_add(1).ok_or(QsaError::Exhausted)?;
             return Ok(domain.id);
         }
         let name = Packed::try_new([name], self.alloc.clone())?;
         self.domains.try_reserve(1).map_err(|_| OutOfMemory)?;
-        let id = DomainId::new(self.serial()?, own);
+        let id = DomainId::new(self.serial()?, private);
         self.domains.push(Domain { id, name, references: 1 });
         Ok(id)
     }

@@ -9,13 +9,14 @@ use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 use super::directory::{DEFAULT_DOMAIN, Directory};
 use super::error::QsaError;
 use super::foreign::Foreign;
-use super::ids::{ContentTypeId, DomainId, NotifierId, PackageId, QueueId, SubscriptionId};
+use super::ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 use super::message::Destroy;
-use super::notifier::{Notifier, Refused, Registered, Subscribed};
+use super::notifier::Notifier;
 use super::queue::{self, Budget, OnLoss};
-use super::slab::{Entry, SHARDS, Scan, Shard, View, shard_of};
+use super::slab::{Entry, SHARDS, Scan, Shard, shard_of};
+use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::subscription::{Names, package};
+use crate::subscription::Names;
 
 /// How many slots are looked at under one lock when a notifier comes late.
 const SCAN_STEP: usize = 256;
@@ -30,53 +31,6 @@ pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) budget: Budget,
     /// Is told of messages that are lost.
     pub(super) on_loss: Option<OnLoss>,
-}
-
-/// What a subscriber asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct NewSubscription<'a> {
-    /// Where to look for notifiers.
-    pub domain: DomainId,
-    /// The kind of state.
-    pub package: &'a [u8],
-    /// Whose state is wanted.
-    pub record: &'a [u8],
-    /// Who wants it.
-    pub subscriber: &'a [u8],
-    /// Subscription parameter of the package; empty when there is none.
-    pub first_param: &'a [u8],
-    /// Where the messages are to go.
-    pub queue: QueueId,
-    /// The subscriber's own value, given back with each message.
-    pub subscriber_data: usize,
-}
-
-impl NewSubscription<'_> {
-    /// The most bytes of the record, and of the subscriber.
-    pub const MOST_URI: usize = 1024;
-
-    /// The most bytes of a package's name.
-    pub const MOST_PACKAGE: usize = 512;
-
-    /// The most bytes of the parameter.
-    pub const MOST_PARAM: usize = 2048;
-
-    /// Whether no text is beyond its bound: they are kept, and go onto the wire.
-    ///
-    /// # Errors
-    /// [`QsaError::TooLong`], of the first that is.
-    pub fn check_lengths(&self) -> Result<(), QsaError> {
-        let bounds = [
-            ("record", self.record, Self::MOST_URI),
-            ("subscriber", self.subscriber, Self::MOST_URI),
-            ("package", self.package, Self::MOST_PACKAGE),
-            ("text of the options", self.first_param, Self::MOST_PARAM),
-        ];
-        match bounds.into_iter().find(|(_, text, most)| text.len() > *most) {
-            Some((what, text, most)) => Err(QsaError::TooLong { what, length: text.len(), most }),
-            None => Ok(()),
-        }
-    }
 }
 
 impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
@@ -131,12 +85,12 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.directory.lock().domain(name, false)
     }
 
-    /// As [`Hub::domain`], for the module's own use: nobody finds the domain by its name, and [`DomainId::is_own`] tells it from
+    /// As [`Hub::domain`], for the module's private use: nobody finds the domain by its name, and [`DomainId::is_private`] tells it from
     /// all others.
     ///
     /// # Errors
     /// As [`Hub::domain`].
-    pub fn own_domain(&self, name: &[u8]) -> Result<DomainId, QsaError> {
+    pub fn private_domain(&self, name: &[u8]) -> Result<DomainId, QsaError> {
         self.directory.lock().domain(name, true)
     }
 
@@ -164,9 +118,9 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
             loop {
                 let found = shard.lock().scan(number, &mut cursor, SCAN_STEP, id, registered.id);
                 match found {
-                    Scan::Found(subscription, texts) => {
+                    Scan::Found(late) => {
                         // The subscription was there without this notifier, and stays without it if refused.
-                        let _ = self.offer(&registered, &texts.subscribed(subscription, registered.id, package));
+                        let _ = self.offer(&registered, late.id, &late.wanted(package));
                     }
                     Scan::More => {}
                     Scan::End => break,
@@ -223,128 +177,6 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.directory.lock().foreign.forget(number);
     }
 
-    /// Makes a subscription and offers it to the package's notifiers. A package without a notifier is no error, as
-    /// one may come later (see [`Hub::has_notifier`]).
-    ///
-    /// # Errors
-    /// No memory, unknown domain or queue, no package or record; [`QsaError::Refused`] when there are notifiers and
-    /// each refuses. Nothing is left of the subscription then.
-    pub fn subscribe(&self, new: &NewSubscription<'_>) -> Result<SubscriptionId, QsaError> {
-        self.subscribe_and_hear(new, |_, _| {})
-    }
-
-    /// As [`Hub::subscribe`]; `hear` is told what each notifier answers, as soon as it does.
-    ///
-    /// # Errors
-    /// As [`Hub::subscribe`].
-    pub fn subscribe_and_hear(
-        &self,
-        new: &NewSubscription<'_>,
-        mut hear: impl FnMut(NotifierId, Result<u64, Refused>),
-    ) -> Result<SubscriptionId, QsaError> {
-        if new.record.is_empty() {
-            return Err(QsaError::NoRecord);
-        }
-        new.check_lengths()?;
-        if !self.queue_exists(new.queue) {
-            return Err(QsaError::UnknownQueue);
-        }
-        let own_package = if package::find(new.package).is_some() { &[] } else { new.package };
-        let names = Names::try_new([new.record, new.subscriber, new.first_param, own_package], &self.alloc)?;
-        let package = self.directory.lock().enter(new.domain, new.package)?;
-        let id = match self.insert(Entry::new(names, package, new.queue, new.subscriber_data)) {
-            Ok(id) => id,
-            Err(error) => {
-                self.directory.lock().leave(package);
-                return Err(error);
-            }
-        };
-        // Only now, so that a notifier that comes at this moment is here or finds the subscription in its own search.
-        let notifiers = self.directory.lock().notifiers(package);
-        let mut refusal = None;
-        for registered in notifiers.iter().flatten() {
-            let opened = self.with_entry(id, |entry| entry.open_offer(registered.id, &self.alloc));
-            if opened == Some(Err(OutOfMemory)) {
-                // Whoever has taken it up is told that it is over.
-                let _ = self.unsubscribe(id);
-                return Err(OutOfMemory.into());
-            }
-            if opened == Some(Ok(true)) {
-                let offered = Subscribed {
-                    id,
-                    notifier: registered.id,
-                    record: new.record,
-                    subscriber: new.subscriber,
-                    package: new.package,
-                    first_param: new.first_param,
-                    queue: new.queue,
-                    subscriber_data: new.subscriber_data,
-                };
-                let answer = self.offer(registered, &offered);
-                hear(registered.id, answer);
-                refusal = answer.err().or(refusal);
-            }
-        }
-        match refusal {
-            Some(refusal) if self.withdraw(id, package) => Err(refusal.into()),
-            _ => Ok(id),
-        }
-    }
-
-    /// Ends a subscription: no message of it is delivered from now on, and its notifiers are told.
-    ///
-    /// # Errors
-    /// [`QsaError::UnknownSubscription`] when it has ended already.
-    pub fn unsubscribe(&self, id: SubscriptionId) -> Result<(), QsaError> {
-        let ended = self.with_entry(id, |entry| {
-            let (taken, is_offered) = (entry.taken(), entry.is_offered());
-            entry.end().then_some((entry.package, entry.queue, taken, is_offered))
-        });
-        let (package, queue, taken, is_offered) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
-        let notifiers = self.directory.lock().notifiers(package);
-        let mut all_told = !is_offered;
-        for (registered, (notifier, value)) in
-            notifiers.iter().zip(taken).filter_map(|(registered, taken)| Some((registered, taken?)))
-        {
-            match registered {
-                Some(registered) if registered.id == notifier => {
-                    (registered.notifier.unsubscribe)(registered.notifier.user, id, value);
-                }
-                _ => all_told = false,
-            }
-        }
-        if all_told {
-            self.doubt(queue);
-        } else {
-            // Whoever is just taking it up is told only afterwards, and one that is not registered any more never: they may
-            // still queue news.
-            self.verify(queue);
-        }
-        self.directory.lock().leave(package);
-        self.release(id)
-    }
-
-    /// Holds on to a subscription beyond its end, so that it can still be looked at; for notifiers that answer later.
-    ///
-    /// # Errors
-    /// [`QsaError::UnknownSubscription`], or [`QsaError::Exhausted`] when it is held too often.
-    pub fn accept(&self, id: SubscriptionId) -> Result<(), QsaError> {
-        self.with_entry(id, Entry::hold).unwrap_or(Err(QsaError::UnknownSubscription))
-    }
-
-    /// Lets go of a subscription held with [`Hub::accept`].
-    ///
-    /// # Errors
-    /// [`QsaError::UnknownSubscription`], also when it is not held.
-    pub fn release(&self, id: SubscriptionId) -> Result<(), QsaError> {
-        let Some(mut shard) = self.shard(id) else { return Err(QsaError::UnknownSubscription) };
-        shard.get(id).ok_or(QsaError::UnknownSubscription)?.let_go()?;
-        let removed = shard.remove_if_done(id);
-        drop(shard);
-        drop(removed);
-        Ok(())
-    }
-
     /// Record and subscriber of a subscription, for whoever keeps them as well.
     #[must_use]
     pub fn names(&self, id: SubscriptionId) -> Option<Names<A>> {
@@ -371,9 +203,9 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         Ok(())
     }
 
-    /// Looks at a subscription. `look` runs under the lock of its shard and must call nothing that locks.
-    pub fn with_subscription<R>(&self, id: SubscriptionId, look: impl FnOnce(View<'_>) -> R) -> Option<R> {
-        self.with_entry(id, |entry| look(entry.view()))
+    /// Looks at what a subscription was made for. `look` runs under the lock of its shard and must call nothing that locks.
+    pub fn with_subscription<R>(&self, id: SubscriptionId, look: impl FnOnce(Wanted<'_>) -> R) -> Option<R> {
+        self.with_entry(id, |entry| look(entry.wanted()))
     }
 
     /// How many subscriptions there are, those only held on to included.
@@ -393,42 +225,13 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.shard(id)?.get(id).map(f)
     }
 
-    fn shard(&self, id: SubscriptionId) -> Option<MutexGuard<'_, L, Shard<A>>> {
+    pub(super) fn shard(&self, id: SubscriptionId) -> Option<MutexGuard<'_, L, Shard<A>>> {
         self.shards.get(shard_of(id)).map(Mutex::lock)
     }
 
-    fn insert(&self, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
+    pub(super) fn insert(&self, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
         let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let shard = self.shards.get(number).ok_or(QsaError::Exhausted)?;
         shard.lock().insert(number, entry)
-    }
-
-    /// Calls the notifier for an offer that was opened, and notes the answer.
-    fn offer(&self, registered: &Registered, offered: &Subscribed<'_>) -> Result<u64, Refused> {
-        let notifier = registered.notifier;
-        let answer = (notifier.subscribe)(notifier.user, offered);
-        let noted = self.with_entry(offered.id, |entry| entry.close_offer(registered.id, answer.ok()));
-        if let (Ok(value), false) = (answer, noted.unwrap_or(false)) {
-            // Unsubscribed while the notifier was taking it up, so that nobody else could tell it.
-            (notifier.unsubscribe)(notifier.user, offered.id, value);
-        }
-        answer
-    }
-
-    /// Takes back a subscription nobody wants; false when somebody does after all or the subscriber has ended it.
-    fn withdraw(&self, id: SubscriptionId, package: PackageId) -> bool {
-        let Some(mut shard) = self.shard(id) else { return false };
-        let (queue, removed) = match shard.get(id) {
-            Some(entry) if entry.subscribed && !entry.is_wanted() => {
-                entry.subscribed = false;
-                (entry.queue, shard.remove_if_done(id))
-            }
-            _ => return false,
-        };
-        drop(shard);
-        drop(removed);
-        self.doubt(queue);
-        self.directory.lock().leave(package);
-        true
     }
 }

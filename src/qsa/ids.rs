@@ -47,18 +47,18 @@ id! {
 }
 
 impl DomainId {
-    /// No serial has it: the domain is the module's own.
-    const OWN: u32 = 1 << 31;
+    /// No serial has it: the domain is private to the module.
+    const PRIVATE: u32 = 1 << 31;
 
     /// The `serial`-th domain ever.
-    pub(super) fn new(serial: u32, own: bool) -> Self {
-        Self(if own { serial | Self::OWN } else { serial })
+    pub(super) fn new(serial: u32, private: bool) -> Self {
+        Self(if private { serial | Self::PRIVATE } else { serial })
     }
 
-    /// The domain is the module's own, and nobody else is let in.
+    /// The domain is private to the module: nobody else is let in.
     #[must_use]
-    pub fn is_own(self) -> bool {
-        self.0 & Self::OWN != 0
+    pub fn is_private(self) -> bool {
+        self.0 & Self::PRIVATE != 0
     }
 }
 

@@ -1,13 +1,15 @@
 //! Those who can tell.
 #![forbid(unsafe_code)]
 
-use super::ids::{NotifierId, QueueId, SubscriptionId};
+use super::ids::{NotifierId, SubscriptionId};
+use super::wanted::Wanted;
 
-/// Takes up a subscription: returns the notifier's own value for it (a registry handle, say), given back at the end.
+/// Takes up a subscription: returns the notifier's own value for it (a registry handle, say), given back at the end. The texts are
+/// valid during the call only.
 ///
 /// Runs without any lock in the process that subscribes (or, for subscriptions that existed before, in the one that
 /// registers the notifier). May notify at once.
-pub type SubscribeCallback = fn(user: usize, &Subscribed<'_>) -> Result<u64, Refused>;
+pub type SubscribeCallback = fn(user: usize, NotifierId, SubscriptionId, &Wanted<'_>) -> Result<u64, Refused>;
 
 /// Lets go of a subscription that was taken up with `value`. Runs without any lock, exactly once for each taken up
 /// subscription, in the process that unsubscribes. The subscription can be looked at till it returns.
@@ -22,27 +24,6 @@ pub struct Notifier {
     pub unsubscribe: UnsubscribeCallback,
     /// Handed to both.
     pub user: usize,
-}
-
-/// A subscription offered to a notifier. The texts are valid during the call only.
-#[derive(Clone, Copy, Debug)]
-pub struct Subscribed<'a> {
-    /// Names the subscription from now on.
-    pub id: SubscriptionId,
-    /// The notifier it is offered to.
-    pub notifier: NotifierId,
-    /// Whose state is wanted.
-    pub record: &'a [u8],
-    /// Who wants it.
-    pub subscriber: &'a [u8],
-    /// The kind of state.
-    pub package: &'a [u8],
-    /// Subscription parameter of the package; empty when there is none.
-    pub first_param: &'a [u8],
-    /// Where the messages go.
-    pub queue: QueueId,
-    /// The subscriber's own value.
-    pub subscriber_data: usize,
 }
 
 /// A notifier does not take the subscription.

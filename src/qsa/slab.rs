@@ -5,8 +5,8 @@ use allocator_api2::boxed::Box;
 
 use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId, SubscriptionId};
-use super::notifier::Subscribed;
 use super::queue::LastQueued;
+use super::wanted::Wanted;
 use crate::memory::{Chunks, OutOfMemory, SharedAlloc};
 use crate::subscription::Names;
 
@@ -62,52 +62,28 @@ enum OfferState {
     Refused,
 }
 
-/// A subscription as it can be looked at; valid while its shard is locked.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// Whose state is wanted.
-    pub record: &'a [u8],
-    /// Who wants it.
-    pub subscriber: &'a [u8],
-    /// Subscription parameter of the package.
-    pub first_param: &'a [u8],
-    /// The kind of state.
-    pub package: &'a [u8],
-    /// Where its messages go.
-    pub queue: QueueId,
-    /// The subscriber's own value.
-    pub subscriber_data: usize,
-    /// False when it has ended and is only held on to.
-    pub subscribed: bool,
-}
-
-/// The texts of a subscription, copied to be used without a lock.
-pub(super) struct Copied {
-    record: std::vec::Vec<u8>,
-    subscriber: std::vec::Vec<u8>,
-    first_param: std::vec::Vec<u8>,
+/// A subscription found for a notifier that registers late: what is needed to offer it without a lock.
+pub(super) struct Late<A: SharedAlloc> {
+    pub(super) id: SubscriptionId,
+    names: Names<A>,
     queue: QueueId,
     subscriber_data: usize,
 }
 
-impl Copied {
-    pub(super) fn subscribed<'a>(
-        &'a self,
-        id: SubscriptionId,
-        notifier: NotifierId,
-        package: &'a [u8],
-    ) -> Subscribed<'a> {
-        Subscribed {
-            id,
-            notifier,
-            record: &self.record,
-            subscriber: &self.subscriber,
-            package,
-            first_param: &self.first_param,
-            queue: self.queue,
-            subscriber_data: self.subscriber_data,
-        }
+impl<A: SharedAlloc> Late<A> {
+    pub(super) fn wanted<'a>(&'a self, package: &'a [u8]) -> Wanted<'a> {
+        wanted(&self.names, package, self.queue, self.subscriber_data)
     }
+}
+
+fn wanted<'a, A: SharedAlloc>(
+    names: &'a Names<A>,
+    package: &'a [u8],
+    queue: QueueId,
+    subscriber_data: usize,
+) -> Wanted<'a> {
+    let [record, subscriber, first_param] = [names.get(0), names.get(1), names.get(2)];
+    Wanted { package, record, subscriber, first_param, options: None, queue, subscriber_data }
 }
 
 impl<A: SharedAlloc> Entry<A> {
@@ -128,27 +104,10 @@ impl<A: SharedAlloc> Entry<A> {
         }
     }
 
-    pub(super) fn view(&self) -> View<'_> {
-        View {
-            record: self.names.get(0),
-            subscriber: self.names.get(1),
-            first_param: self.names.get(2),
-            package: self.package.known_name().unwrap_or(self.names.get(PACKAGE)),
-            queue: self.queue,
-            subscriber_data: self.subscriber_data,
-            subscribed: self.subscribed,
-        }
-    }
-
-    fn copied(&self) -> Copied {
-        let view = self.view();
-        Copied {
-            record: view.record.to_vec(),
-            subscriber: view.subscriber.to_vec(),
-            first_param: view.first_param.to_vec(),
-            queue: view.queue,
-            subscriber_data: view.subscriber_data,
-        }
+    /// What it was made for.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        let package = self.package.known_name().unwrap_or(self.names.get(PACKAGE));
+        wanted(&self.names, package, self.queue, self.subscriber_data)
     }
 
     /// Whether the caller is to offer the subscription to `notifier`: true once only.
@@ -322,7 +281,7 @@ impl<A: SharedAlloc> Shard<A> {
         most: usize,
         package: PackageId,
         notifier: NotifierId,
-    ) -> Scan {
+    ) -> Scan<A> {
         let alloc = self.slots.allocator().clone();
         for _ in 0..most {
             let at = *cursor;
@@ -332,7 +291,12 @@ impl<A: SharedAlloc> Shard<A> {
                 && entry.package == package
                 && entry.open_offer(notifier, &alloc) == Ok(true)
             {
-                return Scan::Found(id(entry.generation, at, shard), entry.copied());
+                return Scan::Found(Late {
+                    id: id(entry.generation, at, shard),
+                    names: entry.names.clone(),
+                    queue: entry.queue,
+                    subscriber_data: entry.subscriber_data,
+                });
             }
         }
         Scan::More
@@ -344,9 +308,9 @@ impl<A: SharedAlloc> Shard<A> {
 }
 
 /// What a look at some slots gave.
-pub(super) enum Scan {
+pub(super) enum Scan<A: SharedAlloc> {
     /// This one, now claimed for the notifier.
-    Found(SubscriptionId, Copied),
+    Found(Late<A>),
     /// Nothing here; go on.
     More,
     /// The shard's end.

@@ -1,5 +1,6 @@
 //! `event_route[qsa:notify]` and `$qsa(field)`.
 
+use super::subscriptions;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary};
 use crate::engine::Engine;
 use crate::host::log;
@@ -7,7 +8,7 @@ use crate::host::pv::Value;
 use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::host::text::Place;
-use crate::qsa::Delivered;
+use crate::qsa::{Delivered, Wanted};
 use crate::registry::Handle;
 use crate::subscription::Options;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -107,8 +108,8 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
 impl Current {
     fn of(engine: &Engine, delivered: &Delivered<Shm>) -> Option<Self> {
         let message = &delivered.message;
-        let texts = |view: crate::qsa::View<'_>| {
-            [view.record, view.subscriber, view.package, view.first_param].map(<[u8]>::to_vec)
+        let texts = |wanted: Wanted<'_>| {
+            [wanted.record, wanted.subscriber, wanted.package, wanted.first_param].map(<[u8]>::to_vec)
         };
         let [record, subscriber, package, options] = engine.hub.with_subscription(message.subscription(), texts)?;
         let event_id = Options::parse(&options).unwrap_or_default().id;
@@ -118,7 +119,7 @@ impl Current {
             _ => {
                 let name = [&package[..], b";id=", event_id.as_bytes()].concat();
                 let name = if event_id.is_empty() { &package } else { &name };
-                engine.find_own(&record, &subscriber, name).map_or(0, Handle::id)
+                subscriptions::find(engine, &record, &subscriber, name).map_or(0, Handle::id)
             }
         };
         Some(Self {

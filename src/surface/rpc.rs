@@ -1,6 +1,7 @@
 //! RPC commands. Fields are named alike in all of them.
 
-use crate::engine::{self, Engine, OwnError, Wish};
+use super::subscriptions::{self, SubscriptionError};
+use crate::engine::{self, Engine};
 use crate::host::rpc::{Call, NoRoom, Row};
 use crate::host::shm;
 use crate::registry::Handle;
@@ -26,21 +27,21 @@ impl From<NoRoom> for Fault {
     }
 }
 
-impl From<OwnError> for Fault {
-    fn from(error: OwnError) -> Self {
+impl From<SubscriptionError> for Fault {
+    fn from(error: SubscriptionError) -> Self {
         let code = match error {
-            OwnError::Share
-            | OwnError::Package(_)
-            | OwnError::TooLong(_)
-            | OwnError::Options(_)
-            | OwnError::Name(_)
-            | OwnError::Differs
-            | OwnError::Refused { .. }
-            | OwnError::Call(_)
-            | OwnError::Credentials(_) => 400,
-            OwnError::Foreign => 403,
-            OwnError::Unknown => 404,
-            OwnError::Ended | OwnError::Off => 500,
+            SubscriptionError::Share
+            | SubscriptionError::Package(_)
+            | SubscriptionError::TooLong(_)
+            | SubscriptionError::Options(_)
+            | SubscriptionError::Name(_)
+            | SubscriptionError::Differs
+            | SubscriptionError::Refused { .. }
+            | SubscriptionError::Call(_)
+            | SubscriptionError::Credentials(_) => 400,
+            SubscriptionError::Foreign => 403,
+            SubscriptionError::Unknown => 404,
+            SubscriptionError::Ended | SubscriptionError::Off => 500,
         };
         Self(code, error.to_string())
     }
@@ -214,7 +215,7 @@ pub fn show(call: &Call) {
     answer(call, |engine| {
         let handle = next_handle(call, engine)?;
         let snapshot = engine.registry.view(handle, |subscription, _| subscription.snapshot(Engine::now()));
-        fill(&call.add_row()?, engine, handle, &snapshot.ok_or(OwnError::Unknown)?)
+        fill(&call.add_row()?, engine, handle, &snapshot.ok_or(SubscriptionError::Unknown)?)
     });
 }
 
@@ -225,21 +226,21 @@ pub fn subscribe(call: &Call) {
         let subscriber = next_required(call, "subscriber")?;
         let package = call.next_text().unwrap_or_default();
         let options = call.next_text().unwrap_or_default();
-        let handle = engine.subscribe(&Wish { record, subscriber, package, options }, None)?;
+        let handle = subscriptions::subscribe(engine, [record, subscriber, package, options], None)?;
         Ok(call.add_number(i32::try_from(handle.id()).unwrap_or(i32::MAX))?)
     });
 }
 
 /// `presence_b2b.unsubscribe <id>`: ends a subscription made by script or RPC.
 pub fn unsubscribe(call: &Call) {
-    answer(call, |engine| Ok(engine.unsubscribe(next_handle(call, engine)?)?));
+    answer(call, |engine| Ok(subscriptions::unsubscribe(engine, next_handle(call, engine)?)?));
 }
 
 /// `presence_b2b.refresh <id>`: sends a SUBSCRIBE as soon as `min_resubscribe_time` allows; answers in how many seconds.
 pub fn refresh(call: &Call) {
     answer(call, |engine| {
         let handle = next_handle(call, engine)?;
-        let next_action_in = engine.refresh(handle).ok_or(OwnError::Unknown)?;
+        let next_action_in = engine.refresh(handle).ok_or(SubscriptionError::Unknown)?;
         let row = call.add_row()?;
         row.number(c"id", handle.id())?;
         Ok(row.number(c"next_action_in", seconds_up(next_action_in))?)
@@ -275,7 +276,7 @@ impl<'c> Filter<'c> {
             (b"record", Some(value)) => Ok(Self::Record(value)),
             (b"subscriber", Some(value)) => Ok(Self::Subscriber(value)),
             (b"package", Some(value)) => {
-                let unknown = || OwnError::Package(lossy(value));
+                let unknown = || SubscriptionError::Package(lossy(value));
                 Ok(Self::Package(package::find(value).ok_or_else(unknown)?))
             }
             (b"state", Some(value)) => {

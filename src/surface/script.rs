@@ -1,6 +1,7 @@
 //! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
 
-use crate::engine::{self, Engine, Flags, Handled, Lack, OwnError, Wish};
+use super::subscriptions::{self, Flags, SubscriptionError};
+use crate::engine::{self, Engine, Handled, Lack};
 use crate::host::dialog::{self, Call, CallError};
 use crate::host::log;
 use crate::host::message::Message;
@@ -35,14 +36,14 @@ pub enum Constant {
 /// Why it can never be right.
 pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
     match kind {
-        Constant::Uri if uri::is_sip_uri(text) => engine::check_uri(text).map_err(|error| error.to_string()),
+        Constant::Uri if uri::is_sip_uri(text) => subscriptions::check_uri(text).map_err(|error| error.to_string()),
         Constant::Uri => Err(format!("{} is not a SIP URI", log::peer(text))),
-        Constant::Package => engine::check_package(text).map_err(|error| error.to_string()),
+        Constant::Package => subscriptions::check_package(text).map_err(|error| error.to_string()),
         Constant::Flags if flags(text)?.with_call && !dialog::is_bound() => Err(CallError::NoModule.to_string()),
         Constant::Flags => Ok(()),
-        Constant::Options => engine::check_options(text).map_err(|error| error.to_string()),
-        Constant::Username => engine::check_credentials(text, b"-").map_err(|error| error.to_string()),
-        Constant::Password => engine::check_credentials(b"-", text).map_err(|error| error.to_string()),
+        Constant::Options => subscriptions::check_options(text).map_err(|error| error.to_string()),
+        Constant::Username => subscriptions::check_credentials(text, b"-").map_err(|error| error.to_string()),
+        Constant::Password => subscriptions::check_credentials(b"-", text).map_err(|error| error.to_string()),
     }
 }
 
@@ -98,7 +99,7 @@ pub fn subscribe(
     };
     verdict("b2b_subscribe", record, subscriber, |engine| {
         let call = if flags.with_call { Some(Call::of(message)?) } else { None };
-        engine.subscribe(&Wish { record, subscriber, package, options }, call.as_ref()).map(drop)
+        subscriptions::subscribe(engine, [record, subscriber, package, options], call.as_ref()).map(drop)
     })
 }
 
@@ -118,7 +119,7 @@ pub fn flow_lost(message: Message<'_>) -> i32 {
 #[must_use]
 pub fn unsubscribe(record: &[u8], subscriber: &[u8], package: &[u8]) -> i32 {
     verdict("b2b_unsubscribe", record, subscriber, |engine| {
-        engine.unsubscribe(engine.find_own(record, subscriber, package)?)
+        subscriptions::unsubscribe(engine, subscriptions::find(engine, record, subscriber, package)?)
     })
 }
 
@@ -126,7 +127,8 @@ pub fn unsubscribe(record: &[u8], subscriber: &[u8], package: &[u8]) -> i32 {
 #[must_use]
 pub fn credentials(record: &[u8], subscriber: &[u8], package: &[u8], username: &[u8], password: &[u8]) -> i32 {
     verdict("b2b_credentials", record, subscriber, |engine| {
-        engine.give_credentials(engine.find_own(record, subscriber, package)?, username, password)
+        let handle = subscriptions::find(engine, record, subscriber, package)?;
+        subscriptions::give_credentials(engine, handle, username, password)
     })
 }
 
@@ -135,7 +137,7 @@ fn verdict(
     function: &str,
     record: &[u8],
     subscriber: &[u8],
-    work: impl FnOnce(&Engine) -> Result<(), OwnError>,
+    work: impl FnOnce(&Engine) -> Result<(), SubscriptionError>,
 ) -> i32 {
     let Some(engine) = engine::engine() else { return FALSE };
     match work(engine) {

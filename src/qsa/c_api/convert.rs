@@ -132,7 +132,7 @@ pub(super) fn domain(number: u64) -> DomainId {
 /// The domain with this number, but none of the module's own.
 pub(super) fn known_domain(number: u64) -> DomainId {
     let domain = DomainId::from_u64(number);
-    if domain.is_own() { DomainId::default() } else { domain }
+    if domain.is_private() { DomainId::default() } else { domain }
 }
 
 /// Pointers of C are kept as numbers: nothing here follows them.

@@ -8,8 +8,7 @@ use super::convert::{
 };
 use super::guard::{HubOf, with_hub};
 use super::types::{DestroyFn, Error, NotifierParams, Str, SubscribeFn, Subscribed, UnsubscribeFn};
-use crate::qsa::notifier::Subscribed as Offered;
-use crate::qsa::{ContentTypeId, Destroy, Hub, Notifier, NotifierId, Refused, SubscriptionId};
+use crate::qsa::{ContentTypeId, Destroy, Hub, Notifier, NotifierId, Refused, SubscriptionId, Wanted};
 
 pub(super) unsafe extern "C" fn default_domain<W: Wiring>(to: *mut u64) -> c_int {
     with_hub::<W>("default_domain", |_| {
@@ -76,22 +75,27 @@ pub(super) unsafe extern "C" fn unregister_notifier<W: Wiring>(number: u64) -> c
 }
 
 /// The hub's callback: hands the offer on to the C function.
-fn subscribe<W: Wiring>(user: usize, offered: &Offered<'_>) -> Result<u64, Refused> {
+fn subscribe<W: Wiring>(
+    user: usize,
+    notifier: NotifierId,
+    id: SubscriptionId,
+    wanted: &Wanted<'_>,
+) -> Result<u64, Refused> {
     let kept = W::hub().and_then(|hub: &Hub<_, _>| hub.foreign(user));
     let [function, _, user] = kept.ok_or(Refused::new("the notifier was unregistered"))?;
     // SAFETY: the number was made of a function of this type in `register_notifier`.
     let function =
         unsafe { std::mem::transmute::<*const (), SubscribeFn>(std::ptr::with_exposed_provenance(function)) };
     // Copies, so that whatever the function does to the texts, as Kamailio's own functions may, harms nobody.
-    let given = [offered.record, offered.subscriber, offered.package, offered.first_param];
+    let given = [wanted.record, wanted.subscriber, wanted.package, wanted.first_param];
     let mut texts = given.map(|text| [text, b"\0"].concat());
     let [record, subscriber, package, first_param] = texts.each_mut().map(|text| terminated(text));
     let subscribed = Subscribed {
         size: size_of::<Subscribed>() as c_uint,
-        subscription: offered.id.to_u64(),
-        notifier: offered.notifier.to_u64(),
-        queue: offered.queue.to_u64(),
-        subscriber_data: pointer_of(offered.subscriber_data),
+        subscription: id.to_u64(),
+        notifier: notifier.to_u64(),
+        queue: wanted.queue.to_u64(),
+        subscriber_data: pointer_of(wanted.subscriber_data),
         record,
         subscriber,
         package,

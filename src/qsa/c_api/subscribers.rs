@@ -9,7 +9,7 @@ use super::Wiring;
 use super::convert::{bytes, domain, number_of, pointer_of, put, put_sized, sized_at};
 use super::guard::with_hub;
 use super::types::{Counters, Error, Str, SubscribeParams, WakeFn};
-use crate::qsa::{Hub, NewSubscription, QueueId, SubscriptionId, View, Wake};
+use crate::qsa::{Hub, QueueId, SubscriptionId, Wake, Wanted};
 
 pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const SubscribeParams, to: *mut u64) -> c_int {
     with_hub::<W>("subscribe", |hub| {
@@ -19,18 +19,18 @@ pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const SubscribePar
             return Err(Error::Argument);
         }
         // SAFETY: valid strs, as the header says.
-        let new = unsafe {
-            NewSubscription {
-                domain: domain(params.domain),
+        let wanted = unsafe {
+            Wanted {
                 package: bytes(&params.package)?,
                 record: bytes(&params.record)?,
                 subscriber: bytes(&params.subscriber)?,
                 first_param: bytes(&params.first_param)?,
+                options: None,
                 queue: QueueId::from_u64(params.queue),
                 subscriber_data: number_of(params.subscriber_data),
             }
         };
-        let id = hub.subscribe(&new)?;
+        let id = hub.subscribe(domain(params.domain), &wanted)?.id;
         // SAFETY: not null.
         unsafe { put(to, id.to_u64()) }
     })
@@ -60,22 +60,22 @@ pub(super) unsafe extern "C" fn set_subscriber_data<W: Wiring>(id: u64, data: *m
 
 pub(super) unsafe extern "C" fn get_record<W: Wiring>(id: u64, buf: *mut Str) -> c_int {
     // SAFETY: as the header says.
-    with_hub::<W>("get_record", |hub| unsafe { copy(hub, id, buf, |view| view.record) })
+    with_hub::<W>("get_record", |hub| unsafe { copy(hub, id, buf, |wanted| wanted.record) })
 }
 
 pub(super) unsafe extern "C" fn get_subscriber<W: Wiring>(id: u64, buf: *mut Str) -> c_int {
     // SAFETY: as the header says.
-    with_hub::<W>("get_subscriber", |hub| unsafe { copy(hub, id, buf, |view| view.subscriber) })
+    with_hub::<W>("get_subscriber", |hub| unsafe { copy(hub, id, buf, |wanted| wanted.subscriber) })
 }
 
 pub(super) unsafe extern "C" fn get_package<W: Wiring>(id: u64, buf: *mut Str) -> c_int {
     // SAFETY: as the header says.
-    with_hub::<W>("get_package", |hub| unsafe { copy(hub, id, buf, |view| view.package) })
+    with_hub::<W>("get_package", |hub| unsafe { copy(hub, id, buf, |wanted| wanted.package) })
 }
 
 pub(super) unsafe extern "C" fn get_first_param<W: Wiring>(id: u64, buf: *mut Str) -> c_int {
     // SAFETY: as the header says.
-    with_hub::<W>("get_first_param", |hub| unsafe { copy(hub, id, buf, |view| view.first_param) })
+    with_hub::<W>("get_first_param", |hub| unsafe { copy(hub, id, buf, |wanted| wanted.first_param) })
 }
 
 /// Copies one text of a subscription.
@@ -86,13 +86,13 @@ unsafe fn copy<A: SharedAlloc, L: RawMutex>(
     hub: &Hub<A, L>,
     id: u64,
     buf: *mut Str,
-    part: impl for<'a> FnOnce(View<'a>) -> &'a [u8],
+    part: impl for<'a> FnOnce(Wanted<'a>) -> &'a [u8],
 ) -> Result<c_int, Error> {
     // SAFETY: the caller's promise.
     let buf = unsafe { buf.as_mut() }.ok_or(Error::Argument)?;
     let room = usize::try_from(buf.len).map_err(|_| Error::Argument)?;
-    let copied = hub.with_subscription(SubscriptionId::from_u64(id), |view| {
-        let text = part(view);
+    let copied = hub.with_subscription(SubscriptionId::from_u64(id), |wanted| {
+        let text = part(wanted);
         buf.len = c_int::try_from(text.len()).map_err(|_| Error::Room)?;
         if text.len() > room {
             return Err(Error::Room);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 
-use super::support::{Plain, hub, new, notifier, push_known, queue, say};
+use super::support::{Plain, ask, hub, new, notifier, push_known, queue, say};
 use crate::qsa::{Counters, Known, LastQueued, Notifier, Outcome, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake};
 
@@ -31,7 +31,7 @@ fn taken(hub: &Plain, queue: QueueId) -> Vec<(SubscriptionId, usize)> {
 }
 
 fn three(hub: &Plain, queue: QueueId) -> [SubscriptionId; 3] {
-    [b"a", b"b", b"c"].map(|record| hub.subscribe(&new(record, queue)).unwrap())
+    [b"a", b"b", b"c"].map(|record| ask(hub, &new(record, queue)).unwrap())
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn an_end_in_another_queue_is_none_of_its_business() {
     let hub = hub();
     let (q, other) = (queue(&hub, 10), queue(&hub, 10));
     let [a, ..] = three(&hub, q);
-    let elsewhere = hub.subscribe(&new(b"d", other)).unwrap();
+    let elsewhere = ask(&hub, &new(b"d", other)).unwrap();
     tell(&hub, q, a);
     hub.set_subscriber_data(elsewhere, 8).unwrap();
     hub.unsubscribe(elsewhere).unwrap();
@@ -94,14 +94,14 @@ fn the_doubt_begins_when_the_notifiers_have_been_told() {
     let q = queue(hub, 10);
     *QUEUE.lock() = Some(q);
     let it = Notifier {
-        subscribe: |_, _| Ok(1),
+        subscribe: |_, _, _, _| Ok(1),
         unsubscribe: |_, id, _| {
             tell(HUB.get().unwrap(), QUEUE.lock().unwrap(), id);
         },
         user: 0,
     };
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    let id = ask(hub, &new(b"a", q)).unwrap();
     hub.unsubscribe(id).unwrap();
     assert_eq!(taken(hub, q), []);
     assert_eq!(hub.counters(), Counters { received: 1, dropped: 1, ..Counters::default() });
@@ -115,13 +115,13 @@ fn a_notifier_that_is_just_taking_it_up_is_never_believed_again() {
     let hub = HUB.get_or_init(hub);
     let q = queue(hub, 10);
     let it = Notifier {
-        subscribe: |_, offered| {
+        subscribe: |_, _, id, wanted| {
             let hub = HUB.get().unwrap();
-            if offered.record == b"ends at once" {
-                hub.unsubscribe(offered.id).unwrap();
-                tell(hub, offered.queue, offered.id);
-                assert_eq!(taken(hub, offered.queue), []);
-                tell(hub, offered.queue, offered.id);
+            if wanted.record == b"ends at once" {
+                hub.unsubscribe(id).unwrap();
+                tell(hub, wanted.queue, id);
+                assert_eq!(taken(hub, wanted.queue), []);
+                tell(hub, wanted.queue, id);
             }
             Ok(3)
         },
@@ -131,10 +131,10 @@ fn a_notifier_that_is_just_taking_it_up_is_never_believed_again() {
         user: 0,
     };
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let stays = hub.subscribe(&new(b"a", q)).unwrap();
+    let stays = ask(hub, &new(b"a", q)).unwrap();
     tell(hub, q, stays);
     assert_eq!(taken(hub, q), [(stays, COPY)]);
-    hub.subscribe(&new(b"ends at once", q)).unwrap();
+    ask(hub, &new(b"ends at once", q)).unwrap();
     assert_eq!(TOLD.load(SeqCst), 3);
     tell(hub, q, stays);
     assert_eq!(taken(hub, q), [(stays, 7)]);
@@ -146,9 +146,9 @@ fn a_notifier_that_is_just_taking_it_up_is_never_believed_again() {
 fn a_notifier_that_is_not_registered_any_more_is_not_believed() {
     let hub = hub();
     let q = queue(&hub, 10);
-    let it = Notifier { subscribe: |_, _| Ok(1), unsubscribe: |_, _, _| {}, user: 0 };
+    let it = Notifier { subscribe: |_, _, _, _| Ok(1), unsubscribe: |_, _, _| {}, user: 0 };
     let notifier = hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let [ends, stays] = [b"a", b"b"].map(|record| hub.subscribe(&new(record, q)).unwrap());
+    let [ends, stays] = [b"a", b"b"].map(|record| ask(&hub, &new(record, q)).unwrap());
     hub.unregister_notifier(notifier).unwrap();
     tell(&hub, q, stays);
     assert_eq!(taken(&hub, q), [(stays, COPY)]);
@@ -180,17 +180,17 @@ fn nothing_of_a_subscription_that_is_taken_back_is_delivered() {
     let hub = HUB.get_or_init(hub);
     let q = queue(hub, 10);
     let it = Notifier {
-        subscribe: |_, offered| {
-            tell(HUB.get().unwrap(), offered.queue, offered.id);
+        subscribe: |_, _, id, wanted| {
+            tell(HUB.get().unwrap(), wanted.queue, id);
             if REFUSE.load(SeqCst) { Err(Refused::new("not today")) } else { Ok(1) }
         },
         unsubscribe: |_, _, _| (),
         user: 0,
     };
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    assert_eq!(hub.subscribe(&new(b"a", q)), Err(QsaError::Refused(Refused::new("not today"))));
+    assert_eq!(ask(hub, &new(b"a", q)), Err(QsaError::Refused(Refused::new("not today"))));
     REFUSE.store(false, SeqCst);
-    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    let id = ask(hub, &new(b"a", q)).unwrap();
     assert_eq!(taken(hub, q), [(id, COPY)]);
     assert_eq!(hub.counters(), Counters { received: 2, delivered: 1, dropped: 1, ..Counters::default() });
 }
@@ -255,13 +255,13 @@ fn a_full_queue_makes_no_doubt() {
 fn a_queue_of_last_messages_stays_in_doubt() {
     let hub = hub();
     let q = queue(&hub, 40);
-    let ids: Vec<_> = (0..40).map(|_| hub.subscribe(&new(b"r", q)).unwrap()).collect();
+    let ids: Vec<_> = (0..40).map(|_| ask(&hub, &new(b"r", q)).unwrap()).collect();
     for id in &ids {
         tell_last(&hub, q, *id);
     }
     hub.unsubscribe(ids[0]).unwrap();
     hub.unsubscribe(ids[39]).unwrap();
-    let one_more = hub.subscribe(&new(b"r", q)).unwrap();
+    let one_more = ask(&hub, &new(b"r", q)).unwrap();
     assert_eq!(tell(&hub, q, one_more), Outcome::Displaced);
     let mut expected: Vec<_> = (1..16).chain(17..39).map(|n| (ids[n], 7)).collect();
     expected.push((one_more, COPY));
@@ -280,7 +280,7 @@ fn a_queue_that_is_gone_leaves_no_doubt_behind() {
     hub.queue_destroy(q).unwrap();
     let next = queue(&hub, 3);
     assert_eq!((next.index(), next == q), (q.index(), false));
-    let d = hub.subscribe(&new(b"d", next)).unwrap();
+    let d = ask(&hub, &new(b"d", next)).unwrap();
     tell(&hub, next, d);
     // Of subscriptions whose queue has gone.
     hub.unsubscribe(b).unwrap();
@@ -297,8 +297,8 @@ fn nothing_comes_after_the_end_while_others_queue() {
     let hub = hub();
     let q = hub.queue_create(20, Wake::nobody()).unwrap();
     let it = Notifier {
-        subscribe: |_, offered| {
-            TAKEN_UP.lock().push((offered.id, LastQueued::default()));
+        subscribe: |_, _, id, _| {
+            TAKEN_UP.lock().push((id, LastQueued::default()));
             Ok(1)
         },
         unsubscribe: |_, id, _| TAKEN_UP.lock().retain(|(taken, _)| *taken != id),
@@ -322,7 +322,7 @@ fn nothing_comes_after_the_end_while_others_queue() {
             });
         }
         for _ in 0..2000 {
-            let ids: Vec<_> = (0..4).map(|_| hub.subscribe(&new(b"r", q)).unwrap()).collect();
+            let ids: Vec<_> = (0..4).map(|_| ask(&hub, &new(b"r", q)).unwrap()).collect();
             let mut ended = Vec::new();
             for id in ids {
                 hub.unsubscribe(id).unwrap();

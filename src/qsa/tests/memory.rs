@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::RawMutex;
 
-use super::support::{Seen, new, notifier, queue, say};
+use super::support::{Seen, ask, new, notifier, queue, say};
 use crate::memory::OutOfMemory;
 use crate::qsa::waiting::CHUNK;
 use crate::qsa::{Hub, QsaError};
@@ -22,7 +22,7 @@ fn all_memory_comes_back() {
     let domain = hub.domain(b"").unwrap();
     hub.register_notifier(domain, b"test", notifier().0).unwrap();
     let with_queue = memory.out();
-    let ids: Vec<_> = (0..1000).map(|n| hub.subscribe(&new(format!("r{n}").as_bytes(), q)).unwrap()).collect();
+    let ids: Vec<_> = (0..1000).map(|n| ask(&hub, &new(format!("r{n}").as_bytes(), q)).unwrap()).collect();
     for id in &ids {
         say(&hub, *id, b"a body of some length that is not kept in place");
     }
@@ -56,7 +56,7 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
     let before = memory.out();
     for allowed in 0.. {
         memory.allow(allowed);
-        let made = hub.subscribe(&new(b"a", q));
+        let made = ask(&hub, &new(b"a", q));
         memory.allow_all();
         match made {
             Ok(id) => {
@@ -78,8 +78,8 @@ fn every_failure_to_allocate_is_an_error_and_nothing_else() {
     assert!(memory.out() - before < 4096);
 
     // A queue that cannot grow merges instead.
-    let id = hub.subscribe(&new(b"a", q)).unwrap();
-    let other = hub.subscribe(&new(b"b", q)).unwrap();
+    let id = ask(&hub, &new(b"a", q)).unwrap();
+    let other = ask(&hub, &new(b"b", q)).unwrap();
     say(&hub, other, b"other");
     for _ in 1..CHUNK {
         say(&hub, id, b"x");
@@ -103,7 +103,7 @@ fn an_offer_without_memory_leaves_nothing() {
     let domain = hub.domain(b"").unwrap();
     let ((first, of_first), (second, of_second)) = (notifier(), notifier());
     hub.register_notifier(domain, b"test", first).unwrap();
-    let late = hub.subscribe(&new(b"late", q)).unwrap();
+    let late = ask(&hub, &new(b"late", q)).unwrap();
     memory.allow(0);
     hub.register_notifier(domain, b"test", second).unwrap();
     memory.allow_all();
@@ -112,7 +112,7 @@ fn an_offer_without_memory_leaves_nothing() {
     let mut refused = 0;
     for allowed in 0.. {
         memory.allow(allowed);
-        let made = hub.subscribe(&new(b"a", q));
+        let made = ask(&hub, &new(b"a", q));
         memory.allow_all();
         let Err(error) = made else { break };
         refused += 1;

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use allocator_api2::alloc::Global;
 
-use super::support::{Plain, hub, new, push_known, queue};
+use super::support::{Plain, ask, hub, new, push_known, queue};
 use crate::qsa::waiting::{self, class_of};
-use crate::qsa::{Budget, Known, LastQueued, QueueId, SubscriptionId};
+use crate::qsa::{Budget, Known, LastQueued, QueueId, SubscriptionId, Wanted};
 use crate::subscription::Status;
 
 /// As many last messages are spared in one go.
@@ -55,7 +55,7 @@ struct Subscription {
 
 impl Subscription {
     fn new(hub: &Plain, queue: QueueId, number: usize) -> Self {
-        let id = hub.subscribe(&crate::qsa::NewSubscription { subscriber_data: number, ..new(b"r", queue) }).unwrap();
+        let id = ask(hub, &Wanted { subscriber_data: number, ..new(b"r", queue) }).unwrap();
         Self { id, value: number, copy: number, last: LastQueued::default(), has_ended: false }
     }
 

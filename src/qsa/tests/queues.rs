@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use super::support::{hub, new, queue, say};
+use super::support::{ask, hub, new, queue, say};
 use crate::qsa::{
     Counters, Destroy, Known, LastQueued, Loss, Message, Outcome, QsaError, QueueId, SubscriptionId, Wake,
 };
@@ -12,7 +12,7 @@ use crate::subscription::{Brief, News, Status};
 fn messages_come_in_order_with_all_they_say() {
     let hub = hub();
     let q = queue(&hub, 1000);
-    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let id = ask(&hub, &new(b"r", q)).unwrap();
     let news = News {
         status: Status::Terminated,
         code: 503,
@@ -47,7 +47,7 @@ fn messages_come_in_order_with_all_they_say() {
 fn a_merged_message_without_a_body_keeps_the_newest_state() {
     let hub = hub();
     let q = queue(&hub, 1);
-    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let id = ask(&hub, &new(b"r", q)).unwrap();
     say(&hub, id, b"open");
     let failed = News {
         status: Status::Active,
@@ -70,7 +70,7 @@ fn a_merged_message_without_a_body_keeps_the_newest_state() {
 fn the_last_message_of_a_subscription_is_not_displaced() {
     let hub = hub();
     let q = queue(&hub, 3);
-    let [ending, first, second, third] = [b"a", b"b", b"c", b"d"].map(|record| hub.subscribe(&new(record, q)).unwrap());
+    let [ending, first, second, third] = [b"a", b"b", b"c", b"d"].map(|record| ask(&hub, &new(record, q)).unwrap());
     hub.notify(ending, Status::Terminated, b"noresource", b"", b"").unwrap();
     say(&hub, first, b"1");
     say(&hub, second, b"2");
@@ -84,7 +84,7 @@ fn the_last_message_of_a_subscription_is_not_displaced() {
 fn nothing_of_an_ended_subscription_is_delivered() {
     let hub = hub();
     let q = queue(&hub, 10);
-    let (gone, stays) = (hub.subscribe(&new(b"a", q)).unwrap(), hub.subscribe(&new(b"b", q)).unwrap());
+    let (gone, stays) = (ask(&hub, &new(b"a", q)).unwrap(), ask(&hub, &new(b"b", q)).unwrap());
     say(&hub, gone, b"1");
     say(&hub, stays, b"2");
     say(&hub, gone, b"3");
@@ -99,12 +99,12 @@ fn nothing_of_an_ended_subscription_is_delivered() {
 fn a_full_queue_keeps_the_newest_of_each() {
     let hub = hub();
     let q = queue(&hub, 2);
-    let (a, b) = (hub.subscribe(&new(b"a", q)).unwrap(), hub.subscribe(&new(b"b", q)).unwrap());
+    let (a, b) = (ask(&hub, &new(b"a", q)).unwrap(), ask(&hub, &new(b"b", q)).unwrap());
     say(&hub, a, b"a1");
     say(&hub, b, b"b1");
     say(&hub, a, b"a2");
     say(&hub, a, b"a3");
-    let c = hub.subscribe(&new(b"c", q)).unwrap();
+    let c = ask(&hub, &new(b"c", q)).unwrap();
     say(&hub, b, b"b2");
     assert_eq!(hub.queue_counters(q).unwrap().merged, 3);
     say(&hub, c, b"c1");
@@ -125,7 +125,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
         user: 5,
     };
     let q = hub.queue_create(1, wake).unwrap();
-    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    let id = ask(&hub, &new(b"a", q)).unwrap();
     say(&hub, id, b"1");
     say(&hub, id, b"2");
     assert_eq!(WOKEN.load(SeqCst), 5);
@@ -157,7 +157,7 @@ fn queues_are_made_and_ended() {
     let all: Vec<_> = (0..QueueId::MAX).map(|_| queue(&hub, 3)).collect();
     assert_eq!(hub.queue_create(3, Wake::nobody()), Err(QsaError::TooManyQueues));
     let old = all[3];
-    let id = hub.subscribe(&new(b"a", old)).unwrap();
+    let id = ask(&hub, &new(b"a", old)).unwrap();
     say(&hub, id, b"1");
     hub.queue_destroy(old).unwrap();
     assert_eq!(hub.queue_destroy(old).unwrap_err(), QsaError::UnknownQueue);
@@ -180,7 +180,7 @@ fn carried_values_are_destroyed_exactly_once() {
     let domain = super::support::Plain::DEFAULT_DOMAIN;
     let plain = hub.content_type(domain, b"test/value", Some(destroy)).unwrap();
     assert_eq!(hub.content_type(domain, b"test/value", None).unwrap(), plain);
-    let id = hub.subscribe(&new(b"a", q)).unwrap();
+    let id = ask(&hub, &new(b"a", q)).unwrap();
     let send = |value| hub.notify_data(id, Status::Active, b"", plain, value);
     send(1).unwrap();
     send(2).unwrap();
@@ -207,7 +207,7 @@ fn carried_values_are_destroyed_exactly_once() {
 fn messages_of_different_forks_are_not_merged() {
     let hub = hub();
     let q = queue(&hub, 2);
-    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let id = ask(&hub, &new(b"r", q)).unwrap();
     let push = |fork: u8, body: &[u8], last: &mut LastQueued| {
         let news = News {
             status: Status::Active,
@@ -245,7 +245,7 @@ fn each_loss_is_told_of_whose_it_is() {
     let lost = || std::mem::take(&mut *LOST.lock());
     let hub = hub().with_on_loss(|subscription, fork, loss| LOST.lock().push((subscription, fork, loss)));
     let q = queue(&hub, 2);
-    let [one, other, third] = [b"1", b"2", b"3"].map(|record| hub.subscribe(&new(record, q)).unwrap());
+    let [one, other, third] = [b"1", b"2", b"3"].map(|record| ask(&hub, &new(record, q)).unwrap());
     say(&hub, one, b"a");
     say(&hub, other, b"b");
     assert_eq!(lost(), []);

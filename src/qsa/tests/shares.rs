@@ -3,7 +3,7 @@
 use crate::memory::SharedAlloc;
 use parking_lot::RawMutex;
 
-use super::support::{Plain, hub, new, queue, say};
+use super::support::{Plain, ask, hub, new, queue, say};
 use crate::memory::OutOfMemory;
 use crate::qsa::waiting::Waiting;
 use crate::qsa::{HandedOn, Hub, QsaError, QueueId, ShareHash, Shares, SubscriptionId};
@@ -29,13 +29,13 @@ fn stage() -> Stage<Global> {
 
 impl<A: SharedAlloc> Stage<A> {
     fn member(&self) -> SubscriptionId {
-        self.hub.subscribe(&new(b"m", self.members)).unwrap()
+        ask(&self.hub, &new(b"m", self.members)).unwrap()
     }
 
     fn join(&self, key: [&[u8]; 4], member: SubscriptionId) -> Result<(ShareHash, Option<SubscriptionId>), QsaError> {
         let mut root = None;
         let hash = self.shares.join(&self.hub, key, member, |_| {
-            let made = self.hub.subscribe(&new(b"root", self.roots))?;
+            let made = ask(&self.hub, &new(b"root", self.roots))?;
             root = Some(made);
             Ok::<_, QsaError>(made)
         })?;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::support::{Plain, hub, new, notifier, queue, say};
-use crate::qsa::{DomainId, Notifier, NotifierId, QsaError, QueueId, Refused, SubscriptionId};
+use super::support::{Plain, ask, hub, new, notifier, queue, say};
+use crate::qsa::{DomainId, Notifier, NotifierId, QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::subscription::Status;
 
 const DEFAULT: DomainId = Plain::DEFAULT_DOMAIN;
@@ -13,8 +13,8 @@ fn a_notifier_gets_what_comes_and_what_was_there() {
     let hub = hub();
     let q = queue(&hub, 4);
     assert!(!hub.has_notifier(DEFAULT, b"test"));
-    let early: Vec<_> = (0..200).map(|n| hub.subscribe(&new(format!("r{n}").as_bytes(), q)).unwrap()).collect();
-    let other = hub.subscribe(&crate::qsa::NewSubscription { package: b"other", ..new(b"x", q) }).unwrap();
+    let early: Vec<_> = (0..200).map(|n| ask(&hub, &new(format!("r{n}").as_bytes(), q)).unwrap()).collect();
+    let other = ask(&hub, &Wanted { package: b"other", ..new(b"x", q) }).unwrap();
     hub.unsubscribe(early[0]).unwrap();
 
     let (it, seen) = notifier();
@@ -26,7 +26,7 @@ fn a_notifier_gets_what_comes_and_what_was_there() {
     expected.sort();
     assert_eq!(records, expected);
 
-    let late = hub.subscribe(&new(b"late", q)).unwrap();
+    let late = ask(&hub, &new(b"late", q)).unwrap();
     assert_eq!(seen.taken.load(SeqCst), 200);
     hub.unsubscribe(late).unwrap();
     assert_eq!(seen.last_value.load(SeqCst), 299);
@@ -55,20 +55,24 @@ fn a_refusal_takes_everything_back() {
     let (it, first) = notifier();
     first.refuse.store(true, SeqCst);
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let refused = hub.subscribe(&new(b"r", q)).unwrap_err();
+    let refused = ask(&hub, &new(b"r", q)).unwrap_err();
     assert_eq!(refused, QsaError::Refused(Refused::new("not today")));
     assert_eq!(refused.to_string(), "not today");
     assert_eq!((hub.subscriptions(), first.left.load(SeqCst)), (0, 0));
 
-    // One that takes it is enough, and only that one is told of the end.
+    // One that takes it is enough, and only that one is told of the end. The subscriber learns what each has answered.
     let (it, second) = notifier();
-    hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let registered = hub.register_notifier(DEFAULT, b"test", it).unwrap();
+    let made = hub.subscribe(DEFAULT, &new(b"r", q)).unwrap();
+    let id = made.id;
+    assert_eq!(made.answer_of(|notifier| notifier == registered), Some(Ok(100)));
+    assert_eq!(made.answer_of(|notifier| notifier != registered), Some(Err(Refused::new("not today"))));
+    assert_eq!(made.answer_of(|_| false), None);
     hub.unsubscribe(id).unwrap();
     assert_eq!((first.left.load(SeqCst), second.left.load(SeqCst)), (0, 1));
 
     // A late one that refuses harms nothing.
-    let id = hub.subscribe(&crate::qsa::NewSubscription { package: b"late", ..new(b"r", q) }).unwrap();
+    let id = ask(&hub, &Wanted { package: b"late", ..new(b"r", q) }).unwrap();
     let (it, third) = notifier();
     third.refuse.store(true, SeqCst);
     hub.register_notifier(DEFAULT, b"late", it).unwrap();
@@ -92,12 +96,12 @@ fn the_second_unsubscribe_is_an_error_and_old_ids_are_harmless() {
     let q = queue(&hub, 4);
     let (it, seen) = notifier();
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let id = ask(&hub, &new(b"r", q)).unwrap();
     assert_ne!(id.to_u64(), 0);
     assert_eq!(SubscriptionId::from_u64(id.to_u64()), id);
     hub.unsubscribe(id).unwrap();
     for _ in 0..200 {
-        assert_ne!(hub.subscribe(&new(b"again", q)).unwrap(), id);
+        assert_ne!(ask(&hub, &new(b"again", q)).unwrap(), id);
     }
     for stale in [id, SubscriptionId::from_u64(0), SubscriptionId::from_u64(u64::MAX)] {
         assert_eq!(hub.unsubscribe(stale), Err(QsaError::UnknownSubscription));
@@ -111,27 +115,24 @@ fn the_second_unsubscribe_is_an_error_and_old_ids_are_harmless() {
     assert_eq!(seen.left.load(SeqCst), 1);
     assert_eq!(hub.unregister_notifier(NotifierId::from_u64(0)).unwrap_err(), QsaError::UnknownNotifier);
     let nowhere = QueueId::from_u64(0);
-    assert_eq!(hub.subscribe(&new(b"r", nowhere)), Err(QsaError::UnknownQueue));
-    assert_eq!(hub.subscribe(&new(b"", q)), Err(QsaError::NoRecord));
+    assert_eq!(ask(&hub, &new(b"r", nowhere)), Err(QsaError::UnknownQueue));
+    assert_eq!(ask(&hub, &new(b"", q)), Err(QsaError::NoRecord));
     let long = [b'a'; 65_000];
-    let too_long = |new: crate::qsa::NewSubscription<'_>| match hub.subscribe(&new) {
+    let too_long = |new: Wanted<'_>| match ask(&hub, &new) {
         Err(QsaError::TooLong { what, length: 65_000, most }) => (what, most),
         other => panic!("{other:?}"),
     };
     assert_eq!(too_long(new(&long, q)), ("record", 1024));
-    assert_eq!(too_long(crate::qsa::NewSubscription { subscriber: &long, ..new(b"sip:a", q) }), ("subscriber", 1024));
-    assert_eq!(too_long(crate::qsa::NewSubscription { package: &long, ..new(b"sip:a", q) }), ("package", 512));
-    assert_eq!(
-        too_long(crate::qsa::NewSubscription { first_param: &long, ..new(b"sip:a", q) }),
-        ("text of the options", 2048)
-    );
+    assert_eq!(too_long(Wanted { subscriber: &long, ..new(b"sip:a", q) }), ("subscriber", 1024));
+    assert_eq!(too_long(Wanted { package: &long, ..new(b"sip:a", q) }), ("package", 512));
+    assert_eq!(too_long(Wanted { first_param: &long, ..new(b"sip:a", q) }), ("text of the options", 2048));
 }
 
 #[test]
 fn an_accepted_subscription_can_be_looked_at_until_released() {
     let hub = hub();
     let q = queue(&hub, 4);
-    let id = hub.subscribe(&new(b"sip:r@example.org", q)).unwrap();
+    let id = ask(&hub, &new(b"sip:r@example.org", q)).unwrap();
     hub.set_subscriber_data(id, 8).unwrap();
     assert_eq!(hub.release(id), Err(QsaError::UnknownSubscription), "not held");
     hub.accept(id).unwrap();
@@ -140,9 +141,10 @@ fn an_accepted_subscription_can_be_looked_at_until_released() {
     assert_eq!(hub.unsubscribe(id), Err(QsaError::UnknownSubscription));
     assert_eq!(hub.notify(id, Status::Active, b"", b"", b""), Err(QsaError::UnknownSubscription));
     hub.release(id).unwrap();
-    hub.with_subscription(id, |view| {
-        assert_eq!((view.record, view.subscriber_data, view.subscribed), (&b"sip:r@example.org"[..], 8, false));
-        assert_eq!((view.package, view.subscriber), (&b"test"[..], &b"sip:watcher@example.org"[..]));
+    assert_eq!(hub.with_entry(id, |entry| entry.subscribed), Some(false));
+    hub.with_subscription(id, |it| {
+        assert_eq!((it.record, it.subscriber_data), (&b"sip:r@example.org"[..], 8));
+        assert_eq!((it.package, it.subscriber), (&b"test"[..], &b"sip:watcher@example.org"[..]));
     })
     .unwrap();
     hub.release(id).unwrap();
@@ -162,7 +164,7 @@ fn domains_are_counted() {
     let other = hub.domain(b"other").unwrap();
     assert_eq!(hub.domain(b"other").unwrap(), other);
     hub.release_domain(other).unwrap();
-    let id = hub.subscribe(&crate::qsa::NewSubscription { domain: other, ..new(b"r", q) }).unwrap();
+    let id = hub.subscribe(other, &new(b"r", q)).unwrap().id;
     let (it, seen) = notifier();
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
     assert_eq!(seen.taken.load(SeqCst), 0, "a package of that name in another domain");
@@ -180,10 +182,10 @@ fn a_subscription_may_end_while_its_notifier_takes_it_up() {
     let hub = HUB.get_or_init(hub);
     let q = queue(hub, 4);
     let it = Notifier {
-        subscribe: |_, offered| {
+        subscribe: |_, _, id, _| {
             let hub = HUB.get().unwrap();
-            hub.notify(offered.id, Status::Pending, b"", b"", b"").unwrap();
-            hub.unsubscribe(offered.id).unwrap();
+            hub.notify(id, Status::Pending, b"", b"", b"").unwrap();
+            hub.unsubscribe(id).unwrap();
             Ok(42)
         },
         unsubscribe: |_, _, value| {
@@ -192,7 +194,7 @@ fn a_subscription_may_end_while_its_notifier_takes_it_up() {
         user: 0,
     };
     hub.register_notifier(DEFAULT, b"test", it).unwrap();
-    let id = hub.subscribe(&new(b"r", q)).unwrap();
+    let id = ask(hub, &new(b"r", q)).unwrap();
     assert_eq!(TOLD.load(SeqCst), 42);
     assert_eq!(hub.unsubscribe(id), Err(QsaError::UnknownSubscription));
     assert!(hub.pop(q).is_none());

@@ -6,8 +6,8 @@ use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
 use crate::memory::SharedAlloc;
-use crate::qsa::{Hub, Known, LastQueued, Message, NewSubscription, Notifier, Outcome, QueueId, Refused, Subscribed};
-use crate::qsa::{SubscriptionId, Wake};
+use crate::qsa::{Hub, Known, LastQueued, Message, Notifier, NotifierId, Outcome, QsaError, QueueId, Refused};
+use crate::qsa::{SubscriptionId, Wake, Wanted};
 use crate::subscription::{Brief, News, Status};
 
 pub type Plain = Hub<Global, RawMutex>;
@@ -16,14 +16,19 @@ pub fn hub() -> Plain {
     Hub::try_new(Global).unwrap()
 }
 
-/// A subscription to `record` in the default domain's package `test`.
-pub fn new(record: &[u8], queue: QueueId) -> NewSubscription<'_> {
-    NewSubscription {
-        domain: Plain::DEFAULT_DOMAIN,
+/// Makes a subscription in the default domain.
+pub fn ask<A: SharedAlloc>(hub: &Hub<A, RawMutex>, wanted: &Wanted<'_>) -> Result<SubscriptionId, QsaError> {
+    hub.subscribe(Plain::DEFAULT_DOMAIN, wanted).map(|made| made.id)
+}
+
+/// A subscription to `record` in the package `test`.
+pub fn new(record: &[u8], queue: QueueId) -> Wanted<'_> {
+    Wanted {
         package: b"test",
         record,
         subscriber: b"sip:watcher@example.org",
         first_param: b"",
+        options: None,
         queue,
         subscriber_data: 7,
     }
@@ -54,12 +59,12 @@ pub fn notifier() -> (Notifier, &'static Seen) {
     (Notifier { subscribe, unsubscribe, user: all.len() - 1 }, it)
 }
 
-fn subscribe(user: usize, offered: &Subscribed<'_>) -> Result<u64, Refused> {
+fn subscribe(user: usize, _: NotifierId, _: SubscriptionId, wanted: &Wanted<'_>) -> Result<u64, Refused> {
     let seen = seen(user);
     if seen.refuse.load(Ordering::SeqCst) {
         return Err(Refused::new("not today"));
     }
-    seen.records.lock().push(offered.record.to_vec());
+    seen.records.lock().push(wanted.record.to_vec());
     Ok(100 + seen.taken.fetch_add(1, Ordering::SeqCst) as u64)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
-use super::support::{Plain, hub, new, notifier, queue};
+use super::support::{Plain, ask, hub, new, notifier, queue};
 use crate::subscription::Status;
 
 #[test]
@@ -21,7 +21,7 @@ fn everybody_at_once_and_nothing_is_lost() {
                 scope.spawn(move || {
                     for round in 0..300 {
                         let q = queues[(who + round) % 3];
-                        let ids: Vec<_> = (0..8).map(|_| hub.subscribe(&new(b"r", q)).unwrap()).collect();
+                        let ids: Vec<_> = (0..8).map(|_| ask(hub, &new(b"r", q)).unwrap()).collect();
                         for id in &ids {
                             hub.notify(*id, Status::Active, b"", b"t", b"some body").unwrap();
                         }

@@ -1,0 +1,67 @@
+//! News of subscriptions that are shared are handed on to their members.
+
+use super::{Engine, Hub, Lack, Shares};
+use crate::host::shm::Shm;
+use crate::qsa::{DomainId, Message, QsaError, QueueId, ShareHash};
+
+/// Name of the module's own QSA domain of the subscriptions that are shared, where nobody but the SIP user agent is a notifier.
+pub(super) const DOMAIN: &[u8] = b"shared";
+
+impl Engine {
+    /// The domain of the subscriptions that are shared.
+    #[must_use]
+    pub fn share_domain(&self) -> DomainId {
+        self.share_domain
+    }
+
+    /// The subscriptions that are shared.
+    #[must_use]
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    /// Where the messages of one share go: always to one worker, so that they are handed on in order.
+    #[must_use]
+    pub fn share_queue(&self, hash: ShareHash) -> QueueId {
+        super::queue_of(&self.share_queues, hash.into())
+    }
+
+    /// Hands on what waits in this worker's queue of shared subscriptions, at most so many; whether there were any.
+    pub(super) fn hand_on(&self, worker: usize, most: usize) -> bool {
+        let Some(&queue) = self.share_queues.get(worker) else { return false };
+        for done in 0..most {
+            let Some(delivered) = self.hub.pop(queue) else { return done > 0 };
+            let hash = ShareHash::try_from(delivered.subscriber_data).unwrap_or_default();
+            self.hand_on_one(hash, &delivered.message);
+        }
+        true
+    }
+
+    fn hand_on_one(&self, hash: ShareHash, message: &Message<Shm>) {
+        let told = self.shares.hand_on(&self.hub, hash, message);
+        if told.untold > 0 {
+            self.lacks_for(Lack::Share, told.untold);
+        }
+        if told.ended {
+            let _ = self.hub.unsubscribe(message.subscription());
+        }
+    }
+
+    /// The last message of a subscription that is shared fell out of a full queue: the members are told now.
+    pub(super) fn hand_on_lost(&self, message: &Message<Shm>) {
+        let hash = self.hub.subscriber_data(message.subscription()).and_then(|hash| ShareHash::try_from(hash).ok());
+        if let Some(hash) = hash {
+            self.hand_on_one(hash, message);
+        }
+    }
+
+    /// Whether messages of this queue are for those who share.
+    pub(super) fn is_shared(&self, queue: QueueId) -> bool {
+        self.share_queues.contains(&queue)
+    }
+}
+
+/// Registers the domain in the hub.
+pub(super) fn domain(hub: &Hub) -> Result<DomainId, QsaError> {
+    hub.private_domain(DOMAIN)
+}

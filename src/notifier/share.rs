@@ -1,0 +1,69 @@
+//! Internal subscriptions that share a dialog: the module itself holds the one that leads to SIP, the root.
+
+use crate::engine::{Engine, NO_MEMORY};
+use crate::memory::OutOfMemory;
+use crate::qsa::{QsaError, Refused, ShareHash, SubscriptionId, Wanted};
+use crate::subscription::Options;
+
+/// The lower half of a notifier's value for a member: no handle has it.
+const MEMBER: u64 = u32::MAX as u64;
+
+/// Has an internal subscription share the dialog of those who ask for the same, or be the first. Gives the notifier's value for it, for
+/// [`leave`].
+///
+/// # Errors
+/// Why not, for the operator; nothing is left behind.
+pub(super) fn join(
+    engine: &Engine,
+    id: SubscriptionId,
+    wanted: &Wanted<'_>,
+    options: &Options,
+) -> Result<u64, Refused> {
+    let options = Options { share: false, ..options.clone() };
+    let text = options.to_string();
+    let root = Wanted { first_param: text.as_bytes(), options: Some(&options), ..*wanted };
+    let key = [root.record, root.subscriber, root.package, root.first_param];
+    let make = |hash| {
+        let root = Wanted { queue: engine.share_queue(hash), subscriber_data: hash as usize, ..root };
+        engine.hub.subscribe(engine.share_domain(), &root).map(|made| made.id).map_err(NotMade::from)
+    };
+    let hash = engine.shares().join(&engine.hub, key, id, make)?;
+    Ok(u64::from(hash) << 32 | MEMBER)
+}
+
+/// An internal subscription with this notifier's value has ended; false when it is none that shares.
+#[allow(clippy::cast_possible_truncation, reason = "the two halves of the number")]
+pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, value: u64) -> bool {
+    if value as u32 != u32::MAX {
+        return false;
+    }
+    if let Some(root) = engine.shares().leave((value >> 32) as ShareHash, subscription) {
+        let _ = engine.hub.unsubscribe(root);
+    }
+    true
+}
+
+/// Why there is no root.
+struct NotMade(Refused);
+
+impl From<QsaError> for NotMade {
+    fn from(error: QsaError) -> Self {
+        Self(match error {
+            QsaError::Refused(refused) => refused,
+            QsaError::OutOfMemory(OutOfMemory) => NO_MEMORY,
+            _ => Refused::new("the hub has no room for the subscription that is to be shared"),
+        })
+    }
+}
+
+impl From<OutOfMemory> for NotMade {
+    fn from(_: OutOfMemory) -> Self {
+        Self(NO_MEMORY)
+    }
+}
+
+impl From<NotMade> for Refused {
+    fn from(NotMade(refused): NotMade) -> Self {
+        refused
+    }
+}

@@ -1,0 +1,329 @@
+//! Subscriptions made by the script and by operators over RPC: the module itself is their subscriber, and tells their messages in
+//! `event_route[qsa:notify]`.
+
+use crate::engine::{self, EXISTS, Engine, Hub, NO_MEMORY};
+use crate::host::dialog::{Call, CallError};
+use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
+use crate::registry::Handle;
+use crate::subscription::{Credential, CredentialError, OptionError, Options, Package, Secret, Subject, package};
+
+/// How often somebody else may begin and end the same subscription while it is being made.
+const MOST_ROUNDS: usize = 100;
+
+/// The most bytes of a user name, and of a password.
+const MOST_CREDENTIAL: usize = 256;
+
+/// How `b2b_subscribe` is to behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `d`: the subscription ends with the call it was made in.
+    pub with_call: bool,
+}
+
+impl Flags {
+    /// Reads the flags of the script; `None` when one is unknown.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut flags = Self::default();
+        for letter in text {
+            match letter {
+                b'd' => flags.with_call = true,
+                _ => return None,
+            }
+        }
+        Some(flags)
+    }
+}
+
+/// Why script or RPC did not get their way.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscriptionError {
+    /// The package is none of ours.
+    #[error("unknown event package \"{0}\": known are {known}", known = package::ALL.map(|package| package.name).join(", "))]
+    Package(String),
+    /// A text beyond its bound.
+    #[error(transparent)]
+    TooLong(QsaError),
+    /// Options that cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    /// More than an id behind a package.
+    #[error("\"{0}\" names a subscription, which only the option id does: give other options when it is made")]
+    Name(String),
+    /// Shares a dialog already.
+    #[error(
+        "option share is for subscriptions of other modules: script and RPC have one subscription for all who ask for the same anyway"
+    )]
+    Share,
+    /// Asked for again, but not the same.
+    #[error("there is this subscription with other options: end it first, or give the new one an id of its own")]
+    Differs,
+    /// The hub or the SIP user agent refused.
+    #[error("no subscription to {record}: {cause}")]
+    Refused {
+        /// The record asked for.
+        record: String,
+        /// The reason.
+        cause: QsaError,
+    },
+    /// There is no such subscription.
+    #[error("no such subscription")]
+    Unknown,
+    /// Ended at once, by somebody else.
+    #[error("the subscription was ended while it was being made")]
+    Ended,
+    /// Nobody handles subscriptions.
+    #[error("modparam handle_presence_subscriptions is 0: set it to 1 to have subscriptions handled")]
+    Off,
+    /// Another module's.
+    #[error("this subscription belongs to another module, which must end it itself")]
+    Foreign,
+    /// Credentials that no header can hold.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// No call to bind to.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl SubscriptionError {
+    /// Whether there is no shared memory.
+    #[must_use]
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Refused { cause: QsaError::OutOfMemory(_) | QsaError::Refused(NO_MEMORY), .. })
+    }
+}
+
+/// Subscribes for script or RPC. An id may follow the package, as in an Event header; an empty package is presence. An existing
+/// subscription to the same is kept and named again, if it has the same options.
+///
+/// # Errors
+/// See [`SubscriptionError`]; nothing is left behind.
+pub fn subscribe(
+    engine: &Engine,
+    [record, subscriber, package, options]: [&[u8]; 4],
+    call: Option<&Call>,
+) -> Result<Handle, SubscriptionError> {
+    let given = Wanted {
+        package,
+        record,
+        subscriber,
+        first_param: options,
+        options: None,
+        queue: QueueId::default(),
+        subscriber_data: 0,
+    };
+    given.check_lengths().map_err(SubscriptionError::TooLong)?;
+    let (package, id) = named(package)?;
+    let options = options_of(engine, id, options)?;
+    if !engine.config.handle_presence_subscriptions {
+        return Err(SubscriptionError::Off);
+    }
+    let first_param = options.to_string();
+    let wanted = Wanted {
+        package: package.name.as_bytes(),
+        first_param: first_param.as_bytes(),
+        options: Some(&options),
+        queue: engine.event_queue_of(record, subscriber),
+        ..given
+    };
+    for _ in 0..MOST_ROUNDS {
+        if let Some(handle) = find_named(engine, record, subscriber, package, &options.id)
+            && let Some(same) = same(engine, handle, &options)?
+        {
+            watch(same, call)?;
+            return Ok(same);
+        }
+        let refused =
+            |cause| SubscriptionError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause };
+        match make(engine, &wanted)? {
+            Asked::Made(subscription, handle) => {
+                return match watch(handle, call) {
+                    Ok(()) => Ok(handle),
+                    Err(error) => {
+                        let _ = engine.hub.unsubscribe(subscription);
+                        Err(error.into())
+                    }
+                };
+            }
+            // Another process was faster: its subscription is the one, unless that has ended by now.
+            Asked::Refused(EXISTS) => {}
+            Asked::Refused(cause) => return Err(refused(cause.into())),
+            Asked::Failed(cause) => return Err(refused(cause)),
+        }
+    }
+    Err(SubscriptionError::Ended)
+}
+
+/// Makes an internal subscription, which is kept if the SIP user agent takes it up: other notifiers may do so as well, but it is the
+/// user agent that script and RPC ask.
+fn make(engine: &Engine, wanted: &Wanted<'_>) -> Result<Asked, SubscriptionError> {
+    let made = match engine.hub.subscribe(Hub::DEFAULT_DOMAIN, wanted) {
+        Ok(made) => made,
+        // The user agent has the first place among the notifiers, so that the first refusal is its own.
+        Err(QsaError::Refused(refused)) => return Ok(Asked::Refused(refused)),
+        Err(cause) => return Ok(Asked::Failed(cause)),
+    };
+    // What has been taken up may have its answer, and be gone, already: a fetch has an id all the same.
+    let answer = made.answer_of(|notifier| engine.is_user_agent(notifier));
+    if let Some(Ok(value)) = answer
+        && let Some(handle) = Handle::from_u64(value)
+    {
+        return Ok(Asked::Made(made.id, handle));
+    }
+    let _ = engine.hub.unsubscribe(made.id);
+    // Not even asked: ended before, by another notifier.
+    answer.and_then(Result::err).map(Asked::Refused).ok_or(SubscriptionError::Ended)
+}
+
+/// The options of a subscription of script or RPC, which may have been given an id behind the package.
+fn options_of(engine: &Engine, id: String, given: &[u8]) -> Result<Options, SubscriptionError> {
+    let options = engine.options(given)?;
+    if options.share {
+        return Err(SubscriptionError::Share);
+    }
+    if id.is_empty() {
+        return Ok(options);
+    }
+    if !options.id.is_empty() {
+        return Err(OptionError::Repeated { name: "id", value: options.id }.into());
+    }
+    Ok(Options { id, ..options })
+}
+
+/// The subscription of script or RPC to this. An id may follow the package, as in an Event header.
+///
+/// # Errors
+/// When the package is unknown or there is no such subscription.
+pub fn find(engine: &Engine, record: &[u8], subscriber: &[u8], package: &[u8]) -> Result<Handle, SubscriptionError> {
+    if package.len() > Wanted::MOST_PACKAGE {
+        return Err(SubscriptionError::Unknown);
+    }
+    let (package, id) = named(package)?;
+    find_named(engine, record, subscriber, package, &id).ok_or(SubscriptionError::Unknown)
+}
+
+fn find_named(
+    engine: &Engine,
+    record: &[u8],
+    subscriber: &[u8],
+    package: &'static Package,
+    id: &str,
+) -> Option<Handle> {
+    engine.registry.find(&Subject { record, subscriber, package, event_id: id.as_bytes() })
+}
+
+/// The subscription that is there already, if its options are those asked for; `None` when it has ended by now.
+fn same(engine: &Engine, handle: Handle, options: &Options) -> Result<Option<Handle>, SubscriptionError> {
+    match engine.registry.view(handle, |subscription, _| subscription.terms()) {
+        Some(terms) if terms != options.terms => Err(SubscriptionError::Differs),
+        terms => Ok(terms.map(|_| handle)),
+    }
+}
+
+/// Ends a subscription of script or RPC.
+///
+/// # Errors
+/// When there is none, or it is another module's.
+pub fn unsubscribe(engine: &Engine, handle: Handle) -> Result<(), SubscriptionError> {
+    let owner = engine.registry.view(handle, |_, owner| *owner).ok_or(SubscriptionError::Unknown)?;
+    if !engine.is_event_queue(owner.queue) {
+        return Err(SubscriptionError::Foreign);
+    }
+    engine.hub.unsubscribe(owner.subscription).map_err(|_| SubscriptionError::Unknown)
+}
+
+/// Gives a subscription of script or RPC credentials of its own.
+///
+/// # Errors
+/// When it cannot have them.
+pub fn give_credentials(
+    engine: &Engine,
+    handle: Handle,
+    username: &[u8],
+    secret: &[u8],
+) -> Result<(), SubscriptionError> {
+    check_credentials(username, secret)?;
+    if engine.give_credentials(handle, username, secret) { Ok(()) } else { Err(SubscriptionError::Unknown) }
+}
+
+/// What came of asking for a subscription.
+enum Asked {
+    /// It is there.
+    Made(SubscriptionId, Handle),
+    /// The SIP user agent does not take it up.
+    Refused(Refused),
+    /// The hub does not make it.
+    Failed(QsaError),
+}
+
+fn watch(handle: Handle, call: Option<&Call>) -> Result<(), CallError> {
+    call.map_or(Ok(()), |call| call.watch(handle.to_u64()))
+}
+
+/// Judges a URI of record or subscriber by its length.
+///
+/// # Errors
+/// [`SubscriptionError::TooLong`].
+pub fn check_uri(text: &[u8]) -> Result<(), SubscriptionError> {
+    let (what, length, most) = ("URI", text.len(), Wanted::MOST_URI);
+    if length > most { Err(SubscriptionError::TooLong(QsaError::TooLong { what, length, most })) } else { Ok(()) }
+}
+
+/// Judges a package that script or RPC name.
+///
+/// # Errors
+/// When it is unknown, or more than an id follows.
+pub fn check_package(text: &[u8]) -> Result<(), SubscriptionError> {
+    named(text).map(drop)
+}
+
+/// Judges options but for the name of a filter.
+///
+/// # Errors
+/// When they are malformed or not for script and RPC.
+pub fn check_options(text: &[u8]) -> Result<(), SubscriptionError> {
+    if Options::parse(text)?.share { Err(SubscriptionError::Share) } else { Ok(()) }
+}
+
+/// Judges credentials.
+///
+/// # Errors
+/// When no header can hold them.
+pub fn check_credentials(username: &[u8], secret: &[u8]) -> Result<(), SubscriptionError> {
+    for (what, text) in [("user name", username), ("password", secret)] {
+        let (length, most) = (text.len(), MOST_CREDENTIAL);
+        if length > most {
+            return Err(SubscriptionError::TooLong(QsaError::TooLong { what, length, most }));
+        }
+    }
+    Credential::check_username(username)?;
+    Secret::parse(secret)?;
+    Ok(())
+}
+
+/// A package and perhaps an id, as in an Event header: `presence;id=desk`.
+fn named(text: &[u8]) -> Result<(&'static Package, String), SubscriptionError> {
+    let semicolon = text.iter().position(|byte| *byte == b';');
+    let (package, rest) = text.split_at_checked(semicolon.unwrap_or(text.len())).unwrap_or((text, &[]));
+    let package = known(package.trim_ascii_end())?;
+    let options = Options::parse(rest.strip_prefix(b";").unwrap_or_default())?;
+    let id = options.id.clone();
+    if options != (Options { id, ..Options::default() }) {
+        return Err(SubscriptionError::Name(String::from_utf8_lossy(text).into_owned()));
+    }
+    Ok((package, options.id))
+}
+
+fn known(name: &[u8]) -> Result<&'static Package, SubscriptionError> {
+    let name = if name.is_empty() { package::PRESENCE.name.as_bytes() } else { name };
+    package::find(name).ok_or_else(|| SubscriptionError::Package(String::from_utf8_lossy(name).into_owned()))
+}
+
+/// A call has ended: so does the subscription bound to it. What dialog callbacks come to.
+pub fn on_call_end(parameter: u64) {
+    if let (Some(engine), Some(handle)) = (engine::engine(), Handle::from_u64(parameter)) {
+        // Ended already, perhaps by the script: nothing is left to do.
+        let _ = unsubscribe(engine, handle);
+    }
+}
