@@ -199,7 +199,7 @@ fn the_readme_works() {
     for block in blocks_in("README.md", "console") {
         session.run_console(&block);
     }
-    let told = between(&text_of("README.md"), "The server's log meanwhile: `", "`")[0].to_owned();
+    let told = between(&text_of("README.md"), "The server's log then has: `", "`")[0].to_owned();
     let told = session.real(&told);
     eventually(SOON, &told, || session.server.log().text().contains(&told).then_some(()));
     session.stop();
