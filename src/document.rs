@@ -8,7 +8,7 @@
 //! | `content_type` | the Content-Type header value as grammar (RFC 3261 §25.1) |
 //! | `encoding` | bytes to text: BOM, charset parameter, XML declaration (RFC 7303 §3) |
 //! | `scan` | XML well-formedness in linear time, without allocation, with every cap |
-//! | `cursor`, `short` | the lexical half of `scan`; its vectors |
+//! | `cursor` | the lexical half of `scan` |
 //! | `prescan`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
 //! | `fault` | what `scan` finds wrong |
 //! | `name` | XML names and characters, as `scan` needs them |
@@ -45,7 +45,6 @@ mod prescan;
 mod presentity;
 mod root;
 mod scan;
-mod short;
 mod summary;
 #[cfg(test)]
 mod tests;

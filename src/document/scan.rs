@@ -10,7 +10,7 @@ use super::cursor::{Attribute, Cursor};
 use super::fault::Fault;
 use super::name::{QName, same_value, value_hash};
 use super::prescan::is_suspicious;
-use super::short::Short;
+use arrayvec::ArrayVec;
 
 /// Deepest nesting of elements.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -38,7 +38,7 @@ pub(super) struct Root<'a> {
 }
 
 /// A namespace declaration in scope.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Binding<'a> {
     prefix: &'a [u8],
     namespace: &'a [u8],
@@ -47,7 +47,6 @@ struct Binding<'a> {
 }
 
 /// An element that is open: where its name is, and how many bindings were in scope before it.
-/// (Numbers only: an array of them is zeroed faster than one of references.)
 #[derive(Clone, Copy, Default)]
 struct Open {
     name: usize,
@@ -56,7 +55,7 @@ struct Open {
 }
 
 /// The name of an attribute of the tag at hand.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Named<'a> {
     prefix: &'a [u8],
     local: &'a [u8],
@@ -71,11 +70,10 @@ const XML_BINDING: usize = MAX_NAMESPACES;
 struct Scanner<'a> {
     text: &'a [u8],
     cursor: Cursor<'a>,
-    open: Short<Open, MAX_DEPTH>,
-    bindings: Short<Binding<'a>, MAX_NAMESPACES>,
-    /// The attributes of the tag at hand. Here and not in a local variable, for filling them with
-    /// defaults for each tag would cost more than all the rest.
-    attributes: Short<Named<'a>, MAX_ATTRIBUTES>,
+    open: ArrayVec<Open, MAX_DEPTH>,
+    bindings: ArrayVec<Binding<'a>, MAX_NAMESPACES>,
+    /// The attributes of the tag at hand.
+    attributes: ArrayVec<Named<'a>, MAX_ATTRIBUTES>,
     nodes: usize,
 }
 
@@ -85,9 +83,9 @@ pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
     let mut scanner = Scanner {
         text,
         cursor: Cursor::new(text, is_suspicious(text)),
-        open: Short::new(),
-        bindings: Short::new(),
-        attributes: Short::new(),
+        open: ArrayVec::new(),
+        bindings: ArrayVec::new(),
+        attributes: ArrayVec::new(),
         nodes: 0,
     };
     scanner.document()
@@ -208,7 +206,7 @@ impl<'a> Scanner<'a> {
                 Some(prefix) => self.bind(prefix, value, offset, outside)?,
                 None => {
                     let named = Named { prefix, local, offset, binding: None };
-                    self.attributes.push(named, "attributes on one element")?;
+                    push(&mut self.attributes, named, "attributes on one element")?;
                 }
             }
         }
@@ -231,7 +229,7 @@ impl<'a> Scanner<'a> {
         }
         self.cursor.skip(1);
         let open = Open { name: offset + 1, name_length: name.whole.len(), bindings: outside };
-        self.open.push(open, "elements nested in each other")
+        push(&mut self.open, open, "elements nested in each other")
     }
 
     /// The end tag of the innermost element; `after` is what follows its `</`.
@@ -278,7 +276,7 @@ impl<'a> Scanner<'a> {
         if is_xml {
             return Ok(());
         }
-        self.bindings.push(Binding { prefix, namespace, hash: None }, "namespaces in scope")
+        push(&mut self.bindings, Binding { prefix, namespace, hash: None }, "namespaces in scope")
     }
 
     /// The index of what `prefix` is bound to: none for no prefix, or an error.
@@ -340,4 +338,10 @@ impl<'a> Scanner<'a> {
         binding.hash.get_or_insert_with(|| value_hash(binding.namespace));
         Some(*binding)
     }
+}
+
+/// Appends `item`, or says that there are more of `what` than fit.
+#[inline(always)]
+fn push<T, const N: usize>(to: &mut ArrayVec<T, N>, item: T, what: &'static str) -> Result<(), Fault> {
+    to.try_push(item).map_err(|_| Fault::Limit { what, limit: N })
 }
