@@ -48,9 +48,9 @@ install:
 	@install -D -m 644 cshim/presence_b2b_api.h "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 	@echo "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
 
-# The tests mostly wait for something: more of them at a time than there are processors.
+# The tests mostly wait for something: four of them at a time for each processor.
 test: setup build
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((4 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
 
 # Without the server and optimised: minutes, and some GB of memory. MISHAPS is how many things may go wrong in one life.
 search:

@@ -293,7 +293,7 @@ fn a_flood_leaves_nothing() {
     const FLOOD: usize = 2000;
     // How many are on their way at a time: not more than the sockets' buffers hold.
     const WINDOW: usize = 40;
-    let server = quiet().tlsf().shm_megabytes(96).modparam("tm", "wt_timer", 200).route(TELL).start();
+    let server = quiet().tlsf().shm_megabytes(96).route(TELL).start();
     let notifier = Notifier::udp();
     let processes = server.processes("");
     leaves_nothing(&server, || {
@@ -351,7 +351,7 @@ fn a_flood_of_destinations_is_borne() {
     const FLOOD: u16 = 1000;
     let nobody = own_ip();
     let server = Server::b2b().tlsf().shm_megabytes(96).b2b_param("on_error_retry_time", 600);
-    let server = server.gives_up_after(500).modparam("tm", "wt_timer", 200).route(TELL).start();
+    let server = server.gives_up_after(500).route(TELL).start();
     let notifier = Notifier::udp();
     let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
     let before = Shm::of(&server, &["presence_b2b"]);

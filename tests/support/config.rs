@@ -82,8 +82,8 @@ impl Builder {
             kemi: None,
             whole: None,
         };
-        // A finished transaction normally holds shared memory for 5 s; no test can wait for that.
-        builder.modparam("tm", "wt_timer", 1000)
+        // A finished transaction normally holds shared memory for 5 s; tests would wait for that again and again.
+        builder.modparam("tm", "wt_timer", 200)
     }
 
     /// The address the server will have, unless the test gives it listens of its own.
