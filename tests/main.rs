@@ -11,6 +11,7 @@ mod bodies;
 mod budgets;
 mod c_api;
 mod call;
+mod challenges;
 mod chaos;
 mod conditional;
 mod conformance;

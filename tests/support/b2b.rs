@@ -55,6 +55,12 @@ impl Server {
         eventually(SOON, what, || Some(self.show(id)).filter(&wanted))
     }
 
+    /// Waits until `presence_b2b.show` has this value of this name.
+    pub fn await_shown(&self, id: u64, name: &str, wanted: impl Into<Value>) -> Value {
+        let wanted = wanted.into();
+        self.show_when(id, &format!("{name} of {id} is {wanted}"), |shown| shown[name] == wanted)
+    }
+
     /// How many subscriptions there are, and the other counts.
     pub fn trace(&self) -> Value {
         self.rpc("presence_b2b.trace", json!([])).expect("trace")
@@ -66,6 +72,14 @@ impl Server {
             let trace = self.trace();
             (trace["subscriptions"] == 0 && trace["queued"] == 0).then_some(())
         });
+    }
+
+    /// Unsubscribes all of these, whose ends nobody has to be told.
+    pub fn end_all(&self, ids: &[u64]) {
+        for id in ids {
+            self.unsubscribe(*id);
+        }
+        self.await_no_subscription();
     }
 
     /// Unsubscribes politely: SUBSCRIBE with Expires 0, 200, terminating NOTIFY, and it is gone.
