@@ -242,8 +242,8 @@ impl Engine {
         Millis(clock::now_millis())
     }
 
-    fn env(&self) -> Env<'_> {
-        Env { policy: &self.config.policy, random: clock::spread(), credentials: &self.config.credentials }
+    fn env(&self, now: Millis) -> Env<'_> {
+        Env { now, policy: &self.config.policy, random: clock::spread(), credentials: &self.config.credentials }
     }
 
     /// What every step needs done once the shard's lock is released, but for answering and sending.

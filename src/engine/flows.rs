@@ -88,7 +88,7 @@ impl Engine {
                 let pushed = deliver(handle, output, owner);
                 (pushed, owner.destination.filter(|_| output.concluded).inspect(|_| owner.destination = None))
             };
-            match self.registry.step_flow(flow, now, &self.env(), deliver) {
+            match self.registry.step_flow(flow, &self.env(now), deliver) {
                 Ok(Some(stepped)) => {
                     let (pushed, destination) = stepped.delivered;
                     self.settle(stepped.wake, pushed);

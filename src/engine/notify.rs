@@ -113,8 +113,7 @@ impl Engine {
             ids.call_id,
             ids.local_tag,
             input,
-            Self::now(),
-            &self.env(),
+            &self.env(Self::now()),
             self.deliver(prepared),
         )?;
         let Some(stepped) = step else { return Ok(Handled::No) };

@@ -78,7 +78,7 @@ impl Engine {
             return Outcome::Nothing;
         };
         let (now, random) = (Self::now(), clock::random_bytes());
-        let stepped = match self.registry.step_turn(handle, random, now, &self.env(), self.deliver(message)) {
+        let stepped = match self.registry.step_turn(handle, random, &self.env(now), self.deliver(message)) {
             Ok(Some(stepped)) => stepped,
             Ok(None) => return Outcome::Nothing,
             Err(OutOfMemory) => {

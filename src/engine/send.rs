@@ -158,7 +158,7 @@ impl Engine {
     fn leaves(&self, handle: Handle, cseq: u32, socket: Socket, destination: Option<Destination>) {
         let note = |_, _: &Output, owner: &mut Owner| owner.destination = destination;
         let input = Input::Sent { cseq, socket };
-        match self.registry.step(handle, input, Self::now(), &self.env(), note) {
+        match self.registry.step(handle, input, &self.env(Self::now()), note) {
             Ok(stepped) => self.settle(stepped.and_then(|stepped| stepped.wake), None),
             // It needs no memory of its own, and the deadline brings the subscription back.
             Err(OutOfMemory) => self.lacks(Lack::Step),

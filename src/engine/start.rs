@@ -60,7 +60,7 @@ impl Engine {
             known: if named { Known::NOTHING } else { Known::of(wanted.subscriber_data) },
             destination: None,
         };
-        match self.registry.insert(subscription, owner, named, now, &self.env()) {
+        match self.registry.insert(subscription, owner, named, &self.env(now)) {
             Ok(Inserted::New { handle, wake }) => {
                 if named {
                     // The event route shows the id; nobody but the module reads the subscriber's value.
@@ -128,7 +128,7 @@ impl Engine {
             }
             deliver(handle, output, owner)
         };
-        match self.registry.step(handle, input, now, &self.env(), note) {
+        match self.registry.step(handle, input, &self.env(now), note) {
             Ok(Some(stepped)) => {
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
                 self.settle(stepped.wake, stepped.delivered);

@@ -30,7 +30,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// [`OutOfMemory`]: the subscription has not changed and is due again in a second.
     pub fn step_due<R>(
         &self,
-        now: Millis,
         env: &Env<'_>,
         turn: &mut usize,
         random: [u8; RANDOM_LEN],
@@ -41,11 +40,11 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             let mut unsorted = false;
             for number in (0..self.shards.len()).map(|step| self.layout.wrap(first.wrapping_add(step))) {
                 let Some(shard) = self.shards.get(number) else { continue };
-                if shard.earliest().is_none_or(|at| at > now) {
+                if shard.earliest().is_none_or(|at| at > env.now) {
                     continue;
                 }
                 let mut table = shard.lock();
-                let slot = match table.due(now) {
+                let slot = match table.due(env.now) {
                     Due::Slot(slot) => slot,
                     Due::Nothing => {
                         shard.publish(&table);
@@ -60,8 +59,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 *turn = number;
                 let fresh = self.layout.fresh(number, slot, random);
                 let input = Input::Deadline(fresh.as_fresh());
-                let result = table.step_due(slot, input, now.after(RETRY), now, env);
-                return self.conclude(Found { shard, table, slot }, result, false, now, env, deliver);
+                let result = table.step_due(slot, input, env.now.after(RETRY), env);
+                return self.conclude(Found { shard, table, slot }, result, false, env, deliver);
             }
             if !unsorted {
                 return Ok(None);
@@ -78,18 +77,17 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         handle: Handle,
         random: [u8; RANDOM_LEN],
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         let Some(Found { shard, mut table, slot }) = self.at(handle) else { return Ok(None) };
         let (number, _) = self.layout.locate(handle.index());
         let fresh = self.layout.fresh(number, slot, random);
-        let turned = table.step(slot, Input::Turn, now, env);
+        let turned = table.step(slot, Input::Turn, env);
         let result = match turned {
-            Ok(_) => table.step_due(slot, Input::Deadline(fresh.as_fresh()), now.after(RETRY), now, env),
+            Ok(_) => table.step_due(slot, Input::Deadline(fresh.as_fresh()), env.now.after(RETRY), env),
             Err(error) => Err(error),
         };
-        self.conclude(Found { shard, table, slot }, result, false, now, env, deliver)
+        self.conclude(Found { shard, table, slot }, result, false, env, deliver)
     }
 }

@@ -5,7 +5,6 @@ use super::life::Life;
 use super::table::{Record, Table};
 use super::{Registry, RegistryError};
 use crate::subscription::{Env, Input, Notify, Output};
-use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -94,15 +93,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         table: &mut Table<S, O, A>,
         root: u32,
         notify: Notify<'_>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Option<(u32, Output)>, RegistryError> {
         let Some(number) = table.free_number(root) else { return Ok(None) };
         table.try_reserve()?;
         let Some((_, record)) = table.get(root) else { return Ok(None) };
-        let Some(mut life) = record.life.try_fork(number, now, env)? else { return Ok(None) };
+        let Some(mut life) = record.life.try_fork(number, env)? else { return Ok(None) };
         let owner = record.owner;
-        let output = life.handle(Input::Notify(notify), now, env)?;
+        let output = life.handle(Input::Notify(notify), env)?;
         // It does not come to that: what a fork would not take is not offered to it.
         if output.answer.is_none() || output.forget {
             return Ok(None);
@@ -124,13 +122,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
     /// A subscription has ended or is to end: its forks end as well, each in its own dialog. Those that need no dialog for
     /// it are given back, to be dropped without the lock.
-    pub(super) fn end_forks(
-        &self,
-        table: &mut Table<S, O, A>,
-        root: u32,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Vec<Record<S, O>> {
+    pub(super) fn end_forks(&self, table: &mut Table<S, O, A>, root: u32, env: &Env<'_>) -> Vec<Record<S, O>> {
         if table.fork_in(root) != Some(0) {
             return Vec::new();
         }
@@ -138,7 +130,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let mut gone = Vec::new();
         for slot in forks {
             // Nobody is told anything by now, and unsubscribing needs no memory.
-            let ended = table.step(slot, Input::Unsubscribe, now, env);
+            let ended = table.step(slot, Input::Unsubscribe, env);
             if ended.is_ok_and(|output| output.is_some_and(|output| output.forget)) {
                 gone.extend(table.remove(slot).inspect(|_| self.unclaim_destroyed()));
             }

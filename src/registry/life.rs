@@ -10,7 +10,7 @@ pub trait Life {
     ///
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed.
-    fn handle(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory>;
+    fn handle(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory>;
 
     /// When [`Input::Deadline`] is due.
     fn deadline(&self) -> Option<Millis>;
@@ -43,14 +43,14 @@ pub trait Life {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    fn try_fork(&self, number: u8, now: Millis, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory>
+    fn try_fork(&self, number: u8, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory>
     where
         Self: Sized;
 }
 
 impl<A: SharedAlloc> Life for Subscription<A> {
-    fn handle(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        self.handle(input, now, env)
+    fn handle(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        self.handle(input, env)
     }
 
     fn deadline(&self) -> Option<Millis> {
@@ -94,7 +94,7 @@ impl<A: SharedAlloc> Life for Subscription<A> {
         self.bytes()
     }
 
-    fn try_fork(&self, number: u8, now: Millis, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
-        self.try_fork(number, now, env)
+    fn try_fork(&self, number: u8, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+        self.try_fork(number, env)
     }
 }

@@ -68,15 +68,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// # Errors
     /// [`RegistryError::Full`] at the limit (of the registry, or within a few slots of the largest one, of a shard);
     /// [`RegistryError::OutOfMemory`]. The subscription is dropped, nothing else has changed.
-    pub fn insert(
-        &self,
-        mut subscription: S,
-        owner: O,
-        named: bool,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Result<Inserted, RegistryError> {
-        let start = subscription.handle(Input::Start, now, env)?;
+    pub fn insert(&self, mut subscription: S, owner: O, named: bool, env: &Env<'_>) -> Result<Inserted, RegistryError> {
+        let start = subscription.handle(Input::Start, env)?;
         debug_assert!(start.send.is_none() && start.news.is_none() && !start.forget, "a start only plans");
         let place = self.layout.of_name(&subscription.subject());
         let full = RegistryError::Full { limit: self.limit };
@@ -111,12 +104,11 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         handle: Handle,
         input: Input<'_>,
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         match self.at(handle) {
-            Some(found) => self.run(found, input, now, env, deliver),
+            Some(found) => self.run(found, input, env, deliver),
             None => Ok(None),
         }
     }
@@ -136,7 +128,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         call_id: &[u8],
         local_tag: &[u8],
         input: Input<'_>,
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, RegistryError> {
@@ -152,18 +143,18 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         };
         let Some(mut found) = self.at_dialog(&sought) else { return Ok(None) };
         let ends = matches!(input, Input::Unsubscribe);
-        let mut output = found.table.step(found.slot, input, now, env)?;
+        let mut output = found.table.step(found.slot, input, env)?;
         if let (Some(notify), true) = (notify, output.as_ref().is_some_and(|output| output.fork)) {
-            let forked = self.fork(&mut found.table, found.slot, notify, now, env)?;
+            let forked = self.fork(&mut found.table, found.slot, notify, env)?;
             output = match forked {
                 Some((slot, of_fork)) => {
                     found.slot = slot;
                     Some(of_fork)
                 }
-                None => found.table.step(found.slot, Input::NotForked, now, env)?,
+                None => found.table.step(found.slot, Input::NotForked, env)?,
             };
         }
-        Ok(self.finish(found, output, ends, now, env, deliver))
+        Ok(self.finish(found, output, ends, env, deliver))
     }
 
     /// Whether any subscription depends on this connection.
@@ -180,7 +171,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     pub fn step_flow<R>(
         &self,
         flow: Flow,
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
@@ -190,7 +180,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             Some(Found { shard, table, slot })
         });
         match found {
-            Some(found) => self.run(found, Input::FlowLost(flow), now, env, deliver),
+            Some(found) => self.run(found, Input::FlowLost(flow), env, deliver),
             None => Ok(None),
         }
     }
@@ -223,14 +213,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         found: Found<'_, S, O, A, L>,
         input: Input<'_>,
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         let mut found = found;
         let ends = matches!(input, Input::Unsubscribe);
-        let result = found.table.step(found.slot, input, now, env);
-        self.conclude(found, result, ends, now, env, deliver)
+        let result = found.table.step(found.slot, input, env);
+        self.conclude(found, result, ends, env, deliver)
     }
 
     /// What follows a step that may have failed.
@@ -239,12 +228,11 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found: Found<'_, S, O, A, L>,
         result: Result<Option<Output>, OutOfMemory>,
         ends: bool,
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         match result {
-            Ok(output) => Ok(self.finish(found, output, ends, now, env, deliver)),
+            Ok(output) => Ok(self.finish(found, output, ends, env, deliver)),
             Err(error) => {
                 found.shard.publish(&found.table);
                 Err(error)
@@ -259,7 +247,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found: Found<'_, S, O, A, L>,
         output: Option<Output>,
         ends: bool,
-        now: Millis,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Option<Stepped<O, R>> {
@@ -267,7 +254,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let (handle, record) = table.get(slot)?;
         let deadline = record.life.deadline();
         let forget = output.as_ref().is_some_and(|output| output.forget);
-        let forks = if ends || forget { self.end_forks(&mut table, slot, now, env) } else { Vec::new() };
+        let forks = if ends || forget { self.end_forks(&mut table, slot, env) } else { Vec::new() };
         let mut removed = if forget { table.remove(slot).inspect(|_| self.unclaim_destroyed()) } else { None };
         let wake = if table.take_changed() { shard.publish(&table) } else { None };
         let output = output?;

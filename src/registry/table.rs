@@ -203,23 +203,16 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         slot: u32,
         input: Input<'_>,
         retry: Millis,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Option<Output>, OutOfMemory> {
         let mut put_off = PutOff { table: self, due: Some((slot, retry)) };
-        let output = put_off.table.step(slot, input, now, env)?;
+        let output = put_off.table.step(slot, input, env)?;
         put_off.due = put_off.due.filter(|_| output.is_none());
         Ok(output)
     }
 
     /// Hands a record an input and brings the indexes into step with what came of it.
-    pub(super) fn step(
-        &mut self,
-        slot: u32,
-        input: Input<'_>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Result<Option<Output>, OutOfMemory> {
+    pub(super) fn step(&mut self, slot: u32, input: Input<'_>, env: &Env<'_>) -> Result<Option<Output>, OutOfMemory> {
         let ends = matches!(input, Input::Unsubscribe);
         // The end opens no dialog: it is never kept off by want of memory.
         if !ends {
@@ -232,7 +225,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         let dialog = self.listed(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let deadline = record.life.deadline();
-        let output = record.life.handle(input, now, env)?;
+        let output = record.life.handle(input, env)?;
         // A NOTIFY leaves its dialog's Call-ID and connection as they are or ends the dialog, and most move no deadline; what
         // is said of a request that leaves moves nothing. Then the indexes, which are far from each other in memory, are
         // not touched.

@@ -53,7 +53,12 @@ pub(super) const POLICY: Policy = Policy {
     forking: Forking::Package,
 };
 
-pub(super) const ENV: Env<'static> = Env { policy: &POLICY, random: 0, credentials: &[] };
+pub(super) const ENV: Env<'static> = Env { now: NOW, policy: &POLICY, random: 0, credentials: &[] };
+
+/// At another moment.
+pub(super) fn env_at(now: Millis) -> Env<'static> {
+    Env { now, ..ENV }
+}
 
 /// Every insertion happens now.
 pub(super) const NOW: Millis = Millis(1_000);
@@ -66,14 +71,14 @@ pub(super) fn table(shards: usize, max_subscriptions: u32) -> (Table, Accounted)
 
 /// Inserts `record`, without a deadline.
 pub(super) fn insert(table: &Table, alloc: &Accounted, record: &str, named: bool) -> Inserted {
-    table.insert(Told::new(record, alloc), 0, named, NOW, &ENV).unwrap()
+    table.insert(Told::new(record, alloc), 0, named, &ENV).unwrap()
 }
 
 /// Inserts `record` with a deadline at `at`.
 pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Millis) -> Inserted {
     let mut told = Told::new(record, alloc);
     told.deadline = Some(at);
-    table.insert(told, 0, true, NOW, &ENV).unwrap()
+    table.insert(told, 0, true, &ENV).unwrap()
 }
 
 pub(super) fn is_new(inserted: Inserted) -> bool {
@@ -88,10 +93,10 @@ fn a_registry_of_subscriptions_can_be_shared() {
 
 /// One step in which nothing is delivered.
 pub(super) fn step(table: &Table, handle: Handle, input: Input<'_>) -> Result<Option<Stepped<u64, ()>>, OutOfMemory> {
-    table.step(handle, input, NOW, &ENV, |_, _: &Output, _| ())
+    table.step(handle, input, &ENV, |_, _: &Output, _| ())
 }
 
 /// One due step in which nothing is delivered; gives the handle.
 pub(super) fn due(table: &Table, now: Millis) -> Option<Handle> {
-    table.step_due(now, &ENV, &mut 0, [7; super::RANDOM_LEN], |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+    table.step_due(&env_at(now), &mut 0, [7; super::RANDOM_LEN], |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
 }

@@ -60,6 +60,8 @@ pub struct Subject<'a> {
 /// The values that come from outside with every input (law L9).
 #[derive(Clone, Copy, Debug)]
 pub struct Env<'a> {
+    /// The time.
+    pub now: Millis,
     /// The parameters.
     pub policy: &'a Policy,
     /// A random number, fresh for every input.
@@ -228,13 +230,13 @@ impl<A: SharedAlloc> Subscription<A> {
     ///
     /// # Errors
     /// [`OutOfMemory`]: nothing has changed; the input may be tried again.
-    pub fn handle(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub fn handle(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let was_well = self.is_well();
         // The answer to a fetch is its end, and no failure.
         let is_answer = matches!(input, Input::Notify(_)) && self.fetch_until().is_some();
         let bad_contacts = self.bad_contacts();
-        let output = self.take(input, now, env);
+        let output = self.take(input, env);
         self.tidy();
         let bad_contacts = Some(self.bad_contacts()).filter(|count| *count > bad_contacts);
         let turn = match (was_well, self.is_well()) {
@@ -250,32 +252,32 @@ impl<A: SharedAlloc> Subscription<A> {
         self.retries == 0 && !matches!(self.status, Some(Status::Terminated | Status::Rejected))
     }
 
-    fn take(&mut self, input: Input<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn take(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         match input {
-            Input::Start => Ok(self.on_start(now, env)),
-            Input::Deadline(fresh) => self.on_deadline(fresh, now, env),
+            Input::Start => Ok(self.on_start(env)),
+            Input::Deadline(fresh) => self.on_deadline(fresh, env),
             Input::Through { cseq, proxy } => Ok(self.on_through(cseq, proxy, env)),
             Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
             Input::Over { cseq, flow } => Ok(self.on_over(cseq, flow)),
-            Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, now, env),
-            Input::NoWay { cseq } => self.on_unsent(cseq, Failure::NO_WAY, now, env),
-            Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(Reason::DroppedByScript), now, env),
-            Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, now, env)),
-            Input::Turn => Ok(self.on_turn(now)),
-            Input::Reply(reply) => self.on_reply(&reply, now, env),
+            Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, env),
+            Input::NoWay { cseq } => self.on_unsent(cseq, Failure::NO_WAY, env),
+            Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(Reason::DroppedByScript), env),
+            Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, env)),
+            Input::Turn => Ok(self.on_turn(env.now)),
+            Input::Reply(reply) => self.on_reply(&reply, env),
             Input::Notify(notify) => {
                 // A NOTIFY may end the dialog that it is answered in.
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
-                let mut output = self.on_notify(&notify, now, env)?;
+                let mut output = self.on_notify(&notify, env)?;
                 output.socket = socket;
                 Ok(output)
             }
-            Input::Untold(why) => Ok(self.on_untold(why, now, env)),
+            Input::Untold(why) => Ok(self.on_untold(why, env)),
             Input::NotForked => Ok(self.not_told(Untold::Refused)),
-            Input::Refresh => Ok(self.on_refresh(now, env)),
-            Input::Credentials { username, secret } => self.on_credentials(username, secret.0, now, env),
-            Input::FlowLost(flow) => self.on_flow_lost(flow, now, env),
-            Input::Unsubscribe => Ok(self.on_unsubscribe(now)),
+            Input::Refresh => Ok(self.on_refresh(env)),
+            Input::Credentials { username, secret } => self.on_credentials(username, secret.0, env),
+            Input::FlowLost(flow) => self.on_flow_lost(flow, env),
+            Input::Unsubscribe => Ok(self.on_unsubscribe(env.now)),
         }
     }
 
@@ -319,7 +321,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
-    fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], now: Millis, env: &Env<'_>) -> Output {
+    fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], env: &Env<'_>) -> Output {
         let undo = Undo {
             asked: self.asked,
             last_sent: self.last_sent.get(),
@@ -328,7 +330,7 @@ impl<A: SharedAlloc> Subscription<A> {
             awaits_notify: matches!(self.state(), State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
             outcome: self.dialog.as_ref().map(Dialog::outcome).unwrap_or_default(),
         };
-        if !self.may_be_forked(now, env) {
+        if !self.may_be_forked(env) {
             self.forget_gone();
         }
         let authorizations = self.authorize(cnonce, env);
@@ -362,7 +364,7 @@ impl<A: SharedAlloc> Subscription<A> {
         };
         match self.dialog.as_mut() {
             Some(dialog) if !dialog.remote_tag().is_empty() => dialog.count_request(),
-            Some(_) | None => self.opened = u32::try_from(now.0 / 1000).unwrap_or(u32::MAX),
+            Some(_) | None => self.opened = u32::try_from(env.now.0 / 1000).unwrap_or(u32::MAX),
         }
         self.turn = Promise::None;
         if let Some(rare) = self.rare.as_deref_mut() {
@@ -370,11 +372,11 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         self.local_cseq = cseq;
         self.asked = expires;
-        self.last_sent = now.into();
+        self.last_sent = env.now.into();
         self.state = state.into();
         match is_refresh {
             true => self.arm_in_flight(env),
-            false => self.arm(now.after(env.policy.watchdog)),
+            false => self.arm(env.now.after(env.policy.watchdog)),
         }
         Output { send: Some(request.into()), ..Output::default() }
     }
@@ -403,8 +405,8 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The earliest instant `min_resubscribe_time` allows.
-    fn earliest(&self, now: Millis, policy: &Policy) -> Millis {
-        schedule::earliest(self.last_sent.get(), now, policy)
+    fn earliest(&self, env: &Env<'_>) -> Millis {
+        schedule::earliest(self.last_sent.get(), env.now, env.policy)
     }
 
     /// When what was granted is over, or was asked for as long as nobody has said.

@@ -219,8 +219,8 @@ impl Life {
                     | Input::Reply(_)
             );
         let before = self.subscription.local_cseq;
-        let env = Env { policy: &self.policy, random: self.random, credentials: &self.credentials };
-        let output = self.subscription.handle(input, self.now, &env)?;
+        let env = Env { now: self.now, policy: &self.policy, random: self.random, credentials: &self.credentials };
+        let output = self.subscription.handle(input, &env)?;
         self.unsubscribed |= is_unsubscribe;
         self.in_hand &= !is_word;
         let is_taken_back = self.subscription.local_cseq < before;

@@ -47,7 +47,7 @@ fn only_lower_case_digits_are_a_number() {
 }
 
 fn notified(table: &Table, call_id: &[u8], local_tag: &[u8]) -> Option<Handle> {
-    table.step_dialog(call_id, local_tag, notify(1), NOW, &ENV, |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+    table.step_dialog(call_id, local_tag, notify(1), &ENV, |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn forgetting_frees_the_dialog() {
     let handle = insert(&table, &alloc, "sip:a@example.com", true).handle();
     step(&table, handle, dialog(b"not-ours", b"t")).unwrap().unwrap();
     assert_eq!(notified(&table, b"not-ours", b"t"), Some(handle));
-    let last = table.step_dialog(b"not-ours", b"t", Input::Unsubscribe, NOW, &ENV, |_, _, _| ()).unwrap().unwrap();
+    let last = table.step_dialog(b"not-ours", b"t", Input::Unsubscribe, &ENV, |_, _, _| ()).unwrap().unwrap();
     assert!(last.output.forget);
     assert_eq!(notified(&table, b"not-ours", b"t"), None);
     assert!(table.shards.iter().all(|shard| shard.lock().indexed() == (0, 0) && !shard.has_foreign()));
@@ -102,7 +102,7 @@ fn dialogs_with_call_ids_of_other_origin_are_found() {
         .map(|n| {
             let mut told = Told::new(&format!("sip:{n}@example.com"), &alloc);
             told.set_dialog(format!("{n}@elsewhere").as_bytes(), b"t").unwrap();
-            table.insert(told, 0, true, NOW, &ENV).unwrap().handle()
+            table.insert(told, 0, true, &ENV).unwrap().handle()
         })
         .collect();
     for (n, handle) in handles.iter().enumerate() {

@@ -43,7 +43,7 @@ fn the_limit_holds_and_the_counts_are_right() {
     let (table, alloc) = table(4, 3);
     let handles: Vec<_> =
         (0..3).map(|n| insert(&table, &alloc, &format!("sip:{n}@example.com"), true).handle()).collect();
-    let more = || table.insert(Told::new("sip:more@example.com", &alloc), 0, true, NOW, &ENV);
+    let more = || table.insert(Told::new("sip:more@example.com", &alloc), 0, true, &ENV);
     assert_eq!(more(), Err(RegistryError::Full { limit: 3 }));
     assert_eq!(insert(&table, &alloc, "sip:1@example.com", true), Inserted::Existing(handles[1]));
     assert_eq!((table.len(), table.created(), table.destroyed()), (3, 3, 0));
@@ -76,11 +76,11 @@ fn a_name_is_taken_once_among_many_threads() {
 #[test]
 fn the_owner_is_kept_and_news_are_delivered_in_order() {
     let (table, alloc) = table(2, 0);
-    let handle = table.insert(Told::new("sip:a@example.com", &alloc), 5, true, NOW, &ENV).unwrap().handle();
+    let handle = table.insert(Told::new("sip:a@example.com", &alloc), 5, true, &ENV).unwrap().handle();
     assert_eq!(table.view(handle, |_, owner| *owner), Some(5));
     assert_eq!(table.update_owner(handle, |owner| std::mem::replace(owner, 6)), Some(5));
     let stepped = table
-        .step(handle, arm(NOW), NOW, &ENV, |given, _, owner| {
+        .step(handle, arm(NOW), &ENV, |given, _, owner| {
             assert_eq!(given, handle);
             *owner += 1;
             "delivered"
@@ -89,6 +89,6 @@ fn the_owner_is_kept_and_news_are_delivered_in_order() {
         .unwrap();
     assert_eq!((stepped.delivered, stepped.owner), ("delivered", 7));
     assert_eq!(table.view(handle, |_, owner| *owner), Some(7));
-    let last = table.step(handle, Input::Unsubscribe, NOW, &ENV, |_, _, owner| *owner).unwrap().unwrap();
+    let last = table.step(handle, Input::Unsubscribe, &ENV, |_, _, owner| *owner).unwrap().unwrap();
     assert_eq!((last.delivered, last.owner), (7, 7));
 }

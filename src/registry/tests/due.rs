@@ -1,7 +1,7 @@
 //! Due deadlines, and when workers are to be woken.
 
 use super::life::{Told, arm, cancel, fail};
-use super::{ENV, NOW, due, insert_due, step, table};
+use super::{ENV, NOW, due, env_at, insert_due, step, table};
 use crate::memory::OutOfMemory;
 use crate::registry::{Inserted, RANDOM_LEN};
 use crate::time::Millis;
@@ -72,7 +72,7 @@ fn a_failed_deadline_is_tried_again_after_a_second() {
     let (table, alloc) = table(2, 0);
     let handle = insert_due(&table, &alloc, "sip:a@example.com", Millis(10)).handle();
     alloc.allow(0);
-    let step_due = |now| table.step_due(now, &ENV, &mut 1, [1; RANDOM_LEN], |_, _, _| panic!("nothing to deliver"));
+    let step_due = |now| table.step_due(&env_at(now), &mut 1, [1; RANDOM_LEN], |_, _, _| panic!("nothing to deliver"));
     assert_eq!(step_due(Millis(10)).unwrap_err(), OutOfMemory);
     assert_eq!(table.next_due(), Some(Millis(1010)));
     assert!(step_due(Millis(1009)).unwrap().is_none());
@@ -92,7 +92,7 @@ fn the_fresh_dialog_is_of_the_shard() {
     for n in 0..40 {
         let mut told = Told::new(&format!("sip:{n}@example.com"), &alloc);
         told.deadline = Some(NOW);
-        table.insert(told, 0, true, NOW, &ENV).unwrap();
+        table.insert(told, 0, true, &ENV).unwrap();
     }
     assert_eq!((0..).take_while(|_| due(&table, NOW).is_some()).count(), 40);
     assert!(table.shards.iter().all(|shard| !shard.has_foreign()));
@@ -103,7 +103,7 @@ fn a_panic_in_a_deadline_puts_it_off() {
     let (table, alloc) = table(1, 0);
     let mut told = Told::new("sip:a@example.com", &alloc);
     (told.deadline, told.breaks) = (Some(Millis(10)), true);
-    table.insert(told, 0, true, NOW, &ENV).unwrap();
+    table.insert(told, 0, true, &ENV).unwrap();
     let other = insert_due(&table, &alloc, "sip:b@example.com", Millis(20)).handle();
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| due(&table, Millis(10))));
     assert!(caught.is_err());
@@ -117,7 +117,7 @@ fn a_panic_in_a_step_costs_that_step_only() {
     let (table, alloc) = table(1, 0);
     let handle = insert_due(&table, &alloc, "sip:a@example.com", Millis(10)).handle();
     insert_due(&table, &alloc, "sip:b@example.com", Millis(20));
-    let step_due = |now| table.step_due(now, &ENV, &mut 0, [1; RANDOM_LEN], |_, _, _| panic!("on purpose"));
+    let step_due = |now| table.step_due(&env_at(now), &mut 0, [1; RANDOM_LEN], |_, _, _| panic!("on purpose"));
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step_due(Millis(10))));
     assert!(caught.is_err());
     assert!(table.view(handle, |life, _| life.deadlines).is_some_and(|ran| ran == 1));

@@ -1,7 +1,7 @@
 //! Finding the subscriptions that depend on a connection.
 
 use super::life::CANCEL;
-use super::{ENV, NOW, insert, step, table};
+use super::{ENV, insert, step, table};
 use crate::subscription::{Flow, Input, Reply};
 use std::collections::BTreeSet;
 use std::num::NonZero;
@@ -30,7 +30,7 @@ fn each_hears_once_that_its_connection_is_lost() {
     step(&table, handles[6], Input::Unsubscribe).unwrap();
     let lost = |number| {
         let mut told = BTreeSet::new();
-        while let Some(stepped) = table.step_flow(flow(number), NOW, &ENV, |_, _, _| ()).unwrap() {
+        while let Some(stepped) = table.step_flow(flow(number), &ENV, |_, _, _| ()).unwrap() {
             assert!(told.insert(handles.iter().position(|handle| *handle == stepped.handle).unwrap()));
         }
         told

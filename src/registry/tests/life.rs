@@ -144,7 +144,7 @@ impl Told {
 }
 
 impl Life for Told {
-    fn handle(&mut self, input: Input<'_>, now: Millis, _: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn handle(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let mut output = Output::default();
         match input {
             Input::Deadline(fresh) => {
@@ -184,7 +184,7 @@ impl Life for Told {
                     fork: self.fork,
                 });
             }
-            Input::Turn => self.deadline = self.deadline.map(|at| at.min(now)),
+            Input::Turn => self.deadline = self.deadline.map(|at| at.min(env.now)),
             Input::Unsubscribe => output.forget = true,
             Input::Untold(_) | Input::NotForked => self.untold += 1,
             Input::Start
@@ -238,7 +238,7 @@ impl Life for Told {
         1000 + self.remote_tag().len()
     }
 
-    fn try_fork(&self, number: u8, _: Millis, _: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+    fn try_fork(&self, number: u8, _: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         let record = Packed::try_new([self.record.get(0)], self.alloc.clone())?;
         let mut fork = Self {
             record,

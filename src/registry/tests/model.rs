@@ -1,7 +1,7 @@
 //! Random operations against a plain model.
 
 use super::life::{Told, arm, cancel, dialog, notify_from, subject};
-use super::{ENV, Handle, NOW, Table, due, step, table};
+use super::{ENV, Handle, Table, due, step, table};
 use crate::registry::{Inserted, RegistryError};
 use crate::subscription::Input;
 use crate::testing::Accounted;
@@ -73,7 +73,7 @@ impl Model {
     fn notify(&mut self, ids: (String, String), from: u8) {
         let tag = if from == 0 { String::new() } else { from.to_string() };
         let input = notify_from(tag.as_bytes(), 3);
-        let stepped = self.table.step_dialog(ids.0.as_bytes(), ids.1.as_bytes(), input, NOW, &ENV, |_, output, _| {
+        let stepped = self.table.step_dialog(ids.0.as_bytes(), ids.1.as_bytes(), input, &ENV, |_, output, _| {
             output.news.map(|news| news.fork)
         });
         let here = |known: &Known| known.dialog.as_ref() == Some(&ids);
@@ -115,7 +115,7 @@ impl Model {
         let same = |known: &Known| named && known.named && known.record == record;
         let existing = self.known.iter().find(|(_, known)| same(known)).map(|(handle, _)| *handle);
         let told = Told::new(&format!("sip:{record}@example.com"), &self.alloc);
-        match (self.table.insert(told, 0, named, NOW, &ENV), existing) {
+        match (self.table.insert(told, 0, named, &ENV), existing) {
             (Ok(Inserted::Existing(handle)), Some(expected)) => assert_eq!(handle, expected),
             (Ok(Inserted::New { handle, .. }), None) => {
                 let before = self.known.insert(handle, Known { record, named, ..Known::default() });

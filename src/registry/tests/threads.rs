@@ -1,7 +1,7 @@
 //! Many threads at once: each deadline runs once, each NOTIFY arrives, in order.
 
 use super::life::{arm, notify};
-use super::{ENV, NOW, insert, step, table};
+use super::{ENV, insert, step, table};
 use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::Input;
 use crate::time::Millis;
@@ -20,7 +20,7 @@ fn every_deadline_runs_once() {
             let last_look = done.load(Ordering::SeqCst);
             let random: [u8; RANDOM_LEN] = std::array::from_fn(|n| u8::try_from(n + number).unwrap());
             // The owner's data counts the armings that have run.
-            match table.step_due(NOW, &ENV, &mut { number }, random, |_, _, owner| *owner += 1).unwrap() {
+            match table.step_due(&ENV, &mut { number }, random, |_, _, owner| *owner += 1).unwrap() {
                 Some(_) => _ = ran.fetch_add(1, Ordering::SeqCst),
                 None if last_look => break,
                 None => std::thread::yield_now(),
@@ -73,10 +73,10 @@ fn coming_and_going_leaves_nothing() {
                     let handle = insert(table, alloc, &record, thread % 2 == 0).handle();
                     let random = std::array::from_fn(|n| (round >> (n % 3)) as u8 ^ thread ^ n as u8);
                     let _ = step(table, handle, arm(Millis(1))).unwrap();
-                    table.step_due(NOW, &ENV, &mut usize::from(thread), random, |_, _, _| ()).unwrap();
+                    table.step_due(&ENV, &mut usize::from(thread), random, |_, _, _| ()).unwrap();
                     let ids = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec()));
                     if let Some((call_id, tag)) = ids {
-                        table.step_dialog(&call_id, &tag, notify(1), NOW, &ENV, |_, _, _| ()).unwrap();
+                        table.step_dialog(&call_id, &tag, notify(1), &ENV, |_, _, _| ()).unwrap();
                     }
                     let _ = step(table, handle, Input::Unsubscribe).unwrap();
                 }
@@ -105,7 +105,7 @@ fn news_keep_their_order() {
                         *owner += 1;
                         queue.lock().push(*owner);
                     };
-                    table.step(handle, notify(1), NOW, &ENV, push).unwrap().unwrap();
+                    table.step(handle, notify(1), &ENV, push).unwrap().unwrap();
                 }
             });
         }

@@ -26,32 +26,32 @@ fn seconds(span: Duration) -> u32 {
 impl<A: SharedAlloc> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
-    pub(super) fn opened(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        if let Some(output) = self.end_as_gone(Some(reply.remote_tag.text()), now, env) {
+    pub(super) fn opened(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        if let Some(output) = self.end_as_gone(Some(reply.remote_tag.text()), env) {
             return Ok(output);
         }
         if let Some(until) = self.fetch_until() {
             return self.fetch_accepted(reply, until, env.policy);
         }
-        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(env)) };
         adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
         let is_own = dialog.remote_tag() == reply.remote_tag.text();
-        let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, now, env)) };
-        let until = now.after(granted);
-        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, env)) };
+        let until = env.now.after(granted);
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(env)) };
         // What another notifier grants is no matter.
         let expiry = dialog.expiry().map_or(until, |told| if is_own { told.min(until) } else { told });
         dialog.set_expiry(expiry);
         let awaits = if dialog.is_made() || !env.policy.timer_n_on_first {
             Awaits::Nothing
         } else {
-            Awaits::FirstNotify { by: self.timer_n(now, env) }
+            Awaits::FirstNotify { by: self.timer_n(env) }
         };
         self.accept(reply);
         if is_own {
             self.asked = seconds(granted);
         }
-        self.confirm_granted(expiry, awaits, now, env);
+        self.confirm_granted(expiry, awaits, env);
         Ok(Output::default())
     }
 
@@ -60,18 +60,17 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         reply: &Reply<'_>,
         notify_by: Option<Millis>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, now, env)) };
-        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(now, env)) };
+        let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(env)) };
         if dialog.heard() == Heard::Stale && reply.code != NO_NOTIFICATION {
-            return Ok(self.end(Failure::COUNT_LOST, now, env));
+            return Ok(self.end(Failure::COUNT_LOST, env));
         }
         dialog.try_retarget(reply.contact, self.alloc.clone())?;
         // What a NOTIFY has said since the request left is not lengthened by a 2xx that it has overtaken.
         let told = dialog.expiry().filter(|_| dialog.heard() == Heard::Dated);
-        let until = now.after(granted);
+        let until = env.now.after(granted);
         let expiry = told.map_or(until, |told| told.min(until));
         dialog.set_expiry(expiry);
         // No NOTIFY follows a 204 (RFC 5839 §4.2), but the first of a dialog is still to come.
@@ -82,60 +81,50 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         self.accept(reply);
         self.asked = seconds(granted);
-        self.confirm_granted(expiry, awaits, now, env);
+        self.confirm_granted(expiry, awaits, env);
         Ok(Output::default())
     }
 
     /// Stands until then, and is refreshed before.
-    fn confirm_granted(&mut self, expiry: Millis, awaits: Awaits, now: Millis, env: &Env<'_>) {
-        let planned = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
-        let next = self.plan(planned, now, env);
+    fn confirm_granted(&mut self, expiry: Millis, awaits: Awaits, env: &Env<'_>) {
+        let planned = env.now.after(schedule::refresh_delay(expiry.since(env.now), env.policy, env.random));
+        let next = self.plan(planned, env);
         self.confirm(next, awaits);
     }
 
     /// The subscription is accepted, but nobody wants it any more.
-    pub(super) fn opened_for_nobody(
-        &mut self,
-        reply: &Reply<'_>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Result<Output, OutOfMemory> {
+    pub(super) fn opened_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if self.is_gone(reply.remote_tag.text()) {
             return Ok(self.destroy());
         }
         if let Some(dialog) = self.dialog.as_mut() {
             adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
         }
-        Ok(self.accepted_for_nobody(reply, now, env))
+        Ok(self.accepted_for_nobody(reply, env))
     }
 
     /// A refresh is accepted, but nobody wants it any more.
-    pub(super) fn refreshed_for_nobody(
-        &mut self,
-        reply: &Reply<'_>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Result<Output, OutOfMemory> {
+    pub(super) fn refreshed_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag.text()) {
             dialog.try_retarget(reply.contact, self.alloc.clone())?;
         }
-        Ok(self.accepted_for_nobody(reply, now, env))
+        Ok(self.accepted_for_nobody(reply, env))
     }
 
     /// What is granted has to be given back. If nothing is, the last NOTIFY is all that is to come.
-    fn accepted_for_nobody(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Output {
+    fn accepted_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Output {
         self.accept(reply);
         if self.granted(reply).is_some() {
-            return self.say_farewell(now);
+            return self.say_farewell(env.now);
         }
-        self.await_termination(now, env);
+        self.await_termination(env);
         Output::default()
     }
 
     /// The notifier has ended the subscription, and its last NOTIFY is awaited.
-    pub(super) fn await_termination(&mut self, now: Millis, env: &Env<'_>) {
+    pub(super) fn await_termination(&mut self, env: &Env<'_>) {
         self.state = State::WaitingForTermination.into();
-        self.deadline = now.after(env.policy.wait_for_term_notify).into();
+        self.deadline = env.now.after(env.policy.wait_for_term_notify).into();
     }
 
     /// The time a 2xx grants: never more than was asked for; `None` when it is nothing at all.
@@ -146,10 +135,10 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// A 2xx that grants no time to a request that asked for some ends the subscription (RFC 6665 §4.2.1.1), and is followed by
     /// a NOTIFY like any other: that has the state, and says why. Until then, or until Timer N, nothing else is done.
-    fn nothing_granted(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Output {
+    fn nothing_granted(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Output {
         self.accept(reply);
         self.note(reply.code, Wording::Known(Reason::NothingGranted));
-        let by = self.timer_n(now, env);
+        let by = self.timer_n(env);
         if let Some(dialog) = self.dialog.as_mut() {
             let by = dialog.expiry().filter(|_| dialog.is_made()).map_or(by, |expiry| expiry.min(by));
             dialog.set_expiry(by);
@@ -159,8 +148,8 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Timer N of the newest request.
-    pub(super) fn timer_n(&self, now: Millis, env: &Env<'_>) -> Millis {
-        self.last_sent.get().unwrap_or(now).after(env.policy.timer_n)
+    pub(super) fn timer_n(&self, env: &Env<'_>) -> Millis {
+        self.last_sent.get().unwrap_or(env.now).after(env.policy.timer_n)
     }
 
     pub(super) fn accept(&mut self, reply: &Reply<'_>) {
@@ -179,13 +168,13 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The dialog stands, because a NOTIFY has made it, although no final reply has come: it was accepted
     /// (RFC 6665 §4.1.2.4). How long for, the NOTIFY said; or else it is what was asked.
-    pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
-        let expiry = self.granted_until().unwrap_or(now);
-        let Some(dialog) = self.dialog.as_mut() else { return self.drop_dialog(now, env) };
+    pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
+        let expiry = self.granted_until().unwrap_or(env.now);
+        let Some(dialog) = self.dialog.as_mut() else { return self.drop_dialog(env) };
         dialog.set_expiry(expiry);
         self.note(failure.code, failure.reason);
         self.attempt_over();
-        self.confirm_granted(expiry, Awaits::Nothing, now, env);
+        self.confirm_granted(expiry, Awaits::Nothing, env);
         Output::default()
     }
 }

@@ -11,7 +11,6 @@ use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
-use crate::time::Millis;
 use allocator_api2::boxed::Box;
 use std::cell::Cell;
 
@@ -146,7 +145,6 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         username: &[u8],
         secret: &[u8],
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if self.state() == State::Destroyed {
@@ -165,6 +163,6 @@ impl<A: SharedAlloc> Subscription<A> {
             self.state(),
             State::Waiting(Attempt::Fresh) | State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. }
         );
-        Ok(if was_refused && is_retried { self.on_refresh(now, env) } else { Output::default() })
+        Ok(if was_refused && is_retried { self.on_refresh(env) } else { Output::default() })
     }
 }

@@ -18,13 +18,13 @@ const FLOW_LOST_SPAN: u64 = 2000;
 impl<A: SharedAlloc> Subscription<A> {
     /// Arms the first SUBSCRIBE: now, or evenly spread over `max_subscribe_delay`, which no fetch can wait for. A second
     /// start does nothing.
-    pub(super) fn on_start(&mut self, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn on_start(&mut self, env: &Env<'_>) -> Output {
         if self.state() == State::Waiting(Attempt::Unstarted) {
-            let is_fetch = self.begin_fetch(now);
+            let is_fetch = self.begin_fetch(env.now);
             let span = if is_fetch { Duration::ZERO } else { env.policy.max_subscribe_delay };
             let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
             let delay = Duration::from_millis(env.random % span.saturating_add(1));
-            self.wait(Attempt::Fresh, now.after(delay));
+            self.wait(Attempt::Fresh, env.now.after(delay));
         }
         Output::default()
     }
@@ -63,7 +63,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The connection is lost. A SUBSCRIBE that is under way over it has failed. Otherwise the next one is brought forward, but
     /// not those of all its dialogs to the same moment, and later each time when no connection lasts until the next SUBSCRIBE.
-    pub(super) fn on_flow_lost(&mut self, flow: Flow, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn on_flow_lost(&mut self, flow: Flow, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if self.flow() != Some(flow) {
             return Ok(Output::default());
         }
@@ -78,10 +78,10 @@ impl<A: SharedAlloc> Subscription<A> {
             let _ = self.rare_mut();
             self.set_losses(losses.saturating_add(1));
             self.lose_flow();
-            return Ok(self.hasten(now.after(delay), now, env));
+            return Ok(self.hasten(env.now.after(delay), env));
         }
         let output = match state.in_flight() {
-            true => Output { concluded: true, ..self.on_outcome(Outcome::Failed(Failure::CUT_OFF), now, env)? },
+            true => Output { concluded: true, ..self.on_outcome(Outcome::Failed(Failure::CUT_OFF), env)? },
             false => Output::default(),
         };
         self.lose_flow();
@@ -96,25 +96,25 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// A NOTIFY that has not been handed in, or whose news were lost.
-    pub(super) fn on_untold(&mut self, why: Untold, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn on_untold(&mut self, why: Untold, env: &Env<'_>) -> Output {
         if self.state() == State::Destroyed {
             return Output::default();
         }
         if why == Untold::Refused {
-            self.was_refused(now, env);
+            self.was_refused(env);
         }
         self.not_told(why)
     }
 
     /// Somebody wants the next SUBSCRIBE now.
-    pub(super) fn on_refresh(&mut self, now: Millis, env: &Env<'_>) -> Output {
-        self.hasten(now, now, env)
+    pub(super) fn on_refresh(&mut self, env: &Env<'_>) -> Output {
+        self.hasten(env.now, env)
     }
 
     /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows. One that has its turn keeps
     /// it: with a new one each time, whoever brings it forward again and again would use up the turns of the others.
-    fn hasten(&mut self, wanted: Millis, now: Millis, env: &Env<'_>) -> Output {
-        let earliest = self.earliest(now, env.policy).max(wanted);
+    fn hasten(&mut self, wanted: Millis, env: &Env<'_>) -> Output {
+        let earliest = self.earliest(env).max(wanted);
         match self.state() {
             State::Waiting(attempt) if attempt != Attempt::Unstarted && self.turn == Promise::None => {
                 let planned = self.planned().unwrap_or(earliest);

@@ -15,35 +15,35 @@ use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 use crate::time::{Millis, PackedMillis};
 
 impl<A: SharedAlloc> Subscription<A> {
-    pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
+    pub(super) fn on_deadline(&mut self, fresh: Fresh<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        if self.deadline().is_none_or(|deadline| env.now < deadline) {
             return Ok(Output::default());
         }
-        if self.fetch_until().is_some_and(|until| until <= now) {
-            return Ok(self.fetch_over(now, env));
+        if self.fetch_until().is_some_and(|until| until <= env.now) {
+            return Ok(self.fetch_over(env));
         }
-        if self.left_until().is_some_and(|until| until <= now) {
-            return Ok(self.left_is_over(now));
+        if self.left_until().is_some_and(|until| until <= env.now) {
+            return Ok(self.left_is_over(env.now));
         }
         match self.state() {
-            State::Waiting(Attempt::Fresh) => self.open(fresh, true, now, env),
-            State::Waiting(Attempt::Continued) => self.open(fresh, false, now, env),
-            State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, fresh, now, env)),
+            State::Waiting(Attempt::Fresh) => self.open(fresh, true, env),
+            State::Waiting(Attempt::Continued) => self.open(fresh, false, env),
+            State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, fresh, env)),
             State::Unconfirmed if !self.gone().is_empty() && !self.has_made_dialog() => {
-                Ok(self.end_as_gone(None, now, env).unwrap_or_default())
+                Ok(self.end_as_gone(None, env).unwrap_or_default())
             }
             // What was granted is over, and nobody has said yet that there is more.
-            State::Unconfirmed | State::Resubscription { .. } if self.has_expired(now) => {
-                Ok(self.expire(now, now, env))
+            State::Unconfirmed | State::Resubscription { .. } if self.has_expired(env.now) => {
+                Ok(self.expire(env.now, env))
             }
             // The watchdog: the transaction layer has lost the request.
             State::Unconfirmed
             | State::UnconfirmedDestroy
             | State::Resubscription { .. }
             | State::ResubscriptionDestroy
-            | State::Predestroyed(Farewell::Sent) => self.on_outcome(Outcome::Failed(Failure::TIMEOUT), now, env),
+            | State::Predestroyed(Farewell::Sent) => self.on_outcome(Outcome::Failed(Failure::TIMEOUT), env),
             State::Predestroyed(Farewell::Due) => {
-                Ok(self.send(State::Predestroyed(Farewell::Sent), 0, fresh.cnonce, now, env))
+                Ok(self.send(State::Predestroyed(Farewell::Sent), 0, fresh.cnonce, env))
             }
             State::WaitingForTermination => Ok(self.destroy()),
             State::Waiting(Attempt::Unstarted) | State::Destroyed => {
@@ -56,11 +56,11 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The request that opens a dialog (RFC 6665 §4.1.2.1): with new identifiers, or, when the attempt goes on, with
     /// those it has. It goes to the record or to where a redirection points; the To stays the record. What is said
     /// again to the same target leaves through the same socket, unless it takes another way.
-    fn open(&mut self, fresh: Fresh<'_>, is_new: bool, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn open(&mut self, fresh: Fresh<'_>, is_new: bool, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let (call_id, local_tag) = match (is_new, &self.dialog) {
             (true, _) => (fresh.call_id, fresh.local_tag),
             (false, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
-            (false, None) => return Ok(self.drop_dialog(now, env)),
+            (false, None) => return Ok(self.drop_dialog(env)),
         };
         let redirected = self.targets().and_then(Targets::current);
         let target = redirected.unwrap_or(self.record());
@@ -80,44 +80,37 @@ impl<A: SharedAlloc> Subscription<A> {
             self.forget_sessions();
         }
         self.dialog = Some(dialog);
-        Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), fresh.cnonce, now, env))
+        Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), fresh.cnonce, env))
     }
 
-    fn on_confirmed_deadline(
-        &mut self,
-        next: Millis,
-        awaits: Awaits,
-        fresh: Fresh<'_>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Output {
+    fn on_confirmed_deadline(&mut self, next: Millis, awaits: Awaits, fresh: Fresh<'_>, env: &Env<'_>) -> Output {
         let notify_by = match awaits {
-            Awaits::FirstNotify { by } if by <= now => {
-                return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), now, env);
+            Awaits::FirstNotify { by } if by <= env.now => {
+                return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), env);
             }
             Awaits::LastNotify { .. } => {
                 let failure = Failure::inner(self.why_no_notify(Reason::NothingGranted));
-                return self.end(Failure { code: self.last_reply, ..failure }, now, env);
+                return self.end(Failure { code: self.last_reply, ..failure }, env);
             }
             // The deadline may be handed in late.
-            _ if self.has_expired(now) => return self.expire(next, now, env),
+            _ if self.has_expired(env.now) => return self.expire(next, env),
             Awaits::FirstNotify { by } => Some(by),
             // Peers that answer a refresh with a 2xx and no NOTIFY are met in the field: unless the operator says
             // otherwise, only the dialog's first NOTIFY is insisted on.
             Awaits::Nothing | Awaits::Retry => {
                 let is_awaited = env.policy.timer_n_on_refresh && env.policy.timer_n_on_first;
-                is_awaited.then(|| now.after(env.policy.timer_n))
+                is_awaited.then(|| env.now.after(env.policy.timer_n))
             }
-            Awaits::Expiry => return self.expire(next, now, env),
+            Awaits::Expiry => return self.expire(next, env),
         };
-        if now < next {
-            return self.expire(next, now, env);
+        if env.now < next {
+            return self.expire(next, env);
         }
         if self.dialog.as_ref().is_none_or(|dialog| dialog.remote_tag().is_empty()) {
-            return self.drop_dialog(now, env);
+            return self.drop_dialog(env);
         }
         let expires = self.wanted_expires(env.policy);
-        self.send(State::Resubscription { notify_by }, expires, fresh.cnonce, now, env)
+        self.send(State::Resubscription { notify_by }, expires, fresh.cnonce, env)
     }
 
     /// Why a NOTIFY that was awaited has not come: it may have come and been refused.

@@ -34,17 +34,17 @@ impl Early {
 impl<A: SharedAlloc> Subscription<A> {
     /// A NOTIFY of this dialog has been refused. Its notifier may take that for the end (RFC 3265 §3.2.2; RFC 6665 §4.2.2), or it was
     /// the end.
-    pub(super) fn was_refused(&mut self, now: Millis, env: &Env<'_>) {
+    pub(super) fn was_refused(&mut self, env: &Env<'_>) {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.refused();
         }
-        self.refresh_early(now, env);
+        self.refresh_early(env);
     }
 
     /// Brings the refresh forward, once until it has left, and not again for twice as long as the last time. One that follows
     /// what is in flight comes early too: that may have been answered before. Without memory for that, the refresh stays where
     /// it is.
-    pub(super) fn refresh_early(&mut self, now: Millis, env: &Env<'_>) {
+    pub(super) fn refresh_early(&mut self, env: &Env<'_>) {
         let planned = self.next_refresh();
         // A retry has its time, and a fetch asks once.
         let may_follow = matches!(self.state(), State::Unconfirmed | State::Resubscription { .. });
@@ -58,7 +58,7 @@ impl<A: SharedAlloc> Subscription<A> {
         rare.early.count = rare.early.count.saturating_add(1);
         rare.early.is_due = true;
         if let Some((next, awaits)) = planned {
-            let at = self.early_or(next, now, env);
+            let at = self.early_or(next, env);
             if at < next {
                 self.confirm_sooner(next, awaits, at);
             }
@@ -76,11 +76,11 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// When the next refresh is that is planned for `next`: before that, if a NOTIFY has been refused.
-    pub(super) fn early_or(&self, next: Millis, now: Millis, env: &Env<'_>) -> Millis {
+    pub(super) fn early_or(&self, next: Millis, env: &Env<'_>) -> Millis {
         match self.rare.as_deref().map(|rare| rare.early) {
             Some(Early { count, is_due: true }) => {
                 let before = count.saturating_sub(1);
-                next.min(schedule::earliest_after(before, self.last_sent.get(), now, env.policy))
+                next.min(schedule::earliest_after(before, self.last_sent.get(), env.now, env.policy))
             }
             Some(Early { is_due: false, .. }) | None => next,
         }

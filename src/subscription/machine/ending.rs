@@ -80,22 +80,22 @@ impl<'a> Failure<'a> {
 
 impl<A: SharedAlloc> Subscription<A> {
     /// Ends attempt and dialog, tells the internal subscriber, and plans the next attempt if there is to be one.
-    pub(super) fn end(&mut self, failure: Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn end(&mut self, failure: Failure<'_>, env: &Env<'_>) -> Output {
         self.note(failure.code, failure.reason);
         let (status, at) = match (failure.then, self.fetch_until()) {
             (Then::Never(status), _) => (status, None),
             (Then::AtOnce | Then::BackOff | Then::Widen, _) if self.is_fork() => (Status::Terminated, None),
             (Then::AtOnce | Then::BackOff | Then::Widen, Some(until)) => {
-                (Status::Terminated, self.fetch_again(&failure, until, now, env))
+                (Status::Terminated, self.fetch_again(&failure, until, env))
             }
             (Then::AtOnce | Then::BackOff | Then::Widen, None) => {
                 let delay = self.count_failure(&failure, env);
-                (Status::Terminated, Some(now.after(delay).max(self.earliest(now, env.policy))))
+                (Status::Terminated, Some(env.now.after(delay).max(self.earliest(env))))
             }
         };
         let news = self.tell(News {
             code: failure.code,
-            next_attempt: at.map(|at| seconds_up(at.since(now))),
+            next_attempt: at.map(|at| seconds_up(at.since(env.now))),
             with_body: failure.with_body,
             last: at.is_none() && !self.is_fork(),
             ..self.news(status, failure.reason.into())
@@ -112,7 +112,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.wait(Attempt::Fresh, at);
                 Output { news, ..Output::default() }
             }
-            None if self.is_fork() => Output { news, ..self.leave(now, env) },
+            None if self.is_fork() => Output { news, ..self.leave(env) },
             None => Output { news, ..self.destroy() },
         }
     }
@@ -139,12 +139,12 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The granted time is over and no refresh has worked: a new dialog, `at` the earliest. The failure has been
     /// counted and told; that the dialog is gone is new.
-    pub(super) fn expire(&mut self, at: Millis, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn expire(&mut self, at: Millis, env: &Env<'_>) -> Output {
         if self.is_fork() {
-            return self.end(Failure::inner(Reason::Expired), now, env);
+            return self.end(Failure::inner(Reason::Expired), env);
         }
         // A turn that comes after the end is that of the new dialog.
-        let next = at.max(self.earliest(now, env.policy));
+        let next = at.max(self.earliest(env));
         let keeps = self.turn == Promise::Reserved && next == at;
         let at = next;
         self.attempt_over();
@@ -154,13 +154,13 @@ impl<A: SharedAlloc> Subscription<A> {
         if keeps {
             self.turn = Promise::Reserved;
         }
-        let news = self.tell(self.expired(Some(seconds_up(at.since(now)))));
+        let news = self.tell(self.expired(Some(seconds_up(at.since(env.now)))));
         Output { news, ..Output::default() }
     }
 
     /// A dialog that cannot be used (its notifier never gave a tag): begin anew.
-    pub(super) fn drop_dialog(&mut self, now: Millis, env: &Env<'_>) -> Output {
-        self.end(Failure::inner(Reason::NoDialog), now, env)
+    pub(super) fn drop_dialog(&mut self, env: &Env<'_>) -> Output {
+        self.end(Failure::inner(Reason::NoDialog), env)
     }
 
     /// The end. No news: whoever is to hear of it has been told, or has gone.

@@ -71,33 +71,27 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// When a fetch that has failed is tried again: only after what may be over soon, and only before its deadline.
-    pub(super) fn fetch_again(
-        &mut self,
-        failure: &Failure<'_>,
-        until: Millis,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Option<Millis> {
+    pub(super) fn fetch_again(&mut self, failure: &Failure<'_>, until: Millis, env: &Env<'_>) -> Option<Millis> {
         if !failure::is_transient(failure.code) {
             return None;
         }
         let delay = self.count_failure(failure, env);
-        Some(now.after(delay).max(self.earliest(now, env.policy))).filter(|at| *at < until)
+        Some(env.now.after(delay).max(self.earliest(env))).filter(|at| *at < until)
     }
 
     /// The deadline of a fetch has passed.
-    pub(super) fn fetch_over(&mut self, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn fetch_over(&mut self, env: &Env<'_>) -> Output {
         let state = self.state();
         if !state.is_wanted() {
             return self.destroy();
         }
         if matches!(state, State::Confirmed { .. }) {
-            return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), now, env);
+            return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), env);
         }
         // Somebody may have taken the request, and nobody has said more.
-        match self.end_as_gone(None, now, env) {
+        match self.end_as_gone(None, env) {
             Some(output) => output,
-            None => self.end(Failure::TIMEOUT, now, env),
+            None => self.end(Failure::TIMEOUT, env),
         }
     }
 }

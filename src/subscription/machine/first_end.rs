@@ -13,7 +13,6 @@ use super::super::substate::{StateValue, SubscriptionState};
 use super::rare::Gone;
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
-use crate::time::Millis;
 
 /// The most that are remembered for one SUBSCRIBE; it reaches no more than so many, or somebody plays a game.
 const MOST_GONE: usize = 16;
@@ -39,7 +38,6 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if self.gone().len() >= MOST_GONE {
@@ -52,7 +50,7 @@ impl<A: SharedAlloc> Subscription<A> {
         gone.push(Gone { said, retry_after: state.retry_after });
         self.notifies = self.notifies.saturating_add(1);
         if self.state() == State::Unconfirmed {
-            let by = self.timer_n(now, env);
+            let by = self.timer_n(env);
             self.arm(self.planned().map_or(by, |planned| planned.min(by)));
         }
         let told = News { with_body: true, ..self.news(Status::Pending, Brief::new(reason)) };
@@ -61,7 +59,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The end, as the fork with this tag has told it, or else as the first one has that ended. `None` when none has.
-    pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, now: Millis, env: &Env<'_>) -> Option<Output> {
+    pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, env: &Env<'_>) -> Option<Output> {
         let rare = self.rare.as_deref_mut()?;
         let place = match remote_tag {
             Some(tag) => rare.gone.iter().position(|gone| gone.said.get(TAG) == tag)?,
@@ -74,7 +72,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let reason = Some(said.get(REASON)).filter(|reason| !reason.is_empty());
         Some(match self.fetch_until() {
             Some(_) => self.fetch_result(StateValue::Terminated, reason, false),
-            None => self.end_as_told(reason, retry_after, false, now, env),
+            None => self.end_as_told(reason, retry_after, false, env),
         })
     }
 }

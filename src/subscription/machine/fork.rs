@@ -18,7 +18,7 @@ impl<A: SharedAlloc> Subscription<A> {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn try_fork(&self, number: u8, now: Millis, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
+    pub fn try_fork(&self, number: u8, env: &Env<'_>) -> Result<Option<Self>, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let Some(root) = &self.dialog else { return Ok(None) };
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
@@ -71,18 +71,18 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(kept) = self.kept() {
             fork.rare_mut()?.kept = Some(*kept);
         }
-        let next = now.after(schedule::refresh_delay(expiry.since(now), env.policy, env.random));
+        let next = env.now.after(schedule::refresh_delay(expiry.since(env.now), env.policy, env.random));
         fork.confirm(next, Awaits::FirstNotify { by: opened.after(env.policy.timer_n) });
         Ok(Some(fork))
     }
 
     /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4).
-    pub(super) fn welcomes_forks(&self, now: Millis, env: &Env<'_>) -> bool {
-        !self.is_fork() && env.policy.forking.allows(self.package()) && self.may_be_forked(now, env)
+    pub(super) fn welcomes_forks(&self, env: &Env<'_>) -> bool {
+        !self.is_fork() && env.policy.forking.allows(self.package()) && self.may_be_forked(env)
     }
 
-    pub(super) fn may_be_forked(&self, now: Millis, env: &Env<'_>) -> bool {
-        self.dialog.is_some() && now < self.opening().after(env.policy.timer_n)
+    pub(super) fn may_be_forked(&self, env: &Env<'_>) -> bool {
+        self.dialog.is_some() && env.now < self.opening().after(env.policy.timer_n)
     }
 
     pub(super) fn is_fork(&self) -> bool {
@@ -101,8 +101,8 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// A fork has ended and its end is told. As long as forks are welcome it stays: a NOTIFY of its that comes late or
     /// again would be taken for one of a new fork.
-    pub(super) fn leave(&mut self, now: Millis, env: &Env<'_>) -> Output {
-        if !self.may_be_forked(now, env) {
+    pub(super) fn leave(&mut self, env: &Env<'_>) -> Output {
+        if !self.may_be_forked(env) {
             return self.destroy();
         }
         self.forget_sessions();

@@ -12,37 +12,29 @@ use crate::time::{Millis, PackedMillis, seconds_up};
 
 impl<A: SharedAlloc> Subscription<A> {
     /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.
-    pub(super) fn on_held(
-        &mut self,
-        cseq: u32,
-        until: Millis,
-        by: HeldBy,
-        undo: Undo,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Output {
+    pub(super) fn on_held(&mut self, cseq: u32, until: Millis, by: HeldBy, undo: Undo, env: &Env<'_>) -> Output {
         if cseq != self.local_cseq {
             return Output::default();
         }
         if let Some(lost) = self.last_way_held(by, env) {
             self.take_back(undo);
-            return self.others_held(&lost, by, now, env);
+            return self.others_held(&lost, by, env);
         }
         match self.state() {
             State::Unconfirmed => {
                 self.take_back(undo);
                 self.still_due(by, undo);
-                let retry_after = Some(seconds_up(until.since(now)));
+                let retry_after = Some(seconds_up(until.since(env.now)));
                 // The NOTIFY answers an earlier request of the same attempt.
                 if self.has_made_dialog() {
-                    return self.confirm_by_notify(&Failure::inner(reason(by)), now, env);
+                    return self.confirm_by_notify(&Failure::inner(reason(by)), env);
                 }
                 if self.fetch_until().is_some_and(|end| end <= until) {
-                    return self.end(Failure { retry_after, ..Failure::inner(reason(by)) }, now, env);
+                    return self.end(Failure { retry_after, ..Failure::inner(reason(by)) }, env);
                 }
                 self.wait(Attempt::Continued, until);
                 self.keep_turn(by);
-                self.tell_held(Status::Terminated, by, until, now)
+                self.tell_held(Status::Terminated, by, until, env.now)
             }
             State::Resubscription { notify_by } => {
                 self.take_back(undo);
@@ -55,7 +47,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.confirm(until, awaits);
                 self.keep_turn(by);
                 let status = self.status().unwrap_or(Status::Pending);
-                self.tell_held(status, by, until, now)
+                self.tell_held(status, by, until, env.now)
             }
             State::UnconfirmedDestroy | State::ResubscriptionDestroy | State::Predestroyed(Farewell::Sent) => {
                 self.take_back(undo);
@@ -94,7 +86,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The attempt has failed: it was asked for where that was possible.
-    fn others_held(&mut self, lost: &(u16, Brief), by: HeldBy, now: Millis, env: &Env<'_>) -> Output {
+    fn others_held(&mut self, lost: &(u16, Brief), by: HeldBy, env: &Env<'_>) -> Output {
         self.proxies.begin();
         self.told_held = false;
         let failure = match lost {
@@ -105,10 +97,10 @@ impl<A: SharedAlloc> Subscription<A> {
             _ => Failure::inner(reason(by)),
         };
         match self.state().flight() {
-            Some(Flight::Opening) => self.not_opened(failure, now, env),
-            Some(Flight::Refresh { notify_by }) => self.not_refreshed(failure, notify_by, now, env),
-            Some(Flight::OpeningUnwanted) => self.not_opened_for_nobody(&failure, now, env),
-            Some(Flight::RefreshUnwanted) => self.not_refreshed_for_nobody(&failure, now, env),
+            Some(Flight::Opening) => self.not_opened(failure, env),
+            Some(Flight::Refresh { notify_by }) => self.not_refreshed(failure, notify_by, env),
+            Some(Flight::OpeningUnwanted) => self.not_opened_for_nobody(&failure, env),
+            Some(Flight::RefreshUnwanted) => self.not_refreshed_for_nobody(&failure, env),
             Some(Flight::Farewell) => self.destroy(),
             None => Output::default(),
         }

@@ -18,50 +18,50 @@ use crate::time::Millis;
 use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
-    pub(super) fn on_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn on_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let state = self.state();
         match (state.has_dialog(), state.is_wanted()) {
-            (true, true) => self.on_wanted_notify(notify, now, env),
-            (true, false) => self.on_unwanted_notify(notify, now, env),
+            (true, true) => self.on_wanted_notify(notify, env),
+            (true, false) => self.on_unwanted_notify(notify, env),
             (false, _) => Ok(Output::default()),
         }
     }
 
-    fn on_wanted_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        let is_welcome = self.welcomes_forks(now, env);
+    fn on_wanted_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let is_welcome = self.welcomes_forks(env);
         match self.judge(notify, is_welcome) {
             Judgement::Foreign => Ok(Output::default()),
             Judgement::Repeated => Ok(self.repeated()),
-            Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
-            Judgement::Stale => Ok(self.stale(notify.cseq, now, env)),
-            Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(now, env)),
+            Judgement::Refused(answer) => Ok(self.refused(answer, notify, env)),
+            Judgement::Stale => Ok(self.stale(notify.cseq, env)),
+            Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(env)),
             Judgement::Fork(StateValue::Terminated) => Ok(forked()),
             Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
                 Ok(match refusal_of(notify.content) {
-                    Some(answer) => self.refused(answer, notify, now, env),
+                    Some(answer) => self.refused(answer, notify, env),
                     None => forked(),
                 })
             }
-            Judgement::Ended(state) => self.ended(&state, notify, now, env),
+            Judgement::Ended(state) => self.ended(&state, notify, env),
             Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
-                (Some(answer), _) => Ok(self.refused(answer, notify, now, env)),
+                (Some(answer), _) => Ok(self.refused(answer, notify, env)),
                 (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
-                (None, None) => self.state_told(&state, notify, now, env),
+                (None, None) => self.state_told(&state, notify, env),
             },
         }
     }
 
     /// The internal subscriber has gone: answered and discarded, whatever the body is.
-    fn on_unwanted_notify(&mut self, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn on_unwanted_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         match self.judge(notify, false) {
             Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
             Judgement::Repeated => Ok(self.repeated()),
-            Judgement::Refused(answer) => Ok(self.refused(answer, notify, now, env)),
+            Judgement::Refused(answer) => Ok(self.refused(answer, notify, env)),
             Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
             Judgement::StaleEnd if !self.has_ended() => {
                 Ok(Output { answer: Some(Answer::StaleCseq), ..self.destroy() })
             }
-            Judgement::Stale | Judgement::CountLost | Judgement::StaleEnd => Ok(self.stale(notify.cseq, now, env)),
+            Judgement::Stale | Judgement::CountLost | Judgement::StaleEnd => Ok(self.stale(notify.cseq, env)),
             Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
             Judgement::Stands(_) => {
                 self.adopt_notify(notify, env)?;
@@ -124,27 +124,27 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// It cannot be used: answered so, and followed by a refresh.
-    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, now: Millis, env: &Env<'_>) -> Output {
+    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, env: &Env<'_>) -> Output {
         // What another fork says is no word about this dialog.
         if !self.dialog.as_ref().is_some_and(|dialog| dialog.is_from_other_fork(notify)) {
-            self.was_refused(now, env);
+            self.was_refused(env);
         }
         Output { answer: Some(answer), ..self.not_told(Untold::Refused) }
     }
 
     /// Its CSeq is too low (RFC 3261 §12.2.2).
-    fn stale(&mut self, cseq: u32, now: Millis, env: &Env<'_>) -> Output {
+    fn stale(&mut self, cseq: u32, env: &Env<'_>) -> Output {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.stale(cseq);
         }
-        self.refresh_early(now, env);
+        self.refresh_early(env);
         Output { answer: Some(Answer::StaleCseq), ..self.not_told(Untold::Stale) }
     }
 
     /// The notifier does not know any more how far it has counted: nothing that it tells in this dialog would be believed.
-    fn count_lost(&mut self, now: Millis, env: &Env<'_>) -> Output {
+    fn count_lost(&mut self, env: &Env<'_>) -> Output {
         let Output { untold, .. } = self.not_told(Untold::Stale);
-        Output { answer: Some(Answer::StaleCseq), untold, ..self.end(Failure::COUNT_LOST, now, env) }
+        Output { answer: Some(Answer::StaleCseq), untold, ..self.end(Failure::COUNT_LOST, env) }
     }
 
     /// The notifier has ended a dialog: the subscription's, or the dialog of another fork that is the first to say anything.
@@ -152,12 +152,11 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let may_be_all = self.fetch_until().is_some() && notify.content.is_document();
         if !may_be_all && self.may_be_of_other_fork(notify) {
-            let output = self.fork_ended_first(state, notify, now, env)?;
+            let output = self.fork_ended_first(state, notify, env)?;
             let untold = self.body_untold(notify.content);
             return Ok(Output { untold: untold.or(output.untold), ..output });
         }
@@ -165,7 +164,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let untold = self.body_untold(notify.content);
         let output = match self.fetch_until() {
             Some(_) => self.fetched(state, notify.content),
-            None => self.terminated(state, notify.content, now, env),
+            None => self.terminated(state, notify.content, env),
         };
         Ok(Output { untold, ..output })
     }
@@ -202,7 +201,6 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
@@ -212,13 +210,13 @@ impl<A: SharedAlloc> Subscription<A> {
         self.forget_left();
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
-        let told = self.adopt_expiry(state.expires, now);
+        let told = self.adopt_expiry(state.expires, env.now);
         match self.state() {
-            State::Confirmed { next, awaits } => self.replan(next, awaits, told, now, env),
+            State::Confirmed { next, awaits } => self.replan(next, awaits, told, env),
             // The refresh is in the dialog of a 2xx, and this NOTIFY makes that of another fork: what becomes of the
             // refresh is no word about this dialog.
             State::Resubscription { .. } if is_other_fork => {
-                self.replan(self.earliest(now, env.policy), Awaits::Nothing, Told::Later, now, env);
+                self.replan(self.earliest(env), Awaits::Nothing, Told::Later, env);
             }
             State::Resubscription { .. } => {
                 self.state = State::Resubscription { notify_by: None }.into();
@@ -227,7 +225,7 @@ impl<A: SharedAlloc> Subscription<A> {
             // The other one that is wanted and has a dialog is unconfirmed.
             _ => self.arm_in_flight(env),
         }
-        self.take_document(notify.content, is_whole, now, env);
+        self.take_document(notify.content, is_whole, env);
         let status = match (state.value, self.status()) {
             (StateValue::Active, _) => Status::Active,
             (StateValue::Other, Some(Status::Active)) => Status::Active,
@@ -245,21 +243,21 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Keeps the version of a document. Behind a gap the whole state is asked for by one refresh: by one that is planned
     /// anyway, or else as soon as may be. What is under way may have been answered already, so that another one follows it.
-    fn take_document(&mut self, content: Content, is_whole: bool, now: Millis, env: &Env<'_>) {
+    fn take_document(&mut self, content: Content, is_whole: bool, env: &Env<'_>) {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.take_document(content);
         }
         // A retry has its time, and the notifier may have said so.
         if let Some((next, awaits)) = self.next_refresh().filter(|_| !is_whole) {
-            let wanted = self.plan(next, now, env);
+            let wanted = self.plan(next, env);
             self.confirm_sooner(next, awaits, wanted);
         }
     }
 
     /// When the next refresh is: as planned, or as soon as may be if a document is missing or a NOTIFY has been refused.
-    pub(super) fn plan(&mut self, planned: Millis, now: Millis, env: &Env<'_>) -> Millis {
-        let planned = self.early_or(planned, now, env);
-        let earliest = self.earliest(now, env.policy);
+    pub(super) fn plan(&mut self, planned: Millis, env: &Env<'_>) -> Millis {
+        let planned = self.early_or(planned, env);
+        let earliest = self.earliest(env);
         match self.dialog.as_mut().filter(|dialog| dialog.is_missing()) {
             Some(dialog) => {
                 dialog.ask();
@@ -291,10 +289,10 @@ impl<A: SharedAlloc> Subscription<A> {
     /// Moves the refresh with the expiry. A sooner expiry never puts it off (a notifier that tells the remaining time
     /// often would otherwise put it off for ever), and a retry stays where it is unless the refresh turns out to have
     /// worked.
-    fn replan(&mut self, next: Millis, awaits: Awaits, told: Told, now: Millis, env: &Env<'_>) {
+    fn replan(&mut self, next: Millis, awaits: Awaits, told: Told, env: &Env<'_>) {
         let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry());
-        let left = || expiry.map_or(Duration::ZERO, |at| at.since(now));
-        let planned = || now.after(schedule::refresh_delay(left(), env.policy, env.random));
+        let left = || expiry.map_or(Duration::ZERO, |at| at.since(env.now));
+        let planned = || env.now.after(schedule::refresh_delay(left(), env.policy, env.random));
         match (awaits, told) {
             // Nothing was granted: whatever is told meanwhile, the end is to come.
             (Awaits::LastNotify { .. }, _) => {}
@@ -303,7 +301,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.answers.goes_on = false;
                 self.turn = Promise::None;
                 // What it tells does not undo that another one was refused.
-                self.confirm(self.early_or(planned(), now, env), Awaits::Nothing);
+                self.confirm(self.early_or(planned(), env), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
                 self.confirm_sooner(next, Awaits::Nothing, planned());
@@ -314,9 +312,9 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The notifier has ended the subscription: acted upon in any state, whatever the body is (RFC 6665 §4.1.3).
-    fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, now: Millis, env: &Env<'_>) -> Output {
+    fn terminated(&mut self, state: &SubscriptionState<'_>, content: Content, env: &Env<'_>) -> Output {
         self.notifies = self.notifies.saturating_add(1);
-        let output = self.end_as_told(state.reason, state.retry_after, content.is_document(), now, env);
+        let output = self.end_as_told(state.reason, state.retry_after, content.is_document(), env);
         Output { answer: Some(Answer::Ok), ..output }
     }
 
@@ -326,7 +324,6 @@ impl<A: SharedAlloc> Subscription<A> {
         reason: Option<&[u8]>,
         retry_after: Option<u32>,
         with_body: bool,
-        now: Millis,
         env: &Env<'_>,
     ) -> Output {
         let ending = failure::ending_for(reason, env.policy);
@@ -338,7 +335,7 @@ impl<A: SharedAlloc> Subscription<A> {
             reason: Wording::Peer(reason.unwrap_or_default()),
             ..Failure::inner(Reason::Nothing)
         };
-        let output = self.end(failure, now, env);
+        let output = self.end(failure, env);
         self.last_reply = last_reply;
         output
     }

@@ -17,12 +17,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when
     /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved. A fork
     /// does not move: what a new SUBSCRIBE reaches is the subscription's own affair.
-    pub(super) fn redirect(
-        &mut self,
-        reply: &Reply<'_>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Result<Option<Output>, OutOfMemory> {
+    pub(super) fn redirect(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Option<Output>, OutOfMemory> {
         if self.is_fork() {
             return Ok(None);
         }
@@ -33,7 +28,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.rare_mut()?.targets = Some(targets);
         self.leave_target();
         self.note(reply.code, Wording::Peer(reply.reason));
-        Ok(Some(self.go_on(now)))
+        Ok(Some(self.go_on(env.now)))
     }
 
     /// The same attempt goes on at once, not held back by `min_resubscribe_time`. Where a NOTIFY has made a dialog, it
@@ -73,58 +68,52 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The request that opens a dialog has failed.
-    pub(super) fn not_opened(&mut self, failure: Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn not_opened(&mut self, failure: Failure<'_>, env: &Env<'_>) -> Output {
         if self.is_made_in_spite_of(failure.code) {
-            return self.confirm_by_notify(&failure, now, env);
+            return self.confirm_by_notify(&failure, env);
         }
         let then = failure::rule_for(failure.code, env.policy).to_initial;
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| then == Then::Widen) {
             self.note(failure.code, failure.reason);
             self.obey_min_expires(min_expires);
             self.widened = true;
-            return self.go_on(now);
+            return self.go_on(env.now);
         }
         if self.fail_over(&failure, env) {
-            return self.go_on(now);
+            return self.go_on(env.now);
         }
         // A 6xx speaks for all targets (RFC 3261 §21.6).
         if failure.code < 600 && self.targets_mut().is_some_and(Targets::advance) {
             self.note(failure.code, failure.reason);
             self.leave_target();
-            return self.go_on(now);
+            return self.go_on(env.now);
         }
         // Somebody has taken the request, and has ended the subscription again.
-        if let Some(output) = self.end_as_gone(None, now, env) {
+        if let Some(output) = self.end_as_gone(None, env) {
             return output;
         }
-        self.end(Failure { then, ..failure }, now, env)
+        self.end(Failure { then, ..failure }, env)
     }
 
     /// A refresh has failed. Some codes end the dialog; with all others it stands until it expires, and a retry is
     /// planned within that time if one fits (RFC 6665 §4.1.2.2). Where no other attempt is wanted, the dialog is left.
-    pub(super) fn not_refreshed(
-        &mut self,
-        failure: Failure<'_>,
-        notify_by: Option<Millis>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Output {
+    pub(super) fn not_refreshed(&mut self, failure: Failure<'_>, notify_by: Option<Millis>, env: &Env<'_>) -> Output {
         let rule = failure::rule_for(failure.as_code.unwrap_or(failure.code), env.policy);
         if let Some(min_expires) = self.wider(&failure, env.policy).filter(|_| rule.to_refresh == Then::Widen) {
             self.note(failure.code, failure.reason);
             self.obey_min_expires(min_expires);
             self.widened = true;
-            return self.refresh_again(notify_by, now);
+            return self.refresh_again(notify_by, env.now);
         }
         if self.fail_over(&failure, env) {
-            return self.refresh_again(notify_by, now);
+            return self.refresh_again(notify_by, env.now);
         }
         let failure = Failure { then: rule.to_refresh, ..failure };
         let is_over = rule.ends_dialog || matches!(failure.then, Then::Never(_));
-        let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > now);
+        let expiry = self.dialog.as_ref().and_then(|dialog| dialog.expiry()).filter(|expiry| *expiry > env.now);
         match expiry {
-            Some(expiry) if !is_over && self.has_made_dialog() => self.stay(&failure, expiry, now, env),
-            Some(_) | None => self.end(failure, now, env),
+            Some(expiry) if !is_over && self.has_made_dialog() => self.stay(&failure, expiry, env),
+            Some(_) | None => self.end(failure, env),
         }
     }
 
@@ -137,12 +126,13 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The dialog stays in spite of a failed refresh, and the internal subscriber is told. The retry: when Retry-After
     /// says; or else after the back-off or half of what is left, whichever is sooner, so that the subscription does
     /// not lapse. What does not fit before the expiry becomes a new dialog.
-    fn stay(&mut self, failure: &Failure<'_>, expiry: Millis, now: Millis, env: &Env<'_>) -> Output {
+    fn stay(&mut self, failure: &Failure<'_>, expiry: Millis, env: &Env<'_>) -> Output {
         self.note(failure.code, failure.reason);
         let told = told_delay(failure);
         let delay = self.count_failure(failure, env);
-        let delay = if told.is_some() { delay } else { delay.min((expiry.since(now) / 2).max(Duration::from_secs(1))) };
-        let at = now.after(delay).max(self.earliest(now, env.policy));
+        let delay =
+            if told.is_some() { delay } else { delay.min((expiry.since(env.now) / 2).max(Duration::from_secs(1))) };
+        let at = env.now.after(delay).max(self.earliest(env));
         self.attempt_over();
         self.answers.goes_on = false;
         let fits = at < expiry;
@@ -150,33 +140,33 @@ impl<A: SharedAlloc> Subscription<A> {
             self.confirm(at, Awaits::Retry);
             at
         } else {
-            let at = if told.is_some() { at } else { expiry.max(self.earliest(now, env.policy)) };
+            let at = if told.is_some() { at } else { expiry.max(self.earliest(env)) };
             self.confirm(at, Awaits::Expiry);
             at
         };
         // What a fork does not do in its dialog it does not do at all.
-        let next_attempt = (fits || !self.is_fork()).then(|| seconds_up(next.since(now)));
+        let next_attempt = (fits || !self.is_fork()).then(|| seconds_up(next.since(env.now)));
         let status = self.status().unwrap_or(Status::Pending);
         let news = self.tell(News { code: failure.code, next_attempt, ..self.news(status, failure.reason.into()) });
         Output { news, ..Output::default() }
     }
 
     /// As [`not_opened`](Self::not_opened), but nobody wants it any more.
-    pub(super) fn not_opened_for_nobody(&mut self, failure: &Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn not_opened_for_nobody(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
         if !self.is_made_in_spite_of(failure.code) {
             return self.destroy();
         }
         let _ = self.fail_over(failure, env);
-        self.say_farewell(now)
+        self.say_farewell(env.now)
     }
 
     /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
-    pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, now: Millis, env: &Env<'_>) -> Output {
+    pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
         if failure::ends_dialog(failure.as_code.unwrap_or(failure.code)) {
             return self.destroy();
         }
         let _ = self.fail_over(failure, env);
-        self.say_farewell(now)
+        self.say_farewell(env.now)
     }
 
     /// Whether a NOTIFY has made the dialog and the final reply only got lost (RFC 6665 §4.1.2.4). Any other refusal

@@ -9,7 +9,6 @@ use super::ending::Failure;
 use super::{Env, Subscription};
 use crate::grammar::{RouteSet, is_sips};
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::time::Millis;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +39,7 @@ impl<'a> Outcome<'a> {
 }
 
 impl<A: SharedAlloc> Subscription<A> {
-    pub(super) fn on_reply(&mut self, reply: &Reply<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn on_reply(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if reply.cseq != self.local_cseq || reply.code < 200 {
             return Ok(Output::default());
         }
@@ -51,7 +50,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let renewed = self.try_renew(reply)?;
         let judged = self.judge_route(reply);
         let reply = judged.as_ref().unwrap_or(reply);
-        let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), now, env)? };
+        let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), env)? };
         if let (Some(renewed), Some(rare)) = (renewed, self.rare.as_deref_mut())
             && rare.sessions.is_some()
         {
@@ -77,98 +76,90 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         cseq: u32,
         failure: Failure<'static>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         if cseq != self.local_cseq {
             return Ok(Output::default());
         }
-        Ok(Output { concluded: true, ..self.on_outcome(Outcome::Failed(failure), now, env)? })
+        Ok(Output { concluded: true, ..self.on_outcome(Outcome::Failed(failure), env)? })
     }
 
-    pub(super) fn on_outcome(
-        &mut self,
-        outcome: Outcome<'_>,
-        now: Millis,
-        env: &Env<'_>,
-    ) -> Result<Output, OutOfMemory> {
-        let output = self.on_outcome_in_state(outcome, now, env)?;
+    pub(super) fn on_outcome(&mut self, outcome: Outcome<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        let output = self.on_outcome_in_state(outcome, env)?;
         // A later hold is another one.
         self.told_held = false;
         Ok(output)
     }
 
-    fn on_outcome_in_state(&mut self, outcome: Outcome<'_>, now: Millis, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn on_outcome_in_state(&mut self, outcome: Outcome<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         use Outcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
         let Some(flight) = self.state().flight() else { return Ok(Output::default()) };
         match (flight, outcome) {
-            (Flight::Opening, Accepted(reply)) => self.opened(reply, now, env),
-            (Flight::Opening, Redirected(reply)) => match self.redirect(reply, now, env)? {
+            (Flight::Opening, Accepted(reply)) => self.opened(reply, env),
+            (Flight::Opening, Redirected(reply)) => match self.redirect(reply, env)? {
                 Some(output) => Ok(output),
-                None => Ok(self.not_opened(Failure::of(reply), now, env)),
+                None => Ok(self.not_opened(Failure::of(reply), env)),
             },
             (Flight::Opening, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
-                true => self.go_on(now),
-                false => self.not_opened(Failure::of(reply), now, env),
+                true => self.go_on(env.now),
+                false => self.not_opened(Failure::of(reply), env),
             }),
             (Flight::Opening, Challenged(reply)) => Ok(match self.learn(reply, env)? {
-                Ok(()) => self.go_on(now),
-                Err(refusal) => self.not_opened(Failure::refused(refusal, reply), now, env),
+                Ok(()) => self.go_on(env.now),
+                Err(refusal) => self.not_opened(Failure::refused(refusal, reply), env),
             }),
-            (Flight::Opening, Failed(failure)) => Ok(self.not_opened(failure, now, env)),
+            (Flight::Opening, Failed(failure)) => Ok(self.not_opened(failure, env)),
 
-            (Flight::Refresh { notify_by }, Accepted(reply)) => self.refreshed(reply, notify_by, now, env),
-            (Flight::Refresh { notify_by }, Redirected(reply)) => match self.redirect(reply, now, env)? {
+            (Flight::Refresh { notify_by }, Accepted(reply)) => self.refreshed(reply, notify_by, env),
+            (Flight::Refresh { notify_by }, Redirected(reply)) => match self.redirect(reply, env)? {
                 Some(output) => Ok(output),
-                None => Ok(self.not_refreshed(Failure::of(reply), notify_by, now, env)),
+                None => Ok(self.not_refreshed(Failure::of(reply), notify_by, env)),
             },
             (Flight::Refresh { notify_by }, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
-                true => self.refresh_again(notify_by, now),
-                false => self.not_refreshed(Failure::of(reply), notify_by, now, env),
+                true => self.refresh_again(notify_by, env.now),
+                false => self.not_refreshed(Failure::of(reply), notify_by, env),
             }),
             (Flight::Refresh { notify_by }, Challenged(reply)) => Ok(match self.learn(reply, env)? {
-                Ok(()) => self.refresh_again(notify_by, now),
-                Err(refusal) => self.not_refreshed(Failure::refused(refusal, reply), notify_by, now, env),
+                Ok(()) => self.refresh_again(notify_by, env.now),
+                Err(refusal) => self.not_refreshed(Failure::refused(refusal, reply), notify_by, env),
             }),
-            (Flight::Refresh { notify_by }, Failed(failure)) => Ok(self.not_refreshed(failure, notify_by, now, env)),
+            (Flight::Refresh { notify_by }, Failed(failure)) => Ok(self.not_refreshed(failure, notify_by, env)),
 
-            (Flight::OpeningUnwanted, Accepted(reply)) => self.opened_for_nobody(reply, now, env),
-            (Flight::RefreshUnwanted, Accepted(reply)) => self.refreshed_for_nobody(reply, now, env),
+            (Flight::OpeningUnwanted, Accepted(reply)) => self.opened_for_nobody(reply, env),
+            (Flight::RefreshUnwanted, Accepted(reply)) => self.refreshed_for_nobody(reply, env),
             (Flight::OpeningUnwanted, Redirected(reply) | Rerouted(reply) | Challenged(reply)) => {
-                Ok(self.not_opened_for_nobody(&Failure::of(reply), now, env))
+                Ok(self.not_opened_for_nobody(&Failure::of(reply), env))
             }
-            (Flight::OpeningUnwanted, Failed(failure)) => Ok(self.not_opened_for_nobody(&failure, now, env)),
-            (Flight::RefreshUnwanted, Redirected(reply)) => {
-                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
-            }
+            (Flight::OpeningUnwanted, Failed(failure)) => Ok(self.not_opened_for_nobody(&failure, env)),
+            (Flight::RefreshUnwanted, Redirected(reply)) => Ok(self.not_refreshed_for_nobody(&Failure::of(reply), env)),
             (Flight::RefreshUnwanted, Rerouted(reply)) => {
                 let _ = self.reroute(reply, env)?;
-                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
+                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), env))
             }
             // The farewell takes the answer along. Without one it is tried as well: it may be let through.
             (Flight::RefreshUnwanted, Challenged(reply)) => {
                 let _ = self.learn(reply, env)?;
-                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), now, env))
+                Ok(self.not_refreshed_for_nobody(&Failure::of(reply), env))
             }
-            (Flight::RefreshUnwanted, Failed(failure)) => Ok(self.not_refreshed_for_nobody(&failure, now, env)),
+            (Flight::RefreshUnwanted, Failed(failure)) => Ok(self.not_refreshed_for_nobody(&failure, env)),
 
             // There is no last NOTIFY to wait for.
             (Flight::Farewell, Accepted(Reply { code: NO_NOTIFICATION, .. })) => Ok(self.destroy()),
             (Flight::Farewell, Accepted(reply)) => {
                 self.note(reply.code, Wording::Peer(reply.reason));
-                self.await_termination(now, env);
+                self.await_termination(env);
                 Ok(Output::default())
             }
             (Flight::Farewell, Challenged(reply)) => Ok(match self.learn(reply, env)? {
-                Ok(()) => self.say_farewell(now),
+                Ok(()) => self.say_farewell(env.now),
                 Err(_) => self.destroy(),
             }),
             (Flight::Farewell, Rerouted(reply)) => Ok(match self.reroute(reply, env)? {
-                true => self.say_farewell(now),
+                true => self.say_farewell(env.now),
                 false => self.destroy(),
             }),
             (Flight::Farewell, Failed(failure)) => Ok(match self.fail_over(&failure, env) {
-                true => self.say_farewell(now),
+                true => self.say_farewell(env.now),
                 false => self.destroy(),
             }),
             (Flight::Farewell, Redirected(_)) => Ok(self.destroy()),

@@ -62,7 +62,7 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
     let mut life = Life::active(3600);
     let known = life.subscription.fingerprint();
     life.now = life.now.after(secs(1));
-    let env = Env { policy: &life.policy, random: 0, credentials: &[] };
+    let env = Env { now: life.now, policy: &life.policy, random: 0, credentials: &[] };
     let same = Notify {
         cseq: life.remote_cseq + 1,
         remote_tag: tag(b"unread"),
@@ -71,7 +71,7 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
         fingerprint: known,
         ..usual()
     };
-    let output = life.subscription.handle(Input::Notify(same), life.now, &env).unwrap();
+    let output = life.subscription.handle(Input::Notify(same), &env).unwrap();
     assert_eq!(output.answer, Some(Answer::Ok));
     life.due();
     assert_eq!((&life.request().target[..], &life.request().remote_tag[..]), (NOTIFIER, &b"notifier"[..]));

@@ -34,8 +34,8 @@ fn from_other(life: &mut Life, state: &str, change: impl FnOnce(&mut Notify<'_>)
 
 /// The fork, before its NOTIFY.
 fn fork_of(root: &Life, number: u8) -> Life {
-    let env = Env { policy: &root.policy, random: root.random, credentials: &root.credentials };
-    let subscription = root.subscription.try_fork(number, root.now, &env).unwrap().expect("a fork");
+    let env = Env { now: root.now, policy: &root.policy, random: root.random, credentials: &root.credentials };
+    let subscription = root.subscription.try_fork(number, &env).unwrap().expect("a fork");
     root.beside(subscription)
 }
 
@@ -292,11 +292,11 @@ fn without_memory_there_is_no_fork() {
     let mut root = root(all());
     root.give(Input::Credentials { username: b"own", secret: Concealed(b"word") });
     let out = root.account.out();
-    let env = Env { policy: &root.policy, random: 0, credentials: &[] };
+    let env = Env { now: root.now, policy: &root.policy, random: 0, credentials: &[] };
     let mut failures = 0;
     for allowed in 0.. {
         root.account.allow(allowed);
-        let fork = root.subscription.try_fork(1, root.now, &env);
+        let fork = root.subscription.try_fork(1, &env);
         root.account.allow_all();
         if fork.is_ok() {
             break;
@@ -306,7 +306,7 @@ fn without_memory_there_is_no_fork() {
     }
     assert_eq!((failures, root.account.out()), (3, out));
     let waiting = Life::started();
-    assert!(waiting.subscription.try_fork(1, waiting.now, &env).unwrap().is_none(), "no dialog to be forked");
+    assert!(waiting.subscription.try_fork(1, &env).unwrap().is_none(), "no dialog to be forked");
 }
 
 /// RFC 6665 §4.1.4: in whatever order the end of one, the state of the other and the 2xx come, the other one is subscribed to.

@@ -517,7 +517,7 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
     if let Input::Notify(notify) = &mut input {
         notify.echo = echo_of(notify);
     }
-    let output = flaw.handle(&mut world.subscription, input, world.now, &env).map_err(|error| error.to_string())?;
+    let output = flaw.handle(&mut world.subscription, input, &env).map_err(|error| error.to_string())?;
     world.unsubscribed |= matches!(given, Given::Unsubscribe);
     rules::judge(&before, world, given, &output)?;
     world.forgotten |= output.forget;

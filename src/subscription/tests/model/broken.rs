@@ -7,7 +7,6 @@ use super::search::explore;
 use super::world::Book;
 use crate::memory::OutOfMemory;
 use crate::testing::tag;
-use crate::time::Millis;
 
 /// A subscription with something wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +42,6 @@ impl Flaw {
         self,
         subscription: &mut Subscription<Accounted>,
         input: Input<'_>,
-        now: Millis,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let mut input = input;
@@ -83,7 +81,7 @@ impl Flaw {
             _ => {}
         }
         let env = Env { policy: &policy, ..*env };
-        let mut output = subscription.handle(input, now, &env)?;
+        let mut output = subscription.handle(input, &env)?;
         let news = News {
             status: Status::Active,
             code: 0,

@@ -113,12 +113,12 @@ impl World {
     fn step(&mut self, place: usize, input: Input<'_>) -> Result<Output, String> {
         let is_root = place == 0 && self.root.is_some();
         let ends = matches!(input, Input::Unsubscribe);
-        let env = Env { policy: &self.policy, random: 0, credentials: &[] };
+        let env = Env { now: self.now, policy: &self.policy, random: 0, credentials: &[] };
         let at = place - usize::from(self.root.is_some() && place > 0);
         let one = if is_root { self.root.as_mut() } else { self.forks.get_mut(at) };
         let Some(one) = one else { return Ok(Output::default()) };
         let number = one.fork();
-        let output = one.handle(input, self.now, &env).map_err(|error| error.to_string())?;
+        let output = one.handle(input, &env).map_err(|error| error.to_string())?;
         if let Some(news) = &output.news {
             rule!(news.fork == number, "news of fork {} from {number}", news.fork);
             rule!(!news.last || is_root, "a fork speaks for all");
@@ -129,9 +129,7 @@ impl World {
         }
         self.unsubscribed |= ends && is_root;
         if is_root && (ends || output.forget) {
-            let now = self.now;
-            let end =
-                |fork: &mut Subscription<_>| fork.handle(Input::Unsubscribe, now, &env).map(|output| !output.forget);
+            let end = |fork: &mut Subscription<_>| fork.handle(Input::Unsubscribe, &env).map(|output| !output.forget);
             self.forks.retain_mut(|fork| end(fork).unwrap_or(true));
         }
         match output.forget {
@@ -167,8 +165,8 @@ impl World {
             rule!(self.policy.forking == Forking::All, "a fork that is not allowed");
             rule!(!self.unsubscribed, "a fork that nobody wants");
             let number = (1..).find(|number| self.forks.iter().all(|fork| fork.fork() != *number)).unwrap_or(0);
-            let env = Env { policy: &self.policy, random: 0, credentials: &[] };
-            let fork = root.try_fork(number, self.now, &env).map_err(|error| error.to_string())?;
+            let env = Env { now: self.now, policy: &self.policy, random: 0, credentials: &[] };
+            let fork = root.try_fork(number, &env).map_err(|error| error.to_string())?;
             self.forks.push(fork.ok_or("no dialog to be forked")?);
             let place = self.forks.len() - 1 + usize::from(self.root.is_some());
             output = self.step(place, Input::Notify(notify))?;

@@ -363,7 +363,7 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     }
     for input in ignored {
         let name = format!("{input:?}");
-        let output = alone.handle(input, world.now, &env).map_err(|error| error.to_string())?;
+        let output = alone.handle(input, &env).map_err(|error| error.to_string())?;
         rule!(output.send.is_none() && output.news.is_none() && !output.forget, "{name} is not ignored");
         rule!(alone.picture(world.now) == seen, "{name} changes something");
     }
@@ -376,7 +376,7 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     // A refresh and a farewell at each proxy.
     let detours = u32::from(policy.proxies) * 2;
     for _ in 0..5 + detours {
-        let output = alone.handle(input, now, &env).map_err(|error| error.to_string())?;
+        let output = alone.handle(input, &Env { now, ..env }).map_err(|error| error.to_string())?;
         rule!(output.news.is_none(), "news after unsubscribe");
         rule!(!fetches || output.forget, "asked once, and not forgotten at once");
         forgotten |= output.forget;
@@ -403,7 +403,7 @@ fn fetch_alone(world: &World, mut alone: Subscription<Accounted>, env: &Env<'_>)
         rule!(now <= until, "waits beyond its deadline");
         let (call_id, local_tag) = (format!("call{number}"), format!("tag{number}"));
         let fresh = Fresh { call_id: call_id.as_bytes(), local_tag: local_tag.as_bytes(), cnonce: [0; 16] };
-        let output = alone.handle(Input::Deadline(fresh), now, env).map_err(|error| error.to_string())?;
+        let output = alone.handle(Input::Deadline(fresh), &Env { now, ..*env }).map_err(|error| error.to_string())?;
         rule!(output.forget == output.news.is_some_and(|news| news.last), "the last news comes with the end");
     }
     rule!(alone.state() == State::Destroyed, "does not end by itself: {:?}", alone.state());

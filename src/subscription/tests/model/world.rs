@@ -308,7 +308,7 @@ impl World {
 
     /// What the subscription is given with every input.
     pub fn env(&self) -> Env<'static> {
-        Env { policy: self.book.policy(), random: 0, credentials: &CREDENTIALS }
+        Env { now: self.now, policy: self.book.policy(), random: 0, credentials: &CREDENTIALS }
     }
 
     /// Whether the state is asked for once.
