@@ -6,8 +6,8 @@
 //! notifiers and subscriptions.
 //!
 //! Everything is named by a number that may be stale without harm, never by a pointer. No lock is held while a callback
-//! of anybody runs. Lock order: a shard of shares, then a registry shard, then a slab shard of the hub, then one queue; the
-//! directory is locked alone, or after a shard of shares.
+//! of anybody runs. Lock order: a shard of shares or of the registry, then a slab shard of the hub, then one queue; the
+//! directory is locked alone.
 
 pub mod c_api;
 mod delivery;
@@ -36,5 +36,5 @@ pub use known::Known;
 pub use message::{Data, Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused, SubscribeCallback, UnsubscribeCallback};
 pub use queue::{Budget, Counters, Gone, LastQueued, Loss, OnLoss, Outcome, Pushed, Wake};
-pub use share::{HandedOn, ShareHash, Shares};
+pub use share::{HandedOn, NotShared, ShareHash, Shares};
 pub use wanted::{Made, Wanted};

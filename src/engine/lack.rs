@@ -60,7 +60,7 @@ impl Engine {
     }
 
     /// The same for so many at once.
-    pub(super) fn lacks_for(&self, lack: Lack, times: usize) {
+    pub fn lacks_for(&self, lack: Lack, times: usize) {
         let Some(told) = self.lacks.0.get(lack as usize) else { return };
         if let Some(times) = told.note(times as u64, PAUSE, Self::now().0 / 1000) {
             log::error(&format!("{} ({}). {}", lack.what(), often(times), advice()));

@@ -1,8 +1,8 @@
 //! Internal subscriptions that share a dialog: the module itself holds the one that leads to SIP, the root.
 
-use crate::engine::{Engine, NO_MEMORY};
+use crate::engine::{Engine, Lack, NO_MEMORY};
 use crate::memory::OutOfMemory;
-use crate::qsa::{QsaError, Refused, ShareHash, SubscriptionId, Wanted};
+use crate::qsa::{NotShared, QsaError, Refused, ShareHash, SubscriptionId, Wanted};
 use crate::subscription::Options;
 
 /// The lower half of a notifier's value for a member: no handle has it.
@@ -23,11 +23,14 @@ pub(super) fn join(
     let text = options.to_string();
     let root = Wanted { first_param: text.as_bytes(), options: Some(&options), ..*wanted };
     let key = [root.record, root.subscriber, root.package, root.first_param];
-    let make = |hash| {
-        let root = Wanted { queue: engine.share_queue(hash), subscriber_data: hash as usize, ..root };
-        engine.hub.subscribe(engine.share_domain(), &root).map(|made| made.id).map_err(NotMade::from)
-    };
-    let hash = engine.shares().join(&engine.hub, key, id, make)?;
+    let root = |hash| Wanted { queue: engine.share_queue(hash), subscriber_data: hash as usize, ..root };
+    let joined = engine.shares().join(&engine.hub, (engine.share_domain(), key), id, root);
+    let hash = joined.map_err(|NotShared { error, untold }| {
+        if untold > 0 {
+            engine.lacks_for(Lack::Share, untold);
+        }
+        refusal(error)
+    })?;
     Ok(u64::from(hash) << 32 | MEMBER)
 }
 
@@ -43,27 +46,11 @@ pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, value: u64) -
     true
 }
 
-/// Why there is no root.
-struct NotMade(Refused);
-
-impl From<QsaError> for NotMade {
-    fn from(error: QsaError) -> Self {
-        Self(match error {
-            QsaError::Refused(refused) => refused,
-            QsaError::OutOfMemory(OutOfMemory) => NO_MEMORY,
-            _ => Refused::new("the hub has no room for the subscription that is to be shared"),
-        })
-    }
-}
-
-impl From<OutOfMemory> for NotMade {
-    fn from(_: OutOfMemory) -> Self {
-        Self(NO_MEMORY)
-    }
-}
-
-impl From<NotMade> for Refused {
-    fn from(NotMade(refused): NotMade) -> Self {
-        refused
+/// What the subscriber is told that cannot share.
+fn refusal(error: QsaError) -> Refused {
+    match error {
+        QsaError::Refused(refused) => refused,
+        QsaError::OutOfMemory(OutOfMemory) => NO_MEMORY,
+        _ => Refused::new("the hub has no room for the subscription that is to be shared"),
     }
 }

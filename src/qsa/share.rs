@@ -1,7 +1,13 @@
 //! One subscription for many: who asks for the same thing is told by the same dialog.
 //!
 //! The *root* of a share is an ordinary subscription whose messages are handed on to the *members*, each in its own queue. The
-//! lock of a shard of shares comes before all others of the hub; nobody is woken while it is held.
+//! first member makes the root in three steps, so that its notifier is called without any lock:
+//!
+//! 1. Reserve: the root is entered into the hub, and the share into the table. Who comes now is a member.
+//! 2. Make: the root is offered to its notifier. What that tells at once reaches all members, as the root is known already.
+//! 3. If the notifier refuses, yield: the share is taken out again, the first member is refused, and the others are told the end.
+//!
+//! The lock of a shard of shares comes before those of the hub's subscriptions and queues. Nobody is called or woken while it is held.
 #![forbid(unsafe_code)]
 
 use std::hash::BuildHasher;
@@ -13,10 +19,11 @@ use parking_lot::lock_api::{Mutex, RawMutex};
 
 use super::error::QsaError;
 use super::hub::Hub;
-use super::ids::SubscriptionId;
-use super::message::{Message, Prepared, Texts};
+use super::ids::{DomainId, SubscriptionId};
+use super::message::{Message, Prepared, Texts, news};
+use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
-use crate::subscription::{News, Status};
+use crate::subscription::{News, Reason, Status};
 
 /// How many shards the table has.
 const SHARDS: usize = 64;
@@ -52,6 +59,51 @@ pub struct HandedOn {
     pub ended: bool,
 }
 
+/// Why a subscription does not share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotShared {
+    /// Why there is no root, or no place in its share.
+    pub error: QsaError,
+    /// How many who have joined in the meantime could not be told the end, for want of memory.
+    pub untold: usize,
+}
+
+impl<E: Into<QsaError>> From<E> for NotShared {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), untold: 0 }
+    }
+}
+
+/// Where a member has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Into a share with others.
+    Member,
+    /// Into one of its own, whose root it is to make.
+    First,
+    /// There is no share.
+    Nowhere,
+}
+
+/// The root of a share is being made. If a notifier panics, the share goes.
+struct Making<'a, A: SharedAlloc, L: RawMutex> {
+    shares: &'a Shares<A, L>,
+    hub: &'a Hub<A, L>,
+    hash: ShareHash,
+    root: SubscriptionId,
+    member: SubscriptionId,
+    is_settled: bool,
+}
+
+impl<A: SharedAlloc, L: RawMutex> Drop for Making<'_, A, L> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.shares.give_up(self.hub, self.hash, self.root, self.member);
+            let _ = self.hub.unsubscribe(self.root);
+        }
+    }
+}
+
 impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
     /// No shares yet. `seed` should not be guessable.
     ///
@@ -64,49 +116,101 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         Ok(Self { seed, shards, alloc })
     }
 
-    /// Joins `member` to the share with this key and tells it the newest state there is. The first member's `make` makes
-    /// the root; it is told the share's hash and runs under the lock, so that nobody else makes another one.
+    /// Joins `member` to the share with this key and tells it the newest state there is. The first member makes the root, which is what
+    /// `root` says of the share's hash, in this domain.
     ///
     /// # Errors
-    /// No memory, or `make`'s; nothing has changed then.
-    pub fn join<E: From<OutOfMemory>>(
+    /// [`NotShared`]; nothing is left behind.
+    pub fn join<'w>(
         &self,
         hub: &Hub<A, L>,
-        key: ShareKey<'_>,
+        (domain, key): (DomainId, ShareKey<'_>),
         member: SubscriptionId,
-        make: impl FnOnce(ShareHash) -> Result<SubscriptionId, E>,
-    ) -> Result<ShareHash, E> {
+        root: impl FnOnce(ShareHash) -> Wanted<'w>,
+    ) -> Result<ShareHash, NotShared> {
         let hash = self.hash(key);
-        let Some(shard) = self.shard(hash) else { return Err(OutOfMemory.into()) };
-        let mut shares = shard.lock();
-        let mut told = None;
-        match shares.find_mut(hash.into(), |share| share.has(key)) {
-            Some(share) => {
-                share.members.try_reserve(1).map_err(|_| OutOfMemory)?;
-                share.members.push(member);
-                if let Some((news, text)) = &share.newest {
-                    told = hub.queue_prepared(member, news, Prepared::with(text.clone())).ok();
-                }
+        if self.place(hub, hash, key, member, None)? == Place::Member {
+            return Ok(hash);
+        }
+        let wanted = root(hash);
+        let entered = hub.enter(domain, &wanted)?;
+        let share = Share::try_new(hash, key, member, entered.id, &self.alloc);
+        match share.and_then(|share| self.place(hub, hash, key, member, Some(share))) {
+            Ok(Place::First) => {}
+            // Another one was faster.
+            Ok(Place::Member | Place::Nowhere) => {
+                let _ = hub.unsubscribe(entered.id);
+                return Ok(hash);
             }
-            None => {
-                let mut members = Vec::new_in(self.alloc.clone());
-                members.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
-                members.push(member);
-                let packed = Packed::try_new(key, self.alloc.clone())?;
-                shares.try_reserve(1, |share| share.hash.into()).map_err(|_| OutOfMemory)?;
-                let root = make(hash)?;
-                let share = Share { hash, key: packed, root, members, newest: None };
-                shares.insert_unique(hash.into(), share, |share| share.hash.into());
+            Err(error) => {
+                let _ = hub.unsubscribe(entered.id);
+                return Err(error.into());
             }
         }
-        drop(shares);
-        if let Some(told) = told {
-            told.finish();
+        let mut making = Making { shares: self, hub, hash, root: entered.id, member, is_settled: false };
+        match hub.offer_to_all(entered, &wanted) {
+            Ok(_) => {
+                making.is_settled = true;
+                Ok(hash)
+            }
+            Err(error) => {
+                making.is_settled = true;
+                Err(NotShared { error, untold: self.give_up(hub, hash, entered.id, member) })
+            }
         }
-        Ok(hash)
     }
 
-    /// Takes a member out; gives the root when it was the last one, to be unsubscribed. The share is gone then.
+    /// Joins a member to the share there is, or puts the new one there, if there is one.
+    fn place(
+        &self,
+        hub: &Hub<A, L>,
+        hash: ShareHash,
+        key: ShareKey<'_>,
+        member: SubscriptionId,
+        new: Option<Share<A>>,
+    ) -> Result<Place, OutOfMemory> {
+        let mut shares = self.shard(hash).ok_or(OutOfMemory)?.lock();
+        if let Some(share) = shares.find_mut(hash.into(), |share| share.has(key)) {
+            share.members.try_reserve(1).map_err(|_| OutOfMemory)?;
+            share.members.push(member);
+            let newest = share.newest.as_ref();
+            let told =
+                newest.and_then(|(news, texts)| hub.queue_prepared(member, news, Prepared::with(texts.clone())).ok());
+            drop(shares);
+            if let Some(told) = told {
+                told.finish();
+            }
+            return Ok(Place::Member);
+        }
+        if new.is_some() {
+            shares.try_reserve(1, |share| share.hash.into()).map_err(|_| OutOfMemory)?;
+        }
+        Ok(match new {
+            None => Place::Nowhere,
+            Some(new) => {
+                shares.insert_unique(hash.into(), new, |share| share.hash.into());
+                Place::First
+            }
+        })
+    }
+
+    /// The root could not be made: the share goes, and who has joined in the meantime is told the end. Gives how many could not be told
+    /// for want of memory.
+    fn give_up(&self, hub: &Hub<A, L>, hash: ShareHash, root: SubscriptionId, first: SubscriptionId) -> usize {
+        let Some(shard) = self.shard(hash) else { return 0 };
+        let mut shares = shard.lock();
+        // Its root may have been made by a notifier that refused it at once: then all have been told.
+        let Ok(entry) = shares.find_entry(hash.into(), |share| share.root == root) else { return 0 };
+        let (share, _) = entry.remove();
+        drop(shares);
+        let news = News { code: 503, ..news(Status::Terminated, Reason::ServiceUnavailable.text().as_bytes(), false) };
+        let others = share.members.iter().filter(|member| **member != first);
+        let told = others.map(|member| hub.notify_news(*member, &news, b"", b""));
+        told.filter(|told| matches!(told, Err(QsaError::OutOfMemory(_)))).count()
+    }
+
+    /// Takes a member out; gives the root when it was the last one, to be unsubscribed. The share is gone then. While the root is being made
+    /// its first member stays in.
     #[must_use]
     pub fn leave(&self, hash: ShareHash, member: SubscriptionId) -> Option<SubscriptionId> {
         let mut shares = self.shard(hash)?.lock();
@@ -131,7 +235,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
             return done;
         };
         let share = entry.get_mut();
-        share.remember(message);
+        let outdated = share.remember(message);
         for member in &share.members {
             match hub.queue_prepared(*member, message.news(), Prepared::with(message.texts())) {
                 Ok(one) => pushed.push(one),
@@ -141,6 +245,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         }
         let ended = message.is_last().then(|| entry.remove().0);
         drop(shares);
+        drop(outdated);
         done.ended = ended.is_some();
         for one in pushed {
             one.finish();
@@ -155,6 +260,12 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         shard.lock().find(hash.into(), |share| share.root == root).map_or(0, |share| share.members.len())
     }
 
+    /// The root of the share that has this member.
+    #[cfg(test)]
+    pub fn root_of(&self, hash: ShareHash, member: SubscriptionId) -> Option<SubscriptionId> {
+        self.shard(hash)?.lock().find(hash.into(), |share| share.members.contains(&member)).map(|share| share.root)
+    }
+
     #[allow(clippy::cast_possible_truncation, reason = "half of the hash")]
     fn hash(&self, key: ShareKey<'_>) -> ShareHash {
         FixedState::with_seed(self.seed).hash_one(key) as ShareHash
@@ -166,26 +277,43 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
 }
 
 impl<A: SharedAlloc> Share<A> {
+    fn try_new(
+        hash: ShareHash,
+        key: ShareKey<'_>,
+        member: SubscriptionId,
+        root: SubscriptionId,
+        alloc: &A,
+    ) -> Result<Self, OutOfMemory> {
+        let mut members = Vec::new_in(alloc.clone());
+        members.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
+        members.push(member);
+        let key = Packed::try_new(key, alloc.clone())?;
+        Ok(Self { hash, key, root, members, newest: None })
+    }
+
     fn has(&self, key: ShareKey<'_>) -> bool {
         key.iter().enumerate().all(|(index, part)| self.key.get(index) == *part)
     }
 
-    /// Keeps what is the state now; news without a body leave the body there was.
-    fn remember(&mut self, message: &Message<A>) {
+    /// Keeps what is the state now; news without a body leave the body there was. What is kept no longer is to be dropped without the
+    /// lock.
+    fn remember(&mut self, message: &Message<A>) -> Option<(News, Texts<A>)> {
         let news = *message.news();
         // A late member is told where the subscription itself stands; a fork's next word reaches it as it comes.
         if news.fork != 0 {
-            return;
+            return None;
         }
         if !matches!(news.status, Status::Active | Status::Pending) {
-            self.newest = None;
-            return;
+            return self.newest.take();
         }
         // How long until an attempt is not true any more when somebody comes late.
         let news = News { next_attempt: None, ..news };
         match &mut self.newest {
-            Some((known, _)) if !news.with_body => *known = News { with_body: known.with_body, ..news },
-            newest => *newest = Some((news, message.texts())),
+            Some((known, _)) if !news.with_body => {
+                *known = News { with_body: known.with_body, ..news };
+                None
+            }
+            newest => newest.replace((news, message.texts())),
         }
     }
 }

@@ -5,6 +5,7 @@ mod known;
 mod memory;
 mod model;
 mod queues;
+mod share_races;
 mod shares;
 mod subscriptions;
 mod support;

@@ -3,13 +3,14 @@
 use crate::memory::SharedAlloc;
 use parking_lot::RawMutex;
 
-use super::support::{Plain, ask, hub, new, queue, say};
+use super::support::{Plain, ask, hub, new, notifier, queue, say};
 use crate::memory::OutOfMemory;
 use crate::qsa::waiting::Waiting;
-use crate::qsa::{HandedOn, Hub, QsaError, QueueId, ShareHash, Shares, SubscriptionId};
+use crate::qsa::{DomainId, HandedOn, Hub, NotShared, QsaError, QueueId, Refused, ShareHash, Shares, SubscriptionId};
 use crate::subscription::{Brief, News, Status};
 use crate::testing::Accounted;
 use allocator_api2::alloc::Global;
+use std::sync::atomic::Ordering::SeqCst;
 
 const KEY: [&[u8]; 4] = [b"sip:a@x", b"sip:w@x", b"presence", b""];
 
@@ -17,14 +18,26 @@ const KEY: [&[u8]; 4] = [b"sip:a@x", b"sip:w@x", b"presence", b""];
 struct Stage<A: SharedAlloc> {
     hub: Hub<A, RawMutex>,
     shares: Shares<A, RawMutex>,
+    domain: DomainId,
     roots: QueueId,
     members: QueueId,
+}
+
+/// Roots have a domain of their own, as notifiers of members would be asked for them otherwise.
+fn on_stage<A: SharedAlloc>(
+    hub: Hub<A, RawMutex>,
+    shares: Shares<A, RawMutex>,
+    roots: QueueId,
+    members: QueueId,
+) -> Stage<A> {
+    let domain = hub.private_domain(b"roots").unwrap();
+    Stage { hub, shares, domain, roots, members }
 }
 
 fn stage() -> Stage<Global> {
     let hub: Plain = hub();
     let (roots, members) = (queue(&hub, 100), queue(&hub, 100));
-    Stage { hub, shares: Shares::try_new(7, Global).unwrap(), roots, members }
+    on_stage(hub, Shares::try_new(7, Global).unwrap(), roots, members)
 }
 
 impl<A: SharedAlloc> Stage<A> {
@@ -32,14 +45,12 @@ impl<A: SharedAlloc> Stage<A> {
         ask(&self.hub, &new(b"m", self.members)).unwrap()
     }
 
-    fn join(&self, key: [&[u8]; 4], member: SubscriptionId) -> Result<(ShareHash, Option<SubscriptionId>), QsaError> {
-        let mut root = None;
-        let hash = self.shares.join(&self.hub, key, member, |_| {
-            let made = ask(&self.hub, &new(b"root", self.roots))?;
-            root = Some(made);
-            Ok::<_, QsaError>(made)
-        })?;
-        Ok((hash, root))
+    /// Joins, and gives the root if this made it.
+    fn join(&self, key: [&[u8]; 4], member: SubscriptionId) -> Result<(ShareHash, Option<SubscriptionId>), NotShared> {
+        let before = self.hub.subscriptions();
+        let root = |_| new(b"root", self.roots);
+        let hash = self.shares.join(&self.hub, (self.domain, key), member, root)?;
+        Ok((hash, (self.hub.subscriptions() > before).then(|| self.shares.root_of(hash, member).unwrap())))
     }
 
     /// Hands on what waits for the roots.
@@ -154,7 +165,7 @@ fn the_body_is_in_memory_once() {
     let alloc = Accounted::new();
     let hub = Hub::<_, RawMutex>::try_new(alloc.clone()).unwrap();
     let (roots, members) = (queue(&hub, 100), queue(&hub, 10_000));
-    let stage = Stage { hub, shares: Shares::try_new(7, alloc.clone()).unwrap(), roots, members };
+    let stage = on_stage(hub, Shares::try_new(7, alloc.clone()).unwrap(), roots, members);
     let all: Vec<_> = std::iter::repeat_with(|| stage.member()).take(1000).collect();
     let (hash, root) = stage.join(KEY, all[0]).unwrap();
     for member in &all[1..] {
@@ -229,9 +240,14 @@ fn a_member_that_has_ended_harms_nobody() {
 #[test]
 fn a_root_that_is_refused_leaves_nothing() {
     let stage = stage();
+    let (it, seen) = notifier();
+    let registered = stage.hub.register_notifier(stage.domain, b"test", it).unwrap();
+    seen.refuse.store(true, SeqCst);
     let member = stage.member();
-    let refused = stage.shares.join(&stage.hub, KEY, member, |_| Err(QsaError::Exhausted));
-    assert_eq!(refused, Err(QsaError::Exhausted));
+    let refused = NotShared { error: Refused::new("not today").into(), untold: 0 };
+    assert_eq!(stage.join(KEY, member), Err(refused));
+    assert_eq!(stage.hub.subscriptions(), 1, "the member");
+    stage.hub.unregister_notifier(registered).unwrap();
     assert!(stage.join(KEY, member).unwrap().1.is_some());
 }
 
@@ -240,7 +256,7 @@ fn each_lack_of_memory_leaves_all_as_it_was() {
     let alloc = Accounted::new();
     let hub = Hub::<_, RawMutex>::try_new(alloc.clone()).unwrap();
     let (roots, members) = (queue(&hub, 100), queue(&hub, 100));
-    let stage = Stage { hub, shares: Shares::try_new(7, alloc.clone()).unwrap(), roots, members };
+    let stage = on_stage(hub, Shares::try_new(7, alloc.clone()).unwrap(), roots, members);
     let [first, second] = [(); 2].map(|()| stage.member());
     let mut failures = 0;
     for allowed in 0.. {
@@ -248,7 +264,7 @@ fn each_lack_of_memory_leaves_all_as_it_was() {
         let joined = stage.join(KEY, first);
         alloc.allow_all();
         match joined {
-            Err(QsaError::OutOfMemory(OutOfMemory)) => {
+            Err(NotShared { error: QsaError::OutOfMemory(OutOfMemory), untold: 0 }) => {
                 failures += 1;
                 assert_eq!(stage.hub.subscriptions(), 2, "after {allowed}: no root");
             }
