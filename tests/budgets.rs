@@ -212,3 +212,26 @@ fn the_module_takes_no_more_than_it_may() {
     server.subscribe(&notifier.uri("again"), &server.uri("watcher"));
     server.stop();
 }
+
+/// A notifier whose NOTIFY finds no memory is told when to come back; then it is taken.
+#[test]
+fn a_notify_without_memory_is_put_off() {
+    let server = gated_builder(10_000).b2b_param("max_memory", 4).allow_log("memory").start();
+    let notifier = Notifier::udp();
+    let mut all = subscribe_to_many(&server, &notifier, 10);
+    block(&server, &mut all[0].1, "first");
+    let mut notifies = (0..40).flat_map(|round| (0..10).map(move |number| (round, number)));
+    let (refused, number) = notifies
+        .find_map(|(round, number)| {
+            let body = padded(&format!("{round}"), 60_000);
+            let answer = all[number].1.notify(Notify::active(600).pidf(&body));
+            (answer.status() != 200).then_some((answer, number))
+        })
+        .expect("the memory ends");
+    assert_eq!((refused.status(), refused.header("Retry-After")), (503, Some("30")), "{refused:?}");
+    set_gate(&server, false);
+    eventually(SOON, "all is told", || (server.trace()["queued"] == 0).then_some(()));
+    assert_eq!(all[number].1.notify(told(600, "again")).status(), 200);
+    all[number].0.await_note("again");
+    server.stop();
+}

@@ -219,3 +219,18 @@ fn lost_connections_leave_nothing_anywhere() {
     });
     server.stop();
 }
+
+/// The refresh over a new connection, and what it brings.
+#[test]
+fn refreshes_over_a_new_connection_leave_nothing_anywhere() {
+    let server = builder().children(1).b2b_param("workers", 1).start();
+    let notifier = Notifier::tcp();
+    leaves_nothing_anywhere(&server, || {
+        let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+        notifier.endpoint.hang_up();
+        accept(&mut dialog, SOON);
+        watch.await_state("confirmed");
+        watch.end(&mut dialog);
+    });
+    server.stop();
+}

@@ -1,5 +1,7 @@
 //! The script's functions and the event callback from JavaScript (KEMI).
 
+use serde_json::json;
+
 use crate::event_route::{FIELDS, said};
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
@@ -305,4 +307,24 @@ function on_some(event) {{
 fn a_callback_without_an_engine_refuses_the_start() {
     let said = Server::b2b().b2b_param("event_callback", "on_qsa").start_refused();
     assert!(said.contains("modparam event_callback is \"on_qsa\", but the script runs in no KEMI engine"), "{said}");
+}
+
+/// The callback is found again in a script that has been loaded anew.
+#[test]
+fn a_reload_of_the_script_leaves_nothing_anywhere() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server = builder().children(1).b2b_param("workers", 1).start();
+    leaves_nothing_anywhere(&server, || {
+        let mut news = Newsreader::new(&server);
+        server.rpc("app_jsdt.reload", json!([])).expect("it is loaded again");
+        assert_eq!(call(&server, "subscribe", &record, "presence", ""), "1");
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(Notify::active(600).pidf(&pidf(&record, "open", None))).status(), 200);
+        assert_eq!(news.next("the callback runs").basic, "open");
+        assert_eq!(call(&server, "unsubscribe", &record, "presence", ""), "1");
+        farewell(&mut dialog);
+        server.await_no_subscription();
+    });
+    server.stop();
 }
