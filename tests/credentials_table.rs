@@ -229,7 +229,7 @@ fn bad_rows_are_named_and_left_out() {
     let server = with(&url(dir.path())).start();
     let text = server.log().text();
     for line in [
-        "row 2, of the realm \"no name\", is left out: the user name is missing",
+        "row 2, of the realm \"no name\", is left out: the user name is empty",
         "row 3, of the realm \"a colon\", is left out: the user name",
         "row 4, of the realm \"a hash\", is left out: there are not 32 or 64 hexadecimal digits",
         "row 5, of the realm \"*\", is left out: a hash (HA1:) needs a realm",

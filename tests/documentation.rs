@@ -2,6 +2,7 @@
 //! somewhere.
 
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,11 +10,17 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::parameters::{Integer, Integers, Lists, Texts};
 use crate::support::config::{module_under_test, modules_dir};
 use crate::support::kamailio::Server;
 use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
 use crate::support::wait::{SOON, eventually};
+
+/// The parameters, of the same source as the module's.
+#[path = "../src/config/declared.rs"]
+#[expect(dead_code, reason = "the module uses it all")]
+mod parameters;
 
 /// What the examples call the record and the subscriber of their one subscription.
 pub const RECORD: &str = "sip:alice@example.com";
@@ -131,51 +138,17 @@ fn links_lead_somewhere() {
 
 // ----------------------------------------------------------------------------------------------------------- parameters
 
-/// An integer parameter as the source has it.
-struct Integer {
-    name: String,
-    default: i64,
-    least: i64,
-    most: i64,
-    unit: &'static str,
+/// The integer parameters as they are declared.
+fn integers() -> impl Iterator<Item = (&'static str, Integer)> {
+    Integers::NAMES.into_iter().map(named).zip(Integers::FACTS)
 }
 
-/// Reads `seconds(c"name", default, least, most),`, `percent(…)` and `number(…)` of the parameter table.
-fn integers() -> Vec<Integer> {
-    let source = text_of("src/config.rs");
-    let named =
-        [("i32::MIN", i64::from(i32::MIN)), ("i32::MAX", i64::from(i32::MAX)), ("MOST_SUBSCRIPTIONS", (1 << 22) - 1)];
-    let ten_years = between(&source, "const TEN_YEARS: i32 = ", ";").first().expect("ten years").replace('_', "");
-    let number = |text: &str| match named.iter().find(|(name, _)| *name == text) {
-        Some((_, value)) => *value,
-        None => text.replace("TEN_YEARS", &ten_years).replace('_', "").parse().unwrap_or_else(|_| panic!("{text}")),
-    };
-    let table = between(&source, "pub const INTEGERS", "];").first().expect("the table").to_string();
-    let entries = table.lines().filter_map(|line| line.trim().strip_suffix("),"));
-    let entries = entries.filter_map(|line| line.split_once("(c\""));
-    entries
-        .map(|(kind, rest)| {
-            let parts: Vec<&str> = rest.split(", ").collect();
-            let [name, default, least, most] = parts[..] else { panic!("{rest}") };
-            let unit = match kind {
-                "seconds" => " seconds",
-                "percent" => " percent",
-                "bytes" => " bytes",
-                "megabytes" => " megabytes",
-                _ => "",
-            };
-            let name = name.trim_end_matches('"').to_owned();
-            Integer { name, default: number(default), least: number(least), most: number(most), unit }
-        })
-        .collect()
+fn texts() -> impl Iterator<Item = &'static str> {
+    Texts::NAMES.into_iter().chain(Lists::NAMES).map(named)
 }
 
-fn texts() -> Vec<String> {
-    let source = text_of("src/module/parameters.rs");
-    let names = *between(&source, "const TEXT_NAMES", "];").first().expect("the names");
-    // Those with a function of their own stand by themselves.
-    let functions = between(&source, "= entry(c\"", "\", ks::PARAM_STR | USE_FUNCTION");
-    between(names, "c\"", "\"").into_iter().chain(functions).map(str::to_owned).collect()
+fn named(name: &'static CStr) -> &'static str {
+    name.to_str().expect("a name")
 }
 
 /// The part of a page below a heading.
@@ -187,11 +160,10 @@ pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 #[test]
 fn parameters_are_described() {
     let page = text_of("docs/parameters.md");
-    let integers = integers();
-    for Integer { name, default, least, most, unit } in &integers {
+    for (name, Integer { default, least, most, unit }) in integers() {
         let section = section(&page, &format!("{name} (integer)"));
-        let range = match (*least, *most) {
-            (least, most) if least == i64::from(i32::MIN) && most == i64::from(i32::MAX) => "any integer".to_owned(),
+        let range = match (least, most) {
+            (i32::MIN, i32::MAX) => "any integer".to_owned(),
             (least, most) => format!("{least} to {most}"),
         };
         let unit = if unit.is_empty() { String::new() } else { format!("Unit:{unit}. ") };
@@ -202,24 +174,22 @@ fn parameters_are_described() {
         let section = section(&page, &format!("{name} (string)"));
         assert!(section.contains("\nRange: ") && section.contains(" Default: empty"), "{name}: range or default");
     }
-    let all: Vec<String> = integers.into_iter().map(|integer| integer.name).chain(texts()).collect();
+    let all: Vec<&str> = integers().map(|(name, _)| name).chain(texts()).collect();
     for name in &all {
         let example = format!("modparam(\"presence_b2b\", \"{name}\", ");
         assert_eq!(page.matches(&example).count(), 1, "{name}: one example");
     }
     let headings = headings(&page);
     let described: Vec<&str> = headings.iter().skip(1).filter_map(|heading| heading.split(" (").next()).collect();
-    assert_same("parameters", &all.iter().map(String::as_str).collect::<Vec<_>>(), &described);
+    assert_same("parameters", &all, &described);
 }
 
 /// The ranges are those the server holds to.
 #[test]
 fn values_out_of_range_are_refused() {
-    for Integer { name, least, most, unit, .. } in integers() {
-        let Some(outside) = [most + 1, least - 1].into_iter().find(|value| i32::try_from(*value).is_ok()) else {
-            continue;
-        };
-        let said = Server::b2b().b2b_param(&name, outside).start_refused();
+    for (name, Integer { least, most, unit, .. }) in integers() {
+        let Some(outside) = most.checked_add(1).or(least.checked_sub(1)) else { continue };
+        let said = Server::b2b().b2b_param(name, i64::from(outside)).start_refused();
         let sentence = format!("modparam {name} is {outside}, but must be {least} to {most}{unit}");
         assert!(said.contains(&sentence), "no {sentence:?} in:\n{said}");
     }

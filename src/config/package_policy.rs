@@ -1,6 +1,7 @@
 //! Policies of single packages: `package: key=value; key=value; …`.
 
-use super::{ConfigError, INTEGERS, IntegerParameter, Integers, policy};
+use super::declared::Integer;
+use super::{ConfigError, Integers, policy};
 use crate::grammar::is_token;
 use crate::subscription::{Action, After, Forking, Override, Policy, package};
 
@@ -61,7 +62,7 @@ pub(super) fn read(
         let place = packages.iter().position(|one| one.name == known.name).unwrap_or(packages.len());
         if place == packages.len() {
             let [timer_n, keep_route_set] = [true, false];
-            let (name, integers, overrides) = (known.name, *common, Vec::new());
+            let (name, integers, overrides) = (known.name, common.clone(), Vec::new());
             packages.push(OfPackage { name, integers, forking, timer_n, keep_route_set, overrides });
         }
         let Some(of_package) = packages.get_mut(place) else { continue };
@@ -70,7 +71,7 @@ pub(super) fn read(
         }
     }
     let done = packages.into_iter().map(|OfPackage { name, integers, forking, timer_n, keep_route_set, overrides }| {
-        let own = Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy(&integers) };
+        let own = Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy::of(&integers) };
         (name, own)
     });
     Ok(done.collect())
@@ -93,12 +94,12 @@ impl OfPackage {
     fn set<'a>(&mut self, setting: &'a str) -> Result<(), Wrong<'a>> {
         let (key, value) = setting.split_once('=').ok_or_else(|| (setting, form()))?;
         let (key, value) = (key.trim(), value.trim());
-        let mut integers = INTEGERS.iter().zip(&mut self.integers);
-        if let Some((parameter, place)) = integers.find(|(parameter, _)| parameter.name() == key) {
+        if let Some((facts, place)) = facts(key).zip(self.integers.get_mut(key)) {
             if !KEYS.contains(&key) {
                 return Err((setting, form()));
             }
-            *place = integer(parameter, value).ok_or_else(|| (setting, range(parameter)))?;
+            let number = value.parse().ok().filter(|value| facts.allows(*value));
+            *place = number.ok_or_else(|| (setting, range(key, &facts)))?;
             return Ok(());
         }
         if key == FORKING {
@@ -125,8 +126,10 @@ impl OfPackage {
     }
 }
 
-fn integer(parameter: &IntegerParameter, text: &str) -> Option<i32> {
-    text.parse().ok().filter(|value| parameter.allows(*value))
+/// What the integer parameter with this name may be.
+fn facts(name: &str) -> Option<Integer> {
+    let place = Integers::NAMES.iter().position(|known| known.to_bytes() == name.as_bytes())?;
+    Integers::FACTS.get(place).copied()
 }
 
 /// A code, a range of codes, or a reason; or what is wanted instead.
@@ -151,9 +154,9 @@ fn code(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|code| (300..=699).contains(code))
 }
 
-fn range(parameter: &IntegerParameter) -> String {
-    let IntegerParameter { least, most, unit, .. } = parameter;
-    format!("{} must be {least} to {most}{unit}", parameter.name())
+fn range(name: &str, facts: &Integer) -> String {
+    let Integer { least, most, unit, .. } = facts;
+    format!("{name} must be {least} to {most}{unit}")
 }
 
 fn packages_known() -> String {
@@ -182,8 +185,8 @@ mod tests {
 
     fn read_all(texts: &[&str]) -> Result<Vec<(&'static str, Policy)>, String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        read(&texts, &std::array::from_fn(|index| INTEGERS[index].default), Forking::First)
-            .map_err(|error| error.to_string())
+        let defaults = Integers::of(Integers::FACTS.map(|facts| facts.default));
+        read(&texts, &defaults, Forking::First).map_err(|error| error.to_string())
     }
 
     fn one(after: After, action: Action) -> Override {
@@ -197,7 +200,7 @@ mod tests {
     #[test]
     fn every_key_is_a_parameter() {
         for key in KEYS {
-            assert!(INTEGERS.iter().any(|parameter| parameter.name() == key), "{key}");
+            assert!(facts(key).is_some(), "{key}");
         }
     }
 

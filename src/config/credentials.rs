@@ -1,0 +1,63 @@
+//! Credentials, and where they are good for.
+
+use super::ConfigError;
+use crate::subscription::{Credential, DomainList, Domains, RealmName};
+
+/// Reads `credential`.
+///
+/// # Errors
+/// [`ConfigError::Credential`].
+pub(super) fn read(texts: &[Vec<u8>], domains: &[(RealmName, Domains)]) -> Result<Vec<Credential>, ConfigError> {
+    let read = |(text, number): (&Vec<u8>, usize)| {
+        Credential::parse(text).map_err(|problem| ConfigError::Credential { number, problem })
+    };
+    let mut all = texts.iter().zip(1..).map(read).collect::<Result<Vec<_>, _>>()?;
+    arrange(&mut all, domains);
+    Ok(all)
+}
+
+/// Puts credentials in order and says where each is good for.
+pub(super) fn arrange(all: &mut [Credential], domains: &[(RealmName, Domains)]) {
+    Credential::sort(all);
+    set_domains(all, domains);
+}
+
+/// Table and database go together.
+///
+/// # Errors
+/// [`ConfigError::NoDatabase`], [`ConfigError::NoTable`].
+pub(super) fn check_database(url: &str, table: &str) -> Result<(), ConfigError> {
+    match (url.is_empty(), table.is_empty()) {
+        (true, false) => Err(ConfigError::NoDatabase(table.to_owned())),
+        (false, true) => Err(ConfigError::NoTable),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
+/// Reads `credential_domain`: of each realm all that is said.
+pub(super) fn domains(texts: Vec<Vec<u8>>, proxies: &[String]) -> Result<Vec<(RealmName, Domains)>, ConfigError> {
+    let mut all: Vec<(RealmName, DomainList)> = Vec::new();
+    for text in texts {
+        let Some((realm, domains)) = Domains::parse(&text) else {
+            return Err(ConfigError::Text {
+                name: "credential_domain",
+                value: String::from_utf8_lossy(&text).into_owned(),
+                wanted: "realm=domain,domain; the realm * stands for all without credentials of their own, the domain * for all",
+            });
+        };
+        match all.iter_mut().find(|(known, _)| *known == realm) {
+            Some((_, known)) => known.extend(domains),
+            None => all.push((realm, domains)),
+        }
+    }
+    let proxies = || proxies.iter().map(String::as_bytes);
+    Ok(all.into_iter().map(|(realm, domains)| (realm, Domains::listed(domains, proxies()))).collect())
+}
+
+fn set_domains(credentials: &mut [Credential], all: &[(RealmName, Domains)]) {
+    for credential in credentials {
+        if let Some((_, domains)) = all.iter().find(|(realm, _)| *realm == credential.realm) {
+            credential.domains = domains.clone();
+        }
+    }
+}

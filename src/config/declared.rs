@@ -1,0 +1,168 @@
+//! The parameters as they are declared: name, unit, range, default. The table that the server reads, the check of the ranges and
+//! the test of the pages are made of these. Uses nothing of the module, so that the tests can read it as well.
+
+use std::ffi::CStr;
+
+/// The longest time a parameter may name: 68 years, what fits a signed 32-bit integer of seconds, is cut to ten.
+const TEN_YEARS: i32 = 315_360_000;
+
+/// What an id can name (see `Handle::id` of the registry).
+const MOST_SUBSCRIPTIONS: i32 = (1 << 22) - 1;
+
+/// What an integer parameter may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Integer {
+    /// Its value unless set.
+    pub default: i32,
+    /// Smallest value allowed.
+    pub least: i32,
+    /// Largest value allowed.
+    pub most: i32,
+    /// Its unit, after a space; empty for plain numbers.
+    pub unit: &'static str,
+}
+
+impl Integer {
+    const fn new(default: i32, least: i32, most: i32) -> Self {
+        Self { default, least, most, unit: "" }
+    }
+
+    const fn seconds(default: i32, least: i32, most: i32) -> Self {
+        Self { unit: " seconds", ..Self::new(default, least, most) }
+    }
+
+    const fn bytes(default: i32, least: i32, most: i32) -> Self {
+        Self { unit: " bytes", ..Self::new(default, least, most) }
+    }
+
+    const fn megabytes(default: i32, least: i32, most: i32) -> Self {
+        Self { unit: " megabytes", ..Self::new(default, least, most) }
+    }
+
+    const fn percent(default: i32, least: i32, most: i32) -> Self {
+        Self { unit: " percent", ..Self::new(default, least, most) }
+    }
+
+    /// Whether this value is within the range.
+    #[must_use]
+    pub fn allows(&self, value: i32) -> bool {
+        (self.least..=self.most).contains(&value)
+    }
+}
+
+const fn name(ended: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(ended.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => c"",
+    }
+}
+
+/// A structure with a field for each parameter, and their names in the same order; where the parameters have facts, those too.
+macro_rules! parameters {
+    ($(#[$doc:meta])* $values:ident: $type:ty { $($name:ident: $facts:expr,)* }) => {
+        parameters!($(#[$doc])* $values: $type { $(#[doc = "See docs/parameters.md."] $name,)* });
+
+        impl $values {
+            /// What each may be.
+            pub const FACTS: [Integer; Self::COUNT] = [$($facts),*];
+        }
+    };
+    ($(#[$doc:meta])* $values:ident: $type:ty { $($(#[$of:meta])* $name:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Default)]
+        pub struct $values {
+            $($(#[$of])* pub $name: $type,)*
+        }
+
+        impl $values {
+            /// The names in `modparam`.
+            pub const NAMES: [&CStr; Self::COUNT] = [$(name(concat!(stringify!($name), "\0"))),*];
+
+            /// How many there are.
+            pub const COUNT: usize = [$(stringify!($name)),*].len();
+
+            /// Of the values, in the order of the names.
+            #[must_use]
+            pub fn of([$($name),*]: [$type; Self::COUNT]) -> Self {
+                Self { $($name),* }
+            }
+
+            /// The one with this name.
+            pub fn get_mut(&mut self, name: &str) -> Option<&mut $type> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+parameters! {
+    /// Values of the integer parameters.
+    Integers: i32 {
+        default_expiration: Integer::seconds(3600, 1, TEN_YEARS),
+        on_error_retry_time: Integer::seconds(120, 1, TEN_YEARS),
+        wait_for_term_notify: Integer::seconds(30, 0, TEN_YEARS),
+        resubscribe_delta: Integer::seconds(30, 0, TEN_YEARS),
+        min_resubscribe_time: Integer::seconds(30, 0, TEN_YEARS),
+        handle_presence_subscriptions: Integer::new(1, i32::MIN, i32::MAX),
+        max_subscribe_delay: Integer::seconds(0, 0, TEN_YEARS),
+        workers: Integer::new(2, 1, 64),
+        resolvers: Integer::new(2, 2, 64),
+        max_subscriptions: Integer::new(0, 0, MOST_SUBSCRIPTIONS),
+        failure_backoff_max: Integer::seconds(3600, 1, TEN_YEARS),
+        shards: Integer::new(64, 1, 256),
+        queue_limit: Integer::new(10_000, 1, 1_000_000),
+        refresh_jitter: Integer::percent(10, 0, 50),
+        timer_n_on_refresh: Integer::new(0, 0, 1),
+        stateless_answers: Integer::new(1, 0, 1),
+        check_bodies: Integer::new(1, 0, 1),
+        refresh_on_flow_loss: Integer::new(1, 0, 1),
+        auth_require_qop: Integer::new(0, 0, 1),
+        auth_allow_md5: Integer::new(1, 0, 1),
+        destination_rate: Integer::new(1000, 0, 1_000_000),
+        total_rate: Integer::new(5000, 0, 1_000_000),
+        breaker_failures: Integer::new(10, 0, 1_000_000),
+        breaker_time: Integer::seconds(30, 1, TEN_YEARS),
+        destination_hold_max: Integer::seconds(300, 1, 86_400),
+        queue_bytes: Integer::bytes(8_388_608, 524_288, i32::MAX),
+        subscription_queue_bytes: Integer::bytes(1_048_576, 4096, i32::MAX),
+        fork_bytes: Integer::bytes(32_768, 8192, 1_048_576),
+        max_memory: Integer::megabytes(0, 0, 1_048_576),
+    }
+}
+
+parameters! {
+    /// Values of the texts, as they were set; empty when not set.
+    Texts: String {
+        /// Route header put into SUBSCRIBEs that open a dialog.
+        presence_route,
+        /// Whole header lines put into every SUBSCRIBE.
+        additional_presence_headers,
+        /// URIs where all SUBSCRIBEs are sent, the first one if possible.
+        presence_outbound_proxy,
+        /// Name of the KEMI function for QSA messages; empty for the native event route.
+        event_callback,
+        /// package, first or all; empty for package.
+        forking,
+        /// The database; may hold a password.
+        db_url,
+        /// Name of the table with more credentials.
+        credentials_table,
+    }
+}
+
+parameters! {
+    /// Values of the texts that can be set many times, in the order in which they were set.
+    Lists: Vec<Vec<u8>> {
+        /// `username:realm:password`.
+        credential,
+        /// `realm=domain,domain`.
+        credential_domain,
+        /// `package: key=value; …`.
+        package_policy,
+        /// `name=/path`.
+        filter,
+    }
+}

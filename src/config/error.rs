@@ -1,0 +1,74 @@
+//! Why the module does not start.
+
+use crate::subscription::CredentialError;
+
+/// Why the module does not start.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An integer outside its range.
+    #[error("modparam {name} is {value}, but must be {least} to {most}{unit}")]
+    Range {
+        /// Name of the parameter.
+        name: &'static str,
+        /// The value that was set.
+        value: i32,
+        /// Smallest value allowed.
+        least: i32,
+        /// Largest value allowed.
+        most: i32,
+        /// Its unit, after a space; empty for plain numbers.
+        unit: &'static str,
+    },
+    /// The number of shards must be a power of two.
+    #[error("modparam shards is {0}, but must be a power of two from 1 to 256")]
+    Shards(i32),
+    /// A text that is not what it must be.
+    #[error("modparam {name} is \"{value}\", but must be {wanted}")]
+    Text {
+        /// Name of the parameter.
+        name: &'static str,
+        /// The value that was set.
+        value: String,
+        /// What is wanted instead.
+        wanted: &'static str,
+    },
+    /// A filter that is none.
+    #[error("modparam filter is \"{value}\", but {problem}")]
+    Filter {
+        /// The value that was set.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A policy of a package that is none.
+    #[error("modparam package_policy is \"{value}\", but \"{part}\" is wrong: {wanted}")]
+    PackagePolicy {
+        /// The value that was set.
+        value: String,
+        /// What of it is wrong.
+        part: String,
+        /// What is wanted instead.
+        wanted: String,
+    },
+    /// A credential that is none. It is not shown, because it holds a secret.
+    #[error("modparam credential number {number} is malformed: {problem}")]
+    Credential {
+        /// Which of them, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        problem: CredentialError,
+    },
+    /// A header that is written anyway.
+    #[error(
+        "modparam additional_presence_headers has a header {0}, which the module or the server writes itself: remove it"
+    )]
+    OwnHeader(String),
+    /// A database without a table. Its URL is not shown, because it may hold a password.
+    #[error(
+        "modparam db_url is set, but credentials_table, the table to read from it, is not: set it, or remove db_url"
+    )]
+    NoTable,
+    /// A table without a database.
+    #[error("modparam credentials_table is \"{0}\", but db_url, the database it is in, is not set")]
+    NoDatabase(String),
+}
