@@ -10,7 +10,7 @@ use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::RegistryError;
-use crate::subscription::{Content, Echo, Fingerprint, Input, Notify, Package, StateValue, SubscriptionState, package};
+use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
@@ -95,7 +95,7 @@ impl Engine {
             }
             Err(error) => return Err(error.into()),
         };
-        let input = Input::Notify(Notify {
+        let notify = Notify {
             cseq,
             remote_tag,
             contact: offered,
@@ -106,13 +106,12 @@ impl Engine {
             state,
             entity_tag: headers.entity_tag(),
             content,
-            fingerprint: Fingerprint::NONE,
             echo: echo_of(headers, content_type, body),
-        });
-        let step = self.registry.step_dialog(
+        };
+        let step = self.registry.step_notify(
             ids.call_id,
             ids.local_tag,
-            input,
+            notify,
             &self.env(Self::now()),
             self.deliver(prepared),
         )?;

@@ -2,7 +2,7 @@
 
 use super::deadlines::Due;
 use super::life::Life;
-use super::steps::{Found, Stepped};
+use super::steps::{Found, Step, Stepped};
 use super::{Handle, RANDOM_LEN, Registry};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Input, Output};
@@ -60,7 +60,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 let fresh = self.layout.fresh(number, slot, random);
                 let input = Input::Deadline(fresh.as_fresh());
                 let result = table.step_due(slot, input, env.now.after(RETRY), env);
-                return self.conclude(Found { shard, table, slot }, result, false, env, deliver);
+                let step = Step::of(Found { shard, table, slot }, result, false, env);
+                return step.map(|step| self.finish(step, deliver));
             }
             if !unsorted {
                 return Ok(None);
@@ -88,6 +89,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             Ok(_) => table.step_due(slot, Input::Deadline(fresh.as_fresh()), env.now.after(RETRY), env),
             Err(error) => Err(error),
         };
-        self.conclude(Found { shard, table, slot }, result, false, env, deliver)
+        Step::of(Found { shard, table, slot }, result, false, env).map(|step| self.finish(step, deliver))
     }
 }

@@ -4,7 +4,7 @@ use super::handle::Handle;
 use super::life::Life;
 use super::table::{Record, Table};
 use super::{Registry, RegistryError};
-use crate::subscription::{Env, Input, Notify, Output};
+use crate::subscription::{Env, Input, Output};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
@@ -86,13 +86,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         table.kin(found.slot).filter_map(|slot| table.get(slot)).map(|(handle, _)| handle).collect()
     }
 
-    /// Makes the fork of a subscription that a NOTIFY is the first of, and hands it that NOTIFY. `None` when there are
+    /// Makes the fork of a subscription that a NOTIFY is the first of, and hands it that NOTIFY, the `input`. `None` when there are
     /// enough forks, or they take enough memory.
     pub(super) fn fork(
         &self,
         table: &mut Table<S, O, A>,
         root: u32,
-        notify: Notify<'_>,
+        input: Input<'_>,
         env: &Env<'_>,
     ) -> Result<Option<(u32, Output)>, RegistryError> {
         let Some(number) = table.free_number(root) else { return Ok(None) };
@@ -100,7 +100,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let Some((_, record)) = table.get(root) else { return Ok(None) };
         let Some(mut life) = record.life.try_fork(number, env)? else { return Ok(None) };
         let owner = record.owner;
-        let output = life.handle(Input::Notify(notify), env)?;
+        let output = life.handle(input, env)?;
         // It does not come to that: what a fork would not take is not offered to it.
         if output.answer.is_none() || output.forget {
             return Ok(None);

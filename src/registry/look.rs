@@ -23,7 +23,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         table.get(slot).map(|(handle, _)| handle)
     }
 
-    /// The subscription with this dialog, or else the one whose dialog it may be a fork of, found as in [`Registry::step_dialog`].
+    /// The subscription with this dialog, or else the one whose dialog it may be a fork of, found as in [`Registry::step_notify`].
     #[must_use]
     pub fn find_dialog(&self, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<Handle> {
         let found = self.at_dialog(&Sought { call_id, local_tag, remote_tag, fingerprint: Fingerprint::NONE })?;

@@ -7,7 +7,7 @@ use super::life::Life;
 use super::shard::{Guard, Shard};
 use super::table::Sought;
 use crate::memory::OutOfMemory;
-use crate::subscription::{Env, Fingerprint, Flow, Input, Output};
+use crate::subscription::{Env, Flow, Input, Notify, Output};
 use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
@@ -59,6 +59,34 @@ pub(super) struct Found<'a, S, O, A: Allocator + Clone, L: RawMutex> {
     pub(super) shard: &'a Shard<S, O, A, L>,
     pub(super) table: Guard<'a, S, O, A, L>,
     pub(super) slot: u32,
+}
+
+/// A step that was taken, its shard still locked.
+pub(super) struct Step<'a, S, O, A: Allocator + Clone, L: RawMutex> {
+    found: Found<'a, S, O, A, L>,
+    /// What it came to; `None` when there was nobody to take it.
+    output: Option<Output>,
+    /// It was an unsubscribe, with which forks end as well.
+    ends: bool,
+    env: &'a Env<'a>,
+}
+
+impl<'a, S: Life, O, A: Allocator + Clone, L: RawMutex> Step<'a, S, O, A, L> {
+    /// A step with this result. One that has failed may have put its deadline off, which everybody may see.
+    pub(super) fn of(
+        found: Found<'a, S, O, A, L>,
+        result: Result<Option<Output>, OutOfMemory>,
+        ends: bool,
+        env: &'a Env<'a>,
+    ) -> Result<Self, OutOfMemory> {
+        match result {
+            Ok(output) => Ok(Self { found, output, ends, env }),
+            Err(error) => {
+                found.shard.publish(&found.table);
+                Err(error)
+            }
+        }
+    }
 }
 
 impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
@@ -113,9 +141,9 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         }
     }
 
-    /// Hands the subscription with this dialog an input (a NOTIFY), as [`Registry::step`]; `None` when there is none. A
-    /// NOTIFY that is the first of a welcome fork makes that fork, which is then what has taken the step; where
-    /// there are enough, it is counted as refused and not answered.
+    /// Hands a NOTIFY to the subscription with its dialog, as [`Registry::step`]; `None` when there is none. One that is the
+    /// first of a welcome fork makes that fork, which is then what has taken the step; where there are enough, it is counted
+    /// as refused and not answered.
     ///
     /// A Call-ID made by the registry leads to its shard. Only while there are dialogs with Call-IDs of other origin
     /// are the shards that have them looked through as well, one hash lookup each.
@@ -123,29 +151,20 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// # Errors
     /// [`RegistryError::OutOfMemory`], and [`RegistryError::Full`] for a fork beyond the limit: nothing has changed,
     /// `deliver` was not called.
-    pub fn step_dialog<R>(
+    pub fn step_notify<R>(
         &self,
         call_id: &[u8],
         local_tag: &[u8],
-        input: Input<'_>,
+        notify: Notify<'_>,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, RegistryError> {
-        let mut input = input;
-        let mut sought = Sought { call_id, local_tag, remote_tag: b"", fingerprint: Fingerprint::NONE };
-        let notify = match &mut input {
-            Input::Notify(notify) => {
-                notify.fingerprint = self.layout.fingerprint(call_id, local_tag, notify);
-                (sought.remote_tag, sought.fingerprint) = (notify.remote_tag.text(), notify.fingerprint);
-                Some(*notify)
-            }
-            _ => None,
-        };
+        let fingerprint = self.layout.fingerprint(call_id, local_tag, &notify);
+        let sought = Sought { call_id, local_tag, remote_tag: notify.remote_tag.text(), fingerprint };
         let Some(mut found) = self.at_dialog(&sought) else { return Ok(None) };
-        let ends = matches!(input, Input::Unsubscribe);
-        let mut output = found.table.step(found.slot, input, env)?;
-        if let (Some(notify), true) = (notify, output.as_ref().is_some_and(|output| output.fork)) {
-            let forked = self.fork(&mut found.table, found.slot, notify, env)?;
+        let mut output = found.table.step(found.slot, Input::Notify(notify, fingerprint), env)?;
+        if output.as_ref().is_some_and(|output| output.fork) {
+            let forked = self.fork(&mut found.table, found.slot, Input::Notify(notify, fingerprint), env)?;
             output = match forked {
                 Some((slot, of_fork)) => {
                     found.slot = slot;
@@ -154,7 +173,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 None => found.table.step(found.slot, Input::NotForked, env)?,
             };
         }
-        Ok(self.finish(found, output, ends, env, deliver))
+        Ok(self.finish(Step { found, output, ends: false, env }, deliver))
     }
 
     /// Whether any subscription depends on this connection.
@@ -219,38 +238,17 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let mut found = found;
         let ends = matches!(input, Input::Unsubscribe);
         let result = found.table.step(found.slot, input, env);
-        self.conclude(found, result, ends, env, deliver)
-    }
-
-    /// What follows a step that may have failed.
-    pub(super) fn conclude<R>(
-        &self,
-        found: Found<'_, S, O, A, L>,
-        result: Result<Option<Output>, OutOfMemory>,
-        ends: bool,
-        env: &Env<'_>,
-        deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
-    ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
-        match result {
-            Ok(output) => Ok(self.finish(found, output, ends, env, deliver)),
-            Err(error) => {
-                found.shard.publish(&found.table);
-                Err(error)
-            }
-        }
+        Step::of(found, result, ends, env).map(|step| self.finish(step, deliver))
     }
 
     /// What follows a step. Everything is in order again before `deliver` is called; what was removed is dropped after the
     /// lock.
-    fn finish<R>(
+    pub(super) fn finish<R>(
         &self,
-        found: Found<'_, S, O, A, L>,
-        output: Option<Output>,
-        ends: bool,
-        env: &Env<'_>,
+        step: Step<'_, S, O, A, L>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Option<Stepped<O, R>> {
-        let Found { shard, mut table, slot } = found;
+        let Step { found: Found { shard, mut table, slot }, output, ends, env } = step;
         let (handle, record) = table.get(slot)?;
         let deadline = record.life.deadline();
         let forget = output.as_ref().is_some_and(|output| output.forget);

@@ -221,7 +221,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         if matches!(&input, Input::Reply(Reply { flow: Some(_), .. }) | Input::Over { .. }) {
             self.flows.try_reserve()?;
         }
-        let leaves_dialog = matches!(input, Input::Notify(_) | Input::Sent { .. });
+        let leaves_dialog = matches!(input, Input::Notify(..) | Input::Sent { .. });
         let dialog = self.listed(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let deadline = record.life.deadline();

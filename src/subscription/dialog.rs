@@ -94,16 +94,17 @@ impl<A: Allocator + Clone> Dialog<A> {
     /// Takes what a NOTIFY tells. The first one makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones
     /// refresh the target. Its SIP-ETag names the state it tells (RFC 5839 §5.2): without one, that state has no name; so has
     /// a state which is not known, as documents are missing.
-    /// `contact` is its Contact, judged, if that brings a target.
+    /// `contact` is its Contact, judged, if that brings a target; `fingerprint` is kept to know the next one by.
     pub(super) fn try_hear(
         &mut self,
         notify: &Notify<'_>,
+        fingerprint: Fingerprint,
         contact: Option<PeerUri<'_>>,
         keeps_route_set: bool,
         alloc: A,
     ) -> Result<(), OutOfMemory> {
         let is_known = self.versions().is_whole_with(notify.content);
-        if is_known && self.recalls(notify) {
+        if is_known && self.recalls(fingerprint) {
             return Ok(());
         }
         let have = self.text.all();
@@ -121,7 +122,7 @@ impl<A: Allocator + Clone> Dialog<A> {
         if parts != have {
             self.text = Packed::try_new(parts, alloc)?;
         }
-        self.fingerprint = if is_known { notify.fingerprint } else { Fingerprint::NONE };
+        self.fingerprint = if is_known { fingerprint } else { Fingerprint::NONE };
         Ok(())
     }
 
@@ -160,10 +161,10 @@ impl<A: Allocator> Dialog<A> {
         [call_id, local_tag, remote_tag]
     }
 
-    /// Whether a NOTIFY belongs into this dialog, which NOTIFYs have made, and says the same of it as the newest: known at a
+    /// Whether the NOTIFY with this fingerprint belongs into this dialog, which NOTIFYs have made, and says the same of it as the newest: known at a
     /// glance, and never wrongly so, but not always.
-    pub(super) fn recalls(&self, notify: &Notify<'_>) -> bool {
-        self.fingerprint.is_of_the_same(notify.fingerprint)
+    pub(super) fn recalls(&self, fingerprint: Fingerprint) -> bool {
+        self.fingerprint.is_of_the_same(fingerprint)
     }
 
     /// What is kept of the newest NOTIFY.
@@ -172,8 +173,8 @@ impl<A: Allocator> Dialog<A> {
     }
 
     /// Whether the NOTIFY comes from another notifier than those before it (RFC 6665 §4.1.4).
-    pub(super) fn is_from_other_fork(&self, notify: &Notify<'_>) -> bool {
-        self.is_made() && !self.recalls(notify) && notify.remote_tag.text() != self.remote_tag()
+    pub(super) fn is_from_other_fork(&self, notify: &Notify<'_>, fingerprint: Fingerprint) -> bool {
+        self.is_made() && !self.recalls(fingerprint) && notify.remote_tag.text() != self.remote_tag()
     }
 
     pub(super) fn call_id(&self) -> &[u8] {

@@ -72,8 +72,9 @@ pub enum Input<'a> {
     Turn,
     /// A final reply to a request, or the transaction layer's own timeout.
     Reply(Reply<'a>),
-    /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog.
-    Notify(Notify<'a>),
+    /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog, and its fingerprint. With
+    /// [`Fingerprint::NONE`] its texts are compared one by one.
+    Notify(Notify<'a>, Fingerprint),
     /// A NOTIFY of this subscription was not handed in, or what it told has not reached the internal subscriber: it is counted.
     Untold(Untold),
     /// A NOTIFY of another notifier than this dialog's has begun no fork, as there are enough or it cannot be read: it is counted as
@@ -193,8 +194,6 @@ pub struct Notify<'a> {
     pub entity_tag: Option<EntityTag<'a>>,
     /// What is to be thought of the body.
     pub content: Content,
-    /// Of what it says of the dialog; [`Fingerprint::NONE`] where nobody has taken it.
-    pub fingerprint: Fingerprint,
     /// Of what it says, to know it again.
     pub echo: Echo,
 }

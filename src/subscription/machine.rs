@@ -234,7 +234,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         let was_well = self.is_well();
         // The answer to a fetch is its end, and no failure.
-        let is_answer = matches!(input, Input::Notify(_)) && self.fetch_until().is_some();
+        let is_answer = matches!(input, Input::Notify(..)) && self.fetch_until().is_some();
         let bad_contacts = self.bad_contacts();
         let output = self.take(input, env);
         self.tidy();
@@ -265,10 +265,10 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, env)),
             Input::Turn => Ok(self.on_turn(env.now)),
             Input::Reply(reply) => self.on_reply(&reply, env),
-            Input::Notify(notify) => {
+            Input::Notify(notify, fingerprint) => {
                 // A NOTIFY may end the dialog that it is answered in.
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
-                let mut output = self.on_notify(&notify, env)?;
+                let mut output = self.on_notify(&notify, fingerprint, env)?;
                 output.socket = socket;
                 Ok(output)
             }

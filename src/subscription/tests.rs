@@ -198,13 +198,13 @@ impl Life {
     }
 
     pub(super) fn try_give(&mut self, mut input: Input<'_>) -> Result<Output, OutOfMemory> {
-        if let Input::Notify(notify) = &mut input {
-            notify.fingerprint = fingerprint_of(notify);
+        if let Input::Notify(notify, fingerprint) = &mut input {
+            *fingerprint = fingerprint_of(notify);
             notify.echo = echo_of(notify);
         }
         let is_deadline = matches!(input, Input::Deadline(_));
         let is_start = matches!(input, Input::Start);
-        let is_notify = matches!(input, Input::Notify(_));
+        let is_notify = matches!(input, Input::Notify(..));
         let was_in_flight = self.subscription.state().in_flight();
         let was_started = self.subscription.state() != State::Waiting(Attempt::Unstarted);
         let is_unsubscribe = matches!(input, Input::Unsubscribe);
@@ -340,11 +340,10 @@ impl Life {
             state: SubscriptionState::parse(state.as_bytes()),
             entity_tag: None,
             content: Content::Acceptable,
-            fingerprint: Fingerprint::NONE,
             echo: Echo::default(),
         };
         change(&mut notify);
-        self.give(Input::Notify(notify))
+        self.give(Input::Notify(notify, Fingerprint::NONE))
     }
 
     pub(super) fn state(&self) -> &'static str {

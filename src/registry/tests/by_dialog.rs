@@ -47,7 +47,7 @@ fn only_lower_case_digits_are_a_number() {
 }
 
 fn notified(table: &Table, call_id: &[u8], local_tag: &[u8]) -> Option<Handle> {
-    table.step_dialog(call_id, local_tag, notify(1), &ENV, |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+    table.step_notify(call_id, local_tag, notify(1), &ENV, |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn forgetting_frees_the_dialog() {
     let handle = insert(&table, &alloc, "sip:a@example.com", true).handle();
     step(&table, handle, dialog(b"not-ours", b"t")).unwrap().unwrap();
     assert_eq!(notified(&table, b"not-ours", b"t"), Some(handle));
-    let last = table.step_dialog(b"not-ours", b"t", Input::Unsubscribe, &ENV, |_, _, _| ()).unwrap().unwrap();
+    let last = step(&table, handle, Input::Unsubscribe).unwrap().unwrap();
     assert!(last.output.forget);
     assert_eq!(notified(&table, b"not-ours", b"t"), None);
     assert!(table.shards.iter().all(|shard| shard.lock().indexed() == (0, 0) && !shard.has_foreign()));
@@ -120,7 +120,7 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
     let layout = Layout::new(4, 3).unwrap();
     let of =
         |call_id: &[u8], local_tag: &[u8], remote_tag: &[u8], contact: Option<&[u8]>, entity_tag: Option<&[u8]>| {
-            let Input::Notify(notify) = notify_from(remote_tag, 1) else { unreachable!() };
+            let notify = notify_from(remote_tag, 1);
             layout.fingerprint(
                 call_id,
                 local_tag,
@@ -143,7 +143,7 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
         assert!(!one.is_of_the_same(another));
     }
     let elsewhere = Layout::new(4, 4).unwrap();
-    let Input::Notify(notify) = notify_from(b"other", 1) else { unreachable!() };
+    let notify = notify_from(b"other", 1);
     let of = |layout: Layout| layout.fingerprint(b"call", b"tag", &notify);
     assert!(!of(layout).is_of_the_same(of(elsewhere)), "the seed is the key");
 }

@@ -44,13 +44,13 @@ pub fn fail<'a>() -> Input<'a> {
 }
 
 /// A NOTIFY with this CSeq.
-pub fn notify<'a>(cseq: u32) -> Input<'a> {
+pub fn notify<'a>(cseq: u32) -> Notify<'a> {
     notify_from(b"", cseq)
 }
 
 /// A NOTIFY from the notifier with this tag.
-pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
-    Input::Notify(Notify {
+pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Notify<'_> {
+    Notify {
         cseq,
         remote_tag: tag(remote_tag),
         has_bad_contact: false,
@@ -62,8 +62,7 @@ pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Input<'_> {
         entity_tag: None,
         echo: Echo::default(),
         content: Content::Empty,
-        fingerprint: Fingerprint::NONE,
-    })
+    }
 }
 
 /// What a record is about: only the record differs.
@@ -158,7 +157,7 @@ impl Life for Told {
                 self.flow = order.flow;
             }
             Input::FlowLost(flow) => assert_eq!(self.flow.take(), Some(flow)),
-            Input::Notify(notify) => {
+            Input::Notify(notify, fingerprint) => {
                 if !self.remote_tag().is_empty()
                     && !notify.remote_tag.is_none()
                     && notify.remote_tag.text() != self.remote_tag()
@@ -168,7 +167,7 @@ impl Life for Told {
                 if self.remote_tag().is_empty() && !notify.remote_tag.is_none() {
                     self.remote_tag = Some(Packed::try_new([notify.remote_tag.text()], self.alloc.clone())?);
                 }
-                self.fingerprint = notify.fingerprint;
+                self.fingerprint = fingerprint;
                 self.notifies += 1;
                 output.answer = Some(Answer::Ok);
                 let code = u16::try_from(notify.cseq).unwrap();

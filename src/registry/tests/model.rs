@@ -72,8 +72,8 @@ impl Model {
 
     fn notify(&mut self, ids: (String, String), from: u8) {
         let tag = if from == 0 { String::new() } else { from.to_string() };
-        let input = notify_from(tag.as_bytes(), 3);
-        let stepped = self.table.step_dialog(ids.0.as_bytes(), ids.1.as_bytes(), input, &ENV, |_, output, _| {
+        let notify = notify_from(tag.as_bytes(), 3);
+        let stepped = self.table.step_notify(ids.0.as_bytes(), ids.1.as_bytes(), notify, &ENV, |_, output, _| {
             output.news.map(|news| news.fork)
         });
         let here = |known: &Known| known.dialog.as_ref() == Some(&ids);

@@ -3,7 +3,7 @@
 use super::life::{arm, notify};
 use super::{ENV, insert, step, table};
 use crate::registry::{Life, RANDOM_LEN};
-use crate::subscription::Input;
+use crate::subscription::{Fingerprint, Input};
 use crate::time::Millis;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -76,7 +76,7 @@ fn coming_and_going_leaves_nothing() {
                     table.step_due(&ENV, &mut usize::from(thread), random, |_, _, _| ()).unwrap();
                     let ids = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec()));
                     if let Some((call_id, tag)) = ids {
-                        table.step_dialog(&call_id, &tag, notify(1), &ENV, |_, _, _| ()).unwrap();
+                        table.step_notify(&call_id, &tag, notify(1), &ENV, |_, _, _| ()).unwrap();
                     }
                     let _ = step(table, handle, Input::Unsubscribe).unwrap();
                 }
@@ -105,7 +105,7 @@ fn news_keep_their_order() {
                         *owner += 1;
                         queue.lock().push(*owner);
                     };
-                    table.step(handle, notify(1), &ENV, push).unwrap().unwrap();
+                    table.step(handle, Input::Notify(notify(1), Fingerprint::NONE), &ENV, push).unwrap().unwrap();
                 }
             });
         }

@@ -2,6 +2,7 @@
 //!
 //! A fork is a subscription of its own that begins with its first NOTIFY and ends with its dialog. It makes no new attempts.
 
+use super::super::fingerprint::Fingerprint;
 use super::super::input::Notify;
 use super::super::output::{Output, Status};
 use super::super::reason::LastReason;
@@ -95,8 +96,13 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// A fork remembers its last NOTIFY: see [`Subscription::leave`].
-    pub(super) fn remember(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<(), OutOfMemory> {
-        if self.is_fork() { self.adopt_notify(notify, env) } else { Ok(()) }
+    pub(super) fn remember(
+        &mut self,
+        notify: &Notify<'_>,
+        fingerprint: Fingerprint,
+        env: &Env<'_>,
+    ) -> Result<(), OutOfMemory> {
+        if self.is_fork() { self.adopt_notify(notify, fingerprint, env) } else { Ok(()) }
     }
 
     /// A fork has ended and its end is told. As long as forks are welcome it stays: a NOTIFY of its that comes late or

@@ -18,45 +18,60 @@ use crate::time::Millis;
 use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
-    pub(super) fn on_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn on_notify(
+        &mut self,
+        notify: &Notify<'_>,
+        fingerprint: Fingerprint,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
         let state = self.state();
         match (state.has_dialog(), state.is_wanted()) {
-            (true, true) => self.on_wanted_notify(notify, env),
-            (true, false) => self.on_unwanted_notify(notify, env),
+            (true, true) => self.on_wanted_notify(notify, fingerprint, env),
+            (true, false) => self.on_unwanted_notify(notify, fingerprint, env),
             (false, _) => Ok(Output::default()),
         }
     }
 
-    fn on_wanted_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    fn on_wanted_notify(
+        &mut self,
+        notify: &Notify<'_>,
+        fingerprint: Fingerprint,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
         let is_welcome = self.welcomes_forks(env);
-        match self.judge(notify, is_welcome) {
+        match self.judge(notify, fingerprint, is_welcome) {
             Judgement::Foreign => Ok(Output::default()),
             Judgement::Repeated => Ok(self.repeated()),
-            Judgement::Refused(answer) => Ok(self.refused(answer, notify, env)),
+            Judgement::Refused(answer) => Ok(self.refused(answer, notify, fingerprint, env)),
             Judgement::Stale => Ok(self.stale(notify.cseq, env)),
             Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(env)),
             Judgement::Fork(StateValue::Terminated) => Ok(forked()),
             Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
                 Ok(match refusal_of(notify.content) {
-                    Some(answer) => self.refused(answer, notify, env),
+                    Some(answer) => self.refused(answer, notify, fingerprint, env),
                     None => forked(),
                 })
             }
-            Judgement::Ended(state) => self.ended(&state, notify, env),
+            Judgement::Ended(state) => self.ended(&state, notify, fingerprint, env),
             Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
-                (Some(answer), _) => Ok(self.refused(answer, notify, env)),
+                (Some(answer), _) => Ok(self.refused(answer, notify, fingerprint, env)),
                 (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
-                (None, None) => self.state_told(&state, notify, env),
+                (None, None) => self.state_told(&state, notify, fingerprint, env),
             },
         }
     }
 
     /// The internal subscriber has gone: answered and discarded, whatever the body is.
-    fn on_unwanted_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        match self.judge(notify, false) {
+    fn on_unwanted_notify(
+        &mut self,
+        notify: &Notify<'_>,
+        fingerprint: Fingerprint,
+        env: &Env<'_>,
+    ) -> Result<Output, OutOfMemory> {
+        match self.judge(notify, fingerprint, false) {
             Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
             Judgement::Repeated => Ok(self.repeated()),
-            Judgement::Refused(answer) => Ok(self.refused(answer, notify, env)),
+            Judgement::Refused(answer) => Ok(self.refused(answer, notify, fingerprint, env)),
             Judgement::Ended(_) | Judgement::Stands(_) if self.has_ended() => Ok(Output::default()),
             Judgement::StaleEnd if !self.has_ended() => {
                 Ok(Output { answer: Some(Answer::StaleCseq), ..self.destroy() })
@@ -64,17 +79,17 @@ impl<A: SharedAlloc> Subscription<A> {
             Judgement::Stale | Judgement::CountLost | Judgement::StaleEnd => Ok(self.stale(notify.cseq, env)),
             Judgement::Ended(_) => Ok(Output { answer: Some(Answer::Ok), ..self.destroy() }),
             Judgement::Stands(_) => {
-                self.adopt_notify(notify, env)?;
+                self.adopt_notify(notify, fingerprint, env)?;
                 Ok(answered(Answer::Ok))
             }
         }
     }
 
     /// Whether the NOTIFY belongs here and is new, and what it says. Gaps in the CSeq are accepted (RFC 3261 §12.2.2).
-    fn judge<'a>(&self, notify: &Notify<'a>, welcomes_forks: bool) -> Judgement<'a> {
+    fn judge<'a>(&self, notify: &Notify<'a>, fingerprint: Fingerprint, welcomes_forks: bool) -> Judgement<'a> {
         let Some(dialog) = &self.dialog else { return Judgement::Foreign };
         // Once a NOTIFY has made the dialog, those of other forks do not belong into it (RFC 6665 §4.1.4).
-        let is_other_fork = dialog.is_from_other_fork(notify);
+        let is_other_fork = dialog.is_from_other_fork(notify, fingerprint);
         let is_gone = (is_other_fork || !dialog.is_made()) && self.is_gone(notify.remote_tag.text());
         if is_other_fork && !welcomes_forks && !is_gone {
             return Judgement::Foreign;
@@ -124,9 +139,9 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// It cannot be used: answered so, and followed by a refresh.
-    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, env: &Env<'_>) -> Output {
+    fn refused(&mut self, answer: Answer, notify: &Notify<'_>, fingerprint: Fingerprint, env: &Env<'_>) -> Output {
         // What another fork says is no word about this dialog.
-        if !self.dialog.as_ref().is_some_and(|dialog| dialog.is_from_other_fork(notify)) {
+        if !self.dialog.as_ref().is_some_and(|dialog| dialog.is_from_other_fork(notify, fingerprint)) {
             self.was_refused(env);
         }
         Output { answer: Some(answer), ..self.not_told(Untold::Refused) }
@@ -152,6 +167,7 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
+        fingerprint: Fingerprint,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let may_be_all = self.fetch_until().is_some() && notify.content.is_document();
@@ -160,7 +176,7 @@ impl<A: SharedAlloc> Subscription<A> {
             let untold = self.body_untold(notify.content);
             return Ok(Output { untold: untold.or(output.untold), ..output });
         }
-        self.remember(notify, env)?;
+        self.remember(notify, fingerprint, env)?;
         let untold = self.body_untold(notify.content);
         let output = match self.fetch_until() {
             Some(_) => self.fetched(state, notify.content),
@@ -176,16 +192,21 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
     /// A Contact that would lead from SIPS to SIP is none, and such a NOTIFY is looked at again when it comes again.
-    pub(super) fn adopt_notify(&mut self, notify: &Notify<'_>, env: &Env<'_>) -> Result<(), OutOfMemory> {
+    pub(super) fn adopt_notify(
+        &mut self,
+        notify: &Notify<'_>,
+        fingerprint: Fingerprint,
+        env: &Env<'_>,
+    ) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
         let keeps = env.policy.keep_route_set;
         // What says nothing new is not judged again: the target is that of the newest NOTIFY.
-        let is_known = dialog.recalls(notify);
+        let is_known = dialog.recalls(fingerprint);
         let judged = notify.contact.filter(|_| !is_known).and_then(OfferedUri::judge);
         let target = judged.as_ref().map(Target::uri).filter(|uri| uri.is_as_secure_as(self.names.get(RECORD)));
         let is_bad = notify.has_bad_contact || notify.contact.is_some() && !is_known && target.is_none();
-        let fingerprint = if is_bad { Fingerprint::NONE } else { notify.fingerprint };
-        dialog.try_hear(&Notify { fingerprint, ..*notify }, target, keeps, self.alloc.clone())?;
+        let fingerprint = if is_bad { Fingerprint::NONE } else { fingerprint };
+        dialog.try_hear(notify, fingerprint, target, keeps, self.alloc.clone())?;
         dialog.accept(notify.cseq, notify.echo);
         if notify.contact.is_some() && !is_bad {
             dialog.target_told();
@@ -201,12 +222,13 @@ impl<A: SharedAlloc> Subscription<A> {
         &mut self,
         state: &SubscriptionState<'_>,
         notify: &Notify<'_>,
+        fingerprint: Fingerprint,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
         let is_other_fork = self.may_be_of_other_fork(notify);
         let is_whole = self.order_of(notify.content) == Order::Next;
-        self.adopt_notify(notify, env)?;
+        self.adopt_notify(notify, fingerprint, env)?;
         self.forget_left();
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;

@@ -24,7 +24,6 @@ fn usual() -> Notify<'static> {
         entity_tag: None,
         echo: Echo::default(),
         content: Content::Acceptable,
-        fingerprint: Fingerprint::NONE,
     }
 }
 
@@ -68,10 +67,9 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
         remote_tag: tag(b"unread"),
         contact: Some(offered(b"sip:unread@x")),
         state: SubscriptionState::parse(b"active"),
-        fingerprint: known,
         ..usual()
     };
-    let output = life.subscription.handle(Input::Notify(same), &env).unwrap();
+    let output = life.subscription.handle(Input::Notify(same, known), &env).unwrap();
     assert_eq!(output.answer, Some(Answer::Ok));
     life.due();
     assert_eq!((&life.request().target[..], &life.request().remote_tag[..]), (NOTIFIER, &b"notifier"[..]));

@@ -187,7 +187,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         }),
         Step::Notify { cseq, late, tag, contact, state, content, event } => {
             life.remote_cseq += cseq;
-            Input::Notify(Notify {
+            let notify = Notify {
                 cseq: life.remote_cseq - 1 - late,
                 remote_tag: Tag::judge(pick(TAGS, tag)).unwrap(),
                 contact: pick(CONTACTS, contact).map(offered),
@@ -198,9 +198,9 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
                 state: SubscriptionState::parse(pick(STATES, state).as_bytes()),
                 entity_tag: pick(ENTITY_TAGS, state.wrapping_add(contact / 7)).and_then(EntityTag::judge),
                 content: pick(CONTENTS, content),
-                fingerprint: Fingerprint::NONE,
                 echo: Echo::default(),
-            })
+            };
+            Input::Notify(notify, Fingerprint::NONE)
         }
         Step::Credentials(hashed) => Input::Credentials {
             username: b"own",

@@ -256,7 +256,7 @@ impl Reference {
             Input::SendFailed { .. } | Input::Dropped { .. } | Input::NoWay { .. } => {}
             Input::Reply(reply) if reply.cseq == self.cseq && reply.code >= 200 => self.outcome(reply),
             Input::Reply(_) => {}
-            Input::Notify(notify) => self.on_notify(notify),
+            Input::Notify(notify, _) => self.on_notify(notify),
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
             Input::Untold(Untold::Refused) => self.doubt(),

@@ -514,7 +514,7 @@ fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> R
         Given::Through(proxy) => Input::Through { cseq: world.subscription.local_cseq, proxy },
         _ => input_of(given, fresh, &route_set),
     };
-    if let Input::Notify(notify) = &mut input {
+    if let Input::Notify(notify, _) = &mut input {
         notify.echo = echo_of(notify);
     }
     let output = flaw.handle(&mut world.subscription, input, &env).map_err(|error| error.to_string())?;
@@ -576,20 +576,22 @@ fn input_of<'a>(given: Given, fresh: Fresh<'a>, route_set: &'a [u8]) -> Input<'a
             },
             ..Reply::default()
         }),
-        Message::Notify { fork, cseq, moved, word, .. } => Input::Notify(Notify {
-            cseq,
-            remote_tag: tag(fork.tag()),
-            contact: Some(offered(fork.contact(moved))),
-            has_bad_contact: false,
-            route_set: RouteSet::of(route_set),
-            event: b"presence",
-            event_id: None,
-            state: SubscriptionState::parse(word.header().as_bytes()),
-            entity_tag: word.entity_tag().map(etag),
-            content: Content::Acceptable,
-            fingerprint: Fingerprint::NONE,
-            echo: Echo::default(),
-        }),
+        Message::Notify { fork, cseq, moved, word, .. } => Input::Notify(
+            Notify {
+                cseq,
+                remote_tag: tag(fork.tag()),
+                contact: Some(offered(fork.contact(moved))),
+                has_bad_contact: false,
+                route_set: RouteSet::of(route_set),
+                event: b"presence",
+                event_id: None,
+                state: SubscriptionState::parse(word.header().as_bytes()),
+                entity_tag: word.entity_tag().map(etag),
+                content: Content::Acceptable,
+                echo: Echo::default(),
+            },
+            Fingerprint::NONE,
+        ),
         Message::Word { cseq, word: Sending::Sent } => Input::Sent { cseq, socket: Socket(1) },
         Message::Word { cseq, word: Sending::Failed } => Input::SendFailed { cseq },
         Message::Word { cseq, word: Sending::Dropped } => Input::Dropped { cseq },

@@ -46,31 +46,31 @@ impl Flaw {
     ) -> Result<Output, OutOfMemory> {
         let mut input = input;
         let told = match &input {
-            Input::Notify(notify) => notify.state.map(|state| state.value),
+            Input::Notify(notify, _) => notify.state.map(|state| state.value),
             _ => None,
         };
         let is_failure = matches!(&input, Input::Reply(reply) if reply.code >= 400);
         let is_unsubscribe = matches!(input, Input::Unsubscribe);
         let made = match (&input, &subscription.dialog) {
-            (Input::Notify(notify), Some(dialog)) => {
+            (Input::Notify(notify, _), Some(dialog)) => {
                 dialog.is_made() && dialog.remote_tag() != notify.remote_tag.text()
             }
             _ => false,
         };
         let mut policy = env.policy.clone();
         match (self, &mut input) {
-            (Self::IgnoresTermination, Input::Notify(_)) if told == Some(StateValue::Terminated) => {
+            (Self::IgnoresTermination, Input::Notify(..)) if told == Some(StateValue::Terminated) => {
                 return Ok(Output { answer: Some(Answer::Ok), ..Output::default() });
             }
-            (Self::StaysOn, Input::Notify(_))
+            (Self::StaysOn, Input::Notify(..))
                 if told == Some(StateValue::Pending) && subscription.fetch_until().is_some() =>
             {
                 return Ok(Output { answer: Some(Answer::Ok), ..Output::default() });
             }
-            (Self::MixesForks, Input::Notify(notify)) if made => {
+            (Self::MixesForks, Input::Notify(notify, _)) if made => {
                 notify.remote_tag = if notify.remote_tag == tag(b"A") { tag(b"B") } else { tag(b"A") };
             }
-            (Self::NeverMoves, Input::Notify(notify)) => {
+            (Self::NeverMoves, Input::Notify(notify, _)) => {
                 notify.contact = notify.contact.filter(|uri| !uri.unjudged().ends_with(b"moved"))
             }
             (Self::Hammers, _) if is_failure => {

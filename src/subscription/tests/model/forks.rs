@@ -151,7 +151,6 @@ impl World {
             event_id: None,
             state: SubscriptionState::parse(WORDS[word].as_bytes()),
             content: Content::Acceptable,
-            fingerprint: Fingerprint::NONE,
             echo: Echo::default(),
             entity_tag: None,
         };
@@ -160,7 +159,7 @@ impl World {
         let own = self.all().position(|one| same(one) && one.remote_tag() == TAGS[tag]);
         let root = self.root.as_ref().filter(|one| same(one)).map(|_| 0);
         let Some(place) = own.or(root) else { return Ok(()) };
-        let mut output = self.step(place, Input::Notify(notify))?;
+        let mut output = self.step(place, Input::Notify(notify, Fingerprint::NONE))?;
         if let Some(root) = self.root.as_ref().filter(|_| output.fork) {
             rule!(self.policy.forking == Forking::All, "a fork that is not allowed");
             rule!(!self.unsubscribed, "a fork that nobody wants");
@@ -169,7 +168,7 @@ impl World {
             let fork = root.try_fork(number, &env).map_err(|error| error.to_string())?;
             self.forks.push(fork.ok_or("no dialog to be forked")?);
             let place = self.forks.len() - 1 + usize::from(self.root.is_some());
-            output = self.step(place, Input::Notify(notify))?;
+            output = self.step(place, Input::Notify(notify, Fingerprint::NONE))?;
             rule!(output.answer == Some(Answer::Ok) && output.news.is_some(), "a fork begins with news");
             rule!(self.forks.iter().any(|fork| fork.fork() == number), "a fork is gone before its window is");
         }
