@@ -29,8 +29,8 @@ impl Millis {
     }
 }
 
-/// An instant or none, in six bytes: 2 MB less for a million subscriptions than in eight. There is room for nine thousand years; what is later is the last
-/// of them.
+/// An instant or none, in six bytes: 2 MB less for a million subscriptions than in eight. There is room for nine thousand
+/// years; what is later is the last of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackedMillis(U48);
 
