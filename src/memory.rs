@@ -7,10 +7,12 @@ mod chunks;
 mod packed;
 pub mod pool;
 mod seldom;
+mod slots;
 mod u48;
 
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
 pub use packed::{Packed, SharedTexts};
 pub use seldom::Seldom;
+pub use slots::{Occupant, SLOTS_ADDED, Slots};
 pub use u48::U48;

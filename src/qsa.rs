@@ -6,12 +6,13 @@
 //! notifiers and subscriptions.
 //!
 //! Everything is named by a number that may be stale without harm, never by a pointer. No lock is held while a callback
-//! of anybody runs. Lock order: a shard of shares or of the registry, then a slab shard of the hub, then one queue; the
+//! of anybody runs. Lock order: a shard of shares or of the registry, then a shard of the hub, then one queue; the
 //! directory is locked alone.
 
 pub mod c_api;
 mod delivery;
 mod directory;
+mod entry;
 mod error;
 mod foreign;
 mod hub;
@@ -20,8 +21,8 @@ mod known;
 mod message;
 mod notifier;
 mod queue;
+mod shard;
 mod share;
-mod slab;
 mod subscribing;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! All subscriptions, in shared memory: found by handle, by name, by dialog and by deadline.
 //!
-//! A [`Registry`] is split into shards. Each has one lock, and behind it a slab of records, an index of names, an index
+//! A [`Registry`] is split into shards. Each has one lock, and behind it the records in slots, an index of names, an index
 //! of dialogs and an index of deadlines. The name of a subscription (record, subscriber, package, event id) decides its
 //! shard, so that "find or insert" is one step under one lock; the Call-IDs the registry makes carry the number of the
 //! shard, so that a NOTIFY finds its shard from the message alone. At most one shard is locked at a time (law L2).
@@ -23,8 +23,8 @@ mod index;
 mod layout;
 mod life;
 mod look;
+mod records;
 mod shard;
-mod slots;
 mod steps;
 mod table;
 #[cfg(test)]
@@ -104,7 +104,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
 impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     /// What a subscription takes in the table, in bytes; the indexes and its own blocks come on top.
-    pub const RECORD: usize = slots::Slots::<table::Record<S, O>, A>::SLOT;
+    pub const RECORD: usize = records::Records::<table::Record<S, O>, A>::SLOT;
 
     /// How many subscriptions there are now.
     #[must_use]

@@ -3,13 +3,13 @@
 
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
+use super::entry::Entry;
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
 use super::known::Known;
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Taken, Wake};
-use super::slab::Entry;
 use crate::memory::SharedAlloc;
 use crate::subscription::{News, Status};
 

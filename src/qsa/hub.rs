@@ -7,13 +7,14 @@ use allocator_api2::vec::Vec;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
 use super::directory::{DEFAULT_DOMAIN, Directory};
+use super::entry::Entry;
 use super::error::QsaError;
 use super::foreign::Foreign;
 use super::ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 use super::message::Destroy;
 use super::notifier::Notifier;
 use super::queue::{self, Budget, OnLoss};
-use super::slab::{Entry, SHARDS, Scan, Shard, shard_of};
+use super::shard::{SHARDS, Scan, Shard, shard_of};
 use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::Names;

@@ -3,11 +3,11 @@
 
 use parking_lot::lock_api::RawMutex;
 
+use super::entry::Entry;
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{DomainId, MAX_NOTIFIERS, PackageId, SubscriptionId};
 use super::notifier::{Refused, Registered};
-use super::slab::Entry;
 use super::wanted::{Made, Wanted};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::{Names, package};

@@ -2,7 +2,7 @@
 //! one connection cost no more than one.
 
 use super::index::Index;
-use super::slots::Slots;
+use super::records::Records;
 use super::table::Record;
 use crate::memory::OutOfMemory;
 use crate::subscription::Flow;
@@ -51,7 +51,7 @@ impl<A: Allocator + Clone> Flows<A> {
     }
 
     /// Has the record in `slot` depend on `flow`, or on none. A connection needs [`Flows::try_reserve`] first.
-    pub(super) fn set<S, O>(&mut self, records: &mut Slots<Record<S, O>, A>, slot: u32, flow: Option<Flow>) {
+    pub(super) fn set<S, O>(&mut self, records: &mut Records<Record<S, O>, A>, slot: u32, flow: Option<Flow>) {
         let Some((_, record)) = records.get_mut(slot) else { return };
         if record.flow.map(|link| link.flow) == flow {
             return;
@@ -73,7 +73,7 @@ impl<A: Allocator + Clone> Flows<A> {
     }
 
     /// Takes a record that has been removed from `slot` out of its list.
-    pub(super) fn unlink<S, O>(&mut self, records: &mut Slots<Record<S, O>, A>, slot: u32, link: Link) {
+    pub(super) fn unlink<S, O>(&mut self, records: &mut Records<Record<S, O>, A>, slot: u32, link: Link) {
         let Link { flow, before, after } = link;
         change(records, after, |link| link.before = before);
         match (before, after) {
@@ -84,7 +84,11 @@ impl<A: Allocator + Clone> Flows<A> {
     }
 }
 
-fn change<S, O, A: Allocator + Clone>(records: &mut Slots<Record<S, O>, A>, slot: u32, change: impl FnOnce(&mut Link)) {
+fn change<S, O, A: Allocator + Clone>(
+    records: &mut Records<Record<S, O>, A>,
+    slot: u32,
+    change: impl FnOnce(&mut Link),
+) {
     if let Some(link) = records.get_mut(slot).and_then(|(_, record)| record.flow.as_mut()) {
         change(link);
     }

@@ -6,7 +6,7 @@ use super::handle::Handle;
 use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
-use super::slots::Slots;
+use super::records::Records;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
 use crate::time::Millis;
@@ -45,7 +45,7 @@ struct Dialog {
 pub(super) struct Table<S, O, A: Allocator + Clone> {
     layout: Layout,
     shard: usize,
-    pub(super) records: Slots<Record<S, O>, A>,
+    pub(super) records: Records<Record<S, O>, A>,
     names: Index<A>,
     dialogs: Index<A>,
     flows: Flows<A>,
@@ -60,7 +60,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
         Self {
             layout,
             shard,
-            records: Slots::new_in(layout.most_slots(), alloc.clone()),
+            records: Records::new_in(layout.most_slots(), alloc.clone()),
             names: Index::new_in(alloc.clone()),
             dialogs: Index::new_in(alloc.clone()),
             flows: Flows::new_in(alloc.clone()),
@@ -120,8 +120,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     /// The slot of a handle of this shard, unless it is stale.
     pub(super) fn slot_of(&self, handle: Handle) -> Option<u32> {
         let (_, slot) = self.layout.locate(handle.index());
-        let (generation, _) = self.records.get(slot)?;
-        (generation == handle.generation()).then_some(slot)
+        self.records.is(slot, handle.generation()).then_some(slot)
     }
 
     /// The slot whose deadline is due.

@@ -11,7 +11,7 @@ mod life;
 mod memory;
 mod model;
 mod pages;
-mod slots;
+mod records;
 mod threads;
 mod watch;
 

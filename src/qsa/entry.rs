@@ -1,23 +1,17 @@
-//! Where subscriptions are kept: one shard of the table.
+//! An internal subscription, and what became of offering it to notifiers.
 #![forbid(unsafe_code)]
 
 use allocator_api2::boxed::Box;
 
 use super::error::QsaError;
-use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId, SubscriptionId};
+use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId};
 use super::queue::LastQueued;
 use super::wanted::Wanted;
-use crate::memory::{Chunks, OutOfMemory, SharedAlloc};
+use crate::memory::{Occupant, OutOfMemory, SharedAlloc};
 use crate::subscription::Names;
-
-/// How many shards the table has.
-pub(super) const SHARDS: usize = 64;
 
 /// Place of the package among an entry's names.
 const PACKAGE: usize = 3;
-
-/// Slots added at a time.
-const CHUNK: usize = 64;
 
 /// How often a subscription can be held, so that one more is always possible.
 const MOST_REFERENCES: u16 = u16::MAX - 1;
@@ -62,21 +56,7 @@ enum OfferState {
     Refused,
 }
 
-/// A subscription found for a notifier that registers late: what is needed to offer it without a lock.
-pub(super) struct Late<A: SharedAlloc> {
-    pub(super) id: SubscriptionId,
-    names: Names<A>,
-    queue: QueueId,
-    subscriber_data: usize,
-}
-
-impl<A: SharedAlloc> Late<A> {
-    pub(super) fn wanted<'a>(&'a self, package: &'a [u8]) -> Wanted<'a> {
-        wanted(&self.names, package, self.queue, self.subscriber_data)
-    }
-}
-
-fn wanted<'a, A: SharedAlloc>(
+pub(super) fn wanted<'a, A: SharedAlloc>(
     names: &'a Names<A>,
     package: &'a [u8],
     queue: QueueId,
@@ -84,6 +64,12 @@ fn wanted<'a, A: SharedAlloc>(
 ) -> Wanted<'a> {
     let [record, subscriber, first_param] = [names.get(0), names.get(1), names.get(2)];
     Wanted { package, record, subscriber, first_param, options: None, queue, subscriber_data }
+}
+
+impl<A: SharedAlloc> Occupant for Entry<A> {
+    fn generation(&self) -> u32 {
+        self.generation
+    }
 }
 
 impl<A: SharedAlloc> Entry<A> {
@@ -102,6 +88,11 @@ impl<A: SharedAlloc> Entry<A> {
             others: None,
             generation: 0,
         }
+    }
+
+    /// As it is in its slot.
+    pub(super) fn numbered(self, generation: u32) -> Self {
+        Self { generation, ..self }
     }
 
     /// What it was made for.
@@ -175,6 +166,11 @@ impl<A: SharedAlloc> Entry<A> {
         self.offers().map(|offer| (offer.state == OfferState::Taken).then_some((offer.notifier, offer.value)))
     }
 
+    /// Whether it has ended and nobody holds on to it.
+    pub(super) fn is_done(&self) -> bool {
+        !self.subscribed && self.references == 0
+    }
+
     /// Somebody holds on to it.
     pub(super) fn hold(&mut self) -> Result<(), QsaError> {
         if self.references >= MOST_REFERENCES {
@@ -196,146 +192,4 @@ impl<A: SharedAlloc> Entry<A> {
         self.references = self.references.checked_sub(1).ok_or(QsaError::UnknownSubscription)?;
         Ok(())
     }
-}
-
-enum Slot<A: SharedAlloc> {
-    Live(Entry<A>),
-    Free { next: Option<u32> },
-}
-
-impl<A: SharedAlloc> Slot<A> {
-    fn entry(&mut self) -> Option<&mut Entry<A>> {
-        match self {
-            Self::Live(entry) => Some(entry),
-            Self::Free { .. } => None,
-        }
-    }
-}
-
-/// One shard: slots that are used again. Generations are the shard's, so that an empty shard can forget its slots.
-pub(super) struct Shard<A: SharedAlloc> {
-    slots: Chunks<Slot<A>, CHUNK, A>,
-    free: Option<u32>,
-    generation: u32,
-    live: usize,
-}
-
-impl<A: SharedAlloc> Shard<A> {
-    pub(super) fn new(alloc: A) -> Self {
-        Self { slots: Chunks::new_in(alloc), free: None, generation: 0, live: 0 }
-    }
-
-    pub(super) fn insert(&mut self, shard: usize, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
-        let at = match self.free {
-            Some(at) => at,
-            None => self.grow()?,
-        };
-        let slot = self.slots.get_mut(at as usize).ok_or(QsaError::Exhausted)?;
-        let Slot::Free { next } = slot else { return Err(QsaError::Exhausted) };
-        self.free = *next;
-        self.generation = self.generation.checked_add(1).unwrap_or(1);
-        *slot = Slot::Live(Entry { generation: self.generation, ..entry });
-        self.live += 1;
-        Ok(id(self.generation, at as usize, shard))
-    }
-
-    /// Adds free slots; gives the first.
-    fn grow(&mut self) -> Result<u32, QsaError> {
-        let (first, after) = (self.slots.len(), self.slots.len() + CHUNK);
-        if after > u32::MAX as usize / SHARDS {
-            return Err(QsaError::Exhausted);
-        }
-        self.slots.try_grow(|at| Slot::Free { next: (at + 1 < after).then_some(at as u32 + 1) })?;
-        self.free = Some(first as u32);
-        Ok(first as u32)
-    }
-
-    pub(super) fn get(&mut self, id: SubscriptionId) -> Option<&mut Entry<A>> {
-        self.slots.get_mut(place(id))?.entry().filter(|entry| entry.generation == generation(id))
-    }
-
-    /// Removes the entry when it has ended and nobody holds on to it. To be dropped without the lock.
-    pub(super) fn remove_if_done(&mut self, id: SubscriptionId) -> Option<Removed<A>> {
-        let entry = self.get(id)?;
-        if entry.subscribed || entry.references > 0 {
-            return None;
-        }
-        let slot = self.slots.get_mut(place(id))?;
-        let entry = std::mem::replace(slot, Slot::Free { next: self.free });
-        self.free = Some(place(id) as u32);
-        self.live -= 1;
-        let slots = (self.live == 0).then(|| {
-            self.free = None;
-            let alloc = self.slots.allocator().clone();
-            std::mem::replace(&mut self.slots, Chunks::new_in(alloc))
-        });
-        Some(Removed { _entry: entry, _slots: slots })
-    }
-
-    /// Looks at up to `most` slots from `cursor` on for a subscription of `package` not yet offered to `notifier`. Where
-    /// there is no memory to offer one, it stays without.
-    pub(super) fn scan(
-        &mut self,
-        shard: usize,
-        cursor: &mut usize,
-        most: usize,
-        package: PackageId,
-        notifier: NotifierId,
-    ) -> Scan<A> {
-        let alloc = self.slots.allocator().clone();
-        for _ in 0..most {
-            let at = *cursor;
-            let Some(slot) = self.slots.get_mut(at) else { return Scan::End };
-            *cursor += 1;
-            if let Some(entry) = slot.entry()
-                && entry.package == package
-                && entry.open_offer(notifier, &alloc) == Ok(true)
-            {
-                return Scan::Found(Late {
-                    id: id(entry.generation, at, shard),
-                    names: entry.names.clone(),
-                    queue: entry.queue,
-                    subscriber_data: entry.subscriber_data,
-                });
-            }
-        }
-        Scan::More
-    }
-
-    pub(super) fn live(&self) -> usize {
-        self.live
-    }
-}
-
-/// What a look at some slots gave.
-pub(super) enum Scan<A: SharedAlloc> {
-    /// This one, now claimed for the notifier.
-    Found(Late<A>),
-    /// Nothing here; go on.
-    More,
-    /// The shard's end.
-    End,
-}
-
-/// What was taken out of a shard.
-pub(super) struct Removed<A: SharedAlloc> {
-    _entry: Slot<A>,
-    _slots: Option<Chunks<Slot<A>, CHUNK, A>>,
-}
-
-fn id(generation: u32, at: usize, shard: usize) -> SubscriptionId {
-    SubscriptionId(u64::from(generation) << 32 | (at * SHARDS + shard) as u64)
-}
-
-fn generation(id: SubscriptionId) -> u32 {
-    (id.0 >> 32) as u32
-}
-
-fn place(id: SubscriptionId) -> usize {
-    (id.0 as u32) as usize / SHARDS
-}
-
-/// The shard that keeps `id`.
-pub(super) fn shard_of(id: SubscriptionId) -> usize {
-    id.0 as usize % SHARDS
 }

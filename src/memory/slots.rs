@@ -1,0 +1,187 @@
+//! Values in slots that are used again and again. A slot keeps its number and its place in memory.
+#![forbid(unsafe_code)]
+
+use super::alloc::OutOfMemory;
+use super::chunks::Chunks;
+use allocator_api2::alloc::Allocator;
+
+/// Slots added at a time.
+pub const SLOTS_ADDED: usize = 64;
+
+/// Ends the list of free slots.
+const NONE: u32 = u32::MAX;
+
+/// What can be in a slot. It knows its generation itself, where that takes least memory.
+pub trait Occupant {
+    /// Tells it from all that were in its slot before.
+    fn generation(&self) -> u32;
+}
+
+enum Slot<T> {
+    Live(T),
+    Free {
+        /// The one that is taken after it.
+        next: u32,
+    },
+}
+
+impl<T> Slot<T> {
+    fn value(&self) -> Option<&T> {
+        match self {
+            Self::Live(value) => Some(value),
+            Self::Free { .. } => None,
+        }
+    }
+
+    fn value_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Live(value) => Some(value),
+            Self::Free { .. } => None,
+        }
+    }
+}
+
+/// Values of `T` in numbered slots. Slots are freed and taken in turn, so that each rests as long as possible.
+pub struct Slots<T, A: Allocator + Clone> {
+    slots: Chunks<Slot<T>, SLOTS_ADDED, A>,
+    most: usize,
+    live: u32,
+    first_free: u32,
+    last_free: u32,
+}
+
+impl<T, A: Allocator + Clone> Slots<T, A> {
+    /// What a slot takes, in bytes.
+    pub const SLOT: usize = size_of::<Slot<T>>();
+
+    /// No slots yet, and never more than `most` (rounded down to a multiple of [`SLOTS_ADDED`]).
+    #[must_use]
+    pub fn new_in(most: usize, alloc: A) -> Self {
+        Self { slots: Chunks::new_in(alloc), most, live: 0, first_free: NONE, last_free: NONE }
+    }
+
+    /// How many slots there are, live and free.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no slot yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// The allocator.
+    #[must_use]
+    pub fn allocator(&self) -> &A {
+        self.slots.allocator()
+    }
+
+    /// Whether no value can be inserted any more before one is removed.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.has_free() && self.slots.len() + SLOTS_ADDED > self.most
+    }
+
+    /// Whether there is a slot for the next [`Slots::insert`].
+    #[must_use]
+    pub fn has_free(&self) -> bool {
+        self.first_free != NONE
+    }
+
+    /// Makes sure that the next [`Slots::insert`] finds a slot, unless it is full.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing has changed.
+    pub fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
+        if self.has_free() || self.is_full() {
+            return Ok(());
+        }
+        let start = self.slots.len();
+        let last = start + SLOTS_ADDED - 1;
+        // The number behind the last is one as well: no slot has NONE.
+        let numbers = u32::try_from(start).ok().zip(u32::try_from(last + 1).ok()).ok_or(OutOfMemory)?;
+        let (first_free, last_free) = (numbers.0, numbers.1 - 1);
+        let mut next = first_free;
+        self.slots.try_grow(|index| {
+            next += 1;
+            Slot::Free { next: if index == last { NONE } else { next } }
+        })?;
+        (self.first_free, self.last_free) = (first_free, last_free);
+        Ok(())
+    }
+
+    /// Puts the value that `make` makes for the number of its slot into the slot that has rested longest; gives the number.
+    /// `None` without a free slot.
+    pub fn insert(&mut self, make: impl FnOnce(u32) -> T) -> Option<u32> {
+        let index = self.first_free;
+        let slot = self.slots.get_mut(index as usize)?;
+        let Slot::Free { next } = *slot else { return None };
+        *slot = Slot::Live(make(index));
+        self.first_free = next;
+        if next == NONE {
+            self.last_free = NONE;
+        }
+        self.live += 1;
+        Some(index)
+    }
+
+    /// Takes the value out of a slot.
+    pub fn remove(&mut self, index: u32) -> Option<T> {
+        let slot = self.slots.get_mut(index as usize)?;
+        slot.value()?;
+        let Slot::Live(value) = std::mem::replace(slot, Slot::Free { next: NONE }) else { return None };
+        let before = std::mem::replace(&mut self.last_free, index);
+        match self.slots.get_mut(before as usize) {
+            Some(slot) => *slot = Slot::Free { next: index },
+            None => self.first_free = index,
+        }
+        self.live -= 1;
+        Some(value)
+    }
+
+    /// All slots, when none has a value: to be dropped elsewhere. There are none any more.
+    pub fn take_if_idle(&mut self) -> Option<Self> {
+        let none = Self::new_in(self.most, self.allocator().clone());
+        (self.live == 0 && !self.is_empty()).then(|| std::mem::replace(self, none))
+    }
+
+    /// The value in a slot.
+    #[must_use]
+    pub fn get(&self, index: u32) -> Option<&T> {
+        self.slots.get(index as usize)?.value()
+    }
+
+    /// The value in a slot.
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.slots.get_mut(index as usize)?.value_mut()
+    }
+
+    /// All values, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        (0..self.slots.len()).filter_map(|index| self.slots.get(index)?.value())
+    }
+}
+
+impl<T: Occupant, A: Allocator + Clone> Slots<T, A> {
+    /// The value in a slot, if it is the one with this generation.
+    #[must_use]
+    pub fn find(&self, index: u32, generation: u32) -> Option<&T> {
+        self.get(index).filter(|value| value.generation() == generation)
+    }
+
+    /// The value in a slot, if it is the one with this generation.
+    pub fn find_mut(&mut self, index: u32, generation: u32) -> Option<&mut T> {
+        self.get_mut(index).filter(|value| value.generation() == generation)
+    }
+}
+
+#[cfg(test)]
+mod tests;
