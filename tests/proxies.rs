@@ -28,8 +28,7 @@ fn assert_goes_on(next: &Received, before: &Received) {
 
 /// How many requests a destination has had.
 fn sent_to(server: &Server, address: &str) -> u64 {
-    let row = server.rows("presence_b2b.destinations").into_iter().find(|row| row["address"] == address);
-    row.and_then(|row| row["sent"].as_u64()).unwrap_or(0)
+    server.destination(address).and_then(|row| row["sent"].as_u64()).unwrap_or(0)
 }
 
 fn the_second_takes_it(transport: Transport) {

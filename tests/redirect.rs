@@ -5,17 +5,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::address::own_ip;
-use crate::support::config::Builder;
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
 use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
-
-fn builder() -> Builder {
-    Server::eager(1).b2b_param("failure_backoff_max", 1).gives_up_after(700)
-}
 
 /// The same attempt goes on: only the target and the transaction are new.
 fn assert_goes_on(next: &Received, before: &Received, target: &str) {
@@ -30,7 +25,7 @@ fn assert_goes_on(next: &Received, before: &Received, target: &str) {
 #[test]
 fn a_redirection_is_followed_and_the_dialog_is_with_the_target() {
     let (registrar, home) = (Notifier::udp(), Notifier::tcp());
-    let server = builder().start();
+    let server = Server::quick().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
@@ -60,7 +55,7 @@ fn a_redirection_is_followed_and_the_dialog_is_with_the_target() {
 fn targets_are_tried_best_first() {
     let (registrar, refusing, taking) = (Notifier::udp(), Notifier::udp(), Notifier::udp());
     let dead = format!("sip:alice@{}", own_ip());
-    let server = builder().b2b_param("min_resubscribe_time", 3600).start();
+    let server = Server::quick().b2b_param("min_resubscribe_time", 3600).start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
         let first = registrar.expect_subscribe(SOON);
@@ -89,7 +84,7 @@ fn targets_are_tried_best_first() {
 fn a_chain_of_redirections_ends() {
     let notifier = Notifier::udp();
     let record = notifier.uri("step0");
-    let server = builder().start();
+    let server = Server::quick().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&record, &server.uri("watcher"));
@@ -116,7 +111,7 @@ fn a_chain_of_redirections_ends() {
 #[test]
 fn a_circle_of_redirections_is_left_at_once() {
     let (one, two) = (Notifier::udp(), Notifier::udp());
-    let server = builder().start();
+    let server = Server::quick().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&one.uri("alice"), &server.uri("watcher"));
@@ -133,7 +128,7 @@ fn a_circle_of_redirections_is_left_at_once() {
 #[test]
 fn a_redirection_to_nowhere_is_a_failure() {
     let notifier = Notifier::udp();
-    let server = builder().hostile().start();
+    let server = Server::quick().hostile().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -158,7 +153,7 @@ fn a_redirection_to_nowhere_is_a_failure() {
 #[test]
 fn a_305_is_followed_to_the_proxy_it_names() {
     let (home, proxy, place) = (Notifier::udp(), Notifier::tcp(), Notifier::udp());
-    let server = builder().b2b_param("min_resubscribe_time", 3600).start();
+    let server = Server::quick().b2b_param("min_resubscribe_time", 3600).start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&home.uri("alice"), &server.uri("watcher"));
         let first = home.expect_subscribe(SOON);
@@ -183,7 +178,7 @@ fn a_305_is_followed_to_the_proxy_it_names() {
 #[test]
 fn a_circle_of_305s_is_left_at_once() {
     let (one, two) = (Notifier::udp(), Notifier::udp());
-    let server = builder().start();
+    let server = Server::quick().start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&one.uri("alice"), &server.uri("watcher"));
@@ -202,7 +197,7 @@ fn a_circle_of_305s_is_left_at_once() {
 #[test]
 fn a_305_changes_no_outbound_proxy() {
     let (own, other) = (Notifier::udp(), Notifier::udp());
-    let server = builder().b2b_param("on_error_retry_time", 600).b2b_param("failure_backoff_max", 600);
+    let server = Server::quick().b2b_param("on_error_retry_time", 600).b2b_param("failure_backoff_max", 600);
     let server = server.b2b_param("presence_outbound_proxy", format!("sip:{}", own.endpoint.addr())).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
@@ -223,7 +218,7 @@ fn a_305_changes_no_outbound_proxy() {
 #[test]
 fn what_was_granted_ends_while_a_redirection_is_followed() {
     let (registrar, home) = (Notifier::udp(), Notifier::udp());
-    let server = builder().gives_up_after(30_000).start();
+    let server = Server::quick().gives_up_after(30_000).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
@@ -259,7 +254,7 @@ fn what_was_granted_ends_while_a_redirection_is_followed() {
 fn targets_of_equal_preference_are_tried_in_their_order() {
     let registrar = Notifier::udp();
     let targets = [(); 3].map(|()| Notifier::udp());
-    let server = builder().start();
+    let server = Server::quick().start();
     leaves_nothing(&server, || {
         let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
         let [first, second, third] = targets.each_ref().map(|target| format!("<{}>", target.uri("desk")));

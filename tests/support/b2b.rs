@@ -27,6 +27,11 @@ impl Server {
         Server::b2b().eager(retry)
     }
 
+    /// A server to describe as [`Server::eager`] that tries again each second however often it fails, and gives up soon.
+    pub fn quick() -> Builder {
+        Server::eager(1).b2b_param("failure_backoff_max", 1).gives_up_after(700)
+    }
+
     /// Subscribes by RPC; the id.
     pub fn subscribe(&self, record: &str, subscriber: &str) -> u64 {
         let id = self.rpc("presence_b2b.subscribe", json!([record, subscriber])).expect("an id");

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod b2b;
 pub mod config;
+pub mod destination;
 pub mod digest;
 pub mod dns;
 pub mod endpoint;
