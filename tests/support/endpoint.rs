@@ -3,18 +3,18 @@
 //! A background thread reads everything into an inbox. Retransmissions (same method, branch and CSeq) are counted and
 //! answered again with whatever the test answered the first time, so tests see each request once.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read, Write};
+mod shared;
+
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
-
+use self::shared::{Shared, key_of};
 use super::address::{SIP_PORT, own_ip};
 use super::sip::Message;
 
@@ -62,34 +62,6 @@ impl Deref for Received {
     fn deref(&self) -> &Message {
         &self.message
     }
-}
-
-/// What makes two requests the same one: method, branch, CSeq.
-type Key = (String, String, u32);
-
-fn key_of(message: &Message) -> Key {
-    let (number, method) = message.cseq();
-    (method.to_owned(), message.branch().to_owned(), number)
-}
-
-#[derive(Default)]
-struct Inbox {
-    waiting: VecDeque<Received>,
-    /// How often each request came.
-    seen: HashMap<Key, usize>,
-    /// What was answered to it last.
-    answers: HashMap<Key, Vec<u8>>,
-    trace: Vec<String>,
-}
-
-struct Shared {
-    addr: SocketAddr,
-    transport: Transport,
-    udp: Option<UdpSocket>,
-    streams: Mutex<HashMap<SocketAddr, Arc<TcpStream>>>,
-    inbox: Mutex<Inbox>,
-    arrived: Condvar,
-    closed: AtomicBool,
 }
 
 /// A SIP peer. Prints what it sent and received when the test fails.
@@ -319,120 +291,6 @@ impl Drop for Endpoint {
         }
         if thread::panicking() {
             eprintln!("--- endpoint {}:\n{}---", self.addr(), self.shared.lock().trace.join("\n"));
-        }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn streams(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<TcpStream>>> {
-        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    fn send(self: &Arc<Shared>, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.note("sent to", to, bytes);
-        match &self.udp {
-            Some(udp) => udp.send_to(bytes, to).map(drop),
-            None => (&*self.stream_to(to)?).write_all(bytes),
-        }
-    }
-
-    fn stream_to(self: &Arc<Shared>, to: SocketAddr) -> io::Result<Arc<TcpStream>> {
-        if let Some(stream) = self.streams().get(&to) {
-            return Ok(Arc::clone(stream));
-        }
-        // Bound first: on loopback every unbound socket would come from 127.0.0.1.
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-        socket.bind(&SocketAddr::new(self.addr.ip(), 0).into())?;
-        socket.connect(&to.into())?;
-        Ok(self.adopt(socket.into(), to))
-    }
-
-    fn adopt(self: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Arc<TcpStream> {
-        let stream = Arc::new(stream);
-        self.streams().insert(peer, Arc::clone(&stream));
-        let (reader, source) = (Arc::clone(self), Arc::clone(&stream));
-        thread::spawn(move || reader.read_stream(&source, peer));
-        stream
-    }
-
-    fn accept(self: Arc<Shared>, listener: &TcpListener) {
-        while let Ok((stream, peer)) = listener.accept() {
-            if self.is_closed() {
-                return;
-            }
-            self.adopt(stream, peer);
-        }
-    }
-
-    fn read_stream(self: Arc<Shared>, mut stream: &TcpStream, peer: SocketAddr) {
-        let mut buffer = Vec::new();
-        let mut chunk = [0; 16 * 1024];
-        while let Ok(count @ 1..) = stream.read(&mut chunk) {
-            buffer.extend_from_slice(&chunk[..count]);
-            loop {
-                match Message::take(&mut buffer) {
-                    Ok(Some(message)) => self.deliver(message, peer),
-                    Ok(None) => break,
-                    Err(error) => return self.note(&format!("unreadable ({error}) from"), peer, &buffer),
-                }
-            }
-        }
-        let mut streams = self.streams();
-        if streams.get(&peer).is_some_and(|have| std::ptr::eq(&**have, stream)) {
-            streams.remove(&peer);
-        }
-    }
-
-    fn read_datagrams(self: Arc<Shared>) {
-        let udp = self.udp.as_ref().expect("a UDP endpoint");
-        let mut buffer = vec![0; 65536];
-        while !self.is_closed() {
-            let Ok((count, peer)) = udp.recv_from(&mut buffer) else { continue };
-            let datagram = &buffer[..count];
-            if datagram.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
-                continue;
-            }
-            match Message::parse(datagram) {
-                Ok(message) => self.deliver(message, peer),
-                Err(error) => self.note(&format!("unreadable ({error}) from"), peer, datagram),
-            }
-        }
-    }
-
-    fn deliver(self: &Arc<Shared>, message: Message, from: SocketAddr) {
-        self.note("received from", from, &message.to_bytes());
-        let mut inbox = self.lock();
-        if message.status() == 0 {
-            let key = key_of(&message);
-            let copies = inbox.seen.entry(key.clone()).or_default();
-            *copies += 1;
-            if *copies > 1 {
-                let answer = inbox.answers.get(&key).cloned();
-                drop(inbox);
-                if let Some(answer) = answer {
-                    let _ = self.send(&answer, from);
-                }
-                return;
-            }
-        }
-        inbox.waiting.push_back(Received { message, from, at: Instant::now() });
-        drop(inbox);
-        self.arrived.notify_all();
-    }
-
-    fn note(&self, what: &str, peer: SocketAddr, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).replace("\r\n", "\n");
-        let mut inbox = self.lock();
-        if inbox.trace.len() < 200 {
-            inbox.trace.push(format!("{what} {peer}:\n{text}"));
         }
     }
 }
