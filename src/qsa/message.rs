@@ -178,15 +178,8 @@ impl<A: SharedAlloc> Message<A> {
 
 /// What a notifier says on its own account.
 pub(super) fn news(status: Status, reason: &[u8], with_body: bool) -> News {
-    News {
-        status,
-        code: 0,
-        reason: Brief::new(reason),
-        next_attempt: None,
-        with_body,
-        last: matches!(status, Status::Terminated | Status::Rejected),
-        fork: 0,
-    }
+    let last = matches!(status, Status::Terminated | Status::Rejected);
+    News { with_body, last, ..News::new(status, Brief::new(reason)) }
 }
 
 /// How a carried value is destroyed.

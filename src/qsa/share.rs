@@ -20,7 +20,7 @@ use parking_lot::lock_api::{Mutex, RawMutex};
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{DomainId, SubscriptionId};
-use super::message::{Message, Prepared, Texts, news};
+use super::message::{Message, Prepared, Texts};
 use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 use crate::subscription::{News, Reason, Status};
@@ -203,7 +203,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         let Ok(entry) = shares.find_entry(hash.into(), |share| share.root == root) else { return 0 };
         let (share, _) = entry.remove();
         drop(shares);
-        let news = News { code: 503, ..news(Status::Terminated, Reason::ServiceUnavailable.text().as_bytes(), false) };
+        let news = News { code: 503, last: true, ..News::new(Status::Terminated, Reason::ServiceUnavailable) };
         let others = share.members.iter().filter(|member| **member != first);
         let told = others.map(|member| hub.notify_news(*member, &news, b"", b""));
         told.filter(|told| matches!(told, Err(QsaError::OutOfMemory(_)))).count()

@@ -392,7 +392,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// News without a body, a code or another attempt, and not the last.
     fn news(&self, status: Status, reason: Brief) -> News {
-        News { status, code: 0, reason, next_attempt: None, with_body: false, last: false, fork: self.fork }
+        News { fork: self.fork, ..News::new(status, reason) }
     }
 
     fn tell(&mut self, news: News) -> Option<News> {

@@ -229,3 +229,11 @@ pub struct News {
     /// fork than 0 is the end of that fork: there is never another attempt for it.
     pub fork: u8,
 }
+
+impl News {
+    /// A status and its reason, and nothing more: of no reply, without an attempt to come or a body, of the first dialog, and not the last.
+    #[must_use]
+    pub fn new(status: Status, reason: impl Into<Brief>) -> Self {
+        Self { status, code: 0, reason: reason.into(), next_attempt: None, with_body: false, last: false, fork: 0 }
+    }
+}

@@ -14,13 +14,9 @@ fn messages_come_in_order_with_all_they_say() {
     let q = queue(&hub, 1000);
     let id = ask(&hub, &new(b"r", q)).unwrap();
     let news = News {
-        status: Status::Terminated,
         code: 503,
-        reason: Brief::new(b"Service Unavailable"),
         next_attempt: Some(120),
-        with_body: false,
-        last: false,
-        fork: 0,
+        ..News::new(Status::Terminated, Brief::new(b"Service Unavailable"))
     };
     hub.notify_news(id, &news, b"text/plain", b"not to be seen").unwrap();
     for n in 0..500 {
@@ -49,15 +45,8 @@ fn a_merged_message_without_a_body_keeps_the_newest_state() {
     let q = queue(&hub, 1);
     let id = ask(&hub, &new(b"r", q)).unwrap();
     say(&hub, id, b"open");
-    let failed = News {
-        status: Status::Active,
-        code: 500,
-        reason: Brief::new(b"Server Internal Error"),
-        next_attempt: Some(9),
-        with_body: false,
-        last: false,
-        fork: 0,
-    };
+    let failed =
+        News { code: 500, next_attempt: Some(9), ..News::new(Status::Active, Brief::new(b"Server Internal Error")) };
     hub.notify_news(id, &failed, b"", b"").unwrap();
     let message = hub.pop(q).unwrap().message;
     assert_eq!((message.code(), message.content_type(), message.body()), (500, &b"text/plain"[..], &b"open"[..]));
@@ -134,15 +123,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
     assert_eq!(WOKEN.load(SeqCst), 10);
     // Whoever pushes under a lock wakes later.
     hub.pop(q).unwrap();
-    let news = News {
-        status: Status::Active,
-        code: 0,
-        reason: Brief::default(),
-        next_attempt: None,
-        with_body: true,
-        last: false,
-        fork: 0,
-    };
+    let news = News { with_body: true, ..News::new(Status::Active, Brief::default()) };
     let prepared = Message::prepare(b"t", b"b", hub.allocator()).unwrap();
     let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, Known::NOTHING, &news));
     assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, Outcome::Queued));
@@ -209,15 +190,7 @@ fn messages_of_different_forks_are_not_merged() {
     let q = queue(&hub, 2);
     let id = ask(&hub, &new(b"r", q)).unwrap();
     let push = |fork: u8, body: &[u8], last: &mut LastQueued| {
-        let news = News {
-            status: Status::Active,
-            code: 0,
-            reason: Brief::default(),
-            next_attempt: None,
-            with_body: true,
-            last: false,
-            fork,
-        };
+        let news = News { with_body: true, fork, ..News::new(Status::Active, Brief::default()) };
         let prepared = Message::prepare(b"t", body, hub.allocator()).unwrap();
         let pushed = hub.push(q, last, prepared.complete(id, Known::NOTHING, &news));
         let outcome = pushed.outcome;

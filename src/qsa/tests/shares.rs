@@ -148,15 +148,7 @@ fn the_word_of_a_fork_is_not_the_newest_state() {
 }
 
 fn plain_news() -> News {
-    News {
-        status: Status::Active,
-        code: 0,
-        reason: Brief::default(),
-        next_attempt: None,
-        with_body: true,
-        last: false,
-        fork: 0,
-    }
+    News { with_body: true, ..News::new(Status::Active, Brief::default()) }
 }
 
 /// A thousand members have one body, and the queue they share is charged for one.

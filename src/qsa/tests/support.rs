@@ -91,15 +91,7 @@ pub fn push_known(
     value: usize,
     (body, fork, is_last): (&[u8], u8, bool),
 ) -> Outcome {
-    let news = News {
-        status: Status::Active,
-        code: 0,
-        reason: Brief::default(),
-        next_attempt: None,
-        with_body: !body.is_empty(),
-        last: is_last,
-        fork,
-    };
+    let news = News { with_body: !body.is_empty(), last: is_last, fork, ..News::new(Status::Active, Brief::default()) };
     let content_type: &[u8] = if body.is_empty() { b"" } else { b"text/plain" };
     let prepared = Message::prepare(content_type, body, hub.allocator()).unwrap();
     let pushed = hub.push(queue, last, prepared.complete(id, Known::of(value), &news));

@@ -173,15 +173,7 @@ impl Life for Told {
                 let code = u16::try_from(notify.cseq).unwrap();
                 let reason = Brief::default();
                 let status = Status::Active;
-                output.news = Some(News {
-                    status,
-                    code,
-                    reason,
-                    next_attempt: None,
-                    with_body: false,
-                    last: false,
-                    fork: self.fork,
-                });
+                output.news = Some(News { code, fork: self.fork, ..News::new(status, reason) });
             }
             Input::Turn => self.deadline = self.deadline.map(|at| at.min(env.now)),
             Input::Unsubscribe => output.forget = true,

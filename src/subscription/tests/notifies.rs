@@ -21,15 +21,7 @@ fn news_go_with_the_body() {
     ] {
         let output = life.notify_with(state, |notify| notify.content = content);
         assert_eq!(output.answer, Some(Answer::Ok));
-        let news = News {
-            status,
-            code: 0,
-            reason: Brief::new(reason.as_bytes()),
-            next_attempt: None,
-            with_body,
-            last: false,
-            fork: 0,
-        };
+        let news = News { with_body, ..News::new(status, Brief::new(reason.as_bytes())) };
         assert_eq!(output.news, Some(news), "{state}");
     }
     assert_eq!(life.snapshot().notifies, 6);

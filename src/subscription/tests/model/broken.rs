@@ -82,15 +82,7 @@ impl Flaw {
         }
         let env = Env { policy: &policy, ..*env };
         let mut output = subscription.handle(input, &env)?;
-        let news = News {
-            status: Status::Active,
-            code: 0,
-            reason: Brief::default(),
-            next_attempt: None,
-            with_body: true,
-            last: false,
-            fork: 0,
-        };
+        let news = News { with_body: true, ..News::new(Status::Active, Brief::default()) };
         match self {
             Self::DeliversTwice if told == Some(StateValue::Active) && output.answer == Some(Answer::Ok) => {
                 output.news = output.news.or(Some(news));
