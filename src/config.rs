@@ -2,19 +2,19 @@
 #![forbid(unsafe_code)]
 
 mod credentials;
-mod declared;
 mod error;
 mod filter;
 mod headers;
 mod package_policy;
+mod parameters;
 mod policy;
 mod way;
 
 pub use crate::subscription::{Concealed, Credential};
 use crate::subscription::{Domains, Policy, RealmName};
-pub use declared::{Integers, Lists, Texts};
 pub use error::ConfigError;
 pub use filter::Filter;
+pub use parameters::{Integers, Lists, Texts};
 use std::time::Duration;
 
 /// Parameters as they stand in the configuration file, not yet checked.
@@ -166,7 +166,7 @@ fn in_range(values: [i32; Integers::COUNT]) -> Result<Integers, ConfigError> {
     for ((name, facts), value) in Integers::NAMES.into_iter().zip(Integers::FACTS).zip(values) {
         if !facts.allows(value) {
             let name = name.to_str().unwrap_or_default();
-            let declared::Integer { least, most, unit, .. } = facts;
+            let parameters::Integer { least, most, unit, .. } = facts;
             return Err(ConfigError::Range { name, value, least, most, unit });
         }
     }

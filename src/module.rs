@@ -2,9 +2,11 @@
 #![allow(non_upper_case_globals)] // the names are the server's
 
 mod c_api;
+mod commands;
 mod credentials;
+mod functions;
 mod parameters;
-mod tables;
+mod variables;
 
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, EngineError};
@@ -18,6 +20,7 @@ use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
 use crate::surface::{event, subscriptions};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ptr::null_mut;
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]
@@ -25,6 +28,13 @@ pub struct Exported<T>(T);
 
 // SAFETY: the server's processes are single-threaded, and nothing on the Rust side reads these after they are built.
 unsafe impl<T> Sync for Exported<T> {}
+
+const NO_TEXT: ks::str_ = ks::str_ { s: null_mut(), len: 0 };
+
+/// A text as the server's tables have it.
+const fn text(text: &'static CStr) -> ks::str_ {
+    ks::str_ { s: text.as_ptr().cast_mut(), len: text.count_bytes() as c_int }
+}
 
 /// The server that the module was built for, as that names itself.
 const BUILT_FOR: &CStr = VERSION_CSTR;
@@ -46,10 +56,10 @@ pub static module_interface_ver: c_uint = ks::MODULE_INTERFACE_VER;
 pub static mut exports: Exported<ks::module_exports_t> = Exported(ks::module_exports_t {
     name: c"presence_b2b".as_ptr().cast_mut(),
     dlflags: ks::DEFAULT_DLFLAGS,
-    cmds: (&raw mut tables::COMMANDS).cast(),
+    cmds: (&raw mut functions::COMMANDS).cast(),
     params: (&raw mut parameters::TABLE).cast(),
-    rpc_methods: (&raw mut tables::RPC).cast(),
-    pv_items: (&raw mut tables::PSEUDO_VARIABLES).cast(),
+    rpc_methods: (&raw mut commands::RPC).cast(),
+    pv_items: (&raw mut variables::TABLE).cast(),
     response_f: None,
     init_mod_f: Some(mod_init),
     init_child_f: Some(child_init),
@@ -65,7 +75,7 @@ pub extern "C" fn mod_register(
     _second: *mut c_void,
 ) -> c_int {
     // SAFETY: the table ends with an empty entry and stays where it is.
-    unsafe { ks::sr_kemi_modules_add((&raw mut tables::KEMI).cast()) }
+    unsafe { ks::sr_kemi_modules_add((&raw mut functions::KEMI).cast()) }
 }
 
 /// Why the module does not start.

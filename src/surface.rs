@@ -2,7 +2,10 @@
 //! pseudo-variable.
 #![forbid(unsafe_code)]
 
+pub mod commands;
 pub mod event;
+mod fields;
+pub mod functions;
 pub mod rpc;
 pub mod script;
 pub mod subscriptions;

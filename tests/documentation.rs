@@ -10,6 +10,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::commands::COMMANDS;
+use self::fields::FIELDS;
+use self::functions::{FUNCTIONS, MOST_PARAMETERS};
 use self::parameters::{Integer, Integers, Lists, Texts};
 use crate::support::config::{module_under_test, modules_dir};
 use crate::support::kamailio::Server;
@@ -17,8 +20,16 @@ use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
 use crate::support::wait::{SOON, eventually};
 
-/// The parameters, of the same source as the module's.
-#[path = "../src/config/declared.rs"]
+// What the module has, of the same source as its own tables.
+#[path = "../src/surface/commands.rs"]
+#[expect(dead_code, reason = "the module uses it all")]
+mod commands;
+#[path = "../src/surface/fields.rs"]
+mod fields;
+#[path = "../src/surface/functions.rs"]
+#[expect(dead_code, reason = "the module uses it all")]
+mod functions;
+#[path = "../src/config/parameters.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
 mod parameters;
 
@@ -212,27 +223,31 @@ fn example_values_are_accepted() {
 
 // ------------------------------------------------------------------------------------------- functions, fields, messages
 
+/// What is in brackets may be left out: `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.
 #[test]
 fn functions_are_described() {
-    let source = text_of("src/module/tables.rs");
-    let native = between(&source, "command(c\"", "\"");
-    let native: Vec<&str> = native.into_iter().filter(|name| !name.starts_with("presence_b2b.")).collect();
-    let kemi = between(&source, "kemi(c\"", "\"");
     let headings = headings(&text_of("docs/functions.md"));
     let described: Vec<&str> = headings.iter().skip(1).filter_map(|heading| heading.split('(').next()).collect();
-    assert_same("native functions", &native, &described);
-    assert_same("KEMI functions", &kemi, &described);
+    assert_same("functions", &FUNCTIONS.map(|function| named(function.name)), &described);
+    for function in FUNCTIONS {
+        let heading = headings.iter().find_map(|heading| heading.strip_prefix(named(function.name))?.strip_prefix('('));
+        let (needed, all) = heading.and_then(|rest| rest.strip_suffix(')')).map_or((0, 0), |parameters| {
+            let count =
+                |text: &str| text.split(',').filter(|part| !part.trim_matches([' ', '[', ']']).is_empty()).count();
+            (count(parameters.split('[').next().unwrap_or_default()), count(parameters))
+        });
+        assert_eq!((needed, all), (function.least, function.parameters.len()), "{}", named(function.name));
+        assert!(function.kemi <= all && all <= MOST_PARAMETERS);
+    }
 }
 
 #[test]
 fn fields_are_described() {
-    let source = text_of("src/surface/event.rs");
-    let fields = between(between(&source, "const FIELDS", ";\n").first().expect("fields"), "\"", "\"");
     let page = text_of("docs/pseudo-variables.md");
-    assert_same("fields of $qsa()", &fields, &between(&page, "\n| `$qsa(", ")`"));
+    assert_same("fields of $qsa()", &FIELDS, &between(&page, "\n| `$qsa(", ")`"));
     for (name, page) in pages() {
         for field in between(&page, "$qsa(", ")").into_iter().filter(|field| *field != "...") {
-            assert!(field == "field" || fields.contains(&field), "{name}: $qsa({field})");
+            assert!(field == "field" || FIELDS.contains(&field), "{name}: $qsa({field})");
         }
     }
 }
@@ -429,7 +444,9 @@ fn commands_are_described() {
     let methods = server.rpc("system.listMethods", Value::Null).expect("system.listMethods");
     let methods: Vec<&str> = methods.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let ours: Vec<&str> = methods.into_iter().filter(|name| name.starts_with("presence_b2b.")).collect();
+    let declared: Vec<&str> = COMMANDS.iter().map(|command| named(command.name)).collect();
+    assert_same("commands of the server", &ours, &declared);
     let headings = headings(&text_of("docs/rpc.md"));
-    assert_same("commands", &ours, &headings.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
+    assert_same("commands", &declared, &headings.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
     server.stop();
 }

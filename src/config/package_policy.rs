@@ -1,6 +1,6 @@
 //! Policies of single packages: `package: key=value; key=value; …`.
 
-use super::declared::Integer;
+use super::parameters::Integer;
 use super::{ConfigError, Integers, policy};
 use crate::grammar::is_token;
 use crate::subscription::{Action, After, Forking, Override, Policy, package};

@@ -1,5 +1,6 @@
 //! `event_route[qsa:notify]` and `$qsa(field)`.
 
+use super::fields::FIELDS;
 use super::subscriptions;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary};
 use crate::engine::Engine;
@@ -150,24 +151,6 @@ impl State {
         Some(Self { basic: Some(basic.as_str()), note })
     }
 }
-
-/// The fields of `$qsa(…)`, by number.
-const FIELDS: [&str; 14] = [
-    "record",
-    "subscriber",
-    "package",
-    "event_id",
-    "id",
-    "status",
-    "reason",
-    "code",
-    "next_attempt",
-    "content_type",
-    "body",
-    "basic",
-    "note",
-    "fork",
-];
 
 /// The number of a field; `None` when there is no such field.
 #[must_use]

@@ -1,5 +1,6 @@
 //! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
 
+use super::functions::Constant;
 use super::subscriptions::{self, Flags, SubscriptionError};
 use crate::engine::{self, Engine, Handled, Lack};
 use crate::host::dialog::{self, Call, CallError};
@@ -12,23 +13,6 @@ pub const TRUE: i32 = 1;
 
 /// What the script sees as false.
 pub const FALSE: i32 = -1;
-
-/// What a parameter of a script function is.
-#[derive(Clone, Copy, Debug)]
-pub enum Constant {
-    /// Record or subscriber.
-    Uri,
-    /// Event package, perhaps with an id.
-    Package,
-    /// Flags of `b2b_subscribe`.
-    Flags,
-    /// Options of `b2b_subscribe`.
-    Options,
-    /// User name.
-    Username,
-    /// Password, which is not shown.
-    Password,
-}
 
 /// Judges a constant parameter before the server runs. Filters are not known then, and looked for when the function is called.
 ///

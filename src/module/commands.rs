@@ -1,0 +1,68 @@
+//! The table of RPC commands, and the C functions that it names.
+
+use super::Exported;
+use crate::host::bindings as ks;
+use crate::host::guard::guard;
+use crate::host::rpc::Call;
+use crate::surface::commands::{self as declared, Command};
+use crate::surface::rpc;
+use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
+
+/// What the server says of a command: a list of one text.
+type Help = Exported<[*const c_char; 2]>;
+
+type Entry = unsafe extern "C" fn(*mut ks::rpc_t, *mut c_void);
+
+/// Puts commands into the table; ends with an empty entry.
+macro_rules! commands {
+    ($($(#[$condition:meta])* $declared:ident: $run:expr;)*) => {
+        pub static mut RPC: Exported<[ks::rpc_export_t; declared::COMMANDS.len() + 1]> = Exported([
+            $($(#[$condition])* {
+                static HELP: Help = Exported([declared::$declared.help.as_ptr(), null_mut()]);
+
+                unsafe extern "C" fn run(functions: *mut ks::rpc_t, context: *mut c_void) {
+                    // SAFETY: called by the server.
+                    unsafe { call(&declared::$declared, functions, context, $run) }
+                }
+
+                entry(&declared::$declared, run, &HELP)
+            },)*
+            ks::rpc_export_t { name: null_mut(), function: None, doc_str: null_mut(), flags: 0 },
+        ]);
+    };
+}
+
+commands! {
+    TRACE: rpc::trace;
+    LIST: rpc::list;
+    SHOW: rpc::show;
+    SUBSCRIBE: rpc::subscribe;
+    UNSUBSCRIBE: rpc::unsubscribe;
+    REFRESH: rpc::refresh;
+    DESTINATIONS: rpc::destinations;
+    LOOKUPS: rpc::lookups;
+    VERSION: |call| rpc::version(call, super::BUILT_FOR);
+    DESTINATION_RELEASE: rpc::destination_release;
+    #[cfg(feature = "meter_locks")]
+    LOCKS: rpc::locks;
+}
+
+const fn entry(command: &Command, run: Entry, help: &'static Help) -> ks::rpc_export_t {
+    ks::rpc_export_t {
+        name: command.name.as_ptr(),
+        function: Some(run),
+        doc_str: (&raw const help.0).cast_mut().cast(),
+        flags: if command.is_list { ks::PB2B_RPC_RET_ARRAY } else { 0 },
+    }
+}
+
+/// Runs a command.
+///
+/// # Safety
+/// Both pointers must be what the server passes.
+unsafe fn call(command: &Command, functions: *mut ks::rpc_t, context: *mut c_void, work: fn(&Call)) {
+    let name = command.name.to_str().unwrap_or_default();
+    // SAFETY: by the caller's promise, for as long as the command runs.
+    guard(name, (), || work(&unsafe { Call::from_raw(functions, context) }));
+}

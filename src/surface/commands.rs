@@ -1,0 +1,89 @@
+//! The RPC commands as they are declared: the table that the server reads and the test of the pages are made of these. Uses
+//! nothing of the module, so that the tests can read it as well.
+
+use std::ffi::CStr;
+
+/// An RPC command.
+#[derive(Debug)]
+pub struct Command {
+    /// Its name.
+    pub name: &'static CStr,
+    /// What the server says of it.
+    pub help: &'static CStr,
+    /// Whether it answers with an array.
+    pub is_list: bool,
+}
+
+const fn answer(name: &'static CStr, help: &'static CStr) -> Command {
+    Command { name, help, is_list: false }
+}
+
+const fn list(name: &'static CStr, help: &'static CStr) -> Command {
+    Command { name, help, is_list: true }
+}
+
+/// `presence_b2b.trace`.
+pub const TRACE: Command =
+    answer(c"presence_b2b.trace", c"Counts of subscriptions and messages. Parameters: [detailed]");
+
+/// `presence_b2b.list`.
+pub const LIST: Command =
+    list(c"presence_b2b.list", c"A page of subscriptions. Parameters: [offset [limit [filter ...]]]");
+
+/// `presence_b2b.show`.
+pub const SHOW: Command = answer(c"presence_b2b.show", c"One subscription. Parameters: id");
+
+/// `presence_b2b.subscribe`.
+pub const SUBSCRIBE: Command = answer(
+    c"presence_b2b.subscribe",
+    c"Subscribes and answers with the id. Parameters: record subscriber [package [options]]",
+);
+
+/// `presence_b2b.unsubscribe`.
+pub const UNSUBSCRIBE: Command =
+    answer(c"presence_b2b.unsubscribe", c"Ends a subscription made by script or RPC. Parameters: id");
+
+/// `presence_b2b.refresh`.
+pub const REFRESH: Command =
+    answer(c"presence_b2b.refresh", c"Refreshes a subscription, or retries it, as soon as allowed. Parameters: id");
+
+/// `presence_b2b.destinations`.
+pub const DESTINATIONS: Command = list(
+    c"presence_b2b.destinations",
+    c"A page of destinations: what holds them, what was sent. Parameters: [offset [limit]]",
+);
+
+/// `presence_b2b.lookups`.
+pub const LOOKUPS: Command =
+    list(c"presence_b2b.lookups", c"A page of names that SUBSCRIBEs wait or waited for. Parameters: [offset [limit]]");
+
+/// `presence_b2b.version`.
+pub const VERSION: Command =
+    answer(c"presence_b2b.version", c"The versions of the module and of the server that it was built for.");
+
+/// `presence_b2b.destination_release`.
+pub const DESTINATION_RELEASE: Command = answer(
+    c"presence_b2b.destination_release",
+    c"Lifts the hold of a destination and closes its breaker. Parameters: address",
+);
+
+#[cfg(feature = "meter_locks")]
+/// `presence_b2b.locks`.
+pub const LOCKS: Command =
+    list(c"presence_b2b.locks", c"How long locks were held and how often they were waited for, since the last time.");
+
+/// All commands.
+pub const COMMANDS: &[&Command] = &[
+    &TRACE,
+    &LIST,
+    &SHOW,
+    &SUBSCRIBE,
+    &UNSUBSCRIBE,
+    &REFRESH,
+    &DESTINATIONS,
+    &LOOKUPS,
+    &VERSION,
+    &DESTINATION_RELEASE,
+    #[cfg(feature = "meter_locks")]
+    &LOCKS,
+];
