@@ -16,6 +16,7 @@ pub use error::ConfigError;
 pub use filter::Filter;
 pub use parameters::{Integers, Lists, Texts};
 use std::time::Duration;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Parameters as they stand in the configuration file, not yet checked.
 #[derive(Clone)]
@@ -93,7 +94,7 @@ pub struct Config {
     /// Filter documents; subscriptions know them by their place here.
     pub filters: Vec<Filter>,
     /// See [`Texts::db_url`].
-    pub db_url: Concealed<String>,
+    pub db_url: Concealed<Zeroizing<String>>,
     /// See [`Texts::credentials_table`].
     pub credentials_table: String,
 }
@@ -112,7 +113,7 @@ impl Config {
     /// # Errors
     /// The first parameter that is out of range or malformed, with its name, value and what is allowed.
     pub fn check(raw: Raw, syntax: &impl Syntax) -> Result<Self, ConfigError> {
-        let Raw { integers, texts, lists } = raw;
+        let Raw { integers, texts, mut lists } = raw;
         let integers = in_range(integers)?;
         let presence_route = way::route(texts.presence_route, syntax)?;
         let presence_outbound_proxies = way::proxies(texts.presence_outbound_proxy, syntax)?;
@@ -120,6 +121,7 @@ impl Config {
         let additional_presence_headers = headers::header_lines(texts.additional_presence_headers)?;
         let credential_domains = credentials::domains(lists.credential_domain, &presence_outbound_proxies)?;
         let credentials = credentials::read(&lists.credential, &credential_domains)?;
+        lists.credential.zeroize();
         credentials::check_database(&texts.db_url, &texts.credentials_table)?;
         Ok(Self {
             policy,
@@ -149,7 +151,7 @@ impl Config {
             credentials,
             credential_domains,
             filters: filter::read(&as_texts(&lists.filter))?,
-            db_url: Concealed(texts.db_url),
+            db_url: Concealed(texts.db_url.into()),
             credentials_table: texts.credentials_table,
         })
     }

@@ -12,7 +12,7 @@ mod u48;
 
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
-pub use packed::{Packed, SharedTexts};
+pub use packed::{Packed, PackedSecrets, SharedTexts};
 pub use seldom::Seldom;
 pub use slots::{Occupant, SLOTS_ADDED, Slots};
 pub use u48::U48;

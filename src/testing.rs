@@ -7,7 +7,7 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The heap, with an account. Clones share the account.
@@ -18,12 +18,20 @@ pub struct Accounted(Arc<Account>);
 struct Account {
     out: AtomicUsize,
     allowed: AtomicI64,
+    /// What no block may hold when it is given back; none at first.
+    secret: Mutex<std::vec::Vec<u8>>,
+    has_leaked: AtomicBool,
 }
 
 impl Accounted {
     /// An account with nothing out and no end of memory.
     pub fn new() -> Self {
-        Self(Arc::new(Account { out: AtomicUsize::new(0), allowed: AtomicI64::new(i64::MAX) }))
+        Self(Arc::new(Account {
+            out: AtomicUsize::new(0),
+            allowed: AtomicI64::new(i64::MAX),
+            secret: Mutex::default(),
+            has_leaked: AtomicBool::new(false),
+        }))
     }
 
     /// Bytes allocated and not given back.
@@ -34,6 +42,16 @@ impl Accounted {
     /// Lets `count` more allocations succeed; later ones fail.
     pub fn allow(&self, count: i64) {
         self.0.allowed.store(count, Ordering::SeqCst);
+    }
+
+    /// Has every block looked through for this text when it is given back.
+    pub fn look_for(&self, secret: &[u8]) {
+        *self.0.secret.lock().unwrap_or_else(PoisonError::into_inner) = secret.to_vec();
+    }
+
+    /// Whether a block has been given back with that text in it.
+    pub fn has_leaked(&self) -> bool {
+        self.0.has_leaked.load(Ordering::SeqCst)
     }
 
     /// Lets all allocations succeed again.
@@ -48,13 +66,21 @@ unsafe impl Allocator for Accounted {
         if layout.size() > 0 && self.0.allowed.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(AllocError);
         }
-        let block = Global.allocate(layout)?;
+        // So that all of it can be read when it is given back.
+        let block = Global.allocate_zeroed(layout)?;
         self.0.out.fetch_add(layout.size(), Ordering::SeqCst);
         Ok(block)
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         self.0.out.fetch_sub(layout.size(), Ordering::SeqCst);
+        let secret = self.0.secret.lock().unwrap_or_else(PoisonError::into_inner);
+        if !secret.is_empty() {
+            // SAFETY: a block of this size, of which each byte has been written, as zero at least.
+            let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), layout.size()) };
+            let leaks = bytes.windows(secret.len()).any(|part| part == secret.as_slice());
+            self.0.has_leaked.fetch_or(leaks, Ordering::SeqCst);
+        }
         // SAFETY: the block came from `allocate` with this layout, by the contract of `deallocate`.
         unsafe { Global.deallocate(block, layout) }
     }

@@ -124,6 +124,26 @@ fn assert_same(what: &str, of_source: &[&str], of_page: &[&str]) {
     assert!(!source.is_empty(), "{what}: none found");
 }
 
+/// Crates that are in the module, or build it.
+#[test]
+fn crates_are_described() {
+    let manifest = text_of("Cargo.toml");
+    let mut section = "";
+    let mut used = BTreeSet::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if let ("[dependencies]" | "[build-dependencies]", Some((name, _))) = (section, line.split_once(" = ")) {
+            used.insert(name.to_owned());
+        }
+    }
+    let page = text_of("docs/dependencies.md");
+    let table = page.split("| Crate |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table of crates");
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let names = cells.flat_map(|(names, _)| names.split("`, `").map(str::to_owned));
+    assert_eq!(names.collect::<BTreeSet<_>>(), used);
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut broken = Vec::new();

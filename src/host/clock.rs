@@ -66,13 +66,8 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 
 fn from_kernel<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
-    let mut filled = 0;
-    while filled < N {
-        let rest = bytes.get_mut(filled..).unwrap_or_default();
-        // SAFETY: `rest` is writable for its length. The call fails only when interrupted, then it is repeated.
-        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
-        filled += usize::try_from(got).unwrap_or(0);
-    }
+    // It fails only where a kernel has no such source; then there is nothing to go on with.
+    while getrandom::fill(&mut bytes).is_err() {}
     bytes
 }
 

@@ -1,7 +1,7 @@
 //! Databases, through whichever of Kamailio's database modules the URL names.
 
 use super::bindings as ks;
-use super::text::{bytes, lend};
+use super::text::{bytes, lend, lend_secret};
 use std::ffi::{CString, c_int};
 use std::ptr::{NonNull, null, null_mut};
 
@@ -66,10 +66,12 @@ impl Database {
             -2 => return Err(DatabaseError::NoQueries(module)),
             _ => return Err(DatabaseError::NoModule(module)),
         }
-        let url = CString::new(url).map_err(|_| DatabaseError::Url)?;
+        if url.contains('\0') {
+            return Err(DatabaseError::Url);
+        }
         let _hushed = Hushed::new();
         // SAFETY: the module copies what it keeps of the URL.
-        let connection = api.init.map(|init| lend([url.as_bytes()], |[url]| unsafe { init(&url) }));
+        let connection = api.init.map(|init| lend_secret(url.as_bytes(), |url| unsafe { init(&url) }));
         match connection.and_then(NonNull::new) {
             Some(connection) => Ok(Self { api, connection, module }),
             None => Err(DatabaseError::NoConnection(module)),

@@ -5,6 +5,7 @@
 
 use super::bindings::str_;
 use std::cell::Cell;
+use zeroize::Zeroizing;
 
 /// The bytes a `str` points at; empty for a null or negative one.
 ///
@@ -39,6 +40,12 @@ pub fn lend<const N: usize, R>(texts: [&[u8]; N], work: impl FnOnce([str_; N]) -
         SPARE.set(memory);
     }
     result
+}
+
+/// As [`lend`], for a secret: the copy is overwritten when `work` is done.
+pub fn lend_secret<R>(text: &[u8], work: impl FnOnce(str_) -> R) -> R {
+    let mut memory = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+    work(copy(text, &mut memory))
 }
 
 /// Puts a text and a NUL behind what `memory` has; there must be room.

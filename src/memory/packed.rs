@@ -1,6 +1,10 @@
 //! Compact texts: several byte strings in one allocation, with one owner or with several.
 #![forbid(unsafe_code)]
 
+mod secrets;
+
+pub use secrets::PackedSecrets;
+
 use super::alloc::{OutOfMemory, SharedAlloc};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;

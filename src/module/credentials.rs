@@ -3,6 +3,7 @@
 use crate::config::{Config, Credential};
 use crate::host::database::{Database, DatabaseError};
 use crate::host::log;
+use zeroize::Zeroizing;
 
 /// The table's columns.
 const COLUMNS: [&str; 3] = ["realm", "username", "password"];
@@ -20,9 +21,11 @@ pub fn read(config: &mut Config) -> Result<(), DatabaseError> {
     }
     let table = &config.credentials_table;
     let (mut good, mut bad, mut number) = (Vec::new(), 0usize, 0usize);
-    Database::open(&config.db_url.0)?.read(table, COLUMNS, |row| {
+    // Overwritten once the table has been read, with each password of it.
+    let url = std::mem::take(&mut config.db_url.0);
+    Database::open(&url)?.read(table, COLUMNS, |row| {
         number += 1;
-        let [realm, username, password] = row.map(Option::unwrap_or_default);
+        let [realm, username, password] = row.map(|text| Zeroizing::new(text.unwrap_or_default()));
         match Credential::new(&realm, &username, &password) {
             Ok(credential) => good.push(credential),
             Err(error) => {

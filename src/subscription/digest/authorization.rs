@@ -88,7 +88,7 @@ impl Authorization {
     fn response(&self, method: &[u8], uri: &[u8], body: &[u8], nc: &[u8]) -> Vec<u8> {
         let hash = self.algorithm.hash;
         let key = self.secret.key(hash, &self.username, &self.realm);
-        let key = if self.algorithm.is_session { hash.of(&[&key, &self.nonce, &self.cnonce]) } else { key };
+        let key = if self.algorithm.is_session { hash.of(&[&key, &self.nonce, &self.cnonce]).into() } else { key };
         match self.qop {
             Qop::None => hash.of(&[&key, &self.nonce, &hash.of(&[method, uri])]),
             Qop::Auth => hash.of(&[&key, &self.nonce, nc, &self.cnonce, b"auth", &hash.of(&[method, uri])]),

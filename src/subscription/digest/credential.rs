@@ -2,14 +2,15 @@
 
 use super::algorithm::{Algorithm, Hash};
 use super::domain::Domains;
+use zeroize::Zeroizing;
 
-/// What proves that a user is who it claims to be.
+/// What proves that a user is who it claims to be. It is overwritten before its memory is given back.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
     /// The password itself.
-    Password(Vec<u8>),
+    Password(Zeroizing<Vec<u8>>),
     /// The hash of user name, realm and password in hexadecimal digits: good for the algorithms of its length only.
-    Hashed(Vec<u8>),
+    Hashed(Zeroizing<Vec<u8>>),
 }
 
 /// How a hashed secret begins.
@@ -23,10 +24,10 @@ impl Secret {
     pub fn parse(text: &[u8]) -> Result<Self, CredentialError> {
         match text.strip_prefix(HASHED) {
             Some(digits) if matches!(digits.len(), 32 | 64) && digits.iter().all(u8::is_ascii_hexdigit) => {
-                Ok(Self::Hashed(digits.to_ascii_lowercase()))
+                Ok(Self::Hashed(digits.to_ascii_lowercase().into()))
             }
             Some(_) => Err(CredentialError::Digits),
-            None => Ok(Self::Password(text.to_vec())),
+            None => Ok(Self::Password(text.to_vec().into())),
         }
     }
 
@@ -43,9 +44,9 @@ impl Secret {
     }
 
     /// H(user name:realm:password).
-    pub(super) fn key(&self, hash: Hash, username: &[u8], realm: &[u8]) -> Vec<u8> {
+    pub(super) fn key(&self, hash: Hash, username: &[u8], realm: &[u8]) -> Zeroizing<Vec<u8>> {
         match self {
-            Self::Password(password) => hash.of(&[username, realm, password]),
+            Self::Password(password) => hash.of(&[username, realm, password]).into(),
             Self::Hashed(digits) => digits.clone(),
         }
     }

@@ -10,7 +10,7 @@ use super::super::reason::{Reason, Wording};
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
 use super::{Answers, Env, SECRET, Subscription, USERNAME};
-use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::memory::{OutOfMemory, PackedSecrets, SharedAlloc};
 use allocator_api2::boxed::Box;
 use std::cell::Cell;
 
@@ -150,7 +150,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if self.state() == State::Destroyed {
             return Ok(Output::default());
         }
-        let packed = Packed::try_new([username, secret], self.alloc.clone())?;
+        let packed = PackedSecrets::try_new([username, secret], self.alloc.clone())?;
         self.rare_mut()?.own_credentials = Some(packed);
         // What is in flight has its answers from other credentials; what is yet to be sent takes these.
         if self.state().in_flight()

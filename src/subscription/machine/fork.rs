@@ -9,7 +9,7 @@ use super::super::reason::LastReason;
 use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::{Answers, Env, Promise, SECRET, Subscription, USERNAME};
-use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::memory::{OutOfMemory, Packed, PackedSecrets, SharedAlloc};
 use crate::time::{Millis, PackedMillis};
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl<A: SharedAlloc> Subscription<A> {
         };
         // What was learnt of realms is not shared: each nonce's uses are counted in one place.
         if let Some(own) = self.own_credentials() {
-            let own = Packed::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
+            let own = PackedSecrets::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
             fork.rare_mut()?.own_credentials = Some(own);
         }
         if let Some(host) = self.led_to() {

@@ -8,7 +8,7 @@ use super::super::redirect::Targets;
 use super::early::Early;
 use super::left::Left;
 use super::{Subscription, Terms};
-use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::memory::{OutOfMemory, Packed, PackedSecrets, SharedAlloc};
 use crate::time::PackedMillis;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
@@ -26,7 +26,7 @@ pub(super) struct Rare<A: Allocator + Clone> {
     /// What was asked for when it was made, if anything was.
     pub(super) kept: Option<Kept>,
     /// User name and secret of this subscription alone.
-    pub(super) own_credentials: Option<Packed<2, A>>,
+    pub(super) own_credentials: Option<PackedSecrets<2, A>>,
     /// The longest Min-Expires ever told and obeyed.
     pub(super) min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought.
@@ -94,7 +94,7 @@ impl<A: Allocator + Clone> Rare<A> {
             self.targets.as_deref().map_or(0, Targets::bytes),
             self.sessions.as_deref().map_or(0, Sessions::bytes),
             self.led_to.as_ref().map_or(0, Packed::size),
-            self.own_credentials.as_ref().map_or(0, Packed::size),
+            self.own_credentials.as_ref().map_or(0, PackedSecrets::size),
             self.event_id.as_ref().map_or(0, Packed::size),
         ];
         let gone = self.gone.iter().map(|gone| size_of::<Gone<A>>().saturating_add(gone.said.size()));
@@ -194,7 +194,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
     }
 
-    pub(super) fn own_credentials(&self) -> Option<&Packed<2, A>> {
+    pub(super) fn own_credentials(&self) -> Option<&PackedSecrets<2, A>> {
         self.rare.as_deref()?.own_credentials.as_ref()
     }
 

@@ -229,7 +229,7 @@ fn a_subscription_has_credentials_of_its_own() {
     challenge(&mut life, 401, &[end("Digest realm=\"strange\", nonce=\"n\"")]);
     life.due();
     let answer = &life.request().authorizations[0];
-    assert_eq!((answer.username.as_slice(), &answer.secret), (&b"me"[..], &Secret::Password(b"own".to_vec())));
+    assert_eq!((answer.username.as_slice(), &answer.secret), (&b"me"[..], &Secret::Password(b"own".to_vec().into())));
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn authorization(algorithm: &str, qop: Qop, realm: &str, nonce: &str, user: &str
     Authorization {
         guard: Guard::End,
         username: user.into(),
-        secret: Secret::Password(password.into()),
+        secret: Secret::Password(password.as_bytes().to_vec().into()),
         realm: realm.into(),
         nonce: nonce.into(),
         opaque: None,
@@ -265,7 +265,7 @@ fn credentials_are_read_and_found_and_not_shown() {
         Ok(Credential {
             realm: Some(b"r".to_vec()),
             username: b"u".to_vec(),
-            secret: Secret::Password(b"p:w".to_vec()),
+            secret: Secret::Password(b"p:w".to_vec().into()),
             domains: Domains::OfRecord,
         })
     );
@@ -304,6 +304,23 @@ fn credentials_are_read_and_found_and_not_shown() {
         Input::Credentials { username: b"u", secret: Concealed(b"swordfish") }
     );
     assert!(!shown.contains("swordfish") && !shown.contains("115, 119, 111"), "{shown}");
+}
+
+#[test]
+fn secrets_are_overwritten_before_their_memory_is_given_back() {
+    let mut life = Life::started();
+    life.account.look_for(b"swordfish");
+    for secret in [&b"swordfish"[..], b"other", b"another swordfish"] {
+        life.give(Input::Credentials { username: b"u", secret: Concealed(secret) });
+    }
+    life.due();
+    life.reply(401);
+    let Life { subscription, account, .. } = life;
+    drop(subscription);
+    assert_eq!((account.has_leaked(), account.out()), (false, 0));
+    // The account sees what is not overwritten.
+    drop(crate::memory::Packed::<1, _>::try_new([b"swordfish"], account.clone()).unwrap());
+    assert!(account.has_leaked());
 }
 
 proptest::proptest! {
