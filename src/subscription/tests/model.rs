@@ -11,13 +11,27 @@
 //! are, while ours holds the real subscription, whose times and numbers grow; the mapping to a canonical key is most
 //! of the work in either case, and the search itself is thirty lines.
 //!
-//! To add something that can happen: a `Refusal` or `Word` in `world`, what it is on the wire in
-//! `actions::input_of`, and, when the observer has to know of it, a rule.
+//! To add something that can happen: a `Refusal` or `Word` in `peers`, what it is on the wire in
+//! `inputs::input_of`, and, when the observer has to know of it, a rule.
+
+/// Something that must hold; if not, the step is an error that says so.
+macro_rules! rule {
+    ($holds:expr, $($broken:tt)+) => {
+        if !$holds {
+            return Err(format!($($broken)+));
+        }
+    };
+}
 
 mod actions;
+mod alone;
+mod apply;
 mod broken;
 mod challenges;
 mod forks;
+mod inputs;
+mod peers;
+mod possible;
 mod rules;
 mod search;
 mod world;

@@ -96,14 +96,6 @@ pub struct Answered {
     pub late: bool,
 }
 
-macro_rules! rule {
-    ($holds:expr, $($said:tt)+) => {
-        if !$holds {
-            return Err(format!($($said)+));
-        }
-    };
-}
-
 /// A SUBSCRIBE is sent. Whether it is one that was challenged, once more: then it has an answer.
 pub fn repeating(world: &mut World, request: &Request) -> Result<bool, String> {
     // Which remote tag a dialog has is judged by what confirms it.

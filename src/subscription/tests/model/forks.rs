@@ -47,14 +47,6 @@ struct World {
     forgetful: bool,
 }
 
-macro_rules! rule {
-    ($holds:expr, $($said:tt)+) => {
-        if !$holds {
-            return Err(format!($($said)+));
-        }
-    };
-}
-
 impl World {
     fn new(forking: Forking) -> Self {
         let policy = Policy { default_expiration: secs(60), min_resubscribe_time: secs(2), forking, ..policy() };

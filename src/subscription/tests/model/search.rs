@@ -1,9 +1,12 @@
 //! Breadth-first search through all states of the world.
 
 use super::super::*;
-use super::actions::{Action, apply, possible};
+use super::actions::Action;
+use super::alone::stand_alone;
+use super::apply::apply;
 use super::broken::Flaw;
-use super::rules::{Given, stand_alone};
+use super::possible::possible;
+use super::rules::Given;
 use super::world::{Book, Message, Refusal, Sending, Word, World};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt::Write;
