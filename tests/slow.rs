@@ -199,7 +199,8 @@ fn a_status_is_told_no_longer_than_it_is_known() {
     let news = watch.await_news("the end", |news| news.reason == "expired");
     let late = Instant::now().saturating_duration_since(expires);
     assert_eq!(news.status, "terminated");
-    assert!(late < Duration::from_secs(1), "{late:?} late");
+    // Sooner than the name server is given up.
+    assert!(late < Duration::from_secs(3), "{late:?} late");
     watch.unsubscribe();
     server.await_no_subscription();
     server.stop();

@@ -69,9 +69,8 @@ impl Group {
             signal(self.id() as i32, libc::SIGTERM);
         }
         let ended = until(within, || self.ended());
-        let gone = until(if ended.is_some() { Duration::from_secs(2) } else { Duration::ZERO }, || {
-            (!group_exists(self.id())).then_some(())
-        });
+        let gone =
+            until(if ended.is_some() { within } else { Duration::ZERO }, || (!group_exists(self.id())).then_some(()));
         let status = match ended {
             Some(status) => status,
             None => {
