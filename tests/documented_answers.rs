@@ -240,13 +240,8 @@ const ELSEWHERE: [&str; 2] = [
     "the subscription was ended while it was being made",
 ];
 
-/// Every fault that the page quotes is what the command answers, word by word.
-#[test]
-fn faults_are_those_of_the_page() {
-    let server = Server::b2b().b2b_param("max_subscribe_delay", 100_000).start();
-    let off = Server::b2b().b2b_param("handle_presence_subscriptions", 0).start();
-    let (alice, watcher) = ("sip:alice@192.0.2.1", "sip:watcher@192.0.2.1");
-    let id = server.subscribe(alice, watcher);
+/// The faults that the page quotes: command, code and text.
+fn quoted_faults() -> Vec<(String, i64, String)> {
     let page = text_of("docs/rpc.md");
     let mut quoted = Vec::new();
     for part in page.split("\n## presence_b2b.").skip(1) {
@@ -258,6 +253,26 @@ fn faults_are_those_of_the_page() {
             quoted.push((command.to_owned(), code, text));
         }
     }
+    quoted
+}
+
+/// The host cuts off what is longer than it carries: the log has all of it.
+fn assert_cut(server: &Server, alice: &str, watcher: &str) {
+    let long = json!([alice, watcher, "x".repeat(60)]);
+    let fault = server.rpc("presence_b2b.subscribe", long).expect_err("no such package");
+    assert_eq!(fault.message.len(), 127, "{fault}");
+    let lines = server.log().since(Mark::default(), &format!("RPC fault 400 in full: {}", fault.message));
+    assert!(lines.len() == 1 && lines[0].ends_with(", message-summary"), "{fault}: {lines:?}");
+}
+
+/// Every fault that the page quotes is what the command answers, word by word.
+#[test]
+fn faults_are_those_of_the_page() {
+    let server = Server::b2b().b2b_param("max_subscribe_delay", 100_000).start();
+    let off = Server::b2b().b2b_param("handle_presence_subscriptions", 0).start();
+    let (alice, watcher) = ("sip:alice@192.0.2.1", "sip:watcher@192.0.2.1");
+    let id = server.subscribe(alice, watcher);
+    let mut quoted = quoted_faults();
     let long = format!("sip:{}@h", "a".repeat(1019));
     for (server, command, params, code, text) in [
         (&server, "subscribe", json!(["alice", watcher]), 400, "no subscription to alice: the record is not a SIP URI"),
@@ -325,12 +340,7 @@ fn faults_are_those_of_the_page() {
     }
     quoted.retain(|(_, _, text)| !ELSEWHERE.contains(&text.as_str()));
     assert!(quoted.is_empty(), "not tried: {quoted:?}");
-    // The host cuts off what is longer than it carries: the log has all of it.
-    let long = json!([alice, watcher, "x".repeat(60)]);
-    let fault = server.rpc("presence_b2b.subscribe", long).expect_err("no such package");
-    assert_eq!(fault.message.len(), 127, "{fault}");
-    let lines = server.log().since(Mark::default(), &format!("RPC fault 400 in full: {}", fault.message));
-    assert!(lines.len() == 1 && lines[0].ends_with(", message-summary"), "{fault}: {lines:?}");
+    assert_cut(&server, alice, watcher);
     server.unsubscribe(id);
     server.stop();
     off.stop();
