@@ -281,7 +281,7 @@ fn what_a_2xx_grants_is_what_its_first_expires_says() {
             let plain = dialog.response(&subscribe, 200);
             let reply = values.iter().fold(plain, |reply, value| reply.with("Expires", value));
             notifier.endpoint.answer(&subscribe, &reply);
-            let shown = server.show_when(id, "accepted", |shown| shown["state"] == "confirmed");
+            let shown = server.await_shown(id, "state", "confirmed");
             let left = shown["expires_in"].as_u64().unwrap_or_default();
             assert!(left <= granted && left + 30 > granted, "{values:?}: {shown}");
             assert_eq!(dialog.notify(Notify::state("active")).status(), 200);
@@ -296,7 +296,7 @@ fn what_a_2xx_grants_is_what_its_first_expires_says() {
         let mut dialog = notifier.dialog(&subscribe);
         let nothing = dialog.response(&subscribe, 200).with("Expires", "0").with("Expires", "600");
         notifier.endpoint.answer(&subscribe, &nothing);
-        let shown = server.show_when(id, "accepted", |shown| shown["state"] == "confirmed");
+        let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!(shown["last_reason"], "no time granted", "{shown}");
         notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
         assert_eq!(dialog.notify(Notify::terminated("noresource", 0)).status(), 200);
@@ -319,7 +319,7 @@ fn without_any_contact_the_record_stays_the_target() {
             let accepted = dialog.response(&subscribe, 200).without("Contact").with("Expires", "600");
             let accepted = contact.into_iter().fold(accepted, |reply, contact| reply.with("Contact", contact));
             notifier.endpoint.answer(&subscribe, &accepted);
-            server.show_when(id, "accepted", |shown| shown["state"] == "confirmed");
+            server.await_shown(id, "state", "confirmed");
             assert_eq!(dialog.notify(Notify::active(600).without("Contact")).status(), 200, "{contact:?}");
             server.show_when(id, "active", |shown| shown["status"] == "active");
             assert_eq!(server.show(id)["remote_target"], notifier.uri("alice"), "{contact:?}");
@@ -358,7 +358,7 @@ fn a_header_that_cannot_be_parsed_spoils_no_other() {
             assert_eq!(fourth.need("Expires"), "7300", "{name}");
             let target = notifier.uri("target");
             answer(&fourth, 200, &[("Contact", &format!("<{target}>")), ("Expires", "600")]);
-            let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+            let shown = server.await_shown(id, "state", "confirmed");
             assert_eq!(shown["last_reply"], 200, "{name}: {shown}");
             let left = shown["next_action_in"].as_u64().unwrap_or_default();
             assert!((1..=600).contains(&left), "{name}: {shown}");

@@ -10,7 +10,7 @@ use crate::support::b2b::farewell;
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
 use crate::support::news::Newsreader;
-use crate::support::notifier::{Notifier, Notify};
+use crate::support::notifier::Notifier;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
@@ -105,8 +105,7 @@ fn a_notifier_that_comes_back_is_found() {
     let notifier = Notifier::on(Endpoint::at(Transport::Tcp, ip));
     let mut dialogs = Vec::new();
     for _ in &ids {
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         dialogs.push(dialog);
     }
     let closed = server.destination_when(&address, "it is closed", |row| row["state"] == "closed");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
-use crate::support::notifier::{Notifier, Notify};
+use crate::support::notifier::Notifier;
 use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
 use crate::support::shm::{Shm, leaves_nothing_in};
@@ -169,8 +169,7 @@ fn options_of_one(server: &Server, notifier: &Notifier, record: &str) {
     let first = notifier.expect_subscribe(SOON);
     assert_eq!((first.header("Event"), first.header("Expires")), (Some("presence;id=desk"), Some("77")));
     assert_eq!(call(server, "look", json!([id]))["first_param"], "Expires = 77; ID=\"desk\"");
-    let mut dialog = notifier.accept(&first, 77);
-    assert_eq!(dialog.notify(Notify::active(77)).status(), 200);
+    let mut dialog = notifier.activate(&first, 77);
     assert_eq!(call(server, "pop", json!([]))["status"], "active");
     call(server, "unsubscribe", json!([id]));
     crate::support::b2b::farewell(&mut dialog);

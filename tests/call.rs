@@ -113,8 +113,7 @@ fn calls_leave_nothing_anywhere() {
     let mut call = Call::between(&server);
     leaves_nothing_anywhere(&server, || {
         let arrived = call.ring(&notifier.uri("bob"));
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         let answer = call.answer(&arrived, 200);
         call.callee.expect_request("ACK", SOON);
         call.hang_up(&answer);
@@ -132,8 +131,7 @@ fn bye_ends_the_subscription() {
     leaves_nothing(&server, || {
         let arrived = call.ring(&notifier.uri("bob"));
         let first = notifier.expect_subscribe(SOON);
-        let mut dialog = notifier.accept(&first, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&first, 600);
         let answer = call.answer(&arrived, 200);
         call.callee.expect_request("ACK", SOON);
         assert_eq!(server.trace()["subscriptions"], 1, "a call that stands keeps it");
@@ -170,8 +168,7 @@ fn a_call_is_watched_once() {
     };
     leaves_nothing_in(&server, &["presence_b2b", "tm", "dialog"], || {
         let arrived = call.ring(&notifier.uri("bob"));
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         let of_all = callbacks();
         let answer = call.answer(&arrived, 200);
         call.callee.expect_request("ACK", SOON);
@@ -190,8 +187,7 @@ fn a_call_that_fails_ends_the_subscription() {
     let mut call = Call::between(&server);
     leaves_nothing(&server, || {
         let arrived = call.ring(&notifier.uri("bob"));
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         call.answer(&arrived, 486);
         farewell(&mut dialog);
         server.await_no_subscription();

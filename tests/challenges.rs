@@ -68,8 +68,7 @@ fn several_challenges_at_once_and_in_the_dialog() {
         let expected = hash::<sha2::Sha512_256>(&format!("{key}:n3:00000001:{cnonce}:auth-int:{target}"));
         assert_eq!(parameter(value, "response"), expected);
 
-        let mut dialog = notifier.accept(&second, 62);
-        dialog.notify(Notify::active(62));
+        let mut dialog = notifier.activate(&second, 62);
         // The NOTIFY may be taken before the 200 is; until that is in, there is nothing to refresh.
         server.await_shown(id, "last_reply", 200);
         // A refresh is answered before it is asked. Its nonce is stale.

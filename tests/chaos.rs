@@ -273,7 +273,7 @@ fn a_lock_of_the_killed_holds_up_nobody() {
         let arrived = call.ring(&notifier.uri("call"));
         call.answer(&arrived, 200);
         let id = server.subscribe(&notifier.uri("record"), &server.uri("watcher"));
-        server.show_when(id, "it is confirmed", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         let worker = one_of(&names, "udp receiver");
         let asked = one_of(&names, "JSONRPCS");
         let in_lock = || {

@@ -30,7 +30,7 @@ fn answered_late_over(transport: Transport) {
         assert_eq!((&shown["remote_target"], &shown["remote_cseq"]), (&json!(dialog.contact), &json!(1)), "{shown}");
 
         dialog.accept(&subscribe, 600);
-        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!((&shown["last_reply"], &shown["retries"]), (&json!(200), &json!(0)), "{shown}");
         dialog.notify(Notify::active(600).pidf(&pidf(&record, "closed", None)));
         assert_eq!(news.next("the next state").basic, "closed");
@@ -62,7 +62,7 @@ fn the_2xx_never_comes() {
         let mut dialog = notifier.dialog(&subscribe);
         assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
         assert_eq!(news.next("the early state").status, "active");
-        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!((&shown["last_reply"], &shown["status"]), (&json!(408), &json!("active")), "{shown}");
         assert!(shown["expires_in"].as_u64().is_some_and(|left| (590..=600).contains(&left)), "{shown}");
 
@@ -108,7 +108,7 @@ fn the_first_fork_that_notifies_is_the_one() {
         assert_eq!(first.notify(Notify::active(600)).status(), 200);
         assert_eq!(second.notify(Notify::pending(600)).status(), 481);
         second.accept(&subscribe, 300);
-        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!(shown["remote_tag"], json!(first.local_tag), "{shown}");
         assert_eq!(second.notify(Notify::terminated("rejected", 0)).status(), 481);
         assert_eq!(server.show(id)["status"], "active");

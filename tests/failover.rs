@@ -7,7 +7,7 @@ use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
 use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::news::Newsreader;
-use crate::support::notifier::{Notifier, Notify};
+use crate::support::notifier::Notifier;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
@@ -46,11 +46,10 @@ fn the_second_of_two_takes_it(transport: Transport, by_srv: bool) {
             (subscribe.uri(), subscribe.cseq().0),
             (format!("sip:alice@pair.test{}", transport.uri_param()).as_str(), 1)
         );
-        let mut dialog = alive.accept(&subscribe, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = alive.activate(&subscribe, 600);
         let told = news.next("the state");
         assert_eq!((told.status.as_str(), told.next_attempt), ("active", None), "nothing was told of the dead one");
-        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!((&shown["retries"], &shown["last_reply"]), (&0.into(), &200.into()), "{shown}");
         // From then on it is the Contact that counts.
         server.refresh(id);
@@ -100,8 +99,7 @@ fn after_503_the_next_is_asked() {
         let second = alive.expect_subscribe(SOON);
         assert_eq!((second.need("Call-ID"), second.cseq()), (first.need("Call-ID"), first.cseq()));
         assert_ne!(second.branch(), first.branch());
-        let mut dialog = alive.accept(&second, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = alive.activate(&second, 600);
         assert_eq!(news.next("the state").status, "active");
         server.end(id, &mut dialog);
         news.assert_no_more();
@@ -155,7 +153,7 @@ fn both_refuse(first_code: u16, second_code: u16) {
     assert!(!before.is_empty());
     refused(ROUNDS);
     let id = *ids.last().expect("some");
-    let shown = server.show_when(id, "refused", |shown| shown["state"] == "waiting");
+    let shown = server.await_shown(id, "state", "waiting");
     let code = shown["last_reply"].as_u64().expect("a code");
     assert!([u64::from(first_code), u64::from(second_code)].contains(&code), "{shown}");
     for (pid, bytes) in server.private_memory("receiver") {

@@ -21,8 +21,7 @@ fn one_line_for_a_failure_and_one_for_the_recovery() {
     for _ in 0..2 {
         notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
     }
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    dialog.notify(Notify::active(600));
+    let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
     let said = eventually(SOON, "the recovery is told", || Some(lines(&server)).filter(|said| said.len() >= 2));
     let named = format!("subscription {id} of {watcher} to {record} (presence)");
     assert!(

@@ -165,7 +165,7 @@ fn a_fetch_is_ended_without_a_word() {
             let mut dialog = notifier.dialog(&first);
             if is_answered {
                 dialog.accept(&first, 0);
-                server.show_when(id, "it is accepted", |shown| shown["state"] == "confirmed");
+                server.await_shown(id, "state", "confirmed");
             }
             server.unsubscribe(id);
             server.await_no_subscription();

@@ -70,7 +70,7 @@ fn another_fork_that_lives_is_the_subscription() {
                         Accepts => other.accept(&subscribe, 600),
                     }
                 }
-                let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+                let shown = server.await_shown(id, "state", "confirmed");
                 assert_eq!((&shown["status"], &shown["remote_tag"]), (&json!("active"), &json!(other.local_tag)));
                 server.refresh(id);
                 let refresh = other.expect_subscribe(SOON);
@@ -120,8 +120,7 @@ fn the_fork_that_is_the_only_one_ends_the_subscription() {
             assert_eq!((&*told.status, &*told.reason), ("terminated", "deactivated"));
             let again = notifier.expect_subscribe(SOON);
             assert_ne!(again.need("Call-ID"), subscribe.need("Call-ID"));
-            let mut dialog = notifier.accept(&again, 600);
-            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            let mut dialog = notifier.activate(&again, 600);
             assert_eq!(news.next("the state").status, "active");
             server.end(id, &mut dialog);
             news.assert_no_more();
@@ -143,7 +142,7 @@ fn nothing_else_by_timer_n_is_the_end() {
     let (id, accepted) = begin(&server, &notifier, "accepted", "dialog");
     ends(&mut notifier.dialog(&accepted), "noresource");
     let _silent = notifier.accept(&accepted, 600);
-    server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+    server.await_shown(id, "state", "confirmed");
     // Once more it is known.
     assert_eq!(gone.notify(Notify::terminated("noresource", 0)).status(), 200);
     assert_eq!(news.all(), []);

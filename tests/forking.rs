@@ -74,7 +74,7 @@ fn each_of_three_has_its_own_dialog() {
         }
         // The 2xx may be anybody's.
         second.accept(&subscribe, 300);
-        server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         let rows = list(&server);
         let of = |field: &str| rows.iter().map(|row| row[field].clone()).collect::<Vec<_>>();
         assert_eq!(of("fork"), [0, 1, 2]);
@@ -186,8 +186,7 @@ fn the_others_stay_when_the_first_dialog_ends() {
         // The new attempt has a Call-ID of its own.
         let again = one.expect_subscribe(SOON);
         assert_ne!(again.need("Call-ID"), subscribe.need("Call-ID"));
-        let mut next = one.accept(&again, 600);
-        assert_eq!(next.notify(Notify::active(600)).status(), 200);
+        let mut next = one.activate(&again, 600);
         assert_eq!(news.next("the new dialog's state").fork, 0);
         server.unsubscribe(id);
         farewell(&mut next);

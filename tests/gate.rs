@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::news::Newsreader;
-use crate::support::notifier::{Notifier, Notify};
+use crate::support::notifier::Notifier;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
@@ -53,8 +53,7 @@ fn a_held_refresh_goes_on_in_its_dialog() {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let first = notifier.expect_subscribe(SOON);
-        let mut dialog = notifier.accept(&first, 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = notifier.activate(&first, 600);
         let other = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
         notifier.reject(&notifier.expect_subscribe(SOON), 503, &[("Retry-After", "2")]);
         server.destination_when(&notifier.endpoint.destination(), "held", |row| row["held_for"].as_u64() > Some(0));

@@ -148,8 +148,7 @@ fn options_have_a_function_of_their_own() {
             assert_eq!(with(options), "1");
             let first = notifier.expect_subscribe(SOON);
             assert_eq!((first.header("Event"), first.header("Expires")), (Some(event), Some(expires)));
-            let mut dialog = notifier.accept(&first, 60);
-            assert_eq!(dialog.notify(Notify::active(60)).status(), 200);
+            let mut dialog = notifier.activate(&first, 60);
             assert_eq!(call(&server, "unsubscribe", &record, event, ""), "1");
             farewell(&mut dialog);
             server.await_no_subscription();
@@ -240,8 +239,7 @@ function on_drop(event) {{
     leaves_nothing(&server, || {
         let mark = server.log().mark();
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(said(&server, mark, "DROPPING "), "active");
         // What the callback has dropped is no SUBSCRIBE of the same worker.
         server.end(id, &mut dialog);
@@ -261,8 +259,7 @@ fn a_callback_that_is_missing_harms_nobody() {
     let told = || server.log().since(Mark::default(), "the function nobody of modparam event_callback");
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         eventually(SOON, "the log says so", || (!told().is_empty()).then_some(()));
         server.end(id, &mut dialog);
     });
@@ -292,8 +289,7 @@ function on_some(event) {{
         .start();
     let mark = server.log().mark();
     let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+    let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
     assert_eq!(said(&server, mark, "TAKEN "), "active");
     assert!(server.log().since(mark, "event_callback").is_empty());
     assert_eq!(dialog.notify(Notify::pending(600)).status(), 200);

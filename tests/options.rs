@@ -79,9 +79,7 @@ pub fn subscribe(server: &Server, record: &str, package: &str, options: &str) ->
 fn accepted(notifier: &Notifier, event: &str, expires: &str) -> Dialog {
     let first = notifier.expect_subscribe(SOON);
     assert_eq!((first.header("Event"), first.header("Expires")), (Some(event), Some(expires)), "{}", first.message);
-    let mut dialog = notifier.accept(&first, 600);
-    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-    dialog
+    notifier.activate(&first, 600)
 }
 
 #[test]
@@ -138,16 +136,15 @@ fn its_own_expiry_in_every_subscribe() {
             assert!(call(&server, function, &record, "dialog", "expires=77"));
             let first = notifier.expect_subscribe(SOON);
             assert_eq!(first.header("Expires"), Some("77"), "{}", first.message);
-            let mut dialog = notifier.accept(&first, 600);
-            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            let mut dialog = notifier.activate(&first, 600);
             let id = subscribe(&server, &record, "dialog", "expires=77").expect("the same again");
-            let shown = server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+            let shown = server.await_shown(id, "state", "confirmed");
             assert!(shown["expires_in"].as_u64().is_some_and(|left| left <= 77), "{shown}");
             server.refresh(id);
             let refresh = dialog.expect_subscribe(SOON);
             assert_eq!(refresh.header("Expires"), Some("77"), "{}", refresh.message);
             dialog.accept(&refresh, 77);
-            server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+            server.await_shown(id, "state", "confirmed");
             server.end(id, &mut dialog);
         }
     });
@@ -180,7 +177,7 @@ fn rates_are_in_every_event_header() {
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!(refresh.header("Event"), event);
         dialog.accept(&refresh, 600);
-        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         dialog.event = "presence;id=desk".into();
         server.unsubscribe(id);
         let farewell = dialog.expect_subscribe(SOON);

@@ -154,8 +154,7 @@ fn the_defaults_of_the_original_are_accepted() {
 /// Subscribes, has the state told, unsubscribes.
 fn watch_once(server: &Server, notifier: &Notifier, user: &str) {
     let id = server.subscribe(&notifier.uri(user), &server.uri("watcher"));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+    let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
     server.unsubscribe(id);
     farewell(&mut dialog);
 }
@@ -178,9 +177,8 @@ fn the_example_of_the_original_works() {
         assert_eq!(first.uri(), "sip:alice@192.0.2.1");
         assert_eq!(first.headers("Route"), ["<sip:my-sip-server.domain.com;lr>"]);
         assert_eq!(first.headers("Expires"), ["667"]);
-        let mut dialog = proxy.accept(&first, 667);
-        assert_eq!(dialog.notify(Notify::active(667)).status(), 200);
-        let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+        let mut dialog = proxy.activate(&first, 667);
+        let shown = server.await_shown(id, "state", "confirmed");
         assert!(shown["next_action_in"].as_u64().is_some_and(|left| (580..=652).contains(&left)), "{shown}");
         let mut stranger = dialog.clone();
         stranger.call_id = "nobody's".into();

@@ -32,7 +32,7 @@ fn each_package_is_asked_for_as_long_as_its_own_policy_says() {
             assert_eq!((first.need("Event"), first.need("Expires")), (package, &*expires.to_string()));
             let mut dialog = notifier.accept(&first, expires);
             assert_eq!(dialog.notify(Notify::active(expires)).status(), 200);
-            let shown = server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+            let shown = server.await_shown(id, "state", "confirmed");
             let next = shown["next_action_in"].as_u64().expect("a time");
             assert!(next <= refresh && next + 5 > refresh, "{package}: {next}");
             server.end(id, &mut dialog);
@@ -93,8 +93,7 @@ fn a_code_that_is_the_end_for_one_package_is_not_for_another() {
 
         // A refresh as well: nothing more is asked of this notifier, and what it still says is nobody's.
         let id = subscribe(&server, &notifier.uri("alice"), "reg");
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(news.next("the state").status, "active");
         server.refresh(id);
         let refresh = dialog.expect_subscribe(SOON);

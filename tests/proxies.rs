@@ -42,11 +42,10 @@ fn the_second_takes_it(transport: Transport) {
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
         let subscribe = second.expect_subscribe(SOON);
         assert_eq!((subscribe.uri(), subscribe.cseq().0), ("sip:alice@example.com", 2), "the dead one was asked");
-        let mut dialog = second.accept(&subscribe, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = second.activate(&subscribe, 600);
         assert_eq!(news.next("the state").status, "active", "nothing was told of the dead one");
         // The dialog is with the second.
-        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         server.refresh(id);
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!((refresh.cseq().0, sent_to(&server, &dead)), (3, before + 1));
@@ -57,8 +56,7 @@ fn the_second_takes_it(transport: Transport) {
         let again = second.expect_subscribe(SOON);
         assert_ne!(again.need("Call-ID"), subscribe.need("Call-ID"));
         assert_eq!((again.cseq().0, sent_to(&server, &dead)), (5, before + 2));
-        let mut dialog = second.accept(&again, 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = second.activate(&again, 600);
         server.end(id, &mut dialog);
     });
     server.stop();
@@ -96,8 +94,7 @@ fn a_proxy_that_is_unavailable_is_followed_by_the_next() {
     server.refresh(id);
     let again = second.expect_subscribe(SOON);
     assert_eq!(again.cseq().0, 4);
-    let mut dialog = second.accept(&again, 600);
-    dialog.notify(Notify::active(600));
+    let mut dialog = second.activate(&again, 600);
     server.end(id, &mut dialog);
     server.stop();
 }
@@ -163,10 +160,9 @@ fn a_refresh_and_a_farewell_fail_over_in_their_dialog() {
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
-        let mut dialog = first.accept(&first.expect_subscribe(SOON), 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = first.activate(&first.expect_subscribe(SOON), 600);
         assert_eq!(news.next("the state").status, "active");
-        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         server.refresh(id);
         // Not answered.
         let lost = dialog.expect_subscribe(SOON);
@@ -179,7 +175,7 @@ fn a_refresh_and_a_farewell_fail_over_in_their_dialog() {
         server.refresh(id);
         let refresh = dialog.expect_subscribe(SOON);
         dialog.accept(&refresh, 600);
-        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         server.unsubscribe(id);
         let lost = dialog.expect_subscribe(SOON);
         assert_eq!(lost.need("Expires"), "0");

@@ -24,9 +24,8 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
         let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
         let subscribe = second.expect_subscribe(SOON);
         assert_eq!(subscribe.uri(), "sip:alice@example.com");
-        let mut dialog = second.accept(&subscribe, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        let dialog = second.activate(&subscribe, 600);
+        server.await_shown(id, "state", "confirmed");
         let dead = format!("{}:{ip}:5060", transport.upper().to_ascii_lowercase());
         assert!(server.destination(&dead).is_some_and(|row| row["failures"].as_u64() > Some(0)));
 
@@ -62,8 +61,7 @@ fn a_proxy_that_asks_for_a_pause_is_passed_over() {
         Server::quick().b2b_param("presence_outbound_proxy", proxies).b2b_param("destination_hold_max", 3600).start();
     let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
     first.reject(&first.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
-    let mut dialog = second.accept(&second.expect_subscribe(SOON), 600);
-    dialog.notify(Notify::active(600));
+    let _dialog = second.activate(&second.expect_subscribe(SOON), 600);
     let other = server.subscribe("sip:bob@example.com", &server.uri("watcher"));
     second.reject(&second.expect_subscribe(SOON), 503, &[("Retry-After", "3600")]);
     // Both are held now.
@@ -119,15 +117,14 @@ fn a_dialog_stays_with_the_proxy_that_was_free() {
     let id = server.subscribe("sip:alice@example.com", &server.uri("watcher"));
     let subscribe = second.expect_subscribe(SOON);
     assert_eq!(subscribe.cseq().0, 1, "the first is passed over");
-    let mut dialog = second.accept(&subscribe, 600);
-    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-    server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+    let mut dialog = second.activate(&subscribe, 600);
+    server.await_shown(id, "state", "confirmed");
     server.rpc("presence_b2b.destination_release", json!([address])).expect("released");
     server.refresh(id);
     let refresh = dialog.expect_subscribe(SOON);
     assert_eq!((refresh.cseq().0, first.endpoint.count("SUBSCRIBE")), (2, 1), "the first is not asked again");
     dialog.accept(&refresh, 600);
-    server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+    server.await_shown(id, "state", "confirmed");
     server.end(id, &mut dialog);
     server.stop();
 }

@@ -35,8 +35,7 @@ fn a_redirection_is_followed_and_the_dialog_is_with_the_target() {
         assert_eq!(moved.uri(), home.uri("desk"));
         assert_eq!((moved.need("To"), moved.need("Call-ID")), (first.need("To"), first.need("Call-ID")));
         assert_eq!(moved.need("Contact"), format!("<sip:{};transport=tcp>", server.addr()), "the socket now used");
-        let mut dialog = home.accept(&moved, 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = home.activate(&moved, 600);
         assert_eq!(news.next("the state").status, "active");
         server.show_when(id, "no failure counted", |shown| shown["retries"] == 0);
         server.refresh(id);
@@ -71,8 +70,7 @@ fn targets_are_tried_best_first() {
         refusing.reject(&second, 480, &[]);
         let third = taking.expect_subscribe(SOON);
         assert_goes_on(&third, &second, &taking.uri("third"));
-        let mut dialog = taking.accept(&third, 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = taking.activate(&third, 600);
         server.show_when(id, "active", |shown| shown["status"] == "active");
         server.end(id, &mut dialog);
     });
@@ -101,8 +99,7 @@ fn a_chain_of_redirections_ends() {
         let again = notifier.expect_subscribe(SOON);
         assert_eq!(again.uri(), record);
         assert_ne!(again.need("Call-ID"), call_id);
-        let mut dialog = notifier.accept(&again, 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = notifier.activate(&again, 600);
         server.end(id, &mut dialog);
     });
     server.stop();
@@ -168,7 +165,7 @@ fn a_305_is_followed_to_the_proxy_it_names() {
         dialog.contact = place.uri("alice");
         dialog.accept(&second, 600);
         assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-        server.show_when(id, "it stands", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         dialog.move_to(&place.endpoint);
         server.end(id, &mut dialog);
     });
@@ -222,8 +219,7 @@ fn what_was_granted_ends_while_a_redirection_is_followed() {
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);
         let id = server.subscribe(&registrar.uri("alice"), &server.uri("watcher"));
-        let mut dialog = registrar.accept(&registrar.expect_subscribe(SOON), 4);
-        assert_eq!(dialog.notify(Notify::active(4)).status(), 200);
+        let dialog = registrar.activate(&registrar.expect_subscribe(SOON), 4);
         assert_eq!(news.next("the state").status, "active");
         let refresh = dialog.expect_subscribe(SOON);
         let granted = Instant::now();
@@ -240,8 +236,7 @@ fn what_was_granted_ends_while_a_redirection_is_followed() {
         let shown = server.show(id);
         assert_eq!((&shown["state"], &shown["status"]), (&json!("unconfirmed"), &json!("terminated")), "{shown}");
         // The attempt that was under way goes on.
-        let mut dialog = home.accept(&moved, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = home.activate(&moved, 600);
         assert_eq!(news.next("the state").status, "active");
         server.end(id, &mut dialog);
         news.assert_no_more();

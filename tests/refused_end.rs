@@ -32,8 +32,7 @@ fn found_out(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier, di
     assert!(told.next_attempt.is_some_and(|seconds| seconds <= 1), "{told:?}");
     let again = notifier.expect_subscribe(SOON);
     assert_ne!(again.need("Call-ID"), dialog.call_id);
-    let mut dialog = notifier.accept(&again, 3600);
-    assert_eq!(dialog.notify(Notify::active(3600)).status(), 200);
+    let dialog = notifier.activate(&again, 3600);
     assert_eq!(news.next("the state").status, "active");
     server.show_when(told.id, "confirmed", |shown| shown["state"] == "confirmed");
     dialog
@@ -41,10 +40,9 @@ fn found_out(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier, di
 
 fn standing(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier) -> (u64, Dialog) {
     let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 3600);
-    assert_eq!(dialog.notify(Notify::active(3600)).status(), 200);
+    let dialog = notifier.activate(&notifier.expect_subscribe(SOON), 3600);
     assert_eq!(news.next("the state").status, "active");
-    server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+    server.await_shown(id, "state", "confirmed");
     (id, dialog)
 }
 
@@ -113,7 +111,7 @@ fn another_refresh_follows_the_one_in_flight() {
         for (notify, code) in refusals() {
             server.refresh(*id);
             let refresh = dialog.expect_subscribe(SOON);
-            server.show_when(*id, "in flight", |shown| shown["state"] == "resubscription");
+            server.await_shown(*id, "state", "resubscription");
             assert_eq!(dialog.notify(notify).status(), code);
             dialog.accept(&refresh, 3600);
             *dialog = found_out(server, news, notifier, dialog);

@@ -139,8 +139,7 @@ fn each_package_accepts_its_own_bodies() {
             let id = server.rpc("presence_b2b.subscribe", params).expect("an id").as_u64().expect("a number");
             let first = notifier.expect_subscribe(SOON);
             assert_eq!((first.headers("Event"), first.headers("Accept")), (vec![package], vec![accept]));
-            let mut dialog = notifier.accept(&first, 600);
-            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            let mut dialog = notifier.activate(&first, 600);
             server.end(id, &mut dialog);
         }
     });
@@ -213,8 +212,7 @@ fn a_strict_presence_route_takes_the_request_uri() {
         let first = edge.expect_subscribe(SOON);
         assert_eq!((first.uri(), first.need("To")), (&strict[..], "<sip:alice@192.0.2.1>"));
         assert_eq!(first.list("Route"), ["<sip:192.0.2.9;lr>", "<sip:alice@192.0.2.1>"]);
-        let mut dialog = edge.accept(&first, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = edge.activate(&first, 600);
         server.end(id, &mut dialog);
     });
     server.stop();

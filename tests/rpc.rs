@@ -112,11 +112,10 @@ fn trace_counts_and_shows_states_in_detail() {
         let more =
             |trace: &Value, count: &str| trace[count].as_i64().zip(before[count].as_i64()).map_or(-1, |(a, b)| a - b);
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         let other = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
         notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
-        server.show_when(other, "waiting", |shown| shown["state"] == "waiting");
+        server.await_shown(other, "state", "waiting");
         let trace = eventually(SOON, "both messages are delivered", || {
             Some(server.trace()).filter(|trace| more(trace, "delivered") == 2)
         });

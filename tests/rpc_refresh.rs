@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::rpc::names;
 use crate::support::kamailio::Server;
-use crate::support::notifier::{Notifier, Notify};
+use crate::support::notifier::Notifier;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
@@ -15,10 +15,9 @@ fn refresh_is_held_back_by_min_resubscribe_time() {
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let first = notifier.expect_subscribe(SOON);
-        let mut dialog = notifier.accept(&first, 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = notifier.activate(&first, 600);
         // The 2xx may be on its way still.
-        server.show_when(id, "no SUBSCRIBE is in flight", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         let answer = server.rpc("presence_b2b.refresh", json!([id])).expect("when");
         assert_eq!((names(&answer), &answer["id"]), (vec!["id", "next_action_in"], &json!(id)));
         assert!(answer["next_action_in"].as_u64().is_some_and(|left| (1..=2).contains(&left)), "{answer}");
@@ -43,13 +42,12 @@ fn refresh_answers_when_the_subscribe_leaves() {
     let ids: Vec<u64> = (0..TIMES)
         .map(|n| {
             let id = server.subscribe(&notifier.uri("alice"), &server.uri(&format!("watcher{n}")));
-            let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            let _dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
             id
         })
         .collect();
     for id in &ids {
-        server.show_when(*id, "no SUBSCRIBE is in flight", |shown| shown["state"] == "confirmed");
+        server.await_shown(*id, "state", "confirmed");
     }
     // So that the second between two SUBSCRIBEs of one subscription is over.
     std::thread::sleep(std::time::Duration::from_millis(1100));
@@ -68,11 +66,10 @@ fn refresh_ends_a_long_wait() {
     leaves_nothing(&server, || {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
-        let shown = server.show_when(id, "waiting", |shown| shown["state"] == "waiting");
+        let shown = server.await_shown(id, "state", "waiting");
         assert!(shown["next_action_in"].as_u64().is_some_and(|left| left > 590), "{shown}");
         server.refresh(id);
-        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-        dialog.notify(Notify::active(600));
+        let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         server.end(id, &mut dialog);
     });
     server.stop();

@@ -107,8 +107,7 @@ fn two_to_four_parameters_with_variables() {
             assert_eq!((first.uri(), first.header("Event")), (&record[..], Some(package)));
             assert_eq!(first.uri_in("From"), Some(&caller.subscriber[..]));
             assert!(caller.call(subscribe, &record, &headers), "there already: true again");
-            let mut dialog = notifier.accept(&first, 600);
-            assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+            let mut dialog = notifier.activate(&first, 600);
             assert!(caller.call(subscribe, &record, &headers));
             assert_eq!(server.trace()["subscriptions"], 1, "the same one");
 

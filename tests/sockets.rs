@@ -166,8 +166,7 @@ fn a_dialog_stays_at_the_socket_that_the_script_chose() {
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let first = notifier.expect_subscribe(SOON);
         assert_eq!(first.from, chosen.addr);
-        let mut dialog = notifier.accept(&first, 600);
-        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        let mut dialog = notifier.activate(&first, 600);
         chosen.refresh(&server, id, &mut dialog);
         chosen.end(&server, id, &mut dialog);
     });

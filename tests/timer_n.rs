@@ -21,7 +21,7 @@ fn the_first_subscribe_is_accepted_and_nothing_follows() {
     let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
     let first = notifier.expect_subscribe(SOON);
     let mut silent = notifier.accept(&first, 600);
-    server.show_when(id, "confirmed", |shown| shown["state"] == "confirmed");
+    server.await_shown(id, "state", "confirmed");
     // Long before the 600 s are over: another attempt.
     let again = notifier.expect_subscribe(TIMER_N + SOON);
     assert!(again.at - first.at >= TIMER_N, "{:?}", again.at - first.at);
@@ -29,8 +29,7 @@ fn the_first_subscribe_is_accepted_and_nothing_follows() {
     let failure = news.next("the failure");
     assert_eq!((&*failure.status, failure.code, &*failure.reason), ("terminated", 0, "no NOTIFY"));
     assert_eq!(silent.notify(Notify::active(600)).status(), 481, "too late");
-    let mut dialog = notifier.accept(&again, 600);
-    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+    let mut dialog = notifier.activate(&again, 600);
     assert_eq!(news.next("the state").status, "active");
     server.end(id, &mut dialog);
     news.assert_no_more();

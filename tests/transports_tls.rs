@@ -90,7 +90,7 @@ fn watch_over_tls(scheme: &str, parameter: &str) {
         });
 
         // The presence server closes the connection that brought the SUBSCRIBE; the refresh that follows makes another one.
-        server.show_when(id, "it is confirmed", |shown| shown["state"] == "confirmed");
+        server.await_shown(id, "state", "confirmed");
         let before = server.connections();
         let refreshed = server.show(id)["notifies"].as_u64().expect("a count");
         let uri = presence.uri("hang-up");
@@ -99,7 +99,7 @@ fn watch_over_tls(scheme: &str, parameter: &str) {
         eventually(SOON, "one connection less", || (server.connections() < before).then_some(()));
         server.show_when(id, "the NOTIFY after the refresh", |shown| shown["notifies"].as_u64() > Some(refreshed));
         // The NOTIFY may be handled before the 200.
-        let shown = server.show_when(id, "it is confirmed", |shown| shown["state"] == "confirmed");
+        let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!(shown["last_reply"], 200, "{shown}");
         // The presence server names a SIP URI, which no SIPS URI leads to: the record stays the target.
         let target = match scheme {

@@ -69,6 +69,13 @@ impl Notifier {
         Dialog::new(Arc::clone(&self.endpoint), subscribe)
     }
 
+    /// Takes a SUBSCRIBE: `expires` seconds are granted, and the first NOTIFY says that it is active.
+    pub fn activate(&self, subscribe: &Received, expires: u32) -> Dialog {
+        let mut dialog = self.accept(subscribe, expires);
+        assert_eq!(dialog.notify(Notify::active(expires)).status(), 200);
+        dialog
+    }
+
     /// Answers 200 with that Expires; the dialog is ready to notify.
     pub fn accept(&self, subscribe: &Received, expires: u32) -> Dialog {
         let dialog = self.dialog(subscribe);
