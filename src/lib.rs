@@ -11,6 +11,7 @@
 //! - [`gate`]: what keeps the module from hammering a destination, in shared memory.
 //! - [`lookup`]: who may look up a name or make a connection next, in shared memory.
 //! - [`qsa`]: the Query Status API: who wants to know, who can tell, and the queues in between.
+//! - [`c_api`]: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
 //! - `notifier`: the QSA notifiers that come with the module.
 //! - `surface`: what users touch: functions, RPC, event route, pseudo-variables.
@@ -20,6 +21,7 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 // Unit tests hold all rooms. Their executable is linked without the server's symbols: a test that reaches one is not linked.
 
+pub mod c_api;
 pub mod config;
 pub mod document;
 pub mod gate;

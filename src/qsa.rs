@@ -8,8 +8,8 @@
 //! Everything is named by a number that may be stale without harm, never by a pointer. No lock is held while a callback
 //! of anybody runs. Lock order: a shard of shares or of the registry, then a shard of the hub, then one queue; the
 //! directory is locked alone.
+#![forbid(unsafe_code)]
 
-pub mod c_api;
 mod delivery;
 mod directory;
 mod entry;

@@ -1,10 +1,10 @@
 //! The hub's C face, wired to the engine's hub.
 
+use crate::c_api::{Api, Wiring, bind};
 use crate::engine::{Hub, engine};
 use crate::host::lock::{HUB, SharedLock};
 use crate::host::log;
 use crate::host::shm::Shm;
-use crate::qsa::c_api::{Api, Wiring, bind};
 use std::ffi::c_int;
 
 /// The engine's hub.

@@ -7,7 +7,7 @@ use crate::host::guard::guard;
 use crate::host::log;
 use crate::host::message::Message;
 use crate::host::text::bytes;
-use crate::qsa::c_api::Api;
+use crate::c_api::Api;
 use crate::surface::functions::{self as declared, Function, MOST_PARAMETERS};
 use crate::surface::script;
 use std::ffi::{CStr, c_char, c_int, c_void};

@@ -1,5 +1,4 @@
 //! The hub: messages and queues.
-#![forbid(unsafe_code)]
 
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 

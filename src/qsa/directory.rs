@@ -1,5 +1,4 @@
 //! Names: domains, their packages with the notifiers, and content types.
-#![forbid(unsafe_code)]
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;

@@ -1,5 +1,4 @@
 //! An internal subscription, and what became of offering it to notifiers.
-#![forbid(unsafe_code)]
 
 use allocator_api2::boxed::Box;
 

@@ -1,5 +1,4 @@
 //! What can go wrong, in words for the operator.
-#![forbid(unsafe_code)]
 
 use super::ids::{MAX_NOTIFIERS, QueueId};
 use super::notifier::Refused;

@@ -1,5 +1,4 @@
 //! The hub: registrations and subscriptions.
-#![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,5 +1,4 @@
 //! The numbers that name things. None is ever 0, and a stale one finds nothing.
-#![forbid(unsafe_code)]
 
 use crate::subscription::package;
 

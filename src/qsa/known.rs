@@ -1,5 +1,4 @@
 //! What a notifier knows of the subscriber.
-#![forbid(unsafe_code)]
 
 use crate::memory::U48;
 

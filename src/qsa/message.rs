@@ -1,5 +1,4 @@
 //! What a subscriber is told.
-#![forbid(unsafe_code)]
 
 use super::ids::SubscriptionId;
 use super::known::Known;

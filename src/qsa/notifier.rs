@@ -1,5 +1,4 @@
 //! Those who can tell.
-#![forbid(unsafe_code)]
 
 use super::ids::{NotifierId, SubscriptionId};
 use super::wanted::Wanted;

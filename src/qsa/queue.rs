@@ -1,5 +1,4 @@
 //! Bounded message queues: what is full merges or forgets the oldest of the fattest, and counts it.
-#![forbid(unsafe_code)]
 
 use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};

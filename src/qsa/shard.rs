@@ -1,5 +1,4 @@
 //! One shard of the table of internal subscriptions.
-#![forbid(unsafe_code)]
 
 use super::entry::{Entry, wanted};
 use super::error::QsaError;

@@ -8,7 +8,6 @@
 //! 3. If the notifier refuses, yield: the share is taken out again, the first member is refused, and the others are told the end.
 //!
 //! The lock of a shard of shares comes before those of the hub's subscriptions and queues. Nobody is called or woken while it is held.
-#![forbid(unsafe_code)]
 
 use std::hash::BuildHasher;
 

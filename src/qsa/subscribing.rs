@@ -1,5 +1,4 @@
 //! The hub: how a subscription begins and ends.
-#![forbid(unsafe_code)]
 
 use parking_lot::lock_api::RawMutex;
 

@@ -1,5 +1,4 @@
 //! What a subscriber asks for, and what comes of it.
-#![forbid(unsafe_code)]
 
 use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, QueueId, SubscriptionId};

@@ -1,6 +1,6 @@
 //! The C face of the hub: the functions behind `cshim/presence_b2b_api.h`, which says what each does.
 //!
-//! The one place of this room with `unsafe`. What it relies on is what the header asks of its caller: pointers are null
+//! What its `unsafe` relies on is what the header asks of its caller: pointers are null
 //! or point to what their type says, functions are of their type and valid in every process, and a message is given back
 //! as it was obtained, once. Everything else (stale numbers, unknown states, strings of negative length) is checked.
 
@@ -15,10 +15,9 @@ mod table;
 mod tests;
 mod types;
 
-use parking_lot::lock_api::RawMutex;
-
-use super::hub::Hub;
 use crate::memory::SharedAlloc;
+use crate::qsa::Hub;
+use parking_lot::lock_api::RawMutex;
 
 pub use table::{Api, bind};
 pub use types::{Error, VERSION};
