@@ -34,7 +34,7 @@ use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Root, Shm};
 use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
-use crate::registry::{Handle, Limits, RegistryError, Watch};
+use crate::registry::{Handle, Limits, RegistryError, WorkerBoard};
 use crate::subscription::{Env, Subscription};
 use crate::time::Millis;
 use foldhash::fast::FixedState;
@@ -113,7 +113,7 @@ pub struct Engine {
     /// What there was no memory for.
     lacks: lack::Lacks,
     /// Which workers sleep.
-    watch: Watch,
+    board: WorkerBoard,
     /// Wakes one worker each.
     bells: Vec<Bell>,
     /// Whether the log has been told that the event callback may be missing.
@@ -202,7 +202,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         bad_contacts: contact::BadContacts::default(),
         untold: untold::Counters::default(),
         lacks: lack::Lacks::default(),
-        watch: Watch::new(workers),
+        board: WorkerBoard::new(workers),
         bells,
         said: AtomicBool::new(false),
         resolver_bells,
@@ -255,7 +255,7 @@ impl Engine {
             pushed.finish();
         }
         if let Some(at) = wake {
-            self.ring(self.watch.nearer(at, Self::now()));
+            self.ring(self.board.nearer(at, Self::now()));
         }
     }
 

@@ -22,14 +22,14 @@ mod handle;
 mod index;
 mod layout;
 mod life;
-mod look;
+mod queries;
 mod records;
 mod shard;
 mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
-mod watch;
+mod worker_board;
 
 pub use call_id::{CALL_ID_LEN, FreshIds, LOCAL_TAG_LEN, RANDOM_LEN};
 pub use error::RegistryError;
@@ -37,7 +37,7 @@ pub use forks::MOST_FORKS;
 pub use handle::Handle;
 pub use life::Life;
 pub use steps::{Inserted, Stepped};
-pub use watch::Watch;
+pub use worker_board::WorkerBoard;
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;

@@ -37,7 +37,7 @@ pub use digest::{
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
-pub use machine::{Env, Names, Subject, Subscription};
+pub use machine::{Env, SharedUris, Subject, Subscription};
 pub use options::{OptionError, Options, Terms};
 pub use output::{Answer, News, Output, Request, Status, Turn, Undo, Untold};
 pub use package::Package;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
 const SAID: [(&str, &str, &str, &str); 23] = [
-    ("src/surface/rpc.rs", "PAGE", "rpc.md", "{} unless given"),
-    ("src/surface/rpc.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
+    ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
+    ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
     ("src/qsa/wanted.rs", "MOST_URI", "rpc.md", "Record and subscriber have at most {} bytes each"),
     ("src/qsa/wanted.rs", "MOST_PACKAGE", "rpc.md", "bytes each, the package {}"),

@@ -97,7 +97,7 @@ impl Engine {
     fn step_in(&self, resolver: usize) {
         let now = Self::now();
         let is_late = self.registry.next_due().is_some_and(|due| now.since(due) >= LATE);
-        if is_late && self.watch.are_blocked(now) {
+        if is_late && self.board.are_blocked(now) {
             self.step_what_is_due(resolver, |_| {});
         }
     }

@@ -24,7 +24,7 @@ const DUE_BATCH: usize = 128;
 const LONGEST_TURN: Duration = Duration::from_millis(5);
 
 /// The longest sleep of a process without work.
-pub(super) const LONGEST_SLEEP: Duration = crate::registry::Watch::LONGEST_SLEEP;
+pub(super) const LONGEST_SLEEP: Duration = crate::registry::WorkerBoard::LONGEST_SLEEP;
 
 /// How many that have to wait for their turn a worker looks at before it rests: thousands are told so in no time, and
 /// everybody else has to wait meanwhile.
@@ -74,13 +74,13 @@ impl Engine {
         let handed_on = self.hand_on(worker, BATCH);
         let lost = self.see_to_lost_flows(BATCH);
         match (due, told) {
-            (Found::More, _) => self.ring(self.watch.help(Self::now())),
+            (Found::More, _) => self.ring(self.board.help(Self::now())),
             (_, Found::More) => {}
             (Found::Done | Found::Nothing, _) if handed_on || lost => {}
             (Found::Done | Found::Nothing, Found::Done) => std::thread::sleep(NAP),
             (Found::Done, Found::Nothing) => self.wait(worker, REST),
             (Found::Nothing, Found::Nothing) => {
-                let limit = self.watch.sleeps(worker, Self::now(), || self.registry.next_due());
+                let limit = self.board.sleeps(worker, Self::now(), || self.registry.next_due());
                 self.wait(worker, limit);
             }
         }
@@ -96,7 +96,7 @@ impl Engine {
 
     /// Steps what is due.
     fn send_due(&self, worker: usize) -> Found {
-        self.step_what_is_due(worker, |now| self.watch.looks(worker, now))
+        self.step_what_is_due(worker, |now| self.board.looks(worker, now))
     }
 
     /// Steps what is due, for the process with this number among its like.

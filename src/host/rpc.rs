@@ -18,7 +18,7 @@ const AROUND: usize = 16;
 const LONGEST_FAULT: usize = 127;
 
 /// One RPC command being answered.
-pub struct Call {
+pub struct RpcContext {
     functions: *mut ks::rpc_t,
     context: *mut c_void,
     /// An upper bound of the bytes that the answer has so far.
@@ -27,13 +27,13 @@ pub struct Call {
 
 /// A struct in an answer.
 pub struct Row<'c> {
-    call: &'c Call,
+    call: &'c RpcContext,
     handle: *mut c_void,
 }
 
 /// A list of structs inside a struct of an answer.
 pub struct List<'c> {
-    call: &'c Call,
+    call: &'c RpcContext,
     handle: *mut c_void,
 }
 
@@ -60,7 +60,7 @@ fn done(result: Option<c_int>) -> Result<(), NoRoom> {
     if result.is_some_and(|result| result >= 0) { Ok(()) } else { Err(NoRoom) }
 }
 
-impl Call {
+impl RpcContext {
     /// Wraps what the host passes to a command.
     ///
     /// # Safety

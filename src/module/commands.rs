@@ -3,7 +3,7 @@
 use super::Exported;
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
-use crate::host::rpc::Call;
+use crate::host::rpc::RpcContext;
 use crate::surface::commands::{self as declared, Command};
 use crate::surface::rpc;
 use std::ffi::{c_char, c_void};
@@ -61,8 +61,8 @@ const fn entry(command: &Command, run: Entry, help: &'static Help) -> ks::rpc_ex
 ///
 /// # Safety
 /// Both pointers must be what the server passes.
-unsafe fn call(command: &Command, functions: *mut ks::rpc_t, context: *mut c_void, work: fn(&Call)) {
+unsafe fn call(command: &Command, functions: *mut ks::rpc_t, context: *mut c_void, work: fn(&RpcContext)) {
     let name = command.name.to_str().unwrap_or_default();
     // SAFETY: by the caller's promise, for as long as the command runs.
-    guard(name, (), || work(&unsafe { Call::from_raw(functions, context) }));
+    guard(name, (), || work(&unsafe { RpcContext::from_raw(functions, context) }));
 }

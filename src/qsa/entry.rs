@@ -7,7 +7,7 @@ use super::ids::{MAX_NOTIFIERS, NotifierId, PackageId, QueueId};
 use super::queue::LastQueued;
 use super::wanted::Wanted;
 use crate::memory::{Occupant, OutOfMemory, SharedAlloc};
-use crate::subscription::Names;
+use crate::subscription::SharedUris;
 
 /// Place of the package among an entry's names.
 const PACKAGE: usize = 3;
@@ -18,7 +18,7 @@ const MOST_REFERENCES: u16 = u16::MAX - 1;
 /// An internal subscription. They are many: no field is larger than it must be.
 pub(super) struct Entry<A: SharedAlloc> {
     /// Record, subscriber, first parameter, and the package's name unless everybody knows it.
-    pub(super) names: Names<A>,
+    pub(super) names: SharedUris<A>,
     pub(super) subscriber_data: usize,
     pub(super) package: PackageId,
     pub(super) queue: QueueId,
@@ -56,7 +56,7 @@ enum OfferState {
 }
 
 pub(super) fn wanted<'a, A: SharedAlloc>(
-    names: &'a Names<A>,
+    names: &'a SharedUris<A>,
     package: &'a [u8],
     queue: QueueId,
     subscriber_data: usize,
@@ -72,7 +72,7 @@ impl<A: SharedAlloc> Occupant for Entry<A> {
 }
 
 impl<A: SharedAlloc> Entry<A> {
-    pub(super) fn new(names: Names<A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
+    pub(super) fn new(names: SharedUris<A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
         Self {
             names,
             subscriber_data,

@@ -16,7 +16,7 @@ use super::queue::{self, Budget, OnLoss};
 use super::shard::{SHARDS, Scan, Shard, shard_of};
 use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::subscription::Names;
+use crate::subscription::SharedUris;
 
 /// How many slots are looked at under one lock when a notifier comes late.
 const SCAN_STEP: usize = 256;
@@ -179,7 +179,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
 
     /// Record and subscriber of a subscription, for whoever keeps them as well.
     #[must_use]
-    pub fn names(&self, id: SubscriptionId) -> Option<Names<A>> {
+    pub fn names(&self, id: SubscriptionId) -> Option<SharedUris<A>> {
         self.with_entry(id, |entry| entry.names.clone())
     }
 

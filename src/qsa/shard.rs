@@ -5,7 +5,7 @@ use super::error::QsaError;
 use super::ids::{NotifierId, PackageId, QueueId, SubscriptionId};
 use super::wanted::Wanted;
 use crate::memory::{Occupant, SharedAlloc, Slots};
-use crate::subscription::Names;
+use crate::subscription::SharedUris;
 
 /// How many shards the table has.
 pub(super) const SHARDS: usize = 64;
@@ -28,7 +28,7 @@ pub(super) struct Removed<A: SharedAlloc> {
 /// A subscription found for a notifier that registers late: what is needed to offer it without a lock.
 pub(super) struct Late<A: SharedAlloc> {
     pub(super) id: SubscriptionId,
-    names: Names<A>,
+    names: SharedUris<A>,
     queue: QueueId,
     subscriber_data: usize,
 }

@@ -9,7 +9,7 @@ use super::ids::{DomainId, MAX_NOTIFIERS, PackageId, SubscriptionId};
 use super::notifier::{Refused, Registered};
 use super::wanted::{Made, Wanted};
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::subscription::{Names, package};
+use crate::subscription::{SharedUris, package};
 
 /// A subscription that is in the hub and has been offered to nobody yet.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,8 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
             return Err(QsaError::UnknownQueue);
         }
         let own_package = if package::find(wanted.package).is_some() { &[] } else { wanted.package };
-        let names = Names::try_new([wanted.record, wanted.subscriber, wanted.first_param, own_package], &self.alloc)?;
+        let names =
+            SharedUris::try_new([wanted.record, wanted.subscriber, wanted.first_param, own_package], &self.alloc)?;
         let package = self.directory.lock().enter(domain, wanted.package)?;
         match self.insert(Entry::new(names, package, wanted.queue, wanted.subscriber_data)) {
             Ok(id) => Ok(Entered { id, package }),

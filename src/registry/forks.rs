@@ -1,4 +1,4 @@
-//! A subscription and its forks: a ring of slots within one shard.
+//! A subscription and its forks: a circle of slots within one shard.
 
 use super::handle::Handle;
 use super::life::Life;
@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 pub const MOST_FORKS: u8 = 16;
 
 impl<S, O, A: Allocator + Clone> Table<S, O, A> {
-    /// The other slots of the ring a slot is in, from the next on.
+    /// The other slots of the circle a slot is in, from the next on.
     pub(super) fn kin(&self, slot: u32) -> impl Iterator<Item = u32> {
         let mut at = slot;
         std::iter::from_fn(move || {
@@ -24,14 +24,14 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
         .take(usize::from(MOST_FORKS))
     }
 
-    /// Puts a slot that is alone into the ring of another one.
-    fn join(&mut self, slot: u32, ring: u32) {
-        if let Some(next) = self.records.set_next(ring, slot) {
+    /// Puts a slot that is alone into the circle of another one.
+    fn join(&mut self, slot: u32, circle: u32) {
+        if let Some(next) = self.records.set_next(circle, slot) {
             self.records.set_next(slot, next);
         }
     }
 
-    /// Takes a slot out of its ring.
+    /// Takes a slot out of its circle.
     pub(super) fn part(&mut self, slot: u32) {
         let Some(before) = self.kin(slot).last() else { return };
         if let Some(next) = self.records.set_next(slot, slot) {

@@ -1,5 +1,5 @@
 //! Records in slots. Each has a generation, its place in the count of all records that ever were in a slot of the shard; the low
-//! bits of it, which operators see, come again late (see [`Records::count`]). Those that belong together are a ring of slots.
+//! bits of it, which operators see, come again late (see [`Records::count`]). Those that belong together are a circle of slots.
 
 use super::handle::COUNT_MASK;
 use crate::memory::{Occupant, OutOfMemory, Slots};
@@ -9,7 +9,7 @@ use allocator_api2::alloc::Allocator;
 struct Numbered<T> {
     /// Never 0.
     generation: u32,
-    /// The next slot in the ring; its own when it is alone.
+    /// The next slot in the circle; its own when it is alone.
     next: u32,
     value: T,
 }
@@ -58,7 +58,7 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         self.slots.try_reserve()
     }
 
-    /// Puts a value into the slot that has rested longest, alone in its ring; gives slot and generation. Fails without a
+    /// Puts a value into the slot that has rested longest, alone in its circle; gives slot and generation. Fails without a
     /// free slot.
     pub(super) fn insert(&mut self, value: T) -> Result<(u32, u32), OutOfMemory> {
         if !self.slots.has_free() {
@@ -107,7 +107,7 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         (self.newest, self.clear) = (newest, 0);
     }
 
-    /// Takes the value out of a slot, which is to be alone in its ring; later looks with its generation find nothing.
+    /// Takes the value out of a slot, which is to be alone in its circle; later looks with its generation find nothing.
     pub(super) fn remove(&mut self, index: u32) -> Option<T> {
         self.slots.remove(index).map(|removed| removed.value)
     }
@@ -127,12 +127,12 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         self.slots.get_mut(index).map(|found| (found.generation, &mut found.value))
     }
 
-    /// The next slot in the ring that a slot with a value is in.
+    /// The next slot in the circle that a slot with a value is in.
     pub(super) fn next(&self, index: u32) -> Option<u32> {
         self.slots.get(index).map(|found| found.next)
     }
 
-    /// Has another slot follow in the ring; gives the one that did.
+    /// Has another slot follow in the circle; gives the one that did.
     pub(super) fn set_next(&mut self, index: u32, next: u32) -> Option<u32> {
         self.slots.get_mut(index).map(|found| std::mem::replace(&mut found.next, next))
     }

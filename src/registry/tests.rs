@@ -13,7 +13,7 @@ mod model;
 mod pages;
 mod records;
 mod threads;
-mod watch;
+mod worker_board;
 
 use super::{Inserted, Limits, Registry, Stepped};
 use crate::memory::OutOfMemory;

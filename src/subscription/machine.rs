@@ -71,7 +71,7 @@ pub struct Env<'a> {
 }
 
 /// Record, subscriber, and whatever else whoever asks for the subscription keeps with them.
-pub type Names<A> = SharedTexts<4, A>;
+pub type SharedUris<A> = SharedTexts<4, A>;
 
 const RECORD: usize = 0;
 const SUBSCRIBER: usize = 1;
@@ -86,7 +86,7 @@ const LAST_CSEQ: u32 = (1 << 31) - 1;
 #[cfg_attr(test, derive(Clone))]
 pub struct Subscription<A: SharedAlloc> {
     /// What it is about, shared with whoever asked for it.
-    names: Names<A>,
+    names: SharedUris<A>,
     pub(super) dialog: Option<Dialog<A>>,
     rare: Option<Box<Rare<A>, A>>,
     state: state::Kept,
@@ -164,7 +164,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`] when its text finds no room.
     pub fn try_new(subject: Subject<'_>, alloc: A) -> Result<Self, OutOfMemory> {
-        let names = Names::try_new([subject.record, subject.subscriber, b"", b""], &alloc)?;
+        let names = SharedUris::try_new([subject.record, subject.subscriber, b"", b""], &alloc)?;
         Self::try_named(names, subject.package, subject.event_id, alloc)
     }
 
@@ -173,7 +173,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// # Errors
     /// [`OutOfMemory`] when its event id finds no room.
     pub fn try_named(
-        names: Names<A>,
+        names: SharedUris<A>,
         package: &'static Package,
         event_id: &[u8],
         alloc: A,

@@ -59,7 +59,7 @@ fn what_belongs_together_is_a_ring() {
     }
     assert_eq!((records.set_next(0, 2), records.set_next(2, 0)), (Some(0), Some(2)));
     assert_eq!([0, 1, 2].map(|n| records.next(n)), [Some(2), Some(1), Some(0)]);
-    // A free slot is in no ring, and leaves its own behind.
+    // A free slot is in no circle, and leaves its own behind.
     assert_eq!((records.set_next(0, 0), records.set_next(2, 2)), (Some(2), Some(0)));
     records.remove(2).unwrap();
     assert_eq!((records.next(2), records.set_next(2, 0)), (None, None));

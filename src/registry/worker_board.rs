@@ -1,7 +1,7 @@
 //! Which workers sleep, how long, and which one is to be woken for a deadline.
 //!
 //! Waking a process costs more than what it is woken for, so no more are woken than are needed. A worker that is awake looks
-//! for what is due before it sleeps; it is not woken. One that has not looked for a while ([`Watch::STUCK`]) is taken for
+//! for what is due before it sleeps; it is not woken. One that has not looked for a while ([`WorkerBoard::STUCK`]) is taken for
 //! blocked (by a name server, a connection, the script), and another one is woken in its stead.
 
 use crate::time::Millis;
@@ -37,12 +37,12 @@ impl From<State> for u64 {
 }
 
 /// The workers, asleep or awake. Plain data without process-local state, as all of the registry.
-pub struct Watch {
+pub struct WorkerBoard {
     states: [AtomicU64; Self::MOST_WORKERS],
     workers: usize,
 }
 
-impl Watch {
+impl WorkerBoard {
     /// The most workers.
     pub const MOST_WORKERS: usize = 64;
 
@@ -53,7 +53,7 @@ impl Watch {
     /// taken for that.
     pub const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
-    /// For so many workers, all awake; beyond [`Watch::MOST_WORKERS`] none is known.
+    /// For so many workers, all awake; beyond [`WorkerBoard::MOST_WORKERS`] none is known.
     #[must_use]
     pub fn new(workers: usize) -> Self {
         let states = [const { AtomicU64::new(0) }; Self::MOST_WORKERS];
@@ -131,7 +131,7 @@ impl Watch {
 /// Whether a worker looks for what is due at `at` without being woken.
 fn sees_to(worker: State, at: Millis, now: Millis) -> bool {
     match worker {
-        State::Awake(looked) => now.since(looked) < Watch::STUCK,
+        State::Awake(looked) => now.since(looked) < WorkerBoard::STUCK,
         State::Asleep(until) => until <= at,
     }
 }
