@@ -153,7 +153,7 @@ fn passwords_are_never_shown() {
         .b2b_param("min_resubscribe_time", 0)
         .route(OWN)
         .debug(3)
-        .allow_log("b2b_credentials: the user name is empty, ")
+        .allow_log("b2b_credentials: there are not 32 or 64 hexadecimal digits after HA1:")
         .start();
     let (alice, watcher) = (presence.uri("alice"), server.uri("watcher"));
     presence.publish("alice", &pidf(&alice, "open", None));
