@@ -407,8 +407,8 @@ static inline int load_presence_b2b_api(presence_b2b_api_t *api)
 	api->version = PRESENCE_B2B_API_VERSION;
 	api->size = sizeof(*api);
 	if(bind(api) < 0) {
-		LM_ERR("version %d of the API of presence_b2b (%u bytes) is asked for, "
-			   "but the loaded module offers version %u (%u bytes): build this "
+		LM_ERR("this module needs version %d of the API of presence_b2b (%u "
+			   "bytes), but the loaded one has version %u (%u bytes): build this "
 			   "module again with the header of the loaded one\n",
 				PRESENCE_B2B_API_VERSION, (unsigned int)sizeof(*api),
 				api->version, api->size);

@@ -93,7 +93,7 @@ enum StartError {
     Route(#[from] NoEngine),
     #[error(transparent)]
     Process(#[from] ProcessError),
-    #[error("no message can be made up for the event route (out of memory)")]
+    #[error("out of private memory: there is no message for the event route; enlarge it with the server's option -M")]
     FakedMessage,
 }
 
@@ -135,8 +135,8 @@ fn before_fork(engine: &engine::Engine) {
     event::warn_without_consumer(engine);
     if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
         log::warn(
-            "another module listens to closed connections (tcpops does): call b2b_flow_lost() in event_route[tcp:closed] \
-             to have subscriptions refreshed when their connection is lost",
+            "another module listens to closed connections, such as tcpops: call b2b_flow_lost() in event_route[tcp:closed], \
+             so that subscriptions are refreshed when their connection is lost",
         );
     }
 }

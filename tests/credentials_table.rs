@@ -229,16 +229,16 @@ fn bad_rows_are_named_and_left_out() {
     let server = with(&url(dir.path())).start();
     let text = server.log().text();
     for line in [
-        "row 2, of the realm \"no name\", is left out: the user name is empty",
-        "row 3, of the realm \"a colon\", is left out: the user name",
-        "row 4, of the realm \"a hash\", is left out: there are not 32 or 64 hexadecimal digits",
-        "row 5, of the realm \"*\", is left out: a hash (HA1:) needs a realm",
-        "row 7, of the realm \"line\\nend\", is left out",
-        "presence_b2b_credentials: 25 rows of 28 are left out",
+        "row 2, of the realm \"no name\", is skipped: the user name is empty",
+        "row 3, of the realm \"a colon\", is skipped: the user name",
+        "row 4, of the realm \"a hash\", is skipped: HA1: must be followed by 32 or 64 hexadecimal digits",
+        "row 5, of the realm \"*\", is skipped: a hash (HA1:) needs its own realm",
+        "row 7, of the realm \"line\\nend\", is skipped",
+        "presence_b2b_credentials: 25 rows of 28 are skipped",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }
-    assert_eq!(server.log().since(Default::default(), "is left out").len(), 10, "a long list is cut");
+    assert_eq!(server.log().since(Default::default(), "is skipped").len(), 10, "a long list is cut");
     assert!(!text.contains("swordfish"), "{:?}", text.lines().find(|line| line.contains("swordfish")));
     let notifier = Notifier::udp();
     for (realm, user) in [("good", "u"), ("number", "4711"), ("last", "v")] {
@@ -261,7 +261,7 @@ fn ten_bad_rows_are_ten_lines() {
     let rows: String = (0..10).map(|n| row(&format!("bad{n}"), "", "x")).collect();
     let dir = database(&(schema() + &rows));
     let server = with(&url(dir.path())).start();
-    let lines = server.log().since(Default::default(), " left out");
+    let lines = server.log().since(Default::default(), " skipped");
     assert!(lines.len() == 10 && lines[9].contains("row 10, of the realm \"bad9\""), "{lines:#?}");
     server.stop();
 }
@@ -294,9 +294,7 @@ fn what_cannot_be_read_keeps_the_server_from_starting() {
         ("://swordfish".to_owned(), vec!["db_url is no database URL"]),
         (
             String::new(),
-            vec![
-                "modparam credentials_table is \"presence_b2b_credentials\", but db_url, the database it is in, is not set",
-            ],
+            vec!["modparam credentials_table is \"presence_b2b_credentials\", but db_url, its database, is not set"],
         ),
     ];
     for (url, parts) in cases {

@@ -324,7 +324,7 @@ fn faults_are_those_of_the_page() {
             "destination_release",
             json!(["udp:192.0.2.9:5060"]),
             404,
-            "the destination \"udp:192.0.2.9:5060\" is not known: presence_b2b.destinations lists those that are",
+            "the destination \"udp:192.0.2.9:5060\" is not known: presence_b2b.destinations lists the known ones",
         ),
         (&server, "trace", json!(["foo"]), 400, "\"foo\" is neither detailed nor 0 or 1"),
     ] {

@@ -305,7 +305,7 @@ fn nothing_is_told_outside_of_its_route() {
 /// Without any consumer the start says so; with one it does not.
 #[test]
 fn a_server_without_a_consumer_of_news_is_warned() {
-    const WARNING: &str = "no consumer of news";
+    const WARNING: &str = "no consumer of messages";
     for (route, warned) in [("", 1), ("event_route[qsa:notify] { return; }", 0)] {
         let server = Server::b2b().route(route).start();
         let lines = server.log().since(Mark::default(), WARNING);

@@ -246,7 +246,7 @@ fn a_name_that_does_not_resolve_is_tried_again() {
         assert_eq!((&shown["last_reply"], &shown["last_reason"]), (&json!(0), &json!("send failed")), "{shown}");
         stop_waiting(&server, id);
     });
-    assert!(server.log().text().contains("nobody.invalid: check the name service"));
+    assert!(server.log().text().contains("nobody.invalid: check DNS"));
     server.stop();
 }
 

@@ -108,7 +108,7 @@ fn failures_are_told_and_refusals_are_negative() {
         .allow_log("no subscription to alice: the record is not a SIP URI")
         .allow_log("unknown event package \"presense\"")
         .allow_log("unknown flag in \"x\"")
-        .allow_log("only when the module dialog is loaded")
+        .allow_log("the flag d needs the module dialog")
         .allow_log("b2b_unsubscribe: no such subscription")
         .start();
     leaves_nothing(&server, || {
@@ -285,7 +285,7 @@ function on_some(event) {{
     let server = Server::b2b().kemi(&script).b2b_param("event_callback", "on_some").b2b_param("workers", 1);
     let server = server
         .b2b_param("min_resubscribe_time", 0)
-        .allow_log("the function on_some of modparam event_callback has not looked")
+        .allow_log("the function on_some of modparam event_callback has not read")
         .start();
     let mark = server.log().mark();
     let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
@@ -293,7 +293,7 @@ function on_some(event) {{
     assert_eq!(said(&server, mark, "TAKEN "), "active");
     assert!(server.log().since(mark, "event_callback").is_empty());
     assert_eq!(dialog.notify(Notify::pending(600)).status(), 200);
-    eventually(SOON, "the log says so", || (!server.log().since(mark, "has not looked").is_empty()).then_some(()));
+    eventually(SOON, "the log says so", || (!server.log().since(mark, "has not read").is_empty()).then_some(()));
     server.end(id, &mut dialog);
     server.stop();
 }

@@ -197,7 +197,7 @@ fn wrong_options_are_refused() {
     let server = builder()
         .allow_log("b2b_subscribe: option ")
         .allow_log("b2b_subscribe: unknown option \"exipres\"")
-        .allow_log("b2b_subscribe: \"presence;expires=60\" names a subscription")
+        .allow_log("b2b_subscribe: package \"presence;expires=60\": only an id")
         .allow_log("unknown event package \"presense\"")
         .start();
     leaves_nothing(&server, || {
@@ -213,15 +213,11 @@ fn wrong_options_are_refused() {
             ("presence", "max-rate=0", "option max-rate is \"0\", but must be notifications per second, more than 0"),
             ("presence", "max-rate=1;min-rate=2", "option min-rate is \"2\", but must be no more than option max-rate"),
             ("presence", "fetch=3601", "option fetch is \"3601\", but must be 1 to 3600 seconds, or without a value"),
-            (
-                "presence",
-                "fetch;expires=9",
-                "option expires is \"9\", but must be left out where option fetch is given",
-            ),
+            ("presence", "fetch;expires=9", "option expires is \"9\", but must be omitted if option fetch is given"),
             ("presence", "id=\"a b\"", "option id is \"a b\", but must be a token"),
             ("presence;id=a", "id=b", "option id is given again, as \"b\", but may be given once"),
             ("presence;id=", "", "option id is \"\", but must be a token"),
-            ("presence;expires=60", "", "\"presence;expires=60\" names a subscription, which only the option id does"),
+            ("presence;expires=60", "", "package \"presence;expires=60\": only an id may follow the package name"),
             ("presense;id=a", "", "unknown event package \"presense\""),
         ] {
             let fault = subscribe(&server, &record, package, options).expect_err(options);

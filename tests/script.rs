@@ -128,7 +128,7 @@ fn what_cannot_be_is_refused_with_one_line() {
         .allow_log("the subscriber is not a SIP URI")
         .allow_log("unknown event package \"presense\"")
         .allow_log("unknown flag in \"dx\"")
-        .allow_log("only when the module dialog is loaded")
+        .allow_log("the flag d needs the module dialog")
         .allow_log("b2b_unsubscribe: no such subscription")
         .start();
     let caller = Caller::new(&server);
@@ -145,7 +145,7 @@ fn what_cannot_be_is_refused_with_one_line() {
         let flag = [("X-Package", "presence"), ("X-Flags", "dx")];
         caller.assert_false("subscribe4", record, &flag, &["unknown flag in \"dx\""]);
         let flag = [("X-Package", "presence"), ("X-Flags", "d")];
-        caller.assert_false("subscribe4", record, &flag, &["only when the module dialog is loaded"]);
+        caller.assert_false("subscribe4", record, &flag, &["the flag d needs the module dialog"]);
         caller.assert_false("unsubscribe2", record, &[], &["no such subscription"]);
         assert_eq!(server.trace()["subscriptions"], 0);
     });
@@ -343,10 +343,13 @@ fn bad_constants_refuse_the_start() {
         (r#"b2b_unsubscribe("$ru", "$fu", "dialogue")"#, &["parameter 3", "unknown event package \"dialogue\""]),
         (
             r#"b2b_subscribe("$ru", "$fu", "", "d")"#,
-            &["b2b_subscribe, parameter 4", "only when the module dialog is loaded"],
+            &["b2b_subscribe, parameter 4", "the flag d needs the module dialog"],
         ),
-        (r#"b2b_credentials("$ru", "$fu", "", "a:b", "$var(p)")"#, &["b2b_credentials, parameter 4", "holds a colon"]),
-        (r#"b2b_credentials("$ru", "$fu", "", "alice", "HA1:zz")"#, &["parameter 5", "hexadecimal digits after HA1:"]),
+        (
+            r#"b2b_credentials("$ru", "$fu", "", "a:b", "$var(p)")"#,
+            &["b2b_credentials, parameter 4", "contains a colon"],
+        ),
+        (r#"b2b_credentials("$ru", "$fu", "", "alice", "HA1:zz")"#, &["parameter 5", "HA1: must be followed by"]),
     ] {
         assert_call_refused(call, parts);
     }

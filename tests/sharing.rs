@@ -170,7 +170,7 @@ fn bad_wishes_leave_nothing() {
             assert_eq!(server.log().since(mark, "ERROR: presence_b2b").len(), usize::from(options != "share"));
         }
         let own = server.rpc("presence_b2b.subscribe", json!(["sip:a@127.0.0.1", WATCHER, "presence", "share"]));
-        assert!(own.expect_err("refused").message.contains("option share is for subscriptions of other modules"));
+        assert!(own.expect_err("refused").message.contains("option share is for C modules only"));
     });
     server.stop();
 }

@@ -42,7 +42,7 @@ pub(super) fn domains(texts: Vec<Vec<u8>>, proxies: &[String]) -> Result<Vec<(Re
             return Err(ConfigError::Text {
                 name: "credential_domain",
                 value: String::from_utf8_lossy(&text).into_owned(),
-                wanted: "realm=domain,domain; the realm * stands for all without credentials of their own, the domain * for all",
+                wanted: "realm=domain,domain; the realm * means all without their own credentials, the domain * all",
             });
         };
         match all.iter_mut().find(|(known, _)| *known == realm) {

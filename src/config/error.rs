@@ -69,6 +69,8 @@ pub enum ConfigError {
     )]
     NoTable,
     /// A table without a database.
-    #[error("modparam credentials_table is \"{0}\", but db_url, the database it is in, is not set")]
+    #[error(
+        "modparam credentials_table is \"{0}\", but db_url, its database, is not set: set it, or remove credentials_table"
+    )]
     NoDatabase(String),
 }

@@ -103,8 +103,8 @@ impl Engine {
         if count == 1 && self.may_say() {
             let named = self.named(handle, subscription);
             log::warn(&format!(
-                "{named}: the notifier's Contact is no URI that a SUBSCRIBE can be sent to and is ignored: {}. Others that \
-                 follow are counted (bad_contacts)",
+                "{named}: the module ignores the notifier's Contact, because no SUBSCRIBE can be sent to it: {}. It only counts \
+                 further ones (bad_contacts)",
                 log::peer(header)
             ));
         }

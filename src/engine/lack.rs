@@ -38,17 +38,17 @@ impl Lack {
     fn what(self) -> &'static str {
         match self {
             Self::Notify => "out of shared memory: a NOTIFY is answered 503",
-            Self::LastBody => "out of shared memory: the body of a last NOTIFY is not told",
+            Self::LastBody => "out of shared memory: the last message of a subscription is delivered without its body",
             Self::Answer => {
-                "a NOTIFY could not be answered, and the notifier will send it again: its Via or connection cannot be \
-                 used, or there is no shared memory"
+                "a NOTIFY could not be answered, because its Via or connection cannot be used or there is no shared \
+                 memory: the notifier will send it again"
             }
-            Self::Subscribe => "out of shared memory: a SUBSCRIBE is put off",
+            Self::Subscribe => "out of shared memory: a SUBSCRIBE is postponed by a second",
             Self::Step => {
-                "out of shared memory: a reply or command is lost; the deadline of its subscription brings it back"
+                "out of shared memory: a reply or command is lost; its subscription goes on at its next deadline"
             }
-            Self::Share => "out of shared memory: a subscriber that shares a dialog misses a state",
-            Self::New => "out of shared memory: b2b_subscribe() makes no subscription",
+            Self::Share => "out of shared memory: a member of a share misses a message",
+            Self::New => "out of shared memory: b2b_subscribe() made no subscription",
         }
     }
 }
@@ -69,7 +69,7 @@ impl Engine {
 }
 
 fn often(times: u64) -> String {
-    if times == 1 { "once".to_owned() } else { format!("{times} times since this was last said") }
+    if times == 1 { "once".to_owned() } else { format!("{times} times since the last such line") }
 }
 
 /// What the operator can do: that depends on whose limit it is.

@@ -48,8 +48,8 @@ impl Engine {
             }
             Err(Refusal::Full { limit }) => {
                 log::warn(&format!(
-                    "a NOTIFY of another fork is answered 503, as there are {limit} subscriptions: see modparam \
-                     max_subscriptions"
+                    "a NOTIFY of another fork got 503, because there are {limit} subscriptions already: raise modparam \
+                     max_subscriptions, or set forking to first"
                 ));
                 self.refuse(message, &ids, way, 503, "Service Unavailable", RETRY)
             }

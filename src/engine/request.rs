@@ -23,10 +23,12 @@ pub enum PlanError {
     #[error("its route set is malformed: {0}")]
     Routes(String),
     /// No socket towards the next hop.
-    #[error("no socket or no address for {0}: check the name service and the listen addresses")]
+    #[error("no socket or no address for {0}: check DNS and the listen addresses")]
     NextHop(String),
     /// It would leave the protection that a SIPS record asks for.
-    #[error("its record is sips:, but {0} is not reached over TLS")]
+    #[error(
+        "its record is a SIPS URI, but {0} is not reached over TLS: use a sips: URI or transport=tls there, and listen on TLS"
+    )]
     Open(String),
     /// Larger than a datagram can be.
     #[error(

@@ -49,8 +49,8 @@ impl Engine {
             Asked::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
             Asked::Waits { wakes: false, .. } => {}
             Asked::Full { say: Some(count) } => log::warn(&format!(
-                "{count} SUBSCRIBEs so far have found {MOST_WAITING} before them that wait for names or connections, and ask again \
-                 later: see presence_b2b.lookups, or raise modparam resolvers"
+                "the line for names and connections is full: {MOST_WAITING} SUBSCRIBEs wait, and {count} more so far have to ask \
+                 again later; presence_b2b.lookups shows which names are slow: repair them, or raise modparam resolvers"
             )),
             Asked::Full { say: None } => {}
         }

@@ -206,8 +206,8 @@ impl Engine {
             let admission = self.gate.admit(&ask, now);
             if let Some(times) = self.gate.pressure(now) {
                 log::warn(&format!(
-                    "more destinations are busy or fail than the {MOST_DESTINATIONS} that are remembered: so far {times} had to \
-                     make room or share one rate; see presence_b2b.destinations for what fails, and end what is not needed"
+                    "more than {MOST_DESTINATIONS} destinations are busy or failing: so far {times} had to make room or share one \
+                     rate; presence_b2b.destinations shows which fail: end subscriptions that are not needed"
                 ));
             }
             match admission {

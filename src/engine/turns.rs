@@ -68,7 +68,7 @@ impl Engine {
             Place::Free => true,
             Place::TooMany => {
                 log::warn(
-                    "more subscriptions fail or work again than the log is told of: presence_b2b.list shows them all",
+                    "more subscriptions fail or work again than the log shows: presence_b2b.list shows all of them",
                 );
                 false
             }
@@ -112,18 +112,18 @@ fn advice(code: u16, reason: Option<Reason>) -> &'static str {
             "The notifier accepted, but no NOTIFY reached handle_notify(): call it before any test for a dialog \
              (has_totag(), loose_route()), and check that the notifier can reach the Contact"
         }
-        (0, Some(Reason::SendFailed)) => "Check the name service, the listen addresses and the outbound proxy",
+        (0, Some(Reason::SendFailed)) => "Check DNS, the listen addresses and the outbound proxy",
         (0, Some(Reason::NoWay)) => {
-            "Nothing can be sent to the Contact or Record-Route that the notifier gave: check the name service, and that the \
-             server listens on that transport"
+            "Nothing can be sent to the Contact or Record-Route that the notifier gave: check DNS, and that the server listens \
+             on that transport"
         }
         (0, Some(Reason::DroppedByScript)) => "event_route[tm:local-request] dropped the SUBSCRIBE",
         (401 | 407, _) => "Check the credentials for this realm: modparam credential, or b2b_credentials()",
         (403, _) => "The notifier does not allow this subscriber",
         (404 | 604, _) => "The notifier does not know the record",
-        (405 | 501, _) => "What answers for the record takes no SUBSCRIBE: check where it is routed to",
+        (405 | 501, _) => "The server of the record does not support SUBSCRIBE: check where the record is routed to",
         (406, _) => "The notifier offers no document of a type that the package accepts",
-        (408, _) => "Nobody answers: check the address, the route there and the firewall",
+        (408, _) => "There is no answer: check the address, the route there and the firewall",
         (489, _) => "The notifier does not serve this event package",
         _ => "",
     }

@@ -29,20 +29,22 @@ impl Engine {
         }
         let record = self.registry.view(handle, |subscription, _| subscription.record().escape_ascii().to_string());
         let of = format!("{} (subscription {})", record.unwrap_or_default(), handle.id());
-        let more = "further ones are only counted: see presence_b2b.show";
+        let more = "further ones are only counted (presence_b2b.show)";
         match why {
-            Untold::Refused => log::warn(&format!("a NOTIFY of {of} is refused or its body is; {more}")),
+            Untold::Refused => log::warn(&format!("a NOTIFY of {of} was refused, or its body was; {more}")),
             Untold::Stale => {
                 log::warn(&format!(
-                    "a NOTIFY of {of} has a CSeq that is not higher than the last, and is refused; {more}"
+                    "a NOTIFY of {of} was refused, because its CSeq is not higher than the last one; {more}"
                 ));
             }
-            Untold::Repeated => log::info(&format!("a NOTIFY of {of} came again; {more}")),
+            Untold::Repeated => log::info(&format!("a NOTIFY of {of} came again and was not delivered twice; {more}")),
             Untold::Merged => log::warn(&format!(
-                "a state of {of} is not told, as the queue is full and a newer one takes its place; {more}"
+                "a message of {of} was not delivered, because the queue is full and a newer one replaced it; {more}: see \
+                 modparam queue_limit and queue_bytes"
             )),
             Untold::Dropped => log::warn(&format!(
-                "a state of {of} is not told, as the queue is full or gone; {more}, and modparam queue_limit"
+                "a message of {of} was not delivered, because the queue is full or gone; {more}: see modparam queue_limit \
+                 and queue_bytes"
             )),
         }
     }

@@ -65,8 +65,8 @@ impl Engine {
     fn work(&self, worker: usize, on_event: EventHandler) {
         if let Some(Memory { used, most, refused, .. }) = shm::refused_news(clock::now_millis() / 1000) {
             log::error(&format!(
-                "modparam max_memory is reached: {used} of {most} bytes are in use, and more was refused {refused} times; raise it, or \
-                 lower max_subscriptions or queue_bytes"
+                "modparam max_memory is reached: {used} of {most} bytes are in use, and requests for more were refused {refused} \
+                 times: raise it, or lower max_subscriptions or queue_bytes"
             ));
         }
         let due = self.send_due(worker);

@@ -20,9 +20,7 @@ pub enum DatabaseError {
     #[error("db_url needs the module {0}: load it before presence_b2b, or correct the beginning of db_url")]
     NoModule(String),
     /// The module has no rows to give.
-    #[error(
-        "the module {0}, which db_url names, cannot be asked for the rows of a table: take another kind of database"
-    )]
+    #[error("the module {0} of db_url cannot read the rows of a table: use another kind of database")]
     NoQueries(String),
     /// No connection.
     #[error(

@@ -32,13 +32,15 @@ pub fn is_bound() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The dialog module is not loaded.
-    #[error("a subscription can end with a call only when the module dialog is loaded before presence_b2b")]
+    #[error("the flag d needs the module dialog: load it before presence_b2b")]
     NoModule,
     /// The message belongs to no call the dialog module tracks.
     #[error("this message belongs to no tracked call: call dlg_manage() before b2b_subscribe() with the flag d")]
     NoCall,
     /// The dialog module refused the callback.
-    #[error("the dialog module took no callback (out of shared memory?)")]
+    #[error(
+        "the dialog module took no callback: it is probably out of shared memory, so enlarge it with the server's option -m"
+    )]
     Refused,
 }
 

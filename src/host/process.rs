@@ -46,10 +46,10 @@ pub fn announce(count: u16) -> Result<(), ProcessError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessError {
     /// `register_procs` failed.
-    #[error("the server takes no more processes: lower modparam workers")]
+    #[error("the server takes no more processes: lower modparam workers or resolvers")]
     Register,
     /// `fork_process` failed.
-    #[error("a b2b worker process cannot be forked: see the system's limits on processes and memory")]
+    #[error("a b2b worker process cannot be forked: raise the system's limit on processes, or free memory")]
     Fork,
     /// No pipe.
     #[error("no pipe for waking the b2b workers: raise the limit on open files")]
@@ -73,7 +73,9 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
     OURS.set(true);
     // SAFETY: this is the child; the host wants this call once before parameters are read.
     if unsafe { ks::cfg_child_init() } < 0 {
-        log::error("a b2b worker cannot take part in run-time parameters; the server will stop");
+        log::error(
+            "a b2b worker cannot register for run-time parameters (cfg framework), and the server will stop: the line before says why",
+        );
         // SAFETY: ends the child without running anybody's destructors, as the host's own children end.
         unsafe { libc::_exit(1) };
     }

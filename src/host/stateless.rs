@@ -25,7 +25,9 @@ pub fn bind() -> bool {
     }
     // SAFETY: the table is filled; mod_init is the time.
     if unsafe { ks::pb2b_hear_answers(&sl) } < 0 {
-        log::warn("sl does not tell which requests it has answered: handle_notify() cannot see that the script has");
+        log::warn(
+            "sl does not report which requests it has answered: handle_notify() will not notice that the script has answered one",
+        );
     }
     SL.set(Bound(sl)).is_ok()
 }

@@ -14,7 +14,7 @@ const MOST_NAMED: usize = 10;
 /// How much of a realm is logged.
 const SHOWN: usize = 60;
 
-/// Adds the rows of `credentials_table`, if there is one. A bad row is left out, and the log names it.
+/// Adds the rows of `credentials_table`, if there is one. A bad row is skipped, and the log names it.
 pub fn read(config: &mut Config) -> Result<(), DatabaseError> {
     if config.credentials_table.is_empty() {
         return Ok(());
@@ -32,13 +32,13 @@ pub fn read(config: &mut Config) -> Result<(), DatabaseError> {
                 bad += 1;
                 if bad <= MOST_NAMED {
                     let realm: String = String::from_utf8_lossy(&realm).escape_debug().take(SHOWN).collect();
-                    log::warn(&format!("{table}: row {number}, of the realm \"{realm}\", is left out: {error}"));
+                    log::warn(&format!("{table}: row {number}, of the realm \"{realm}\", is skipped: {error}"));
                 }
             }
         }
     })?;
     if bad > MOST_NAMED {
-        log::warn(&format!("{table}: {bad} rows of {number} are left out"));
+        log::warn(&format!("{table}: {bad} rows of {number} are skipped"));
     }
     log::debug(|| format!("{table}: {} credentials", good.len()));
     config.add_credentials(good);

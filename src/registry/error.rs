@@ -6,7 +6,7 @@ use crate::memory::OutOfMemory;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
     /// There are as many subscriptions as there may be.
-    #[error("the limit of {limit} subscriptions is reached")]
+    #[error("the limit of {limit} subscriptions is reached: raise modparam max_subscriptions, or end some of them")]
     Full {
         /// The limit.
         limit: u32,

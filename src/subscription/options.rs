@@ -51,7 +51,7 @@ impl Terms {
     /// Refuses terms that contradict each other.
     fn consistent(&self) -> Result<(), OptionError> {
         if let Self { expires: Some(seconds), fetch: Some(_), .. } = self {
-            let wanted = "left out where option fetch is given".into();
+            let wanted = "omitted if option fetch is given".into();
             return Err(OptionError::Value { name: "expires", value: seconds.to_string(), wanted });
         }
         let Some(max) = self.rates.max else { return Ok(()) };
@@ -124,7 +124,7 @@ impl Options {
             return Err(OptionError::Value {
                 name: "share",
                 value: String::new(),
-                wanted: "left out where option fetch is given".into(),
+                wanted: "omitted if option fetch is given".into(),
             });
         }
         options.terms.consistent()?;

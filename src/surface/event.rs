@@ -36,8 +36,8 @@ pub fn warn_without_consumer(engine: &Engine) {
     let told = ROUTE.get().is_some_and(EventRoute::exists);
     if !told && !engine.has_other_consumers() {
         log::warn(
-            "no consumer of news: the script has no event_route[qsa:notify], modparam event_callback is empty, and no other \
-             module has a queue; every message is dropped",
+            "no consumer of messages: the script has no event_route[qsa:notify], modparam event_callback is empty, and no \
+             other module has a queue: write the event route, or every message is dropped",
         );
     }
 }
@@ -88,12 +88,14 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
         CURRENT.replace(None);
         PLACES.take();
         match route.callback() {
-            None if !ran => log::error("event_route[qsa:notify] could not be run, and a message is lost"),
+            None if !ran => {
+                log::error("event_route[qsa:notify] could not run, and a message is lost: the line before says why")
+            }
             // An engine does not say that it has no such function.
             Some(callback) if !ran || !LOOKED.get() => engine.say_once(|| {
                 log::error(&format!(
-                    "the function {} of modparam event_callback has not looked at $qsa(...) of a message: if the script \
-                     has no such function, or it fails, all messages are lost",
+                    "the function {} of modparam event_callback has not read $qsa(...) of a message: check that the \
+                     script has this function and that it works, or all messages are lost",
                     callback.to_string_lossy()
                 ));
             }),

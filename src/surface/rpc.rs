@@ -138,7 +138,7 @@ pub fn destination_release(rpc: &RpcContext) {
     answer(rpc, |engine| {
         let address = next_required(rpc, "address")?;
         let unknown = || {
-            let text = "is not known: presence_b2b.destinations lists those that are";
+            let text = "is not known: presence_b2b.destinations lists the known ones";
             Fault(404, format!("the destination \"{}\" {text}", lossy(address)))
         };
         let resumed = engine.release(address).ok_or_else(unknown)?;

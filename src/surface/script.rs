@@ -54,11 +54,11 @@ pub fn handle_notify(message: Message<'_>) -> i32 {
 /// Whether this is a place where a NOTIFY can be answered. It would be told otherwise, and answered or sent on as well.
 fn answerable(message: Message<'_>) -> Result<(), &'static str> {
     if !route::in_request_route() {
-        return Err("called outside request_route, where a request cannot be answered: call it there");
+        return Err("called outside request_route: call it in request_route, or in a route called from there");
     }
     if transaction::is_answered(message) {
         return Err(
-            "the script has answered this request already, or has sent it on: call handle_notify() before, and exit when it is true",
+            "the script has answered this request already, or has relayed it: call handle_notify() before that, and exit if it is true",
         );
     }
     Ok(())

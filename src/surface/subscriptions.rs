@@ -48,15 +48,13 @@ pub enum SubscriptionError {
     #[error(transparent)]
     Options(#[from] OptionError),
     /// More than an id behind a package.
-    #[error("\"{0}\" names a subscription, which only the option id does: give other options when it is made")]
+    #[error("package \"{0}\": only an id may follow the package name; pass other options in the options parameter")]
     Name(String),
     /// Shares a dialog already.
-    #[error(
-        "option share is for subscriptions of other modules: script and RPC have one subscription for all who ask for the same anyway"
-    )]
+    #[error("option share is for C modules only: omit it, as script and RPC always share one subscription")]
     Share,
     /// Asked for again, but not the same.
-    #[error("there is this subscription with other options: end it first, or give the new one an id of its own")]
+    #[error("there is this subscription with other options: end it first, or give the new one another id")]
     Differs,
     /// The hub or the SIP user agent refused.
     #[error("no subscription to {record}: {cause}")]
@@ -73,10 +71,10 @@ pub enum SubscriptionError {
     #[error("the subscription was ended while it was being made")]
     Ended,
     /// Nobody handles subscriptions.
-    #[error("modparam handle_presence_subscriptions is 0: set it to 1 to have subscriptions handled")]
+    #[error("modparam handle_presence_subscriptions is 0: set it to 1 to allow subscriptions")]
     Off,
     /// Another module's.
-    #[error("this subscription belongs to another module, which must end it itself")]
+    #[error("this subscription belongs to a C module: only that module can end it")]
     Foreign,
     /// Credentials that no header can hold.
     #[error(transparent)]

@@ -85,19 +85,19 @@ pub struct Credential {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// Not three parts.
-    #[error("it is not username:realm:password or username:realm:HA1:hash")]
+    #[error("it must be username:realm:password or username:realm:HA1:hash")]
     Parts,
     /// No user name.
     #[error("the user name is empty")]
     NoUsername,
     /// A user name that no header can hold.
-    #[error("the user name holds a colon or a control character")]
+    #[error("the user name contains a colon or a control character")]
     Username,
     /// The secret.
-    #[error("there are not 32 or 64 hexadecimal digits after HA1:")]
+    #[error("HA1: must be followed by 32 or 64 hexadecimal digits")]
     Digits,
     /// A hash is good for the realm only that is part of it.
-    #[error("a hash (HA1:) needs a realm of its own")]
+    #[error("a hash (HA1:) needs its own realm, not *")]
     HashOfEveryRealm,
 }
 
