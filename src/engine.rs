@@ -32,6 +32,7 @@ use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Root, Shm};
+use crate::memory::HashKey;
 use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, WorkerBoard};
@@ -166,13 +167,13 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     }
     shm::prepare(config.max_memory).map_err(|_| EngineError::NoRoom)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
-    let seed = u64::from_ne_bytes(clock::random_bytes());
-    let registry = Registry::try_new_in(limits, seed, Shm)?;
+    let key = HashKey::new(clock::random_bytes());
+    let registry = Registry::try_new_in(limits, key, Shm)?;
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
     let hub = Hub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
-    let gate = Gate::try_new_in(gate_limits(&config), seed, Shm).map_err(|_| EngineError::NoRoom)?;
+    let gate = Gate::try_new_in(gate_limits(&config), key, Shm).map_err(|_| EngineError::NoRoom)?;
     let longest_pause = config.policy.failure_backoff_max;
-    let lookups = Lookups::try_new_in(longest_pause, seed, Shm).map_err(|_| EngineError::NoRoom)?;
+    let lookups = Lookups::try_new_in(longest_pause, key, Shm).map_err(|_| EngineError::NoRoom)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut share_queues = Vec::with_capacity(workers);
@@ -182,7 +183,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     }
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
-    let shares = Shares::try_new(seed, Shm).map_err(QsaError::from)?;
+    let shares = Shares::try_new(key, Shm).map_err(QsaError::from)?;
     let share_domain = shares::domain(&hub)?;
     let user_agent = register(&hub, share_domain).map_err(EngineError::UserAgent)?;
     let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;

@@ -22,7 +22,7 @@ mod tests;
 pub use breaker::State;
 pub use entry::DestinationSnapshot;
 
-use crate::memory::OutOfMemory;
+use crate::memory::{HashKey, OutOfMemory};
 use crate::subscription::HeldBy;
 use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
@@ -30,11 +30,9 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use breaker::Asked;
 use entry::Entry;
-use foldhash::quality::FixedState;
 use hold::Hold;
 use parking_lot::lock_api::{Mutex, RawMutex};
 use rate::Rate;
-use std::hash::BuildHasher;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -147,7 +145,7 @@ pub struct Gate<A: Allocator + Clone, L> {
     limits: Limits,
     rate: Rate,
     total: Rate,
-    seed: u64,
+    key: HashKey,
     /// Theoretical arrival time of the bucket for all destinations.
     total_tat: AtomicU64,
     /// That of the bucket for the destinations without an entry.
@@ -161,11 +159,11 @@ pub struct Gate<A: Allocator + Clone, L> {
 }
 
 impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
-    /// A gate without destinations. `seed` should not be guessable: it keeps outsiders from choosing names that collide.
+    /// A gate without destinations. `key` should not be guessable: it keeps outsiders from choosing names that collide.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn try_new_in(limits: Limits, seed: u64, alloc: A) -> Result<Self, OutOfMemory> {
+    pub fn try_new_in(limits: Limits, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
         for _ in 0..SHARDS {
@@ -175,7 +173,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
             limits,
             rate: Rate::new(limits.destination_rate),
             total: Rate::new(limits.total_rate),
-            seed,
+            key,
             total_tat: AtomicU64::new(0),
             overflow_tat: AtomicU64::new(0),
             pressed: AtomicU64::new(0),
@@ -213,7 +211,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
 
     /// The hash of an address, and the number of its shard, which is not of the bits that the table inside uses.
     fn place(&self, address: &[u8]) -> (u64, usize) {
-        let hash = FixedState::with_seed(self.seed).hash_one(address);
+        let hash = self.key.hash(address);
         (hash, (hash >> 32) as usize % SHARDS)
     }
 

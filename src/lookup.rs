@@ -22,12 +22,10 @@ mod tests;
 
 pub use name::{Class, NameSnapshot};
 
-use crate::memory::OutOfMemory;
+use crate::memory::{HashKey, OutOfMemory};
 use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
-use foldhash::quality::FixedState;
 use parking_lot::lock_api::{Mutex, RawMutex};
-use std::hash::BuildHasher;
 use std::time::Duration;
 use table::Table;
 
@@ -104,31 +102,31 @@ pub enum Outcome {
 
 /// The line, in memory from `A`, behind a lock `L`.
 pub struct Lookups<A: Allocator + Clone, L> {
-    seed: u64,
+    key: HashKey,
     /// The longest pause.
     longest: Duration,
     table: Mutex<L, Table<A>>,
 }
 
 impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
-    /// An empty line. `seed` should not be guessable; no pause is longer than `longest`.
+    /// An empty line. `key` should not be guessable; no pause is longer than `longest`.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn try_new_in(longest: Duration, seed: u64, alloc: A) -> Result<Self, OutOfMemory> {
-        Ok(Self { seed, longest: longest.max(FIRST_PAUSE), table: Mutex::new(Table::try_new_in(alloc)?) })
+    pub fn try_new_in(longest: Duration, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
+        Ok(Self { key, longest: longest.max(FIRST_PAUSE), table: Mutex::new(Table::try_new_in(alloc)?) })
     }
 
     /// Whether the name is known to be slow.
     pub fn is_slow(&self, ask: &Ask<'_>) -> bool {
-        let hash = FixedState::with_seed(self.seed).hash_one(ask.name);
+        let hash = self.key.hash(ask.name);
         self.table.lock().class_of(hash, ask.name) == Some(Class::Slow)
     }
 
     /// Puts a request into the line, unless it is there.
     pub fn ask(&self, ask: &Ask<'_>, now: Millis) -> Asked {
-        let hash = |text: &[u8]| FixedState::with_seed(self.seed).hash_one(text);
-        let who = FixedState::with_seed(self.seed).hash_one(ask.who);
+        let hash = |text: &[u8]| self.key.hash(text);
+        let who = self.key.hash(ask.who);
         let (name, zone) = (hash(ask.name), hash(zone_of(ask.name)));
         let hashes = table::Hashes { name, zone, notifier: hash(ask.notifier), who };
         self.table.lock().ask(ask, &hashes, now)

@@ -4,6 +4,7 @@
 
 mod alloc;
 mod chunks;
+mod hash_key;
 mod packed;
 pub mod pool;
 mod seldom;
@@ -12,6 +13,7 @@ mod u48;
 
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
+pub use hash_key::HashKey;
 pub use packed::{Packed, PackedSecrets, SharedTexts};
 pub use seldom::Seldom;
 pub use slots::{Occupant, SLOTS_ADDED, Slots};

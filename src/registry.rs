@@ -39,6 +39,7 @@ pub use life::Life;
 pub use steps::{Inserted, Stepped};
 pub use worker_board::WorkerBoard;
 
+use crate::memory::HashKey;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -75,12 +76,12 @@ pub struct Registry<S, O, A: Allocator + Clone, L> {
 }
 
 impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
-    /// An empty registry. `seed` should not be guessable: it keeps outsiders from choosing records that collide.
+    /// An empty registry. `key` should not be guessable: it keeps outsiders from choosing records that collide.
     ///
     /// # Errors
     /// [`RegistryError::Shards`] or [`RegistryError::Limit`] for limits out of range, [`RegistryError::OutOfMemory`].
-    pub fn try_new_in(limits: Limits, seed: u64, alloc: A) -> Result<Self, RegistryError> {
-        let layout = Layout::new(limits.shards, seed).ok_or(RegistryError::Shards { shards: limits.shards })?;
+    pub fn try_new_in(limits: Limits, key: HashKey, alloc: A) -> Result<Self, RegistryError> {
+        let layout = Layout::new(limits.shards, key).ok_or(RegistryError::Shards { shards: limits.shards })?;
         let limit = match limits.max_subscriptions {
             0 => Limits::MOST_SUBSCRIPTIONS,
             max @ 1..=Limits::MOST_SUBSCRIPTIONS => max,

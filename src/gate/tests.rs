@@ -29,7 +29,7 @@ pub(super) const OPEN: Limits = Limits {
 };
 
 pub(super) fn gate(limits: Limits) -> Door {
-    Gate::try_new_in(limits, 42, Accounted::new()).unwrap()
+    Gate::try_new_in(limits, 42.into(), Accounted::new()).unwrap()
 }
 
 pub(super) fn at(millis: u64) -> Millis {

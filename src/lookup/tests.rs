@@ -14,7 +14,7 @@ const LATE: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(2);
 
 fn line() -> Line {
-    Lookups::try_new_in(LONGEST, 7, Accounted::new()).expect("memory")
+    Lookups::try_new_in(LONGEST, 7.into(), Accounted::new()).expect("memory")
 }
 
 fn ask(line: &Line, name: &str, who: u64) -> Asked {
@@ -200,7 +200,7 @@ fn without_memory_the_line_is_full_and_nothing_is_lost() {
     for allowed in 0..12 {
         let memory = Accounted::new();
         memory.allow(allowed);
-        let Ok(line) = Line::try_new_in(LONGEST, 7, memory) else { continue };
+        let Ok(line) = Line::try_new_in(LONGEST, 7.into(), memory) else { continue };
         let waits = (0..20).filter(|who| matches!(ask(&line, "a.test", *who), Asked::Waits { .. })).count();
         assert_eq!(line.waiting(), waits);
         let mut taken = 0;

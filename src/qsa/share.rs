@@ -9,10 +9,7 @@
 //!
 //! The lock of a shard of shares comes before those of the hub's subscriptions and queues. Nobody is called or woken while it is held.
 
-use std::hash::BuildHasher;
-
 use allocator_api2::vec::Vec;
-use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use parking_lot::lock_api::{Mutex, RawMutex};
 
@@ -21,7 +18,7 @@ use super::hub::Hub;
 use super::ids::{DomainId, SubscriptionId};
 use super::message::{Message, Prepared, Texts};
 use super::wanted::Wanted;
-use crate::memory::{OutOfMemory, Packed, SharedAlloc};
+use crate::memory::{HashKey, OutOfMemory, Packed, SharedAlloc};
 use crate::subscription::{News, Reason, Status};
 
 /// How many shards the table has.
@@ -44,7 +41,7 @@ struct Share<A: SharedAlloc> {
 
 /// All shares.
 pub struct Shares<A: SharedAlloc, L> {
-    seed: u64,
+    key: HashKey,
     shards: Vec<Mutex<L, HashTable<Share<A>, A>>, A>,
     alloc: A,
 }
@@ -104,15 +101,15 @@ impl<A: SharedAlloc, L: RawMutex> Drop for Making<'_, A, L> {
 }
 
 impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
-    /// No shares yet. `seed` should not be guessable.
+    /// No shares yet. `key` should not be guessable.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn try_new(seed: u64, alloc: A) -> Result<Self, OutOfMemory> {
+    pub fn try_new(key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
         shards.extend(std::iter::repeat_with(|| Mutex::new(HashTable::new_in(alloc.clone()))).take(SHARDS));
-        Ok(Self { seed, shards, alloc })
+        Ok(Self { key, shards, alloc })
     }
 
     /// Joins `member` to the share with this key and tells it the newest state there is. The first member makes the root, which is what
@@ -267,7 +264,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
 
     #[allow(clippy::cast_possible_truncation, reason = "half of the hash")]
     fn hash(&self, key: ShareKey<'_>) -> ShareHash {
-        FixedState::with_seed(self.seed).hash_one(key) as ShareHash
+        self.key.hash(key) as ShareHash
     }
 
     fn shard(&self, hash: ShareHash) -> Option<&Mutex<L, HashTable<Share<A>, A>>> {

@@ -65,7 +65,7 @@ pub(super) const NOW: Millis = Millis(1_000);
 
 pub(super) fn table(shards: usize, max_subscriptions: u32) -> (Table, Accounted) {
     let alloc = Accounted::new();
-    let table = Table::try_new_in(Limits { shards, max_subscriptions }, 42, alloc.clone()).unwrap();
+    let table = Table::try_new_in(Limits { shards, max_subscriptions }, 42.into(), alloc.clone()).unwrap();
     (table, alloc)
 }
 

@@ -16,7 +16,7 @@ fn let_through(gate: &Door, number: usize, now: Millis) -> Option<Destination> {
 #[test]
 fn the_number_is_bounded_and_idle_ones_make_room() {
     let account = Accounted::new();
-    let gate = Door::try_new_in(Limits { breaker_failures: 1, ..OPEN }, 42, account.clone()).unwrap();
+    let gate = Door::try_new_in(Limits { breaker_failures: 1, ..OPEN }, 42.into(), account.clone()).unwrap();
     let first = let_through(&gate, 0, NOW).unwrap();
     for number in 1..3 * MOST_DESTINATIONS {
         assert!(let_through(&gate, number, NOW).is_some());
@@ -82,9 +82,9 @@ fn held_ones_keep_their_room_and_the_others_share_a_rate() {
 fn without_memory_requests_pass() {
     let account = Accounted::new();
     account.allow(0);
-    assert!(Door::try_new_in(OPEN, 42, account.clone()).is_err());
+    assert!(Door::try_new_in(OPEN, 42.into(), account.clone()).is_err());
     account.allow_all();
-    let gate = Door::try_new_in(Limits { total_rate: 1, ..OPEN }, 42, account.clone()).unwrap();
+    let gate = Door::try_new_in(Limits { total_rate: 1, ..OPEN }, 42.into(), account.clone()).unwrap();
     let out = account.out();
     account.allow(0);
     let passed = (0..10_000).filter(|number| let_through(&gate, *number, at(*number as u64 * 1000)).is_some()).count();
@@ -98,7 +98,7 @@ fn without_memory_requests_pass() {
 #[test]
 fn without_memory_the_total_holds() {
     let account = Accounted::new();
-    let gate = Door::try_new_in(Limits { total_rate: 100, ..OPEN }, 42, account.clone()).unwrap();
+    let gate = Door::try_new_in(Limits { total_rate: 100, ..OPEN }, 42.into(), account.clone()).unwrap();
     account.allow(0);
     let ask = |number| gate.admit(&Ask { address: &address(number), who: 1, reserved: false, random: 0 }, NOW);
     let passed = (0..10_000).filter(|number| matches!(ask(*number), Admission::Go(_))).count();

@@ -29,7 +29,7 @@ impl Stage {
         let domain = hub.private_domain(b"roots").unwrap();
         hub.register_notifier(domain, b"test", notifier).unwrap();
         let (roots, members) = (queue(&hub, 100_000), queue(&hub, 100_000));
-        Self { hub, shares: Shares::try_new(7, Global).unwrap(), domain, roots, members }
+        Self { hub, shares: Shares::try_new(7.into(), Global).unwrap(), domain, roots, members }
     }
 
     fn member(&self) -> SubscriptionId {

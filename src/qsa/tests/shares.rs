@@ -37,7 +37,7 @@ fn on_stage<A: SharedAlloc>(
 fn stage() -> Stage<Global> {
     let hub: Plain = hub();
     let (roots, members) = (queue(&hub, 100), queue(&hub, 100));
-    on_stage(hub, Shares::try_new(7, Global).unwrap(), roots, members)
+    on_stage(hub, Shares::try_new(7.into(), Global).unwrap(), roots, members)
 }
 
 impl<A: SharedAlloc> Stage<A> {
@@ -157,7 +157,7 @@ fn the_body_is_in_memory_once() {
     let alloc = Accounted::new();
     let hub = Hub::<_, RawMutex>::try_new(alloc.clone()).unwrap();
     let (roots, members) = (queue(&hub, 100), queue(&hub, 10_000));
-    let stage = on_stage(hub, Shares::try_new(7, alloc.clone()).unwrap(), roots, members);
+    let stage = on_stage(hub, Shares::try_new(7.into(), alloc.clone()).unwrap(), roots, members);
     let all: Vec<_> = std::iter::repeat_with(|| stage.member()).take(1000).collect();
     let (hash, root) = stage.join(KEY, all[0]).unwrap();
     for member in &all[1..] {
@@ -248,7 +248,7 @@ fn each_lack_of_memory_leaves_all_as_it_was() {
     let alloc = Accounted::new();
     let hub = Hub::<_, RawMutex>::try_new(alloc.clone()).unwrap();
     let (roots, members) = (queue(&hub, 100), queue(&hub, 100));
-    let stage = on_stage(hub, Shares::try_new(7, alloc.clone()).unwrap(), roots, members);
+    let stage = on_stage(hub, Shares::try_new(7.into(), alloc.clone()).unwrap(), roots, members);
     let [first, second] = [(); 2].map(|()| stage.member());
     let mut failures = 0;
     for allowed in 0.. {

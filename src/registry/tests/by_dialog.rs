@@ -14,7 +14,7 @@ proptest! {
     #[test]
     fn a_call_id_leads_to_its_shard(random in any::<[u8; RANDOM_LEN]>(), bits in 0u32..=8, number in any::<usize>(), slot: u32, seed: u64) {
         let shards = 1 << bits;
-        let layout = Layout::new(shards, seed).unwrap();
+        let layout = Layout::new(shards, seed.into()).unwrap();
         let slot = slot % u32::try_from(layout.most_slots()).unwrap();
         let ids = layout.fresh(number, slot, random);
         prop_assert_eq!(layout.of_call_id(&ids.call_id).shard, number % shards);
@@ -33,7 +33,7 @@ proptest! {
 
     #[test]
     fn any_call_id_leads_somewhere(call_id: Vec<u8>, bits in 0u32..=8) {
-        let layout = Layout::new(1 << bits, 3).unwrap();
+        let layout = Layout::new(1 << bits, 3.into()).unwrap();
         prop_assert!(layout.of_call_id(&call_id).shard < 1 << bits);
     }
 }
@@ -117,7 +117,7 @@ fn dialogs_with_call_ids_of_other_origin_are_found() {
 
 #[test]
 fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
-    let layout = Layout::new(4, 3).unwrap();
+    let layout = Layout::new(4, 3.into()).unwrap();
     let of =
         |call_id: &[u8], local_tag: &[u8], remote_tag: &[u8], contact: Option<&[u8]>, entity_tag: Option<&[u8]>| {
             let notify = notify_from(remote_tag, 1);
@@ -142,7 +142,7 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
     ] {
         assert!(!one.is_of_the_same(another));
     }
-    let elsewhere = Layout::new(4, 4).unwrap();
+    let elsewhere = Layout::new(4, 4.into()).unwrap();
     let notify = notify_from(b"other", 1);
     let of = |layout: Layout| layout.fingerprint(b"call", b"tag", &notify);
     assert!(!of(layout).is_of_the_same(of(elsewhere)), "the seed is the key");

@@ -71,7 +71,7 @@ fn each_id_leads_to_its_own_subscription() {
 #[test]
 fn limits_out_of_range_are_refused() {
     let make = |shards, max_subscriptions| {
-        super::Table::try_new_in(Limits { shards, max_subscriptions }, 1, crate::testing::Accounted::new()).err()
+        super::Table::try_new_in(Limits { shards, max_subscriptions }, 1.into(), crate::testing::Accounted::new()).err()
     };
     for shards in [0, 3, 512] {
         assert_eq!(make(shards, 0), Some(RegistryError::Shards { shards }));

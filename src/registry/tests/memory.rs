@@ -47,7 +47,7 @@ fn churn_does_not_grow() {
 fn creation_fails_cleanly() {
     let alloc = Accounted::new();
     alloc.allow(0);
-    let made = Table::try_new_in(Limits { shards: 4, max_subscriptions: 0 }, 1, alloc.clone());
+    let made = Table::try_new_in(Limits { shards: 4, max_subscriptions: 0 }, 1.into(), alloc.clone());
     assert_eq!(made.err(), Some(RegistryError::OutOfMemory));
     assert_eq!(alloc.out(), 0);
 }
