@@ -1,12 +1,14 @@
-# The doors of the project; each sets up what it needs or says what is missing.
+# The commands of this project. Each installs what it needs, or says what is missing.
 #   make          builds target/release/presence_b2b.so
-#   make setup    installs what Debian has to give for that
-#   make test     all tests; ends with "N passed, N failed"
-#   make search   searches the lives of a subscription deeper than the tests do; after a change of the state machine
-#   make chaos    kills processes of servers at work at 1000 random moments: each server has to end in time; MOMENTS is how many
-#   make demo     shows the main job
-#   make bench    measures; QUICK=1 does less of everything, ONLY=P1,P5 does some
-#   make install  puts the module where the server looks for it, and the header for C modules (DESTDIR honoured)
+#   make setup    installs what the build and the tests need from Debian
+#   make test     runs all tests; ends with "N passed, N failed"
+#   make search   after a change of the state machine: searches the lives of a subscription deeper than the tests do (MISHAPS=4: deeper still)
+#   make chaos    kills processes of busy servers at 1000 random moments; each server has to end in time (MOMENTS=100: fewer moments)
+#   make demo     shows the main job: presence states arrive inside Kamailio
+#   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
+#   make install  copies the module to the server's folder of modules, and the header for C modules (DESTDIR is honoured)
+#   make clean    removes what was built
+#   make help     prints this list
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +22,7 @@ MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test search chaos demo bench clean
+.PHONY: build metered setup install test search chaos demo bench clean help
 
 build:
 	@.ci/setup --check
@@ -72,3 +74,6 @@ bench: setup metered build
 
 clean:
 	@$(CARGO) clean
+
+help:
+	@sed -n '/^$$/q; s/^# \?//p' $(firstword $(MAKEFILE_LIST))
