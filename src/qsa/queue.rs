@@ -92,41 +92,32 @@ pub enum Loss {
 /// Learns of each message that had to go: of which subscription and fork, and how. Called without a lock.
 pub type OnLoss = fn(SubscriptionId, u8, Loss);
 
-/// The messages that had to go: mostly none, or one.
-pub struct Gone<A: SharedAlloc> {
-    merged: Option<Message<A>>,
-    one: Option<Message<A>>,
-    more: Vec<Message<A>>,
-}
+/// The messages that had to go, and how: mostly none, so that it is handed on at no cost.
+pub struct Gone<A: SharedAlloc>(Vec<(Message<A>, Loss)>);
 
 impl<A: SharedAlloc> Default for Gone<A> {
     fn default() -> Self {
-        Self { merged: None, one: None, more: Vec::new() }
+        Self(Vec::new())
     }
 }
 
 impl<A: SharedAlloc> Gone<A> {
     fn of(message: Message<A>) -> Self {
-        Self { one: Some(message), ..Self::default() }
+        Self(vec![(message, Loss::Dropped)])
     }
 
-    fn add(&mut self, message: Message<A>) {
-        match self.one {
-            None => self.one = Some(message),
-            Some(_) => self.more.push(message),
-        }
+    fn add(&mut self, message: Message<A>, how: Loss) {
+        self.0.push((message, how));
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Message<A>> {
-        self.merged.iter().chain(&self.one).chain(&self.more)
+        self.0.iter().map(|(message, _)| message)
     }
 
     /// Tells of all of them.
     fn tell(&self, on_loss: OnLoss) {
-        let tell = |message: &Message<A>, loss| on_loss(message.subscription(), message.fork(), loss);
-        self.merged.iter().for_each(|message| tell(message, Loss::Merged));
-        self.one.iter().chain(&self.more).for_each(|message| tell(message, Loss::Dropped));
+        self.0.iter().for_each(|(message, how)| on_loss(message.subscription(), message.fork(), *how));
     }
 }
 
@@ -399,7 +390,7 @@ impl<A: SharedAlloc> Queue<A> {
             };
             match victim {
                 Some(victim) => {
-                    gone.add(victim);
+                    gone.add(victim, Loss::Dropped);
                     left -= 1;
                     self.counters.dropped += 1;
                 }
@@ -409,7 +400,7 @@ impl<A: SharedAlloc> Queue<A> {
                     left = MOST_DISPLACED;
                 }
                 None => {
-                    gone.add(message);
+                    gone.add(message, Loss::Dropped);
                     self.counters.dropped += 1;
                     return Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None };
                 }
@@ -435,7 +426,7 @@ impl<A: SharedAlloc> Queue<A> {
             Err(message) => {
                 // Cannot be: there was room.
                 self.counters.dropped += 1;
-                gone.add(message);
+                gone.add(message, Loss::Dropped);
                 Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None }
             }
         }
@@ -447,13 +438,13 @@ impl<A: SharedAlloc> Queue<A> {
             Ok((at, older)) => {
                 *last = LastQueued::at(at);
                 self.counters.merged += 1;
-                gone.merged = Some(older);
+                gone.add(older, Loss::Merged);
                 Outcome::Merged
             }
             Err(message) => {
                 // Cannot be: the account was just found.
                 self.counters.dropped += 1;
-                gone.add(message);
+                gone.add(message, Loss::Dropped);
                 Outcome::Overflowed
             }
         };
