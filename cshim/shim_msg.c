@@ -69,6 +69,8 @@ int pb2b_connection(const sip_msg_t *msg)
 
 int pb2b_parse_all(sip_msg_t *msg)
 {
+	if(msg->eoh != NULL) /* done before */
+		return 0;
 	return parse_headers(msg, HDR_EOH_F, 0) < 0 ? -1 : 0;
 }
 
@@ -107,6 +109,8 @@ int pb2b_reason(const sip_msg_t *msg, str *out)
 
 struct to_body *pb2b_to(sip_msg_t *msg)
 {
+	if(msg->to != NULL && msg->to->parsed != NULL)
+		return get_to(msg);
 	if(parse_to_header(msg) < 0 || msg->to == NULL)
 		return NULL;
 	return get_to(msg);
@@ -135,9 +139,16 @@ hdr_field_t *pb2b_next_header(const sip_msg_t *msg, const hdr_field_t *prev, int
 }
 
 /* for the names that the server's parser has no number for */
-static int is_called(const hdr_field_t *h, const char *name, int len)
+static inline int is_called(const hdr_field_t *h, const char *name, int len)
 {
-	return h->name.len == len && strncasecmp(h->name.s, name, len) == 0;
+	return h->name.len == len && (memcmp(h->name.s, name, len) == 0 || strncasecmp(h->name.s, name, len) == 0);
+}
+
+/* mostly there is nothing to trim */
+static inline void trim_seldom(str *s)
+{
+	if(s->len <= 0 || (unsigned char)s->s[0] <= ' ' || (unsigned char)s->s[s->len - 1] <= ' ')
+		trim(s);
 }
 
 void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out)
@@ -185,7 +196,7 @@ void pb2b_read_notify_headers(const sip_msg_t *msg, pb2b_notify_headers_t *out)
 		}
 		if(to != NULL && to->s == NULL) {
 			*to = h->body;
-			trim(to);
+			trim_seldom(to);
 		}
 	}
 }
@@ -221,9 +232,19 @@ int pb2b_expires(sip_msg_t *msg, unsigned int *out)
 	return 1;
 }
 
+/* the server's own way parses the headers to their end first */
+static char *start_of_body(sip_msg_t *msg)
+{
+	char *end = msg->eoh;
+
+	if(end != NULL && end == msg->unparsed && msg->buf + msg->len - end >= 2 && end[0] == '\r' && end[1] == '\n')
+		return end + 2;
+	return get_body(msg);
+}
+
 int pb2b_body(sip_msg_t *msg, str *out)
 {
-	char *start = get_body(msg); /* parses the headers to their end */
+	char *start = start_of_body(msg);
 	long arrived, said;
 
 	out->s = NULL;
