@@ -97,11 +97,11 @@ impl<A: Allocator> AsRef<[u8]> for Shared<A> {
 }
 
 impl<A: Allocator> Shared<A> {
-    fn try_new(len: usize, fill: impl FnOnce(&mut [u8]), alloc: A) -> Result<Self, OutOfMemory> {
+    fn try_new(head: &[u8], parts: &[&[u8]], alloc: A) -> Result<Self, OutOfMemory> {
         let mut bytes = Vec::new_in(alloc);
-        bytes.try_reserve_exact(len).map_err(|_| OutOfMemory)?;
-        bytes.resize(len, 0);
-        fill(&mut bytes);
+        let all = [head, &parts.concat()].concat();
+        bytes.try_reserve_exact(all.len()).map_err(|_| OutOfMemory)?;
+        bytes.extend_from_slice(&all);
         Ok(Self(Arc::new(bytes.into_boxed_slice())))
     }
 }
@@ -109,8 +109,8 @@ impl<A: Allocator> Shared<A> {
 impl SharedAlloc for Accounted {
     type Shared = Shared<Self>;
 
-    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
-        Shared::try_new(len, fill, self.clone())
+    fn try_share(&self, head: &[u8], parts: &[&[u8]]) -> Result<Self::Shared, OutOfMemory> {
+        Shared::try_new(head, parts, self.clone())
     }
 
     fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool {
@@ -121,8 +121,8 @@ impl SharedAlloc for Accounted {
 impl SharedAlloc for Global {
     type Shared = Shared<Self>;
 
-    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory> {
-        Shared::try_new(len, fill, Self)
+    fn try_share(&self, head: &[u8], parts: &[&[u8]]) -> Result<Self::Shared, OutOfMemory> {
+        Shared::try_new(head, parts, Self)
     }
 
     fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool {

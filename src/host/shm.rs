@@ -230,8 +230,8 @@ fn malloc(size: usize) -> Result<NonNull<u8>, AllocError> {
 impl SharedAlloc for Shm {
     type Shared = SharedBytes;
 
-    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<SharedBytes, OutOfMemory> {
-        SharedBytes::try_new(len, fill).map_err(|_| OutOfMemory)
+    fn try_share(&self, head: &[u8], parts: &[&[u8]]) -> Result<SharedBytes, OutOfMemory> {
+        SharedBytes::try_new(head, parts).map_err(|_| OutOfMemory)
     }
 
     fn is_same(one: &SharedBytes, other: &SharedBytes) -> bool {
@@ -249,19 +249,23 @@ struct Head {
 }
 
 impl SharedBytes {
-    /// So many bytes, first 0 and then written by `fill`.
+    /// These bytes: the head, and all parts one behind the other.
     ///
     /// # Errors
     /// When there is no room, or they are 4 GiB or more.
-    pub fn try_new(len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self, AllocError> {
-        let head = Head { owners: AtomicU32::new(1), len: u32::try_from(len).map_err(|_| AllocError)? };
+    pub fn try_new(head: &[u8], parts: &[&[u8]]) -> Result<Self, AllocError> {
+        let len = parts.iter().try_fold(head.len(), |sum, part| sum.checked_add(part.len())).ok_or(AllocError)?;
+        let before = Head { owners: AtomicU32::new(1), len: u32::try_from(len).map_err(|_| AllocError)? };
         let block = Shm.allocate(Self::layout(len)?)?.cast::<Head>();
-        // SAFETY: the block is fresh and has room for the head and, right behind it, the bytes.
+        // SAFETY: the block is fresh and has room for what stands before the bytes and, right behind it, for `len` bytes, which
+        // is what head and parts have together; they are written one behind the other, so that all of them are.
         unsafe {
-            block.write(head);
-            let bytes = block.add(1).cast::<u8>();
-            bytes.write_bytes(0, len);
-            fill(NonNull::slice_from_raw_parts(bytes, len).as_mut());
+            block.write(before);
+            let mut to = block.add(1).cast::<u8>();
+            for part in [head].iter().chain(parts) {
+                to.copy_from_nonoverlapping(NonNull::from(*part).cast(), part.len());
+                to = to.add(part.len());
+            }
         }
         Ok(Self(block))
     }

@@ -13,11 +13,11 @@ pub trait SharedAlloc: Allocator + Clone {
     /// Bytes that all its clones own; the last of them frees the memory.
     type Shared: Clone + AsRef<[u8]>;
 
-    /// So many bytes, written by `fill`.
+    /// These bytes: the head, and all parts one behind the other.
     ///
     /// # Errors
-    /// [`OutOfMemory`]; nothing is filled then.
-    fn try_share(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<Self::Shared, OutOfMemory>;
+    /// [`OutOfMemory`].
+    fn try_share(&self, head: &[u8], parts: &[&[u8]]) -> Result<Self::Shared, OutOfMemory>;
 
     /// Whether these are owners of the same memory.
     fn is_same(one: &Self::Shared, other: &Self::Shared) -> bool;

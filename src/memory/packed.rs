@@ -60,12 +60,13 @@ impl<const N: usize, A: SharedAlloc> SharedTexts<N, A> {
     /// # Errors
     /// [`OutOfMemory`] when the allocator has no room.
     pub fn try_new(parts: [&[u8]; N], alloc: &A) -> Result<Self, OutOfMemory> {
-        let total = packed_len(&parts).ok_or(OutOfMemory)?;
-        let fill = |bytes: &mut [u8]| {
-            // There is room for all.
-            let _ = pack(&parts, bytes);
+        let mut room = [[0; MOST_BYTES_OF_LENGTH]; N];
+        let room = room.as_flattened_mut();
+        let lengths = match parts.iter().all(|part| part.is_empty()) {
+            true => &[],
+            false => write_lengths(&parts, room).ok_or(OutOfMemory)?,
         };
-        alloc.try_share(total, fill).map(Self)
+        alloc.try_share(lengths, &parts).map(Self)
     }
 
     /// The string at `index`; empty when there is none.
@@ -181,6 +182,20 @@ fn unpack_all<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
         text
     })
 }
+
+/// Writes all lengths to the front of `room`; gives what it has written.
+fn write_lengths<'a>(parts: &[&[u8]], room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let whole = room.len();
+    let mut rest = &mut *room;
+    for part in parts {
+        rest = write_length(part.len(), rest)?;
+    }
+    let left = rest.len();
+    room.get(..whole.checked_sub(left)?)
+}
+
+/// The most that [`bytes_of_length`] gives.
+const MOST_BYTES_OF_LENGTH: usize = usize::BITS.div_ceil(LENGTH_BITS) as usize;
 
 fn bytes_of_length(length: usize) -> usize {
     let bits = (usize::BITS - length.leading_zeros()).max(1);
