@@ -18,6 +18,9 @@ pub(super) const USERINFO: u8 = 16;
 /// A byte of a parameter of a URI, or one that is met there.
 pub(super) const PARAMETER: u8 = 32;
 
+/// A byte of a URI that ends no parameter.
+pub(super) const TAG: u8 = 64;
+
 /// What each byte may be in.
 static SETS: [u8; 256] = {
     let mut sets = [0; 256];
@@ -34,12 +37,14 @@ static SETS: [u8; 256] = {
             || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/' | b':' | b'#' | b'[' | b']');
         // Not by the grammar: the second = of a value.
         let is_parameter = is_unreserved || matches!(byte, b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$' | b'=');
+        let is_tag = is_uri && !matches!(byte, b';' | b',');
         *set = (is_token as u8 * TOKEN)
             | (is_uri as u8 * URI)
             | (is_host as u8 * HOST)
             | (is_user as u8 * USER)
             | (is_userinfo as u8 * USERINFO)
-            | (is_parameter as u8 * PARAMETER);
+            | (is_parameter as u8 * PARAMETER)
+            | (is_tag as u8 * TAG);
         (byte, left) = (byte.wrapping_add(1), after);
     }
     sets

@@ -1,6 +1,6 @@
 //! The gate for tags and entity-tags of a peer (law L11).
 
-use super::sets::{URI, is_all, is_token};
+use super::sets::{TAG, is_all, is_token};
 
 /// The longest tag that is taken from a peer, in bytes.
 pub const LONGEST_TAG: usize = 255;
@@ -21,8 +21,7 @@ impl<'a> Tag<'a> {
     /// Judges a tag; an empty one is [none](Self::NONE).
     #[must_use]
     pub fn judge(text: &'a [u8]) -> Option<Self> {
-        let is_good = text.len() <= LONGEST_TAG && is_all(text, URI) && !text.iter().any(|byte| b";,".contains(byte));
-        (is_good || text.is_empty()).then_some(Self(text))
+        (text.is_empty() || text.len() <= LONGEST_TAG && is_all(text, TAG)).then_some(Self(text))
     }
 
     /// The tag as it was written.

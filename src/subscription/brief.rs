@@ -17,6 +17,10 @@ impl Brief {
     /// the text is the peer's, and goes into logs.
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
+        // As mostly.
+        if text.is_empty() {
+            return Self::default();
+        }
         let cut = text.get(..Self::CAPACITY).unwrap_or(text);
         let valid = match std::str::from_utf8(cut) {
             Ok(whole) => whole,
