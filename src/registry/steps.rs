@@ -209,13 +209,26 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         if sought.call_id.is_empty() {
             return None;
         }
-        let first = self.layout.shard_of_call_id(sought.call_id);
+        let own = self.layout.slot_of_call_id(sought.call_id);
+        let first = own.map_or_else(|| self.layout.of_call_id(sought.call_id).shard, |(shard, _)| shard);
+        let look = |shard| Self::look(shard, sought, own);
+        // So it is nearly always.
+        if let Some(found) = self.shards.get(first).and_then(look) {
+            return Some(found);
+        }
         let others = self.shards.iter().enumerate().filter(|(number, shard)| *number != first && shard.has_foreign());
-        self.shards.get(first).into_iter().chain(others.map(|(_, shard)| shard)).find_map(|shard| {
-            let table = shard.lock();
-            let slot = table.find_dialog(sought)?;
-            Some(Found { shard, table, slot })
-        })
+        others.map(|(_, shard)| shard).find_map(look)
+    }
+
+    /// Locks a shard if it has a dialog, whose Call-ID leads to this shard and slot.
+    fn look<'s>(
+        shard: &'s Shard<S, O, A, L>,
+        sought: &Sought<'_>,
+        own: Option<(usize, u32)>,
+    ) -> Option<Found<'s, S, O, A, L>> {
+        let table = shard.lock();
+        let slot = table.find_dialog(sought, own)?;
+        Some(Found { shard, table, slot })
     }
 
     /// Locks the shard of a handle, unless it is stale.

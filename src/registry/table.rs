@@ -151,10 +151,11 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| same(&record.life.subject(), subject)))
     }
 
-    /// The record with this dialog, or else the subscription whose dialog it may be a fork of.
-    pub(super) fn find_dialog(&self, sought: &Sought<'_>) -> Option<u32> {
+    /// The record with this dialog, or else the subscription whose dialog it may be a fork of. The Call-ID leads to this shard
+    /// and slot, if to any.
+    pub(super) fn find_dialog(&self, sought: &Sought<'_>, leads_to: Option<(usize, u32)>) -> Option<u32> {
         let Sought { call_id, local_tag, remote_tag, fingerprint } = *sought;
-        let own = self.layout.slot_of_call_id(call_id).filter(|(shard, _)| *shard == self.shard).map(|(_, slot)| slot);
+        let own = leads_to.filter(|(shard, _)| *shard == self.shard).map(|(_, slot)| slot);
         let is_of =
             |slot: u32, suits: &dyn Fn(&S) -> bool| self.get(slot).is_some_and(|(_, record)| suits(&record.life));
         // So it is nearly always, and no text is looked at.
