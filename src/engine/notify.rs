@@ -80,8 +80,7 @@ impl Engine {
         let content_type = headers.content_type();
         let body = message.body()?;
         let package = package::find(event.package);
-        let is_encoded = headers.content_encodings().any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
-        let content = self.judge(package, content_type, is_encoded, body);
+        let content = self.judge(package, content_type, headers.is_encoded(), body);
         let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let state = headers.subscription_state().and_then(SubscriptionState::parse);

@@ -117,7 +117,10 @@ impl<'m> NotifyHeaders<'m> {
     /// # Errors
     /// When there are some, and none is a token.
     pub fn unsupported(&self, supports: impl Fn(&[u8]) -> bool) -> Result<Option<OptionTags>, Malformed> {
-        let mut tags = self.listed(self.raw.has_require, ks::HDR_REQUIRE_T).filter(|tag| !supports(tag)).peekable();
+        if self.raw.has_require == 0 {
+            return Ok(None);
+        }
+        let mut tags = self.listed(ks::HDR_REQUIRE_T).filter(|tag| !supports(tag)).peekable();
         if tags.peek().is_none() {
             return Ok(None);
         }
@@ -125,15 +128,16 @@ impl<'m> NotifyHeaders<'m> {
         if tags.is_empty() { Err(Malformed("Require")) } else { Ok(Some(OptionTags(tags))) }
     }
 
-    /// The encodings of the body, of all Content-Encoding headers (RFC 3261 §20.12), as they were written.
-    pub fn content_encodings(&self) -> impl Iterator<Item = &'m [u8]> {
-        self.listed(self.raw.has_content_encoding, ks::HDR_CONTENTENCODING_T)
+    /// Whether the body is encoded otherwise than as it is, by any of all Content-Encoding headers (RFC 3261 §20.12).
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        let is_not = |encoding: &[u8]| !encoding.eq_ignore_ascii_case(b"identity");
+        self.raw.has_content_encoding != 0 && self.listed(ks::HDR_CONTENTENCODING_T).any(is_not)
     }
 
     /// What headers list that most messages do not have.
-    fn listed(&self, is_there: i32, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
-        let headers = (is_there != 0).then(|| self.message.headers(kind));
-        headers.into_iter().flatten().flat_map(grammar::listed)
+    fn listed(&self, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
+        self.message.headers(kind).flat_map(grammar::listed)
     }
 
     /// Value of the Subscription-State header.
