@@ -11,8 +11,6 @@ use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::RegistryError;
 use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
-use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +103,7 @@ impl Engine {
             state,
             entity_tag: headers.entity_tag(),
             content,
-            echo: echo_of(headers, content_type, body),
+            echo: Echo::of(headers.subscription_state(), content_type.map(<[u8]>::len), body, headers.branch()),
         };
         let step = self.registry.step_notify(
             ids.call_id,
@@ -260,12 +258,4 @@ impl From<OutOfMemory> for Refusal {
     fn from(_: OutOfMemory) -> Self {
         Self::OutOfMemory
     }
-}
-
-/// What tells this NOTIFY from another one with the same CSeq. Nobody gains by making two alike, so the hash needs no key.
-fn echo_of(headers: &NotifyHeaders<'_>, content_type: Option<&[u8]>, body: &[u8]) -> Echo {
-    let hasher = FixedState::default();
-    // What is said with the same body in another type of the same length is not told apart.
-    let text = hasher.hash_one((headers.subscription_state(), content_type.map(<[u8]>::len), body));
-    Echo::of_hashes(text, headers.branch().map(|branch| hasher.hash_one(branch)))
 }
