@@ -61,6 +61,24 @@ fn pages() -> Vec<(String, String)> {
     names.into_iter().map(|name| (name.clone(), text_of(&name))).collect()
 }
 
+/// The files and folders of the source that the pages for maintainers name are there.
+#[test]
+fn files_of_the_source_are_there() {
+    let (mut missing, mut count) = (Vec::new(), 0);
+    for name in ["docs/architecture.md", "docs/safety.md", "docs/where-to-put-it.md"] {
+        let page = text_of(name);
+        let quoted = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let is_path = |text: &&str| ["src/", "tests/"].iter().any(|folder| text.starts_with(folder));
+        for path in quoted.filter(is_path).filter(|path| !path.contains(['<', '*', ' '])) {
+            count += 1;
+            if !root().join(path).exists() {
+                missing.push(format!("{name}: {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty() && count > 20, "{count} files, missing: {missing:#?}");
+}
+
 /// A fenced block of a page.
 pub struct Block {
     pub language: String,
@@ -275,11 +293,13 @@ fn fields_are_described() {
 /// The messages that operators are told what to do about are ones that the module has.
 #[test]
 fn log_messages_are_in_the_source() {
-    let mut source = String::new();
-    for folder in ["src", "src/module", "src/engine", "src/host", "src/surface"] {
-        for entry in fs::read_dir(root().join(folder)).expect("a folder") {
-            let path = entry.expect("a file").path();
-            source += &fs::read_to_string(path).unwrap_or_default();
+    let (mut source, mut folders) = (String::new(), vec![root().join("src")]);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path()) {
+            match path.is_dir() {
+                true => folders.push(path),
+                false => source += &fs::read_to_string(path).expect("a text"),
+            }
         }
     }
     let page = text_of("docs/operations.md");

@@ -383,12 +383,13 @@ fn rooms_use_only_the_rooms_they_may() {
 /// The page for maintainers has the same table.
 #[test]
 fn the_architecture_page_says_the_same() {
-    let page = text_of("docs/architecture.md");
+    let [page, picture] = ["docs/architecture.md", "docs/rooms.svg"].map(text_of);
     for (room, may) in MAY_USE {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{room}` |")));
         let cell = row.and_then(|row| row.trim_end_matches(" |").rsplit(" | ").next()).unwrap_or_default();
         let said: BTreeSet<&str> = cell.split(", ").filter(|word| !word.starts_with("nothing")).collect();
         assert_eq!(said, may.iter().copied().collect(), "{room}");
+        assert!(picture.contains(&format!("class=\"t\">{room}<")), "{room} is not in the picture");
     }
 }
 

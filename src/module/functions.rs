@@ -2,12 +2,12 @@
 
 use super::c_api::bind_presence_b2b;
 use super::{Exported, NO_TEXT, text};
+use crate::c_api::Api;
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::log;
 use crate::host::message::Message;
 use crate::host::text::bytes;
-use crate::c_api::Api;
 use crate::surface::functions::{self as declared, Function, MOST_PARAMETERS};
 use crate::surface::script;
 use std::ffi::{CStr, c_char, c_int, c_void};
