@@ -1,6 +1,8 @@
 //! Fences around the source: who may use whom, where `unsafe` may live, what must not stand in code that runs, how long a
 //! file may be. Each scan is shown to be able to fail, on samples of what it is there to find.
 
+mod shape;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
