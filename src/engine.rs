@@ -16,6 +16,7 @@ mod resolver;
 mod send;
 mod shares;
 mod start;
+mod trace;
 mod turns;
 mod untold;
 mod worker;
@@ -28,10 +29,10 @@ pub use start::{EXISTS, NO_MEMORY};
 
 use crate::config::Config;
 use crate::gate::{self, Destination};
-use crate::host::clock;
 use crate::host::lock::{self, SharedLock};
 use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Root, Shm};
+use crate::host::{clock, log};
 use crate::memory::HashKey;
 use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
@@ -168,7 +169,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     shm::prepare(config.max_memory).map_err(|_| EngineError::NoRoom)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let key = HashKey::new(clock::random_bytes());
-    let registry = Registry::try_new_in(limits, key, Shm)?;
+    let registry = Registry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
     let hub = Hub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
     let gate = Gate::try_new_in(gate_limits(&config), key, Shm).map_err(|_| EngineError::NoRoom)?;

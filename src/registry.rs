@@ -29,6 +29,7 @@ mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod worker_board;
 
 pub use call_id::{CALL_ID_LEN, FreshIds, LOCAL_TAG_LEN, RANDOM_LEN};
@@ -37,6 +38,7 @@ pub use forks::MOST_FORKS;
 pub use handle::Handle;
 pub use life::Life;
 pub use steps::{Inserted, Stepped};
+pub use trace::Trace;
 pub use worker_board::WorkerBoard;
 
 use crate::memory::HashKey;
@@ -73,6 +75,8 @@ pub struct Registry<S, O, A: Allocator + Clone, L> {
     created: AtomicU64,
     destroyed: AtomicU64,
     shards: Box<[Shard<S, O, A, L>], A>,
+    /// Whether steps are put into words at the moment.
+    is_traced: fn() -> bool,
 }
 
 impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
@@ -99,6 +103,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             created: AtomicU64::new(0),
             destroyed: AtomicU64::new(0),
             shards: shards.into_boxed_slice(),
+            is_traced: || false,
         })
     }
 }

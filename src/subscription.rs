@@ -28,6 +28,7 @@ mod state;
 mod substate;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod version;
 
 pub use brief::Brief;

@@ -70,6 +70,7 @@ mod sockets;
 mod stateless;
 mod terminated;
 mod timer_n;
+mod trace;
 mod transports;
 mod transports_tls;
 mod unchecked_bodies;

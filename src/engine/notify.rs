@@ -113,6 +113,7 @@ impl Engine {
             self.deliver(prepared),
         )?;
         let Some(stepped) = step else { return Ok(Handled::No) };
+        Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         if let Some(header) = contact {
             self.count_bad_contact(stepped.handle, stepped.owner.subscription, stepped.output.bad_contacts, header);

@@ -69,6 +69,7 @@ impl Engine {
 
     /// Does what a deadline's step wants, and says what became of the request, where there is one.
     pub(super) fn perform(&self, stepped: Stepped, sender: Sender) -> Option<Sending> {
+        Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);
         stepped.output.send.map(|request| self.send(stepped.handle, &request, sender))
@@ -159,7 +160,11 @@ impl Engine {
         let note = |_, _: &Output, owner: &mut Owner| owner.destination = destination;
         let input = Input::Sent { cseq, socket };
         match self.registry.step(handle, input, &self.env(Self::now()), note) {
-            Ok(stepped) => self.settle(stepped.and_then(|stepped| stepped.wake), None),
+            Ok(Some(stepped)) => {
+                Self::trace(&stepped);
+                self.settle(stepped.wake, None);
+            }
+            Ok(None) => {}
             // It needs no memory of its own, and the deadline brings the subscription back.
             Err(OutOfMemory) => self.lacks(Lack::Step),
         }

@@ -66,6 +66,7 @@ impl Engine {
                     // The event route shows the id; nobody but the module reads the subscriber's value.
                     let _ = self.hub.set_subscriber_data(id, handle.id() as usize);
                 }
+                self.trace_start(handle);
                 self.settle(wake, None);
                 Ok(handle)
             }
@@ -130,6 +131,7 @@ impl Engine {
         };
         match self.registry.step(handle, input, &self.env(now), note) {
             Ok(Some(stepped)) => {
+                Self::trace(&stepped);
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
                 self.settle(stepped.wake, stepped.delivered);
                 Some(Concluded {

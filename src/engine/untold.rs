@@ -65,6 +65,7 @@ impl Engine {
     fn count(&self, handle: Handle, input: Input<'_>) {
         let nothing = |_, _: &Output, _: &mut super::Owner| {};
         if let Ok(Some(stepped)) = self.registry.step(handle, input, &self.env(Self::now()), nothing) {
+            Self::trace(&stepped);
             self.note_untold(stepped.handle, &stepped.output);
             // One that is refused may bring the refresh forward.
             self.settle(stepped.wake, None);

@@ -29,11 +29,17 @@ pub fn info(text: &str) {
     write(bindings::L_INFO as i32, text);
 }
 
+/// Whether the level is on at which people look for a fault (L_DBG).
+#[must_use]
+pub fn is_debug() -> bool {
+    // SAFETY: only reads the level of this module.
+    unsafe { bindings::pb2b_log_enabled(bindings::L_DBG as i32) != 0 }
+}
+
 /// For people who look for a fault (L_DBG). The text is made only when the level is on.
 #[track_caller]
 pub fn debug(text: impl FnOnce() -> String) {
-    // SAFETY: only reads the level of this module.
-    if unsafe { bindings::pb2b_log_enabled(bindings::L_DBG as i32) } != 0 {
+    if is_debug() {
         write(bindings::L_DBG as i32, &text());
     }
 }

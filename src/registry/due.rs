@@ -3,6 +3,7 @@
 use super::deadlines::Due;
 use super::life::Life;
 use super::steps::{Found, Step, Stepped};
+use super::trace::begin;
 use super::{Handle, RANDOM_LEN, Registry};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Input, Output};
@@ -35,6 +36,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         random: [u8; RANDOM_LEN],
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let is_traced = (self.is_traced)();
         let first = *turn;
         loop {
             let mut unsorted = false;
@@ -59,8 +61,9 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 *turn = number;
                 let fresh = self.layout.fresh(number, slot, random);
                 let input = Input::Deadline(fresh.as_fresh());
+                let trace = is_traced.then(|| begin(&table, slot, &input)).flatten();
                 let result = table.step_due(slot, input, env.now.after(RETRY), env);
-                let step = Step::of(Found { shard, table, slot }, result, false, env);
+                let step = Step::of(Found { shard, table, slot }, result, false, env, trace);
                 return step.map(|step| self.finish(step, deliver));
             }
             if !unsorted {
@@ -81,14 +84,16 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let is_traced = (self.is_traced)();
         let Some(Found { shard, mut table, slot }) = self.at(handle) else { return Ok(None) };
         let (number, _) = self.layout.locate(handle.index());
         let fresh = self.layout.fresh(number, slot, random);
+        let trace = is_traced.then(|| begin(&table, slot, &Input::Turn)).flatten();
         let turned = table.step(slot, Input::Turn, env);
         let result = match turned {
             Ok(_) => table.step_due(slot, Input::Deadline(fresh.as_fresh()), env.now.after(RETRY), env),
             Err(error) => Err(error),
         };
-        Step::of(Found { shard, table, slot }, result, false, env).map(|step| self.finish(step, deliver))
+        Step::of(Found { shard, table, slot }, result, false, env, trace).map(|step| self.finish(step, deliver))
     }
 }

@@ -12,6 +12,9 @@ pub trait Life {
     /// [`OutOfMemory`]: nothing has changed.
     fn handle(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory>;
 
+    /// The name of its state, for people.
+    fn state(&self) -> &'static str;
+
     /// When [`Input::Deadline`] is due.
     fn deadline(&self) -> Option<Millis>;
 
@@ -51,6 +54,10 @@ pub trait Life {
 impl<A: SharedAlloc> Life for Subscription<A> {
     fn handle(&mut self, input: Input<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         self.handle(input, env)
+    }
+
+    fn state(&self) -> &'static str {
+        self.state().name()
     }
 
     fn deadline(&self) -> Option<Millis> {

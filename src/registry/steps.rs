@@ -6,6 +6,7 @@ use super::handle::Handle;
 use super::life::Life;
 use super::shard::{Guard, Shard};
 use super::table::Sought;
+use super::trace::{Trace, begin};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Flow, Input, Notify, Output};
 use crate::time::Millis;
@@ -52,6 +53,8 @@ pub struct Stepped<O, R> {
     pub wake: Option<Millis>,
     /// The subscription's own deadline as the step has left it; another process may have moved it by now.
     pub deadline: Option<Millis>,
+    /// The step in words, if [steps are traced](Registry::with_trace).
+    pub trace: Option<Box<Trace>>,
 }
 
 /// A slot of a locked shard.
@@ -69,6 +72,7 @@ pub(super) struct Step<'a, S, O, A: Allocator + Clone, L: RawMutex> {
     /// It was an unsubscribe, with which forks end as well.
     ends: bool,
     env: &'a Env<'a>,
+    trace: Option<Box<Trace>>,
 }
 
 impl<'a, S: Life, O, A: Allocator + Clone, L: RawMutex> Step<'a, S, O, A, L> {
@@ -78,9 +82,10 @@ impl<'a, S: Life, O, A: Allocator + Clone, L: RawMutex> Step<'a, S, O, A, L> {
         result: Result<Option<Output>, OutOfMemory>,
         ends: bool,
         env: &'a Env<'a>,
+        trace: Option<Box<Trace>>,
     ) -> Result<Self, OutOfMemory> {
         match result {
-            Ok(output) => Ok(Self { found, output, ends, env }),
+            Ok(output) => Ok(Self { found, output, ends, env, trace }),
             Err(error) => {
                 found.shard.publish(&found.table);
                 Err(error)
@@ -135,8 +140,9 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let is_traced = (self.is_traced)();
         match self.at(handle) {
-            Some(found) => self.run(found, input, env, deliver),
+            Some(found) => self.run(found, input, env, is_traced, deliver),
             None => Ok(None),
         }
     }
@@ -161,19 +167,23 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     ) -> Result<Option<Stepped<O, R>>, RegistryError> {
         let fingerprint = self.layout.fingerprint(call_id, local_tag, &notify);
         let sought = Sought { call_id, local_tag, remote_tag: notify.remote_tag.text(), fingerprint };
+        let is_traced = (self.is_traced)();
         let Some(mut found) = self.at_dialog(&sought) else { return Ok(None) };
-        let mut output = found.table.step(found.slot, Input::Notify(notify, fingerprint), env)?;
+        let input = Input::Notify(notify, fingerprint);
+        let mut trace = is_traced.then(|| begin(&found.table, found.slot, &input)).flatten();
+        let mut output = found.table.step(found.slot, input, env)?;
         if output.as_ref().is_some_and(|output| output.fork) {
             let forked = self.fork(&mut found.table, found.slot, Input::Notify(notify, fingerprint), env)?;
             output = match forked {
                 Some((slot, of_fork)) => {
                     found.slot = slot;
+                    trace = trace.map(|trace| Box::new(Trace { before: Trace::NEW, ..*trace }));
                     Some(of_fork)
                 }
                 None => found.table.step(found.slot, Input::NotForked, env)?,
             };
         }
-        Ok(self.finish(Step { found, output, ends: false, env }, deliver))
+        Ok(self.finish(Step { found, output, ends: false, env, trace }, deliver))
     }
 
     /// Whether any subscription depends on this connection.
@@ -193,13 +203,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
+        let is_traced = (self.is_traced)();
         let found = self.shards.iter().filter(|shard| shard.has_flows()).find_map(|shard| {
             let table = shard.lock();
             let slot = table.find_flow(flow)?;
             Some(Found { shard, table, slot })
         });
         match found {
-            Some(found) => self.run(found, Input::FlowLost(flow), env, deliver),
+            Some(found) => self.run(found, Input::FlowLost(flow), env, is_traced, deliver),
             None => Ok(None),
         }
     }
@@ -246,12 +257,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found: Found<'_, S, O, A, L>,
         input: Input<'_>,
         env: &Env<'_>,
+        is_traced: bool,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         let mut found = found;
         let ends = matches!(input, Input::Unsubscribe);
+        let trace = is_traced.then(|| begin(&found.table, found.slot, &input)).flatten();
         let result = found.table.step(found.slot, input, env);
-        Step::of(found, result, ends, env).map(|step| self.finish(step, deliver))
+        Step::of(found, result, ends, env, trace).map(|step| self.finish(step, deliver))
     }
 
     /// What follows a step. Everything is in order again before `deliver` is called; what was removed is dropped after the
@@ -261,9 +274,12 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         step: Step<'_, S, O, A, L>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Option<Stepped<O, R>> {
-        let Step { found: Found { shard, mut table, slot }, output, ends, env } = step;
+        let Step { found: Found { shard, mut table, slot }, output, ends, env, mut trace } = step;
         let (handle, record) = table.get(slot)?;
         let deadline = record.life.deadline();
+        if let Some(trace) = &mut trace {
+            trace.after = record.life.state();
+        }
         let forget = output.as_ref().is_some_and(|output| output.forget);
         let forks = if ends || forget { self.end_forks(&mut table, slot, env) } else { Vec::new() };
         let mut removed = if forget { table.remove(slot).inspect(|_| self.unclaim_destroyed()) } else { None };
@@ -277,7 +293,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let owner = *owner;
         drop(table);
         drop((removed, forks));
-        Some(Stepped { handle, output, delivered, owner, wake, deadline })
+        Some(Stepped { handle, output, delivered, owner, wake, deadline, trace })
     }
 
     /// Counts one more subscription, unless that were one too many.

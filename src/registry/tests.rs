@@ -13,6 +13,7 @@ mod model;
 mod pages;
 mod records;
 mod threads;
+mod trace;
 mod worker_board;
 
 use super::{Inserted, Limits, Registry, Stepped};

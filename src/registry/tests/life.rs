@@ -192,6 +192,10 @@ impl Life for Told {
         Ok(output)
     }
 
+    fn state(&self) -> &'static str {
+        if self.call_id().is_empty() { "without a dialog" } else { "with a dialog" }
+    }
+
     fn deadline(&self) -> Option<Millis> {
         self.deadline
     }
