@@ -8,7 +8,7 @@
 //! Entries are found by a hash, in shards with a lock each. The locks are leaf locks: held for a few comparisons, never
 //! together with another one. There are at most [`MOST_DESTINATIONS`] entries. Idle ones make room for new ones; where none is
 //! idle, the one that fails and was asked for longest ago does. The destinations that find neither room nor memory share one
-//! bucket ([`Gate::overflow`]), and have no breaker.
+//! bucket (`Gate::overflow`), and have no breaker.
 #![forbid(unsafe_code)]
 
 mod breaker;

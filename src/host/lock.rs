@@ -4,7 +4,7 @@ use super::bindings;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::cell::UnsafeCell;
 
-/// The lock for what has this number in [`GUARDED`]; it matters only where locks are metered.
+/// The lock for what has this number in `GUARDED`; it matters only where locks are metered.
 #[cfg(not(feature = "meter_locks"))]
 pub type SharedLock<const WHAT: usize> = ProcessLock;
 /// The lock for what has this number in [`GUARDED`].

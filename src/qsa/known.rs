@@ -2,8 +2,8 @@
 
 use crate::memory::U48;
 
-/// A notifier's copy of [`subscriber_data`](super::Subscribed::subscriber_data), or nothing: then the hub is asked when the
-/// message is taken. Small, as those who keep it are many.
+/// A notifier's copy of the subscriber's value ([`Wanted::subscriber_data`](super::Wanted::subscriber_data)), or nothing: then
+/// the hub is asked when the message is taken. Small, as those who keep it are many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known(U48);
 

@@ -1,6 +1,6 @@
 //! Fences around the shape of the source, read with `syn`: names of types, lengths of functions and files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -52,7 +52,6 @@ const NAMED_TWICE: &[&str] = &[
     "Registry",
     "Root",
     "Shard",
-    "SharedLock",
     "Shares",
     "Slot",
     "State",
@@ -137,13 +136,14 @@ impl<'ast> Visit<'ast> for Shape {
 
 /// The names that more than one file defines, with the files.
 fn named_twice<'a>(shapes: impl Iterator<Item = (&'a str, &'a Shape)>) -> Vec<(String, Vec<String>)> {
-    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (file, shape) in shapes {
         for name in &shape.types {
-            places.entry(name.clone()).or_default().push(file.to_owned());
+            places.entry(name.clone()).or_default().insert(file.to_owned());
         }
     }
-    places.into_iter().filter(|(_, files)| files.len() > 1).collect()
+    let twice = places.into_iter().filter(|(_, files)| files.len() > 1);
+    twice.map(|(name, files)| (name, files.into_iter().collect())).collect()
 }
 
 fn median(mut numbers: Vec<usize>) -> usize {
