@@ -130,6 +130,82 @@ const DOCUMENT: &[u8] = br#"<?xml version="1.0"?>
 <note xml:lang="en">here</note><note>da</note><timestamp>2026-01-01T00:00:00Z</timestamp></tuple>
 <tuple id="t2"><status><basic>closed</basic></status></tuple><note>whole</note></presence>"#;
 
+/// # Safety
+/// The message is the caller's, and carries [`DOCUMENT`].
+unsafe fn reads_the_document(api: &Api, message: *mut Message) {
+    // SAFETY: as the caller promises; what the table hands out stays valid as long as the message.
+    unsafe {
+        let mut presentity = null();
+        assert_eq!((api.message_presentity)(message, &mut presentity), 0);
+        let (first, p) = (presentity, &*presentity);
+        assert_eq!((text(p.entity).as_str(), p.tuples.number, p.notes.number), ("pres:a@example.org", 2, 1));
+        let tuples = std::slice::from_raw_parts(p.tuples.items, 2);
+        assert_eq!((text(tuples[0].id).as_str(), tuples[0].basic, tuples[0].has_contact), ("t1", 1, 1));
+        assert_eq!((text(tuples[0].contact.uri).as_str(), tuples[0].contact.priority), ("sip:a@h", 800));
+        assert_eq!(text(tuples[0].timestamp), "2026-01-01T00:00:00Z");
+        let notes = std::slice::from_raw_parts(tuples[0].notes.items, 2);
+        assert_eq!((text(notes[0].lang).as_str(), text(notes[0].text).as_str()), ("en", "here"));
+        assert_eq!((text(notes[1].lang).as_str(), text(notes[1].text).as_str()), ("", "da"));
+        assert_eq!((tuples[0].status_extensions.number, tuples[0].extensions.number), (1, 1));
+        let inner = &*tuples[0].status_extensions.items;
+        assert_eq!((text(inner.ns).as_str(), text(inner.name).as_str()), ("urn:e", "in"));
+        assert!(text(inner.xml).contains(r#" xmlns:e="urn:e">x</e:in>"#));
+        assert_eq!((tuples[1].basic, tuples[1].has_contact, tuples[1].contact.priority), (2, 0, -1));
+        assert!(tuples[1].notes.items.is_null());
+        assert_eq!((api.message_presentity)(message, &mut presentity), 0);
+        assert_eq!(presentity, first);
+    }
+}
+
+/// Data of a C module's own kind, which is given back once; the kind.
+///
+/// # Safety
+/// The table is that of the hub with this subscription and queue.
+unsafe fn carries_data(api: &Api, id: u64, queue: u64) -> u64 {
+    // SAFETY: as the caller promises; data is a number that nobody follows.
+    unsafe {
+        let (mut kind, mut message, mut presentity) = (0, null_mut(), null());
+        assert_eq!((api.register_content_type)(0, &str_of(b"c/pointer"), Some(destroy), &mut kind), 0);
+        for data in [1000, 200] {
+            assert_eq!((api.notify_subscriber_data)(id, 4, null(), kind, data as *mut c_void), 0);
+        }
+        assert_eq!(WOKEN.load(SeqCst), 6);
+        assert_eq!((api.queue_pop)(queue, &mut message), 0);
+        assert_eq!(((*message).data as usize, (*message).status, (*message).last), (1000, 4, 1));
+        assert_eq!(text((*message).content_type), "c/pointer");
+        assert_eq!((api.message_presentity)(message, &mut presentity), Error::Document as c_int);
+        assert_eq!((api.message_take_data)(message) as usize, 1000);
+        assert!((api.message_take_data)(message).is_null());
+        (api.free_message)(message);
+        assert_eq!(DESTROYED.load(SeqCst), 0);
+        assert_eq!((api.queue_pop)(queue, &mut message), 0);
+        (api.free_message)(message);
+        assert_eq!(DESTROYED.load(SeqCst), 200);
+        assert_eq!((api.queue_pop)(queue, &mut message), Error::Empty as c_int);
+        kind
+    }
+}
+
+/// # Safety
+/// The table is that of the hub with this subscription; the structures are valid.
+unsafe fn refuses_what_is_wrong(api: &Api, id: u64, mut new: SubscribeParams, mut params: NotifierParams) {
+    // SAFETY: as the caller promises; what is wrong is caught before it is followed.
+    unsafe {
+        let mut none = 0;
+        new.record = str_of(b"refuse");
+        assert_eq!((api.subscribe)(&new, &mut none), Error::Refused as c_int);
+        new.record = Str { s: null_mut(), len: 3 };
+        assert_eq!((api.subscribe)(&new, &mut none), Error::Argument as c_int);
+        new.record = Str { s: null_mut(), len: -1 };
+        assert_eq!((api.subscribe)(&new, &mut none), Error::Argument as c_int);
+        assert_eq!((api.subscribe)(null(), &mut none), Error::Argument as c_int);
+        assert_eq!((api.notify_subscriber)(id, 9, null(), null(), null()), Error::Argument as c_int);
+        params.subscribe = None;
+        assert_eq!((api.register_notifier)(&params, &mut none), Error::Argument as c_int);
+        assert_eq!(none, 0);
+    }
+}
+
 #[test]
 fn everything_a_module_does() {
     let _alone = ONE_AT_A_TIME.lock();
@@ -139,12 +215,12 @@ fn everything_a_module_does() {
     let before = memory.out();
     // SAFETY: every call is as the header says, but for what is checked to be caught.
     unsafe {
-        let (mut queue, mut domain, mut notifier, mut id, mut kind) = (0, 0, 0, 0, 0);
+        let (mut queue, mut domain, mut notifier, mut id) = (0, 0, 0, 0);
         assert_eq!((api.default_domain)(&mut domain), 0);
         assert_eq!((api.queue_create)(10, Some(wake), 3 as *mut c_void, &mut queue), 0);
         let package = str_of(b"test-c");
         assert_eq!((api.has_notifier)(0, &package), 0);
-        let mut params = NotifierParams {
+        let params = NotifierParams {
             size: size_of::<NotifierParams>() as u32,
             domain: 0,
             package,
@@ -154,7 +230,7 @@ fn everything_a_module_does() {
         };
         assert_eq!((api.register_notifier)(&params, &mut notifier), 0);
         assert_eq!((api.has_notifier)(domain, &package), 1);
-        let mut new = SubscribeParams {
+        let new = SubscribeParams {
             size: size_of::<SubscribeParams>() as u32,
             domain,
             package,
@@ -179,44 +255,10 @@ fn everything_a_module_does() {
             assert_eq!((text(message.reason).as_str(), text(message.body).as_bytes()), ("because", DOCUMENT));
             assert!(message.data.is_null());
         }
-        let mut presentity = null();
-        assert_eq!((api.message_presentity)(message, &mut presentity), 0);
-        let (first, p) = (presentity, &*presentity);
-        assert_eq!((text(p.entity).as_str(), p.tuples.number, p.notes.number), ("pres:a@example.org", 2, 1));
-        let tuples = std::slice::from_raw_parts(p.tuples.items, 2);
-        assert_eq!((text(tuples[0].id).as_str(), tuples[0].basic, tuples[0].has_contact), ("t1", 1, 1));
-        assert_eq!((text(tuples[0].contact.uri).as_str(), tuples[0].contact.priority), ("sip:a@h", 800));
-        assert_eq!(text(tuples[0].timestamp), "2026-01-01T00:00:00Z");
-        let notes = std::slice::from_raw_parts(tuples[0].notes.items, 2);
-        assert_eq!((text(notes[0].lang).as_str(), text(notes[0].text).as_str()), ("en", "here"));
-        assert_eq!((text(notes[1].lang).as_str(), text(notes[1].text).as_str()), ("", "da"));
-        assert_eq!((tuples[0].status_extensions.number, tuples[0].extensions.number), (1, 1));
-        let inner = &*tuples[0].status_extensions.items;
-        assert_eq!((text(inner.ns).as_str(), text(inner.name).as_str()), ("urn:e", "in"));
-        assert!(text(inner.xml).contains(r#" xmlns:e="urn:e">x</e:in>"#));
-        assert_eq!((tuples[1].basic, tuples[1].has_contact, tuples[1].contact.priority), (2, 0, -1));
-        assert!(tuples[1].notes.items.is_null());
-        assert_eq!((api.message_presentity)(message, &mut presentity), 0);
-        assert_eq!(presentity, first);
+        reads_the_document(&api, message);
         (api.free_message)(message);
 
-        assert_eq!((api.register_content_type)(0, &str_of(b"c/pointer"), Some(destroy), &mut kind), 0);
-        for data in [1000, 200] {
-            assert_eq!((api.notify_subscriber_data)(id, 4, null(), kind, data as *mut c_void), 0);
-        }
-        assert_eq!(WOKEN.load(SeqCst), 6);
-        assert_eq!((api.queue_pop)(queue, &mut message), 0);
-        assert_eq!(((*message).data as usize, (*message).status, (*message).last), (1000, 4, 1));
-        assert_eq!(text((*message).content_type), "c/pointer");
-        assert_eq!((api.message_presentity)(message, &mut presentity), Error::Document as c_int);
-        assert_eq!((api.message_take_data)(message) as usize, 1000);
-        assert!((api.message_take_data)(message).is_null());
-        (api.free_message)(message);
-        assert_eq!(DESTROYED.load(SeqCst), 0);
-        assert_eq!((api.queue_pop)(queue, &mut message), 0);
-        (api.free_message)(message);
-        assert_eq!(DESTROYED.load(SeqCst), 200);
-        assert_eq!((api.queue_pop)(queue, &mut message), Error::Empty as c_int);
+        let kind = carries_data(&api, id, queue);
 
         let mut room = [0u8; 6];
         let mut buf = Str { s: room.as_mut_ptr().cast(), len: 6 };
@@ -229,18 +271,7 @@ fn everything_a_module_does() {
         assert_eq!((api.get_subscriber_data)(id, &mut data), 0);
         assert_eq!(data as usize, 6);
 
-        let mut none = 0;
-        new.record = str_of(b"refuse");
-        assert_eq!((api.subscribe)(&new, &mut none), Error::Refused as c_int);
-        new.record = Str { s: null_mut(), len: 3 };
-        assert_eq!((api.subscribe)(&new, &mut none), Error::Argument as c_int);
-        new.record = Str { s: null_mut(), len: -1 };
-        assert_eq!((api.subscribe)(&new, &mut none), Error::Argument as c_int);
-        assert_eq!((api.subscribe)(null(), &mut none), Error::Argument as c_int);
-        assert_eq!((api.notify_subscriber)(id, 9, null(), null(), null()), Error::Argument as c_int);
-        params.subscribe = None;
-        assert_eq!((api.register_notifier)(&params, &mut none), Error::Argument as c_int);
-        assert_eq!(none, 0);
+        refuses_what_is_wrong(&api, id, new, params);
 
         assert_eq!((api.accept_subscription)(id), 0);
         assert_eq!((api.unsubscribe)(id), 0);
