@@ -20,20 +20,7 @@ const PRESENCE_ROUTE: &str = r#"request_route {
         sl_send_reply("200", "Closed");
         exit;
     }
-    if (is_method("PUBLISH|SUBSCRIBE")) {
-        if (!t_newtran()) {
-            sl_reply_error();
-            exit;
-        }
-        if (is_method("PUBLISH")) {
-            handle_publish();
-        } else {
-            handle_subscribe();
-        }
-        t_release();
-        exit;
-    }
-    sl_send_reply("405", "Method Not Allowed");
+    route(PRESENCE);
 }
 event_route[tm:local-request] { xlog("L_NOTICE", "SENT|$rm|$ru|\n"); }
 onreply_route { xlog("L_NOTICE", "ANSWER|$proto|$rs|$hdr(Contact)|\n"); }"#;
@@ -54,7 +41,7 @@ const B2B_ROUTE: &str = r#"request_route {
 }"#;
 
 fn presence_over_tls() -> PresenceBuilder {
-    PresenceServer::builder().server(|server| server.tls().module("tcpops").route(PRESENCE_ROUTE))
+    PresenceServer::builder().server(|server| server.tls().module("tcpops")).behind(PRESENCE_ROUTE)
 }
 
 fn watch_over_tls(scheme: &str, parameter: &str) {

@@ -122,13 +122,18 @@ impl PresenceBuilder {
             .replace("{realm}", credentials.realm)
             .replace("{user}", credentials.user)
             .replace("{password}", credentials.password);
-        let inner = ROUTE.replace("request_route", "route[PRESENCE]");
         let guarded = guarded.replace("{qop}", &(credentials.qop as u8).to_string());
-        let guard = self.server(|server| server.module("auth").route(&guarded).route(&inner));
+        let guard = self.server(|server| server.module("auth")).behind(&guarded);
         match credentials.qop {
             Qop::Auth => guard.param("auth", "qop", "auth").param("auth", "nonce_count", 1),
             Qop::None => guard,
         }
+    }
+
+    /// Another `request_route` comes first: it goes on with `route(PRESENCE)`.
+    pub fn behind(self, request_route: &str) -> PresenceBuilder {
+        let inner = ROUTE.replace("request_route", "route[PRESENCE]");
+        self.server(|server| server.route(request_route).route(&inner))
     }
 
     /// Any module parameter.
