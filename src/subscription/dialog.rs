@@ -259,9 +259,9 @@ impl<A: Allocator> Dialog<A> {
         self.marks.is_accepted() && !matches!(self.heard(), Heard::Told | Heard::Dated)
     }
 
-    /// What has come of the newest request so far.
-    pub(super) fn outcome(&self) -> (Heard, bool) {
-        (self.heard(), self.marks.is_accepted())
+    /// What has come of the newest request so far, and what is known of the documents.
+    pub(super) fn outcome(&self) -> (Heard, bool, Known) {
+        (self.heard(), self.marks.is_accepted(), self.marks.known())
     }
 
     /// Another request is sent in the dialog: it is to be accepted yet, and NOTIFYs are to come yet. It asks for whatever
@@ -273,14 +273,20 @@ impl<A: Allocator> Dialog<A> {
             self.marks.set_heard(Heard::Nothing);
         }
         self.marks.set_accepted(false);
-        self.ask();
+        if self.is_missing() {
+            self.marks.set_known(Known::Asked);
+        }
     }
 
     /// The newest has not left. One that would have opened the dialog was not counted.
-    pub(super) fn uncount_request(&mut self, (heard, accepted): (Heard, bool)) {
+    pub(super) fn uncount_request(&mut self, (heard, accepted, known): (Heard, bool, Known)) {
         self.requests = self.requests.saturating_sub(1);
         self.marks.set_heard(heard);
         self.marks.set_accepted(accepted);
+        // What it asked for is still to be asked for.
+        if (self.marks.known(), known) == (Known::Asked, Known::Missing) {
+            self.marks.set_known(known);
+        }
     }
 
     /// How many have been sent, but for the one that opened it; 255 for more.
@@ -334,16 +340,9 @@ impl<A: Allocator> Dialog<A> {
         self.marks.set_known(versions.known);
     }
 
-    /// Whether a document is missing that no refresh asks for.
+    /// Whether a document is missing that no refresh has asked for.
     pub(super) fn is_missing(&self) -> bool {
         self.marks.known() == Known::Missing
-    }
-
-    /// A refresh asks for what is missing.
-    pub(super) fn ask(&mut self) {
-        if self.is_missing() {
-            self.marks.set_known(Known::Asked);
-        }
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {

@@ -6,6 +6,7 @@ use super::input::Socket;
 use super::marks::Heard;
 use super::proxies::Proxies;
 use super::rates::Rates;
+use super::version::Known;
 use crate::time::Millis;
 
 /// What is to be done, in this order: answer, news, send; then forget.
@@ -138,8 +139,8 @@ pub struct Undo {
     pub(super) retries: bool,
     /// The NOTIFY of an earlier one is still insisted on.
     pub(super) awaits_notify: bool,
-    /// What had come of the request before: what NOTIFYs had said, and whether it was accepted.
-    pub(super) outcome: (Heard, bool),
+    /// What had come of the request before: what NOTIFYs had said, whether it was accepted, and what was known of the documents.
+    pub(super) outcome: (Heard, bool, Known),
 }
 
 impl Request {

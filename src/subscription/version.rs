@@ -25,7 +25,7 @@ pub(super) enum Known {
     Whole,
     /// A document is missing and no whole one has come since. A refresh is to ask for it.
     Missing,
-    /// The same, and a refresh asks for it, or has asked in vain.
+    /// The same, and a refresh that has left asks for it, or has asked in vain.
     Asked,
 }
 

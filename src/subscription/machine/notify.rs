@@ -277,16 +277,10 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// When the next refresh is: as planned, or as soon as may be if a document is missing or a NOTIFY has been refused.
-    pub(super) fn plan(&mut self, planned: Millis, env: &Env<'_>) -> Millis {
+    pub(super) fn plan(&self, planned: Millis, env: &Env<'_>) -> Millis {
         let planned = self.early_or(planned, env);
-        let earliest = self.earliest(env);
-        match self.dialog.as_mut().filter(|dialog| dialog.is_missing()) {
-            Some(dialog) => {
-                dialog.ask();
-                planned.min(earliest)
-            }
-            None => planned,
-        }
+        let is_missing = self.dialog.as_ref().is_some_and(|dialog| dialog.is_missing());
+        if is_missing { planned.min(self.earliest(env)) } else { planned }
     }
 
     /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was granted, or asked
@@ -322,8 +316,8 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.attempt_over();
                 self.answers.goes_on = false;
                 self.turn = Promise::None;
-                // What it tells does not undo that another one was refused.
-                self.confirm(self.early_or(planned(), env), Awaits::Nothing);
+                // What it tells does not undo that another one was refused, or is missing.
+                self.confirm(self.plan(planned(), env), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
                 self.confirm_sooner(next, Awaits::Nothing, planned());

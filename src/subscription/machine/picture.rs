@@ -6,7 +6,7 @@ use super::super::marks::Heard;
 use super::super::output::Status;
 use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
-use super::super::version::Versions;
+use super::super::version::{Known, Versions};
 use super::{Promise, Subscription};
 use crate::memory::SharedAlloc;
 use crate::time::Millis;
@@ -68,7 +68,7 @@ pub struct DialogPicture {
     pub requests: u8,
     pub entity_tag: Vec<u8>,
     pub(in super::super) versions: Versions,
-    pub(in super::super) outcome: (Heard, bool),
+    pub(in super::super) outcome: (Heard, bool, Known),
 }
 
 impl Picture {

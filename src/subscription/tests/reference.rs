@@ -93,6 +93,8 @@ struct Reference {
     version: Option<u32>,
     /// Whether a document is missing, and no whole one has come since.
     missing: Missing,
+    /// The same before the newest request.
+    missing_before: Missing,
     /// What the newest NOTIFY said.
     said: String,
     /// Since the newest request left: a NOTIFY was accepted; one said how long; the 2xx came and no NOTIFY; one was too old.
@@ -176,6 +178,7 @@ impl Reference {
             heard: None,
             version: None,
             missing: Missing::Nothing,
+            missing_before: Missing::Nothing,
             said: String::new(),
             told: false,
             dated: false,
@@ -472,6 +475,7 @@ impl Reference {
         self.turn = false;
         self.early = (if self.early.1 { self.early.0 } else { 0 }, false);
         self.told_before = [self.told, self.dated, self.owed, self.lost];
+        self.missing_before = self.missing;
         if phase != Phase::Ask {
             (self.told, self.dated, self.owed, self.lost) = (false, false, false, false);
             if self.missing == Missing::Unasked {

@@ -152,6 +152,35 @@ fn changes_to_nothing_are_a_gap() {
     assert_eq!(life.due_in(), 30.0);
 }
 
+/// What is missing is still asked for when a NOTIFY without a version says that the subscription lasts longer.
+#[test]
+fn a_later_expiry_does_not_put_the_refresh_off() {
+    let sooner_and_later = |life: &mut Life| {
+        assert!(is_told(&life.notify("active;expires=600")));
+        assert!(is_told(&partial(life, 7)));
+        let due_in = life.due_in();
+        assert!(is_told(&life.notify("active;expires=1800")));
+        due_in
+    };
+    let mut life = Life::active(3600);
+    full(&mut life, 5);
+    assert_eq!((sooner_and_later(&mut life), life.due_in()), (30.0, 30.0));
+
+    // Nor has a request that was held back asked.
+    let mut life = Life::active(3600);
+    full(&mut life, 5);
+    partial(&mut life, 7);
+    life.due();
+    life.hold(HeldBy::Breaker, secs(60));
+    assert!(is_told(&life.notify("active;expires=600")));
+    assert!(is_told(&life.notify("active;expires=1800")));
+    assert_eq!(life.due_in(), 0.0);
+    life.due();
+    life.reply(200);
+    assert!(is_told(&partial(&mut life, 9)));
+    assert!(life.due_in() > 1000.0, "asked in vain once, it is not asked again");
+}
+
 /// It may have been told before or after the notifier answered the request: so it is asked once more.
 #[test]
 fn a_gap_while_the_whole_state_is_asked_for_is_followed_by_another_refresh() {

@@ -13,6 +13,9 @@ impl Reference {
         (self.asked, self.sent) = self.before;
         if !matches!(self.phase, Phase::Ask) {
             [self.told, self.dated, self.owed, self.lost] = self.told_before;
+            if (self.missing, self.missing_before) == (Missing::Asked, Missing::Unasked) {
+                self.missing = Missing::Unasked;
+            }
         }
         if matches!(by, HeldBy::RetryAfter | HeldBy::Breaker) && !self.failed.is_empty() && self.is_asking() {
             return self.others_held();

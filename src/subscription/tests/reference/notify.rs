@@ -199,12 +199,11 @@ impl Reference {
     }
 
     /// When the next refresh is: soon, if something is missing that none has asked for.
-    pub(super) fn ask_for_all(&mut self, planned: u64) -> u64 {
+    pub(super) fn ask_for_all(&self, planned: u64) -> u64 {
         let planned = self.or_early(planned);
         if self.missing != Missing::Unasked {
             return planned;
         }
-        self.missing = Missing::Asked;
         planned.min(self.earliest())
     }
 
@@ -235,7 +234,7 @@ impl Reference {
                 (self.turn, self.queued) = (false, false);
             }
             let next = match (troubled, later || refreshes_another, sooner) {
-                (_, true, _) => self.or_early(self.planned()),
+                (_, true, _) => self.ask_for_all(self.planned()),
                 (false, false, true) => self.sooner(self.planned()),
                 (true, false, _) | (false, false, false) => self.next,
             };
