@@ -11,6 +11,7 @@ use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::RegistryError;
 use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
+use std::time::Duration;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +188,7 @@ impl Engine {
         let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag) else {
             return Handled::No;
         };
-        self.count_refused(handle, remote_tag);
+        self.count_refused(handle, remote_tag, (code == 503).then_some(RETRY_PAUSE));
         self.answer(message, way, code, phrase, headers);
         Handled::Yes
     }
@@ -223,7 +224,10 @@ enum Way {
     Stateless,
 }
 
-/// What a notifier is told that may try again.
+/// How long a NOTIFY is put off for want of memory.
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
+
+/// The same, as its notifier is told.
 const RETRY: &[u8] = b"Retry-After: 30\r\n";
 
 /// Why a NOTIFY was not taken.

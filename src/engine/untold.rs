@@ -6,6 +6,7 @@ use crate::qsa::{Loss, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Input, Output, Untold};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
 #[derive(Default)]
@@ -54,11 +55,15 @@ impl Engine {
         self.count(handle, Input::Untold(why));
     }
 
-    /// The same of one that was refused, from the notifier with this tag. If that is another one than the dialog's, it is no word
-    /// about the dialog.
-    pub(super) fn count_refused(&self, handle: Handle, remote_tag: &[u8]) {
+    /// The same of one that was refused, from the notifier with this tag, and for want of memory only `put_off`. If that is another
+    /// notifier than the dialog's, it is no word about the dialog.
+    pub(super) fn count_refused(&self, handle: Handle, remote_tag: &[u8], put_off: Option<Duration>) {
         let is_other = self.registry.view(handle, |of, _| of.has_other_notifier_than(remote_tag));
-        let input = if is_other == Some(true) { Input::NotForked } else { Input::Untold(Untold::Refused) };
+        let input = match (is_other, put_off) {
+            (Some(true), _) => Input::NotForked,
+            (_, Some(pause)) => Input::PutOff(pause),
+            (_, None) => Input::Untold(Untold::Refused),
+        };
         self.count(handle, input);
     }
 

@@ -8,6 +8,7 @@ use super::substate::SubscriptionState;
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag};
 use crate::time::Millis;
 use std::num::NonZero;
+use std::time::Duration;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
 #[derive(Debug)]
@@ -77,6 +78,9 @@ pub enum Input<'a> {
     Notify(Notify<'a>, Fingerprint),
     /// A NOTIFY of this subscription was not handed in, or what it told has not reached the internal subscriber: it is counted.
     Untold(Untold),
+    /// A NOTIFY of this dialog was not handed in for want of memory, and its notifier was asked to send it again after this time: it is
+    /// counted as refused.
+    PutOff(Duration),
     /// A NOTIFY of another notifier than this dialog's has begun no fork, as there are enough or it cannot be read: it is counted as
     /// refused. A refresh would find nothing out.
     NotForked,

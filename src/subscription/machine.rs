@@ -273,6 +273,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 Ok(output)
             }
             Input::Untold(why) => Ok(self.on_untold(why, env)),
+            Input::PutOff(pause) => Ok(self.on_put_off(pause, env)),
             Input::NotForked => Ok(self.not_told(Untold::Refused)),
             Input::Refresh => Ok(self.on_refresh(env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, env),

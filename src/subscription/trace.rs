@@ -25,6 +25,7 @@ impl Display for Input<'_> {
                 write!(f, "NOTIFY {} with {state}", notify.cseq)
             }
             Self::Untold(why) => write!(f, "a NOTIFY is not told: {}", why.name()),
+            Self::PutOff(pause) => write!(f, "a NOTIFY is put off for {} s", pause.as_secs()),
             Self::NotForked => f.write_str("a NOTIFY opens no further fork"),
             Self::Refresh => f.write_str("refresh by an operator"),
             Self::Credentials { .. } => f.write_str("credentials"),

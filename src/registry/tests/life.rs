@@ -177,7 +177,7 @@ impl Life for Told {
             }
             Input::Turn => self.deadline = self.deadline.map(|at| at.min(env.now)),
             Input::Unsubscribe => output.forget = true,
-            Input::Untold(_) | Input::NotForked => self.untold += 1,
+            Input::Untold(_) | Input::PutOff(_) | Input::NotForked => self.untold += 1,
             Input::Start
             | Input::Sent { .. }
             | Input::Through { .. }

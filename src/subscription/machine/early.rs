@@ -3,11 +3,13 @@
 //! A notifier that goes by RFC 3265 §3.2.2 may have removed the subscription after the refusal, without a word. The refresh
 //! finds out, and brings the state that the refused NOTIFY would have brought.
 
+use super::super::output::{Output, Untold};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::{Env, Subscription};
 use crate::memory::SharedAlloc;
 use crate::time::Millis;
+use std::time::Duration;
 
 /// Refreshes that refused NOTIFYs have brought forward in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,13 +18,15 @@ pub(super) struct Early {
     pub(super) count: u8,
     /// A NOTIFY has been refused since the newest request left.
     pub(super) is_due: bool,
+    /// The one that is due comes no sooner.
+    pub(super) not_before: Millis,
 }
 
 impl Early {
     /// A request leaves. One that no refused NOTIFY has come before ends the row.
     pub(super) fn sent(&mut self) {
         self.count = if self.is_due { self.count } else { 0 };
-        self.is_due = false;
+        (self.is_due, self.not_before) = (false, Millis(0));
     }
 
     /// It has not left.
@@ -38,13 +42,28 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.refused();
         }
-        self.refresh_early(env);
+        self.refresh_early(Millis(0), env);
+    }
+
+    /// A NOTIFY of this dialog was put off for want of memory, which a refresh would need as well: it does not come before the
+    /// notifier may have sent the NOTIFY again, and those of many subscriptions come at different times.
+    pub(super) fn on_put_off(&mut self, pause: Duration, env: &Env<'_>) -> Output {
+        if self.state() == State::Destroyed {
+            return Output::default();
+        }
+        if let Some(dialog) = self.dialog.as_mut() {
+            dialog.refused();
+        }
+        let span = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let spread = Duration::from_millis(env.random % span.saturating_add(1));
+        self.refresh_early(env.now.after(pause.saturating_add(spread)), env);
+        self.not_told(Untold::Refused)
     }
 
     /// Brings the refresh forward, once until it has left, and not again for twice as long as the last time. One that follows
     /// what is in flight comes early too: that may have been answered before. Without memory for that, the refresh stays where
-    /// it is.
-    pub(super) fn refresh_early(&mut self, env: &Env<'_>) {
+    /// it is. It comes not before `not_before`.
+    pub(super) fn refresh_early(&mut self, not_before: Millis, env: &Env<'_>) {
         let planned = self.next_refresh();
         // A retry has its time, and a fetch asks once.
         let may_follow = matches!(self.state(), State::Unconfirmed | State::Resubscription { .. });
@@ -56,7 +75,7 @@ impl<A: SharedAlloc> Subscription<A> {
             return;
         }
         rare.early.count = rare.early.count.saturating_add(1);
-        rare.early.is_due = true;
+        (rare.early.is_due, rare.early.not_before) = (true, not_before);
         if let Some((next, awaits)) = planned {
             let at = self.early_or(next, env);
             if at < next {
@@ -78,9 +97,10 @@ impl<A: SharedAlloc> Subscription<A> {
     /// When the next refresh is that is planned for `next`: before that, if a NOTIFY has been refused.
     pub(super) fn early_or(&self, next: Millis, env: &Env<'_>) -> Millis {
         match self.rare.as_deref().map(|rare| rare.early) {
-            Some(Early { count, is_due: true }) => {
+            Some(Early { count, is_due: true, not_before }) => {
                 let before = count.saturating_sub(1);
-                next.min(schedule::earliest_after(before, self.last_sent.get(), env.now, env.policy))
+                let at = schedule::earliest_after(before, self.last_sent.get(), env.now, env.policy);
+                next.min(at.max(not_before))
             }
             Some(Early { is_due: false, .. }) | None => next,
         }

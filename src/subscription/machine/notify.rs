@@ -152,7 +152,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.stale(cseq);
         }
-        self.refresh_early(env);
+        self.refresh_early(Millis(0), env);
         Output { answer: Some(Answer::StaleCseq), ..self.not_told(Untold::Stale) }
     }
 

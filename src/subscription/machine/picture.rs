@@ -20,8 +20,8 @@ pub struct Picture {
     pub local_cseq: u32,
     pub asked: u32,
     pub min_expires: u32,
-    /// Refreshes that refused NOTIFYs have brought, and whether another one is due.
-    pub early: (u8, bool),
+    /// Refreshes that refused NOTIFYs have brought, whether another one is due, and not before when.
+    pub early: (u8, bool, Option<Millis>),
     /// The end of what a dialog was granted that was left, and the deadline beside it.
     pub left: Option<(Millis, Option<Millis>)>,
     pub retries: u32,
@@ -103,7 +103,10 @@ impl<A: SharedAlloc> Subscription<A> {
             local_cseq: self.local_cseq,
             asked: self.asked,
             min_expires: self.min_expires(),
-            early: self.rare.as_deref().map(|rare| (rare.early.count, rare.early.is_due)).unwrap_or_default(),
+            early: self.rare.as_deref().map_or((0, false, None), |rare| {
+                let not_before = Some(rare.early.not_before).filter(|at| *at > now);
+                (rare.early.count, rare.early.is_due, not_before.map(seen))
+            }),
             left: self.left_until().map(|until| (seen(until), self.planned().map(seen))),
             retries: self.retries.into(),
             losses: self.losses(),

@@ -49,7 +49,32 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
     let mut life = Life::active(3600);
     let before = life.due_in();
     assert_eq!(life.give(Input::NotForked).untold, Some((Untold::Refused, true)));
-    assert_eq!((life.due_in(), life.subscription.picture(life.now).early), (before, (0, false)));
+    assert_eq!((life.due_in(), life.subscription.picture(life.now).early), (before, (0, false, None)));
+}
+
+/// Memory is short: the refresh comes after the notifier may have sent the NOTIFY again, and not together with all others.
+#[test]
+fn what_is_put_off_brings_one_later() {
+    for (random, wait) in [(0, 30.0), (10_000, 40.0), (30_000, 60.0), (30_001, 30.0)] {
+        let mut life = Life::active(3600);
+        life.pass(secs(100));
+        life.random = random;
+        assert_eq!(life.give(Input::PutOff(secs(30))).untold, Some((Untold::Refused, true)));
+        assert_eq!((life.state(), life.due_in()), ("confirmed", wait));
+        life.random = 0;
+        refused(&mut life);
+        assert_eq!(life.due_in(), wait, "another refusal brings it no sooner");
+        refresh(&mut life);
+        refused(&mut life);
+        assert_eq!(life.due_in(), 60.0, "the next one in a row");
+    }
+    let mut life = Life::asking();
+    life.reply_with(200, |reply| reply.reason = b"OK");
+    life.notify("active");
+    life.account.allow(0);
+    let before = life.due_in();
+    assert_eq!(life.give(Input::PutOff(secs(30))).untold, Some((Untold::Refused, false)));
+    assert_eq!(life.due_in(), before, "without any memory the refresh stays where it is");
 }
 
 #[test]

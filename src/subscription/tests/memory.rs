@@ -99,6 +99,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify, _) => Input::Notify(*notify, Fingerprint::NONE),
         Input::Untold(why) => Input::Untold(*why),
+        Input::PutOff(pause) => Input::PutOff(*pause),
         Input::NotForked => Input::NotForked,
         Input::Refresh => Input::Refresh,
         Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },

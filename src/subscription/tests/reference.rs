@@ -135,6 +135,8 @@ struct Reference {
     turn: bool,
     /// Refreshes that refused NOTIFYs have brought in a row, and whether one was refused since the newest request.
     early: (u32, bool),
+    /// The moment before which it does not come.
+    early_from: u64,
     cseq: u32,
     asked: u64,
     least: u64,
@@ -205,6 +207,7 @@ impl Reference {
             queued: false,
             turn: false,
             early: (0, false),
+            early_from: 0,
             cseq: 0,
             asked: 0,
             least: 0,
@@ -262,7 +265,8 @@ impl Reference {
             Input::Notify(notify, _) => self.on_notify(notify),
             Input::Credentials { .. } => unreachable!("no challenges here"),
             Input::Refresh => self.on_refresh(),
-            Input::Untold(Untold::Refused) => self.doubt(),
+            Input::Untold(Untold::Refused) => self.doubt(0),
+            Input::PutOff(pause) => self.doubt(self.now + ms(*pause)),
             Input::Over { cseq, flow } if *cseq == self.cseq && self.is_asking() => {
                 self.losses *= u32::from(self.flow != Some(*flow));
                 self.flow = Some(*flow);
@@ -474,6 +478,7 @@ impl Reference {
         self.before = (self.asked, self.sent);
         self.turn = false;
         self.early = (if self.early.1 { self.early.0 } else { 0 }, false);
+        self.early_from = 0;
         self.told_before = [self.told, self.dated, self.owed, self.lost];
         self.missing_before = self.missing;
         if phase != Phase::Ask {

@@ -48,7 +48,7 @@ impl Reference {
         };
         self.shown.answer = refusal.or(Some(200));
         if refusal.is_some_and(|code| code != 200) {
-            self.doubt();
+            self.doubt(0);
         }
         let (None, Some(state)) = (refusal, notify.state) else { return };
         let body = matches!(notify.content, Content::Acceptable | Content::Versioned { .. });
@@ -76,7 +76,7 @@ impl Reference {
         }
         if cannot_be_used.is_some() && !self.gone_away {
             self.shown.answer = cannot_be_used;
-            return self.doubt();
+            return self.doubt(0);
         }
         let contact = notify.contact.map_or(self.peer.target.clone(), |uri| uri.unjudged().to_vec());
         if self.heard.is_none() {
@@ -128,14 +128,14 @@ impl Reference {
     }
 
     /// Whoever is refused may have forgotten the subscription: a refresh finds out, each time after twice as long.
-    pub(super) fn doubt(&mut self) {
+    pub(super) fn doubt(&mut self, from: u64) {
         let (row, is_due) = self.early;
         let asks = matches!(self.phase, Phase::Ask | Phase::Refresh) && !self.gone_away;
         let stands = self.phase == Phase::Stand && !self.retrying && !self.lapsing && !self.nothing_granted;
         if !(asks || stands) || self.fetch.is_some() || is_due {
             return;
         }
-        self.early = (row + 1, true);
+        (self.early, self.early_from) = ((row + 1, true), from);
         let at = self.or_early(self.next);
         if stands && at < self.next {
             self.stand(self.sooner(at));
@@ -146,7 +146,7 @@ impl Reference {
     fn or_early(&self, planned: u64) -> u64 {
         let (row, is_due) = self.early;
         let pause = ms(self.policy.min_resubscribe_time).max(SECOND) << row.saturating_sub(1).min(16);
-        let at = self.sent.map_or(self.now, |sent| (sent + pause).max(self.now));
+        let at = self.sent.map_or(self.now, |sent| (sent + pause).max(self.now)).max(self.early_from);
         if is_due { planned.min(at) } else { planned }
     }
 
