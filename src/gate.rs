@@ -2,7 +2,7 @@
 //!
 //! A *destination* is where a request goes next: transport, host and port. Each has an entry with a bucket (how many
 //! requests a second), a hold (503 with Retry-After speaks for the whole server, RFC 3261 §21.5.4) and a breaker (after
-//! too many failures in a row, one request at a time finds out whether it is back). Whoever wants to send asks
+//! too many failures in a row, one request at a time finds out whether it is back). Code that wants to send asks
 //! [`Gate::admit`] before, and tells [`Gate::report`] what came of it.
 //!
 //! Entries are found by a hash, in shards with a lock each. The locks are leaf locks: held for a few comparisons, never
@@ -105,7 +105,7 @@ pub enum Admission {
 /// What came of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A final reply: whoever answers is there.
+    /// A final reply: the destination answers.
     Answered,
     /// 503, with the seconds of its Retry-After.
     Unavailable {

@@ -40,7 +40,7 @@ const ACTIONS: [(&str, Action); 3] =
 /// A NOTIFY that ends a subscription without a reason.
 const NO_REASON: &str = "none";
 
-/// The policies of all packages that have one. What is set again counts anew.
+/// The policies of all packages that have one. A later setting replaces an earlier one.
 ///
 /// # Errors
 /// [`ConfigError::PackagePolicy`], for the first text that is wrong.

@@ -7,7 +7,7 @@
 //!
 //! # mustUnderstand
 //!
-//! An element with `pidf:mustUnderstand` "true" or "1" has to be understood by whoever processes
+//! An element with `pidf:mustUnderstand` "true" or "1" has to be understood by a reader that processes
 //! the element around it (RFC 3863 §4.2.3 and the schema in §4.4). When it is not, what that
 //! enclosing element says about the state cannot be relied on. Nothing is thrown away, for who
 //! gets the document may understand more than this module; but the state becomes

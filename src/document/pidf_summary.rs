@@ -64,7 +64,7 @@ enum Space {
     Pidf {
         named: bool,
     },
-    /// One of those that whoever reads presence documents understands.
+    /// One that every reader of presence documents understands.
     Understood,
     Other,
 }

@@ -27,14 +27,14 @@ const LONGEST_TURN: Duration = Duration::from_millis(5);
 pub(super) const LONGEST_SLEEP: Duration = crate::registry::WorkerBoard::LONGEST_SLEEP;
 
 /// How many that have to wait for their turn a worker looks at before it rests: thousands are told so in no time, and
-/// everybody else has to wait meanwhile.
+/// all others have to wait in the meantime.
 const HELD_BATCH: usize = 32;
 
-/// How long a worker rests after it has sent: what becomes due meanwhile is sent together and wakes nobody, and the SIP
-/// workers get at the replies.
+/// How long a worker rests after it has sent: what becomes due in that time is sent together and wakes nobody, and the
+/// SIP workers get at the replies.
 const REST: Duration = Duration::from_millis(1);
 
-/// How long a worker looks away after it has told all there was: what comes meanwhile is told together, instead of
+/// How long a worker pauses when its queue is empty: messages of that time are delivered together, instead of
 /// waking the worker for each message, which costs more than telling it.
 const NAP: Duration = Duration::from_micros(250);
 

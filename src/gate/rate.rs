@@ -8,7 +8,7 @@ const MILLI: u64 = 1_000_000;
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000 * MILLI;
 
-/// How many nanoseconds' worth may be used up at once. Whoever answers those also has a NOTIFY to answer meanwhile.
+/// How many nanoseconds' worth may be used up at once: the SIP workers have NOTIFYs to answer at the same time.
 const BURST: u64 = SECOND / 10;
 
 /// So many a second, and a tenth of a second's worth at once, or one.

@@ -11,7 +11,7 @@ static ON_LOSS: OnceLock<fn(NonZero<u32>)> = OnceLock::new();
 
 /// Has `on_loss` called, in the server's TCP main process, with the number of every connection that the other side has
 /// closed or that broke; not with those that the server has closed because they were idle. Call in `child_init(PROC_INIT)`: the server has
-/// room for one listener, and a module that insists on being it (tcpops) asks in its `mod_init`. `false` when it has.
+/// room for one listener, and a module that must be it (tcpops) asks in its `mod_init`. `false` when it has.
 pub fn listen(on_loss: fn(NonZero<u32>)) -> bool {
     // SAFETY: the function is valid in every process; before the fork is the time.
     let taken = unsafe { ks::sr_event_register_cb(ks::SREV_TCP_CLOSED as c_int, Some(on_closed)) } < 0;

@@ -1,6 +1,6 @@
 //! Locks that measure how long they are held and how often somebody waits for them: for the benchmark, and only where the
 //! module is built with the feature `meter_locks`. How long is time on the clock: a holder that has to wait for a processor
-//! holds its lock meanwhile.
+//! keeps its lock in the meantime.
 
 use super::lock::{GUARDED, ProcessLock};
 use super::shm::Root;

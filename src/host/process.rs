@@ -143,7 +143,7 @@ extern "C" fn on_ending(_: libc::c_int) {
     if IS_WAITING.load(Ordering::SeqCst) {
         end();
     }
-    // Whoever asks again does not put it off.
+    // A second signal does not postpone it.
     if was_to_end {
         return;
     }

@@ -4,8 +4,8 @@
 use siphasher::sip::SipHasher13;
 use std::hash::{Hash, Hasher};
 
-/// The key of a table whose keys others may choose: peers (hosts, names, Call-IDs) or whoever subscribes (records). The same in
-/// every process, as the tables are.
+/// The key of a table whose keys others may choose: peers (hosts, names, Call-IDs) or subscribers (records). The same
+/// in every process, as the tables are.
 ///
 /// The hash is SipHash-1-3. With one that is made for speed only, somebody can choose thousands of texts that collide whatever
 /// its seed is, and then each search under a lock compares them all; or, where a table keeps the hash in place of a long

@@ -10,7 +10,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 
-/// `N` byte strings in one exactly sized allocation, behind their lengths: subscriptions are many.
+/// `N` byte strings in one exactly sized allocation, behind their lengths: one block's overhead instead of `N`.
 #[cfg_attr(test, derive(Clone))]
 pub struct Packed<const N: usize, A: Allocator> {
     /// The length of each string, and then the strings. Empty when they all are.

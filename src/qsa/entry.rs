@@ -114,12 +114,12 @@ impl<A: SharedAlloc> Entry<A> {
         Ok(true)
     }
 
-    /// Notes the notifier's answer; false when the subscription has ended meanwhile.
+    /// Notes the notifier's answer; false if the subscription has ended in the meantime.
     pub(super) fn close_offer(&mut self, notifier: NotifierId, taken: Option<u64>) -> bool {
         if !self.subscribed {
             return false;
         }
-        // If not, the notifier was unregistered meanwhile and its place is another's: nobody to tell.
+        // If not, the notifier was unregistered in the meantime and another has its place: there is none to tell.
         if self.offer(notifier.place()).notifier == notifier {
             let state = if taken.is_some() { OfferState::Taken } else { OfferState::Refused };
             self.set_offer(Offer { notifier, state, value: taken.unwrap_or(0) });

@@ -177,7 +177,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.directory.lock().foreign.forget(number);
     }
 
-    /// Record and subscriber of a subscription, for whoever keeps them as well.
+    /// Record and subscriber of a subscription, for a second owner.
     #[must_use]
     pub fn names(&self, id: SubscriptionId) -> Option<SharedUris<A>> {
         self.with_entry(id, |entry| entry.names.clone())

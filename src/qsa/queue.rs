@@ -28,8 +28,8 @@ impl Wake {
     }
 }
 
-/// Where a subscription's newest message stands in its queue. Whoever queues messages keeps one for each subscription (for
-/// each fork of it).
+/// Where a subscription's newest message is in its queue. Code that queues messages keeps one for each subscription
+/// (for each fork of it).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastQueued(u32);
 
@@ -382,7 +382,7 @@ impl<A: SharedAlloc> Queue<A> {
                     return self.append(last, message, None, outcome, wake, gone);
                 }
                 _ if left > 0 && cost <= self.budget.queue => {
-                    // Where there are too many messages and not too many bytes, whoever comes is welcome.
+                    // If there are too many messages but not too many bytes, every new message is accepted.
                     let least = if total <= self.budget.queue { 0 } else { after };
                     self.waiting.pop_fattest(least, MOST_SPARED)
                 }

@@ -49,7 +49,7 @@ pub struct Shares<A: SharedAlloc, L> {
 /// What handing on a message came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HandedOn {
-    /// How many members could not be told for want of memory.
+    /// How many members could not be told, because there was no memory.
     pub untold: usize,
     /// It was the last message: the share is gone, and its root is to be unsubscribed.
     pub ended: bool,
@@ -60,7 +60,7 @@ pub struct HandedOn {
 pub struct NotShared {
     /// Why there is no root, or no place in its share.
     pub error: QsaError,
-    /// How many who have joined in the meantime could not be told the end, for want of memory.
+    /// How many who have joined in the meantime could not be told the end, because there was no memory.
     pub untold: usize,
 }
 
@@ -235,7 +235,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         for member in &share.members {
             match hub.queue_prepared(*member, message.news(), Prepared::with(message.texts())) {
                 Ok(one) => pushed.push(one),
-                // Whoever has ended or has no queue any more misses nothing.
+                // A member that has ended, or has no queue any more, misses nothing.
                 Err(error) => done.untold += usize::from(matches!(error, QsaError::OutOfMemory(_))),
             }
         }

@@ -107,8 +107,8 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         if all_told {
             self.doubt(queue);
         } else {
-            // Whoever is just taking it up is told only afterwards, and one that is not registered any more never: they may
-            // still queue news.
+            // A notifier that is just taking it up is told only afterwards, and one that is not registered any more
+            // never: they may still queue news.
             self.verify(queue);
         }
         self.directory.lock().leave(package);

@@ -2,7 +2,8 @@
 //!
 //! A Call-ID is 20 digits to the base of 32, and so is a local tag of 8. The first five digits of a Call-ID are a number whose
 //! low bits are the index of the slot over all shards; all other bits are random: 78 of the Call-ID and the 40 of the tag, where
-//! 32 are asked for (RFC 3261 §19.3). They are short as subscriptions are many.
+//! 32 are asked for (RFC 3261 §19.3). They are short: each byte costs 1 MB for a million
+//! subscriptions.
 
 use crate::subscription::Fresh;
 use crate::subscription::digest::CNONCE_LEN;

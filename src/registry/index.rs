@@ -1,4 +1,4 @@
-//! A hash index of slots. What hashes equal is told apart by whoever looks: the index holds no keys.
+//! A hash index of slots. The caller tells entries with equal hashes apart: the index holds no keys.
 
 use crate::memory::OutOfMemory;
 use allocator_api2::alloc::Allocator;

@@ -58,7 +58,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Shows `f` the subscriptions from the `offset`th on, at most `limit`, in the order of shards and slots; gives how
-    /// many. One shard is locked at a time, and not for long; what comes and goes meanwhile may be missed.
+    /// many. One shard is locked at a time, and not for long; what comes and goes in the meantime may be missed.
     pub fn page(&self, offset: usize, limit: usize, mut f: impl FnMut(Handle, &S, &O)) -> usize {
         let mut skip = offset;
         let mut shown = 0;

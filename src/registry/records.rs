@@ -69,9 +69,9 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         Ok((slot, generation))
     }
 
-    /// The generation of the next value: its low bits are not 0, and no value has them. They come again when all have had
-    /// their turn, but for those that were passed over because a value lives that long: not more than two for each value, and
-    /// so after 4,000,000 others at the earliest.
+    /// The generation of the next value: its low bits are not 0, and no value has them. They come again when all have
+    /// had their turn, but for those that were skipped because a value lives that long: not more than two for each
+    /// value, and so after 4,000,000 others at the earliest.
     fn count(&mut self) -> u32 {
         let mut step = 1;
         loop {
@@ -82,7 +82,7 @@ impl<T, A: Allocator + Clone> Records<T, A> {
                 None => match self.nearest().checked_sub(1) {
                     Some(clear) => self.clear = clear,
                     None => {
-                        // Values made one after the other are passed over in few steps.
+                        // Values made one after the other are skipped in few steps.
                         step = step.saturating_mul(2);
                         continue;
                     }

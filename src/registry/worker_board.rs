@@ -87,7 +87,7 @@ impl WorkerBoard {
         self.states()
             .find(|(worker, state)| match state {
                 State::Awake(_) => false,
-                // Whoever changes it wakes the worker.
+                // The process that changes it wakes the worker.
                 State::Asleep(_) => self.states.get(*worker).is_some_and(|place| {
                     let (asleep, awake) = ((*state).into(), State::Awake(now).into());
                     place.compare_exchange(asleep, awake, Ordering::Relaxed, Ordering::Relaxed).is_ok()

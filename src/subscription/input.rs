@@ -87,7 +87,7 @@ pub enum Input<'a> {
     /// Somebody wants a SUBSCRIBE now (an operator): refresh, or retry when waiting; held back by `min_resubscribe_time`.
     Refresh,
     /// The subscription has credentials of its own from now on, which go before those of a realm. A request that was
-    /// refused for want of them is repeated, held back by `min_resubscribe_time`.
+    /// refused because they were missing is repeated, held back by `min_resubscribe_time`.
     Credentials {
         /// User name.
         username: &'a [u8],

@@ -70,7 +70,7 @@ pub struct Env<'a> {
     pub credentials: &'a [Credential],
 }
 
-/// Record, subscriber, and whatever else whoever asks for the subscription keeps with them.
+/// Record, subscriber, and what else their owners keep with them.
 pub type SharedUris<A> = SharedTexts<4, A>;
 
 const RECORD: usize = 0;
@@ -85,7 +85,7 @@ const LAST_CSEQ: u32 = (1 << 31) - 1;
 /// One subscription: who watches what, where it stands, and its SIP dialog.
 #[cfg_attr(test, derive(Clone))]
 pub struct Subscription<A: SharedAlloc> {
-    /// What it is about, shared with whoever asked for it.
+    /// Record and subscriber, shared with the hub.
     names: SharedUris<A>,
     pub(super) dialog: Option<Dialog<A>>,
     rare: Option<Box<Rare<A>, A>>,
@@ -114,7 +114,8 @@ pub struct Subscription<A: SharedAlloc> {
     proxies: Proxies,
     /// How often this attempt has been repeated after a challenge.
     answers: Answers,
-    /// When the request that opened the dialog was sent, in whole seconds of the clock: subscriptions are many.
+    /// When the request that opened the dialog was sent, in whole seconds of the clock: 4 bytes instead of 8, 4 MB less
+    /// for a million subscriptions.
     opened: u32,
     /// 0 for the subscription itself, otherwise which fork of it this is.
     pub(super) fork: u8,
@@ -137,7 +138,8 @@ pub(super) enum Promise {
 /// Repetitions of one request after challenges.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
-    /// How many, and in the upper half how many of old nonces. Subscriptions are many.
+    /// How many, and in the upper half how many of old nonces: one byte, 1 MB less for a million subscriptions than
+    /// two.
     used: u8,
     /// The next request goes on with the attempt: the repetitions so far count.
     goes_on: bool,

@@ -137,7 +137,7 @@ pub struct Undo {
     pub(super) goes_on: bool,
     /// This request retries a failed refresh.
     pub(super) retries: bool,
-    /// The NOTIFY of an earlier one is still insisted on.
+    /// The NOTIFY of an earlier one is still required.
     pub(super) awaits_notify: bool,
     /// What had come of the request before: what NOTIFYs had said, whether it was accepted, and what was known of the documents.
     pub(super) outcome: (Heard, bool, Known),

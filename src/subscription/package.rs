@@ -41,7 +41,7 @@ pub fn find(name: &[u8]) -> Option<&'static Package> {
     ALL.into_iter().find(|package| package.name.as_bytes() == name)
 }
 
-/// One of [`ALL`], in a byte: subscriptions are many.
+/// One of [`ALL`], in a byte instead of a pointer's eight: 7 MB less for a million subscriptions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Number(u8);
 

@@ -7,8 +7,8 @@ pub const MOST_PROXIES: u8 = 8;
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub struct Proxies(
-    /// The place of the one in use, and in the upper half how many before it this attempt has done with. Subscriptions are
-    /// many.
+    /// The place of the one in use, and in the upper half how many before it this attempt has done with: one byte
+    /// instead of two, 1 MB less for a million subscriptions.
     u8,
 );
 

@@ -257,7 +257,7 @@ impl Life {
                     (used.guard, &used.realm, &used.nonce) == (one.guard, &one.realm, &one.nonce)
                 };
                 let expected = before.clone().find(same).map_or(1, |used| used.nc + 1);
-                // What was forgotten meanwhile is counted anew.
+                // What was forgotten in the meantime is counted from scratch.
                 // A request that was held back has counted.
                 assert!(one.nc >= expected || one.nc == 1, "a nonce's uses are counted");
             }

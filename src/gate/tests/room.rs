@@ -42,7 +42,7 @@ fn one_that_fails_makes_room_where_none_is_idle() {
     assert!(gate.pressure(now).is_some_and(|pressed| pressed > 1000));
     let_through(&gate, 9_999_998, now).expect("an entry");
     assert_eq!(gate.pressure(now), None, "said a moment ago");
-    // Whoever comes then has a breaker.
+    // A destination that comes then has a breaker.
     let new = let_through(&gate, 9_999_999, now).unwrap();
     gate.report(new, 1, Outcome::Silent, now);
     let ask = Ask { address: &address(9_999_999), who: 1, reserved: false, random: 0 };

@@ -121,7 +121,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
     hub.pop(q).unwrap();
     say(&hub, id, b"3");
     assert_eq!(WOKEN.load(SeqCst), 10);
-    // Whoever pushes under a lock wakes later.
+    // Code that pushes under a lock wakes later.
     hub.pop(q).unwrap();
     let news = News { with_body: true, ..News::new(Status::Active, Brief::default()) };
     let prepared = Message::prepare(b"t", b"b", hub.allocator()).unwrap();
@@ -211,7 +211,7 @@ fn messages_of_different_forks_are_not_merged() {
     assert_eq!(hub.counters(), Counters { received: 4, delivered: 2, merged: 1, dropped: 1, ..Counters::default() });
 }
 
-/// Whoever loses a message is told of, whoever it was that needed the room.
+/// The subscription that loses a message is told of, whichever needed the room.
 #[test]
 fn each_loss_is_told_of_whose_it_is() {
     static LOST: parking_lot::Mutex<Vec<(SubscriptionId, u8, Loss)>> = parking_lot::Mutex::new(Vec::new());

@@ -33,7 +33,7 @@ fn a_notifier_gets_what_comes_and_what_was_there() {
     hub.unsubscribe(other).unwrap();
     assert_eq!(seen.left.load(SeqCst), 1);
 
-    // Unregistering ends nothing, and the next notifier in the same place gets everything anew.
+    // Unregistering ends nothing, and the next notifier in the same place gets everything from scratch.
     hub.unregister_notifier(id).unwrap();
     assert_eq!(hub.unregister_notifier(id).unwrap_err(), QsaError::UnknownNotifier);
     hub.unsubscribe(early[1]).unwrap();

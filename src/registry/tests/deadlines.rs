@@ -118,7 +118,7 @@ impl Model {
                 let _ = (0..looks).all(|_| self.look());
             }
         }
-        // Whoever sleeps until then sleeps over nothing.
+        // A worker that sleeps until then misses nothing.
         let earliest = self.deadlines.earliest().map(|at| at.0);
         assert_eq!(earliest.is_none(), self.sorted.is_empty());
         assert!(earliest <= self.first().map(|at| at.max(self.now)));
@@ -229,7 +229,7 @@ fn a_long_sleep_is_no_work() {
     assert_eq!(model.deadlines.earliest(), Some(Millis(model.now + 5)));
 }
 
-/// A bucket that is being taken apart loses and gains slots meanwhile.
+/// A bucket that is being taken apart loses and gains slots at the same time.
 #[test]
 fn a_bucket_changes_while_it_is_sorted() {
     let mut model = Model::new(0);

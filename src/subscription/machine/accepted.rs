@@ -55,7 +55,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(Output::default())
     }
 
-    /// A refresh is accepted: the granted time begins anew.
+    /// A refresh is accepted: the granted time begins again.
     pub(super) fn refreshed(
         &mut self,
         reply: &Reply<'_>,

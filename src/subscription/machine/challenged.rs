@@ -139,8 +139,8 @@ impl<A: SharedAlloc> Subscription<A> {
         Box::try_new_in(renewed, self.alloc.clone()).map(Some).map_err(|_| OutOfMemory)
     }
 
-    /// Credentials of the subscription's own. A request that was refused for want of them is repeated; one that is in
-    /// flight with others may be answered once more.
+    /// Credentials of the subscription's own. A request that was refused because they were missing is repeated; one
+    /// that is in flight with others may be answered once more.
     pub(super) fn on_credentials(
         &mut self,
         username: &[u8],

@@ -96,7 +96,7 @@ impl<A: SharedAlloc> Subscription<A> {
             _ if self.has_expired(env.now) => return self.expire(next, env),
             Awaits::FirstNotify { by } => Some(by),
             // Peers that answer a refresh with a 2xx and no NOTIFY are met in the field: unless the operator says
-            // otherwise, only the dialog's first NOTIFY is insisted on.
+            // otherwise, only the dialog's first NOTIFY is required.
             Awaits::Nothing | Awaits::Retry => {
                 let is_awaited = env.policy.timer_n_on_refresh && env.policy.timer_n_on_first;
                 is_awaited.then(|| env.now.after(env.policy.timer_n))

@@ -158,12 +158,12 @@ impl<A: SharedAlloc> Subscription<A> {
         Output { news, ..Output::default() }
     }
 
-    /// A dialog that cannot be used (its notifier never gave a tag): begin anew.
+    /// A dialog that cannot be used (its notifier never gave a tag): begin again.
     pub(super) fn drop_dialog(&mut self, env: &Env<'_>) -> Output {
         self.end(Failure::inner(Reason::NoDialog), env)
     }
 
-    /// The end. No news: whoever is to hear of it has been told, or has gone.
+    /// The end. No news: the subscriber has been told, or has gone.
     pub(super) fn destroy(&mut self) -> Output {
         self.state = State::Destroyed.into();
         self.deadline = PackedMillis::NONE;

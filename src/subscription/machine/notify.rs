@@ -310,7 +310,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let left = || expiry.map_or(Duration::ZERO, |at| at.since(env.now));
         let planned = || env.now.after(schedule::refresh_delay(left(), env.policy, env.random));
         match (awaits, told) {
-            // Nothing was granted: whatever is told meanwhile, the end is to come.
+            // Nothing was granted: the end will come, whatever is told until then.
             (Awaits::LastNotify { .. }, _) => {}
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
                 self.attempt_over();

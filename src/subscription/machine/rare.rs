@@ -1,4 +1,4 @@
-//! What few subscriptions have: kept apart, as subscriptions are many.
+//! What few subscriptions have: kept apart, because each byte of the record costs 1 MB for a million subscriptions.
 
 use super::super::brief::Brief;
 use super::super::digest::Sessions;
@@ -203,7 +203,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.rare.as_deref().map_or(0, |rare| rare.min_expires)
     }
 
-    /// A Min-Expires is obeyed from now on. Whoever brings one has made room for it.
+    /// A Min-Expires is obeyed from now on. The caller has reserved memory for it.
     pub(super) fn obey_min_expires(&mut self, seconds: u32) {
         if let Some(rare) = self.rare.as_deref_mut() {
             rare.min_expires = seconds;
@@ -215,7 +215,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.rare.as_deref().map_or(0, |rare| rare.losses)
     }
 
-    /// Counts lost connections. Whoever brings one has tried to make room for it.
+    /// Counts lost connections. The caller has tried to reserve memory for it.
     pub(super) fn set_losses(&mut self, losses: u8) {
         if let Some(rare) = self.rare.as_deref_mut() {
             rare.losses = losses;

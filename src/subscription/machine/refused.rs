@@ -170,7 +170,8 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Whether a NOTIFY has made the dialog and the final reply only got lost (RFC 6665 §4.1.2.4). Any other refusal
-    /// after a NOTIFY is meant: whoever answered it does not hold a subscription, and the NOTIFY's dialog will get 481.
+    /// after a NOTIFY is meant: the server that answered it holds no subscription, and the NOTIFY's dialog will get
+    /// 481.
     fn is_made_in_spite_of(&self, code: u16) -> bool {
         failure::is_timeout(code) && self.has_made_dialog()
     }

@@ -186,7 +186,7 @@ fn a_refused_first_notify_does_not_put_timer_n_off() {
     assert_eq!(told(&life.due()).2, "NOTIFY refused");
 }
 
-/// Nor does a NOTIFY that is taken meanwhile, however long it says that there is.
+/// Nor does a NOTIFY that is taken in the meantime, however long it says that there is.
 #[test]
 fn a_later_expiry_does_not_take_it_back() {
     let mut life = Life::active(3600);

@@ -111,7 +111,7 @@ fn a_turn_after_the_expiry_is_that_of_the_new_dialog() {
     assert!(life.request().reserved && life.request().remote_tag.is_empty());
 }
 
-/// Whoever redirects to where nobody answers does not decide for how long the subscription waits.
+/// A redirection to where nobody answers does not decide how long the subscription waits.
 #[test]
 fn a_redirection_to_a_held_destination_is_a_failure_of_that_way() {
     const TWO: &[&[u8]] = &[b"sip:dead@192.0.2.66", b"sip:other@192.0.2.67"];

@@ -23,7 +23,7 @@ fn refreshing_with(proxies: u8, place: u8) -> Life {
     life
 }
 
-/// The gate has passed over those before.
+/// The gate has skipped those before.
 fn through(life: &mut Life, proxy: u8) {
     let cseq = life.request().cseq;
     life.give(Input::Through { cseq, proxy });
@@ -132,7 +132,7 @@ fn a_farewell_fails_over() {
     assert_eq!((life.request().proxies.current(), life.request().expires), (1, 0), "not again where nobody answers");
 }
 
-/// What the gate has passed over at the beginning is tried last; later it is not returned to.
+/// What the gate has skipped at the beginning is tried last; later it is not returned to.
 #[test]
 fn those_passed_over_keep_the_order() {
     let mut life = behind(3);
@@ -166,7 +166,7 @@ fn what_is_left_and_held_is_a_failure_there() {
     assert_eq!((told(&output).0, told(&output).1), (Status::Active, 503));
     assert_eq!((life.state(), life.due_in()), ("confirmed", 120.0));
 
-    // Whoever only has to wait for a turn waits.
+    // A request that only has to wait for a turn waits.
     let mut life = behind(2);
     silence(&mut life);
     life.due();

@@ -67,7 +67,7 @@ fn a_refresh_may_go_without_a_notify() {
     }
 }
 
-/// A refresh is in flight whose NOTIFY is insisted on.
+/// A refresh is in flight whose NOTIFY is required.
 fn insisting() -> Life {
     let mut life = Life::active(600);
     life.policy.timer_n_on_refresh = true;

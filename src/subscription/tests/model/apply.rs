@@ -149,7 +149,7 @@ fn open(world: &mut World, message: Message, fork: Fork, short: bool, pending: b
     if answers {
         world.under_way.push(Message::Accept { cseq, fork, moved: false, expires });
     }
-    // Whoever is asked once mostly says that this was all; an oddity is a state that goes on.
+    // A notifier that is asked once mostly says that this was all; an oddity is a state that goes on.
     let word = match (pending, is_fetch && !short) {
         (true, _) => Word::Pending,
         (false, true) => Word::TimedOut,

@@ -127,7 +127,8 @@ impl Reference {
         }
     }
 
-    /// Whoever is refused may have forgotten the subscription: a refresh finds out, each time after twice as long.
+    /// A notifier that is refused may have forgotten the subscription: a refresh finds out, each time after twice as
+    /// long.
     pub(super) fn doubt(&mut self, from: u64) {
         let (row, is_due) = self.early;
         let asks = matches!(self.phase, Phase::Ask | Phase::Refresh) && !self.gone_away;

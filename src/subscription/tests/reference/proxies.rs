@@ -10,7 +10,7 @@ impl Reference {
         (all.filter(|proxy| !self.failed.contains(proxy)).collect(), self.via.clone())
     }
 
-    /// Those that are passed over are not returned to, once one has failed.
+    /// Those that are skipped are not returned to, once one has failed.
     pub(super) fn through(&mut self, place: u8) {
         while self.proxy != place {
             if !self.failed.is_empty() {
