@@ -29,11 +29,12 @@ pub use start::{EXISTS, NO_MEMORY};
 
 use crate::config::Config;
 use crate::gate::{self, Destination};
-use crate::host::lock::{self, SharedLock};
+use crate::host::blocks::Root;
 use crate::host::process::{self, Bell, ProcessError};
-use crate::host::shm::{self, Root, Shm};
-use crate::host::{clock, log};
-use crate::memory::HashKey;
+use crate::host::shared_lock::SharedLock;
+use crate::host::shm::{self, Shm};
+use crate::host::{clock, lock, log};
+use crate::memory::{HashKey, OutOfMemory};
 use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{Handle, Limits, RegistryError, WorkerBoard};
@@ -150,8 +151,8 @@ pub enum EngineError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// The engine itself finds no room.
-    #[error("out of shared memory: enlarge it with the server's option -m, or raise modparam max_memory")]
-    NoRoom,
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
 }
 
 /// Registers the SIP user agent with the hub, in the default domain and in that of the subscriptions that are shared.
@@ -164,17 +165,17 @@ pub type RegisterUserAgent = fn(&Hub, shares: DomainId) -> Result<Vec<NotifierId
 pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineError> {
     #[cfg(feature = "meter_locks")]
     if !crate::host::meter::start() {
-        return Err(EngineError::NoRoom);
+        return Err(OutOfMemory.into());
     }
-    shm::prepare(config.max_memory).map_err(|_| EngineError::NoRoom)?;
+    shm::prepare(config.max_memory)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let key = HashKey::new(clock::random_bytes());
     let registry = Registry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
     let hub = Hub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
-    let gate = Gate::try_new_in(gate_limits(&config), key, Shm).map_err(|_| EngineError::NoRoom)?;
+    let gate = Gate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
-    let lookups = Lookups::try_new_in(longest_pause, key, Shm).map_err(|_| EngineError::NoRoom)?;
+    let lookups = Lookups::try_new_in(longest_pause, key, Shm)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut share_queues = Vec::with_capacity(workers);
@@ -187,7 +188,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let shares = Shares::try_new(key, Shm).map_err(QsaError::from)?;
     let share_domain = shares::domain(&hub)?;
     let user_agent = register(&hub, share_domain).map_err(EngineError::UserAgent)?;
-    let lost_flows = flows::LostFlows::try_new().map_err(|_| EngineError::NoRoom)?;
+    let lost_flows = flows::LostFlows::try_new()?;
     let engine = Engine {
         registry,
         hub,
@@ -209,7 +210,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         said: AtomicBool::new(false),
         resolver_bells,
     };
-    ENGINE.place(engine).map_err(|_| EngineError::NoRoom)
+    ENGINE.place(engine).map_err(|_| OutOfMemory.into())
 }
 
 fn gate_limits(config: &Config) -> gate::Limits {
@@ -241,7 +242,7 @@ impl Engine {
     /// Now, for the core.
     #[must_use]
     pub fn now() -> Millis {
-        Millis(clock::now_millis())
+        clock::now()
     }
 
     fn env(&self, now: Millis) -> Env<'_> {

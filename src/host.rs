@@ -4,6 +4,7 @@
 //! on as plain function calls.
 
 pub mod bindings;
+pub mod blocks;
 pub mod clock;
 pub mod connection;
 pub mod database;
@@ -20,6 +21,8 @@ pub mod process;
 pub mod pv;
 pub mod route;
 pub mod rpc;
+mod shared_bytes;
+pub mod shared_lock;
 pub mod shm;
 pub mod socket;
 pub mod stateless;

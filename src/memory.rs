@@ -5,6 +5,7 @@
 mod alloc;
 mod chunks;
 mod hash_key;
+mod ledger;
 mod packed;
 pub mod pool;
 mod seldom;
@@ -14,6 +15,7 @@ mod u48;
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
 pub use hash_key::HashKey;
+pub use ledger::{Cause, Ledger, Usage};
 pub use packed::{Packed, PackedSecrets, SharedTexts};
 pub use seldom::Seldom;
 pub use slots::{Occupant, SLOTS_ADDED, Slots};

@@ -1,5 +1,6 @@
 //! The header's types.
 
+use crate::memory::OutOfMemory;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 /// Version of the interface.
@@ -41,9 +42,7 @@ impl Error {
     pub(super) fn text(self) -> &'static std::ffi::CStr {
         match self {
             Self::Argument => c"an argument is missing, malformed or out of range",
-            Self::Memory => {
-                c"out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)"
-            }
+            Self::Memory => OutOfMemory::C_TEXT,
             Self::Refused => c"every notifier of the package refused the subscription",
             Self::Unknown => c"there is no such thing, or no longer",
             Self::Limit => c"all places are taken",

@@ -3,8 +3,9 @@
 use super::{Engine, Lack, Owner};
 use crate::gate::Outcome;
 use crate::host::connection;
-use crate::host::lock::{FLOWS, SharedLock};
+use crate::host::lock::FLOWS;
 use crate::host::log;
+use crate::host::shared_lock::SharedLock;
 use crate::host::shm::Shm;
 use crate::memory::OutOfMemory;
 use crate::registry::Handle;

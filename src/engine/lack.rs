@@ -1,8 +1,7 @@
 //! Shared memory is out: one line per kind and some seconds says what was given up, how often, and what to do.
 
 use super::Engine;
-use crate::host::log;
-use crate::host::shm::{self, Cause};
+use crate::host::{blocks, log};
 use crate::memory::Seldom;
 
 /// What there was no memory for.
@@ -63,26 +62,11 @@ impl Engine {
     pub fn lacks_for(&self, lack: Lack, times: usize) {
         let Some(told) = self.lacks.0.get(lack as usize) else { return };
         if let Some(times) = told.note(times as u64, PAUSE, Self::now().0 / 1000) {
-            log::error(&format!("{} ({}). {}", lack.what(), often(times), advice()));
+            log::error(&format!("{} ({}). {}", lack.what(), often(times), blocks::usage()));
         }
     }
 }
 
 fn often(times: u64) -> String {
     if times == 1 { "once".to_owned() } else { format!("{times} times since the last such line") }
-}
-
-/// What the operator can do: that depends on whose limit it is.
-fn advice() -> String {
-    let shm::Memory { used, most, cause, .. } = shm::memory();
-    match cause {
-        Cause::Limit => format!(
-            "The module may use {most} bytes (modparam max_memory) and has {used}: raise max_memory, or lower max_subscriptions or \
-             queue_bytes"
-        ),
-        Cause::Server => format!(
-            "The module has {used} bytes of it (memory in presence_b2b.trace; max_memory is {most}, 0 for no limit): enlarge it with \
-             the server's option -m; if the module has most of it, set max_memory, max_subscriptions or queue_bytes"
-        ),
-    }
 }

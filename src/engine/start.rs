@@ -15,10 +15,7 @@ use std::time::Duration;
 pub const EXISTS: Refused = Refused { reason: "script or RPC have this subscription already", code: -1 };
 
 /// There is no memory for it.
-pub const NO_MEMORY: Refused = Refused {
-    reason: "out of shared memory: enlarge it with the server's option -m, or raise modparam max_memory",
-    code: 0,
-};
+pub const NO_MEMORY: Refused = Refused { reason: OutOfMemory::TEXT, code: 0 };
 
 /// What a step without an answer came to.
 #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,11 @@
 
 use super::send::{Sender, Sending};
 use super::{Engine, Lack};
+use crate::host::blocks;
 use crate::host::clock;
 use crate::host::log;
 use crate::host::process::{self, ProcessError};
-use crate::host::shm::{self, Memory, Shm};
+use crate::host::shm::Shm;
 use crate::memory::OutOfMemory;
 use crate::qsa::Delivered;
 use crate::time::Millis;
@@ -63,11 +64,8 @@ impl Engine {
 
     /// One round of the worker with this number.
     fn work(&self, worker: usize, on_event: EventHandler) {
-        if let Some(Memory { used, most, refused, .. }) = shm::refused_news(clock::now_millis() / 1000) {
-            log::error(&format!(
-                "modparam max_memory is reached: {used} of {most} bytes are in use, and requests for more were refused {refused} \
-                 times: raise it, or lower max_subscriptions or queue_bytes"
-            ));
+        if let Some(line) = blocks::refusals(Self::now().0 / 1000) {
+            log::error(&line);
         }
         let due = self.send_due(worker);
         let told = self.tell(worker, on_event);

@@ -1,18 +1,31 @@
 //! The clock and the sources of randomness, for those who may not have their own (law L9).
 
+use crate::time::Millis;
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Milliseconds on the monotonic clock, which all processes of the machine share.
-#[must_use]
-pub fn now_millis() -> u64 {
+/// Seconds and nanoseconds on the monotonic clock, which all processes of the machine share. It is never negative.
+fn monotonic() -> (u64, u64) {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid timespec to write to; the clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
-    seconds.saturating_mul(1000).saturating_add(millis)
+    (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs())
+}
+
+/// The time on the monotonic clock.
+#[must_use]
+pub fn now() -> Millis {
+    let (seconds, nanos) = monotonic();
+    Millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
+}
+
+/// Nanoseconds on the monotonic clock.
+#[cfg(feature = "meter_locks")]
+#[must_use]
+pub fn now_nanos() -> u64 {
+    let (seconds, nanos) = monotonic();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 /// Counts the forks that led to this process, so that a child can tell what was its parent's. Not by its number: asking for

@@ -4,13 +4,6 @@ use super::bindings;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::cell::UnsafeCell;
 
-/// The lock for what has this number in `GUARDED`; it matters only where locks are metered.
-#[cfg(not(feature = "meter_locks"))]
-pub type SharedLock<const WHAT: usize> = ProcessLock;
-/// The lock for what has this number in [`GUARDED`].
-#[cfg(feature = "meter_locks")]
-pub type SharedLock<const WHAT: usize> = super::meter::Metered<WHAT>;
-
 /// What locks guard.
 #[cfg(feature = "meter_locks")]
 pub const GUARDED: [&str; 5] = ["registry", "hub", "gate", "flows", "lookups"];

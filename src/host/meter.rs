@@ -2,8 +2,9 @@
 //! module is built with the feature `meter_locks`. How long is time on the clock: a holder that has to wait for a processor
 //! keeps its lock in the meantime.
 
+use super::blocks::Root;
+use super::clock::now_nanos;
 use super::lock::{GUARDED, ProcessLock};
-use super::shm::Root;
 use crate::time::Histogram;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -117,12 +118,4 @@ unsafe impl<const WHAT: usize> RawMutex for Metered<WHAT> {
         // SAFETY: the caller holds the lock, by the contract of RawMutex.
         unsafe { self.lock.unlock() }
     }
-}
-
-/// Nanoseconds on the monotonic clock.
-fn now_nanos() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid timespec to write to; the clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }

@@ -2,11 +2,24 @@
 #![forbid(unsafe_code)]
 
 use allocator_api2::alloc::Allocator;
+use std::ffi::CStr;
 
 /// There is not enough memory; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)")]
+#[error("{}", Self::TEXT)]
 pub struct OutOfMemory;
+
+impl OutOfMemory {
+    /// What it says, for C.
+    pub const C_TEXT: &CStr =
+        c"out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)";
+
+    /// What it says.
+    pub const TEXT: &str = match Self::C_TEXT.to_str() {
+        Ok(text) => text,
+        Err(_) => "",
+    };
+}
 
 /// An allocator whose memory can have several owners.
 pub trait SharedAlloc: Allocator + Clone {

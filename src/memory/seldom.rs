@@ -13,16 +13,31 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// Counts so many. How many there were since it was last said, if that is `pause` seconds before `now`: of all who ask at
-    /// the same time one is to say it.
-    pub fn note(&self, times: u64, pause: u64, now: u64) -> Option<u64> {
+    /// Counts so many.
+    pub fn count(&self, times: u64) {
         self.times.fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// How many there were since it was last said, if that is `pause` seconds before `now`: of all who ask at the same time one
+    /// is to say it.
+    #[must_use]
+    pub fn news(&self, pause: u64, now: u64) -> Option<u64> {
+        if self.times.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let said = self.said.load(Ordering::Relaxed);
         if said != 0 && now < said.saturating_add(pause) {
             return None;
         }
         self.said.compare_exchange(said, now.max(1), Ordering::Relaxed, Ordering::Relaxed).ok()?;
-        Some(self.times.swap(0, Ordering::Relaxed))
+        Some(self.times.swap(0, Ordering::Relaxed)).filter(|times| *times > 0)
+    }
+
+    /// Counts so many, and gives the [news](Seldom::news).
+    #[must_use]
+    pub fn note(&self, times: u64, pause: u64, now: u64) -> Option<u64> {
+        self.count(times);
+        self.news(pause, now)
     }
 }
 

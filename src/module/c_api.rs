@@ -2,8 +2,9 @@
 
 use crate::c_api::{Api, Wiring, bind};
 use crate::engine::{Hub, engine};
-use crate::host::lock::{HUB, SharedLock};
+use crate::host::lock::HUB;
 use crate::host::log;
+use crate::host::shared_lock::SharedLock;
 use crate::host::shm::Shm;
 use std::ffi::c_int;
 

@@ -7,7 +7,7 @@ mod parameters;
 use super::subscriptions::{self, SubscriptionError};
 use crate::engine::Engine;
 use crate::host::rpc::{NoRoom, RpcContext};
-use crate::host::shm;
+use crate::host::{blocks, shm};
 use crate::subscription::Untold;
 use crate::time::seconds_up;
 use answer::{Fault, answer, clamp, fill, fitting, lossy};
@@ -49,7 +49,7 @@ pub fn trace(rpc: &RpcContext) {
         let budget = engine.hub.budget();
         row.number(c"queue_bytes", clamp(budget.queue as u64))?;
         row.number(c"subscription_queue_bytes", clamp(budget.subscription as u64))?;
-        let memory = shm::memory();
+        let memory = blocks::usage();
         row.number(c"memory", clamp(memory.used as u64))?;
         row.number(c"max_memory", clamp(memory.most as u64))?;
         row.number(c"bad_contacts", clamp(engine.bad_contacts()))?;
