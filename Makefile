@@ -2,11 +2,11 @@
 #   make          builds target/release/presence_b2b.so
 #   make setup    installs what the build and the tests need from Debian
 #   make test     runs all tests; ends with "N passed, N failed"
-#   make search   after a change of the state machine: searches the lives of a subscription deeper than the tests do (MISHAPS=4: deeper still)
+#   make search   after a change of the state machine: tries more courses of a subscription than the tests do (MISHAPS=4: still more)
 #   make chaos    kills processes of busy servers at 1000 random moments; each server has to end in time (MOMENTS=100: fewer moments)
 #   make demo     shows the main job: presence states arrive inside Kamailio
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
-#   make install  copies the module to the server's folder of modules, and the header for C modules (DESTDIR is honoured)
+#   make install  copies the module to the server's module folder, and the header for C modules to INCLUDEDIR (below DESTDIR, if set)
 #   make clean    removes what was built
 #   make help     prints this list
 

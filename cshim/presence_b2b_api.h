@@ -2,10 +2,10 @@
  *
  * The Query Status API (QSA) of the module presence_b2b, for other C modules.
  *
- * Who wants to know the state of a *record* as a *subscriber* makes a subscription to a *package* of a *domain*. The
- * package's *notifiers* take it up and answer with messages, which wait in a bounded *queue* until the subscriber
- * takes them. The SIP user agent is the notifier of the packages it knows in the default domain; with the notifiers
- * of other modules beside it, whoever subscribes never sees SIP.
+ * A module that wants to know the state of a *record* subscribes as a *subscriber* to a *package* of a *domain*. The
+ * package's *notifiers* accept the subscription and answer with messages, which wait in a bounded *queue* until the
+ * module takes them. The SIP user agent is the notifier of its packages in the default domain. Other modules can be
+ * notifiers too. The module that subscribes never sees SIP.
  *
  *     static presence_b2b_api_t qsa;
  *
@@ -18,20 +18,19 @@
  *
  * Rules for all functions:
  *
- * - They return 0 (or what their comment says) when they did what they are for, else one of the negative QSA_E_*. When
- *   they fail, nothing has changed. They write nothing to the log, but for a defect in this module itself and for options
- *   that subscribe() is refused for.
- * - They may be called in any process once presence_b2b's mod_init has run (before: QSA_E_NOT_READY), under no lock of
- *   the caller's that his own callbacks take. Registrations and queues belong into mod_init, before the fork, so that
- *   all processes know their numbers.
- * - Things are named by numbers that are never 0 and never used again. A number whose thing has gone is harmless:
- *   QSA_E_UNKNOWN. Numbers can be kept anywhere and handed to other processes.
- * - Texts given to a function are copied. A NULL str pointer means the empty text. Texts obtained are not terminated by
- *   a zero byte and must not be changed; but those that a notifier's subscribe() is given are copies with a zero byte
- *   behind them, for Kamailio's functions that write to a text while they look at it.
- * - Callbacks run without any lock of this module's. They are called in whichever process does what leads to them, so
- *   the functions must be valid in all of them (as all functions of a module are) and what `user` points to must be in
- *   shared memory or be set up alike in all processes before the fork.
+ * - They return 0 (or what their comment says) on success, otherwise one of the negative QSA_E_*. If a function fails,
+ *   nothing has changed. Functions log only a defect in presence_b2b itself, and the options that subscribe() refuses.
+ * - They may be called in any process after presence_b2b's mod_init (before: QSA_E_NOT_READY). Do not call them under a
+ *   lock that your own callbacks take. Make registrations and queues in mod_init, before the fork, so that all processes
+ *   know their numbers.
+ * - Numbers name things. They are never 0 and never used again. The number of a thing that has gone is harmless:
+ *   QSA_E_UNKNOWN. You can keep numbers anywhere and pass them to other processes.
+ * - Functions copy the texts that you give. A NULL str pointer means the empty text. The texts that you get do not end in
+ *   a zero byte and must not be changed. The texts of a notifier's subscribe() are copies with a zero byte behind them,
+ *   for Kamailio's functions that write to a text while they read it.
+ * - Callbacks run without any lock of this module, in the process that causes them. So the functions must be valid in
+ *   all processes (as all functions of a module are), and `user` must point into shared memory, or be set up
+ *   identically in all processes before the fork.
  */
 #ifndef PRESENCE_B2B_API_H
 #define PRESENCE_B2B_API_H
@@ -62,7 +61,7 @@
 #define PRESENCE_B2B_API_VERSION 2
 
 /**
- * What a structure that the caller fills, or has filled, begins with: `qsa_counters_t counters = QSA_SIZED(counters);`.
+ * The first member of a structure that the caller passes: `qsa_counters_t counters = QSA_SIZED(counters);`.
  * All other members are 0. A structure with another size than this version ever had is refused with QSA_E_VERSION.
  */
 #define QSA_SIZED(variable) {.size = sizeof(variable)}
@@ -82,12 +81,12 @@ enum qsa_error
 	QSA_E_ARGUMENT = -1,  /**< an argument is missing, malformed or out of range */
 	QSA_E_MEMORY = -2,	  /**< out of shared memory */
 	QSA_E_REFUSED = -3,	  /**< every notifier of the package refused the subscription */
-	QSA_E_UNKNOWN = -4,	  /**< the number names nothing (any more) */
+	QSA_E_UNKNOWN = -4,	  /**< the number names nothing, or nothing any more */
 	QSA_E_LIMIT = -5,	  /**< all places are taken */
 	QSA_E_ROOM = -6,	  /**< the caller's buffer is too small */
 	QSA_E_EMPTY = -7,	  /**< nothing waits in the queue */
 	QSA_E_DOCUMENT = -8,  /**< the message has no body of that kind, or a malformed one */
-	QSA_E_NOT_READY = -9, /**< presence_b2b is not initialised (yet) */
+	QSA_E_NOT_READY = -9, /**< presence_b2b is not initialised yet */
 	QSA_E_VERSION = -10,  /**< the module has another version of this interface, or a `size` is not set */
 	QSA_E_INTERNAL = -11  /**< a defect in presence_b2b; it has been logged */
 };
@@ -160,22 +159,22 @@ typedef struct qsa_presentity
 	const qsa_extension_t *extensions;
 } qsa_presentity_t;
 
-/** A message taken from a queue: the caller's until free_message(). Only read it. Members may be added at the end. */
+/** A message from a queue. The caller owns it until free_message() and may only read it. Members may be added at the end. */
 typedef struct qsa_message
 {
 	unsigned int size; /**< as the module knows it: members beyond are not there */
 	qsa_subscription_t subscription;
 	void *subscriber_data; /**< the subscriber's own value */
 	int status;			   /**< enum qsa_status */
-	int code;			   /**< of the SIP reply that caused it; 0 for news from the notifier */
+	int code;			   /**< of the SIP reply that caused it; 0 for a message of the notifier */
 	int next_attempt;	   /**< seconds until the next attempt after a failure or termination; -1: there is none */
 	int last;			   /**< 1: no further message will come */
 	str reason;			   /**< reason phrase or reason parameter, 31 bytes at most; may be empty */
 	str content_type;	   /**< empty when there is neither body nor data */
-	str body;			   /**< the body as it came */
-	void *data;			   /**< what notify_subscriber_data() was given; NULL when the message has a body instead */
-	unsigned int fork;	   /**< the dialog it is about: 0 the first one; others when the SUBSCRIBE was forked. Of a fork that
-								is not 0, QSA_TERMINATED and QSA_REJECTED are the end of that fork alone; see modparam forking */
+	str body;			   /**< the body, unchanged */
+	void *data;			   /**< the pointer of notify_subscriber_data(); NULL if the message has a body instead */
+	unsigned int fork;	   /**< number of the dialog: 0 the first one; others if the SUBSCRIBE was forked. If it is not 0,
+								QSA_TERMINATED and QSA_REJECTED end that fork alone; see modparam forking */
 } qsa_message_t;
 
 /** A subscription as it is offered to a notifier. Valid during the callback only. */
@@ -193,33 +192,33 @@ typedef struct qsa_subscribed
 } qsa_subscribed_t;
 
 /**
- * Takes up a subscription. Called for each new subscription of the package in the process that subscribes, and for
- * those that exist already in the process that registers the notifier. May notify at once.
+ * Accepts a subscription. Called for each new subscription of the package, in the process that subscribes, and for each
+ * existing one, in the process that registers the notifier. It may notify at once.
  *
- * @param value the notifier's own value for the subscription (0 at first), handed back at its end
- * @return 0 or more: taken up; negative: refused
+ * @param value the notifier's own value for the subscription (0 at first), passed back at its end
+ * @return 0 or more: accepted; negative: refused
  */
 typedef int (*qsa_subscribe_f)(
 		const qsa_subscribed_t *subscribed, uint64_t *value, void *user);
 
 /**
- * Lets go of a subscription: called once for each one taken up, in the process that unsubscribes. The subscription can
- * still be looked at with the get_ functions until this returns (longer: accept_subscription()).
+ * Releases a subscription: called once for each accepted one, in the process that unsubscribes. The get_ functions work
+ * until this returns; for longer use accept_subscription().
  */
 typedef void (*qsa_unsubscribe_f)(
 		qsa_subscription_t subscription, uint64_t value, void *user);
 
 /**
- * Wakes the consumer of a queue that was empty and is no longer. Called in the process that queued the message, often a
- * SIP worker that has more to do: write a byte into a pipe or the like and return. Taking messages until QSA_E_EMPTY
- * and only then waiting misses none.
+ * Wakes the consumer when an empty queue gets a message. Called in the process that queued the message, often a SIP
+ * worker with more work: write a byte into a pipe, for example, and return. A consumer that takes messages until
+ * QSA_E_EMPTY, and only then waits, misses none.
  */
 typedef void (*qsa_wake_f)(void *user);
 
-/** Destroys what a message carries. Called in whichever process lets go of the message. */
+/** Destroys the pointer of a message. Called in the process that releases the message. */
 typedef void (*qsa_destroy_f)(void *data);
 
-/** For register_notifier(). Set all members not needed to 0: see QSA_SIZED(). */
+/** For register_notifier(). Set all members that you do not need to 0: see QSA_SIZED(). */
 typedef struct qsa_notifier_params
 {
 	unsigned int size;	 /**< its size, as the caller knows it */
@@ -227,15 +226,15 @@ typedef struct qsa_notifier_params
 	str package;
 	qsa_subscribe_f subscribe;
 	qsa_unsubscribe_f unsubscribe; /**< may be NULL */
-	void *user;					   /**< handed to both */
+	void *user;					   /**< passed to both */
 } qsa_notifier_params_t;
 
 /**
- * For subscribe(). Set all members not needed to 0: see QSA_SIZED().
+ * For subscribe(). Set all members that you do not need to 0: see QSA_SIZED().
  *
- * What first_param means is the package's. Where the SIP user agent is the notifier, it holds the options of the
- * subscription, such as "id=desk;expires=600" (see docs/options.md); empty for none. It refuses unknown, repeated and
- * malformed ones (QSA_E_REFUSED, if nobody else takes the subscription) and logs which and why.
+ * The package decides what first_param means. For the SIP user agent it has the options of the subscription, such as
+ * "id=desk;expires=600" (see docs/options.md); empty for none. The user agent refuses unknown, repeated and malformed
+ * options (QSA_E_REFUSED, if no other notifier accepts the subscription) and logs which and why.
  *
  * record and subscriber may have 1024 bytes each, package 512 and first_param 2048; longer ones are refused
  * (QSA_E_ARGUMENT).
@@ -245,10 +244,10 @@ typedef struct qsa_subscribe_params
 	unsigned int size;	 /**< its size, as the caller knows it */
 	qsa_domain_t domain; /**< 0: the default domain */
 	str package;		 /**< event package, such as "presence" */
-	str record;			 /**< whose state: for SIP, a URI */
-	str subscriber;		 /**< who wants to know: for SIP, a URI */
-	str first_param;	 /**< subscription parameter of the package; see below */
-	qsa_queue_t queue;	 /**< where the messages are to go */
+	str record;			 /**< the record whose state is wanted: for SIP, a URI */
+	str subscriber;		 /**< the subscriber that wants to know it: for SIP, a URI */
+	str first_param;	 /**< subscription parameter of the package; see above */
+	qsa_queue_t queue;	 /**< the queue for the messages */
 	void *subscriber_data;
 } qsa_subscribe_params_t;
 
@@ -258,12 +257,12 @@ typedef struct qsa_counters
 	unsigned int size;	/**< set by the caller: see QSA_SIZED() */
 	uint64_t received;	/**< messages given to the queue */
 	uint64_t delivered; /**< taken by the consumer */
-	uint64_t merged;	/**< overtaken by a newer one of the same subscription when the queue was full */
-	uint64_t dropped;	/**< lost to overflow, to the end of their subscription or of the queue */
+	uint64_t merged;	/**< replaced by a newer one of the same subscription, because the queue was full */
+	uint64_t dropped;	/**< lost by overflow, by the end of their subscription or of the queue */
 	uint64_t queued;	/**< waiting */
 } qsa_counters_t;
 
-/** The functions. Filled by load_presence_b2b_api(); all are set then. */
+/** The functions. load_presence_b2b_api() sets all of them. */
 typedef struct presence_b2b_api
 {
 	unsigned int version; /**< PRESENCE_B2B_API_VERSION */
@@ -274,54 +273,54 @@ typedef struct presence_b2b_api
 
 	/** @name Domains @{ */
 
-	/** The domain that is always there: `*domain` need not be released. */
+	/** The domain that always exists: do not release `*domain`. */
 	int (*default_domain)(qsa_domain_t *domain);
-	/** Finds or makes the domain with this name, and counts the caller in. "default" and "" name the default domain.
+	/** Finds or makes the domain with this name, and counts the caller as a user. "default" and "" name the default domain.
 	 *  Names of domains, packages and content types with control characters are refused (QSA_E_ARGUMENT). */
 	int (*register_domain)(const str *name, qsa_domain_t *domain);
-	/** Counts the caller out; the domain goes with the last one, its last notifier and its last subscription. */
+	/** Ends this use. The domain goes with its last user, its last notifier and its last subscription. */
 	int (*release_domain)(qsa_domain_t domain);
-	/** 1 when the package has a notifier, 0 when not. Packages need no registration: using one makes it. */
+	/** 1 when the package has a notifier, 0 when not. Packages need no registration: the first use makes one. */
 	int (*has_notifier)(qsa_domain_t domain, const str *package);
 
 	/** @} @name For notifiers @{ */
 
 	/**
 	 * Registers a notifier (at most 4 for a package), and offers it the package's existing subscriptions before it returns.
-	 * The number is written to `*notifier` afterwards; the callback finds it in qsa_subscribed_t.
+	 * It writes the number to `*notifier` afterwards; the callback finds the number in qsa_subscribed_t.
 	 */
 	int (*register_notifier)(
 			const qsa_notifier_params_t *params, qsa_notifier_t *notifier);
 	/**
-	 * Ends a registration. Ends no subscription and calls nothing. A callback that runs in another process at this moment
-	 * runs to its end: what `user` points to must outlive it.
+	 * Ends a registration. It ends no subscription and calls nothing. A callback that runs in another process at this
+	 * moment runs to its end, and `user` must stay valid until then.
 	 */
 	int (*unregister_notifier)(qsa_notifier_t notifier);
 	/**
-	 * Holds on to a subscription, so that the get_ functions work beyond its end: for notifiers that answer later. Each
-	 * needs its release_subscription(). Without it too a notifier may keep the number and notify whenever it likes.
+	 * Keeps a subscription, so that the get_ functions work after its end: for notifiers that answer later. Each call
+	 * needs its release_subscription(). To notify later, a notifier needs only the number, not this function.
 	 */
 	int (*accept_subscription)(qsa_subscription_t subscription);
-	/** Lets go of a subscription held with accept_subscription(). */
+	/** Releases a subscription that was kept with accept_subscription(). */
 	int (*release_subscription)(qsa_subscription_t subscription);
 	/**
-	 * Tells the subscriber the status, a reason and the state as text. All is copied.
-	 * QSA_E_UNKNOWN: he has unsubscribed or his queue has gone.
+	 * Sends the subscriber a message: the status, a reason and the state as text. Everything is copied.
+	 * QSA_E_UNKNOWN: the subscription has ended, or its queue has gone.
 	 */
 	int (*notify_subscriber)(qsa_subscription_t subscription, int status,
 			const str *reason, const str *content_type, const str *body);
 	/**
 	 * Registers a type of messages that carry a pointer instead of text. The first registration of a name in a domain
-	 * wins, later ones are given the same number. @param destroy may be NULL: there is nothing to destroy.
+	 * wins; later ones get the same number. @param destroy may be NULL: there is nothing to destroy.
 	 */
 	int (*register_content_type)(qsa_domain_t domain, const str *name,
 			qsa_destroy_f destroy, qsa_content_type_t *content_type);
 	/**
-	 * Tells the subscriber with a pointer, which he finds in qsa_message_t.data: it must be valid in his process, so for
-	 * the most part in shared memory. It belongs to the API from this call on, *also when it fails*, and is destroyed
-	 * exactly once by the content type's function when the message is freed, merged, dropped or not accepted at all. Only
-	 * where that function cannot be known it remains the caller's: with QSA_E_ARGUMENT (content type never registered, or
-	 * no such status) and QSA_E_NOT_READY.
+	 * Sends the subscriber a message with a pointer, qsa_message_t.data. It must be valid in the subscriber's process, so
+	 * usually in shared memory. The API owns it from this call on, *also if the call fails*. The function of the content
+	 * type destroys it exactly once, when the message is freed, merged, dropped or not accepted. Only if that function
+	 * cannot be known the caller still owns it: with QSA_E_ARGUMENT (content type never registered, or no such status)
+	 * and QSA_E_NOT_READY.
 	 */
 	int (*notify_subscriber_data)(qsa_subscription_t subscription, int status,
 			const str *reason, qsa_content_type_t content_type, void *data);
@@ -329,18 +328,19 @@ typedef struct presence_b2b_api
 	/** @} @name For subscribers @{ */
 
 	/**
-	 * Subscribes. The first message may be in the queue before this returns. A package without a notifier is no error, as
-	 * one may come later: see has_notifier(). QSA_E_REFUSED: there are notifiers and none takes it; nothing is left of it.
+	 * Subscribes. The first message may be in the queue before this returns. A package without a notifier is no error,
+	 * because one may come later: see has_notifier(). QSA_E_REFUSED: there are notifiers, but none accepts the
+	 * subscription; nothing is left of it.
 	 */
 	int (*subscribe)(const qsa_subscribe_params_t *params,
 			qsa_subscription_t *subscription);
-	/** Ends a subscription. No message of it is delivered any more, not even one that was queued before. */
+	/** Ends a subscription. Its messages are no longer delivered, not even those that were queued before. */
 	int (*unsubscribe)(qsa_subscription_t subscription);
 	/** Reads the subscriber's own value. */
 	int (*get_subscriber_data)(qsa_subscription_t subscription, void **data);
 	/**
-	 * Sets it, for the messages taken from now on. The old value is not touched. It costs the queue, as long as it lives, a
-	 * look at the subscription for each message taken.
+	 * Sets it for the messages that are taken from now on. The function does not touch the old value. From then on the queue
+	 * looks up the subscription for each message.
 	 */
 	int (*set_subscriber_data)(qsa_subscription_t subscription, void *data);
 
@@ -355,31 +355,32 @@ typedef struct presence_b2b_api
 	/** @} @name Queues @{ */
 
 	/**
-	 * Makes a queue for at most `limit` messages. When it is full, a message takes the place of the same subscription's
-	 * newest waiting one, or else the oldest of all is dropped. There can be 256 queues. @param wake may be NULL.
+	 * Makes a queue for at most `limit` messages. If it is full, a message replaces the newest waiting one of the same
+	 * subscription and fork. If there is none, the oldest message of a subscription that takes the most bytes is dropped.
+	 * There can be 256 queues. @param wake may be NULL.
 	 */
 	int (*queue_create)(unsigned int limit, qsa_wake_f wake, void *user,
 			qsa_queue_t *queue);
-	/** Ends a queue with all that waits in it. Its subscriptions remain, and their messages are lost from now on. */
+	/** Ends a queue with all its messages. Its subscriptions remain, but their messages are lost from now on. */
 	int (*queue_destroy)(qsa_queue_t queue);
-	/** Takes the oldest message; QSA_E_EMPTY when nothing waits. The message is in this process's memory. */
+	/** Takes the oldest message; QSA_E_EMPTY if nothing waits. The message is in the memory of this process. */
 	int (*queue_pop)(qsa_queue_t queue, qsa_message_t **message);
-	/** 1 when nothing waits, 0 when something does (it may be of an ended subscription, and not be delivered). */
+	/** 1 if nothing waits, 0 if something does (perhaps only of an ended subscription, and then it is not delivered). */
 	int (*queue_is_empty)(qsa_queue_t queue);
-	/** The counters of one queue, or of all there are and ever were when `queue` is 0. */
+	/** The counters of one queue; with `queue` 0, of all queues since the start. */
 	int (*queue_counters)(qsa_queue_t queue, qsa_counters_t *counters);
 
 	/** @} @name Messages: in the process that took them only @{ */
 
 	/**
-	 * The body as a structured presence document, read when first asked for and valid until free_message().
+	 * The body as a structured presence document. It is read at the first call and valid until free_message().
 	 * QSA_E_DOCUMENT: the body is not application/pidf+xml, or malformed.
 	 */
 	int (*message_presentity)(
 			qsa_message_t *message, const qsa_presentity_t **presentity);
-	/** Takes the pointer out of a message: the caller destroys it from now on. NULL when there is none. */
+	/** Takes the pointer out of a message: from now on the caller owns and destroys it. NULL if there is none. */
 	void *(*message_take_data)(qsa_message_t *message);
-	/** Ends a message with all that was obtained from it. NULL is allowed. */
+	/** Frees a message with everything obtained from it. NULL is allowed. */
 	void (*free_message)(qsa_message_t *message);
 
 	/** @} */
@@ -389,8 +390,8 @@ typedef struct presence_b2b_api
 typedef int (*bind_presence_b2b_f)(presence_b2b_api_t *api);
 
 /**
- * Binds the API: in mod_init, or whenever presence_b2b is loaded.
- * @return 0, or -1 when it cannot be had (which has been logged)
+ * Binds the API. Call it in mod_init, when presence_b2b is loaded.
+ * @return 0, or -1 on failure, which is logged
  */
 static inline int load_presence_b2b_api(presence_b2b_api_t *api)
 {

@@ -26,6 +26,6 @@ pub fn or_sentence<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|payload| {
         let text = payload.downcast_ref::<String>().cloned();
         text.or_else(|| payload.downcast_ref::<&str>().map(|text| text.to_string()))
-            .unwrap_or_else(|| "something broke without a word".into())
+            .unwrap_or_else(|| "something failed without a message".into())
     })
 }

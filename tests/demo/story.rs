@@ -56,12 +56,12 @@ impl Play<'_> {
     fn run(&mut self) -> Result<String, End> {
         self.say(self.stage.addresses());
         self.pause(1500)?;
-        self.step("Nobody watches yet; the presence server keeps the states.")?;
+        self.step("There is no subscription yet; the presence server keeps the states.")?;
         for state in FIRST {
             self.publish(state)?;
             self.pause(500)?;
         }
-        self.step("For each record a SUBSCRIBE goes out; its first NOTIFY brings the state.")?;
+        self.step("The module sends a SUBSCRIBE for each record; the first NOTIFY brings its state.")?;
         for user in USERS {
             self.subscribe(user)?;
             self.pause(800)?;
@@ -72,12 +72,12 @@ impl Play<'_> {
             self.arrival(state.0)?;
             self.pause(900)?;
         }
-        self.step("Long before it expires, a subscription is refreshed in its dialog.")?;
+        self.step("The module refreshes a subscription in its dialog, long before it expires.")?;
         for user in REFRESHED {
             self.refresh(user)?;
             self.pause(1300)?;
         }
-        self.step("Expires 0, and a last NOTIFY says that it is over.")?;
+        self.step("The module sends Expires 0, and a last NOTIFY confirms the end.")?;
         for user in USERS {
             self.unsubscribe(user)?;
             self.pause(500)?;
@@ -122,7 +122,7 @@ impl Play<'_> {
             }
             answered && notified
         })?;
-        if done { Ok(()) } else { Err(End::Failed(format!("The refresh of {user} was not answered and notified."))) }
+        if done { Ok(()) } else { Err(End::Failed(format!("The refresh of {user} got no reply, or no NOTIFY."))) }
     }
 
     fn unsubscribe(&mut self, user: &str) -> Result<(), End> {
@@ -162,7 +162,8 @@ impl Play<'_> {
 
     fn id(&self, user: &str) -> Result<u64, End> {
         let at = USERS.iter().position(|name| *name == user);
-        at.and_then(|at| self.ids.get(at).copied()).ok_or_else(|| End::Failed(format!("{user} is not watched.")))
+        at.and_then(|at| self.ids.get(at).copied())
+            .ok_or_else(|| End::Failed(format!("There is no subscription to {user}.")))
     }
 
     fn step(&mut self, explained: &str) -> Result<(), End> {
@@ -191,7 +192,7 @@ impl Play<'_> {
                 return Err(End::Signal(number));
             }
             if !self.view.tick(self.board) {
-                return Err(End::Failed("Nobody reads what the demo says.".into()));
+                return Err(End::Failed("Nothing reads the output of the demo.".into()));
             }
             if done(self.board) {
                 return Ok(true);
