@@ -17,7 +17,7 @@
 //! | `presentity` | the structured presentity as values |
 //! | `pidf` | a presence document read into it (RFC 3863, with RFC 4479 and 4480 tolerated) |
 //! | `note` | notes and other text of its tree |
-//! | `extension` | an unknown element as text that stands alone |
+//! | `extension` | an unknown element as text that is complete by itself |
 //! | `summary` | the one state and the one note of a presentity |
 //! | `pidf_summary` | the same, read without a tree |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |

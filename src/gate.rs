@@ -1,4 +1,4 @@
-//! What keeps the module from hammering a destination: rates, holds and breakers, in shared memory.
+//! Protects destinations from the module: rates, holds and breakers, in shared memory.
 //!
 //! A *destination* is where a request goes next: transport, host and port. Each has an entry with a bucket (how many
 //! requests a second), a hold (503 with Retry-After speaks for the whole server, RFC 3261 §21.5.4) and a breaker (after
@@ -80,7 +80,7 @@ pub struct Destination(NonZeroU32);
 pub struct Ask<'a> {
     /// Where to: the same text for the same destination.
     pub address: &'a [u8],
-    /// Who asks: a number, the same as in the report of the outcome.
+    /// The subscription that asks: a number, the same as in the report of the outcome.
     pub who: u64,
     /// The request has come back at the slot that was reserved for it.
     pub reserved: bool,

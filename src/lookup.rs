@@ -1,4 +1,4 @@
-//! Who may look up a name or make a connection next: what is slow keeps nobody else waiting. In shared memory.
+//! The line for names and connections: slow names keep no others waiting. In shared memory.
 //!
 //! A request that cannot leave at once, because a name has to be looked up or a connection made first, is put into a line
 //! ([`Lookups::ask`]), from where the resolver processes take one after the other ([`Lookups::take`]) and tell what came of
@@ -55,9 +55,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Ask<'a> {
     /// The name of its next hop, or the address.
     pub name: &'a [u8],
-    /// Who has led there: the same text for the same notifier.
+    /// The notifier that has led there: the same text for the same notifier.
     pub notifier: &'a [u8],
-    /// Who asks.
+    /// The subscription that asks.
     pub who: u64,
 }
 

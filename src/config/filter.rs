@@ -15,7 +15,7 @@ const LARGEST: usize = 16 * 1024;
 pub struct Filter {
     /// Its name, a token.
     pub name: String,
-    /// The document as it stands in its file: well-formed XML, a filter-set.
+    /// The document as in its file: well-formed XML, a filter-set.
     pub document: Vec<u8>,
 }
 

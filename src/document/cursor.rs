@@ -188,7 +188,7 @@ impl<'a> Cursor<'a> {
         Ok(*quote)
     }
 
-    /// What stands before the next `quote`, and steps over that.
+    /// The text before the next `quote`; steps over the quote.
     #[inline(always)]
     fn value(&mut self, quote: u8) -> Result<&'a [u8], Fault> {
         let start = self.rest;

@@ -1,4 +1,4 @@
-//! Elements that PIDF does not define, kept as text that stands alone.
+//! Elements that PIDF does not define, kept as text that is complete by itself.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ impl<'a> Extensions<'a> {
         Self { text, limit, left: limit }
     }
 
-    /// Copies `node`, an element of the text, so that it stands alone.
+    /// Copies `node`, an element of the text, so that it is complete by itself.
     pub(super) fn keep(&mut self, node: Node<'_, '_>) -> Result<Extension, DocumentError> {
         let source = self.text.get(node.range()).unwrap_or_default();
         let missing = missing_declarations(node, source);

@@ -9,9 +9,9 @@ use super::bytes::letters;
 pub(super) struct QName<'a> {
     /// The name as written.
     pub(super) whole: &'a [u8],
-    /// What stands before the colon, or nothing.
+    /// The part before the colon, or nothing.
     pub(super) prefix: &'a [u8],
-    /// What stands after the colon, or the whole.
+    /// The part after the colon, or the whole.
     pub(super) local: &'a [u8],
 }
 

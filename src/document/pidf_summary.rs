@@ -36,7 +36,7 @@ impl PidfSummary {
     }
 }
 
-/// Where an element stands, as far as it matters.
+/// The place of an element, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Presence,
@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// What an element is by where it stands. One that is not known may have to be understood.
+    /// The meaning of an element at its place. An unknown one may have to be understood.
     fn place(&mut self, name: QName<'_>, space: Space, is_marked: bool) -> Place {
         let pidf = if matches!(space, Space::Pidf { .. }) { name.local } else { &[] };
         let parent = self.open.last().map(|open| open.place);

@@ -38,7 +38,7 @@ impl<'m> Contact<'m> {
         self.target.as_ref().map(Target::uri)
     }
 
-    /// The header as it came.
+    /// The header, unchanged.
     pub(super) fn header(&self) -> &'m [u8] {
         self.header
     }

@@ -1,4 +1,4 @@
-//! How a SUBSCRIBE looks on the wire and where it goes.
+//! The SUBSCRIBE on the wire, and its next hop.
 
 use crate::config::Config;
 use crate::document::FILTER_XML;

@@ -25,7 +25,7 @@ struct Hop<'r> {
     destination: Option<Destination>,
 }
 
-/// Who sends a request.
+/// The kind of process that sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
     /// A worker, which waits for nobody: what would have to is handed over to the resolvers.

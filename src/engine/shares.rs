@@ -1,4 +1,4 @@
-//! News of subscriptions that are shared are handed on to their members.
+//! Messages of shared subscriptions go to their members.
 
 use super::{Engine, Hub, Lack, Shares};
 use crate::host::shm::Shm;

@@ -22,7 +22,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Whether a character ends a line, begins another one, or hides what stands in it.
+/// Whether a character ends a line, begins another one, or hides its text.
 #[must_use]
 pub fn is_disruptive(char: char) -> bool {
     char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

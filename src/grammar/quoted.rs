@@ -1,12 +1,12 @@
 //! Quoted strings (RFC 3261 §25.1), and where a text ends or is split outside of them.
 
-/// What stands between the quotes, escapes and all; `None` when the text does not begin and end with one.
+/// The text between the quotes, with its escapes; `None` if the text does not begin and end with a quote.
 #[must_use]
 pub fn quoted(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-/// What stands between the quotes, or the text as it is.
+/// The text between the quotes, or the text unchanged.
 #[must_use]
 pub fn unquoted(text: &[u8]) -> &[u8] {
     quoted(text).unwrap_or(text)
@@ -40,7 +40,7 @@ pub(super) fn end_of(text: &[u8], ends: &[u8]) -> Option<usize> {
     (!is_quoted).then_some(text.len())
 }
 
-/// What stands before the first `separator` outside of quotes, and what stands behind it. A quote that is not closed goes
+/// The text before the first `separator` outside of quotes, and the text behind it. A quote that is not closed goes
 /// to the end.
 #[must_use]
 pub fn split_unquoted(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {

@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use std::num::NonZero;
 use std::sync::OnceLock;
 
-/// Who hears of a lost connection. Set before the fork.
+/// The function that hears of a lost connection. Set before the fork.
 static ON_LOSS: OnceLock<fn(NonZero<u32>)> = OnceLock::new();
 
 /// Has `on_loss` called, in the server's TCP main process, with the number of every connection that the other side has

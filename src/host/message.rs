@@ -43,7 +43,7 @@ impl<'m> Message<'m> {
         unsafe { ks::pb2b_is_request(self.raw) != 0 && ks::pb2b_method_id(self.raw) == ks::METHOD_NOTIFY as i32 }
     }
 
-    /// The Request-URI as it came; empty for a reply.
+    /// The Request-URI, unchanged; empty for a reply.
     #[must_use]
     pub fn request_uri(self) -> &'m [u8] {
         let mut uri = ks::str_::default();
@@ -199,7 +199,7 @@ impl<'m> Message<'m> {
         grammar::seconds(self.text(), name)
     }
 
-    /// The message as it came.
+    /// The message, unchanged.
     #[must_use]
     pub fn text(self) -> &'m [u8] {
         let mut text = ks::str_::default();

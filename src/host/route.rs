@@ -31,7 +31,7 @@ pub struct NoEngine {
 }
 
 impl EventRoute {
-    /// Looks up `event_route[name]`; `kemi_callback` is the KEMI function that stands in for it (empty for none).
+    /// Looks up `event_route[name]`; `kemi_callback` is the KEMI function that replaces it (empty for none).
     ///
     /// # Errors
     /// When a callback is named and the script runs in no KEMI engine.
@@ -46,7 +46,7 @@ impl EventRoute {
         Ok(Self { name, native, kemi_callback: CString::new(kemi_callback).unwrap_or_default() })
     }
 
-    /// The KEMI function that stands in for the route.
+    /// The KEMI function that replaces the route.
     #[must_use]
     pub fn callback(&self) -> Option<&CStr> {
         (!self.kemi_callback.is_empty()).then_some(&self.kemi_callback)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Bytes in shared memory with several owners: each clone is one, and the last frees them.
 pub struct SharedBytes(NonNull<Head>);
 
-/// What stands before the bytes.
+/// The head before the bytes.
 struct Head {
     owners: AtomicU32,
     len: u32,

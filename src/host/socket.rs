@@ -22,7 +22,7 @@ impl ListenSocket {
         (address != 0).then(|| Self(std::ptr::with_exposed_provenance_mut(address)))
     }
 
-    /// A number that stands for the socket in every process of the server.
+    /// A number that means the socket in every process of the server.
     #[must_use]
     pub fn token(self) -> u64 {
         self.0.expose_provenance() as u64

@@ -27,7 +27,7 @@ unsafe impl Send for Bound {}
 
 static TM: OnceLock<Bound> = OnceLock::new();
 
-/// Who hears of a request's end: the parameter given to [`send`], the CSeq of the request, and what came.
+/// The function that hears of a request's end: the parameter given to [`send`], the CSeq of the request, and what came.
 pub type ReplyHandler = fn(parameter: u64, cseq: u32, reply: Final<'_>);
 
 /// How a transaction ended.

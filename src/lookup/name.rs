@@ -59,7 +59,7 @@ pub(super) struct Name {
 /// A name as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameSnapshot {
-    /// The name, or the address; a very long one is cut. `*` stands for those that found no room.
+    /// The name, or the address; a very long one is cut. `*` means those without room.
     pub name: String,
     /// How it has behaved.
     pub class: Class,

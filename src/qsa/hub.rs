@@ -59,7 +59,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         Self { budget, ..self }
     }
 
-    /// Who is told of each message that is lost to a full queue, or to none.
+    /// The function that hears of each message that is lost to a full queue, or to none.
     #[must_use]
     pub fn with_on_loss(self, on_loss: OnLoss) -> Self {
         Self { on_loss: Some(on_loss), ..self }

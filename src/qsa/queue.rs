@@ -70,7 +70,7 @@ impl Default for Budget {
 pub enum Outcome {
     /// It is the newest in the queue.
     Queued,
-    /// The queue was full: it stands in the place of the message before it of the same subscription and fork.
+    /// The queue was full: it has replaced the message before it of the same subscription and fork.
     Merged,
     /// The queue was full: it is queued, and the oldest messages of those who took the most are lost.
     Displaced,

@@ -3,7 +3,7 @@
 //! The *root* of a share is an ordinary subscription whose messages are handed on to the *members*, each in its own queue. The
 //! first member makes the root in three steps, so that its notifier is called without any lock:
 //!
-//! 1. Reserve: the root is entered into the hub, and the share into the table. Who comes now is a member.
+//! 1. Reserve: the root is entered into the hub, and the share into the table. A subscriber that comes now is a member.
 //! 2. Make: the root is offered to its notifier. What that tells at once reaches all members, as the root is known already.
 //! 3. If the notifier refuses, yield: the share is taken out again, the first member is refused, and the others are told the end.
 //!
@@ -295,7 +295,8 @@ impl<A: SharedAlloc> Share<A> {
     /// lock.
     fn remember(&mut self, message: &Message<A>) -> Option<(News, Texts<A>)> {
         let news = *message.news();
-        // A late member is told where the subscription itself stands; a fork's next word reaches it as it comes.
+        // A late member is told the newest state of the subscription itself; a fork's next message reaches it when it
+        // comes.
         if news.fork != 0 {
             return None;
         }

@@ -13,7 +13,7 @@ pub struct Wanted<'a> {
     pub package: &'a [u8],
     /// Whose state is wanted.
     pub record: &'a [u8],
-    /// Who wants it.
+    /// The subscriber.
     pub subscriber: &'a [u8],
     /// Subscription parameter of the package; empty when there is none.
     pub first_param: &'a [u8],

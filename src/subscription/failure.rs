@@ -1,12 +1,12 @@
-//! What follows a failure: tables, not branches.
+//! The action after a failure: tables, not branches.
 
 use super::output::Status;
 use super::policy::{Action, After, Policy};
 use super::reason::Reason;
 use std::time::Duration;
 
-/// The longest Retry-After or retry-after that is obeyed: a day. Who says more is asked again after a day, so that a
-/// slip of the pen (or a hostile value) does not end a subscription for good.
+/// The longest Retry-After or retry-after that is obeyed: a day. A notifier that says more is asked again after a day,
+/// so that a slip of the pen (or a hostile value) does not end a subscription for good.
 pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// The largest Min-Expires that is obeyed: a week. A subscription is also how a dead notifier is noticed.
@@ -15,7 +15,7 @@ pub(super) const LARGEST_MIN_EXPIRES: u32 = 604_800;
 /// What is done after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// A new dialog as soon as `min_resubscribe_time` allows. Only the first time: who fails again and again backs off.
+    /// A new dialog as soon as `min_resubscribe_time` allows. Only the first time: after further failures it backs off.
     AtOnce,
     /// A new attempt after Retry-After, or else after the back-off.
     BackOff,
@@ -26,7 +26,8 @@ pub(super) enum Then {
 }
 
 impl Then {
-    /// What is done instead. Who is given up is told the status that belongs to the failure, or else this one.
+    /// The action that replaces this one. If the subscription is given up, its subscriber gets the status of the
+    /// failure, otherwise this one.
     fn overridden(self, action: Action, given_up: Status) -> Self {
         match (action, self) {
             (Action::AtOnce, _) => Self::AtOnce,

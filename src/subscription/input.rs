@@ -186,7 +186,7 @@ pub struct Notify<'a> {
     pub contact: Option<OfferedUri<'a>>,
     /// There is a Contact that cannot be read, or is our own.
     pub has_bad_contact: bool,
-    /// Record-Route in the UAS's order (as it stands, RFC 3261 §12.1.1).
+    /// Record-Route in the UAS's order (unchanged, RFC 3261 §12.1.1).
     pub route_set: RouteSet<'a>,
     /// Event type of the Event header; empty when the header is absent.
     pub event: &'a [u8],

@@ -82,7 +82,7 @@ const SECRET: usize = 1;
 /// The largest CSeq (RFC 3261 §8.1.1.5).
 const LAST_CSEQ: u32 = (1 << 31) - 1;
 
-/// One subscription: who watches what, where it stands, and its SIP dialog.
+/// One subscription: record, subscriber, state and SIP dialog.
 #[cfg_attr(test, derive(Clone))]
 pub struct Subscription<A: SharedAlloc> {
     /// Record and subscriber, shared with the hub.
@@ -430,7 +430,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.deadline.get()
     }
 
-    /// Where the subscription stands.
+    /// The state of the subscription.
     #[must_use]
     pub fn state(&self) -> State {
         self.state.into()

@@ -16,7 +16,7 @@ const LONGEST_FETCH: u32 = 3600;
 /// Every option there is.
 const NAMES: [&str; 8] = ["id", "expires", "fetch", "share", "max-rate", "min-rate", "adaptive-min-rate", "filter"];
 
-/// What one subscription is to be like, checked.
+/// The options of one subscription, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `id`: parameter of the Event header (RFC 6665 §8.2.1), a part of the subscription's name; empty for none.
@@ -218,7 +218,7 @@ fn named(param: &[u8]) -> Result<(&'static str, Option<Vec<u8>>), OptionError> {
     Ok((known, value.strip_prefix(b"=").map(|value| said(value.trim_ascii()))))
 }
 
-/// What a quoted string says; any other text as it stands.
+/// The value of a quoted string; any other text unchanged.
 fn said(text: &[u8]) -> Vec<u8> {
     quoted(text).and_then(unescaped).unwrap_or_else(|| text.to_vec())
 }

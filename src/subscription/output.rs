@@ -220,7 +220,7 @@ pub struct News {
     /// Reason phrase of the reply or reason parameter of the Subscription-State.
     pub reason: Brief,
     /// Seconds until the next attempt after a failure or termination; `None` when there is none (a NOTIFY's state, or the
-    /// end). A refresh that failed while the dialog stands keeps the status and has a next attempt.
+    /// end). A refresh that failed while the dialog is active keeps the status and has a next attempt.
     pub next_attempt: Option<u32>,
     /// The NOTIFY's body goes with it.
     pub with_body: bool,

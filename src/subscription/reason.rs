@@ -1,4 +1,4 @@
-//! Why something is as it is, in the words that subscribers and operators read.
+//! The reasons that subscribers and operators read.
 
 use super::brief::Brief;
 

@@ -1,4 +1,4 @@
-//! What operators see of a subscription.
+//! The part of a subscription that operators see.
 
 use super::dialog::Dialog;
 use super::machine::Subscription;

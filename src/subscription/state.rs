@@ -1,4 +1,4 @@
-//! Where a subscription stands: the nine states.
+//! The nine states of a subscription.
 
 use crate::time::{Millis, PackedMillis};
 
@@ -12,7 +12,7 @@ pub enum State {
     Unconfirmed,
     /// As unconfirmed, and the internal subscriber has gone.
     UnconfirmedDestroy,
-    /// The subscription stands.
+    /// The subscription is active.
     Confirmed {
         /// When the next SUBSCRIBE is due.
         next: Millis,

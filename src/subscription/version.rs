@@ -29,7 +29,7 @@ pub(super) enum Known {
     Asked,
 }
 
-/// How a document stands to those before it.
+/// The relation of a document to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// It follows them, or tells everything; or nothing is said of versions.
@@ -39,7 +39,7 @@ pub(super) enum Order {
 }
 
 impl Versions {
-    /// Where a document stands. After the largest version comes 0.
+    /// The version of a document. After the largest version comes 0.
     pub(super) fn order(self, content: Content) -> Order {
         match content {
             Content::Versioned { version, is_full: false }

@@ -19,7 +19,7 @@ pub enum Qop {
 /// All that an authorization header is made of. The header itself is made where the Request-URI is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// Who asked.
+    /// The side that asked.
     pub guard: Guard,
     /// User name.
     pub username: Vec<u8>,

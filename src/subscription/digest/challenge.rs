@@ -18,7 +18,7 @@ const MOST_NONCE: usize = 2048;
 /// Most challenges in one header.
 const MOST_IN_ONE: usize = 32;
 
-/// Who challenges.
+/// The side that challenges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// The other end: WWW-Authenticate, answered in Authorization.
@@ -47,7 +47,7 @@ pub struct Challenge<'a> {
     pub value: &'a [u8],
 }
 
-/// A challenge that can be understood. Texts are what stands between the quotes, as it stands there: that is what is
+/// A challenge that can be understood. Texts are those between the quotes, unchanged: that is what is
 /// hashed and what goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Asked<'a> {
@@ -62,7 +62,7 @@ pub(in super::super) struct Asked<'a> {
 }
 
 /// The challenges to be answered: for each guard and realm the topmost that is understood and that `can_answer`
-/// (RFC 8760 §2.4). Who is one of several realms is answered although others cannot be.
+/// (RFC 8760 §2.4). One of several realms is answered even if others cannot be.
 pub(in super::super) fn choose<'a>(
     challenges: &[Challenge<'a>],
     can_answer: impl Fn(&Asked<'a>) -> bool,
@@ -136,7 +136,7 @@ fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Reason>> {
             None => (item, &b""[..]),
             Some(parameter) => parameter,
         };
-        // A scheme stands before the first parameter, with nothing but white space between.
+        // A scheme is before the first parameter, with nothing but white space between.
         let space = head.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
         let (scheme, name) = match space.and_then(|at| head.split_at_checked(at)) {
             Some((scheme, name)) => (Some(scheme), name.trim_ascii()),
@@ -212,7 +212,7 @@ fn parameter(item: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
 }
 
-/// A token, or what stands between the quotes; `None` when it is neither, or holds what no header may.
+/// A token, or the text between the quotes; `None` if it is neither, or contains what no header may.
 fn unquoted(raw: &[u8]) -> Option<&[u8]> {
     let Some(inner) = quoted(raw) else {
         let is_token = !raw.is_empty() && raw.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(byte));

@@ -102,7 +102,7 @@ pub enum CredentialError {
 }
 
 impl Credential {
-    /// A credential of its parts. An empty realm or `*` stands for every realm, for which only a password will do.
+    /// A credential of its parts. An empty realm or `*` means every realm, which needs a password instead of a hash.
     ///
     /// # Errors
     /// See [`CredentialError`].

@@ -25,7 +25,7 @@ pub enum Domains {
 const ALL: &[u8] = b"*";
 
 impl Domains {
-    /// Reads `realm=domain,domain`; the realm `*` stands for those that have no credential of their own. `None` when it is not
+    /// Reads `realm=domain,domain`; the realm `*` means those without their own credential. `None` when it is not
     /// that. A realm may hold `=`.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<(RealmName, DomainList)> {

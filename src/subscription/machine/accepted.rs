@@ -166,7 +166,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
     }
 
-    /// The dialog stands, because a NOTIFY has made it, although no final reply has come: it was accepted
+    /// The dialog is active, because a NOTIFY has made it, although no final reply has come: it was accepted
     /// (RFC 6665 §4.1.2.4). How long for, the NOTIFY said; or else it is what was asked.
     pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
         let expiry = self.granted_until().unwrap_or(env.now);

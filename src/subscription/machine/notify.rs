@@ -217,7 +217,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(())
     }
 
-    /// The subscription stands, and the notifier tells a state.
+    /// The subscription is active, and the notifier sends a state.
     fn state_told(
         &mut self,
         state: &SubscriptionState<'_>,

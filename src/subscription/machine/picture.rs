@@ -72,7 +72,7 @@ pub struct DialogPicture {
 }
 
 impl Picture {
-    /// The instant that stands for "now".
+    /// The instant that means "now".
     pub const NOW: Millis = Millis(1 << 40);
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
     /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when
-    /// there is none or enough have been tried. A dialog that stands is left behind: its subscription has moved. A fork
+    /// there is none or enough have been tried. An active dialog is left behind: its subscription has moved. A fork
     /// does not move: what a new SUBSCRIBE reaches is the subscription's own affair.
     pub(super) fn redirect(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Option<Output>, OutOfMemory> {
         if self.is_fork() {
@@ -95,7 +95,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.end(Failure { then, ..failure }, env)
     }
 
-    /// A refresh has failed. Some codes end the dialog; with all others it stands until it expires, and a retry is
+    /// A refresh has failed. Some codes end the dialog; with all others it stays until it expires, and a retry is
     /// planned within that time if one fits (RFC 6665 §4.1.2.2). Where no other attempt is wanted, the dialog is left.
     pub(super) fn not_refreshed(&mut self, failure: Failure<'_>, notify_by: Option<Millis>, env: &Env<'_>) -> Output {
         let rule = failure::rule_for(failure.as_code.unwrap_or(failure.code), env.policy);
@@ -160,7 +160,8 @@ impl<A: SharedAlloc> Subscription<A> {
         self.say_farewell(env.now)
     }
 
-    /// As [`not_refreshed`](Self::not_refreshed), but nobody wants it any more: a dialog that stands is ended politely.
+    /// As [`not_refreshed`](Self::not_refreshed), but the subscription has been unsubscribed: an active dialog is ended
+    /// politely.
     pub(super) fn not_refreshed_for_nobody(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
         if failure::ends_dialog(failure.as_code.unwrap_or(failure.code)) {
             return self.destroy();
