@@ -39,7 +39,7 @@ impl Default for Raw {
 /// Checked parameters.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What the life of a subscription depends on.
+    /// The parameters that decide the life of a subscription.
     pub policy: Policy,
     /// Whether the SIP user agent answers internal subscriptions (`handle_presence_subscriptions`).
     pub handle_presence_subscriptions: bool,

@@ -113,7 +113,7 @@ pub struct Engine {
     bad_contacts: contact::BadContacts,
     /// NOTIFYs that were not told.
     untold: untold::Counters,
-    /// What there was no memory for.
+    /// The things that there was no memory for.
     lacks: lack::Lacks,
     /// Which workers sleep.
     board: WorkerBoard,

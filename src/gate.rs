@@ -51,7 +51,7 @@ pub const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
 /// How often it may be said that the table is full.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
-/// What a gate allows.
+/// The limits of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests a second to one destination; 0 = unlimited.
@@ -97,12 +97,12 @@ pub enum Admission {
     Held {
         /// When to ask again.
         until: Millis,
-        /// What holds it.
+        /// The cause of the hold.
         by: HeldBy,
     },
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A final reply: the destination answers.
@@ -255,7 +255,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         true
     }
 
-    /// What holds a request, and until when.
+    /// The cause of a hold, and its end.
     fn judge(&self, entry: &mut Entry, ask: &Ask<'_>, now: Millis) -> Option<(Millis, HeldBy)> {
         entry.asked = now;
         let hold = entry.hold.as_mut();
@@ -288,7 +288,8 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if self.total.is_unlimited() { now } else { take_shared(self.total, &self.total_tat, now) }
     }
 
-    /// What came of a request that `who` was let through with. A destination that is not known any more is left alone.
+    /// Notes the outcome of a request that `who` was let through with. A destination that has been forgotten is left
+    /// alone.
     pub fn report(&self, destination: Destination, who: u64, outcome: Outcome, now: Millis) {
         let (number, slot, generation) = destination.parts();
         let Some(shard) = self.shards.get(number) else { return };

@@ -38,7 +38,7 @@ pub const MOST_WAITING: usize = 65_536;
 /// The most resolvers.
 pub const MOST_RESOLVERS: usize = 64;
 
-/// What takes no longer is quick.
+/// A lookup that takes no longer is quick.
 pub const QUICK: Duration = Duration::from_millis(250);
 
 /// How long the name servers are waited for before a lookup has failed; four times as long when it fails again and again.
@@ -78,7 +78,7 @@ pub enum Asked {
     },
 }
 
-/// What a resolver is to do.
+/// The next work of a resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Whose request it is.
@@ -89,7 +89,7 @@ pub struct Task {
     name: u32,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The request is gone, or did not need it any more.
@@ -137,7 +137,7 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
         self.table.lock().take(resolver, now)
     }
 
-    /// What came of the task that this resolver has taken, and how long it took.
+    /// Notes the outcome of the task that this resolver has taken, and how long it took.
     pub fn done(&self, resolver: usize, task: Task, outcome: Outcome, took: Duration, now: Millis) {
         self.table.lock().done(resolver, task, outcome, took, now, self.longest);
     }

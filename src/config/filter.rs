@@ -60,7 +60,7 @@ mod tests {
 
     const FILTER: &str = "<?xml version=\"1.0\"?>\n<f:filter-set xmlns:f=\"urn:ietf:params:xml:ns:simple-filter\"><f:filter id=\"1\"/></f:filter-set>";
 
-    /// What becomes of a file with this content.
+    /// The result of a file with this content.
     fn of(content: &[u8]) -> Result<Vec<Filter>, String> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), content).expect("it can be written");

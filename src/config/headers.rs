@@ -59,7 +59,7 @@ pub(super) fn header_lines(mut text: String) -> Result<String, ConfigError> {
     }
 }
 
-/// What is accepted because the operator says so: the types in Accept lines, without their parameters.
+/// Accepted because the operator says so: the types in Accept lines, without their parameters.
 pub(super) fn invited_types(header_lines: &str) -> Vec<String> {
     let types = listed(header_lines, &["Accept"]);
     types.filter_map(|kind| kind.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())).collect()

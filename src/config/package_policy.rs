@@ -33,7 +33,7 @@ const OTHER_REASON: &str = "reason:";
 /// The parameter for forks, with its words.
 const FORKING: &str = "forking";
 
-/// What can be done after a failure.
+/// The actions after a failure.
 const ACTIONS: [(&str, Action); 3] =
     [("at_once", Action::AtOnce), ("back_off", Action::BackOff), ("never", Action::Never)];
 
@@ -77,7 +77,7 @@ pub(super) fn read(
     Ok(done.collect())
 }
 
-/// What is wrong, and what is wanted instead.
+/// The wrong part, and what is wanted instead.
 type Wrong<'a> = (&'a str, String);
 
 struct OfPackage {
@@ -126,7 +126,7 @@ impl OfPackage {
     }
 }
 
-/// What the integer parameter with this name may be.
+/// The range of the integer parameter with this name.
 fn facts(name: &str) -> Option<Integer> {
     let place = Integers::NAMES.iter().position(|known| known.to_bytes() == name.as_bytes())?;
     Integers::FACTS.get(place).copied()

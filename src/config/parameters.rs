@@ -6,10 +6,10 @@ use std::ffi::CStr;
 /// The longest time a parameter may name: 68 years, what fits a signed 32-bit integer of seconds, is cut to ten.
 const TEN_YEARS: i32 = 315_360_000;
 
-/// What an id can name (see `Handle::id` of the registry).
+/// The largest number of an id (see `Handle::id` of the registry).
 const MOST_SUBSCRIPTIONS: i32 = (1 << 22) - 1;
 
-/// What an integer parameter may be.
+/// The range and default of an integer parameter.
 #[derive(Clone, Copy, Debug)]
 pub struct Integer {
     /// Its value unless set.

@@ -1,4 +1,4 @@
-//! What the life of a subscription depends on, of the parameters.
+//! The parameters that decide the life of a subscription.
 
 use super::{ConfigError, Integers, as_texts, duration, package_policy};
 use crate::subscription::{Forking, MOST_PROXIES, Policy};

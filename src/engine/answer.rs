@@ -1,4 +1,4 @@
-//! What the answer to a NOTIFY says in headers.
+//! The headers of the answer to a NOTIFY.
 
 use super::Engine;
 use crate::grammar::is_sips;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 /// subscription.
 pub(super) const SOON: &str = "Retry-After: 5\r\n";
 
-/// What is understood of encodings (RFC 3261 §20.2).
+/// The accepted encodings (RFC 3261 §20.2).
 const ENCODINGS: &str = "Accept-Encoding: identity\r\n";
 
 /// The headers of a 420 (RFC 3261 §8.2.2.3).

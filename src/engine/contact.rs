@@ -44,7 +44,7 @@ impl<'m> Contact<'m> {
     }
 }
 
-/// What the first Contact header of a NOTIFY offers, unless it is our own.
+/// The target in the first Contact header of a NOTIFY, unless it is our own.
 pub(super) fn offered<'m>(header: &'m [u8], message: Message<'_>) -> Option<OfferedUri<'m>> {
     let uri = first_uri(header)?;
     let offered = OfferedUri::of(uri);

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::host::{blocks, log};
 use crate::memory::Seldom;
 
-/// What there was no memory for.
+/// The things that there was no memory for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// A NOTIFY, which is answered 503.
@@ -33,7 +33,7 @@ const PAUSE: u64 = 10;
 impl Lack {
     const LAST: usize = Self::New as usize;
 
-    /// What has become of it.
+    /// The consequence, for the log.
     fn what(self) -> &'static str {
         match self {
             Self::Notify => "out of shared memory: a NOTIFY is answered 503",

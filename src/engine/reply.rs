@@ -10,7 +10,7 @@ use crate::host::transaction::Final;
 use crate::registry::Handle;
 use crate::subscription::{Challenge, Flow, Guard, Input, Reason, Reply};
 
-/// What tm tells: runs in whichever process read the reply, or in a timer process.
+/// The callback of tm: runs in the process that read the reply, or in a timer process.
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
     let (Some(engine), Some(handle)) = (super::engine(), Handle::from_u64(parameter)) else { return };
     match outcome {

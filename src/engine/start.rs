@@ -17,7 +17,7 @@ pub const EXISTS: Refused = Refused { reason: "script or RPC have this subscript
 /// There is no memory for it.
 pub const NO_MEMORY: Refused = Refused { reason: OutOfMemory::TEXT, code: 0 };
 
-/// What a step without an answer came to.
+/// The result of a step without an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concluded {
     /// Where the newest request went to, if this was the final word about it, the first one. A reply that comes later still is

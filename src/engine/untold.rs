@@ -97,7 +97,7 @@ impl Engine {
     }
 }
 
-/// What the hub tells of a message that is lost.
+/// The hub's report of a lost message.
 pub(super) fn on_loss(subscription: SubscriptionId, fork: u8, loss: Loss) {
     if let Some(engine) = super::engine() {
         engine.count_loss(subscription, fork, loss);

@@ -12,7 +12,7 @@ use crate::qsa::Delivered;
 use crate::time::Millis;
 use std::time::Duration;
 
-/// What a worker does with a message of a subscription made by script or RPC.
+/// The function that a worker calls for a message of a subscription made by script or RPC.
 pub type EventHandler = fn(&Engine, &Delivered<Shm>);
 
 /// How much of one kind of work a worker does before it looks at the other.
@@ -39,7 +39,7 @@ const REST: Duration = Duration::from_millis(1);
 /// waking the worker for each message, which costs more than telling it.
 const NAP: Duration = Duration::from_micros(250);
 
-/// What there was for a worker to do.
+/// The work that there was for a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Nothing.

@@ -38,7 +38,7 @@ impl State {
     }
 }
 
-/// What a breaker says to a request.
+/// The answer of a breaker to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Pass,

@@ -1,4 +1,4 @@
-//! What is known of one destination.
+//! The state of one destination.
 
 use super::breaker::{Breaker, State};
 use super::hold::Hold;
@@ -21,7 +21,7 @@ pub(super) struct Entry {
     length: u8,
     /// Theoretical arrival time of the bucket.
     pub(super) tat: u64,
-    /// What a Retry-After holds.
+    /// The hold of a Retry-After.
     pub(super) hold: Option<Hold>,
     pub(super) breaker: Breaker,
     /// When a request was last about to be sent.

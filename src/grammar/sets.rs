@@ -1,4 +1,4 @@
-//! What bytes may be in the parts of a header.
+//! The bytes that the parts of a header may contain.
 
 /// A byte of a token.
 pub(super) const TOKEN: u8 = 1;
@@ -21,7 +21,7 @@ pub(super) const PARAMETER: u8 = 32;
 /// A byte of a URI that ends no parameter.
 pub(super) const TAG: u8 = 64;
 
-/// What each byte may be in.
+/// The parts that each byte may be in.
 static SETS: [u8; 256] = {
     let mut sets = [0; 256];
     let (mut byte, mut left) = (0u8, sets.as_mut_slice());

@@ -86,7 +86,7 @@ impl<'a> OfferedUri<'a> {
         Self(text)
     }
 
-    /// What was given, which may be anything.
+    /// The given text, which may be anything.
     #[cfg(test)]
     pub fn unjudged(self) -> &'a [u8] {
         self.0
@@ -112,7 +112,7 @@ pub fn is_sips(uri: &[u8]) -> bool {
     uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
-/// What a URI by the grammar consists of.
+/// The parts of a URI by the grammar.
 struct Parts<'a> {
     is_sips: bool,
     /// Each behind its semicolon; empty when there are none.

@@ -76,7 +76,7 @@ unsafe impl Allocator for Blocks {
     }
 }
 
-/// What is asked of the host for an over-aligned block.
+/// The layout that the host is asked for, for an over-aligned block.
 fn aligned_size(layout: Layout) -> Option<usize> {
     let slack = layout.align().checked_add(BACK_POINTER)?;
     layout.size().checked_add(slack)

@@ -191,7 +191,7 @@ impl Drop for Hushed {
     }
 }
 
-/// What can be part of the name of a module.
+/// The bytes that the name of a module may contain.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

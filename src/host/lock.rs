@@ -4,7 +4,7 @@ use super::bindings;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::cell::UnsafeCell;
 
-/// What locks guard.
+/// The things that locks guard.
 #[cfg(feature = "meter_locks")]
 pub const GUARDED: [&str; 5] = ["registry", "hub", "gate", "flows", "lookups"];
 /// A shard of the table of subscriptions.

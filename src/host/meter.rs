@@ -9,13 +9,13 @@ use crate::time::Histogram;
 use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What all locks have measured.
+/// The measurements of all locks.
 static METER: Root<Meter> = Root::new();
 
 #[derive(Default)]
 struct Meter([Kind; GUARDED.len()]);
 
-/// What the locks that guard one thing have measured.
+/// The measurements of the locks that guard one thing.
 #[derive(Default)]
 struct Kind {
     taken: AtomicU64,

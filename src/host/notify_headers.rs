@@ -1,4 +1,4 @@
-//! What a NOTIFY says in headers: all of them looked at once.
+//! The headers of a NOTIFY, read in one pass.
 
 use super::bindings as ks;
 use super::message::{Malformed, Message};
@@ -35,7 +35,7 @@ pub struct Event<'m> {
     pub id: Option<&'m [u8]>,
 }
 
-/// What identifies the dialog of a request that arrived (RFC 3261 §12.2.2).
+/// The parts that identify the dialog of a received request (RFC 3261 §12.2.2).
 #[derive(Clone, Copy, Debug)]
 pub struct DialogIds<'m> {
     /// Call-ID.

@@ -98,7 +98,7 @@ pub struct Outgoing<'a> {
     pub socket: ListenSocket,
 }
 
-/// What became of a request given to tm.
+/// The outcome of a request given to tm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// There is a transaction; its end will be told. The script may have had the request leave through another socket

@@ -1,4 +1,4 @@
-//! What is known of one name.
+//! The state of one name.
 
 use super::{BOUND, FIRST_PAUSE, Outcome, QUICK};
 use crate::time::Millis;

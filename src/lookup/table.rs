@@ -27,7 +27,7 @@ struct Waiting {
     next: u32,
 }
 
-/// What a resolver is at.
+/// The task of a resolver.
 #[derive(Clone, Copy)]
 struct Running {
     name: u32,

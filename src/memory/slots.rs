@@ -51,7 +51,7 @@ pub struct Slots<T, A: Allocator + Clone> {
 }
 
 impl<T, A: Allocator + Clone> Slots<T, A> {
-    /// What a slot takes, in bytes.
+    /// The size of a slot, in bytes.
     pub const SLOT: usize = size_of::<Slot<T>>();
 
     /// No slots yet, and never more than `most` (rounded down to a multiple of [`SLOTS_ADDED`]).

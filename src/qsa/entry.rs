@@ -37,7 +37,7 @@ pub(super) struct Entry<A: SharedAlloc> {
     generation: u32,
 }
 
-/// What became of offering the subscription to the notifier at a place of the package.
+/// The result of offering the subscription to the notifier at a place of the package.
 #[derive(Clone, Copy, Default)]
 struct Offer {
     notifier: NotifierId,

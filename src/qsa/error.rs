@@ -1,4 +1,4 @@
-//! What can go wrong, in words for the operator.
+//! The errors of the hub, in words for the operator.
 
 use super::ids::{MAX_NOTIFIERS, QueueId};
 use super::notifier::Refused;

@@ -1,4 +1,4 @@
-//! What a notifier knows of the subscriber.
+//! A notifier's knowledge of the subscriber.
 
 use crate::memory::U48;
 

@@ -1,4 +1,4 @@
-//! What a subscriber is told.
+//! The messages to a subscriber.
 
 use super::ids::SubscriptionId;
 use super::known::Known;
@@ -93,7 +93,7 @@ impl<A: SharedAlloc> Message<A> {
         self.subscription
     }
 
-    /// What its notifier knew of the subscriber.
+    /// The notifier's knowledge of the subscriber.
     pub(super) fn known(&self) -> Known {
         self.known
     }

@@ -65,7 +65,7 @@ impl Default for Budget {
     }
 }
 
-/// What became of a message.
+/// The outcome of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is the newest in the queue.
@@ -121,10 +121,10 @@ impl<A: SharedAlloc> Gone<A> {
     }
 }
 
-/// What is to be done after queueing, when no lock is held any more.
+/// The work to do after queueing, when no lock is held any more.
 #[must_use = "the consumer must be woken: call finish() when no lock is held"]
 pub struct Pushed<A: SharedAlloc> {
-    /// What became of the message.
+    /// The outcome of the message.
     pub outcome: Outcome,
     /// The consumer to wake.
     pub wake: Option<Wake>,

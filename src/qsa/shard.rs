@@ -19,7 +19,7 @@ pub(super) struct Shard<A: SharedAlloc> {
     generation: u32,
 }
 
-/// What was taken out of a shard: the entry, and all slots if it was the last.
+/// The part taken out of a shard: the entry, and all slots if it was the last.
 pub(super) struct Removed<A: SharedAlloc> {
     _entry: Entry<A>,
     _slots: Option<Slots<Entry<A>, A>>,
@@ -100,7 +100,7 @@ impl<A: SharedAlloc> Shard<A> {
     }
 }
 
-/// What a look at some slots gave.
+/// The result of a look at some slots.
 pub(super) enum Scan<A: SharedAlloc> {
     /// This one, now claimed for the notifier.
     Found(Late<A>),

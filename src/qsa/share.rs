@@ -24,7 +24,7 @@ use crate::subscription::{News, Reason, Status};
 /// How many shards the table has.
 const SHARDS: usize = 64;
 
-/// What members have in common: record, subscriber, package, parameters.
+/// The parts that members have in common: record, subscriber, package, parameters.
 pub type ShareKey<'a> = [&'a [u8]; 4];
 
 /// Names the share of a key. Not unique: where it names several, the members and roots tell them apart.
@@ -35,7 +35,7 @@ struct Share<A: SharedAlloc> {
     key: Packed<4, A>,
     root: SubscriptionId,
     members: Vec<SubscriptionId, A>,
-    /// What a member that comes late is told: the newest state, with content type and body.
+    /// The message for a member that comes late: the newest state, with content type and body.
     newest: Option<(News, Texts<A>)>,
 }
 
@@ -46,7 +46,7 @@ pub struct Shares<A: SharedAlloc, L> {
     alloc: A,
 }
 
-/// What handing on a message came to.
+/// The result of handing on a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HandedOn {
     /// How many members could not be told, because there was no memory.

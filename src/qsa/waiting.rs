@@ -76,7 +76,7 @@ pub(super) struct Waiting<A: SharedAlloc> {
 }
 
 impl<A: SharedAlloc> Waiting<A> {
-    /// What a message takes beside its texts.
+    /// Bytes of a message beside its texts.
     pub(super) const ENVELOPE: usize = size_of::<Node<A>>() + size_of::<Account>();
 
     pub(super) fn try_new(alloc: A) -> Result<Self, OutOfMemory> {
@@ -93,12 +93,12 @@ impl<A: SharedAlloc> Waiting<A> {
         self.len
     }
 
-    /// What all messages take. Texts that follow each other and are the same memory count once.
+    /// Bytes of all messages. Texts that follow each other and are the same memory count once.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What a message takes.
+    /// Bytes of a message.
     pub(super) fn cost(message: &Message<A>) -> usize {
         Self::ENVELOPE.saturating_add(message.text_len())
     }
@@ -139,7 +139,7 @@ impl<A: SharedAlloc> Waiting<A> {
         node.message.as_ref().filter(|queued| is_it(queued)).map(|_| Whose(node.account))
     }
 
-    /// What the messages of an account take.
+    /// Bytes of the messages of an account.
     pub(super) fn bytes_of(&self, whose: Whose) -> usize {
         self.accounts.get(whose.0 as usize).map_or(0, |account| account.bytes)
     }

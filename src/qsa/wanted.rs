@@ -1,4 +1,4 @@
-//! What a subscriber asks for, and what comes of it.
+//! The wish of a subscriber, and its result.
 
 use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, QueueId, SubscriptionId};

@@ -1,4 +1,4 @@
-//! What the registry needs of a subscription.
+//! The interface of a subscription that the registry needs.
 
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Subject, Subscription};

@@ -30,7 +30,7 @@ pub(super) struct Records<T, A: Allocator + Clone> {
 }
 
 impl<T, A: Allocator + Clone> Records<T, A> {
-    /// What a slot takes, in bytes.
+    /// The size of a slot, in bytes.
     pub(super) const SLOT: usize = Slots::<Numbered<T>, A>::SLOT;
 
     /// No slots yet, and never more than `most` (rounded down to whole chunks).

@@ -14,7 +14,7 @@ use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 use std::sync::atomic::Ordering;
 
-/// What an insertion came to.
+/// The result of an insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
     /// The subscription is in the registry, started, its deadline armed.
@@ -38,12 +38,12 @@ impl Inserted {
     }
 }
 
-/// What one step came to.
+/// The result of one step.
 #[derive(Debug)]
 pub struct Stepped<O, R> {
     /// The subscription that took the step; stale when `output.forget`.
     pub handle: Handle,
-    /// What is to be done now that the lock is released.
+    /// The work to do now that the lock is released.
     pub output: Output,
     /// What `deliver` gave.
     pub delivered: R,

@@ -1,4 +1,4 @@
-//! What a shard's lock guards: the records and their three indexes, always in step with each other.
+//! The data behind a shard's lock: the records and their three indexes, always in step with each other.
 
 use super::deadlines::{Deadlines, Due};
 use super::flows::{Flows, Link};

@@ -1,4 +1,4 @@
-//! What a step looks like to people who look for a fault.
+//! One line for each step of a subscription, for people who look for a fault.
 
 use super::Registry;
 use super::life::Life;

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The bit that tells one state of a worker from the other; the rest is the time.
 const ASLEEP: u64 = 1 << 63;
 
-/// What a worker does, as one number.
+/// The activity of a worker, as one number.
 #[derive(Clone, Copy)]
 enum State {
     /// It last looked for what is due, or was woken to do so, at this time.

@@ -63,7 +63,7 @@ pub enum Input<'a> {
         cseq: u32,
         /// When to try again.
         until: Millis,
-        /// What holds it.
+        /// The cause of the hold.
         by: HeldBy,
         /// [`Request::undo`](super::Request::undo) of the request.
         undo: Undo,

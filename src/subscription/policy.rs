@@ -79,7 +79,7 @@ pub enum After {
     Reason(Option<String>),
 }
 
-/// What can be done after a failure.
+/// The actions after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A new attempt as soon as `min_resubscribe_time` allows; repeated, it backs off.

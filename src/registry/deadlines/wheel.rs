@@ -84,7 +84,7 @@ impl Place {
     }
 }
 
-/// What is known here of a list of slots.
+/// The local knowledge of a list of slots.
 #[derive(Clone, Copy)]
 struct Bucket {
     head: u32,
