@@ -20,7 +20,6 @@ use crate::qsa::Hub;
 use parking_lot::lock_api::RawMutex;
 
 pub use table::{Api, bind};
-pub use types::{Error, VERSION};
 
 /// How the C face finds the hub, and whom it tells of a defect. Implemented once, by the module.
 pub trait Wiring: 'static {

@@ -45,16 +45,16 @@ mod prescan;
 mod presentity;
 mod root;
 mod scan;
+#[cfg(test)]
 mod summary;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
-pub use content_type::{ContentType, Essence, Parameter, ParameterValue, Parameters};
-pub use error::DocumentError;
+pub use content_type::ContentType;
 pub use pidf_summary::PidfSummary;
-pub use presentity::{Basic, Contact, Extension, Note, Presentity, Tuple};
+pub use presentity::{Basic, Extension, Note, Presentity, Tuple};
 pub use version::Version;
 
 /// Default cap on the size of one body, in bytes.

@@ -19,7 +19,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use breaker::State;
 pub use entry::DestinationSnapshot;
 
 use crate::memory::{HashKey, OutOfMemory};

@@ -17,17 +17,17 @@ mod tests;
 mod transport;
 mod uri;
 
-pub use address::{Address, Addresses, Unreadable, parameters, preference};
+pub use address::{Addresses, parameters, preference};
 pub use line::{is_disruptive, one_line};
 pub use lines::{reduced, seconds};
 pub use number::{delta_seconds, number, thousandths};
 pub use plain::{PlainSipUri, PlainTerms, plain_tag, plain_uri};
 pub use quoted::{parts_unquoted, quoted, split_unquoted, unescaped, unquoted};
-pub use route::{BadRoutes, LONGEST_ROUTE_SET, RouteSet, Routes};
+pub use route::{RouteSet, Routes};
 pub use sets::{is_token, is_token_byte};
-pub use tag::{EntityTag, LONGEST_ENTITY_TAG, LONGEST_TAG, Tag};
+pub use tag::{EntityTag, Tag};
 pub use transport::Transport;
-pub use uri::{LONGEST_URI, OfferedUri, PeerUri, Target, is_sips};
+pub use uri::{OfferedUri, PeerUri, Target, is_sips};
 
 /// What a header lists between commas, for headers without quoted strings; without the white space around, and without what
 /// is empty.

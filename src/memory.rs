@@ -15,8 +15,10 @@ mod u48;
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
 pub use hash_key::HashKey;
-pub use ledger::{Cause, Ledger, Usage};
+pub use ledger::{Ledger, Usage};
 pub use packed::{Packed, PackedSecrets, SharedTexts};
 pub use seldom::Seldom;
-pub use slots::{Occupant, SLOTS_ADDED, Slots};
+#[cfg(test)]
+pub use slots::SLOTS_ADDED;
+pub use slots::{Occupant, Slots};
 pub use u48::U48;

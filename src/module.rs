@@ -1,5 +1,5 @@
 //! What the server looks up in the module: symbols, tables, start and stop. Each entry is guarded and handed on.
-#![allow(non_upper_case_globals)] // the names are the server's
+#![allow(non_upper_case_globals, reason = "the names are the server's")]
 
 mod c_api;
 mod commands;

@@ -30,12 +30,11 @@ mod waiting;
 mod wanted;
 
 pub use error::QsaError;
-pub use foreign::Foreign;
 pub use hub::Hub;
 pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 pub use known::Known;
-pub use message::{Data, Delivered, Destroy, Message, Prepared};
-pub use notifier::{Notifier, Refused, SubscribeCallback, UnsubscribeCallback};
-pub use queue::{Budget, Counters, Gone, LastQueued, Loss, OnLoss, Outcome, Pushed, Wake};
-pub use share::{HandedOn, NotShared, ShareHash, Shares};
-pub use wanted::{Made, Wanted};
+pub use message::{Delivered, Destroy, Message, Prepared};
+pub use notifier::{Notifier, Refused};
+pub use queue::{Budget, LastQueued, Loss, Pushed, Wake};
+pub use share::{NotShared, ShareHash, Shares};
+pub use wanted::Wanted;

@@ -32,9 +32,8 @@ mod tests;
 mod trace;
 mod worker_board;
 
-pub use call_id::{CALL_ID_LEN, FreshIds, LOCAL_TAG_LEN, RANDOM_LEN};
+pub use call_id::{FreshIds, RANDOM_LEN};
 pub use error::RegistryError;
-pub use forks::MOST_FORKS;
 pub use handle::Handle;
 pub use life::Life;
 pub use steps::{Inserted, Stepped};
@@ -119,6 +118,7 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     }
 
     /// Whether there is no subscription.
+    #[cfg(test)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -134,12 +134,6 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     #[must_use]
     pub fn destroyed(&self) -> u64 {
         self.destroyed.load(Ordering::Relaxed)
-    }
-
-    /// How many shards there are.
-    #[must_use]
-    pub fn shard_count(&self) -> usize {
-        self.shards.len()
     }
 
     /// The most subscriptions there can be.

@@ -32,20 +32,17 @@ mod trace;
 mod version;
 
 pub use brief::Brief;
-pub use digest::{
-    Authorization, Challenge, Concealed, Credential, CredentialError, DomainList, Domains, Guard, RealmName, Secret,
-};
+pub use digest::{Challenge, Concealed, Credential, CredentialError, DomainList, Domains, Guard, RealmName, Secret};
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, SharedUris, Subject, Subscription};
-pub use options::{OptionError, Options, Terms};
-pub use output::{Answer, News, Output, Request, Status, Turn, Undo, Untold};
+pub use options::{OptionError, Options};
+pub use output::{Answer, News, Output, Request, Status, Turn, Untold};
 pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};
-pub use proxies::{MOST_PROXIES, Proxies};
-pub use rates::{Rate, Rates};
+pub use proxies::MOST_PROXIES;
 pub use reason::Reason;
 pub use snapshot::Snapshot;
-pub use state::{Attempt, Awaits, Farewell, State};
+pub use state::State;
 pub use substate::{StateValue, SubscriptionState};

@@ -4,7 +4,7 @@
 #[cfg(any(test, feature = "meter_locks"))]
 mod histogram;
 
-#[cfg(any(test, feature = "meter_locks"))]
+#[cfg(feature = "meter_locks")]
 pub use histogram::Histogram;
 
 use crate::memory::U48;

@@ -1,7 +1,7 @@
 //! The parts of the benchmark that need no server: their own tests run here. That the whole builds is seen by every build
 //! of the tests; nothing here takes a time.
 
-#![allow(dead_code)] // the benchmark uses the rest
+#![allow(dead_code, reason = "the benchmark uses the rest")]
 
 #[path = "bench/dialogs.rs"]
 mod dialogs;

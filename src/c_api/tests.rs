@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use parking_lot::RawMutex;
 
 use super::convert::{bytes, put_sized, sized_at, str_of};
-use super::types::{Counters, Message, NotifierParams, Sized32, Str, SubscribeParams, Subscribed};
-use super::{Api, Error, Hub, Wiring, bind};
+use super::types::{Counters, Error, Message, NotifierParams, Sized32, Str, SubscribeParams, Subscribed};
+use super::{Api, Hub, Wiring, bind};
 use crate::testing::Accounted;
 
 type TestHub = Hub<Accounted, RawMutex>;
@@ -70,7 +70,7 @@ fn api<W: Wiring>() -> Api {
     let mut api = MaybeUninit::<Api>::zeroed();
     // SAFETY: the two members are plain numbers within the structure.
     unsafe {
-        (&raw mut (*api.as_mut_ptr()).version).write(super::VERSION);
+        (&raw mut (*api.as_mut_ptr()).version).write(super::types::VERSION);
         (&raw mut (*api.as_mut_ptr()).size).write(size_of::<Api>() as u32);
     }
     // SAFETY: version and size are set, and all is filled when it succeeds.
@@ -331,11 +331,11 @@ fn other_versions_are_refused() {
         api.version = 1;
         assert_eq!(bind::<Unwired>(&mut api), Error::Version as c_int);
         let size = size_of::<Api>() as u32;
-        assert_eq!((api.version, api.size), (super::VERSION, size), "what there is");
+        assert_eq!((api.version, api.size), (super::types::VERSION, size), "what there is");
         for other in [size + 8, size - 8, 8] {
             api.size = other;
             assert_eq!(bind::<Unwired>(&mut api), Error::Version as c_int);
-            assert_eq!((api.version, api.size), (super::VERSION, size));
+            assert_eq!((api.version, api.size), (super::types::VERSION, size));
         }
         assert_eq!(bind::<Unwired>(&mut api), 0);
         assert_eq!(bind::<Unwired>(null_mut()), Error::Argument as c_int);

@@ -9,7 +9,6 @@ pub const VERSION: c_uint = 2;
 /// The header's `enum qsa_error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
-#[allow(missing_docs)] // in the header
 pub enum Error {
     Argument = -1,
     Memory = -2,

@@ -65,6 +65,14 @@ macro_rules! parameters {
         impl $values {
             /// What each may be.
             pub const FACTS: [Integer; Self::COUNT] = [$($facts),*];
+
+            /// The one with this name.
+            pub fn get_mut(&mut self, name: &str) -> Option<&mut $type> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
         }
     };
     ($(#[$doc:meta])* $values:ident: $type:ty { $($(#[$of:meta])* $name:ident,)* }) => {
@@ -85,14 +93,6 @@ macro_rules! parameters {
             #[must_use]
             pub fn of([$($name),*]: [$type; Self::COUNT]) -> Self {
                 Self { $($name),* }
-            }
-
-            /// The one with this name.
-            pub fn get_mut(&mut self, name: &str) -> Option<&mut $type> {
-                match name {
-                    $(stringify!($name) => Some(&mut self.$name),)*
-                    _ => None,
-                }
             }
         }
     };

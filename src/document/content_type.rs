@@ -75,11 +75,6 @@ impl<'a> ContentType<'a> {
         Ok(Self { essence: Essence { kind, subtype }, parameters })
     }
 
-    /// The `type/subtype` pair.
-    pub fn essence(&self) -> Essence<'a> {
-        self.essence
-    }
-
     /// Whether this is the media type `essence`, given as `type/subtype`; parameters do not count.
     pub fn is(&self, essence: &str) -> bool {
         self.essence == *essence
@@ -93,18 +88,6 @@ impl<'a> ContentType<'a> {
     /// The value of the first parameter called `name`, without regard to case.
     pub fn parameter(&self, name: &str) -> Option<ParameterValue<'a>> {
         self.parameters().find(|parameter| parameter.name.eq_ignore_ascii_case(name)).map(|parameter| parameter.value)
-    }
-}
-
-impl Essence<'_> {
-    /// The type, as sent.
-    pub fn kind(&self) -> &str {
-        self.kind
-    }
-
-    /// The subtype, as sent.
-    pub fn subtype(&self) -> &str {
-        self.subtype
     }
 }
 
@@ -126,13 +109,6 @@ impl PartialEq for Essence<'_> {
 
 impl Eq for Essence<'_> {}
 
-impl fmt::Display for Essence<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = self.kind.chars().chain(Some('/')).chain(self.subtype.chars());
-        whole.map(|each| each.to_ascii_lowercase()).try_for_each(|each| fmt::Write::write_char(out, each))
-    }
-}
-
 impl<'a> ParameterValue<'a> {
     /// The value as sent, without quotes but with its escapes (RFC 3261 §25.1 quoted-pair).
     pub fn as_sent(&self) -> &'a str {
@@ -147,12 +123,6 @@ impl<'a> ParameterValue<'a> {
             '\\' if quoted => source.next(),
             other => Some(other),
         })
-    }
-
-    /// Whether the value equals `other` without regard to ASCII case.
-    pub fn is(&self, other: &str) -> bool {
-        let lowered = |each: char| each.to_ascii_lowercase();
-        self.chars().map(lowered).eq(other.chars().map(lowered))
     }
 }
 

@@ -7,7 +7,8 @@ mod pidf;
 mod property;
 mod version;
 
-use super::{DocumentError, MAX_DOCUMENT, Presentity};
+use super::error::DocumentError;
+use super::{MAX_DOCUMENT, Presentity};
 
 const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="pres:someone@example.com">"#;

@@ -12,7 +12,7 @@ impl U48 {
 
     /// The lower 48 bits of a number.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "the parts of the number")]
+    // Cut on purpose: the parts of the number.
     pub const fn low_bits(number: u64) -> Self {
         Self([(number >> 32) as u16, (number >> 16) as u16, number as u16])
     }

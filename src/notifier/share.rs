@@ -35,7 +35,7 @@ pub(super) fn join(
 }
 
 /// An internal subscription with this notifier's value has ended; false when it is none that shares.
-#[allow(clippy::cast_possible_truncation, reason = "the two halves of the number")]
+// Cut on purpose: the two halves of the number.
 pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, value: u64) -> bool {
     if value as u32 != u32::MAX {
         return false;

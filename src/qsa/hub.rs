@@ -72,6 +72,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     }
 
     /// The allocator of the hub's memory, for [`Message::prepare`](super::Message::prepare).
+    #[cfg(test)]
     #[must_use]
     pub fn allocator(&self) -> &A {
         &self.alloc
@@ -209,6 +210,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     }
 
     /// How many subscriptions there are, those only held on to included.
+    #[cfg(test)]
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().live()).sum()

@@ -95,6 +95,7 @@ impl<A: SharedAlloc> Shard<A> {
         Scan::More
     }
 
+    #[cfg(test)]
     pub(super) fn live(&self) -> usize {
         self.entries.live() as usize
     }

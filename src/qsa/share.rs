@@ -262,7 +262,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         self.shard(hash)?.lock().find(hash.into(), |share| share.members.contains(&member)).map(|share| share.root)
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "half of the hash")]
+    // Cut on purpose: half of the hash.
     fn hash(&self, key: ShareKey<'_>) -> ShareHash {
         self.key.hash(key) as ShareHash
     }

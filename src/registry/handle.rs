@@ -44,7 +44,7 @@ impl Handle {
 
     /// The handle that [`Handle::to_u64`] made this number of; `None` for numbers it never makes.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the number")]
+    // Cut on purpose: the two halves of the number.
     pub fn from_u64(number: u64) -> Option<Self> {
         let handle = Self { index: number as u32, generation: (number >> 32) as u32 };
         (handle.generation != 0 && handle.index < MOST_SLOTS).then_some(handle)

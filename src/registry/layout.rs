@@ -49,6 +49,7 @@ impl Layout {
     }
 
     /// The shard that a Call-ID leads to.
+    #[cfg(test)]
     pub(super) fn shard_of_call_id(self, call_id: &[u8]) -> usize {
         match call_id::number_in(call_id) {
             Some(number) => self.wrap(number as usize),
@@ -75,7 +76,7 @@ impl Layout {
     }
 
     /// The hash is the lower half, the shard comes from the upper half.
-    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the hash")]
+    // Cut on purpose: the two halves of the hash.
     fn place(self, hash: u64) -> Place {
         Place { shard: self.wrap((hash >> 32) as usize), hash: hash as u32 }
     }

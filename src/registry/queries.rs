@@ -1,10 +1,12 @@
 //! Looking without changing a subscription's life.
 
+use super::Registry;
 use super::handle::Handle;
 use super::life::Life;
 use super::shard::Shard;
 use super::table::Sought;
-use super::{FreshIds, RANDOM_LEN, Registry};
+#[cfg(test)]
+use super::{FreshIds, RANDOM_LEN};
 use crate::subscription::{Fingerprint, Subject};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
@@ -48,13 +50,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let found = self.at(handle)?;
         let (_, record) = found.table.get(found.slot)?;
         Some(f(&record.life, &record.owner))
-    }
-
-    /// Lets `f` change the owner's data, under the lock; `None` when the handle is stale.
-    pub fn update_owner<R>(&self, handle: Handle, f: impl FnOnce(&mut O) -> R) -> Option<R> {
-        let mut found = self.at(handle)?;
-        let (_, record) = found.table.get_mut(found.slot)?;
-        Some(f(&mut record.owner))
     }
 
     /// Shows `f` the subscriptions from the `offset`th on, at most `limit`, in the order of shards and slots; gives how
@@ -112,12 +107,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Identifiers that lead to a shard, of unguessable random bytes never used before.
+    #[cfg(test)]
     #[must_use]
     pub fn fresh_ids(&self, shard: usize, random: [u8; RANDOM_LEN]) -> FreshIds {
         self.layout.fresh(shard, 0, random)
     }
 
     /// The shard that a Call-ID leads to.
+    #[cfg(test)]
     #[must_use]
     pub fn shard_of_call_id(&self, call_id: &[u8]) -> usize {
         self.layout.shard_of_call_id(call_id)

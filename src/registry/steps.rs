@@ -30,6 +30,7 @@ pub enum Inserted {
 
 impl Inserted {
     /// The handle of the subscription with the name asked for, new or not.
+    #[cfg(test)]
     #[must_use]
     pub fn handle(self) -> Handle {
         match self {

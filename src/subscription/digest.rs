@@ -10,7 +10,8 @@ mod credential;
 mod domain;
 mod sessions;
 
-pub use algorithm::Algorithm;
+#[cfg(test)]
+pub(super) use algorithm::Algorithm;
 pub use authorization::{Authorization, Qop};
 pub use challenge::{Challenge, Guard};
 pub use credential::{Concealed, Credential, CredentialError, Secret};

@@ -29,7 +29,7 @@ impl Echo {
 
     /// From the hashes of what is said and of the branch; `None` where there is no branch.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "a part of the hash")]
+    // Cut on purpose: a part of the hash.
     pub(super) fn of_hashes(text: u64, branch: Option<u64>) -> Self {
         Self { text: text as u16, branch: branch.map_or(0, |branch| (branch as u16).max(1)) }
     }
@@ -54,7 +54,7 @@ fn hash_of_few(text: &[u8]) -> u64 {
 }
 
 /// A number whose every bit depends on all of another one.
-#[allow(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+// Cut on purpose: the two halves of the product.
 fn mixed(number: u64) -> u64 {
     let product = u128::from(number ^ 0x1319_8a2e_0370_7344) * 0xa409_3822_299f_31d1;
     product as u64 ^ (product >> 64) as u64

@@ -165,6 +165,7 @@ impl<A: SharedAlloc> Subscription<A> {
     ///
     /// # Errors
     /// [`OutOfMemory`] when its text finds no room.
+    #[cfg(test)]
     pub fn try_new(subject: Subject<'_>, alloc: A) -> Result<Self, OutOfMemory> {
         let names = SharedUris::try_new([subject.record, subject.subscriber, b"", b""], &alloc)?;
         Self::try_named(names, subject.package, subject.event_id, alloc)
@@ -464,12 +465,6 @@ impl<A: SharedAlloc> Subscription<A> {
     #[must_use]
     pub fn call_id(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], Dialog::call_id)
-    }
-
-    /// Local tag (From tag of our requests, To tag of NOTIFYs); empty while there is none.
-    #[must_use]
-    pub fn local_tag(&self) -> &[u8] {
-        self.dialog.as_ref().map_or(&[], Dialog::local_tag)
     }
 
     /// Whether there is a dialog, or the half of one.

@@ -44,6 +44,7 @@ pub struct Terms {
 
 impl Terms {
     /// Those of a subscription without options.
+    #[cfg(test)]
     pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE, filter: None };
 }
 

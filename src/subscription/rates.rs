@@ -48,6 +48,7 @@ pub struct Rates {
 
 impl Rates {
     /// No rates.
+    #[cfg(test)]
     pub const NONE: Self = Self { max: None, min: None, adaptive_min: None };
 
     /// Parameters of the Event header, by name.

@@ -28,6 +28,11 @@ mod substates;
 mod table;
 mod versions;
 
+use super::digest::Authorization;
+use super::options::Terms;
+use super::output::Undo;
+use super::rates::{Rate, Rates};
+use super::state::{Attempt, Awaits, Farewell};
 use super::*;
 use crate::grammar::RouteSet;
 use crate::memory::OutOfMemory;

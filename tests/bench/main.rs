@@ -4,11 +4,11 @@
 //! with `-x tlsf -X tlsf` and one worker unless a line says otherwise. `QUICK=1` does less of everything, `ONLY=P1,P5`
 //! does some.
 
-#[allow(dead_code)] // the integration tests use the rest
+#[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 
-#[allow(dead_code)] // the demo uses the rest
+#[allow(dead_code, reason = "the demo uses the rest")]
 #[path = "../demo/signals.rs"]
 mod signals;
 

@@ -4,7 +4,7 @@
 //! module. The demo publishes states to the first and shows what `event_route[qsa:notify]` tells it in the second, with
 //! the SIP messages between the two beside it. It exits with 0 only if every published state arrived that way.
 
-#[allow(dead_code)] // the integration tests use the rest
+#[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 

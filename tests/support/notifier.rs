@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::endpoint::{Endpoint, Received, Transport, fresh};
 use super::pidf::PIDF;
-use super::sip::{Message, target_of, uri_in};
+use super::sip::{Message, target_of};
 use super::wait::SOON;
 
 /// Takes SUBSCRIBEs that are in no dialog yet.
@@ -229,11 +229,6 @@ impl Dialog {
     /// The host part of the subscriber's Contact is reached at `addr`.
     pub fn via_hop(&mut self, addr: SocketAddr) {
         self.next_hop = addr;
-    }
-
-    /// The subscriber's URI.
-    pub fn subscriber(&self) -> &str {
-        uri_in(&self.remote).unwrap_or_default()
     }
 }
 

@@ -179,7 +179,7 @@ impl PresenceBuilder {
         let server =
             server.module("presence").module("presence_xml").modparam("presence_xml", "integrated_xcap_server", 1);
         let server = if server.has_request_route() { server } else { server.route(ROUTE) };
-        PresenceServer { server: server.start(), publisher: Endpoint::udp(), etags: Mutex::default(), data }
+        PresenceServer { server: server.start(), publisher: Endpoint::udp(), etags: Mutex::default(), _data: data }
     }
 }
 
@@ -189,7 +189,7 @@ pub struct PresenceServer {
     pub server: Server,
     publisher: Endpoint,
     etags: Mutex<HashMap<String, String>>,
-    data: TempDir,
+    _data: TempDir,
 }
 
 impl PresenceServer {
@@ -216,11 +216,6 @@ impl PresenceServer {
     /// The address of record of `user`, reached over `transport`.
     pub fn uri_over(&self, user: &str, transport: Transport) -> String {
         format!("{}{}", self.server.uri(user), transport.uri_param())
-    }
-
-    /// The database file, if it has one.
-    pub fn database(&self) -> std::path::PathBuf {
-        self.data.path().join("presence.sqlite")
     }
 
     /// Publishes a document as the presence of `user`: the first one, or in place of the one before.

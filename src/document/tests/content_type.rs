@@ -1,4 +1,5 @@
-use crate::document::{ContentType, DocumentError};
+use crate::document::ContentType;
+use crate::document::error::DocumentError;
 
 fn parse(value: &str) -> ContentType<'_> {
     ContentType::parse(value.as_bytes()).unwrap()
@@ -18,13 +19,10 @@ fn essence_compares_without_regard_to_case_and_white_space() {
     ] {
         let parsed = parse(value);
         assert!(parsed.is("application/pidf+xml"), "{value:?}");
-        assert_eq!(parsed.essence().to_string(), "application/pidf+xml");
-        assert_eq!(parsed.essence(), parse("application/pidf+xml;x=y").essence());
     }
     assert!(!parse("application/pidf+xml").is("application/pidf-diff+xml"));
     assert!(!parse("application/pidf+xml").is("application"));
-    assert_eq!(parse("Text/Plain").essence().kind(), "Text");
-    assert_eq!(parse("Text/Plain").essence().subtype(), "Plain");
+    assert!(parse("application/pidf+xml;x=y").is("application/pidf+xml"));
 }
 
 #[test]
@@ -36,7 +34,7 @@ fn parameters_in_order_quoted_folded_escaped() {
     let boundary = parsed.parameter("boundary").unwrap();
     assert_eq!(boundary.to_string(), "x;\"y\\");
     assert_eq!(boundary.as_sent(), "x;\\\"y\\\\");
-    assert!(parsed.parameter("TYPE").unwrap().is("Application/RLMI+XML"));
+    assert_eq!(parsed.parameter("TYPE").unwrap().to_string(), "application/rlmi+xml");
     assert_eq!(parsed.parameter("start").unwrap().to_string(), "<a@b>");
     assert!(parsed.parameter("charset").is_none());
 }

@@ -1,7 +1,8 @@
 //! Documents with the oddities of presence stacks met in the field.
 
 use super::{HEAD, parse, presence};
-use crate::document::{Basic, ContentType, DocumentError, MAX_DOCUMENT, PIDF_XML, check_body};
+use crate::document::error::DocumentError;
+use crate::document::{Basic, ContentType, MAX_DOCUMENT, PIDF_XML, check_body};
 
 /// Note before the tuple, a tuple id that is no xs:ID, a person without id.
 const NOTE_FIRST: &str = r#"<?xml version='1.0' encoding='UTF-8'?>

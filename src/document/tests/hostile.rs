@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::parse;
-use crate::document::{DocumentError, MAX_DOCUMENT, Presentity};
+use crate::document::error::DocumentError;
+use crate::document::{MAX_DOCUMENT, Presentity};
 
 fn within(inside: &str) -> Result<Presentity, DocumentError> {
     parse(format!("<presence>{inside}</presence>"))

@@ -1,5 +1,7 @@
 use super::{HEAD, parse, presence};
-use crate::document::{Basic, Contact, DocumentError, MAX_DOCUMENT, Presentity};
+use crate::document::error::DocumentError;
+use crate::document::presentity::Contact;
+use crate::document::{Basic, MAX_DOCUMENT, Presentity};
 
 fn only_basic(inside: &str) -> Basic {
     presence(&format!("<tuple id='a'>{inside}</tuple>")).basic()

@@ -1,6 +1,7 @@
 //! Versions of watcherinfo, reginfo and dialog-info.
 
-use crate::document::{ContentType, DocumentError, MAX_DOCUMENT, Version, check_body};
+use crate::document::error::DocumentError;
+use crate::document::{ContentType, MAX_DOCUMENT, Version, check_body};
 
 const TYPES: [(&str, &str); 3] = [
     ("application/watcherinfo+xml", "watcherinfo"),

@@ -1,5 +1,8 @@
 //! What comes through the gate, and what does not.
 
+use super::super::route::LONGEST_ROUTE_SET;
+use super::super::tag::{LONGEST_ENTITY_TAG, LONGEST_TAG};
+use super::super::uri::LONGEST_URI;
 use super::super::*;
 use proptest::prelude::*;
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use parking_lot::Mutex;
 
 use super::support::{Plain, ask, hub, new, notifier, push_known, queue, say};
-use crate::qsa::{Counters, Known, LastQueued, Notifier, Outcome, QsaError, QueueId, Refused};
+use crate::qsa::queue::{Counters, Outcome};
+use crate::qsa::{Known, LastQueued, Notifier, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake};
 
 const DEFAULT: crate::qsa::DomainId = Plain::DEFAULT_DOMAIN;

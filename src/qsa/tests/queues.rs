@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::support::{ask, hub, new, queue, say};
-use crate::qsa::{
-    Counters, Destroy, Known, LastQueued, Loss, Message, Outcome, QsaError, QueueId, SubscriptionId, Wake,
-};
+use crate::qsa::queue::{Counters, Outcome};
+use crate::qsa::{Destroy, Known, LastQueued, Loss, Message, QsaError, QueueId, SubscriptionId, Wake};
 use crate::subscription::{Brief, News, Status};
 
 #[test]

@@ -5,8 +5,9 @@ use parking_lot::RawMutex;
 
 use super::support::{Plain, ask, hub, new, notifier, queue, say};
 use crate::memory::OutOfMemory;
+use crate::qsa::share::HandedOn;
 use crate::qsa::waiting::Waiting;
-use crate::qsa::{DomainId, HandedOn, Hub, NotShared, QsaError, QueueId, Refused, ShareHash, Shares, SubscriptionId};
+use crate::qsa::{DomainId, Hub, NotShared, QsaError, QueueId, Refused, ShareHash, Shares, SubscriptionId};
 use crate::subscription::{Brief, News, Status};
 use crate::testing::Accounted;
 use allocator_api2::alloc::Global;

@@ -6,7 +6,8 @@ use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
 use crate::memory::SharedAlloc;
-use crate::qsa::{Hub, Known, LastQueued, Message, Notifier, NotifierId, Outcome, QsaError, QueueId, Refused};
+use crate::qsa::queue::Outcome;
+use crate::qsa::{Hub, Known, LastQueued, Message, Notifier, NotifierId, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake, Wanted};
 use crate::subscription::{Brief, News, Status};
 

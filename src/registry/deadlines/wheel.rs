@@ -57,13 +57,13 @@ impl Level {
     }
 
     /// The bucket of such a stretch.
-    #[allow(clippy::cast_possible_truncation, reason = "less than the number of buckets")]
+    // Cut on purpose: less than the number of buckets.
     fn bucket(self, stretch: u64) -> usize {
         self.first + (stretch & (self.size() - 1)) as usize
     }
 
     /// How long an instant is after the beginning of its stretch.
-    #[allow(clippy::cast_possible_truncation, reason = "no bucket is that wide")]
+    // Cut on purpose: no bucket is that wide.
     fn offset(self, at: u64) -> u32 {
         (at & ((1 << self.shift) - 1)) as u32
     }

@@ -2,7 +2,8 @@
 
 use super::life::{dialog, notify, notify_from};
 use super::{ENV, Handle, POLICY, Table, insert, step, table};
-use crate::registry::{MOST_FORKS, RegistryError};
+use crate::registry::RegistryError;
+use crate::registry::forks::MOST_FORKS;
 use crate::subscription::{Env, Input, Policy};
 use crate::testing::Accounted;
 

@@ -39,7 +39,6 @@ fn a_stale_handle_finds_nothing() {
 
     assert!(step(&table, handle, Input::Refresh).unwrap().is_none());
     assert!(table.view(handle, |_, _| ()).is_none());
-    assert!(table.update_owner(handle, |_| ()).is_none());
     assert_eq!(table.by_id(handle.id()), None);
     assert!(table.view(Handle::from_u64(u64::from(MOST_SLOTS - 1) | 1 << 32).unwrap(), |_, _| ()).is_none());
 }

@@ -144,7 +144,7 @@ impl World {
     }
 
     /// Every Call-ID, CSeq of ours and CSeq of theirs that somebody still holds.
-    #[expect(clippy::type_complexity)]
+    #[expect(clippy::type_complexity, reason = "used once")]
     fn ranks(&self, picture: &Picture) -> (BTreeSet<u32>, BTreeSet<u32>, BTreeSet<(u32, Fork, u32)>) {
         let (mut dialogs, mut local, mut remote) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         local.insert(picture.local_cseq);
