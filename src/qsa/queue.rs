@@ -1,9 +1,14 @@
 //! Bounded message queues: what is full merges or forgets the oldest of the fattest, and counts it.
 
+mod full;
+mod outcome;
+
+pub use outcome::{Gone, Loss, OnLoss, Outcome, Pushed};
+
 use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
 use super::message::Message;
-use super::waiting::{Spare, Waiting, Whose};
+use super::waiting::{Spare, Waiting};
 use crate::memory::SharedAlloc;
 
 /// How the consumer of a queue is woken: called without any lock whenever the queue ceases to be empty.
@@ -44,12 +49,6 @@ impl LastQueued {
     }
 }
 
-/// How many last messages in a row are spared by one displacement.
-const MOST_SPARED: usize = 16;
-
-/// How many messages one message displaces at most, as locks are held. Then it is the one that goes.
-const MOST_DISPLACED: usize = 32;
-
 /// How many bytes may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -62,93 +61,6 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self { queue: 8 << 20, subscription: 1 << 20 }
-    }
-}
-
-/// The outcome of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is the newest in the queue.
-    Queued,
-    /// The queue was full: it has replaced the message before it of the same subscription and fork.
-    Merged,
-    /// The queue was full: it is queued, and the oldest messages of those who took the most are lost.
-    Displaced,
-    /// The queue was full of others who take less: it is lost.
-    Overflowed,
-    /// There is no such queue: it is lost.
-    Lost,
-}
-
-/// How a message was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// A newer one of the same subscription and fork has taken its place.
-    Merged,
-    /// There was no room for it, any more or at all.
-    Dropped,
-}
-
-/// Learns of each message that had to go: of which subscription and fork, and how. Called without a lock.
-pub type OnLoss = fn(SubscriptionId, u8, Loss);
-
-/// The messages that had to go, and how: mostly none, so that it is handed on at no cost.
-pub struct Gone<A: SharedAlloc>(Vec<(Message<A>, Loss)>);
-
-impl<A: SharedAlloc> Default for Gone<A> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<A: SharedAlloc> Gone<A> {
-    fn of(message: Message<A>) -> Self {
-        Self(vec![(message, Loss::Dropped)])
-    }
-
-    fn add(&mut self, message: Message<A>, how: Loss) {
-        self.0.push((message, how));
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Message<A>> {
-        self.0.iter().map(|(message, _)| message)
-    }
-
-    /// Tells of all of them.
-    fn tell(&self, on_loss: OnLoss) {
-        self.0.iter().for_each(|(message, how)| on_loss(message.subscription(), message.fork(), *how));
-    }
-}
-
-/// The work to do after queueing, when no lock is held any more.
-#[must_use = "the consumer must be woken: call finish() when no lock is held"]
-pub struct Pushed<A: SharedAlloc> {
-    /// The outcome of the message.
-    pub outcome: Outcome,
-    /// The consumer to wake.
-    pub wake: Option<Wake>,
-    /// The messages that had to go, to be dropped without a lock (their data may have a destructor).
-    pub gone: Gone<A>,
-    /// Is told of them.
-    pub(super) on_loss: Option<OnLoss>,
-}
-
-impl<A: SharedAlloc> Pushed<A> {
-    /// Nobody will ever see this message.
-    pub(super) fn lost(message: Message<A>) -> Self {
-        Self { outcome: Outcome::Lost, wake: None, gone: Gone::of(message), on_loss: None }
-    }
-
-    /// Tells of what had to go, drops it and wakes the consumer.
-    pub fn finish(self) {
-        if let Some(on_loss) = self.on_loss {
-            self.gone.tell(on_loss);
-        }
-        drop(self.gone);
-        if let Some(wake) = self.wake {
-            wake.call();
-        }
     }
 }
 
@@ -332,129 +244,5 @@ impl<A: SharedAlloc> Slot<A> {
             return None;
         }
         self.queue.as_mut()
-    }
-}
-
-impl<A: SharedAlloc> Queue<A> {
-    fn push(&mut self, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
-        self.counters.received += 1;
-        let wake = (self.waiting.len() == 0).then_some(self.wake);
-        let own = self.waiting.account_of(last.place(), &message);
-        if self.has_room(own, Waiting::cost(&message)) {
-            return self.append(last, message, own, Outcome::Queued, wake, Gone::default());
-        }
-        self.push_full(last, message, wake)
-    }
-
-    /// Whether a message of so many bytes can be appended.
-    fn has_room(&mut self, own: Option<Whose>, cost: usize) -> bool {
-        let own = own.map(|own| self.waiting.bytes_of(own));
-        self.waiting.len() < self.limit
-            && self.waiting.bytes().saturating_add(cost) <= self.budget.queue
-            && own.is_none_or(|own| own.saturating_add(cost) <= self.budget.subscription)
-            && self.waiting.try_reserve().is_ok()
-    }
-
-    /// Merges first; what then still is too much displaces others who take as much or more, or else goes itself.
-    fn push_full(&mut self, last: &mut LastQueued, message: Message<A>, wake: Option<Wake>) -> Pushed<A> {
-        let mut message = message;
-        let mut gone = Gone::default();
-        let mut left = MOST_DISPLACED;
-        loop {
-            let own = self.waiting.account_of(last.place(), &message);
-            let cost = Waiting::cost(&message);
-            let (before, newest) =
-                own.map_or((0, 0), |own| (self.waiting.bytes_of(own), self.waiting.newest_cost(own)));
-            let after = before.saturating_sub(newest).saturating_add(cost);
-            let total = self.waiting.bytes().saturating_sub(newest).saturating_add(cost);
-            let has_older = before > newest;
-            let victim = match own {
-                Some(own) if after > self.budget.subscription && has_older => {
-                    if left > 0 {
-                        self.waiting.pop_older(own)
-                    } else {
-                        None
-                    }
-                }
-                Some(own) if total <= self.budget.queue => return self.merge(last, message, own, gone),
-                None if self.has_room(None, cost) => {
-                    let outcome = if left < MOST_DISPLACED { Outcome::Displaced } else { Outcome::Queued };
-                    return self.append(last, message, None, outcome, wake, gone);
-                }
-                _ if left > 0 && cost <= self.budget.queue => {
-                    // If there are too many messages but not too many bytes, every new message is accepted.
-                    let least = if total <= self.budget.queue { 0 } else { after };
-                    self.waiting.pop_fattest(least, MOST_SPARED)
-                }
-                _ => None,
-            };
-            match victim {
-                Some(victim) => {
-                    gone.add(victim, Loss::Dropped);
-                    left -= 1;
-                    self.counters.dropped += 1;
-                }
-                // Otherwise nobody would learn of the end.
-                None if message.is_last() && message.text_len() > 0 => {
-                    message.strip();
-                    left = MOST_DISPLACED;
-                }
-                None => {
-                    gone.add(message, Loss::Dropped);
-                    self.counters.dropped += 1;
-                    return Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None };
-                }
-            }
-        }
-    }
-
-    fn append(
-        &mut self,
-        last: &mut LastQueued,
-        message: Message<A>,
-        own: Option<Whose>,
-        outcome: Outcome,
-        wake: Option<Wake>,
-        gone: Gone<A>,
-    ) -> Pushed<A> {
-        let mut gone = gone;
-        match self.waiting.push(message, own, self.epoch) {
-            Ok(at) => {
-                *last = LastQueued::at(at);
-                Pushed { outcome, wake, gone, on_loss: None }
-            }
-            Err(message) => {
-                // Cannot be: there was room.
-                self.counters.dropped += 1;
-                gone.add(message, Loss::Dropped);
-                Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None }
-            }
-        }
-    }
-
-    fn merge(&mut self, last: &mut LastQueued, message: Message<A>, own: Whose, gone: Gone<A>) -> Pushed<A> {
-        let mut gone = gone;
-        let outcome = match self.waiting.replace_newest(own, message) {
-            Ok((at, older)) => {
-                *last = LastQueued::at(at);
-                self.counters.merged += 1;
-                gone.add(older, Loss::Merged);
-                Outcome::Merged
-            }
-            Err(message) => {
-                // Cannot be: the account was just found.
-                self.counters.dropped += 1;
-                gone.add(message, Loss::Dropped);
-                Outcome::Overflowed
-            }
-        };
-        Pushed { outcome, wake: None, gone, on_loss: None }
-    }
-
-    fn snapshot(&self) -> Counters {
-        let mut counters = self.counters;
-        counters.queued += self.waiting.len() as u64;
-        counters.queued_bytes += self.waiting.bytes() as u64;
-        counters
     }
 }
