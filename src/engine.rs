@@ -213,8 +213,8 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     ENGINE.place(engine).map_err(|_| OutOfMemory.into())
 }
 
-fn gate_limits(config: &Config) -> gate::Limits {
-    gate::Limits {
+fn gate_limits(config: &Config) -> gate::GateLimits {
+    gate::GateLimits {
         destination_rate: config.destination_rate,
         total_rate: config.total_rate,
         breaker_failures: config.breaker_failures,

@@ -27,15 +27,15 @@ use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
-use breaker::Asked;
-use entry::Entry;
+use breaker::Verdict;
+use entry::DestinationEntry;
 use hold::Hold;
 use parking_lot::lock_api::{Mutex, RawMutex};
 use rate::Rate;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use table::Table;
+use table::DestinationTable;
 
 /// The most destinations there are entries for.
 pub const MOST_DESTINATIONS: usize = SHARDS * table::MOST_ENTRIES;
@@ -43,7 +43,7 @@ pub const MOST_DESTINATIONS: usize = SHARDS * table::MOST_ENTRIES;
 const SHARD_BITS: u32 = 4;
 const SHARDS: usize = 1 << SHARD_BITS;
 
-/// The longest Retry-After that counts: a day, as for a single subscription. Nothing leaves for [`Limits::hold_most`] of
+/// The longest Retry-After that counts: a day, as for a single subscription. Nothing leaves for [`GateLimits::hold_most`] of
 /// it; then one request at a time finds out.
 pub const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
 
@@ -52,7 +52,7 @@ const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// The limits of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct GateLimits {
     /// Requests a second to one destination; 0 = unlimited.
     pub destination_rate: u32,
     /// Requests a second to all destinations; 0 = unlimited.
@@ -76,7 +76,7 @@ pub struct Destination(NonZeroU32);
 
 /// Somebody wants to send.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct AdmissionRequest<'a> {
     /// Where to: the same text for the same destination.
     pub address: &'a [u8],
     /// The subscription that asks: a number, the same as in the report of the outcome.
@@ -103,7 +103,7 @@ pub enum Admission {
 
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// A final reply: the destination answers.
     Answered,
     /// 503, with the seconds of its Retry-After.
@@ -117,7 +117,7 @@ pub enum Outcome {
     Unsent,
 }
 
-impl Outcome {
+impl SendOutcome {
     /// Of a final reply that somebody has sent.
     #[must_use]
     pub fn of_answer(code: u16, retry_after: Option<u32>) -> Self {
@@ -141,7 +141,7 @@ impl Outcome {
 
 /// The gate, in memory from `A`, behind locks `L`.
 pub struct Gate<A: Allocator + Clone, L> {
-    limits: Limits,
+    limits: GateLimits,
     rate: Rate,
     total: Rate,
     key: HashKey,
@@ -154,7 +154,7 @@ pub struct Gate<A: Allocator + Clone, L> {
     /// How much of that has been said, and when, in milliseconds.
     said: AtomicU64,
     said_at: AtomicU64,
-    shards: Box<[Mutex<L, Table<A>>], A>,
+    shards: Box<[Mutex<L, DestinationTable<A>>], A>,
 }
 
 impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
@@ -162,11 +162,11 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn try_new_in(limits: Limits, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
+    pub fn try_new_in(limits: GateLimits, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
         for _ in 0..SHARDS {
-            shards.push(Mutex::new(Table::try_new_in(alloc.clone())?));
+            shards.push(Mutex::new(DestinationTable::try_new_in(alloc.clone())?));
         }
         Ok(Self {
             limits,
@@ -183,7 +183,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// Whether a request may leave now. Takes constant time.
-    pub fn admit(&self, ask: &Ask<'_>, now: Millis) -> Admission {
+    pub fn admit(&self, ask: &AdmissionRequest<'_>, now: Millis) -> Admission {
         let (hash, number) = self.place(ask.address);
         let Some(shard) = self.shards.get(number) else { return Admission::Go(None) };
         let mut table = shard.lock();
@@ -191,7 +191,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if found.is_none_or(|found| found.pressed) {
             self.pressed.fetch_add(1, Ordering::Relaxed);
         }
-        let Some(table::Found { slot, .. }) = found else {
+        let Some(table::FoundSlot { slot, .. }) = found else {
             drop(table);
             return self.overflow(ask, now);
         };
@@ -215,7 +215,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// A request whose destination has no entry: those share one bucket.
-    fn overflow(&self, ask: &Ask<'_>, now: Millis) -> Admission {
+    fn overflow(&self, ask: &AdmissionRequest<'_>, now: Millis) -> Admission {
         if ask.reserved {
             return Admission::Go(None);
         }
@@ -255,23 +255,23 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// The cause of a hold, and its end.
-    fn judge(&self, entry: &mut Entry, ask: &Ask<'_>, now: Millis) -> Option<(Millis, HeldBy)> {
+    fn judge(&self, entry: &mut DestinationEntry, ask: &AdmissionRequest<'_>, now: Millis) -> Option<(Millis, HeldBy)> {
         entry.asked = now;
         let hold = entry.hold.as_mut();
-        let probes = match hold.map_or(Asked::Pass, |hold| hold.ask(ask.who, ask.random, now, &self.limits)) {
-            Asked::Wait(until) => return Some((until, HeldBy::RetryAfter)),
-            asked @ (Asked::Probe | Asked::Pass) => asked == Asked::Probe,
+        let probes = match hold.map_or(Verdict::Pass, |hold| hold.ask(ask.who, ask.random, now, &self.limits)) {
+            Verdict::Wait(until) => return Some((until, HeldBy::RetryAfter)),
+            asked @ (Verdict::Probe | Verdict::Pass) => asked == Verdict::Probe,
         };
         match entry.breaker.ask(ask.who, ask.random, now, &self.limits) {
-            Asked::Wait(until) => {
+            Verdict::Wait(until) => {
                 if let Some(hold) = entry.hold.as_mut().filter(|_| probes) {
                     hold.void(now);
                 }
                 return Some((until, HeldBy::Breaker));
             }
-            Asked::Probe => return None,
-            Asked::Pass if probes => return None,
-            Asked::Pass => {}
+            Verdict::Probe => return None,
+            Verdict::Pass if probes => return None,
+            Verdict::Pass => {}
         }
         if ask.reserved {
             return None;
@@ -289,7 +289,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
 
     /// Notes the outcome of a request that `who` was let through with. A destination that has been forgotten is left
     /// alone.
-    pub fn report(&self, destination: Destination, who: u64, outcome: Outcome, now: Millis) {
+    pub fn report(&self, destination: Destination, who: u64, outcome: SendOutcome, now: Millis) {
         let (number, slot, generation) = destination.parts();
         let Some(shard) = self.shards.get(number) else { return };
         let mut table = shard.lock();
@@ -299,11 +299,11 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         }
         let probed = entry.hold.is_some_and(|hold| hold.is_probed_by(who));
         match outcome {
-            Outcome::Answered => {
+            SendOutcome::Answered => {
                 entry.breaker.good();
                 entry.hold = entry.hold.filter(|_| !probed);
             }
-            Outcome::Unavailable { retry_after } => {
+            SendOutcome::Unavailable { retry_after } => {
                 if let Some(seconds) = retry_after.filter(|seconds| *seconds > 0) {
                     let asked = Duration::from_secs(u64::from(seconds)).min(LONGEST_HOLD);
                     Hold::lengthen(&mut entry.hold, who, asked, now, &self.limits);
@@ -312,13 +312,13 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
                 }
                 entry.breaker.bad(who, now, &self.limits);
             }
-            Outcome::Silent => {
+            SendOutcome::Silent => {
                 if probed {
                     Hold::put_off(&mut entry.hold, now, &self.limits);
                 }
                 entry.breaker.bad(who, now, &self.limits);
             }
-            Outcome::Unsent => {
+            SendOutcome::Unsent => {
                 if let Some(hold) = entry.hold.as_mut().filter(|_| probed) {
                     hold.void(now);
                 }

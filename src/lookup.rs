@@ -27,7 +27,7 @@ use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, RawMutex};
 use std::time::Duration;
-use table::Table;
+use table::NameTable;
 
 /// The most names that are known at a time; the others share one entry, which is slow.
 pub const MOST_NAMES: usize = 4096;
@@ -52,7 +52,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A request that cannot leave at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct LookupRequest<'a> {
     /// The name of its next hop, or the address.
     pub name: &'a [u8],
     /// The notifier that has led there: the same text for the same notifier.
@@ -63,7 +63,7 @@ pub struct Ask<'a> {
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum LookupAnswer {
     /// It is in the line.
     Waits {
         /// The name is known to be slow.
@@ -91,7 +91,7 @@ pub struct Task {
 
 /// The outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LookupOutcome {
     /// The request is gone, or did not need it any more.
     Nothing,
     /// The request has left, as far as is known.
@@ -105,7 +105,7 @@ pub struct Lookups<A: Allocator + Clone, L> {
     key: HashKey,
     /// The longest pause.
     longest: Duration,
-    table: Mutex<L, Table<A>>,
+    table: Mutex<L, NameTable<A>>,
 }
 
 impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
@@ -114,17 +114,17 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn try_new_in(longest: Duration, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
-        Ok(Self { key, longest: longest.max(FIRST_PAUSE), table: Mutex::new(Table::try_new_in(alloc)?) })
+        Ok(Self { key, longest: longest.max(FIRST_PAUSE), table: Mutex::new(NameTable::try_new_in(alloc)?) })
     }
 
     /// Whether the name is known to be slow.
-    pub fn is_slow(&self, ask: &Ask<'_>) -> bool {
+    pub fn is_slow(&self, ask: &LookupRequest<'_>) -> bool {
         let hash = self.key.hash(ask.name);
         self.table.lock().class_of(hash, ask.name) == Some(Class::Slow)
     }
 
     /// Puts a request into the line, unless it is there.
-    pub fn ask(&self, ask: &Ask<'_>, now: Millis) -> Asked {
+    pub fn ask(&self, ask: &LookupRequest<'_>, now: Millis) -> LookupAnswer {
         let hash = |text: &[u8]| self.key.hash(text);
         let who = self.key.hash(ask.who);
         let (name, zone) = (hash(ask.name), hash(zone_of(ask.name)));
@@ -138,7 +138,7 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
     }
 
     /// Notes the outcome of the task that this resolver has taken, and how long it took.
-    pub fn done(&self, resolver: usize, task: Task, outcome: Outcome, took: Duration, now: Millis) {
+    pub fn done(&self, resolver: usize, task: Task, outcome: LookupOutcome, took: Duration, now: Millis) {
         self.table.lock().done(resolver, task, outcome, took, now, self.longest);
     }
 

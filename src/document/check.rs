@@ -4,7 +4,7 @@ use super::content_type::ContentType;
 use super::encoding::decode;
 use super::error::DocumentError;
 use super::root::read_root;
-use super::scan::Root;
+use super::scan::RootElement;
 use super::version::{Version, Versioned};
 
 /// The media type of presence documents (RFC 3863 §5).
@@ -93,7 +93,7 @@ pub(super) fn check_size(body: &[u8], max_bytes: usize) -> Result<(), DocumentEr
 }
 
 /// Scans `text` and looks at its root element.
-pub(super) fn check_presence(text: &str) -> Result<Root<'_>, DocumentError> {
+pub(super) fn check_presence(text: &str) -> Result<RootElement<'_>, DocumentError> {
     let root = read_root(text)?;
     if !root.may_be("presence", PIDF) {
         return Err(DocumentError::NotPidf { root: root.shown() });

@@ -30,7 +30,7 @@ pub struct Essence<'a> {
 
 /// One parameter of a Content-Type.
 #[derive(Clone, Copy, Debug)]
-pub struct Parameter<'a> {
+pub struct MediaParameter<'a> {
     /// The parameter's name as sent; compares without regard to case.
     pub name: &'a str,
     /// Its value.
@@ -134,7 +134,7 @@ impl fmt::Display for ParameterValue<'_> {
 
 impl<'a> Parameters<'a> {
     /// The next parameter, `None` at the end, or what is wrong.
-    fn step(&mut self) -> Result<Option<Parameter<'a>>, &'static str> {
+    fn step(&mut self) -> Result<Option<MediaParameter<'a>>, &'static str> {
         loop {
             let rest = skip_space(self.rest);
             if rest.is_empty() {
@@ -156,15 +156,15 @@ impl<'a> Parameters<'a> {
                 None => (plain(""), rest),
             };
             self.rest = rest;
-            return Ok(Some(Parameter { name, value }));
+            return Ok(Some(MediaParameter { name, value }));
         }
     }
 }
 
 impl<'a> Iterator for Parameters<'a> {
-    type Item = Parameter<'a>;
+    type Item = MediaParameter<'a>;
 
-    fn next(&mut self) -> Option<Parameter<'a>> {
+    fn next(&mut self) -> Option<MediaParameter<'a>> {
         // The whole list was walked when the Content-Type was parsed: no error is left.
         self.step().ok().flatten()
     }

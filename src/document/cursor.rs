@@ -4,7 +4,7 @@
 //! results handed over in memory, would cost more than the work.
 
 use super::bytes::{find, until_any, until_either};
-use super::fault::Fault;
+use super::fault::XmlFault;
 use super::name::{QName, find_forbidden, take_qname, take_reference};
 
 /// A place in a text, which is UTF-8. Every step forward ends on a character boundary.
@@ -63,8 +63,8 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
-    pub(super) fn fault(&self, problem: &'static str) -> Fault {
-        Fault::Malformed { offset: self.offset(), problem }
+    pub(super) fn fault(&self, problem: &'static str) -> XmlFault {
+        XmlFault::Malformed { offset: self.offset(), problem }
     }
 
     /// S of XML 1.0 §2.3; says whether there was any.
@@ -78,14 +78,14 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn qname(&mut self, problem: &'static str) -> Result<QName<'a>, Fault> {
+    pub(super) fn qname(&mut self, problem: &'static str) -> Result<QName<'a>, XmlFault> {
         let (name, rest) = take_qname(self.rest).ok_or_else(|| self.fault(problem))?;
         self.rest = rest;
         Ok(name)
     }
 
     /// XMLDecl of XML 1.0 §2.8, if there is one. What it says was looked at before decoding.
-    pub(super) fn declaration(&mut self) -> Result<(), Fault> {
+    pub(super) fn declaration(&mut self) -> Result<(), XmlFault> {
         match self.rest {
             [b'<', b'?', b'x', b'm', b'l', b' ' | b'\t' | b'\r' | b'\n', ..] => {
                 self.until(b"<?xml", b"?>", "XML declaration is not closed")
@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Comment of XML 1.0 §2.5.
-    pub(super) fn comment(&mut self) -> Result<(), Fault> {
+    pub(super) fn comment(&mut self) -> Result<(), XmlFault> {
         self.until(b"<!--", b"--", "comment is not closed")?;
         let [b'>', rest @ ..] = self.rest else {
             return Err(self.fault("\"--\" inside a comment"));
@@ -105,7 +105,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// PI of XML 1.0 §2.6.
-    pub(super) fn instruction(&mut self) -> Result<(), Fault> {
+    pub(super) fn instruction(&mut self) -> Result<(), XmlFault> {
         let mut inside = *self;
         inside.skip(2);
         let target = inside.qname("not the name of a processing instruction")?;
@@ -119,12 +119,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// CDSect of XML 1.0 §2.7.
-    pub(super) fn cdata(&mut self) -> Result<(), Fault> {
+    pub(super) fn cdata(&mut self) -> Result<(), XmlFault> {
         self.until(b"<![CDATA[", b"]]>", "CDATA section is not closed")
     }
 
     /// Steps over `opening`, everything to the next `closing`, and that.
-    fn until<const N: usize>(&mut self, opening: &[u8], closing: &[u8; N], problem: &'static str) -> Result<(), Fault> {
+    fn until<const N: usize>(
+        &mut self,
+        opening: &[u8],
+        closing: &[u8; N],
+        problem: &'static str,
+    ) -> Result<(), XmlFault> {
         let inside = self.rest.get(opening.len()..).unwrap_or_default();
         let length = find(inside, closing).ok_or_else(|| self.fault(problem))?;
         self.skip(opening.len());
@@ -135,7 +140,7 @@ impl<'a> Cursor<'a> {
 
     /// CharData and references up to the next `<` (XML 1.0 §2.4, §4.1).
     #[inline(always)]
-    pub(super) fn text(&mut self) -> Result<(), Fault> {
+    pub(super) fn text(&mut self) -> Result<(), XmlFault> {
         if let [b'<', ..] = self.rest {
             return Ok(());
         }
@@ -148,7 +153,7 @@ impl<'a> Cursor<'a> {
 
     /// The next attribute of a start tag; `None` with the cursor at `>` or `/>`.
     #[inline(always)]
-    pub(super) fn attribute(&mut self) -> Result<Option<Attribute<'a>>, Fault> {
+    pub(super) fn attribute(&mut self) -> Result<Option<Attribute<'a>>, XmlFault> {
         let spaced = self.skip_space();
         if let [b'>', ..] | [b'/', b'>', ..] = self.rest {
             return Ok(None);
@@ -174,7 +179,7 @@ impl<'a> Cursor<'a> {
 
     /// Eq of XML 1.0 §2.8, and the quote that follows it.
     #[cold]
-    fn spaced_quote(&mut self) -> Result<u8, Fault> {
+    fn spaced_quote(&mut self) -> Result<u8, XmlFault> {
         self.skip_space();
         let [b'=', rest @ ..] = self.rest else {
             return Err(self.fault("attribute without a value"));
@@ -190,7 +195,7 @@ impl<'a> Cursor<'a> {
 
     /// The text before the next `quote`; steps over the quote.
     #[inline(always)]
-    fn value(&mut self, quote: u8) -> Result<&'a [u8], Fault> {
+    fn value(&mut self, quote: u8) -> Result<&'a [u8], XmlFault> {
         let start = self.rest;
         loop {
             self.characters(until_any(self.rest, [quote, b'<', b'&']), false)?;
@@ -206,7 +211,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn reference(&mut self) -> Result<(), Fault> {
+    fn reference(&mut self) -> Result<(), XmlFault> {
         let (_, rest) =
             take_reference(self.rest).ok_or_else(|| self.fault("not a reference that exists without a DTD"))?;
         self.rest = rest;
@@ -215,7 +220,7 @@ impl<'a> Cursor<'a> {
 
     /// Steps over `length` bytes of characters.
     #[inline(always)]
-    fn characters(&mut self, length: usize, is_text: bool) -> Result<(), Fault> {
+    fn characters(&mut self, length: usize, is_text: bool) -> Result<(), XmlFault> {
         if self.suspicious {
             self.look_at(length, is_text)?;
         }
@@ -224,7 +229,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether the next `length` bytes may stand where they are.
-    fn look_at(&self, length: usize, is_text: bool) -> Result<(), Fault> {
+    fn look_at(&self, length: usize, is_text: bool) -> Result<(), XmlFault> {
         let run = self.rest.get(..length).unwrap_or_default();
         let bracket = if is_text { find(run, b"]]>") } else { None };
         let run = run.get(..bracket.unwrap_or(length)).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::fault::Fault;
+use super::fault::XmlFault;
 
 /// Why a body or its Content-Type cannot be used.
 ///
@@ -116,11 +116,11 @@ impl DocumentError {
     }
 
     /// Turns what the scanner found in `text` into a message with a place.
-    pub(super) fn from_fault(fault: Fault, text: &str) -> Self {
+    pub(super) fn from_fault(fault: XmlFault, text: &str) -> Self {
         match fault {
-            Fault::Dtd => Self::Dtd,
-            Fault::Limit { what, limit } => Self::TooComplex { what, limit },
-            Fault::Malformed { offset, problem } => {
+            XmlFault::Dtd => Self::Dtd,
+            XmlFault::Limit { what, limit } => Self::TooComplex { what, limit },
+            XmlFault::Malformed { offset, problem } => {
                 let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
                 let last_line = before.rsplit('\n').next().unwrap_or(before);
                 Self::Malformed {

@@ -2,7 +2,7 @@
 
 /// What is wrong with a document, without a copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum XmlFault {
     /// A document type declaration.
     Dtd,
     /// More of `what` than the cap allows.
@@ -16,7 +16,7 @@ pub(super) enum Fault {
     },
 }
 
-impl Fault {
+impl XmlFault {
     /// Not well-formed at `offset`.
     pub(super) fn malformed(offset: usize, problem: &'static str) -> Self {
         Self::Malformed { offset, problem }

@@ -34,27 +34,27 @@ fn name_length(text: &[u8]) -> Option<usize> {
     let mut length = letters(text);
     if length == 0 {
         length = match class(*text.first()?) {
-            Class::Start => 1,
-            Class::Wide => wide(text, is_wide_name_start)?,
-            Class::Name | Class::Other => return None,
+            ByteClass::Start => 1,
+            ByteClass::Wide => wide(text, is_wide_name_start)?,
+            ByteClass::Name | ByteClass::Other => return None,
         };
     }
     loop {
         let rest = text.get(length..)?;
         length += match rest.first().map(|byte| class(*byte)) {
-            Some(Class::Start | Class::Name) => 1 + letters(rest.get(1..)?),
-            Some(Class::Wide) => match wide(rest, is_wide_name_char) {
+            Some(ByteClass::Start | ByteClass::Name) => 1 + letters(rest.get(1..)?),
+            Some(ByteClass::Wide) => match wide(rest, is_wide_name_char) {
                 Some(more) => more,
                 None => return Some(length),
             },
-            Some(Class::Other) | None => return Some(length),
+            Some(ByteClass::Other) | None => return Some(length),
         };
     }
 }
 
 /// What a byte of a text can be in a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum ByteClass {
     /// In no name.
     Other,
     /// Inside a name, not at its start.
@@ -66,12 +66,12 @@ enum Class {
 }
 
 #[inline(always)]
-fn class(byte: u8) -> Class {
+fn class(byte: u8) -> ByteClass {
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Start,
-        b'0'..=b'9' | b'-' | b'.' => Class::Name,
-        0x80.. => Class::Wide,
-        _ => Class::Other,
+        b'A'..=b'Z' | b'a'..=b'z' | b'_' => ByteClass::Start,
+        b'0'..=b'9' | b'-' | b'.' => ByteClass::Name,
+        0x80.. => ByteClass::Wide,
+        _ => ByteClass::Other,
     }
 }
 

@@ -38,7 +38,7 @@ impl PidfSummary {
 
 /// The place of an element, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ElementPlace {
     Presence,
     Tuple,
     Status,
@@ -84,7 +84,7 @@ impl First {
 
 /// What has been found so far.
 #[derive(Default)]
-struct Found {
+struct Findings {
     open: bool,
     closed: bool,
     /// An element beside the tuples would have to be understood, and is not.
@@ -92,12 +92,12 @@ struct Found {
     note: First,
     tuple_note: First,
     person_note: First,
-    tuple: Tuple,
+    tuple: TupleState,
     person: Person,
 }
 
 #[derive(Default)]
-struct Tuple {
+struct TupleState {
     basic: Basic,
     unreliable: bool,
 }
@@ -108,7 +108,7 @@ struct Person {
     inner: First,
 }
 
-impl Found {
+impl Findings {
     fn sum(self) -> PidfSummary {
         let basic = match (self.unreliable, self.open, self.closed) {
             (false, true, _) => Basic::Open,
@@ -119,48 +119,52 @@ impl Found {
     }
 
     /// An element has ended; `text` is all that was in it, if it is one whose text is wanted.
-    fn end(&mut self, place: Place, text: &str) {
+    fn end(&mut self, place: ElementPlace, text: &str) {
         match place {
-            Place::Basic if self.tuple.basic == Basic::Unknown => self.tuple.basic = Basic::from_text(text),
-            Place::Note => self.note.offer(text),
-            Place::TupleNote => self.tuple_note.offer(text),
-            Place::PersonNote => self.person.own.offer(text),
-            Place::InnerNote => self.person.inner.offer(text),
-            Place::Tuple => {
+            ElementPlace::Basic if self.tuple.basic == Basic::Unknown => self.tuple.basic = Basic::from_text(text),
+            ElementPlace::Note => self.note.offer(text),
+            ElementPlace::TupleNote => self.tuple_note.offer(text),
+            ElementPlace::PersonNote => self.person.own.offer(text),
+            ElementPlace::InnerNote => self.person.inner.offer(text),
+            ElementPlace::Tuple => {
                 let tuple = std::mem::take(&mut self.tuple);
                 self.open |= !tuple.unreliable && tuple.basic == Basic::Open;
                 self.closed |= !tuple.unreliable && tuple.basic == Basic::Closed;
             }
-            Place::Person => {
+            ElementPlace::Person => {
                 let Person { own, inner } = std::mem::take(&mut self.person);
                 self.person_note.offer(&own.0.or(inner.0).unwrap_or_default());
             }
-            Place::Presence | Place::Status | Place::Basic | Place::InPerson | Place::Other => {}
+            ElementPlace::Presence
+            | ElementPlace::Status
+            | ElementPlace::Basic
+            | ElementPlace::InPerson
+            | ElementPlace::Other => {}
         }
     }
 }
 
 /// An element that is open, and how many namespaces were declared outside it.
-struct Open {
-    place: Place,
+struct OpenElement {
+    place: ElementPlace,
     outside: usize,
 }
 
 struct Walk<'a> {
     cursor: Cursor<'a>,
     text: &'a str,
-    open: Vec<Open>,
+    open: Vec<OpenElement>,
     /// Prefix and namespace of each declaration in scope.
     spaces: Vec<(&'a [u8], Space)>,
     /// The text of the element that is read, and how many elements are open around it.
     reading: Option<(String, usize)>,
-    found: Found,
+    found: Findings,
 }
 
 impl<'a> Walk<'a> {
     fn new(text: &'a str) -> Self {
         let cursor = Cursor::new(text.as_bytes(), false);
-        Self { cursor, text, open: Vec::new(), spaces: Vec::new(), reading: None, found: Found::default() }
+        Self { cursor, text, open: Vec::new(), spaces: Vec::new(), reading: None, found: Findings::default() }
     }
 
     /// One step: text, and one piece of markup; `None` at the end.
@@ -174,7 +178,7 @@ impl<'a> Walk<'a> {
                 self.cursor.qname("").ok()?;
                 self.cursor.skip_space();
                 self.cursor.skip(1);
-                let Open { place, outside } = self.open.pop()?;
+                let OpenElement { place, outside } = self.open.pop()?;
                 self.spaces.truncate(outside);
                 self.end(place);
                 (!self.open.is_empty()).then_some(())
@@ -220,35 +224,35 @@ impl<'a> Walk<'a> {
             return (!self.open.is_empty()).then_some(());
         }
         self.cursor.skip(1);
-        self.open.push(Open { place, outside });
+        self.open.push(OpenElement { place, outside });
         Some(())
     }
 
     /// The meaning of an element at its place. An unknown one may have to be understood.
-    fn place(&mut self, name: QName<'_>, space: Space, is_marked: bool) -> Place {
+    fn place(&mut self, name: QName<'_>, space: Space, is_marked: bool) -> ElementPlace {
         let pidf = if matches!(space, Space::Pidf { .. }) { name.local } else { &[] };
         let parent = self.open.last().map(|open| open.place);
         let is_to_be_understood = is_marked && space != Space::Understood;
         match (parent, pidf) {
-            (None, _) => Place::Presence,
-            (Some(Place::Presence), b"tuple") => Place::Tuple,
-            (Some(Place::Presence), b"note") => Place::Note,
-            (Some(Place::Presence), _) => {
+            (None, _) => ElementPlace::Presence,
+            (Some(ElementPlace::Presence), b"tuple") => ElementPlace::Tuple,
+            (Some(ElementPlace::Presence), b"note") => ElementPlace::Note,
+            (Some(ElementPlace::Presence), _) => {
                 self.found.unreliable |= is_to_be_understood;
-                if name.local == b"person" { Place::Person } else { Place::Other }
+                if name.local == b"person" { ElementPlace::Person } else { ElementPlace::Other }
             }
-            (Some(Place::Tuple), b"status") => Place::Status,
-            (Some(Place::Tuple | Place::Status), b"basic") => Place::Basic,
-            (Some(Place::Tuple | Place::Status), b"note") => Place::TupleNote,
-            (Some(Place::Tuple), b"contact" | b"timestamp") => Place::Other,
-            (Some(Place::Tuple | Place::Status), _) => {
+            (Some(ElementPlace::Tuple), b"status") => ElementPlace::Status,
+            (Some(ElementPlace::Tuple | ElementPlace::Status), b"basic") => ElementPlace::Basic,
+            (Some(ElementPlace::Tuple | ElementPlace::Status), b"note") => ElementPlace::TupleNote,
+            (Some(ElementPlace::Tuple), b"contact" | b"timestamp") => ElementPlace::Other,
+            (Some(ElementPlace::Tuple | ElementPlace::Status), _) => {
                 self.found.tuple.unreliable |= is_to_be_understood;
-                Place::Other
+                ElementPlace::Other
             }
-            (Some(Place::Person), _) if name.local == b"note" => Place::PersonNote,
-            (Some(Place::Person), _) => Place::InPerson,
-            (Some(Place::InPerson), _) if name.local == b"note" => Place::InnerNote,
-            (Some(_), _) => Place::Other,
+            (Some(ElementPlace::Person), _) if name.local == b"note" => ElementPlace::PersonNote,
+            (Some(ElementPlace::Person), _) => ElementPlace::InPerson,
+            (Some(ElementPlace::InPerson), _) if name.local == b"note" => ElementPlace::InnerNote,
+            (Some(_), _) => ElementPlace::Other,
         }
     }
 
@@ -261,7 +265,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn end(&mut self, place: Place) {
+    fn end(&mut self, place: ElementPlace) {
         let text = match &self.reading {
             Some((_, outside)) if *outside == self.open.len() => self.reading.take().map(|(text, _)| text),
             Some(_) | None => None,
@@ -296,7 +300,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Place {
+impl ElementPlace {
     /// Whether its text is wanted.
     fn is_read(self) -> bool {
         matches!(self, Self::Basic | Self::Note | Self::TupleNote | Self::PersonNote | Self::InnerNote)

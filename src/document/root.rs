@@ -2,17 +2,17 @@
 
 use super::error::{DocumentError, shown};
 use super::name::same_value;
-use super::scan::{Root, scan};
+use super::scan::{RootElement, scan};
 
 /// Scans `text`; its root element.
 ///
 /// # Errors
 /// When it is no well-formed XML within the caps.
-pub(super) fn read_root(text: &str) -> Result<Root<'_>, DocumentError> {
+pub(super) fn read_root(text: &str) -> Result<RootElement<'_>, DocumentError> {
     scan(text).map_err(|fault| DocumentError::from_fault(fault, text))
 }
 
-impl Root<'_> {
+impl RootElement<'_> {
     /// Whether this is the element `local` of `namespace`.
     pub(super) fn is(&self, local: &str, namespace: &str) -> bool {
         let namespace = namespace.as_bytes();

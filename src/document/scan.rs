@@ -7,7 +7,7 @@
 
 use super::bytes::same_start;
 use super::cursor::{Attribute, Cursor};
-use super::fault::Fault;
+use super::fault::XmlFault;
 use super::name::{QName, same_value, value_hash};
 use super::prescan::is_suspicious;
 use arrayvec::ArrayVec;
@@ -26,7 +26,7 @@ const XMLNS_NAMESPACE: &[u8] = b"http://www.w3.org/2000/xmlns/";
 
 /// What a scan found at the top of a document.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Root<'a> {
+pub(super) struct RootElement<'a> {
     /// The root element's name.
     pub(super) name: QName<'a>,
     /// Its namespace as written (see [`same_value`]); empty when it has none.
@@ -78,7 +78,7 @@ struct Scanner<'a> {
 }
 
 /// Scans a whole document, as [`super::encoding::decode`] returns it.
-pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
+pub(super) fn scan(text: &str) -> Result<RootElement<'_>, XmlFault> {
     let text = text.as_bytes();
     let mut scanner = Scanner {
         text,
@@ -92,12 +92,12 @@ pub(super) fn scan(text: &str) -> Result<Root<'_>, Fault> {
 }
 
 impl<'a> Scanner<'a> {
-    fn document(&mut self) -> Result<Root<'a>, Fault> {
+    fn document(&mut self) -> Result<RootElement<'a>, XmlFault> {
         self.cursor.declaration()?;
         let start = self.cursor.offset();
         self.misc()?;
         match self.cursor.rest {
-            [b'<', b'!', b'D', b'O', b'C', b'T', b'Y', b'P', b'E', ..] => return Err(Fault::Dtd),
+            [b'<', b'!', b'D', b'O', b'C', b'T', b'Y', b'P', b'E', ..] => return Err(XmlFault::Dtd),
             [b'<', ..] => {}
             _ => return Err(self.cursor.fault("no root element")),
         }
@@ -113,7 +113,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Misc of XML 1.0 §2.8: what may surround the root element.
-    fn misc(&mut self) -> Result<(), Fault> {
+    fn misc(&mut self) -> Result<(), XmlFault> {
         loop {
             self.cursor.skip_space();
             match self.cursor.rest {
@@ -126,7 +126,7 @@ impl<'a> Scanner<'a> {
 
     /// One step inside an element: text, and one piece of markup.
     #[inline(always)]
-    fn content(&mut self) -> Result<(), Fault> {
+    fn content(&mut self) -> Result<(), XmlFault> {
         self.cursor.text()?;
         let [b'<', markup @ ..] = self.cursor.rest else {
             return Err(self.cursor.fault("document ends inside an element"));
@@ -140,27 +140,27 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn comment(&mut self) -> Result<(), Fault> {
+    fn comment(&mut self) -> Result<(), XmlFault> {
         self.count()?;
         self.cursor.comment()
     }
 
-    fn instruction(&mut self) -> Result<(), Fault> {
+    fn instruction(&mut self) -> Result<(), XmlFault> {
         self.count()?;
         self.cursor.instruction()
     }
 
     #[inline(always)]
-    fn count(&mut self) -> Result<(), Fault> {
+    fn count(&mut self) -> Result<(), XmlFault> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Fault::Limit { what: "elements, comments and processing instructions", limit: MAX_NODES });
+            return Err(XmlFault::Limit { what: "elements, comments and processing instructions", limit: MAX_NODES });
         }
         Ok(())
     }
 
     /// The start tag, or empty element, of the root; `start` is passed through.
-    fn root(&mut self, start: usize) -> Result<Root<'a>, Fault> {
+    fn root(&mut self, start: usize) -> Result<RootElement<'a>, XmlFault> {
         let offset = self.cursor.offset();
         let name = self.tag_name()?;
         self.attributes(name, offset)?;
@@ -171,12 +171,12 @@ impl<'a> Scanner<'a> {
             None => &[],
         };
         self.close_tag(name, offset, 0)?;
-        Ok(Root { name, namespace, start, tag: offset })
+        Ok(RootElement { name, namespace, start, tag: offset })
     }
 
     /// A start tag or an empty element.
     #[inline(always)]
-    fn start_tag(&mut self) -> Result<(), Fault> {
+    fn start_tag(&mut self) -> Result<(), XmlFault> {
         let offset = self.cursor.offset();
         let outside = self.bindings.len();
         let name = self.tag_name()?;
@@ -189,7 +189,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn tag_name(&mut self) -> Result<QName<'a>, Fault> {
+    fn tag_name(&mut self) -> Result<QName<'a>, XmlFault> {
         self.count()?;
         self.cursor.skip(1);
         self.cursor.qname("not an element name")
@@ -197,7 +197,7 @@ impl<'a> Scanner<'a> {
 
     /// A start tag from behind its `name` up to its end, which is left to [`Self::close_tag`].
     /// `offset` is where the tag starts.
-    fn attributes(&mut self, name: QName<'a>, offset: usize) -> Result<(), Fault> {
+    fn attributes(&mut self, name: QName<'a>, offset: usize) -> Result<(), XmlFault> {
         let outside = self.bindings.len();
         self.attributes.truncate(0);
         while let Some(attribute) = self.cursor.attribute()? {
@@ -221,7 +221,7 @@ impl<'a> Scanner<'a> {
     /// The end of a start tag: `>` or `/>`. `offset` is where the tag starts, and `outside` how many
     /// bindings were in scope before it.
     #[inline(always)]
-    fn close_tag(&mut self, name: QName<'a>, offset: usize, outside: usize) -> Result<(), Fault> {
+    fn close_tag(&mut self, name: QName<'a>, offset: usize, outside: usize) -> Result<(), XmlFault> {
         if let [b'/', ..] = self.cursor.rest {
             self.cursor.skip(2);
             self.bindings.truncate(outside);
@@ -234,7 +234,7 @@ impl<'a> Scanner<'a> {
 
     /// The end tag of the innermost element; `after` is what follows its `</`.
     #[inline(always)]
-    fn end_tag(&mut self, after: &'a [u8]) -> Result<(), Fault> {
+    fn end_tag(&mut self, after: &'a [u8]) -> Result<(), XmlFault> {
         let open = self.open.pop().unwrap_or_default();
         let name = self.text.get(open.name..).unwrap_or_default();
         match after.get(open.name_length..) {
@@ -247,7 +247,7 @@ impl<'a> Scanner<'a> {
 
     /// An end tag of the element `open` that has white space in it, or something wrong.
     #[cold]
-    fn other_end_tag(&mut self, open: &[u8]) -> Result<(), Fault> {
+    fn other_end_tag(&mut self, open: &[u8]) -> Result<(), XmlFault> {
         let offset = self.cursor.offset();
         self.cursor.skip(2);
         let name = self.cursor.qname("not an element name")?;
@@ -257,21 +257,21 @@ impl<'a> Scanner<'a> {
         };
         self.cursor.rest = rest;
         if open != name.whole {
-            return Err(Fault::malformed(offset, "end tag does not match the open element"));
+            return Err(XmlFault::malformed(offset, "end tag does not match the open element"));
         }
         Ok(())
     }
 
     /// Puts a namespace declaration in scope (Namespaces in XML §3). `outside` is how many were
     /// in scope before the element.
-    fn bind(&mut self, prefix: &'a [u8], namespace: &'a [u8], offset: usize, outside: usize) -> Result<(), Fault> {
+    fn bind(&mut self, prefix: &'a [u8], namespace: &'a [u8], offset: usize, outside: usize) -> Result<(), XmlFault> {
         let is_xml = same_value(namespace, XML_NAMESPACE);
         if prefix == b"xmlns" || same_value(namespace, XMLNS_NAMESPACE) || is_xml != (prefix == b"xml") {
-            return Err(Fault::malformed(offset, "reserved namespace or prefix"));
+            return Err(XmlFault::malformed(offset, "reserved namespace or prefix"));
         }
         let own = self.bindings.as_slice().get(outside..).unwrap_or_default();
         if own.iter().any(|each| each.prefix == prefix) {
-            return Err(Fault::malformed(offset, "namespace declared twice"));
+            return Err(XmlFault::malformed(offset, "namespace declared twice"));
         }
         if is_xml {
             return Ok(());
@@ -281,12 +281,12 @@ impl<'a> Scanner<'a> {
 
     /// The index of what `prefix` is bound to: none for no prefix, or an error.
     #[inline(always)]
-    fn resolve(&self, prefix: &[u8], offset: usize) -> Result<Option<usize>, Fault> {
+    fn resolve(&self, prefix: &[u8], offset: usize) -> Result<Option<usize>, XmlFault> {
         if prefix.is_empty() {
             return Ok(None);
         }
         match self.find_binding(prefix) {
-            None => Err(Fault::malformed(offset, "namespace prefix is not declared")),
+            None => Err(XmlFault::malformed(offset, "namespace prefix is not declared")),
             found => Ok(found),
         }
     }
@@ -298,7 +298,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// No two attributes of one element have the same namespace and name.
-    fn check_distinct(&mut self) -> Result<(), Fault> {
+    fn check_distinct(&mut self) -> Result<(), XmlFault> {
         for at in 0..self.attributes.len() {
             let Some(&Named { prefix, local, offset, .. }) = self.attributes.as_slice().get(at) else { break };
             // An attribute without a prefix is in no namespace.
@@ -308,7 +308,7 @@ impl<'a> Scanner<'a> {
                     break;
                 };
                 if other == local && self.is_same_namespace(its, binding) {
-                    return Err(Fault::malformed(offset, "attribute given twice"));
+                    return Err(XmlFault::malformed(offset, "attribute given twice"));
                 }
             }
             if binding.is_some()
@@ -342,6 +342,6 @@ impl<'a> Scanner<'a> {
 
 /// Appends `item`, or says that there are more of `what` than fit.
 #[inline(always)]
-fn push<T, const N: usize>(to: &mut ArrayVec<T, N>, item: T, what: &'static str) -> Result<(), Fault> {
-    to.try_push(item).map_err(|_| Fault::Limit { what, limit: N })
+fn push<T, const N: usize>(to: &mut ArrayVec<T, N>, item: T, what: &'static str) -> Result<(), XmlFault> {
+    to.try_push(item).map_err(|_| XmlFault::Limit { what, limit: N })
 }

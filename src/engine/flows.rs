@@ -1,7 +1,7 @@
 //! Lost connections: heard of in the server's TCP main process, acted upon by the b2b workers.
 
 use super::{Engine, Lack, Owner};
-use crate::gate::Outcome;
+use crate::gate::SendOutcome;
 use crate::host::connection;
 use crate::host::lock::FLOWS;
 use crate::host::log;
@@ -95,7 +95,7 @@ impl Engine {
                     let (pushed, destination) = stepped.delivered;
                     self.settle(stepped.wake, pushed);
                     if let Some(destination) = destination {
-                        self.gate.report(destination, stepped.handle.to_u64(), Outcome::Silent, now);
+                        self.gate.report(destination, stepped.handle.to_u64(), SendOutcome::Silent, now);
                     }
                 }
                 Ok(None) => self.lost_flows.done(flow),

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::contact::{self, Contact};
 use super::start::Concluded;
-use crate::gate::Outcome;
+use crate::gate::SendOutcome;
 use crate::grammar::{Routes, Target};
 use crate::host::message::{Message, PlainTerms};
 use crate::host::transaction::Final;
@@ -25,7 +25,7 @@ impl Engine {
     fn take_local(&self, handle: Handle, cseq: u32, code: u16) {
         let reason = if code == 408 { Reason::RequestTimeout } else { Reason::NoUsableReply };
         let reply = Reply { cseq, code, is_local: true, reason: reason.text().as_bytes(), ..Reply::default() };
-        self.conclude(handle, reply, Outcome::of_local(code));
+        self.conclude(handle, reply, SendOutcome::of_local(code));
     }
 
     /// A reply of which no more can be read than its code, and perhaps when to come back.
@@ -109,7 +109,7 @@ impl Engine {
 
     /// Somebody has answered.
     fn take_answer(&self, handle: Handle, mut reply: Reply<'_>, contact: Option<&Contact<'_>>) {
-        let outcome = Outcome::of_answer(reply.code, reply.retry_after);
+        let outcome = SendOutcome::of_answer(reply.code, reply.retry_after);
         // It holds the proxy; the record may be asked for through the next one.
         if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 {
             reply.retry_after = None;
@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// Tells the subscription and the gate. Both count a Retry-After from the same moment.
-    fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: Outcome) -> Option<Concluded> {
+    fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: SendOutcome) -> Option<Concluded> {
         let now = Self::now();
         let stepped = self.step(handle, Input::Reply(reply), now)?;
         if let Some(destination) = stepped.concluded {

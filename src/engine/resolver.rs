@@ -4,7 +4,7 @@ use super::send::{Sender, Sending};
 use super::{Engine, Lack, worker};
 use crate::host::process::{self, ProcessError};
 use crate::host::{clock, log, uri};
-use crate::lookup::{Ask, Asked, MOST_WAITING, Outcome, Task};
+use crate::lookup::{LookupAnswer, LookupOutcome, LookupRequest, MOST_WAITING, Task};
 use crate::memory::OutOfMemory;
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Request};
@@ -38,7 +38,11 @@ impl Engine {
     pub(super) fn hand_over(&self, handle: Handle, request: &Request, next_hop: &[u8], destination: Option<&[u8]>) {
         let now = Self::now();
         let (name, notifier) = (destination.map_or(next_hop, host_of), uri::destination(&request.record));
-        let ask = Ask { name, notifier: notifier.as_deref().map_or(&request.record, host_of), who: handle.to_u64() };
+        let ask = LookupRequest {
+            name,
+            notifier: notifier.as_deref().map_or(&request.record, host_of),
+            who: handle.to_u64(),
+        };
         let is_slow = request.queued || self.lookups.is_slow(&ask);
         let (by, time) = if is_slow { (HeldBy::Unreached, LONG_WAIT) } else { (HeldBy::Lookup, PATIENCE) };
         let spread = Duration::from_millis(clock::spread() % 1000);
@@ -46,13 +50,13 @@ impl Engine {
         let until = now.after(time.saturating_add(spread));
         self.nudge(handle, Input::Held { cseq: request.cseq, until, by, undo: request.undo });
         match self.lookups.ask(&ask, now) {
-            Asked::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
-            Asked::Waits { wakes: false, .. } => {}
-            Asked::Full { say: Some(count) } => log::warn(&format!(
+            LookupAnswer::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
+            LookupAnswer::Waits { wakes: false, .. } => {}
+            LookupAnswer::Full { say: Some(count) } => log::warn(&format!(
                 "the line for names and connections is full: {MOST_WAITING} SUBSCRIBEs wait, and {count} more so far have to ask \
                  again later; presence_b2b.lookups shows which names are slow: repair them, or raise modparam resolvers"
             )),
-            Asked::Full { say: None } => {}
+            LookupAnswer::Full { say: None } => {}
         }
     }
 
@@ -73,23 +77,23 @@ impl Engine {
     }
 
     /// The request whose turn it is, if it still wants to leave.
-    fn take_turn(&self, task: Task) -> Outcome {
+    fn take_turn(&self, task: Task) -> LookupOutcome {
         let (Some(handle), Ok(message)) = (Handle::from_u64(task.who), Self::prepare(&[], &[])) else {
-            return Outcome::Nothing;
+            return LookupOutcome::Nothing;
         };
         let (now, random) = (Self::now(), clock::random_bytes());
         let stepped = match self.registry.step_turn(handle, random, &self.env(now), self.deliver(message)) {
             Ok(Some(stepped)) => stepped,
-            Ok(None) => return Outcome::Nothing,
+            Ok(None) => return LookupOutcome::Nothing,
             Err(OutOfMemory) => {
                 self.lacks(Lack::Subscribe);
-                return Outcome::Nothing;
+                return LookupOutcome::Nothing;
             }
         };
         match self.perform(stepped, Sender::Resolver(task.bound)) {
-            Some(Sending::Left) => Outcome::Left,
-            Some(Sending::Failed) => Outcome::Failed,
-            Some(Sending::Held | Sending::HandedOver) | None => Outcome::Nothing,
+            Some(Sending::Left) => LookupOutcome::Left,
+            Some(Sending::Failed) => LookupOutcome::Failed,
+            Some(Sending::Held | Sending::HandedOver) | None => LookupOutcome::Nothing,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::request::{Plan, PlanError, Way};
 use super::{Engine, Lack, Owner, Stepped};
-use crate::gate::{Admission, Ask, Destination, MOST_DESTINATIONS, Outcome};
+use crate::gate::{Admission, AdmissionRequest, Destination, MOST_DESTINATIONS, SendOutcome};
 use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
@@ -112,7 +112,7 @@ impl Engine {
                 Ok(Ok(plan)) if !plan.socket().may_block() => Ok(plan),
                 Ok(Err(error)) => Err(error),
                 Ok(Ok(_)) | Err(Missed) => {
-                    report(Outcome::Unsent);
+                    report(SendOutcome::Unsent);
                     self.hand_over(handle, request, uri, address.as_deref());
                     return Sending::HandedOver;
                 }
@@ -121,7 +121,7 @@ impl Engine {
         let plan = match plan {
             Ok(plan) => plan,
             Err(error) => {
-                report(if error.is_of_destination() { Outcome::Silent } else { Outcome::Unsent });
+                report(if error.is_of_destination() { SendOutcome::Silent } else { SendOutcome::Unsent });
                 not_sent(&error);
                 return Sending::Failed;
             }
@@ -145,9 +145,9 @@ impl Engine {
                     self.goes_over(handle, cseq, connection);
                 }
             }
-            Sent::Dropped => self.has_not_left(handle, Input::Dropped { cseq }, destination, Outcome::Unsent),
+            Sent::Dropped => self.has_not_left(handle, Input::Dropped { cseq }, destination, SendOutcome::Unsent),
             failed @ (Sent::Failed | Sent::Impossible) => {
-                let outcome = if failed == Sent::Failed { Outcome::Silent } else { Outcome::Unsent };
+                let outcome = if failed == Sent::Failed { SendOutcome::Silent } else { SendOutcome::Unsent };
                 self.has_not_left(handle, Input::SendFailed { cseq }, destination, outcome);
                 return Sending::Failed;
             }
@@ -172,12 +172,12 @@ impl Engine {
 
     /// A request has not left, after all was ready for it. It is counted once: tm may have told its end, or the connection have
     /// been lost, before the send returned.
-    fn has_not_left(&self, handle: Handle, input: Input<'_>, destination: Option<Destination>, outcome: Outcome) {
+    fn has_not_left(&self, handle: Handle, input: Input<'_>, destination: Option<Destination>, outcome: SendOutcome) {
         let now = Self::now();
         let (counted, outcome) = match self.step(handle, input, now) {
             Some(stepped) => (stepped.concluded, outcome),
             // Its subscription has gone in the meantime. A probe is given back; where it has been counted, that changes nothing.
-            None => (destination, Outcome::Unsent),
+            None => (destination, SendOutcome::Unsent),
         };
         if let Some(destination) = counted {
             self.gate.report(destination, handle.to_u64(), outcome, now);
@@ -207,7 +207,7 @@ impl Engine {
         for (proxy, uri, address) in way.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
             let Some(named) = &address else { return Ok(Hop { proxy, uri, address, destination: None }) };
-            let ask = Ask { address: named, who, reserved, random: clock::spread() };
+            let ask = AdmissionRequest { address: named, who, reserved, random: clock::spread() };
             let admission = self.gate.admit(&ask, now);
             if let Some(times) = self.gate.pressure(now) {
                 log::warn(&format!(

@@ -1,6 +1,6 @@
 //! A breaker: opens after failures in a row, and lets one request find out when it may close.
 
-use super::Limits;
+use super::GateLimits;
 use crate::time::Millis;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) fn spread(at: Millis, random: u64, time: Duration) -> Millis {
 
 /// The state of a breaker, as operators read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum BreakerState {
     /// Requests pass.
     Closed,
     /// Requests are held.
@@ -26,7 +26,7 @@ pub enum State {
     Probing,
 }
 
-impl State {
+impl BreakerState {
     /// The word used in RPC.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -40,7 +40,7 @@ impl State {
 
 /// The answer of a breaker to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Verdict {
     Pass,
     /// It may leave, and its outcome decides.
     Probe,
@@ -68,16 +68,16 @@ impl Breaker {
 
     /// Whether a request of `who` may pass. Those that wait come back at different moments, so that they do not all
     /// find the one probe under way.
-    pub(super) fn ask(&mut self, who: u64, random: u64, now: Millis, limits: &Limits) -> Asked {
-        let wait = |at: Millis| Asked::Wait(spread(at, random, limits.breaker_time));
+    pub(super) fn ask(&mut self, who: u64, random: u64, now: Millis, limits: &GateLimits) -> Verdict {
+        let wait = |at: Millis| Verdict::Wait(spread(at, random, limits.breaker_time));
         match self.phase {
-            Phase::Closed => Asked::Pass,
+            Phase::Closed => Verdict::Pass,
             Phase::Open { until } if now < until => wait(until),
             Phase::Probing { by, .. } if now < by => wait(now.after(pause(limits.breaker_time))),
             // Time is over, or the last probe was lost.
             Phase::Open { .. } | Phase::Probing { .. } => {
                 self.phase = Phase::Probing { who, by: now.after(limits.probe_wait) };
-                Asked::Probe
+                Verdict::Probe
             }
         }
     }
@@ -88,7 +88,7 @@ impl Breaker {
     }
 
     /// A request of `who` has failed.
-    pub(super) fn bad(&mut self, who: u64, now: Millis, limits: &Limits) {
+    pub(super) fn bad(&mut self, who: u64, now: Millis, limits: &GateLimits) {
         self.failures = self.failures.saturating_add(1);
         let trips = match self.phase {
             Phase::Closed => limits.breaker_failures > 0 && self.failures >= limits.breaker_failures,
@@ -115,11 +115,11 @@ impl Breaker {
         self.failures
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> BreakerState {
         match self.phase {
-            Phase::Closed => State::Closed,
-            Phase::Open { .. } => State::Open,
-            Phase::Probing { .. } => State::Probing,
+            Phase::Closed => BreakerState::Closed,
+            Phase::Open { .. } => BreakerState::Open,
+            Phase::Probing { .. } => BreakerState::Probing,
         }
     }
 

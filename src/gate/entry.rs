@@ -1,6 +1,6 @@
 //! The state of one destination.
 
-use super::breaker::{Breaker, State};
+use super::breaker::{Breaker, BreakerState};
 use super::hold::Hold;
 use super::rate::Rate;
 use crate::time::Millis;
@@ -14,7 +14,7 @@ const SHOWN: usize = 80;
 
 /// One destination. Plain data: making and dropping one needs no memory of its own.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct DestinationEntry {
     /// Of the whole address.
     pub(super) hash: u64,
     address: [u8; SHOWN],
@@ -36,7 +36,7 @@ pub struct DestinationSnapshot {
     /// Transport, host and port; a very long one is cut.
     pub address: String,
     /// State of the breaker.
-    pub state: State,
+    pub state: BreakerState,
     /// Failures since the last answer.
     pub failures: u32,
     /// Seconds until a hold ends or is probed, or until an open breaker lets a request through; 0 when nothing is held.
@@ -47,7 +47,7 @@ pub struct DestinationSnapshot {
     pub held: u64,
 }
 
-impl Entry {
+impl DestinationEntry {
     pub(super) fn new(hash: u64, address: &[u8], now: Millis) -> Self {
         let mut shown = [0; SHOWN];
         for (to, from) in shown.iter_mut().zip(address) {
@@ -69,7 +69,7 @@ impl Entry {
 
     /// Whether nothing is lost when another destination takes its place, but for counts.
     pub(super) fn is_idle(&self, now: Millis) -> bool {
-        let is_well = self.breaker.failures() == 0 && self.breaker.state() == State::Closed;
+        let is_well = self.breaker.failures() == 0 && self.breaker.state() == BreakerState::Closed;
         let is_closed = self.breaker.open_until().is_none_or(|until| until <= now);
         is_closed && self.has_no_claim(now) && (is_well || now.since(self.asked) > FORGET)
     }

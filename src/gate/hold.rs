@@ -1,7 +1,7 @@
 //! A hold: a 503 with Retry-After speaks for the whole server, but not for longer than the operator allows.
 
-use super::Limits;
-use super::breaker::{Asked, pause, spread};
+use super::GateLimits;
+use super::breaker::{Verdict, pause, spread};
 use crate::time::Millis;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(super) struct Hold {
 impl Hold {
     /// A 503 to a request of `who` asks for so long a pause. A longer hold stays as it is, and so does one that somebody else's
     /// request is to find out about.
-    pub(super) fn lengthen(hold: &mut Option<Self>, who: u64, asked: Duration, now: Millis, limits: &Limits) {
+    pub(super) fn lengthen(hold: &mut Option<Self>, who: u64, asked: Duration, now: Millis, limits: &GateLimits) {
         let until = now.after(asked);
         let probe_at = now.after(asked.min(limits.hold_most));
         *hold = Some(match *hold {
@@ -31,7 +31,7 @@ impl Hold {
     }
 
     /// The request that was to find out brought nothing new.
-    pub(super) fn put_off(hold: &mut Option<Self>, now: Millis, limits: &Limits) {
+    pub(super) fn put_off(hold: &mut Option<Self>, now: Millis, limits: &GateLimits) {
         if let Some(hold) = hold {
             (hold.probe, hold.probe_at) = (None, now.after(limits.hold_most));
         }
@@ -43,9 +43,9 @@ impl Hold {
     }
 
     /// Whether a request of `who` may pass.
-    pub(super) fn ask(&mut self, who: u64, random: u64, now: Millis, limits: &Limits) -> Asked {
+    pub(super) fn ask(&mut self, who: u64, random: u64, now: Millis, limits: &GateLimits) -> Verdict {
         if now >= self.until {
-            return Asked::Pass;
+            return Verdict::Pass;
         }
         if now < self.probe_at {
             // Those that wait for the end all come then, and for a probe one after the other.
@@ -54,14 +54,14 @@ impl Hold {
                 None => self.probe_at,
             };
             let is_end = free >= self.until;
-            return Asked::Wait(if is_end {
+            return Verdict::Wait(if is_end {
                 self.until
             } else {
                 spread(free, random, limits.hold_most).min(self.until)
             });
         }
         (self.probe, self.probe_at) = (Some(who), now.after(limits.probe_wait));
-        Asked::Probe
+        Verdict::Probe
     }
 
     /// Whether a request of `who` is under way to find out.

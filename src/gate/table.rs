@@ -1,7 +1,7 @@
 //! The entries of one shard.
 
 use super::Destination;
-use super::entry::Entry;
+use super::entry::DestinationEntry;
 use crate::memory::OutOfMemory;
 use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
@@ -18,28 +18,28 @@ const FIRST_ENTRIES: usize = 16;
 const LOOKS: u32 = 64;
 
 /// An entry and the count of its occupants, from 1 on.
-struct Slot {
+struct DestinationSlot {
     generation: u32,
-    entry: Entry,
+    entry: DestinationEntry,
 }
 
 /// Where an address is.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct FoundSlot {
     pub(super) slot: u32,
     /// Another one that failed, and is forgotten now, has made room.
     pub(super) pressed: bool,
 }
 
 /// Entries by slot, and slots by hash.
-pub(super) struct Table<A: Allocator + Clone> {
-    slots: Vec<Slot, A>,
+pub(super) struct DestinationTable<A: Allocator + Clone> {
+    slots: Vec<DestinationSlot, A>,
     index: HashTable<u32, A>,
     /// Where the search for an idle entry goes on.
     hand: u32,
 }
 
-impl<A: Allocator + Clone> Table<A> {
+impl<A: Allocator + Clone> DestinationTable<A> {
     pub(super) fn try_new_in(alloc: A) -> Result<Self, OutOfMemory> {
         let mut slots = Vec::new_in(alloc.clone());
         slots.try_reserve_exact(FIRST_ENTRIES).map_err(|_| OutOfMemory)?;
@@ -55,18 +55,18 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// The slot of this address; `None` when there is neither room nor memory for it.
-    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Millis) -> Option<Found> {
+    pub(super) fn find_or_insert(&mut self, hash: u64, address: &[u8], now: Millis) -> Option<FoundSlot> {
         if let Some(slot) = self.find(hash, address) {
-            return Some(Found { slot, pressed: false });
+            return Some(FoundSlot { slot, pressed: false });
         }
-        let entry = Entry::new(hash, address, now);
+        let entry = DestinationEntry::new(hash, address, now);
         let found = if self.slots.len() < MOST_ENTRIES {
             self.slots.try_reserve(1).ok()?;
             let slots = &self.slots;
             self.index.try_reserve(1, |slot| hash_of(slots, *slot)).ok()?;
             let slot = u32::try_from(self.slots.len()).ok()?;
-            self.slots.push(Slot { generation: 1, entry });
-            Found { slot, pressed: false }
+            self.slots.push(DestinationSlot { generation: 1, entry });
+            FoundSlot { slot, pressed: false }
         } else {
             self.replace(entry, now)?
         };
@@ -76,7 +76,7 @@ impl<A: Allocator + Clone> Table<A> {
     }
 
     /// Puts an entry where an idle one was, or one that fails and was asked for longest ago.
-    fn replace(&mut self, entry: Entry, now: Millis) -> Option<Found> {
+    fn replace(&mut self, entry: DestinationEntry, now: Millis) -> Option<FoundSlot> {
         let count = u32::try_from(self.slots.len()).ok()?;
         let mut oldest: Option<(Millis, u32)> = None;
         for _ in 0..LOOKS {
@@ -85,7 +85,7 @@ impl<A: Allocator + Clone> Table<A> {
             let slot = self.slots.get(place as usize)?;
             if slot.entry.is_idle(now) {
                 self.put(place, entry);
-                return Some(Found { slot: place, pressed: false });
+                return Some(FoundSlot { slot: place, pressed: false });
             }
             if slot.entry.is_failing(now) && oldest.is_none_or(|(asked, _)| slot.entry.asked < asked) {
                 oldest = Some((slot.entry.asked, place));
@@ -93,30 +93,30 @@ impl<A: Allocator + Clone> Table<A> {
         }
         let (_, place) = oldest?;
         self.put(place, entry);
-        Some(Found { slot: place, pressed: true })
+        Some(FoundSlot { slot: place, pressed: true })
     }
 
     /// Puts an entry in the place of another one.
-    fn put(&mut self, place: u32, entry: Entry) {
+    fn put(&mut self, place: u32, entry: DestinationEntry) {
         let Some(slot) = self.slots.get_mut(place as usize) else { return };
         if let Ok(found) = self.index.find_entry(slot.entry.hash, |other| *other == place) {
             found.remove();
         }
         let generation = if slot.generation < Destination::LAST_GENERATION { slot.generation + 1 } else { 1 };
-        *slot = Slot { generation, entry };
+        *slot = DestinationSlot { generation, entry };
     }
 
     /// The entry in a slot, with its generation.
-    pub(super) fn get_mut(&mut self, slot: u32) -> Option<(u32, &mut Entry)> {
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<(u32, &mut DestinationEntry)> {
         self.slots.get_mut(slot as usize).map(|slot| (slot.generation, &mut slot.entry))
     }
 
     /// All entries.
-    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = &DestinationEntry> {
         self.slots.iter().map(|slot| &slot.entry)
     }
 }
 
-fn hash_of(slots: &[Slot], slot: u32) -> u64 {
+fn hash_of(slots: &[DestinationSlot], slot: u32) -> u64 {
     slots.get(slot as usize).map_or(0, |slot| slot.entry.hash)
 }

@@ -18,7 +18,7 @@ pub(super) const NOW: Millis = Millis(1_000_000);
 pub(super) const HERE: &[u8] = b"udp:192.0.2.1:5060";
 
 /// Nothing is limited.
-pub(super) const OPEN: Limits = Limits {
+pub(super) const OPEN: GateLimits = GateLimits {
     destination_rate: 0,
     total_rate: 0,
     breaker_failures: 0,
@@ -28,7 +28,7 @@ pub(super) const OPEN: Limits = Limits {
     hold_most: Duration::from_secs(100),
 };
 
-pub(super) fn gate(limits: Limits) -> Door {
+pub(super) fn gate(limits: GateLimits) -> Door {
     Gate::try_new_in(limits, 42.into(), Accounted::new()).unwrap()
 }
 
@@ -37,7 +37,7 @@ pub(super) fn at(millis: u64) -> Millis {
 }
 
 pub(super) fn ask(gate: &Door, who: u64, now: Millis) -> Admission {
-    gate.admit(&Ask { address: HERE, who, reserved: false, random: 0 }, now)
+    gate.admit(&AdmissionRequest { address: HERE, who, reserved: false, random: 0 }, now)
 }
 
 /// Lets a request through; its destination.

@@ -48,7 +48,7 @@ fn forks() -> Option<u32> {
 const POOL: usize = 1024;
 
 /// Unguessable bytes.
-struct Pool {
+struct RandomPool {
     /// [`FORKS`] when they were asked for.
     forks: Option<u32>,
     bytes: [u8; POOL],
@@ -57,7 +57,7 @@ struct Pool {
 }
 
 thread_local! {
-    static UNUSED: RefCell<Pool> = const { RefCell::new(Pool { forks: None, bytes: [0; POOL], used: POOL }) };
+    static UNUSED: RefCell<RandomPool> = const { RefCell::new(RandomPool { forks: None, bytes: [0; POOL], used: POOL }) };
 }
 
 /// `N` unguessable bytes; nobody else is given them.
@@ -66,7 +66,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     let Some(forks) = forks().filter(|_| N <= POOL) else { return from_kernel() };
     UNUSED.with_borrow_mut(|pool| {
         if pool.forks != Some(forks) || POOL - pool.used < N {
-            *pool = Pool { forks: Some(forks), bytes: from_kernel(), used: 0 };
+            *pool = RandomPool { forks: Some(forks), bytes: from_kernel(), used: 0 };
         }
         let Some(unused) = pool.bytes.get_mut(pool.used..).and_then(<[u8]>::first_chunk_mut) else {
             return from_kernel();

@@ -8,19 +8,19 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 /// The dialog module's functions, and who hears of a call's end. Set before the fork.
-struct Bound {
+struct DialogApi {
     dialog: ks::dlg_binds,
     on_end: fn(parameter: u64),
 }
 
-static DIALOG: OnceLock<Bound> = OnceLock::new();
+static DIALOG: OnceLock<DialogApi> = OnceLock::new();
 
 /// Binds to the dialog module when it is loaded; call once, in `mod_init`. `on_end` hears of each bound call's end.
 pub fn bind(on_end: fn(parameter: u64)) -> bool {
     let mut dialog = ks::dlg_binds::default();
     // SAFETY: fills our table.
     let loaded = unsafe { ks::pb2b_load_dlg(&mut dialog) } >= 0;
-    loaded && DIALOG.set(Bound { dialog, on_end }).is_ok()
+    loaded && DIALOG.set(DialogApi { dialog, on_end }).is_ok()
 }
 
 /// Whether the dialog module is there. Its functions are bound before any parameter of the script is judged.
@@ -47,7 +47,7 @@ pub enum CallError {
 /// A tracked call, held until dropped.
 pub struct Call {
     dialog: *mut ks::dlg_cell,
-    bound: &'static Bound,
+    bound: &'static DialogApi,
 }
 
 impl Call {

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 static METER: Root<Meter> = Root::new();
 
 #[derive(Default)]
-struct Meter([Kind; GUARDED.len()]);
+struct Meter([LockKind; GUARDED.len()]);
 
 /// The measurements of the locks that guard one thing.
 #[derive(Default)]
-struct Kind {
+struct LockKind {
     taken: AtomicU64,
     waited: AtomicU64,
     longest: AtomicU64,
@@ -53,7 +53,7 @@ pub fn start() -> bool {
 #[must_use]
 pub fn take() -> Vec<Reading> {
     let kinds = METER.get().into_iter().flat_map(|meter| GUARDED.iter().zip(&meter.0));
-    let reading = |(what, kind): (&&'static str, &Kind)| {
+    let reading = |(what, kind): (&&'static str, &LockKind)| {
         let [held_p50, held_p99, held_p999] = kind.held.take();
         let [taken, waited, held_longest] = [&kind.taken, &kind.waited, &kind.longest].map(|one| one.swap(0, Relaxed));
         Reading { what, taken, waited, held_p50, held_p99, held_p999, held_longest }
@@ -68,7 +68,7 @@ pub struct Metered<const WHAT: usize> {
 }
 
 impl<const WHAT: usize> Metered<WHAT> {
-    fn kind() -> Option<&'static Kind> {
+    fn kind() -> Option<&'static LockKind> {
         METER.get()?.0.get(WHAT)
     }
 

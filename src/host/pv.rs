@@ -1,7 +1,7 @@
 //! Pseudo-variables of the form `$class(field)`.
 
 use super::bindings as ks;
-use super::text::{Place, bytes};
+use super::text::{HeldText, bytes};
 use std::ffi::c_int;
 
 /// Stores the number `field` gives to the inner name in the host's specification; what a parse function does.
@@ -55,7 +55,7 @@ pub unsafe fn give(
     parameter: *mut ks::pv_param_t,
     result: *mut ks::pv_value_t,
     value: Value<'_>,
-    place: &mut Place,
+    place: &mut HeldText,
 ) -> c_int {
     // SAFETY: by the caller's promise.
     unsafe {

@@ -32,7 +32,7 @@ pub struct Row<'c> {
 }
 
 /// A list of structs inside a struct of an answer.
-pub struct List<'c> {
+pub struct RpcList<'c> {
     call: &'c RpcContext,
     handle: *mut c_void,
 }
@@ -161,16 +161,16 @@ impl<'c> Row<'c> {
     ///
     /// # Errors
     /// When there is no room.
-    pub fn list(&self, name: &CStr) -> Result<List<'c>, NoRoom> {
+    pub fn list(&self, name: &CStr) -> Result<RpcList<'c>, NoRoom> {
         let mut handle: *mut c_void = null_mut();
         let add = self.call.functions().struct_add;
         // SAFETY: the format takes a name and a place for the handle.
         done(add.map(|add| unsafe { add(self.handle, format(c"["), name.as_ptr(), &raw mut handle) }))?;
-        Ok(List { call: self.call, handle })
+        Ok(RpcList { call: self.call, handle })
     }
 }
 
-impl<'c> List<'c> {
+impl<'c> RpcList<'c> {
     /// Adds a struct.
     ///
     /// # Errors

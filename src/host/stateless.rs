@@ -6,14 +6,14 @@ use super::message::Message;
 use super::transaction;
 use std::sync::OnceLock;
 
-struct Bound(ks::sl_api_t);
+struct SlApi(ks::sl_api_t);
 
 // SAFETY: a table of functions, written once before the fork and only read afterwards.
-unsafe impl Sync for Bound {}
+unsafe impl Sync for SlApi {}
 // SAFETY: as above.
-unsafe impl Send for Bound {}
+unsafe impl Send for SlApi {}
 
-static SL: OnceLock<Bound> = OnceLock::new();
+static SL: OnceLock<SlApi> = OnceLock::new();
 
 /// Binds to sl, if it is loaded; call once, in `mod_init`. Whether it is.
 pub fn bind() -> bool {
@@ -29,7 +29,7 @@ pub fn bind() -> bool {
             "sl does not report which requests it has answered: handle_notify() will not notice that the script has answered one",
         );
     }
-    SL.set(Bound(sl)).is_ok()
+    SL.set(SlApi(sl)).is_ok()
 }
 
 /// Answers a request without a transaction, with extra header lines (each ending in CRLF). `false` when sl refused, or

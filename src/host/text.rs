@@ -68,9 +68,9 @@ pub fn part_of<'a>(text: &'a [u8], lent: &str_, part: &str_) -> &'a [u8] {
 
 /// A copy that the host may write to, and that stays where it is until the next one.
 #[derive(Debug, Default)]
-pub struct Place(Vec<u8>);
+pub struct HeldText(Vec<u8>);
 
-impl Place {
+impl HeldText {
     /// A fresh copy of `text`, with a NUL behind it. Copies of one text are all at the same address.
     pub fn hold(&mut self, text: &[u8]) -> str_ {
         self.0.clear();
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_place_gives_the_text_as_it_was_at_the_same_address() {
-        let mut place = Place::default();
+        let mut place = HeldText::default();
         let first = place.hold(b"note");
         mangle(&first);
         let again = place.hold(b"note");

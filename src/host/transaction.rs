@@ -14,18 +14,18 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 /// tm's functions, and who hears of final replies. Set before the fork.
-struct Bound {
+struct TmApi {
     tm: ks::tm_binds,
     more: ks::tm_xapi_t,
     on_reply: ReplyHandler,
 }
 
 // SAFETY: a table of functions, written once before the fork and only read afterwards.
-unsafe impl Sync for Bound {}
+unsafe impl Sync for TmApi {}
 // SAFETY: as above.
-unsafe impl Send for Bound {}
+unsafe impl Send for TmApi {}
 
-static TM: OnceLock<Bound> = OnceLock::new();
+static TM: OnceLock<TmApi> = OnceLock::new();
 
 /// The function that hears of a request's end: the parameter given to [`send`], the CSeq of the request, and what came.
 pub type ReplyHandler = fn(parameter: u64, cseq: u32, reply: Final<'_>);
@@ -61,7 +61,7 @@ pub fn bind(on_reply: ReplyHandler) -> Result<(), NoTm> {
     if unsafe { ks::pb2b_load_xtm(&mut more) } < 0 {
         return Err(NoTm);
     }
-    TM.set(Bound { tm, more, on_reply }).map_err(|_| NoTm)
+    TM.set(TmApi { tm, more, on_reply }).map_err(|_| NoTm)
 }
 
 /// tm's functions, for the shim; null before [`bind`].

@@ -1,6 +1,6 @@
 //! The state of one name.
 
-use super::{BOUND, FIRST_PAUSE, Outcome, QUICK};
+use super::{BOUND, FIRST_PAUSE, LookupOutcome, QUICK};
 use crate::time::Millis;
 use std::time::Duration;
 
@@ -128,13 +128,13 @@ impl Name {
     }
 
     /// Learns from a lookup.
-    pub(super) fn learn(&mut self, outcome: Outcome, took: Duration, now: Millis, longest: Duration) {
+    pub(super) fn learn(&mut self, outcome: LookupOutcome, took: Duration, now: Millis, longest: Duration) {
         self.running = false;
         let has_failed = match outcome {
-            Outcome::Nothing => return,
+            LookupOutcome::Nothing => return,
             // tm says nothing of a connection that could not be made.
-            Outcome::Left => took >= BOUND,
-            Outcome::Failed => true,
+            LookupOutcome::Left => took >= BOUND,
+            LookupOutcome::Failed => true,
         };
         self.lookups = self.lookups.saturating_add(1);
         self.failed = self.failed.saturating_add(u64::from(has_failed));

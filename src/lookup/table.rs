@@ -1,7 +1,7 @@
 //! Names, the requests that wait behind them, and the line.
 
 use super::name::{Class, NOWHERE, Name};
-use super::{Ask, Asked, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, Outcome, SAID_EVERY, Task};
+use super::{LookupAnswer, LookupOutcome, LookupRequest, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, SAID_EVERY, Task};
 use crate::memory::OutOfMemory;
 use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
@@ -17,7 +17,7 @@ const LOOKS: u32 = 16;
 
 /// A request that waits.
 #[derive(Clone, Copy)]
-struct Waiting {
+struct WaitingRequest {
     who: u64,
     /// Of `who`.
     hash: u64,
@@ -43,12 +43,12 @@ pub(super) struct Hashes {
     pub(super) who: u64,
 }
 
-pub(super) struct Table<A: Allocator + Clone> {
+pub(super) struct NameTable<A: Allocator + Clone> {
     names: Vec<Name, A>,
     by_name: HashTable<u32, A>,
     /// Where the search for an idle name goes on.
     hand: u32,
-    requests: Vec<Waiting, A>,
+    requests: Vec<WaitingRequest, A>,
     by_who: HashTable<u32, A>,
     free: u32,
     /// Names with requests that wait, and that no resolver is at, the longest first.
@@ -59,7 +59,7 @@ pub(super) struct Table<A: Allocator + Clone> {
     said: Option<Millis>,
 }
 
-impl<A: Allocator + Clone> Table<A> {
+impl<A: Allocator + Clone> NameTable<A> {
     pub(super) fn try_new_in(alloc: A) -> Result<Self, OutOfMemory> {
         let mut names = Vec::new_in(alloc.clone());
         names.try_reserve(1).map_err(|_| OutOfMemory)?;
@@ -80,17 +80,17 @@ impl<A: Allocator + Clone> Table<A> {
         })
     }
 
-    pub(super) fn ask(&mut self, ask: &Ask<'_>, hashes: &Hashes, now: Millis) -> Asked {
+    pub(super) fn ask(&mut self, ask: &LookupRequest<'_>, hashes: &Hashes, now: Millis) -> LookupAnswer {
         let (requests, names) = (&self.requests, &self.names);
         let is = |place: &u32| requests.get(*place as usize).is_some_and(|request| request.who == ask.who);
         if let Some(request) = self.by_who.find(hashes.who, is).and_then(|place| requests.get(*place as usize)) {
             let is_slow = names.get(request.name as usize).is_some_and(|name| name.class == Class::Slow);
-            return Asked::Waits { is_slow, wakes: false };
+            return LookupAnswer::Waits { is_slow, wakes: false };
         }
         let place = self.find_or_insert(ask.name, hashes, now).unwrap_or(OVERFLOW);
         match self.append(place, ask.who, hashes) {
-            Some((is_slow, wakes)) => Asked::Waits { is_slow, wakes },
-            None => Asked::Full { say: self.refuse(now) },
+            Some((is_slow, wakes)) => LookupAnswer::Waits { is_slow, wakes },
+            None => LookupAnswer::Full { say: self.refuse(now) },
         }
     }
 
@@ -162,7 +162,7 @@ impl<A: Allocator + Clone> Table<A> {
         }
         let requests = &self.requests;
         self.by_who.try_reserve(1, |place| hash_of_request(requests, *place)).ok()?;
-        let request = Waiting { who, hash: hashes.who, notifier: hashes.notifier, name, next: NOWHERE };
+        let request = WaitingRequest { who, hash: hashes.who, notifier: hashes.notifier, name, next: NOWHERE };
         let place = match self.requests.get_mut(self.free as usize) {
             Some(free) => {
                 let place = self.free;
@@ -254,7 +254,7 @@ impl<A: Allocator + Clone> Table<A> {
         &mut self,
         resolver: usize,
         task: Task,
-        outcome: Outcome,
+        outcome: LookupOutcome,
         took: Duration,
         now: Millis,
         longest: Duration,
@@ -297,6 +297,6 @@ fn hash_of(names: &[Name], place: u32) -> u64 {
     names.get(place as usize).map_or(0, |name| name.hash)
 }
 
-fn hash_of_request(requests: &[Waiting], place: u32) -> u64 {
+fn hash_of_request(requests: &[WaitingRequest], place: u32) -> u64 {
     requests.get(place as usize).map_or(0, |request| request.hash)
 }

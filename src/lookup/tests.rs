@@ -17,16 +17,16 @@ fn line() -> Line {
     Lookups::try_new_in(LONGEST, 7.into(), Accounted::new()).expect("memory")
 }
 
-fn ask(line: &Line, name: &str, who: u64) -> Asked {
+fn ask(line: &Line, name: &str, who: u64) -> LookupAnswer {
     ask_of(line, name, name, who)
 }
 
-fn ask_of(line: &Line, name: &str, notifier: &str, who: u64) -> Asked {
-    line.ask(&Ask { name: name.as_bytes(), notifier: notifier.as_bytes(), who }, NOW)
+fn ask_of(line: &Line, name: &str, notifier: &str, who: u64) -> LookupAnswer {
+    line.ask(&LookupRequest { name: name.as_bytes(), notifier: notifier.as_bytes(), who }, NOW)
 }
 
 /// One that has been looked up, so quickly or not.
-fn known(line: &Line, name: &str, outcome: Outcome, took: Duration) {
+fn known(line: &Line, name: &str, outcome: LookupOutcome, took: Duration) {
     ask(line, name, u64::MAX);
     let task = line.take(1, NOW).expect("nothing else waits");
     line.done(1, task, outcome, took, NOW);
@@ -39,13 +39,13 @@ fn who(task: Option<Task>) -> Option<u64> {
 #[test]
 fn a_request_waits_once_and_is_taken_once() {
     let line = line();
-    assert_eq!(ask(&line, "a.test", 1), Asked::Waits { is_slow: false, wakes: true });
-    assert_eq!(ask(&line, "a.test", 1), Asked::Waits { is_slow: false, wakes: false });
+    assert_eq!(ask(&line, "a.test", 1), LookupAnswer::Waits { is_slow: false, wakes: true });
+    assert_eq!(ask(&line, "a.test", 1), LookupAnswer::Waits { is_slow: false, wakes: false });
     assert_eq!(line.waiting(), 1);
     let task = line.take(0, NOW).expect("it waits");
     assert_eq!((task.who, line.waiting()), (1, 0));
     assert!(line.take(1, NOW).is_none());
-    line.done(0, task, Outcome::Left, SWIFT, NOW);
+    line.done(0, task, LookupOutcome::Left, SWIFT, NOW);
     assert!(line.take(0, NOW).is_none());
 }
 
@@ -61,7 +61,7 @@ fn a_name_holds_one_resolver_and_then_goes_to_the_end() {
     assert_eq!(who(line.take(1, NOW)), Some(4), "a.one has its resolver");
     assert!(line.take(2, NOW).is_none());
     ask(&line, "c.three", 5);
-    line.done(0, first, Outcome::Nothing, SWIFT, NOW);
+    line.done(0, first, LookupOutcome::Nothing, SWIFT, NOW);
     assert_eq!(who(line.take(0, NOW)), Some(5), "it has had its turn");
     assert_eq!(who(line.take(2, NOW)), Some(2));
 }
@@ -69,9 +69,9 @@ fn a_name_holds_one_resolver_and_then_goes_to_the_end() {
 #[test]
 fn the_quick_go_before_the_new_and_those_before_the_slow() {
     let line = line();
-    known(&line, "slow.one", Outcome::Left, LATE);
-    known(&line, "quick.two", Outcome::Left, SWIFT);
-    assert_eq!(ask(&line, "slow.one", 1), Asked::Waits { is_slow: true, wakes: true });
+    known(&line, "slow.one", LookupOutcome::Left, LATE);
+    known(&line, "quick.two", LookupOutcome::Left, SWIFT);
+    assert_eq!(ask(&line, "slow.one", 1), LookupAnswer::Waits { is_slow: true, wakes: true });
     ask(&line, "new.three", 2);
     ask(&line, "quick.two", 3);
     let order: Vec<_> = (1..4).map(|resolver| who(line.take(resolver, NOW))).collect();
@@ -82,7 +82,7 @@ fn the_quick_go_before_the_new_and_those_before_the_slow() {
 fn the_first_resolver_is_kept_from_the_slow() {
     let line = line();
     for name in 0..200 {
-        known(&line, &format!("bad.zone{name}"), Outcome::Left, LATE);
+        known(&line, &format!("bad.zone{name}"), LookupOutcome::Left, LATE);
     }
     for name in 0..200 {
         ask(&line, &format!("bad.zone{name}"), name);
@@ -104,8 +104,8 @@ fn a_zone_and_a_notifier_hold_one_resolver_unless_they_are_quick() {
     assert_eq!(who(line.take(2, NOW)), Some(4), "neither the zone nor the notifier of the first");
     assert!(line.take(3, NOW).is_none());
     let quick = self::line();
-    known(&quick, "a.test", Outcome::Left, SWIFT);
-    known(&quick, "x.a.test", Outcome::Left, SWIFT);
+    known(&quick, "a.test", LookupOutcome::Left, SWIFT);
+    known(&quick, "x.a.test", LookupOutcome::Left, SWIFT);
     ask_of(&quick, "a.test", "one", 1);
     ask_of(&quick, "x.a.test", "one", 2);
     assert!(quick.take(1, NOW).is_some() && quick.take(2, NOW).is_some());
@@ -113,23 +113,23 @@ fn a_zone_and_a_notifier_hold_one_resolver_unless_they_are_quick() {
 
 #[test]
 fn what_takes_too_long_pauses_longer_each_time() {
-    for outcome in [Outcome::Failed, Outcome::Left] {
+    for outcome in [LookupOutcome::Failed, LookupOutcome::Left] {
         let line = line();
         let mut now = NOW;
         for (pause, bound) in [(2, 2), (4, 4), (8, 8), (16, 8), (32, 8), (60, 8), (60, 8)] {
-            line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 1 }, now);
+            line.ask(&LookupRequest { name: b"dead.test", notifier: b"n", who: 1 }, now);
             let task = line.take(1, now).expect("its pause is over");
             assert_eq!(task.bound, Duration::from_secs(bound));
             line.done(1, task, outcome, LONG, now);
-            line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 2 }, now);
+            line.ask(&LookupRequest { name: b"dead.test", notifier: b"n", who: 2 }, now);
             now = now.after(Duration::from_secs(pause));
             assert!(line.take(1, Millis(now.0 - 1)).is_none(), "it pauses");
             let other = line.take(1, now).expect("its pause is over");
-            line.done(1, other, Outcome::Nothing, SWIFT, now);
+            line.done(1, other, LookupOutcome::Nothing, SWIFT, now);
         }
-        line.ask(&Ask { name: b"dead.test", notifier: b"n", who: 1 }, now);
+        line.ask(&LookupRequest { name: b"dead.test", notifier: b"n", who: 1 }, now);
         let task = line.take(1, now).expect("again");
-        line.done(1, task, Outcome::Left, SWIFT, now);
+        line.done(1, task, LookupOutcome::Left, SWIFT, now);
         let mut shown = Vec::new();
         line.page(0, 10, now, |name| shown.push(name));
         let [only] = &shown[..] else { panic!("{shown:?}") };
@@ -141,8 +141,8 @@ fn what_takes_too_long_pauses_longer_each_time() {
 #[test]
 fn a_quick_failure_needs_no_pause() {
     let line = line();
-    known(&line, "gone.test", Outcome::Failed, SWIFT);
-    assert_eq!(ask(&line, "gone.test", 1), Asked::Waits { is_slow: false, wakes: true });
+    known(&line, "gone.test", LookupOutcome::Failed, SWIFT);
+    assert_eq!(ask(&line, "gone.test", 1), LookupAnswer::Waits { is_slow: false, wakes: true });
     assert!(line.take(0, NOW).is_some());
 }
 
@@ -161,18 +161,18 @@ fn the_line_is_bounded() {
     for who in 0..MOST_WAITING as u64 {
         ask(&line, "a.test", who);
     }
-    assert_eq!(ask(&line, "b.test", u64::MAX), Asked::Full { say: Some(1) });
-    assert_eq!(ask(&line, "b.test", u64::MAX), Asked::Full { say: None }, "said once a minute");
-    let later = line.ask(&Ask { name: b"b.test", notifier: b"", who: u64::MAX }, NOW.after(SAID_EVERY));
-    assert_eq!(later, Asked::Full { say: Some(3) });
+    assert_eq!(ask(&line, "b.test", u64::MAX), LookupAnswer::Full { say: Some(1) });
+    assert_eq!(ask(&line, "b.test", u64::MAX), LookupAnswer::Full { say: None }, "said once a minute");
+    let later = line.ask(&LookupRequest { name: b"b.test", notifier: b"", who: u64::MAX }, NOW.after(SAID_EVERY));
+    assert_eq!(later, LookupAnswer::Full { say: Some(3) });
     assert_eq!(line.waiting(), MOST_WAITING);
     let mut seen = BTreeSet::new();
     while let Some(task) = line.take(1, NOW) {
         assert!(seen.insert(task.who));
-        line.done(1, task, Outcome::Left, SWIFT, NOW);
+        line.done(1, task, LookupOutcome::Left, SWIFT, NOW);
     }
     assert_eq!((seen.len(), line.waiting()), (MOST_WAITING, 0));
-    assert_eq!(ask(&line, "b.test", 1), Asked::Waits { is_slow: false, wakes: true });
+    assert_eq!(ask(&line, "b.test", 1), LookupAnswer::Waits { is_slow: false, wakes: true });
 }
 
 /// Idle names make room; where none is, the others share an entry.
@@ -180,7 +180,7 @@ fn the_line_is_bounded() {
 fn more_names_than_there_is_room_for() {
     let line = line();
     for name in 0..MOST_NAMES as u64 + 10 {
-        assert!(matches!(ask(&line, &format!("n{name}.zone{name}"), name), Asked::Waits { .. }));
+        assert!(matches!(ask(&line, &format!("n{name}.zone{name}"), name), LookupAnswer::Waits { .. }));
     }
     let mut shown = Vec::new();
     line.page(0, usize::MAX, NOW, |name| shown.push(name));
@@ -188,11 +188,15 @@ fn more_names_than_there_is_room_for() {
     assert_eq!((shown[0].name.as_str(), shown[0].waiting, shown[0].class), ("*", 11, Class::Slow));
     let mut taken = 0;
     while let Some(task) = line.take(1, NOW) {
-        line.done(1, task, Outcome::Left, SWIFT, NOW);
+        line.done(1, task, LookupOutcome::Left, SWIFT, NOW);
         taken += 1;
     }
     assert_eq!(taken, MOST_NAMES + 10);
-    assert_eq!(ask(&line, "fresh.test", 1), Asked::Waits { is_slow: false, wakes: true }, "an idle one makes room");
+    assert_eq!(
+        ask(&line, "fresh.test", 1),
+        LookupAnswer::Waits { is_slow: false, wakes: true },
+        "an idle one makes room"
+    );
 }
 
 #[test]
@@ -201,11 +205,11 @@ fn without_memory_the_line_is_full_and_nothing_is_lost() {
         let memory = Accounted::new();
         memory.allow(allowed);
         let Ok(line) = Line::try_new_in(LONGEST, 7.into(), memory) else { continue };
-        let waits = (0..20).filter(|who| matches!(ask(&line, "a.test", *who), Asked::Waits { .. })).count();
+        let waits = (0..20).filter(|who| matches!(ask(&line, "a.test", *who), LookupAnswer::Waits { .. })).count();
         assert_eq!(line.waiting(), waits);
         let mut taken = 0;
         while let Some(task) = line.take(1, NOW) {
-            line.done(1, task, Outcome::Left, SWIFT, NOW);
+            line.done(1, task, LookupOutcome::Left, SWIFT, NOW);
             taken += 1;
         }
         assert_eq!(taken, waits);

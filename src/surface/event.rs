@@ -8,7 +8,7 @@ use crate::host::log;
 use crate::host::pv::Value;
 use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
-use crate::host::text::Place;
+use crate::host::text::HeldText;
 use crate::qsa::{Delivered, Wanted};
 use crate::registry::Handle;
 use crate::subscription::Options;
@@ -71,7 +71,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 
     /// What the script has been given of each field's text: a copy that it may write to, in place until the route has ended.
-    static PLACES: RefCell<[Place; FIELDS.len()]> = RefCell::default();
+    static PLACES: RefCell<[HeldText; FIELDS.len()]> = RefCell::default();
 
     /// Whether the route has looked at its message.
     static LOOKED: Cell<bool> = const { Cell::new(false) };
@@ -173,13 +173,13 @@ pub fn known_field(name: &[u8]) -> Option<i32> {
 
 /// Shows the value of a field to `show`, and the field's place for a text; null outside the event route. What is at the place
 /// stays there until the route ends, unless the field is shown again: with the same text then.
-pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut Place) -> R) -> R {
+pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut HeldText) -> R) -> R {
     LOOKED.set(true);
     let index = usize::try_from(field).unwrap_or(usize::MAX);
     CURRENT.with_borrow(|current| {
         PLACES.with_borrow_mut(|places| match (current, FIELDS.get(index), places.get_mut(index)) {
             (Some(current), Some(name), Some(place)) => show(current.value(name), place),
-            _ => show(Value::Null, &mut Place::default()),
+            _ => show(Value::Null, &mut HeldText::default()),
         })
     })
 }

@@ -3,14 +3,14 @@
 use super::*;
 use proptest::prelude::*;
 
-const LIMITS: Limits = Limits { breaker_failures: 3, ..OPEN };
+const LIMITS: GateLimits = GateLimits { breaker_failures: 3, ..OPEN };
 
 /// Open since `NOW`.
 fn opened() -> (Door, Destination) {
     let gate = gate(LIMITS);
     let here = go(&gate, 1, NOW);
     for _ in 0..3 {
-        gate.report(here, 1, Outcome::Silent, NOW);
+        gate.report(here, 1, SendOutcome::Silent, NOW);
     }
     (gate, here)
 }
@@ -24,18 +24,18 @@ fn it_opens_after_failures_in_a_row() {
     let gate = gate(LIMITS);
     let here = go(&gate, 1, NOW);
     for outcome in [
-        Outcome::Silent,
-        Outcome::Unavailable { retry_after: None },
-        Outcome::Answered,
-        Outcome::Silent,
-        Outcome::Unsent,
-        Outcome::Silent,
+        SendOutcome::Silent,
+        SendOutcome::Unavailable { retry_after: None },
+        SendOutcome::Answered,
+        SendOutcome::Silent,
+        SendOutcome::Unsent,
+        SendOutcome::Silent,
     ] {
         gate.report(here, 1, outcome, NOW);
         go(&gate, 1, NOW);
     }
     assert_eq!((state(&gate), all(&gate, NOW)[0].failures), ("closed", 2));
-    gate.report(here, 1, Outcome::Silent, NOW);
+    gate.report(here, 1, SendOutcome::Silent, NOW);
     assert_eq!(held(&gate, 1, NOW), (at(30_000), HeldBy::Breaker));
     assert_eq!((state(&gate), all(&gate, NOW)[0].held_for), ("open", 30));
 }
@@ -45,7 +45,7 @@ fn without_a_limit_it_never_opens() {
     let gate = gate(OPEN);
     let here = go(&gate, 1, NOW);
     for _ in 0..1000 {
-        gate.report(here, 1, Outcome::Silent, NOW);
+        gate.report(here, 1, SendOutcome::Silent, NOW);
         go(&gate, 1, NOW);
     }
 }
@@ -58,7 +58,7 @@ fn one_probe_finds_out() {
     for who in [1, 2, 7] {
         assert_eq!(held(&gate, who, at(30_001)), (at(37_501), HeldBy::Breaker));
     }
-    gate.report(here, 7, Outcome::Answered, at(31_000));
+    gate.report(here, 7, SendOutcome::Answered, at(31_000));
     assert_eq!((state(&gate), all(&gate, NOW)[0].failures), ("closed", 0));
     go(&gate, 1, at(31_000));
 }
@@ -69,15 +69,15 @@ fn each_failed_probe_doubles_the_time_up_to_the_cap() {
     let mut now = at(30_000);
     for seconds in [60, 100, 100] {
         go(&gate, 7, now);
-        gate.report(here, 7, Outcome::Silent, now);
+        gate.report(here, 7, SendOutcome::Silent, now);
         let until = now.after(Duration::from_secs(seconds));
         assert_eq!(held(&gate, 1, now), (until, HeldBy::Breaker));
         now = until;
     }
     go(&gate, 7, now);
-    gate.report(here, 7, Outcome::Answered, now);
+    gate.report(here, 7, SendOutcome::Answered, now);
     for _ in 0..3 {
-        gate.report(here, 1, Outcome::Silent, now);
+        gate.report(here, 1, SendOutcome::Silent, now);
     }
     assert_eq!(held(&gate, 1, now).0, now.after(Duration::from_secs(30)), "begins anew");
 }
@@ -86,10 +86,10 @@ fn each_failed_probe_doubles_the_time_up_to_the_cap() {
 #[test]
 fn stragglers_neither_prolong_nor_end_a_probe() {
     let (gate, here) = opened();
-    gate.report(here, 2, Outcome::Silent, at(29_000));
+    gate.report(here, 2, SendOutcome::Silent, at(29_000));
     assert_eq!(held(&gate, 1, at(29_000)).0, at(30_000));
     go(&gate, 7, at(30_000));
-    gate.report(here, 2, Outcome::Silent, at(30_500));
+    gate.report(here, 2, SendOutcome::Silent, at(30_500));
     assert_eq!(state(&gate), "probing");
 }
 
@@ -99,28 +99,28 @@ fn a_lost_probe_is_followed_by_another() {
     go(&gate, 7, at(30_000));
     held(&gate, 8, at(89_999));
     go(&gate, 8, at(90_000));
-    gate.report(here, 7, Outcome::Silent, at(90_001));
+    gate.report(here, 7, SendOutcome::Silent, at(90_001));
     assert_eq!(state(&gate), "probing", "the first one does not count any more");
-    gate.report(here, 8, Outcome::Unsent, at(90_001));
+    gate.report(here, 8, SendOutcome::Unsent, at(90_001));
     go(&gate, 9, at(90_001));
 }
 
 /// No probe waits for its turn: nobody else sends.
 #[test]
 fn a_probe_needs_no_turn() {
-    let gate = gate(Limits { destination_rate: 1, breaker_failures: 1, ..OPEN });
+    let gate = gate(GateLimits { destination_rate: 1, breaker_failures: 1, ..OPEN });
     let here = go(&gate, 1, NOW);
     for _ in 0..100 {
         held(&gate, 1, NOW);
     }
-    gate.report(here, 1, Outcome::Silent, NOW);
+    gate.report(here, 1, SendOutcome::Silent, NOW);
     go(&gate, 2, at(30_000));
 }
 
 #[test]
 fn those_that_wait_are_spread() {
     let (gate, _) = opened();
-    let spread = |random| match gate.admit(&Ask { address: HERE, who: 1, reserved: false, random }, NOW) {
+    let spread = |random| match gate.admit(&AdmissionRequest { address: HERE, who: 1, reserved: false, random }, NOW) {
         Admission::Held { until, .. } => until.since(at(30_000)),
         Admission::Go(_) => panic!("open"),
     };
@@ -134,7 +134,7 @@ proptest! {
     /// A dead destination gets what was under way when it opened, and one probe for each time it is open.
     #[test]
     fn a_dead_destination_is_left_alone(randoms in proptest::collection::vec(any::<u64>(), 50)) {
-        let gate = gate(Limits { breaker_failures: 10, ..LIMITS });
+        let gate = gate(GateLimits { breaker_failures: 10, ..LIMITS });
         let mut due: Vec<(Millis, usize)> = (0..50).map(|who| (NOW, who)).collect();
         let mut lost: Vec<(Millis, usize, Destination)> = Vec::new();
         let mut sent = 0;
@@ -145,7 +145,7 @@ proptest! {
             let (at, who) = due.first().copied().unwrap_or((end, 0));
             if let Some((until, who, here)) = lost.first().copied().filter(|(until, ..)| *until <= at) {
                 lost.remove(0);
-                gate.report(here, who as u64, Outcome::Silent, until);
+                gate.report(here, who as u64, SendOutcome::Silent, until);
                 due.push((until.after(Duration::from_secs(1)), who));
                 continue;
             }
@@ -153,7 +153,7 @@ proptest! {
                 break;
             }
             due.remove(0);
-            let ask = Ask { address: HERE, who: who as u64, reserved: false, random: randoms[who] };
+            let ask = AdmissionRequest { address: HERE, who: who as u64, reserved: false, random: randoms[who] };
             match gate.admit(&ask, at) {
                 Admission::Go(here) => {
                     sent += 1;
@@ -174,13 +174,14 @@ proptest! {
 #[test]
 fn outcomes_of_codes() {
     for code in 200..700 {
-        let answered = if code == 503 { Outcome::Unavailable { retry_after: Some(7) } } else { Outcome::Answered };
-        assert_eq!(Outcome::of_answer(code, Some(7)), answered, "{code}");
+        let answered =
+            if code == 503 { SendOutcome::Unavailable { retry_after: Some(7) } } else { SendOutcome::Answered };
+        assert_eq!(SendOutcome::of_answer(code, Some(7)), answered, "{code}");
         let local = match code {
-            408 => Outcome::Silent,
-            503 => Outcome::Unavailable { retry_after: None },
-            _ => Outcome::Unsent,
+            408 => SendOutcome::Silent,
+            503 => SendOutcome::Unavailable { retry_after: None },
+            _ => SendOutcome::Unsent,
         };
-        assert_eq!(Outcome::of_local(code), local, "{code}");
+        assert_eq!(SendOutcome::of_local(code), local, "{code}");
     }
 }

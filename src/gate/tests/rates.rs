@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn limited(destination_rate: u32, total_rate: u32) -> Door {
-    gate(Limits { destination_rate, total_rate, ..OPEN })
+    gate(GateLimits { destination_rate, total_rate, ..OPEN })
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn many_at_once_ask_at_most_twice() {
     assert_eq!(waiting.last_key_value().map(|(until, _)| *until), Some(at(49_900)));
     for (until, count) in waiting {
         assert_eq!(count, 1, "at {until:?}");
-        let back = Ask { address: HERE, who: 0, reserved: true, random: 0 };
+        let back = AdmissionRequest { address: HERE, who: 0, reserved: true, random: 0 };
         assert!(matches!(gate.admit(&back, until), Admission::Go(Some(_))));
     }
 }
@@ -68,7 +68,7 @@ fn all_destinations_share_the_total() {
     let gate = limited(1000, 100);
     for number in 0..10 {
         let address = format!("udp:192.0.2.{number}:5060");
-        let ask = Ask { address: address.as_bytes(), who: 1, reserved: false, random: 0 };
+        let ask = AdmissionRequest { address: address.as_bytes(), who: 1, reserved: false, random: 0 };
         assert!(matches!(gate.admit(&ask, NOW), Admission::Go(Some(_))));
     }
     assert_eq!(held(&gate, 1, NOW), (at(10), HeldBy::Rate));
@@ -80,7 +80,7 @@ fn a_reserved_turn_takes_no_other() {
     let gate = limited(0, 10);
     go(&gate, 0, NOW);
     for _ in 0..50 {
-        let back = Ask { address: HERE, who: 0, reserved: true, random: 0 };
+        let back = AdmissionRequest { address: HERE, who: 0, reserved: true, random: 0 };
         assert!(matches!(gate.admit(&back, NOW), Admission::Go(Some(_))));
     }
     assert_eq!(held(&gate, 1, NOW), (at(100), HeldBy::Rate));

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 #[test]
 fn the_rate_holds_for_all_together() {
-    let gate = gate(Limits { destination_rate: 500, total_rate: 800, ..OPEN });
+    let gate = gate(GateLimits { destination_rate: 500, total_rate: 800, ..OPEN });
     let passed = AtomicUsize::new(0);
     let last = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -27,9 +27,9 @@ fn the_rate_holds_for_all_together() {
 
 #[test]
 fn there_is_one_probe() {
-    let gate = gate(Limits { breaker_failures: 1, ..OPEN });
+    let gate = gate(GateLimits { breaker_failures: 1, ..OPEN });
     let here = go(&gate, 1, NOW);
-    gate.report(here, 1, Outcome::Silent, NOW);
+    gate.report(here, 1, SendOutcome::Silent, NOW);
     let probes = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for who in 0..4 {
