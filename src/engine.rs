@@ -37,7 +37,7 @@ use crate::host::{clock, lock, log};
 use crate::memory::{HashKey, OutOfMemory};
 use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
-use crate::registry::{Handle, Limits, RegistryError, WorkerBoard};
+use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
 use crate::subscription::{Env, Subscription};
 use crate::time::Millis;
 use foldhash::fast::FixedState;
@@ -140,7 +140,7 @@ pub fn engine() -> Option<&'static Engine> {
 pub enum EngineError {
     /// The registry.
     #[error("the table of subscriptions cannot be made: {0}")]
-    Registry(#[from] RegistryError),
+    Registry(#[from] CreateError),
     /// The hub.
     #[error("the QSA hub cannot be made: {0}")]
     Hub(#[from] QsaError),

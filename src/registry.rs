@@ -33,14 +33,14 @@ mod trace;
 mod worker_board;
 
 pub use call_id::{FreshIds, RANDOM_LEN};
-pub use error::RegistryError;
+pub use error::{CreateError, InsertError};
 pub use handle::Handle;
 pub use life::Life;
 pub use steps::{Inserted, Stepped};
 pub use trace::Trace;
 pub use worker_board::WorkerBoard;
 
-use crate::memory::HashKey;
+use crate::memory::{HashKey, OutOfMemory};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -82,16 +82,16 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// An empty registry. `key` should not be guessable: it keeps outsiders from choosing records that collide.
     ///
     /// # Errors
-    /// [`RegistryError::Shards`] or [`RegistryError::Limit`] for limits out of range, [`RegistryError::OutOfMemory`].
-    pub fn try_new_in(limits: Limits, key: HashKey, alloc: A) -> Result<Self, RegistryError> {
-        let layout = Layout::new(limits.shards, key).ok_or(RegistryError::Shards { shards: limits.shards })?;
+    /// [`CreateError::Shards`] or [`CreateError::Limit`] for limits out of range, [`CreateError::OutOfMemory`].
+    pub fn try_new_in(limits: Limits, key: HashKey, alloc: A) -> Result<Self, CreateError> {
+        let layout = Layout::new(limits.shards, key).ok_or(CreateError::Shards { shards: limits.shards })?;
         let limit = match limits.max_subscriptions {
             0 => Limits::MOST_SUBSCRIPTIONS,
             max @ 1..=Limits::MOST_SUBSCRIPTIONS => max,
-            max => return Err(RegistryError::Limit { limit: max }),
+            max => return Err(CreateError::Limit { limit: max }),
         };
         let mut shards = Vec::new_in(alloc.clone());
-        shards.try_reserve_exact(limits.shards).map_err(|_| RegistryError::OutOfMemory)?;
+        shards.try_reserve_exact(limits.shards).map_err(|_| OutOfMemory)?;
         for number in 0..limits.shards {
             shards.push(Shard::new(layout, number, alloc.clone()));
         }

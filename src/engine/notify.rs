@@ -9,7 +9,7 @@ use crate::host::notify_headers::{DialogIds, NotifyHeaders, OptionTags};
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
-use crate::registry::RegistryError;
+use crate::registry::InsertError;
 use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
 use std::time::Duration;
 
@@ -242,13 +242,11 @@ enum Refusal {
     },
 }
 
-impl From<RegistryError> for Refusal {
-    fn from(error: RegistryError) -> Self {
+impl From<InsertError> for Refusal {
+    fn from(error: InsertError) -> Self {
         match error {
-            RegistryError::Full { limit } => Self::Full { limit },
-            RegistryError::OutOfMemory | RegistryError::Shards { .. } | RegistryError::Limit { .. } => {
-                Self::OutOfMemory
-            }
+            InsertError::Full { limit } => Self::Full { limit },
+            InsertError::OutOfMemory(OutOfMemory) => Self::OutOfMemory,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::host::shm::Shm;
 use crate::host::uri;
 use crate::memory::OutOfMemory;
 use crate::qsa::{Known, LastQueued, Refused, SubscriptionId, Wanted};
-use crate::registry::{Handle, Inserted, RegistryError};
+use crate::registry::{Handle, InsertError, Inserted};
 use crate::subscription::{Concealed, Input, OptionError, Options, Output, Subscription, package};
 use crate::time::Millis;
 use std::time::Duration;
@@ -68,8 +68,8 @@ impl Engine {
                 Ok(handle)
             }
             Ok(Inserted::Existing(_)) => Err(EXISTS),
-            Err(RegistryError::OutOfMemory) => Err(NO_MEMORY),
-            Err(RegistryError::Full { .. } | RegistryError::Shards { .. } | RegistryError::Limit { .. }) => {
+            Err(InsertError::OutOfMemory(OutOfMemory)) => Err(NO_MEMORY),
+            Err(InsertError::Full { .. }) => {
                 Err(Refused::new("as many subscriptions as modparam max_subscriptions allows"))
             }
         }

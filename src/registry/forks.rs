@@ -3,7 +3,7 @@
 use super::handle::Handle;
 use super::life::Life;
 use super::table::{Record, Table};
-use super::{Registry, RegistryError};
+use super::{InsertError, Registry};
 use crate::subscription::{Env, Input, Output};
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
@@ -94,7 +94,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         root: u32,
         input: Input<'_>,
         env: &Env<'_>,
-    ) -> Result<Option<(u32, Output)>, RegistryError> {
+    ) -> Result<Option<(u32, Output)>, InsertError> {
         let Some(number) = table.free_number(root) else { return Ok(None) };
         table.try_reserve()?;
         let Some((_, record)) = table.get(root) else { return Ok(None) };
@@ -111,7 +111,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             return Ok(None);
         }
         if table.is_full() || !self.claim() {
-            return Err(RegistryError::Full { limit: self.limit() });
+            return Err(InsertError::Full { limit: self.limit() });
         }
         let handle = table.insert(life, owner, false).inspect_err(|_| self.unclaim())?;
         self.created.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Everything that changes a subscription: inserting it, handing it an input, letting it go.
 
 use super::Registry;
-use super::error::RegistryError;
+use super::error::InsertError;
 use super::handle::Handle;
 use super::life::Life;
 use super::shard::{Guard, Shard};
@@ -100,13 +100,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// subject, and there is at most one such subscription at any time.
     ///
     /// # Errors
-    /// [`RegistryError::Full`] at the limit (of the registry, or within a few slots of the largest one, of a shard);
-    /// [`RegistryError::OutOfMemory`]. The subscription is dropped, nothing else has changed.
-    pub fn insert(&self, mut subscription: S, owner: O, named: bool, env: &Env<'_>) -> Result<Inserted, RegistryError> {
+    /// [`InsertError::Full`] at the limit (of the registry, or within a few slots of the largest one, of a shard);
+    /// [`InsertError::OutOfMemory`]. The subscription is dropped, nothing else has changed.
+    pub fn insert(&self, mut subscription: S, owner: O, named: bool, env: &Env<'_>) -> Result<Inserted, InsertError> {
         let start = subscription.handle(Input::Start, env)?;
         debug_assert!(start.send.is_none() && start.news.is_none() && !start.forget, "a start only plans");
         let place = self.layout.of_name(&subscription.subject());
-        let full = RegistryError::Full { limit: self.limit };
+        let full = InsertError::Full { limit: self.limit };
         let shard = self.shards.get(place.shard).ok_or(full)?;
 
         let mut table = shard.lock();
@@ -156,7 +156,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// are the shards that have them looked through as well, one hash lookup each.
     ///
     /// # Errors
-    /// [`RegistryError::OutOfMemory`], and [`RegistryError::Full`] for a fork beyond the limit: nothing has changed,
+    /// [`InsertError::OutOfMemory`], and [`InsertError::Full`] for a fork beyond the limit: nothing has changed,
     /// `deliver` was not called.
     pub fn step_notify<R>(
         &self,
@@ -165,7 +165,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         notify: Notify<'_>,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
-    ) -> Result<Option<Stepped<O, R>>, RegistryError> {
+    ) -> Result<Option<Stepped<O, R>>, InsertError> {
         let fingerprint = self.layout.fingerprint(call_id, local_tag, &notify);
         let sought = Sought { call_id, local_tag, remote_tag: notify.remote_tag.text(), fingerprint };
         let is_traced = (self.is_traced)();

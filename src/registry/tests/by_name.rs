@@ -2,7 +2,7 @@
 
 use super::life::{Told, arm, subject};
 use super::{ENV, NOW, insert, is_new, step, table};
-use crate::registry::{Inserted, RegistryError};
+use crate::registry::{InsertError, Inserted};
 use crate::subscription::{Input, Subject};
 use std::sync::Barrier;
 
@@ -44,7 +44,7 @@ fn the_limit_holds_and_the_counts_are_right() {
     let handles: Vec<_> =
         (0..3).map(|n| insert(&table, &alloc, &format!("sip:{n}@example.com"), true).handle()).collect();
     let more = || table.insert(Told::new("sip:more@example.com", &alloc), 0, true, &ENV);
-    assert_eq!(more(), Err(RegistryError::Full { limit: 3 }));
+    assert_eq!(more(), Err(InsertError::Full { limit: 3 }));
     assert_eq!(insert(&table, &alloc, "sip:1@example.com", true), Inserted::Existing(handles[1]));
     assert_eq!((table.len(), table.created(), table.destroyed()), (3, 3, 0));
     step(&table, handles[0], Input::Unsubscribe).unwrap().unwrap();

@@ -2,7 +2,8 @@
 
 use super::life::{dialog, notify, notify_from};
 use super::{ENV, Handle, POLICY, Table, insert, step, table};
-use crate::registry::RegistryError;
+use crate::memory::OutOfMemory;
+use crate::registry::InsertError;
 use crate::registry::forks::MOST_FORKS;
 use crate::subscription::{Env, Input, Policy};
 use crate::testing::Accounted;
@@ -10,7 +11,7 @@ use crate::testing::Accounted;
 const ID: &[u8] = b"0001-call";
 
 /// A NOTIFY from a notifier; who took it.
-fn notified(table: &Table, tag: &str) -> Result<Option<(Handle, u8)>, RegistryError> {
+fn notified(table: &Table, tag: &str) -> Result<Option<(Handle, u8)>, InsertError> {
     let deliver = |_: Handle, output: &crate::subscription::Output, owner: &mut u64| {
         *owner += 1;
         output.news.map(|news| news.fork)
@@ -136,7 +137,7 @@ fn they_count_as_subscriptions() {
     let (table, alloc) = table(1, 2);
     let root = root(&table, &alloc);
     let (fork, _) = notified(&table, "b").unwrap().unwrap();
-    assert_eq!(notified(&table, "c"), Err(RegistryError::Full { limit: 2 }));
+    assert_eq!(notified(&table, "c"), Err(InsertError::Full { limit: 2 }));
     assert_eq!((table.len(), table.created(), table.forks_of(root)), (2, 2, vec![fork]));
     step(&table, fork, Input::Unsubscribe).unwrap().unwrap();
     assert!(notified(&table, "c").unwrap().is_some());
@@ -167,7 +168,7 @@ fn without_memory_there_is_none() {
                         }
                         Err(error) => {
                             failures += 1;
-                            assert_eq!(error, RegistryError::OutOfMemory);
+                            assert_eq!(error, InsertError::OutOfMemory(OutOfMemory));
                             assert_eq!((table.len(), table.created(), table.forks_of(handle)), before);
                         }
                     }

@@ -2,7 +2,7 @@
 
 use super::{Handle, insert, step, table};
 use crate::registry::handle::MOST_SLOTS;
-use crate::registry::{Limits, RegistryError};
+use crate::registry::{CreateError, Limits};
 use crate::subscription::Input;
 use proptest::prelude::*;
 
@@ -73,8 +73,8 @@ fn limits_out_of_range_are_refused() {
         super::Table::try_new_in(Limits { shards, max_subscriptions }, 1.into(), crate::testing::Accounted::new()).err()
     };
     for shards in [0, 3, 512] {
-        assert_eq!(make(shards, 0), Some(RegistryError::Shards { shards }));
+        assert_eq!(make(shards, 0), Some(CreateError::Shards { shards }));
     }
-    assert_eq!(make(1, MOST_SLOTS + 1), Some(RegistryError::Limit { limit: MOST_SLOTS + 1 }));
+    assert_eq!(make(1, MOST_SLOTS + 1), Some(CreateError::Limit { limit: MOST_SLOTS + 1 }));
     assert_eq!(make(256, MOST_SLOTS), None);
 }

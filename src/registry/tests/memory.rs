@@ -3,7 +3,7 @@
 use super::life::{Told, arm, dialog, notify, subject};
 use super::{ENV, NOW, Table, due, insert, insert_due, is_new, step, table};
 use crate::memory::OutOfMemory;
-use crate::registry::{Limits, RegistryError};
+use crate::registry::{CreateError, InsertError, Limits};
 use crate::subscription::Input;
 use crate::testing::Accounted;
 use crate::time::Millis;
@@ -48,7 +48,7 @@ fn creation_fails_cleanly() {
     let alloc = Accounted::new();
     alloc.allow(0);
     let made = Table::try_new_in(Limits { shards: 4, max_subscriptions: 0 }, 1.into(), alloc.clone());
-    assert_eq!(made.err(), Some(RegistryError::OutOfMemory));
+    assert_eq!(made.err(), Some(CreateError::OutOfMemory(OutOfMemory)));
     assert_eq!(alloc.out(), 0);
 }
 
@@ -72,7 +72,7 @@ fn an_insertion_without_memory_changes_nothing() {
                     break;
                 }
                 Err(error) => {
-                    assert_eq!(error, RegistryError::OutOfMemory);
+                    assert_eq!(error, InsertError::OutOfMemory(OutOfMemory));
                     failures += 1;
                     assert_eq!((table.len() as u64, table.created()), (n, n));
                     assert_eq!(table.find(&subject(&record)), None);

@@ -2,7 +2,7 @@
 
 use super::life::{Told, arm, cancel, dialog, notify_from, subject};
 use super::{ENV, Handle, Table, due, step, table};
-use crate::registry::{Inserted, RegistryError};
+use crate::registry::{InsertError, Inserted};
 use crate::subscription::Input;
 use crate::testing::Accounted;
 use crate::time::Millis;
@@ -94,7 +94,7 @@ impl Model {
             return;
         }
         if self.known.len() == self.limit {
-            assert_eq!(stepped.err(), Some(RegistryError::Full { limit: 30 }));
+            assert_eq!(stepped.err(), Some(InsertError::Full { limit: 30 }));
             return;
         }
         let taken: Vec<u8> = self.forks(handle).iter().filter_map(|fork| Some(self.known[fork].fork?.0)).collect();
