@@ -1,4 +1,4 @@
-//! Every parameter: what is declared of it, and what the module makes of its value.
+//! Every parameter: its declaration, and its value for the module.
 #![forbid(unsafe_code)]
 
 mod credentials;

@@ -1,4 +1,4 @@
-//! Bodies: what a NOTIFY carries, read without trusting who sent it.
+//! Bodies: what a NOTIFY carries, read without trusting the sender.
 //!
 //! A pure room: no clock, no I/O, no shared memory, no parameter read behind the caller's back.
 //! Bytes and limits come in, values or a [`DocumentError`] go out.

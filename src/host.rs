@@ -1,4 +1,4 @@
-//! Kamailio, as the rest of the module sees it: thin safe wrappers around what the server offers.
+//! Kamailio for the rest of the module: thin safe wrappers around the server's functions.
 //!
 //! Nothing here knows what a subscription is. Callbacks from the server are taken here, behind the panic guard, and handed
 //! on as plain function calls.

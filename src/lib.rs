@@ -9,8 +9,8 @@
 //! - `document`: pure; bodies.
 //! - `registry`: all subscriptions, in shared memory.
 //! - `gate`: what keeps the module from hammering a destination, in shared memory.
-//! - `lookup`: who may look up a name or make a connection next, in shared memory.
-//! - `qsa`: the Query Status API: who wants to know, who can tell, and the queues in between.
+//! - `lookup`: the line for names and connections, in shared memory.
+//! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
 //! - `c_api`: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
 //! - `notifier`: the QSA notifiers that come with the module.

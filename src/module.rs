@@ -1,4 +1,4 @@
-//! What the server looks up in the module: symbols, tables, start and stop. Each entry is guarded and handed on.
+//! The server's view of the module: symbols, tables, start and stop. Each entry has a guard.
 #![allow(non_upper_case_globals, reason = "the names are the server's")]
 
 mod c_api;
@@ -78,7 +78,7 @@ pub extern "C" fn mod_register(
     unsafe { ks::sr_kemi_modules_add((&raw mut functions::KEMI).cast()) }
 }
 
-/// Why the module does not start.
+/// The errors that keep the module from starting.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(transparent)]

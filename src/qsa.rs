@@ -1,4 +1,4 @@
-//! The Query Status API: who wants to know what, who can tell, and the queues in between.
+//! The Query Status API: subscribers, notifiers, and the queues between them.
 //!
 //! A [`Hub`] is one value in shared memory. *Subscribers* make internal subscriptions with
 //! [`Hub::subscribe`]; the *notifiers* of the package take them up and answer with messages, which wait in a bounded

@@ -1,4 +1,4 @@
-//! What users touch: script and KEMI functions, RPC commands, the subscriptions that these make, the event route and its
+//! The users' side: script and KEMI functions, RPC commands, the subscriptions that these make, the event route and its
 //! pseudo-variable.
 #![forbid(unsafe_code)]
 

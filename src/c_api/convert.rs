@@ -1,4 +1,4 @@
-//! Between the C types and ours.
+//! Conversion between the C types and the module's.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::mem::MaybeUninit;

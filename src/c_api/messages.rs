@@ -1,4 +1,4 @@
-//! Messages in a C module's hands.
+//! Messages that a C module has taken.
 
 use std::cell::OnceCell;
 use std::ffi::{c_int, c_uint, c_void};

@@ -1,4 +1,4 @@
-//! Credentials, and where they are good for.
+//! Credentials, and the domains that they may be used in.
 
 use super::ConfigError;
 use crate::subscription::{Credential, DomainList, Domains, RealmName};

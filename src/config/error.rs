@@ -1,8 +1,8 @@
-//! Why the module does not start.
+//! The errors that keep the module from starting.
 
 use crate::subscription::CredentialError;
 
-/// Why the module does not start.
+/// The errors that keep the module from starting.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// An integer outside its range.

@@ -1,4 +1,4 @@
-//! The lines of `additional_presence_headers`, and what they say of NOTIFYs.
+//! The lines of `additional_presence_headers`, and their meaning for NOTIFYs.
 
 use super::ConfigError;
 

@@ -1,4 +1,4 @@
-//! What the NOTIFY path asks of a body before it answers.
+//! The check of a body before its NOTIFY is answered.
 
 use super::content_type::ContentType;
 use super::encoding::decode;

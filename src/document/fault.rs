@@ -1,4 +1,4 @@
-//! What the scanner finds wrong with a text.
+//! The faults that the scanner finds in a text.
 
 /// What is wrong with a document, without a copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! One look over a whole text before it is scanned, many bytes at a time.
+//! One pass over a whole text before it is scanned, many bytes at a time.
 //!
 //! Nearly no document has a character that XML does not allow, or "]]>". When it is known that
 //! this one has none, the scanner only has to look for markup, and can leap from one to the next.

@@ -1,4 +1,4 @@
-//! Documents that come one after the other, each with a version and most with nothing but what has changed.
+//! Documents in sequence: each has a version, and most have only what has changed.
 
 use super::content_type::ContentType;
 use super::cursor::attributes;

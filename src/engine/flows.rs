@@ -1,4 +1,4 @@
-//! Lost connections: heard of in the server's TCP main process, acted upon by the b2b workers.
+//! Lost connections: the server's TCP main process notes them, the b2b workers act.
 
 use super::{Engine, Lack, Owner};
 use crate::gate::SendOutcome;

@@ -1,4 +1,5 @@
-//! The resolvers: they send what may have to wait for a name server, a connection, or a peer that does not read.
+//! The resolvers: they send SUBSCRIBEs that may have to wait for a name server, a connection, or a peer that does not
+//! read.
 
 use super::send::{Sender, Sending};
 use super::{Engine, Lack, worker};

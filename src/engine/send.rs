@@ -34,7 +34,7 @@ pub(super) enum Sender {
     Resolver(Duration),
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     /// It has left, or the script has dropped it.

@@ -1,4 +1,4 @@
-//! A subscription begins, and how it is told to end.
+//! The beginning of a subscription, and the request to end it.
 
 use super::{Engine, Lack, Owner};
 use crate::gate::Destination;

@@ -1,4 +1,4 @@
-//! NOTIFYs that are not told are counted, for each subscription and for all, and the first of each kind is logged.
+//! NOTIFYs that are not delivered: counted for each subscription and for all, and the first of each kind is logged.
 
 use super::Engine;
 use crate::host::log;

@@ -1,4 +1,4 @@
-//! The b2b workers: they send what is due and hand messages to the event route.
+//! The b2b workers: they send due SUBSCRIBEs and give messages to the event route.
 
 use super::send::{Sender, Sending};
 use super::{Engine, Lack};

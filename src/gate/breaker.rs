@@ -1,4 +1,4 @@
-//! A breaker: opens after failures in a row, and lets one request find out when it may close.
+//! A breaker: it opens after failures in a row, and lets one request through to find out when it may close.
 
 use super::GateLimits;
 use crate::time::Millis;

@@ -1,4 +1,4 @@
-//! Route sets: the Record-Route headers of a message, judged entry by entry.
+//! Route sets: the Record-Route headers of a message, checked entry by entry.
 
 use super::address::{Address, Addresses, parameters};
 use super::is_token;

@@ -1,4 +1,4 @@
-//! Blocks of Kamailio's shared memory, which are counted, and the values of ours that live there for good.
+//! Blocks of Kamailio's shared memory, counted, and the module's values that stay there until the server ends.
 
 use super::bindings;
 use crate::memory::{Ledger, OutOfMemory, Usage};

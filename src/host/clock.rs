@@ -1,4 +1,4 @@
-//! The clock and the sources of randomness, for those who may not have their own (law L9).
+//! The clock and the sources of randomness, for rooms that may not have their own (law L9).
 
 use crate::time::Millis;
 use std::cell::{Cell, RefCell};

@@ -1,4 +1,4 @@
-//! Connections of the transports that have them, and how their loss is heard of.
+//! Connections of the transports that have them, and the listener for their loss.
 
 use super::bindings as ks;
 use super::guard::guard;

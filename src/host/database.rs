@@ -1,4 +1,4 @@
-//! Databases, through whichever of Kamailio's database modules the URL names.
+//! Databases, through the database module of Kamailio that the URL names.
 
 use super::bindings as ks;
 use super::text::{bytes, lend, lend_secret};

@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
-/// The dialog module's functions, and who hears of a call's end. Set before the fork.
+/// The dialog module's functions, and the listener for a call's end. Set before the fork.
 struct DialogApi {
     dialog: ks::dlg_binds,
     on_end: fn(parameter: u64),

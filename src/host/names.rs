@@ -1,4 +1,4 @@
-//! Names: whether the process may ask the name servers at the moment, and how long.
+//! Names: whether the process may ask the name servers now, and for how long.
 
 use super::bindings as ks;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Processes of our own: the b2b workers, and how they are woken.
+//! The module's own processes: the b2b workers, and how they are woken.
 
 use super::bindings as ks;
 use super::guard::guard;

@@ -1,4 +1,4 @@
-//! The lock that everything in shared memory is behind.
+//! The lock of everything in shared memory.
 
 /// The lock for what has this number in `lock::GUARDED`; it matters only where locks are metered.
 #[cfg(not(feature = "meter_locks"))]

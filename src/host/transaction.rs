@@ -13,7 +13,7 @@ use std::num::NonZero;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
-/// tm's functions, and who hears of final replies. Set before the fork.
+/// tm's functions, and the listener for final replies. Set before the fork.
 struct TmApi {
     tm: ks::tm_binds,
     more: ks::tm_xapi_t,

@@ -1,4 +1,4 @@
-//! URIs and routes, judged by the host's parser.
+//! URIs and routes, checked by the host's parser.
 
 use super::bindings as ks;
 use super::text::{lend, part_of};

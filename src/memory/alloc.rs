@@ -1,4 +1,4 @@
-//! What is asked of an allocator beyond memory, and what it says when it has none.
+//! The allocator of shared memory, and its error when there is none left.
 #![forbid(unsafe_code)]
 
 use allocator_api2::alloc::Allocator;

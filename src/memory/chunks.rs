@@ -1,4 +1,4 @@
-//! A list that grows by chunks: what it holds never moves, and growing copies no more than the chunks' addresses.
+//! A list that grows by chunks: its elements never move, and growing copies only the chunks' addresses.
 #![forbid(unsafe_code)]
 
 use super::alloc::OutOfMemory;

@@ -1,4 +1,4 @@
-//! Hashes of what others choose.
+//! Hashes of texts that others choose.
 #![forbid(unsafe_code)]
 
 use siphasher::sip::SipHasher13;

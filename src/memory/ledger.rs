@@ -1,4 +1,4 @@
-//! What the module has of the server's memory and what it may have, and how that is told when there is no more.
+//! The memory that the module has of the server, its limit, and the report when there is no more.
 #![forbid(unsafe_code)]
 
 use super::alloc::OutOfMemory;

@@ -1,4 +1,4 @@
-//! What happens often is counted, and said once in a while with how often it has happened.
+//! Counts frequent events, and says once in a while how often they have happened.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU64, Ordering};

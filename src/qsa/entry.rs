@@ -1,4 +1,4 @@
-//! An internal subscription, and what became of offering it to notifiers.
+//! An internal subscription, and the result of offering it to notifiers.
 
 use allocator_api2::boxed::Box;
 

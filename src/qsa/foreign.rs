@@ -1,4 +1,4 @@
-//! Callbacks of other languages: three numbers behind one, so that they fit where a single number goes.
+//! Callbacks of other languages: three numbers behind one, so that they fit into the place of a single number.
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;

@@ -3,7 +3,7 @@
 use crate::memory::U48;
 
 /// A notifier's copy of the subscriber's value ([`Wanted::subscriber_data`](super::Wanted::subscriber_data)), or nothing: then
-/// the hub is asked when the message is taken. Small, as those who keep it are many.
+/// the hub is asked when the message is taken. Small: each byte costs 1 MB for a million subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known(U48);
 

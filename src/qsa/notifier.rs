@@ -1,4 +1,4 @@
-//! Those who can tell.
+//! Notifiers.
 
 use super::ids::{NotifierId, SubscriptionId};
 use super::wanted::Wanted;

@@ -1,4 +1,4 @@
-//! Bounded message queues: what is full merges or forgets the oldest of the fattest, and counts it.
+//! Bounded message queues: a full one merges, or drops the oldest message of the largest subscription, and counts it.
 
 mod full;
 mod outcome;

@@ -1,4 +1,4 @@
-//! One subscription for many: who asks for the same thing is told by the same dialog.
+//! Shares: one dialog for all subscriptions that ask for the same.
 //!
 //! The *root* of a share is an ordinary subscription whose messages are handed on to the *members*, each in its own queue. The
 //! first member makes the root in three steps, so that its notifier is called without any lock:

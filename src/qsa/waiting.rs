@@ -1,4 +1,4 @@
-//! The messages that wait in a queue: in their order, by subscription, and by who takes the most bytes.
+//! The messages that wait in a queue: in order, by subscription, and by the bytes of a subscription.
 //!
 //! Everything is a list through nodes that never move, so that each operation takes constant time whatever waits. The messages
 //! of one subscription (and fork) have an *account*; accounts are kept in classes by their bytes, four to a doubling, so that

@@ -1,4 +1,4 @@
-//! Call-IDs that carry the number of their slot, so that a NOTIFY finds its record without a look anywhere else.
+//! Call-IDs that carry the number of their slot, so that a NOTIFY finds its record without an index.
 //!
 //! A Call-ID is 20 digits to the base of 32, and so is a local tag of 8. The first five digits of a Call-ID are a number whose
 //! low bits are the index of the slot over all shards; all other bits are random: 78 of the Call-ID and the 40 of the tag, where

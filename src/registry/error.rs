@@ -1,4 +1,4 @@
-//! Why the registry refuses.
+//! The errors of the registry.
 
 use crate::memory::OutOfMemory;
 

@@ -1,4 +1,4 @@
-//! Where things are: which shard a name, a Call-ID or a handle belongs to.
+//! The shard of a name, a Call-ID or a handle.
 
 use super::call_id;
 use super::handle::{Handle, INDEX_BITS, MOST_SLOTS, PLACE_BITS};

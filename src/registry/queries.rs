@@ -1,4 +1,4 @@
-//! Looking without changing a subscription's life.
+//! Queries, which do not change a subscription's life.
 
 use super::Registry;
 use super::handle::Handle;

@@ -1,4 +1,4 @@
-//! One shard: its lock, what the lock guards, and what may be read without it.
+//! One shard: its lock, the data behind it, and the numbers that are read without it.
 
 use super::layout::Layout;
 use super::table::Table;

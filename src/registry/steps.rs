@@ -1,4 +1,4 @@
-//! Everything that changes a subscription: inserting it, handing it an input, letting it go.
+//! Everything that changes a subscription: insertion, steps, removal.
 
 use super::Registry;
 use super::error::InsertError;

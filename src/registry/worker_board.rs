@@ -1,4 +1,4 @@
-//! Which workers sleep, how long, and which one is to be woken for a deadline.
+//! Which workers sleep, for how long, and which one to wake for a deadline.
 //!
 //! Waking a process costs more than what it is woken for, so no more are woken than are needed. A worker that is awake looks
 //! for what is due before it sleeps; it is not woken. One that has not looked for a while ([`WorkerBoard::STUCK`]) is taken for

@@ -1,4 +1,4 @@
-//! What tells a NOTIFY that comes again from another one with the same CSeq.
+//! Tells a repeated NOTIFY from another one with the same CSeq.
 
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;

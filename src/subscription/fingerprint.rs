@@ -1,4 +1,4 @@
-//! What tells at a glance that a NOTIFY says nothing new of its dialog.
+//! A hash that shows in one comparison that a NOTIFY says nothing new of its dialog.
 
 use crate::memory::U48;
 

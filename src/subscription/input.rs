@@ -1,4 +1,4 @@
-//! What can happen to a subscription.
+//! The inputs of a subscription.
 
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
 use super::echo::Echo;

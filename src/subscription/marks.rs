@@ -1,4 +1,4 @@
-//! The small things that a dialog remembers, in one byte: dialogs are many.
+//! The flags of a dialog in one byte: each byte costs 1 MB for a million dialogs.
 
 use super::version::Known;
 

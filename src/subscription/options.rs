@@ -23,7 +23,7 @@ pub struct Options {
     pub id: String,
     /// `filter`: name of a filter document (RFC 4660); empty for none.
     pub filter: String,
-    /// `share`: one dialog for all who ask for the same.
+    /// `share`: one dialog for all subscriptions that ask for the same.
     pub share: bool,
     /// What the subscription keeps.
     pub terms: Terms,

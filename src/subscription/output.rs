@@ -1,4 +1,4 @@
-//! What a subscription wants done after an input.
+//! The outputs of a subscription after an input.
 
 use super::brief::Brief;
 use super::digest::Authorization;

@@ -1,4 +1,4 @@
-//! The values a subscription's decisions depend on.
+//! The values that decide the life of a subscription.
 
 use super::package::Package;
 use std::time::Duration;

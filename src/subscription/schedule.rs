@@ -1,4 +1,4 @@
-//! When the next SUBSCRIBE of a standing subscription is due.
+//! When the next SUBSCRIBE of an active subscription is due.
 
 use super::policy::Policy;
 use crate::time::Millis;

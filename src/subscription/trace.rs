@@ -1,4 +1,4 @@
-//! A step in words, for people who look for a fault: what has happened, and what goes out.
+//! A step in words, for people who look for a fault: the input and the output.
 
 use super::input::{HeldBy, Input};
 use super::output::Output;

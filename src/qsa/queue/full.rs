@@ -1,4 +1,4 @@
-//! A queue takes a message: while there is room at its end, or else by merging and by forgetting.
+//! A queue takes a message: at its end if there is room, otherwise by merging and dropping.
 
 use super::outcome::{Gone, Loss, Outcome, Pushed};
 use super::{Counters, LastQueued, Queue, Wake};

@@ -1,4 +1,4 @@
-//! What became of a message that was queued, and of those that had to go for it.
+//! The outcome of a queued message, and of the messages that made room for it.
 
 use super::Wake;
 use crate::memory::SharedAlloc;

@@ -1,4 +1,4 @@
-//! A hierarchical timing wheel: buckets of slots, the narrower the nearer they are.
+//! A hierarchical timing wheel: buckets of slots; near buckets are narrow.
 //!
 //! Nothing ticks. Each bucket knows when the earliest of what was put into it is due, and the wheel turns from one such instant
 //! to the next, however far that is. A bucket is taken apart when its earliest is due, not when its time begins: so whoever

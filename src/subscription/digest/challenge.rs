@@ -1,4 +1,4 @@
-//! Challenges as they come, and which of them are answered.
+//! Challenges, and the choice of those that are answered.
 
 use super::super::reason::Reason;
 use super::MOST_REALMS;

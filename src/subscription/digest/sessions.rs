@@ -1,4 +1,4 @@
-//! What is remembered of the realms that have challenged.
+//! The memory of the realms that have challenged.
 
 use super::super::reason::Reason;
 use super::algorithm::Algorithm;

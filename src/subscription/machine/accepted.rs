@@ -92,7 +92,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.confirm(next, awaits);
     }
 
-    /// The subscription is accepted, but nobody wants it any more.
+    /// The subscription is accepted, but it has been unsubscribed.
     pub(super) fn opened_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if self.is_gone(reply.remote_tag.text()) {
             return Ok(self.destroy());
@@ -103,7 +103,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(self.accepted_for_nobody(reply, env))
     }
 
-    /// A refresh is accepted, but nobody wants it any more.
+    /// A refresh is accepted, but the subscription has been unsubscribed.
     pub(super) fn refreshed_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == reply.remote_tag.text()) {
             dialog.try_retarget(reply.contact, self.alloc.clone())?;

@@ -1,4 +1,4 @@
-//! What the module itself asks of a subscription: start, refresh, unsubscribe; and what became of a request.
+//! The module's own inputs: start, refresh, unsubscribe, and the outcome of a request.
 
 use super::super::dialog::Dialog;
 use super::super::failure;

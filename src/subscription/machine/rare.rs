@@ -1,4 +1,5 @@
-//! What few subscriptions have: kept apart, because each byte of the record costs 1 MB for a million subscriptions.
+//! Fields that few subscriptions need: kept apart, because each byte of the record costs 1 MB for a million
+//! subscriptions.
 
 use super::super::brief::Brief;
 use super::super::digest::Sessions;

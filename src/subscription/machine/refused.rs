@@ -151,7 +151,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Output { news, ..Output::default() }
     }
 
-    /// As [`not_opened`](Self::not_opened), but nobody wants it any more.
+    /// As [`not_opened`](Self::not_opened), but the subscription has been unsubscribed.
     pub(super) fn not_opened_for_nobody(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
         if !self.is_made_in_spite_of(failure.code) {
             return self.destroy();

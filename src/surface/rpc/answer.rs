@@ -1,4 +1,4 @@
-//! What a command answers: rows of a subscription, or a fault.
+//! The answer of a command: rows of a subscription, or a fault.
 
 use crate::engine::{self, Engine};
 use crate::host::rpc::{NoRoom, Row, RpcContext};
