@@ -3,7 +3,7 @@
 mod full;
 mod outcome;
 
-pub use outcome::{Gone, Loss, OnLoss, Outcome, Pushed};
+pub use outcome::{Loss, OnLoss, Outcome, Pushed};
 
 use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
