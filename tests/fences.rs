@@ -67,8 +67,13 @@ const PANICS: &[&str] = &[
 /// They index only in what runs while they are compiled, where a panic is an error of the compiler.
 const INDEXES_AT_COMPILE_TIME: &[&str] = &["src/module/parameters.rs", "src/module/functions.rs"];
 
-/// The most lines a file may have (law L10).
-const MOST_LINES: usize = 600;
+/// The most lines a file may have (law L10): of the module, and of its tests and tools.
+const MOST_LINES: usize = 400;
+const MOST_LINES_OF_TOOLS: usize = 600;
+
+/// Files of the module that are longer. A list that only gets shorter.
+const LONG_FILES: &[&str] =
+    &["src/subscription/machine.rs", "src/subscription/tests/reference.rs", "src/subscription/tests/refreshes.rs"];
 
 // ---------------------------------------------------------------------------------------------------------------- scans
 
@@ -457,8 +462,17 @@ fn unit_tests_leave_nothing_out() {
 fn files_are_not_long() {
     let folders = ["src", "tests", "build", "cshim", "examples"];
     let files = folders.into_iter().filter(|folder| root().join(folder).is_dir()).flat_map(files_in);
-    let long = files.map(|file| (text_of(&file).lines().count(), file)).filter(|(lines, _)| *lines > MOST_LINES);
-    none("law L10", long.map(|(lines, file)| format!("{file}: {lines} lines")).collect());
+    let lengths: Vec<(usize, String)> = files.map(|file| (text_of(&file).lines().count(), file)).collect();
+    let most = |file: &str| {
+        let is_short = file.starts_with("src/") && !LONG_FILES.contains(&file);
+        if is_short { MOST_LINES } else { MOST_LINES_OF_TOOLS }
+    };
+    let long = lengths.iter().filter(|(lines, file)| *lines > most(file));
+    let mut found: Vec<String> = long.map(|(lines, file)| format!("{file}: {lines} lines")).collect();
+    let is_long = |file: &str| lengths.iter().any(|(lines, known)| known == file && *lines > MOST_LINES);
+    let fits = LONG_FILES.iter().filter(|file| !is_long(file));
+    found.extend(fits.map(|file| format!("{file} fits now: take it from the list of exceptions")));
+    none("law L10", found);
 }
 
 #[test]
