@@ -19,6 +19,7 @@ pub mod names;
 pub mod notify_headers;
 pub mod process;
 pub mod pv;
+pub mod reply_headers;
 pub mod route;
 pub mod rpc;
 mod shared_bytes;

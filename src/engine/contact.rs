@@ -4,6 +4,7 @@ use super::Engine;
 use crate::grammar::{self, Addresses, OfferedUri, PeerUri, Target, preference};
 use crate::host::log;
 use crate::host::message::Message;
+use crate::host::reply_headers::ReplyHeaders;
 use crate::host::socket::ListenSocket;
 use crate::qsa::SubscriptionId;
 use crate::registry::Handle;
@@ -59,8 +60,8 @@ fn first_uri(header: &[u8]) -> Option<&[u8]> {
 
 /// The targets that a reply names, best q first; those of equal q keep their order, a malformed q counts as the least. What is
 /// no target is skipped.
-pub(super) fn targets(message: Message<'_>) -> Vec<Target<'_>> {
-    let entries = message.contacts().flat_map(Addresses::of).flatten();
+pub(super) fn targets<'m>(headers: ReplyHeaders<'m>, message: Message<'m>) -> Vec<Target<'m>> {
+    let entries = headers.contacts().flat_map(Addresses::of).flatten();
     let judged =
         entries.filter_map(|entry| Some((target(entry.uri, message)?, entry.parameters.map_or(1000, preference))));
     let mut judged: Vec<_> = judged.collect();

@@ -5,7 +5,8 @@ use super::contact::{self, Contact};
 use super::start::Concluded;
 use crate::gate::SendOutcome;
 use crate::grammar::{Routes, Target};
-use crate::host::message::{Message, PlainTerms};
+use crate::host::message::Message;
+use crate::host::reply_headers::{PlainTerms, ReplyHeaders};
 use crate::host::transaction::Final;
 use crate::registry::Handle;
 use crate::subscription::{Challenge, Flow, Guard, Input, Reason, Reply};
@@ -37,17 +38,18 @@ impl Engine {
     fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {
         let code = message.status();
         // What a plain 2xx says is seen at a glance; the host's parser takes memory for each header.
-        let plain = if code < 300 { message.plain_terms() } else { None };
+        let headers = ReplyHeaders::of(message);
+        let plain = if code < 300 { headers.plain_terms() } else { None };
         if plain.is_some() || message.parse().is_ok() {
             return self.take_parsed(handle, cseq, message, plain, None);
         }
         // A header that cannot be parsed spoils no other.
         match message.reduced() {
             Some(copy) if copy.message().parse().is_ok() => {
-                let retry_after = message.seconds("Retry-After");
+                let retry_after = headers.seconds("Retry-After");
                 self.take_parsed(handle, cseq, copy.message(), None, retry_after);
             }
-            Some(_) | None => self.take_unread(handle, cseq, code, message.seconds("Retry-After")),
+            Some(_) | None => self.take_unread(handle, cseq, code, headers.seconds("Retry-After")),
         }
     }
 
@@ -59,19 +61,19 @@ impl Engine {
         plain: Option<PlainTerms<'_>>,
         retry_after: Option<u32>,
     ) {
-        let code = message.status();
+        let (code, headers) = (message.status(), ReplyHeaders::of(message));
         let mut reply = Reply {
             cseq,
             code,
             reason: message.reason(),
-            remote_tag: message.to_tag(),
-            expires: plain.map_or_else(|| message.expires(), |plain| plain.expires),
+            remote_tag: headers.to_tag(),
+            expires: plain.map_or_else(|| headers.expires(), |plain| plain.expires),
             ..Reply::default()
         };
         // A Contact or Record-Route that cannot be used is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
         let contact = match plain {
             Some(plain) => plain.contact.map(|uri| Contact::of_uri(uri, message)),
-            None if code < 300 => message.contacts().next().map(|header| Contact::of(header, message)),
+            None if code < 300 => headers.contacts().next().map(|header| Contact::of(header, message)),
             None => None,
         };
         reply.contact = contact.as_ref().and_then(Contact::uri);
@@ -81,19 +83,19 @@ impl Engine {
             200..=299 => {
                 reply.flow = message.connection().filter(|_| self.config.refresh_on_flow_loss).map(Flow);
                 if plain.is_none() {
-                    routes = Routes::judge_reversed(message.record_routes());
+                    routes = Routes::judge_reversed(headers.record_routes());
                     reply.route_set = routes.as_ref().map(Routes::set).unwrap_or_default();
-                    reply.authentication_info = message.authentication_info();
+                    reply.authentication_info = headers.authentication_info();
                 }
             }
             300..=399 => {
-                targets = contact::targets(message);
+                targets = contact::targets(headers, message);
                 redirect = targets.iter().map(Target::uri).collect::<Vec<_>>();
                 reply.redirect = &redirect;
             }
             401 | 407 => {
-                let end = message.www_challenges().into_iter().map(|value| Challenge { guard: Guard::End, value });
-                let proxies = message.proxy_challenges().into_iter();
+                let end = headers.www_challenges().into_iter().map(|value| Challenge { guard: Guard::End, value });
+                let proxies = headers.proxy_challenges().into_iter();
                 challenges =
                     end.chain(proxies.map(|value| Challenge { guard: Guard::Proxy, value })).collect::<Vec<_>>();
                 reply.challenges = &challenges;
@@ -101,8 +103,8 @@ impl Engine {
             _ => {}
         }
         if code >= 300 {
-            reply.min_expires = message.seconds("Min-Expires");
-            reply.retry_after = retry_after.or_else(|| message.seconds("Retry-After"));
+            reply.min_expires = headers.seconds("Min-Expires");
+            reply.retry_after = retry_after.or_else(|| headers.seconds("Retry-After"));
         }
         self.take_answer(handle, reply, contact.as_ref());
     }
