@@ -35,7 +35,9 @@ use crate::host::shared_lock::SharedLock;
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, lock, log};
 use crate::memory::{HashKey, OutOfMemory};
-use crate::qsa::{self, Budget, DomainId, Known, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
+use crate::qsa::{
+    self, Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId,
+};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
 use crate::subscription::{Env, Subscription};
@@ -73,7 +75,7 @@ pub struct Owner {
     /// Its newest message in that queue.
     pub last: LastQueued,
     /// The subscriber's value, when it is sure to stay.
-    pub known: Known,
+    pub known: CachedSubscriberData,
     /// Where its newest SUBSCRIBE went.
     pub destination: Option<Destination>,
 }

@@ -32,7 +32,7 @@ mod wanted;
 pub use error::QsaError;
 pub use hub::Hub;
 pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
-pub use known::Known;
+pub use known::CachedSubscriberData;
 pub use message::{Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused};
 pub use queue::{Budget, LastQueued, Loss, Pushed, Wake};

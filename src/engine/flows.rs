@@ -70,7 +70,7 @@ impl Engine {
         if !self.config.refresh_on_flow_loss {
             return;
         }
-        self.nudge(handle, Input::Over { cseq, flow: Flow(number) });
+        self.apply(handle, Input::Over { cseq, flow: Flow(number) });
         if !connection::is_there(number) {
             on_flow_lost(number);
         }

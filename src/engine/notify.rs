@@ -56,8 +56,12 @@ impl Engine {
     }
 
     /// A transaction that the script has made is used.
-    fn way(&self) -> Way {
-        if self.config.stateless_answers && !transaction::is_made() { Way::Stateless } else { Way::Stateful }
+    fn way(&self) -> AnswerMode {
+        if self.config.stateless_answers && !transaction::is_made() {
+            AnswerMode::Stateless
+        } else {
+            AnswerMode::Stateful
+        }
     }
 
     fn take(
@@ -65,7 +69,7 @@ impl Engine {
         message: Message<'_>,
         headers: &NotifyHeaders<'_>,
         ids: &DialogIds<'_>,
-        way: Way,
+        way: AnswerMode,
     ) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
         if let Some(tags) = headers.unsupported(|tag| self.supports(tag))? {
@@ -124,7 +128,7 @@ impl Engine {
         let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answered.code_and_phrase();
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.
-        let way = if is_last { Way::Stateful } else { way };
+        let way = if is_last { AnswerMode::Stateful } else { way };
         self.answer(message, way, code, phrase, &self.extra_headers(answered, message, stepped.output.socket, package));
         Ok(Handled::Yes)
     }
@@ -179,7 +183,7 @@ impl Engine {
         &self,
         message: Message<'_>,
         ids: &DialogIds<'_>,
-        way: Way,
+        way: AnswerMode,
         code: u16,
         phrase: &str,
         headers: &[u8],
@@ -193,8 +197,8 @@ impl Engine {
         Handled::Yes
     }
 
-    fn answer(&self, message: Message<'_>, way: Way, code: u16, phrase: &str, headers: &[u8]) {
-        if way == Way::Stateless {
+    fn answer(&self, message: Message<'_>, way: AnswerMode, code: u16, phrase: &str, headers: &[u8]) {
+        if way == AnswerMode::Stateless {
             if !stateless::reply(message, code, phrase, headers) {
                 self.lacks(Lack::Answer);
             }
@@ -217,7 +221,7 @@ impl Engine {
 
 /// How a NOTIFY is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum AnswerMode {
     /// In a transaction of tm, which absorbs retransmissions.
     Stateful,
     /// Without one: the subscription knows what it has accepted, and its answers to all else do not change.

@@ -49,7 +49,7 @@ impl Engine {
         let spread = Duration::from_millis(clock::spread() % 1000);
         // Said before: a resolver may be faster than we are.
         let until = now.after(time.saturating_add(spread));
-        self.nudge(handle, Input::Held { cseq: request.cseq, until, by, undo: request.undo });
+        self.apply(handle, Input::Held { cseq: request.cseq, until, by, undo: request.undo });
         match self.lookups.ask(&ask, now) {
             LookupAnswer::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
             LookupAnswer::Waits { wakes: false, .. } => {}

@@ -1,6 +1,6 @@
 //! News into the subscriber's queue, requests onto the wire.
 
-use super::request::{Plan, PlanError, Way};
+use super::request::{Plan, PlanError, Routed};
 use super::{Engine, Lack, Owner, Stepped};
 use crate::gate::{Admission, AdmissionRequest, Destination, MOST_DESTINATIONS, SendOutcome};
 use crate::host::names::{self, Missed};
@@ -81,9 +81,9 @@ impl Engine {
         let not_sent = |error: &PlanError| {
             log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
             let is_lost = error.is_of_dialog(request, &self.config);
-            self.nudge(handle, if is_lost { Input::NoWay { cseq } } else { Input::SendFailed { cseq } })
+            self.apply(handle, if is_lost { Input::NoWay { cseq } } else { Input::SendFailed { cseq } })
         };
-        let way = match Way::of(request, &self.config) {
+        let way = match Routed::of(request, &self.config) {
             Ok(way) => way,
             Err(error) => {
                 not_sent(&error);
@@ -93,12 +93,12 @@ impl Engine {
         let Hop { proxy, uri, address, destination } = match self.choose(handle, &way, request.reserved) {
             Ok(hop) => hop,
             Err((until, by)) => {
-                self.nudge(handle, Input::Held { cseq, until, by, undo: request.undo });
+                self.apply(handle, Input::Held { cseq, until, by, undo: request.undo });
                 return Sending::Held;
             }
         };
         if proxy != request.proxies.current() {
-            self.nudge(handle, Input::Through { cseq, proxy });
+            self.apply(handle, Input::Through { cseq, proxy });
         }
         let report = |outcome| {
             if let Some(destination) = destination {
@@ -139,7 +139,7 @@ impl Engine {
             Sent::Yes { socket: used, connection } => {
                 let used = Socket(used.token());
                 if used != socket {
-                    self.nudge(handle, Input::Sent { cseq, socket: used });
+                    self.apply(handle, Input::Sent { cseq, socket: used });
                 }
                 if let Some(connection) = connection {
                     self.goes_over(handle, cseq, connection);
@@ -201,7 +201,7 @@ impl Engine {
 
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
     /// its turn, it waits. When all are held: until when and by what the one is that is free first.
-    fn choose<'r>(&self, handle: Handle, way: &Way<'r>, reserved: bool) -> Result<Hop<'r>, (Millis, HeldBy)> {
+    fn choose<'r>(&self, handle: Handle, way: &Routed<'r>, reserved: bool) -> Result<Hop<'r>, (Millis, HeldBy)> {
         let (who, now) = (handle.to_u64(), Self::now());
         let mut first_free: Option<(Millis, HeldBy)> = None;
         for (proxy, uri, address) in way.hops() {

@@ -5,7 +5,7 @@ use crate::gate::Destination;
 use crate::host::shm::Shm;
 use crate::host::uri;
 use crate::memory::OutOfMemory;
-use crate::qsa::{Known, LastQueued, Refused, SubscriptionId, Wanted};
+use crate::qsa::{CachedSubscriberData, LastQueued, Refused, SubscriptionId, Wanted};
 use crate::registry::{Handle, InsertError, Inserted};
 use crate::subscription::{Concealed, Input, OptionError, Options, Output, Subscription, package};
 use crate::time::Millis;
@@ -54,7 +54,7 @@ impl Engine {
             queue: wanted.queue,
             last: LastQueued::default(),
             // That of script and RPC is about to be set.
-            known: if named { Known::NOTHING } else { Known::of(wanted.subscriber_data) },
+            known: if named { CachedSubscriberData::NOTHING } else { CachedSubscriberData::of(wanted.subscriber_data) },
             destination: None,
         };
         match self.registry.insert(subscription, owner, named, &self.env(now)) {
@@ -77,7 +77,7 @@ impl Engine {
 
     /// The internal subscription behind this record has ended: end the SIP side. A stale handle is harmless.
     pub fn end(&self, handle: Handle) {
-        self.nudge(handle, Input::Unsubscribe);
+        self.apply(handle, Input::Unsubscribe);
     }
 
     /// Asks for a SUBSCRIBE now, as far as `min_resubscribe_time` allows: how long it takes until the module acts. `None` when
@@ -92,7 +92,7 @@ impl Engine {
     /// Gives a subscription and its forks credentials of their own; `false` when there is no such subscription.
     #[must_use]
     pub fn give_credentials(&self, handle: Handle, username: &[u8], secret: &[u8]) -> bool {
-        let give = |handle| self.nudge(handle, Input::Credentials { username, secret: Concealed(secret) });
+        let give = |handle| self.apply(handle, Input::Credentials { username, secret: Concealed(secret) });
         let given = give(handle);
         for fork in self.registry.forks_of(handle) {
             give(fork);
@@ -111,11 +111,11 @@ impl Engine {
     }
 
     /// Hands in an input that needs no answer and brings no body.
-    pub(super) fn nudge(&self, handle: Handle, input: Input<'_>) -> bool {
+    pub(super) fn apply(&self, handle: Handle, input: Input<'_>) -> bool {
         self.step(handle, input, Self::now()).is_some()
     }
 
-    /// As [`nudge`](Self::nudge): what it came to.
+    /// As [`apply`](Self::apply): what it came to.
     pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Millis) -> Option<Concluded> {
         let message = Self::prepare(&[], &[]).ok()?;
         let (deliver, mut concluded) = (self.deliver(message), None);

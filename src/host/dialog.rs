@@ -45,12 +45,12 @@ pub enum CallError {
 }
 
 /// A tracked call, held until dropped.
-pub struct Call {
+pub struct TrackedCall {
     dialog: *mut ks::dlg_cell,
     bound: &'static DialogApi,
 }
 
-impl Call {
+impl TrackedCall {
     /// The call this message belongs to.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for TrackedCall {
     fn drop(&mut self) {
         if let Some(release) = self.bound.dialog.release_dlg {
             // SAFETY: releases the count that get_dlg took.

@@ -6,7 +6,7 @@ use super::entry::Entry;
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
-use super::known::Known;
+use super::known::CachedSubscriberData;
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Taken, Wake};
 use crate::memory::SharedAlloc;
@@ -147,7 +147,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         news: &News,
         prepared: Prepared<A>,
     ) -> Result<Pushed<A>, QsaError> {
-        self.queue(id, prepared.complete(id, Known::NOTHING, news))
+        self.queue(id, prepared.complete(id, CachedSubscriberData::NOTHING, news))
     }
 
     /// Tells the subscriber with a value instead of a body. The hub takes charge of `value` in every case but that

@@ -5,9 +5,9 @@ use crate::memory::U48;
 /// A notifier's copy of the subscriber's value ([`Wanted::subscriber_data`](super::Wanted::subscriber_data)), or nothing: then
 /// the hub is asked when the message is taken. Small: each byte costs 1 MB for a million subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known(U48);
+pub struct CachedSubscriberData(U48);
 
-impl Known {
+impl CachedSubscriberData {
     /// No copy.
     pub const NOTHING: Self = Self(U48::MAX);
 

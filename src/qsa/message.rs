@@ -1,7 +1,7 @@
 //! The messages to a subscriber.
 
 use super::ids::SubscriptionId;
-use super::known::Known;
+use super::known::CachedSubscriberData;
 use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::subscription::{Brief, News, Status};
 
@@ -25,19 +25,19 @@ impl<A: SharedAlloc> Prepared<A> {
     /// subscription. Only for a notifier that stays registered, and queues nothing more once it has refused the subscription
     /// or its [`UnsubscribeCallback`](super::UnsubscribeCallback) has returned.
     #[must_use]
-    pub fn complete(self, subscription: SubscriptionId, known: Known, news: &News) -> Message<A> {
+    pub fn complete(self, subscription: SubscriptionId, known: CachedSubscriberData, news: &News) -> Message<A> {
         Message { subscription, known, news: *news, text: self.text, data: None }
     }
 
     pub(super) fn complete_with_data(self, subscription: SubscriptionId, news: &News, data: Data) -> Message<A> {
-        Message { data: Some(data), ..self.complete(subscription, Known::NOTHING, news) }
+        Message { data: Some(data), ..self.complete(subscription, CachedSubscriberData::NOTHING, news) }
     }
 }
 
 /// One piece of news on its way to the subscriber.
 pub struct Message<A: SharedAlloc> {
     subscription: SubscriptionId,
-    known: Known,
+    known: CachedSubscriberData,
     news: News,
     text: Texts<A>,
     data: Option<Data>,
@@ -94,7 +94,7 @@ impl<A: SharedAlloc> Message<A> {
     }
 
     /// The notifier's knowledge of the subscriber.
-    pub(super) fn known(&self) -> Known {
+    pub(super) fn known(&self) -> CachedSubscriberData {
         self.known
     }
 

@@ -4,7 +4,7 @@ use super::echo::Echo;
 use super::fingerprint::Fingerprint;
 use super::input::{Content, Flow, Notify, Socket};
 use super::marks::{Heard, Marks, Stage};
-use super::version::{Known, Versions};
+use super::version::{Completeness, Versions};
 use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
 use crate::memory::U48;
 use crate::memory::{OutOfMemory, Packed};
@@ -260,7 +260,7 @@ impl<A: Allocator> Dialog<A> {
     }
 
     /// What has come of the newest request so far, and what is known of the documents.
-    pub(super) fn outcome(&self) -> (Heard, bool, Known) {
+    pub(super) fn outcome(&self) -> (Heard, bool, Completeness) {
         (self.heard(), self.marks.is_accepted(), self.marks.known())
     }
 
@@ -274,17 +274,17 @@ impl<A: Allocator> Dialog<A> {
         }
         self.marks.set_accepted(false);
         if self.is_missing() {
-            self.marks.set_known(Known::Asked);
+            self.marks.set_known(Completeness::Asked);
         }
     }
 
     /// The newest has not left. One that would have opened the dialog was not counted.
-    pub(super) fn uncount_request(&mut self, (heard, accepted, known): (Heard, bool, Known)) {
+    pub(super) fn uncount_request(&mut self, (heard, accepted, known): (Heard, bool, Completeness)) {
         self.requests = self.requests.saturating_sub(1);
         self.marks.set_heard(heard);
         self.marks.set_accepted(accepted);
         // What it asked for is still to be asked for.
-        if (self.marks.known(), known) == (Known::Asked, Known::Missing) {
+        if (self.marks.known(), known) == (Completeness::Asked, Completeness::Missing) {
             self.marks.set_known(known);
         }
     }
@@ -342,7 +342,7 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether a document is missing that no refresh has asked for.
     pub(super) fn is_missing(&self) -> bool {
-        self.marks.known() == Known::Missing
+        self.marks.known() == Completeness::Missing
     }
 
     pub(super) fn socket(&self) -> Option<Socket> {

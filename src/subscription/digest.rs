@@ -8,18 +8,20 @@ mod authorization;
 mod challenge;
 mod credential;
 mod domain;
+mod scheme;
 mod sessions;
 
 #[cfg(test)]
 pub(super) use algorithm::Algorithm;
-pub use authorization::{Authorization, Qop};
-pub use challenge::{Challenge, Guard};
+pub use authorization::Authorization;
+pub use challenge::Challenge;
 pub use credential::{Concealed, Credential, CredentialError, Secret};
 pub use domain::{DomainList, Domains, RealmName};
+pub use scheme::{Guard, Qop};
 
 pub(super) use challenge::{Asked, choose, next_nonce};
 pub(super) use domain::place;
-pub(super) use sessions::{Known, Sessions};
+pub(super) use sessions::{KnownRealm, Sessions};
 
 /// How many realms one request can be authorized for.
 pub(super) const MOST_REALMS: usize = 4;

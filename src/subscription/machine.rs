@@ -9,6 +9,7 @@ mod command;
 mod deadline;
 mod early;
 mod ending;
+mod extras;
 mod fetch;
 mod first_end;
 mod fork;
@@ -17,7 +18,6 @@ mod left;
 mod notify;
 #[cfg(test)]
 mod picture;
-mod rare;
 mod refused;
 mod reply;
 
@@ -39,9 +39,9 @@ use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::time::{Millis, PackedMillis};
 use allocator_api2::boxed::Box;
 use ending::Failure;
+use extras::{Extras, OwnTerms};
 #[cfg(test)]
 pub(super) use picture::Picture;
-use rare::{Kept, Rare};
 use std::time::Duration;
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
@@ -88,15 +88,15 @@ pub struct Subscription<A: SharedAlloc> {
     /// Record and subscriber, shared with the hub.
     names: SharedUris<A>,
     pub(super) dialog: Option<Dialog<A>>,
-    rare: Option<Box<Rare<A>, A>>,
-    state: state::Kept,
+    extras: Option<Box<Extras<A>, A>>,
+    state: state::PackedState,
     deadline: PackedMillis,
     last_sent: PackedMillis,
     /// CSeq of the newest request. It goes on through all dialogs, so that a late reply to a request of an earlier
     /// dialog is never taken for one of this dialog's.
     pub(super) local_cseq: u32,
     /// Expires of the newest request.
-    asked: u32,
+    requested_expires: u32,
     /// Failures since the last success.
     pub(super) retries: u16,
     pub(super) notifies: u32,
@@ -113,7 +113,7 @@ pub struct Subscription<A: SharedAlloc> {
     /// The outbound proxy of this attempt, or of the dialog that it has made.
     proxies: Proxies,
     /// How often this attempt has been repeated after a challenge.
-    answers: Answers,
+    auth_attempts: AuthAttempts,
     /// When the request that opened the dialog was sent, in whole seconds of the clock: 4 bytes instead of 8, 4 MB less
     /// for a million subscriptions.
     opened: u32,
@@ -137,7 +137,7 @@ pub(super) enum Promise {
 
 /// Repetitions of one request after challenges.
 #[derive(Clone, Copy, Debug, Default)]
-struct Answers {
+struct AuthAttempts {
     /// How many, and in the upper half how many of old nonces: one byte, 1 MB less for a million subscriptions than
     /// two.
     used: u8,
@@ -145,7 +145,7 @@ struct Answers {
     goes_on: bool,
 }
 
-impl Answers {
+impl AuthAttempts {
     fn count(self) -> u8 {
         self.used & 0xf
     }
@@ -181,32 +181,37 @@ impl<A: SharedAlloc> Subscription<A> {
         event_id: &[u8],
         alloc: A,
     ) -> Result<Self, OutOfMemory> {
-        let mut made = Self {
+        let mut made = Self::blank(names, package::Number::of(package), alloc);
+        made.set_event_id(event_id)?;
+        Ok(made)
+    }
+
+    /// One with nothing but names and a package.
+    fn blank(names: SharedUris<A>, package: package::Number, alloc: A) -> Self {
+        Self {
             names,
             dialog: None,
-            rare: None,
+            extras: None,
             state: State::Waiting(Attempt::Unstarted).into(),
             deadline: PackedMillis::NONE,
             last_sent: PackedMillis::NONE,
             local_cseq: 0,
-            asked: 0,
+            requested_expires: 0,
             retries: 0,
             notifies: 0,
             last_reply: 0,
             last_reason: LastReason::NOTHING,
-            package: package::Number::of(package),
+            package,
             status: None,
             widened: false,
             turn: Promise::None,
             told_held: false,
             proxies: Proxies::default(),
-            answers: Answers::default(),
+            auth_attempts: AuthAttempts::default(),
             opened: 0,
             fork: 0,
             alloc,
-        };
-        made.set_event_id(event_id)?;
-        Ok(made)
+        }
     }
 
     /// The same under terms of its own.
@@ -215,7 +220,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// [`OutOfMemory`] when they find no room.
     pub fn try_under(mut self, terms: Terms) -> Result<Self, OutOfMemory> {
         if terms != Terms::default() {
-            self.rare_mut()?.kept = Some(Kept { terms, until: PackedMillis::NONE });
+            self.extras_mut()?.own_terms = Some(OwnTerms { terms, until: PackedMillis::NONE });
         }
         Ok(self)
     }
@@ -223,7 +228,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The terms it was made under.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        self.kept().map(|kept| kept.terms).unwrap_or_default()
+        self.own_terms().map(|kept| kept.terms).unwrap_or_default()
     }
 
     /// Takes one input and says what is to be done. Read [`deadline`](Self::deadline) again afterwards.
@@ -327,9 +332,9 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
     fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], env: &Env<'_>) -> Output {
         let undo = Undo {
-            asked: self.asked,
+            requested_expires: self.requested_expires,
             last_sent: self.last_sent.get(),
-            goes_on: self.answers.goes_on,
+            goes_on: self.auth_attempts.goes_on,
             retries: matches!(self.state(), State::Confirmed { awaits: Awaits::Retry, .. }),
             awaits_notify: matches!(self.state(), State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
             outcome: self.dialog.as_ref().map(Dialog::outcome).unwrap_or_default(),
@@ -371,11 +376,11 @@ impl<A: SharedAlloc> Subscription<A> {
             Some(_) | None => self.opened = u32::try_from(env.now.0 / 1000).unwrap_or(u32::MAX),
         }
         self.turn = Promise::None;
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.early.sent();
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.early.sent();
         }
         self.local_cseq = cseq;
-        self.asked = expires;
+        self.requested_expires = expires;
         self.last_sent = env.now.into();
         self.state = state.into();
         match is_refresh {
@@ -415,7 +420,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// When what was granted is over, or was asked for as long as nobody has said.
     fn granted_until(&self) -> Option<Millis> {
-        let asked = Duration::from_secs(u64::from(self.asked));
+        let asked = Duration::from_secs(u64::from(self.requested_expires));
         let told = self.dialog.as_ref().and_then(Dialog::expiry);
         told.or(self.last_sent.get().map(|sent| sent.after(asked)))
     }
@@ -458,7 +463,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// Event `id` parameter; empty when there is none.
     #[must_use]
     pub fn event_id(&self) -> &[u8] {
-        self.rare.as_deref().map_or(&[], Rare::event_id)
+        self.extras.as_deref().map_or(&[], Extras::event_id)
     }
 
     /// Call-ID of the dialog; empty while there is none.
@@ -507,7 +512,7 @@ impl<A: SharedAlloc> Subscription<A> {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let texts = self.dialog.as_ref().map_or(0, Dialog::text_bytes);
-        size_of::<Self>().saturating_add(texts).saturating_add(self.rare.as_deref().map_or(0, Rare::bytes))
+        size_of::<Self>().saturating_add(texts).saturating_add(self.extras.as_deref().map_or(0, Extras::bytes))
     }
 
     /// Which fork of a subscription this is; 0 for the subscription itself.

@@ -1,6 +1,6 @@
 //! The flags of a dialog in one byte: each byte costs 1 MB for a million dialogs.
 
-use super::version::Known;
+use super::version::Completeness;
 
 /// How far NOTIFYs have made the dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +52,16 @@ impl Marks {
         self.set(0, 3, stage as u8);
     }
 
-    pub(super) fn known(self) -> Known {
+    pub(super) fn known(self) -> Completeness {
         match self.bits(KNOWN, 3) {
-            0 => Known::Nothing,
-            1 => Known::Whole,
-            2 => Known::Missing,
-            _ => Known::Asked,
+            0 => Completeness::Nothing,
+            1 => Completeness::Whole,
+            2 => Completeness::Missing,
+            _ => Completeness::Asked,
         }
     }
 
-    pub(super) fn set_known(&mut self, known: Known) {
+    pub(super) fn set_known(&mut self, known: Completeness) {
         self.set(KNOWN, 3, known as u8);
     }
 
@@ -104,7 +104,7 @@ mod tests {
     fn each_mark_keeps_what_it_is_given_and_leaves_the_others() {
         let mut marks = Marks::default();
         for stage in [Stage::Told, Stage::Made, Stage::Begun] {
-            for known in [Known::Asked, Known::Missing, Known::Whole, Known::Nothing] {
+            for known in [Completeness::Asked, Completeness::Missing, Completeness::Whole, Completeness::Nothing] {
                 for heard in [Heard::Dated, Heard::Told, Heard::Stale, Heard::Refused, Heard::Nothing] {
                     for accepted in [true, false] {
                         marks.set_stage(stage);

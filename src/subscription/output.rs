@@ -6,7 +6,7 @@ use super::input::Socket;
 use super::marks::Heard;
 use super::proxies::Proxies;
 use super::rates::Rates;
-use super::version::Known;
+use super::version::Completeness;
 use crate::time::Millis;
 
 /// What is to be done, in this order: answer, news, send; then forget.
@@ -130,7 +130,7 @@ pub struct Request {
 #[cfg_attr(test, derive(Hash))]
 pub struct Undo {
     /// Expires of the request before.
-    pub(super) asked: u32,
+    pub(super) requested_expires: u32,
     /// When that was sent.
     pub(super) last_sent: Option<Millis>,
     /// This request goes on with an attempt that has been challenged.
@@ -140,7 +140,7 @@ pub struct Undo {
     /// The NOTIFY of an earlier one is still required.
     pub(super) awaits_notify: bool,
     /// What had come of the request before: what NOTIFYs had said, whether it was accepted, and what was known of the documents.
-    pub(super) outcome: (Heard, bool, Known),
+    pub(super) outcome: (Heard, bool, Completeness),
 }
 
 impl Request {

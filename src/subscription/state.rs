@@ -176,7 +176,7 @@ pub(super) enum Flight {
 
 /// A state in fourteen bytes: each byte more costs 1 MB for a million subscriptions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
+pub(super) struct PackedState {
     kind: Kind,
     /// When the next SUBSCRIBE of a confirmed subscription is due.
     next: PackedMillis,
@@ -205,7 +205,7 @@ enum Kind {
     Destroyed,
 }
 
-impl From<State> for Kept {
+impl From<State> for PackedState {
     fn from(state: State) -> Self {
         let (mut next, mut by) = (PackedMillis::NONE, PackedMillis::NONE);
         let kind = match state {
@@ -244,8 +244,8 @@ impl From<State> for Kept {
     }
 }
 
-impl From<Kept> for State {
-    fn from(Kept { kind, next, by }: Kept) -> Self {
+impl From<PackedState> for State {
+    fn from(PackedState { kind, next, by }: PackedState) -> Self {
         let confirmed = |awaits| Self::Confirmed { next: next.get().unwrap_or_default(), awaits };
         match kind {
             Kind::Unstarted => Self::Waiting(Attempt::Unstarted),

@@ -11,13 +11,13 @@ use super::input::Content;
 pub(super) struct Versions {
     /// Of the newest document.
     pub(super) newest: u32,
-    pub(super) known: Known,
+    pub(super) known: Completeness,
 }
 
 /// What is known of the state that the documents tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
-pub(super) enum Known {
+pub(super) enum Completeness {
     /// No document with a version has come.
     #[default]
     Nothing,
@@ -43,7 +43,7 @@ impl Versions {
     pub(super) fn order(self, content: Content) -> Order {
         match content {
             Content::Versioned { version, is_full: false }
-                if self.known == Known::Nothing || version != self.newest.wrapping_add(1) =>
+                if self.known == Completeness::Nothing || version != self.newest.wrapping_add(1) =>
             {
                 Order::Gap
             }
@@ -68,9 +68,9 @@ impl Versions {
     /// A document has been taken.
     pub(super) fn take(&mut self, content: Content) {
         let known = match self.known {
-            _ if self.is_whole_with(content) => Known::Whole,
-            Known::Asked => Known::Asked,
-            Known::Nothing | Known::Whole | Known::Missing => Known::Missing,
+            _ if self.is_whole_with(content) => Completeness::Whole,
+            Completeness::Asked => Completeness::Asked,
+            Completeness::Nothing | Completeness::Whole | Completeness::Missing => Completeness::Missing,
         };
         if let Content::Versioned { version, .. } = content {
             *self = Self { newest: version, known };
@@ -78,6 +78,6 @@ impl Versions {
     }
 
     fn has_gap(self) -> bool {
-        matches!(self.known, Known::Missing | Known::Asked)
+        matches!(self.known, Completeness::Missing | Completeness::Asked)
     }
 }

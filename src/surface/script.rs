@@ -3,7 +3,7 @@
 use super::functions::Constant;
 use super::subscriptions::{self, Flags, SubscriptionError};
 use crate::engine::{self, Engine, Handled, Lack};
-use crate::host::dialog::{self, Call, CallError};
+use crate::host::dialog::{self, CallError, TrackedCall};
 use crate::host::log;
 use crate::host::message::Message;
 use crate::host::{route, transaction, uri};
@@ -82,7 +82,7 @@ pub fn subscribe(
         }
     };
     verdict("b2b_subscribe", record, subscriber, |engine| {
-        let call = if flags.with_call { Some(Call::of(message)?) } else { None };
+        let call = if flags.with_call { Some(TrackedCall::of(message)?) } else { None };
         subscriptions::subscribe(engine, [record, subscriber, package, options], call.as_ref()).map(drop)
     })
 }

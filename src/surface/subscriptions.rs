@@ -2,7 +2,7 @@
 //! `event_route[qsa:notify]`.
 
 use crate::engine::{self, EXISTS, Engine, Hub, NO_MEMORY};
-use crate::host::dialog::{Call, CallError};
+use crate::host::dialog::{CallError, TrackedCall};
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{Credential, CredentialError, OptionError, Options, Package, Secret, Subject, package};
@@ -100,7 +100,7 @@ impl SubscriptionError {
 pub fn subscribe(
     engine: &Engine,
     [record, subscriber, package, options]: [&[u8]; 4],
-    call: Option<&Call>,
+    call: Option<&TrackedCall>,
 ) -> Result<Handle, SubscriptionError> {
     let given = Wanted {
         package,
@@ -255,7 +255,7 @@ enum Asked {
     Failed(QsaError),
 }
 
-fn watch(handle: Handle, call: Option<&Call>) -> Result<(), CallError> {
+fn watch(handle: Handle, call: Option<&TrackedCall>) -> Result<(), CallError> {
     call.map_or(Ok(()), |call| call.watch(handle.to_u64()))
 }
 

@@ -28,8 +28,6 @@ const NAMED_TWICE: &[&str] = &[
     "Gone",
     "Guard",
     "Hub",
-    "Kept",
-    "Known",
     "Lookups",
     "Message",
     "Node",
@@ -50,7 +48,6 @@ const NAMED_TWICE: &[&str] = &[
     "Text",
     "Texts",
     "Tuple",
-    "Way",
 ];
 
 /// What is defined in a file: types by name, and functions with their lengths.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::support::{Plain, ask, hub, new, notifier, push_known, queue, say};
 use crate::qsa::queue::{Counters, Outcome};
-use crate::qsa::{Known, LastQueued, Notifier, QsaError, QueueId, Refused};
+use crate::qsa::{CachedSubscriberData, LastQueued, Notifier, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake};
 
 const DEFAULT: crate::qsa::DomainId = Plain::DEFAULT_DOMAIN;
@@ -37,15 +37,15 @@ fn three(hub: &Plain, queue: QueueId) -> [SubscriptionId; 3] {
 
 #[test]
 fn six_bytes_have_room_for_what_a_process_has() {
-    assert_eq!(size_of::<Known>(), 6);
+    assert_eq!(size_of::<CachedSubscriberData>(), 6);
     let most = (1 << 48) - 2;
     for value in [0, 1, 0xffff, 0x1_0000, 0x1234_5678_9abc, 0x7fff_ffff_ffff, most] {
-        assert_eq!(Known::of(value).get(), Some(value));
+        assert_eq!(CachedSubscriberData::of(value).get(), Some(value));
     }
     for value in [most + 1, most + 2, usize::MAX] {
-        assert_eq!(Known::of(value), Known::NOTHING);
+        assert_eq!(CachedSubscriberData::of(value), CachedSubscriberData::NOTHING);
     }
-    assert_eq!(Known::NOTHING.get(), None);
+    assert_eq!(CachedSubscriberData::NOTHING.get(), None);
 }
 
 #[test]

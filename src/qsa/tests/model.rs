@@ -8,7 +8,7 @@ use allocator_api2::alloc::Global;
 
 use super::support::{Plain, ask, hub, new, push_known, queue};
 use crate::qsa::waiting::{self, class_of};
-use crate::qsa::{Budget, Known, LastQueued, QueueId, SubscriptionId, Wanted};
+use crate::qsa::{Budget, CachedSubscriberData, LastQueued, QueueId, SubscriptionId, Wanted};
 use crate::subscription::Status;
 
 /// As many last messages are spared in one go.
@@ -265,8 +265,8 @@ proptest! {
     #[test]
     fn what_is_known_comes_back(value: usize) {
         let fits = value < (1 << 48) - 1;
-        prop_assert_eq!(Known::of(value).get(), fits.then_some(value));
+        prop_assert_eq!(CachedSubscriberData::of(value).get(), fits.then_some(value));
         let value = value >> 17;
-        prop_assert_eq!(Known::of(value).get(), Some(value));
+        prop_assert_eq!(CachedSubscriberData::of(value).get(), Some(value));
     }
 }

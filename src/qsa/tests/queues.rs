@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::support::{ask, hub, new, queue, say};
 use crate::qsa::queue::{Counters, Outcome};
-use crate::qsa::{Destroy, Known, LastQueued, Loss, Message, QsaError, QueueId, SubscriptionId, Wake};
+use crate::qsa::{CachedSubscriberData, Destroy, LastQueued, Loss, Message, QsaError, QueueId, SubscriptionId, Wake};
 use crate::subscription::{Brief, News, Status};
 
 #[test]
@@ -124,7 +124,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
     hub.pop(q).unwrap();
     let news = News { with_body: true, ..News::new(Status::Active, Brief::default()) };
     let prepared = Message::prepare(b"t", b"b", hub.allocator()).unwrap();
-    let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, Known::NOTHING, &news));
+    let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, CachedSubscriberData::NOTHING, &news));
     assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, Outcome::Queued));
     pushed.finish();
     assert_eq!(WOKEN.load(SeqCst), 15);
@@ -191,7 +191,7 @@ fn messages_of_different_forks_are_not_merged() {
     let push = |fork: u8, body: &[u8], last: &mut LastQueued| {
         let news = News { with_body: true, fork, ..News::new(Status::Active, Brief::default()) };
         let prepared = Message::prepare(b"t", body, hub.allocator()).unwrap();
-        let pushed = hub.push(q, last, prepared.complete(id, Known::NOTHING, &news));
+        let pushed = hub.push(q, last, prepared.complete(id, CachedSubscriberData::NOTHING, &news));
         let outcome = pushed.outcome;
         pushed.finish();
         outcome

@@ -7,7 +7,7 @@ use parking_lot::RawMutex;
 
 use crate::memory::SharedAlloc;
 use crate::qsa::queue::Outcome;
-use crate::qsa::{Hub, Known, LastQueued, Message, Notifier, NotifierId, QsaError, QueueId, Refused};
+use crate::qsa::{CachedSubscriberData, Hub, LastQueued, Message, Notifier, NotifierId, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake, Wanted};
 use crate::subscription::{Brief, News, Status};
 
@@ -95,7 +95,7 @@ pub fn push_known(
     let news = News { with_body: !body.is_empty(), last: is_last, fork, ..News::new(Status::Active, Brief::default()) };
     let content_type: &[u8] = if body.is_empty() { b"" } else { b"text/plain" };
     let prepared = Message::prepare(content_type, body, hub.allocator()).unwrap();
-    let pushed = hub.push(queue, last, prepared.complete(id, Known::of(value), &news));
+    let pushed = hub.push(queue, last, prepared.complete(id, CachedSubscriberData::of(value), &news));
     let outcome = pushed.outcome;
     pushed.finish();
     outcome

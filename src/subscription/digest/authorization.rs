@@ -2,19 +2,8 @@
 
 use super::CNONCE_LEN;
 use super::algorithm::Algorithm;
-use super::challenge::Guard;
 use super::credential::Secret;
-
-/// Quality of protection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Qop {
-    /// None was offered (RFC 2069).
-    None,
-    /// Method and URI.
-    Auth,
-    /// Method, URI and body.
-    AuthInt,
-}
+use super::scheme::{Guard, Qop};
 
 /// All that an authorization header is made of. The header itself is made where the Request-URI is known.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::super::reason::Reason;
 use super::MOST_REALMS;
 use super::algorithm::Algorithm;
-use super::authorization::Qop;
+use super::scheme::{Guard, Qop};
 use crate::grammar::{parts_unquoted, quoted};
 
 /// Most bytes of all challenges of one reply. What is larger is not even read.
@@ -17,26 +17,6 @@ const MOST_NONCE: usize = 2048;
 
 /// Most challenges in one header.
 const MOST_IN_ONE: usize = 32;
-
-/// The side that challenges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
-    /// The other end: WWW-Authenticate, answered in Authorization.
-    End,
-    /// A proxy: Proxy-Authenticate, answered in Proxy-Authorization.
-    Proxy,
-}
-
-impl Guard {
-    /// The name of the header that holds the answer.
-    #[must_use]
-    pub fn answer_header(self) -> &'static str {
-        match self {
-            Self::End => "Authorization",
-            Self::Proxy => "Proxy-Authorization",
-        }
-    }
-}
 
 /// One WWW-Authenticate or Proxy-Authenticate header of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use super::super::reason::Reason;
 use super::algorithm::Algorithm;
-use super::authorization::{Authorization, Qop};
-use super::challenge::{Asked, Guard};
+use super::authorization::Authorization;
+use super::challenge::Asked;
 use super::credential::Secret;
+use super::scheme::{Guard, Qop};
 use super::{CNONCE_LEN, MOST_REALMS};
 use crate::memory::{OutOfMemory, Packed};
 use allocator_api2::alloc::Allocator;
@@ -37,7 +38,7 @@ struct Mark {
 
 /// A realm that has challenged.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Known<'a> {
+pub(in super::super) struct KnownRealm<'a> {
     pub(in super::super) guard: Guard,
     pub(in super::super) realm: &'a [u8],
     pub(in super::super) algorithm: Algorithm,
@@ -118,8 +119,8 @@ impl<A: Allocator> Sessions<A> {
     }
 
     /// The realms.
-    pub(in super::super) fn known(&self) -> impl Iterator<Item = Known<'_>> {
-        self.entries().map(|(Mark { guard, algorithm, is_tried, .. }, [realm, _, _])| Known {
+    pub(in super::super) fn known(&self) -> impl Iterator<Item = KnownRealm<'_>> {
+        self.entries().map(|(Mark { guard, algorithm, is_tried, .. }, [realm, _, _])| KnownRealm {
             guard,
             realm,
             algorithm,
@@ -138,7 +139,7 @@ impl<A: Allocator> Sessions<A> {
     pub(in super::super) fn authorize(
         &mut self,
         cnonce: [u8; CNONCE_LEN],
-        credential: impl Fn(Known<'_>) -> Option<(Vec<u8>, Secret)>,
+        credential: impl Fn(KnownRealm<'_>) -> Option<(Vec<u8>, Secret)>,
     ) -> Vec<Authorization> {
         let mut all = Vec::new();
         for (index, place) in self.marks.iter_mut().enumerate() {
@@ -146,7 +147,7 @@ impl<A: Allocator> Sessions<A> {
             let [realm, nonce, opaque] = [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
             let Mark { guard, algorithm, is_tried, .. } = *mark;
             // A nonce that has been used up is left alone: there will be another challenge.
-            let answer = mark.nc.checked_add(1).zip(credential(Known { guard, realm, algorithm, is_tried }));
+            let answer = mark.nc.checked_add(1).zip(credential(KnownRealm { guard, realm, algorithm, is_tried }));
             let Some((nc, (username, secret))) = answer else {
                 // Nobody can reject what is not sent.
                 mark.is_tried = false;

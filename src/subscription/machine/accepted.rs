@@ -49,7 +49,7 @@ impl<A: SharedAlloc> Subscription<A> {
         };
         self.accept(reply);
         if is_own {
-            self.asked = seconds(granted);
+            self.requested_expires = seconds(granted);
         }
         self.confirm_granted(expiry, awaits, env);
         Ok(Output::default())
@@ -80,7 +80,7 @@ impl<A: SharedAlloc> Subscription<A> {
             self.retries = 0;
         }
         self.accept(reply);
-        self.asked = seconds(granted);
+        self.requested_expires = seconds(granted);
         self.confirm_granted(expiry, awaits, env);
         Ok(Output::default())
     }
@@ -129,7 +129,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The time a 2xx grants: never more than was asked for; `None` when it is nothing at all.
     fn granted(&self, reply: &Reply<'_>) -> Option<Duration> {
-        let seconds = reply.expires.unwrap_or(self.asked).min(self.asked);
+        let seconds = reply.expires.unwrap_or(self.requested_expires).min(self.requested_expires);
         (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
     }
 

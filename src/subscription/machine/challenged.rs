@@ -1,7 +1,7 @@
 //! A request that was challenged (RFC 3261 §22).
 
 use super::super::digest::{
-    self, Authorization, CNONCE_LEN, Credential, Domains, Guard, Known, MOST_ANSWERS, MOST_STALES, Qop, Secret,
+    self, Authorization, CNONCE_LEN, Credential, Domains, Guard, KnownRealm, MOST_ANSWERS, MOST_STALES, Qop, Secret,
     Sessions,
 };
 use super::super::input::Reply;
@@ -9,7 +9,7 @@ use super::super::output::Output;
 use super::super::reason::{Reason, Wording};
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
-use super::{Answers, Env, SECRET, Subscription, USERNAME};
+use super::{AuthAttempts, Env, SECRET, Subscription, USERNAME};
 use crate::memory::{OutOfMemory, PackedSecrets, SharedAlloc};
 use allocator_api2::boxed::Box;
 use std::cell::Cell;
@@ -30,9 +30,9 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(match learnt {
             Ok((sessions, is_stale)) => {
                 let sessions = Box::try_new_in(sessions, self.alloc.clone()).map_err(|_| OutOfMemory)?;
-                self.rare_mut()?.sessions = Some(sessions);
-                self.answers.add(is_stale);
-                self.answers.goes_on = true;
+                self.extras_mut()?.sessions = Some(sessions);
+                self.auth_attempts.add(is_stale);
+                self.auth_attempts.goes_on = true;
                 self.note(reply.code, Wording::Peer(reply.reason));
                 Ok(())
             }
@@ -49,7 +49,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let passed_over = Cell::new(None);
         let asked = digest::choose(reply.challenges, |one| {
             let is_tried = false;
-            let known = Known { guard: one.guard, realm: one.realm, algorithm: one.algorithm, is_tried };
+            let known = KnownRealm { guard: one.guard, realm: one.realm, algorithm: one.algorithm, is_tried };
             let found = self.credential(known, env);
             if let Err(Reason::NoCredentialsHere) = found {
                 passed_over.set(Some(Reason::NoCredentialsHere));
@@ -66,24 +66,24 @@ impl<A: SharedAlloc> Subscription<A> {
             chosen => chosen?,
         };
         let had_answer = |one: &&digest::Asked<'_>| {
-            let same = |known: Known<'_>| known.is_tried && known.guard == one.guard && known.realm == one.realm;
+            let same = |known: KnownRealm<'_>| known.is_tried && known.guard == one.guard && known.realm == one.realm;
             self.sessions().is_some_and(|sessions| sessions.known().any(same))
         };
         if asked.iter().filter(had_answer).any(|one| !one.is_stale) {
             return Err(Reason::CredentialsRejected);
         }
         let is_stale = asked.iter().any(|one| had_answer(&one));
-        if is_stale && self.answers.stales() >= MOST_STALES {
+        if is_stale && self.auth_attempts.stales() >= MOST_STALES {
             return Err(Reason::NonceStale);
         }
-        if self.answers.count() >= MOST_ANSWERS {
+        if self.auth_attempts.count() >= MOST_ANSWERS {
             return Err(Reason::TooManyChallenges);
         }
         Ok((asked, is_stale))
     }
 
     /// User name and secret for a realm, if they are good for its algorithm, and for where redirections have led.
-    fn credential(&self, known: Known<'_>, env: &Env<'_>) -> Result<(Vec<u8>, Secret), Reason> {
+    fn credential(&self, known: KnownRealm<'_>, env: &Env<'_>) -> Result<(Vec<u8>, Secret), Reason> {
         let none = Reason::NoCredentials;
         if !self.dialog.as_ref().is_none_or(|dialog| Authorization::can_name(dialog.target())) {
             return Err(none);
@@ -108,19 +108,19 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The authorizations of the request that is sent now.
     pub(super) fn authorize(&mut self, cnonce: [u8; CNONCE_LEN], env: &Env<'_>) -> Vec<Authorization> {
-        let goes_on = std::mem::take(&mut self.answers.goes_on);
+        let goes_on = std::mem::take(&mut self.auth_attempts.goes_on);
         if !goes_on {
-            self.answers = Answers::default();
+            self.auth_attempts = AuthAttempts::default();
         }
-        let Some(mut sessions) = self.rare.as_deref_mut().and_then(|rare| rare.sessions.take()) else {
+        let Some(mut sessions) = self.extras.as_deref_mut().and_then(|extras| extras.sessions.take()) else {
             return Vec::new();
         };
         if !goes_on {
             sessions.nothing_tried();
         }
         let all = sessions.authorize(cnonce, |known| self.credential(known, env).ok());
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.sessions = Some(sessions);
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.sessions = Some(sessions);
         }
         all
     }
@@ -128,7 +128,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The attempt goes on with another target, which is not shown what this one has asked for.
     pub(super) fn leave_target(&mut self) {
         self.forget_sessions();
-        self.answers.goes_on = true;
+        self.auth_attempts.goes_on = true;
     }
 
     /// The realms after a 2xx that tells the next nonce.
@@ -151,14 +151,14 @@ impl<A: SharedAlloc> Subscription<A> {
             return Ok(Output::default());
         }
         let packed = PackedSecrets::try_new([username, secret], self.alloc.clone())?;
-        self.rare_mut()?.own_credentials = Some(packed);
+        self.extras_mut()?.own_credentials = Some(packed);
         // What is in flight has its answers from other credentials; what is yet to be sent takes these.
         if self.state().in_flight()
             && let Some(sessions) = self.sessions_mut()
         {
             sessions.nothing_tried();
         }
-        let was_refused = matches!(self.last_reply, 401 | 407) && !self.answers.goes_on;
+        let was_refused = matches!(self.last_reply, 401 | 407) && !self.auth_attempts.goes_on;
         let is_retried = matches!(
             self.state(),
             State::Waiting(Attempt::Fresh) | State::Confirmed { awaits: Awaits::Retry | Awaits::Expiry, .. }

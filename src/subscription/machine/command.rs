@@ -49,7 +49,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The newest request has taken this connection. One that has lasted since the request before is a good one.
     pub(super) fn on_over(&mut self, cseq: u32, flow: Flow) -> Output {
-        let (in_flight, is_repetition) = (self.state().in_flight(), self.answers.count() > 0);
+        let (in_flight, is_repetition) = (self.state().in_flight(), self.auth_attempts.count() > 0);
         let Some(dialog) = self.dialog.as_mut().filter(|_| cseq == self.local_cseq) else { return Output::default() };
         if in_flight {
             let lasts = dialog.flow() == Some(flow);
@@ -75,7 +75,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 _ => failure::back_off(losses.into(), env.policy, env.random),
             };
             // Without memory for the count it is as the first time.
-            let _ = self.rare_mut();
+            let _ = self.extras_mut();
             self.set_losses(losses.saturating_add(1));
             self.lose_flow();
             return Ok(self.hasten(env.now.after(delay), env));

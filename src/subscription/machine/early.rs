@@ -70,12 +70,12 @@ impl<A: SharedAlloc> Subscription<A> {
         if planned.is_none() && !may_follow || self.fetch_until().is_some() {
             return;
         }
-        let Ok(rare) = self.rare_mut() else { return };
-        if rare.early.is_due {
+        let Ok(extras) = self.extras_mut() else { return };
+        if extras.early.is_due {
             return;
         }
-        rare.early.count = rare.early.count.saturating_add(1);
-        (rare.early.is_due, rare.early.not_before) = (true, not_before);
+        extras.early.count = extras.early.count.saturating_add(1);
+        (extras.early.is_due, extras.early.not_before) = (true, not_before);
         if let Some((next, awaits)) = planned {
             let at = self.early_or(next, env);
             if at < next {
@@ -96,7 +96,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// When the next refresh is that is planned for `next`: before that, if a NOTIFY has been refused.
     pub(super) fn early_or(&self, next: Millis, env: &Env<'_>) -> Millis {
-        match self.rare.as_deref().map(|rare| rare.early) {
+        match self.extras.as_deref().map(|extras| extras.early) {
             Some(Early { count, is_due: true, not_before }) => {
                 let before = count.saturating_sub(1);
                 let at = schedule::earliest_after(before, self.last_sent.get(), env.now, env.policy);

@@ -105,7 +105,7 @@ impl<A: SharedAlloc> Subscription<A> {
             self.leave_target();
         }
         self.attempt_over();
-        self.answers.goes_on = false;
+        self.auth_attempts.goes_on = false;
         self.proxies = Proxies::default();
         match at {
             Some(at) => {
@@ -148,7 +148,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let keeps = self.turn == Promise::Reserved && next == at;
         let at = next;
         self.attempt_over();
-        self.answers.goes_on = false;
+        self.auth_attempts.goes_on = false;
         self.proxies = Proxies::default();
         self.wait(Attempt::Fresh, at);
         if keeps {
@@ -168,7 +168,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.state = State::Destroyed.into();
         self.deadline = PackedMillis::NONE;
         self.dialog = None;
-        self.forget_rare();
+        self.forget_extras();
         Output { forget: true, ..Output::default() }
     }
 
@@ -177,7 +177,7 @@ impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn wider(&self, failure: &Failure<'_>, policy: &Policy) -> Option<u32> {
         let longest = LARGEST_MIN_EXPIRES.max(self.wanted_expires(policy));
         let is_fetch = self.fetch_until().is_some();
-        failure.min_expires.filter(|min| !is_fetch && !self.widened && *min > self.asked && *min <= longest)
+        failure.min_expires.filter(|min| !is_fetch && !self.widened && *min > self.requested_expires && *min <= longest)
     }
 
     /// Keeps what operators want to read.

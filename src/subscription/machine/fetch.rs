@@ -21,7 +21,7 @@ use std::time::Duration;
 impl<A: SharedAlloc> Subscription<A> {
     /// The clock of a fetch begins to run; false when this is none.
     pub(super) fn begin_fetch(&mut self, now: Millis) -> bool {
-        let Some(kept) = self.kept_mut() else { return false };
+        let Some(kept) = self.own_terms_mut() else { return false };
         kept.until = kept
             .terms
             .fetch
@@ -31,7 +31,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Until when a fetch that has started waits; `None` for any other subscription.
     pub(in super::super) fn fetch_until(&self) -> Option<Millis> {
-        self.kept().and_then(|kept| kept.until.get())
+        self.own_terms().and_then(|kept| kept.until.get())
     }
 
     /// The request of a fetch is accepted: the NOTIFY is to come. What the 2xx grants is no matter.

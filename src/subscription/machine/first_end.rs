@@ -10,7 +10,7 @@ use super::super::input::Notify;
 use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::state::State;
 use super::super::substate::{StateValue, SubscriptionState};
-use super::rare::Gone;
+use super::extras::Gone;
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 
@@ -45,7 +45,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         let reason = state.reason.unwrap_or_default();
         let said = Packed::try_new([notify.remote_tag.text(), reason], self.alloc.clone())?;
-        let gone = &mut self.rare_mut()?.gone;
+        let gone = &mut self.extras_mut()?.gone;
         gone.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
         gone.push(Gone { said, retry_after: state.retry_after });
         self.notifies = self.notifies.saturating_add(1);
@@ -60,15 +60,15 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The end, as the fork with this tag has told it, or else as the first one has that ended. `None` when none has.
     pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, env: &Env<'_>) -> Option<Output> {
-        let rare = self.rare.as_deref_mut()?;
+        let extras = self.extras.as_deref_mut()?;
         let place = match remote_tag {
-            Some(tag) => rare.gone.iter().position(|gone| gone.said.get(TAG) == tag)?,
+            Some(tag) => extras.gone.iter().position(|gone| gone.said.get(TAG) == tag)?,
             None => 0,
         };
-        if place >= rare.gone.len() {
+        if place >= extras.gone.len() {
             return None;
         }
-        let Gone { said, retry_after } = rare.gone.swap_remove(place);
+        let Gone { said, retry_after } = extras.gone.swap_remove(place);
         let reason = Some(said.get(REASON)).filter(|reason| !reason.is_empty());
         Some(match self.fetch_until() {
             Some(_) => self.fetch_result(StateValue::Terminated, reason, false),

@@ -5,12 +5,11 @@
 use super::super::fingerprint::Fingerprint;
 use super::super::input::Notify;
 use super::super::output::{Output, Status};
-use super::super::reason::LastReason;
 use super::super::schedule;
 use super::super::state::{Awaits, State};
-use super::{Answers, Env, Promise, SECRET, Subscription, USERNAME};
+use super::{Env, SECRET, Subscription, USERNAME};
 use crate::memory::{OutOfMemory, Packed, PackedSecrets, SharedAlloc};
-use crate::time::{Millis, PackedMillis};
+use crate::time::Millis;
 use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
@@ -25,52 +24,38 @@ impl<A: SharedAlloc> Subscription<A> {
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
         let opened = self.opening();
         // What was asked for, until the NOTIFY says better.
-        let asked = self.wanted_expires(env.policy);
-        let expiry = opened.after(Duration::from_secs(u64::from(asked)));
+        let requested_expires = self.wanted_expires(env.policy);
+        let expiry = opened.after(Duration::from_secs(u64::from(requested_expires)));
         dialog.set_expiry(expiry);
         // CSeq of the request that opened the dialog.
         let cseq = self.local_cseq.saturating_sub(u32::from(root.requests()));
         let mut proxies = self.proxies;
         proxies.begin();
         let mut fork = Self {
-            names: self.names.clone(),
-            package: self.package,
             dialog: Some(dialog),
-            rare: None,
-            state: State::Destroyed.into(),
-            deadline: PackedMillis::NONE,
             last_sent: opened.into(),
             local_cseq: cseq,
-            asked,
-            retries: 0,
-            notifies: 0,
-            last_reply: 0,
-            last_reason: LastReason::NOTHING,
-            status: None,
-            widened: false,
-            turn: Promise::None,
-            told_held: false,
+            requested_expires,
             proxies,
-            answers: Answers::default(),
             opened: self.opened,
             fork: number,
-            alloc: self.alloc.clone(),
+            ..Self::blank(self.names.clone(), self.package, self.alloc.clone())
         };
         // What was learnt of realms is not shared: each nonce's uses are counted in one place.
         if let Some(own) = self.own_credentials() {
             let own = PackedSecrets::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
-            fork.rare_mut()?.own_credentials = Some(own);
+            fork.extras_mut()?.own_credentials = Some(own);
         }
         if let Some(host) = self.led_to() {
             let led_to = Packed::try_new([host], self.alloc.clone())?;
             fork.set_led_to(Some(led_to))?;
         }
         if self.min_expires() > 0 {
-            fork.rare_mut()?.min_expires = self.min_expires();
+            fork.extras_mut()?.min_expires = self.min_expires();
         }
         fork.set_event_id(self.event_id())?;
-        if let Some(kept) = self.kept() {
-            fork.rare_mut()?.kept = Some(*kept);
+        if let Some(kept) = self.own_terms() {
+            fork.extras_mut()?.own_terms = Some(*kept);
         }
         let next = env.now.after(schedule::refresh_delay(expiry.since(env.now), env.policy, env.random));
         fork.confirm(next, Awaits::FirstNotify { by: opened.after(env.policy.timer_n) });

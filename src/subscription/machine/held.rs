@@ -132,19 +132,19 @@ impl<A: SharedAlloc> Subscription<A> {
     /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
     fn take_back(&mut self, undo: Undo) {
         self.local_cseq = self.local_cseq.saturating_sub(1);
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.early.taken_back();
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.early.taken_back();
         }
         if let Some(dialog) = self.dialog.as_mut() {
             dialog.uncount_request(undo.outcome);
         }
-        self.asked = undo.asked;
+        self.requested_expires = undo.requested_expires;
         self.last_sent = undo.last_sent.map_or(PackedMillis::NONE, PackedMillis::from);
     }
 
     /// The next request is this one, still to be made.
     fn still_due(&mut self, by: HeldBy, undo: Undo) {
-        self.answers.goes_on = undo.goes_on;
+        self.auth_attempts.goes_on = undo.goes_on;
         // What an attempt has failed with at other outbound proxies is not forgotten.
         if !self.proxies.has_failed() {
             self.note(0, Wording::Known(reason(by)));

@@ -27,9 +27,9 @@ impl<A: SharedAlloc> Subscription<A> {
             Some(Status::Active | Status::Pending | Status::Terminated | Status::Rejected) | None => return None,
         }
         let until = self.granted_until().unwrap_or(now);
-        match self.rare_mut() {
-            Ok(rare) => {
-                rare.left = Some(Left { until: until.into(), next: PackedMillis::NONE });
+        match self.extras_mut() {
+            Ok(extras) => {
+                extras.left = Some(Left { until: until.into(), next: PackedMillis::NONE });
                 None
             }
             Err(_) => self.tell(self.expired(Some(0))),
@@ -38,25 +38,25 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Until when the status of a dialog that was left is believed.
     pub(super) fn left_until(&self) -> Option<Millis> {
-        self.rare.as_deref()?.left.and_then(|left| left.until.get())
+        self.extras.as_deref()?.left.and_then(|left| left.until.get())
     }
 
     /// Nothing is believed of a dialog that was left: another one has told its state, or the end has been told.
     pub(super) fn forget_left(&mut self) {
-        if let Some(left) = self.rare.as_deref_mut().and_then(|rare| rare.left.take()) {
+        if let Some(left) = self.extras.as_deref_mut().and_then(|extras| extras.left.take()) {
             self.deadline = left.next;
         }
     }
 
     /// The deadline without the one for a dialog that was left.
     pub(super) fn planned(&self) -> Option<Millis> {
-        let left = self.rare.as_deref().and_then(|rare| rare.left);
+        let left = self.extras.as_deref().and_then(|extras| extras.left);
         left.map_or(self.deadline, |left| left.next).get()
     }
 
     /// Sets the deadline; one for a dialog that was left comes before it.
     pub(super) fn arm_beside_left(&mut self, at: Millis) {
-        let left = self.rare.as_deref_mut().and_then(|rare| rare.left.as_mut());
+        let left = self.extras.as_deref_mut().and_then(|extras| extras.left.as_mut());
         let until = left.and_then(|left| {
             left.next = at.into();
             left.until.get()

@@ -291,7 +291,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(dialog) = self.dialog.as_mut() else { return Told::Same };
         dialog.dated();
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
-        let longest = self.last_sent.get().unwrap_or(now).after(seconds(self.asked));
+        let longest = self.last_sent.get().unwrap_or(now).after(seconds(self.requested_expires));
         let expiry = now.after(seconds(expires)).min(longest);
         let told = schedule::compare(dialog.expiry(), expiry);
         match told {
@@ -314,7 +314,7 @@ impl<A: SharedAlloc> Subscription<A> {
             (Awaits::LastNotify { .. }, _) => {}
             (Awaits::Nothing | Awaits::FirstNotify { .. } | Awaits::Retry | Awaits::Expiry, Told::Later) => {
                 self.attempt_over();
-                self.answers.goes_on = false;
+                self.auth_attempts.goes_on = false;
                 self.turn = Promise::None;
                 // What it tells does not undo that another one was refused, or is missing.
                 self.confirm(self.plan(planned(), env), Awaits::Nothing);

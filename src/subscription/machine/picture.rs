@@ -6,7 +6,7 @@ use super::super::marks::Heard;
 use super::super::output::Status;
 use super::super::proxies::Proxies;
 use super::super::state::{Awaits, State};
-use super::super::version::{Known, Versions};
+use super::super::version::{Completeness, Versions};
 use super::{Promise, Subscription};
 use crate::memory::SharedAlloc;
 use crate::time::Millis;
@@ -18,7 +18,7 @@ pub struct Picture {
     pub deadline: Option<Millis>,
     pub last_sent: Option<Millis>,
     pub local_cseq: u32,
-    pub asked: u32,
+    pub requested_expires: u32,
     pub min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought, whether another one is due, and not before when.
     pub early: (u8, bool, Option<Millis>),
@@ -31,7 +31,7 @@ pub struct Picture {
     /// What the next request is promised, and whether a hold has been told.
     pub(in super::super) held: (Promise, bool),
     /// Repetitions after challenges: how many, of old nonces, and whether the next request is one.
-    pub answers: (u8, u8, bool),
+    pub auth_attempts: (u8, u8, bool),
     /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
     pub sessions: Vec<(Vec<Vec<u8>>, u32, bool)>,
     pub own_credentials: Option<[Vec<u8>; 2]>,
@@ -68,7 +68,7 @@ pub struct DialogPicture {
     pub requests: u8,
     pub entity_tag: Vec<u8>,
     pub(in super::super) versions: Versions,
-    pub(in super::super) outcome: (Heard, bool, Known),
+    pub(in super::super) outcome: (Heard, bool, Completeness),
 }
 
 impl Picture {
@@ -101,11 +101,11 @@ impl<A: SharedAlloc> Subscription<A> {
             deadline: self.deadline.get().map(seen),
             last_sent: self.last_sent.get().map(seen),
             local_cseq: self.local_cseq,
-            asked: self.asked,
+            requested_expires: self.requested_expires,
             min_expires: self.min_expires(),
-            early: self.rare.as_deref().map_or((0, false, None), |rare| {
-                let not_before = Some(rare.early.not_before).filter(|at| *at > now);
-                (rare.early.count, rare.early.is_due, not_before.map(seen))
+            early: self.extras.as_deref().map_or((0, false, None), |extras| {
+                let not_before = Some(extras.early.not_before).filter(|at| *at > now);
+                (extras.early.count, extras.early.is_due, not_before.map(seen))
             }),
             left: self.left_until().map(|until| (seen(until), self.planned().map(seen))),
             retries: self.retries.into(),
@@ -113,7 +113,7 @@ impl<A: SharedAlloc> Subscription<A> {
             status: self.status,
             widened: self.widened,
             held: (self.turn, self.told_held),
-            answers: (self.answers.count(), self.answers.stales(), self.answers.goes_on),
+            auth_attempts: (self.auth_attempts.count(), self.auth_attempts.stales(), self.auth_attempts.goes_on),
             sessions: self.sessions().map(|sessions| sessions.picture()).unwrap_or_default(),
             led_to: self.led_to().map(<[u8]>::to_vec),
             own_credentials: self.own_credentials().map(|own| [0, 1].map(|part| own.get(part).to_vec())),

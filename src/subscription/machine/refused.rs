@@ -25,7 +25,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let max = env.policy.max_redirects;
         let targets = Targets::try_extend(old, self.record(), reply.redirect, max, self.alloc.clone())?;
         let Some(targets) = targets else { return Ok(None) };
-        self.rare_mut()?.targets = Some(targets);
+        self.extras_mut()?.targets = Some(targets);
         self.leave_target();
         self.note(reply.code, Wording::Peer(reply.reason));
         Ok(Some(self.go_on(env.now)))
@@ -51,7 +51,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(targets) = Targets::try_reroute(old, proxy, env.policy.max_redirects, self.alloc.clone())? else {
             return Ok(false);
         };
-        self.rare_mut()?.targets = Some(targets);
+        self.extras_mut()?.targets = Some(targets);
         self.leave_target();
         self.note(reply.code, Wording::Peer(reply.reason));
         Ok(true)
@@ -61,7 +61,7 @@ impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn fail_over(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> bool {
         let goes_on = failure.elsewhere && self.proxies.fail(env.policy.proxies);
         if goes_on {
-            self.answers.goes_on = true;
+            self.auth_attempts.goes_on = true;
             self.note(failure.code, failure.reason);
         }
         goes_on
@@ -134,7 +134,7 @@ impl<A: SharedAlloc> Subscription<A> {
             if told.is_some() { delay } else { delay.min((expiry.since(env.now) / 2).max(Duration::from_secs(1))) };
         let at = env.now.after(delay).max(self.earliest(env));
         self.attempt_over();
-        self.answers.goes_on = false;
+        self.auth_attempts.goes_on = false;
         let fits = at < expiry;
         let next = if fits {
             self.confirm(at, Awaits::Retry);

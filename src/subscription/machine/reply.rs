@@ -45,16 +45,16 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         if reply.min_expires.is_some() {
             // It may have to be kept.
-            self.rare_mut()?;
+            self.extras_mut()?;
         }
         let renewed = self.try_renew(reply)?;
         let judged = self.judge_route(reply);
         let reply = judged.as_ref().unwrap_or(reply);
         let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), env)? };
-        if let (Some(renewed), Some(rare)) = (renewed, self.rare.as_deref_mut())
-            && rare.sessions.is_some()
+        if let (Some(renewed), Some(extras)) = (renewed, self.extras.as_deref_mut())
+            && extras.sessions.is_some()
         {
-            rare.sessions = Some(renewed);
+            extras.sessions = Some(renewed);
         }
         Ok(output)
     }

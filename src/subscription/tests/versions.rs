@@ -1,7 +1,7 @@
 //! Versions of documents, whole ones and changes.
 
 use super::*;
-use crate::subscription::version::{Known, Order, Versions};
+use crate::subscription::version::{Completeness, Order, Versions};
 use crate::testing::etag;
 
 fn full(life: &mut Life, version: u32) -> Output {
@@ -29,7 +29,7 @@ fn standing() -> Life {
 
 #[test]
 fn how_versions_follow_each_other() {
-    let mut versions = Versions { newest: 0, known: Known::Nothing };
+    let mut versions = Versions { newest: 0, known: Completeness::Nothing };
     let changes = |version| Content::Versioned { version, is_full: false };
     let whole = |version| Content::Versioned { version, is_full: true };
     assert_eq!(versions.order(changes(0)), Order::Gap, "changes to nothing");
@@ -49,12 +49,12 @@ fn how_versions_follow_each_other() {
         (u32::MAX, 1, Order::Gap),
     ] {
         versions.take(whole(newest));
-        assert_eq!(versions, Versions { newest, known: Known::Whole });
+        assert_eq!(versions, Versions { newest, known: Completeness::Whole });
         assert_eq!(versions.order(Content::Acceptable), Order::Next);
         assert_eq!(versions.order(changes(version)), of_partial, "changes {version} after {newest}");
         assert_eq!(versions.order(whole(version)), Order::Next, "whole {version} after {newest}");
         versions.take(changes(version));
-        let known = if of_partial == Order::Next { Known::Whole } else { Known::Missing };
+        let known = if of_partial == Order::Next { Completeness::Whole } else { Completeness::Missing };
         assert_eq!(versions, Versions { newest: version, known });
     }
 }

@@ -17,7 +17,7 @@ use allocator_api2::vec::Vec;
 
 /// What few subscriptions have.
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Rare<A: Allocator + Clone> {
+pub(super) struct Extras<A: Allocator + Clone> {
     /// Where a redirected attempt goes.
     pub(super) targets: Option<Box<Targets<A>, A>>,
     /// The host that a redirection has led this dialog to.
@@ -25,7 +25,7 @@ pub(super) struct Rare<A: Allocator + Clone> {
     /// The realms that have challenged.
     pub(super) sessions: Option<Box<Sessions<A>, A>>,
     /// What was asked for when it was made, if anything was.
-    pub(super) kept: Option<Kept>,
+    pub(super) own_terms: Option<OwnTerms>,
     /// User name and secret of this subscription alone.
     pub(super) own_credentials: Option<PackedSecrets<2, A>>,
     /// The longest Min-Expires ever told and obeyed.
@@ -58,19 +58,19 @@ pub(super) struct Gone<A: Allocator> {
 
 /// What is kept of options.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
+pub(super) struct OwnTerms {
     pub(super) terms: Terms,
     /// The deadline of a fetch that has started.
     pub(super) until: PackedMillis,
 }
 
-impl<A: Allocator + Clone> Rare<A> {
+impl<A: Allocator + Clone> Extras<A> {
     fn none(alloc: A) -> Self {
         Self {
             targets: None,
             led_to: None,
             sessions: None,
-            kept: None,
+            own_terms: None,
             own_credentials: None,
             min_expires: 0,
             losses: 0,
@@ -107,7 +107,7 @@ impl<A: Allocator + Clone> Rare<A> {
             targets,
             led_to,
             sessions,
-            kept,
+            own_terms,
             own_credentials,
             min_expires,
             early,
@@ -122,7 +122,7 @@ impl<A: Allocator + Clone> Rare<A> {
         targets.is_none()
             && led_to.is_none()
             && sessions.is_none()
-            && kept.is_none()
+            && own_terms.is_none()
             && own_credentials.is_none()
             && *min_expires == 0
             && *losses == 0
@@ -138,110 +138,110 @@ impl<A: Allocator + Clone> Rare<A> {
 
 impl<A: SharedAlloc> Subscription<A> {
     /// Room for what few have. It goes after the input if nothing was put there.
-    pub(super) fn rare_mut(&mut self) -> Result<&mut Rare<A>, OutOfMemory> {
-        let rare = match self.rare.take() {
-            Some(rare) => rare,
-            None => Box::try_new_in(Rare::none(self.alloc.clone()), self.alloc.clone()).map_err(|_| OutOfMemory)?,
+    pub(super) fn extras_mut(&mut self) -> Result<&mut Extras<A>, OutOfMemory> {
+        let extras = match self.extras.take() {
+            Some(extras) => extras,
+            None => Box::try_new_in(Extras::none(self.alloc.clone()), self.alloc.clone()).map_err(|_| OutOfMemory)?,
         };
-        Ok(self.rare.insert(rare))
+        Ok(self.extras.insert(extras))
     }
 
     /// What is not used needs no memory.
     pub(super) fn tidy(&mut self) {
-        if self.rare.as_deref().is_some_and(Rare::is_empty) {
-            self.rare = None;
+        if self.extras.as_deref().is_some_and(Extras::is_empty) {
+            self.extras = None;
         }
     }
 
     pub(super) fn targets(&self) -> Option<&Targets<A>> {
-        self.rare.as_deref()?.targets.as_deref()
+        self.extras.as_deref()?.targets.as_deref()
     }
 
     pub(super) fn targets_mut(&mut self) -> Option<&mut Targets<A>> {
-        self.rare.as_deref_mut()?.targets.as_deref_mut()
+        self.extras.as_deref_mut()?.targets.as_deref_mut()
     }
 
     /// The host that a redirection has led this dialog to.
     pub(super) fn led_to(&self) -> Option<&[u8]> {
-        Some(self.rare.as_deref()?.led_to.as_ref()?.get(0))
+        Some(self.extras.as_deref()?.led_to.as_ref()?.get(0))
     }
 
     pub(super) fn set_led_to(&mut self, led_to: Option<Packed<1, A>>) -> Result<(), OutOfMemory> {
-        match (&mut self.rare, led_to) {
-            (Some(rare), led_to) => rare.led_to = led_to,
-            (None, Some(led_to)) => self.rare_mut()?.led_to = Some(led_to),
+        match (&mut self.extras, led_to) {
+            (Some(extras), led_to) => extras.led_to = led_to,
+            (None, Some(led_to)) => self.extras_mut()?.led_to = Some(led_to),
             (None, None) => {}
         }
         Ok(())
     }
 
     pub(super) fn forget_targets(&mut self) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.targets = None;
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.targets = None;
         }
     }
 
     pub(super) fn sessions(&self) -> Option<&Sessions<A>> {
-        self.rare.as_deref()?.sessions.as_deref()
+        self.extras.as_deref()?.sessions.as_deref()
     }
 
     pub(super) fn sessions_mut(&mut self) -> Option<&mut Sessions<A>> {
-        self.rare.as_deref_mut()?.sessions.as_deref_mut()
+        self.extras.as_deref_mut()?.sessions.as_deref_mut()
     }
 
     pub(super) fn forget_sessions(&mut self) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.sessions = None;
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.sessions = None;
         }
     }
 
     pub(super) fn own_credentials(&self) -> Option<&PackedSecrets<2, A>> {
-        self.rare.as_deref()?.own_credentials.as_ref()
+        self.extras.as_deref()?.own_credentials.as_ref()
     }
 
     /// The longest Min-Expires ever told and obeyed; 0 before the first.
     pub(super) fn min_expires(&self) -> u32 {
-        self.rare.as_deref().map_or(0, |rare| rare.min_expires)
+        self.extras.as_deref().map_or(0, |extras| extras.min_expires)
     }
 
     /// A Min-Expires is obeyed from now on. The caller has reserved memory for it.
     pub(super) fn obey_min_expires(&mut self, seconds: u32) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.min_expires = seconds;
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.min_expires = seconds;
         }
     }
 
     /// How many connections have been lost in a row.
     pub(super) fn losses(&self) -> u8 {
-        self.rare.as_deref().map_or(0, |rare| rare.losses)
+        self.extras.as_deref().map_or(0, |extras| extras.losses)
     }
 
     /// Counts lost connections. The caller has tried to reserve memory for it.
     pub(super) fn set_losses(&mut self, losses: u8) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.losses = losses;
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.losses = losses;
         }
     }
 
     /// Counts a Contact that cannot be a target; without memory it is not counted.
     pub(super) fn count_bad_contact(&mut self) {
-        if let Ok(rare) = self.rare_mut() {
-            rare.bad_contacts = rare.bad_contacts.saturating_add(1);
+        if let Ok(extras) = self.extras_mut() {
+            extras.bad_contacts = extras.bad_contacts.saturating_add(1);
         }
     }
 
     /// How many Contacts there were that cannot be a target.
     #[must_use]
     pub fn bad_contacts(&self) -> u16 {
-        self.rare.as_deref().map_or(0, |rare| rare.bad_contacts)
+        self.extras.as_deref().map_or(0, |extras| extras.bad_contacts)
     }
 
     /// Counts a NOTIFY that is not told; the output says whether it is the first for this reason. Without memory it is not
     /// counted here, and is none of the first.
     pub(super) fn not_told(&mut self, why: Untold) -> Output {
         let mut is_first = false;
-        if let Ok(rare) = self.rare_mut()
-            && let Some(count) = rare.untold.get_mut(why as usize)
+        if let Ok(extras) = self.extras_mut()
+            && let Some(count) = extras.untold.get_mut(why as usize)
         {
             is_first = *count == 0;
             *count = count.saturating_add(1);
@@ -251,18 +251,18 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// How many NOTIFYs were not told, by [reason](Untold::ALL).
     pub(in super::super) fn untold(&self) -> [u32; Untold::ALL.len()] {
-        self.rare.as_deref().map(|rare| rare.untold).unwrap_or_default()
+        self.extras.as_deref().map(|extras| extras.untold).unwrap_or_default()
     }
 
     /// The forks that have ended before any dialog was made.
     pub(super) fn gone(&self) -> &[Gone<A>] {
-        self.rare.as_deref().map_or(&[], |rare| &rare.gone)
+        self.extras.as_deref().map_or(&[], |extras| &extras.gone)
     }
 
     /// What they said is of no matter any more.
     pub(super) fn forget_gone(&mut self) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.gone = Vec::new_in(self.alloc.clone());
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.gone = Vec::new_in(self.alloc.clone());
         }
     }
 
@@ -270,15 +270,15 @@ impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn set_event_id(&mut self, id: &[u8]) -> Result<(), OutOfMemory> {
         if !id.is_empty() {
             let id = Packed::try_new([id], self.alloc.clone())?;
-            self.rare_mut()?.event_id = Some(id);
+            self.extras_mut()?.event_id = Some(id);
         }
         Ok(())
     }
 
     /// Nothing is needed any more, but its names.
-    pub(super) fn forget_rare(&mut self) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            *rare = Rare { event_id: rare.event_id.take(), ..Rare::none(self.alloc.clone()) };
+    pub(super) fn forget_extras(&mut self) {
+        if let Some(extras) = self.extras.as_deref_mut() {
+            *extras = Extras { event_id: extras.event_id.take(), ..Extras::none(self.alloc.clone()) };
         }
         self.tidy();
         if self.last_reason == LastReason::Peer {
@@ -287,24 +287,24 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     pub(super) fn forget_credentials(&mut self) {
-        if let Some(rare) = self.rare.as_deref_mut() {
-            rare.own_credentials = None;
+        if let Some(extras) = self.extras.as_deref_mut() {
+            extras.own_credentials = None;
         }
     }
 
-    pub(super) fn kept(&self) -> Option<&Kept> {
-        self.rare.as_deref()?.kept.as_ref()
+    pub(super) fn own_terms(&self) -> Option<&OwnTerms> {
+        self.extras.as_deref()?.own_terms.as_ref()
     }
 
-    pub(super) fn kept_mut(&mut self) -> Option<&mut Kept> {
-        self.rare.as_deref_mut()?.kept.as_mut()
+    pub(super) fn own_terms_mut(&mut self) -> Option<&mut OwnTerms> {
+        self.extras.as_deref_mut()?.own_terms.as_mut()
     }
 
     /// The newest reason phrase, or reason of a failure or termination.
     pub(in super::super) fn last_reason(&self) -> Brief {
         match self.last_reason {
             LastReason::Known(reason) => reason.into(),
-            LastReason::Peer => self.rare.as_deref().map(|rare| rare.peer_reason).unwrap_or_default(),
+            LastReason::Peer => self.extras.as_deref().map(|extras| extras.peer_reason).unwrap_or_default(),
         }
     }
 
@@ -313,10 +313,10 @@ impl<A: SharedAlloc> Subscription<A> {
         let known = reason.known();
         let words = if known.is_some() { Brief::default() } else { reason.into() };
         self.last_reason = known.map_or(LastReason::Peer, LastReason::Known);
-        match &mut self.rare {
-            Some(rare) => rare.peer_reason = words,
-            None if known.is_none() => match self.rare_mut() {
-                Ok(rare) => rare.peer_reason = words,
+        match &mut self.extras {
+            Some(extras) => extras.peer_reason = words,
+            None if known.is_none() => match self.extras_mut() {
+                Ok(extras) => extras.peer_reason = words,
                 Err(OutOfMemory) => self.last_reason = LastReason::NOTHING,
             },
             None => {}
