@@ -34,7 +34,7 @@ use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shared_lock::SharedLock;
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, lock, log};
-use crate::memory::{HashKey, OutOfMemory};
+use crate::memory::{Defects, HashKey, OutOfMemory, on_defect};
 use crate::qsa::{
     self, Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId,
 };
@@ -117,6 +117,8 @@ pub struct Engine {
     untold: untold::Counters,
     /// The things that there was no memory for.
     lacks: lack::Lacks,
+    /// What should never be.
+    defects: Defects,
     /// Which workers sleep.
     board: WorkerBoard,
     /// Wakes one worker each.
@@ -207,12 +209,19 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         bad_contacts: contact::BadContacts::default(),
         untold: untold::Counters::default(),
         lacks: lack::Lacks::default(),
+        defects: Defects::default(),
         board: WorkerBoard::new(workers),
         bells,
         said: AtomicBool::new(false),
         resolver_bells,
     };
-    ENGINE.place(engine).map_err(|_| OutOfMemory.into())
+    ENGINE.place(engine).map_err(|_| OutOfMemory)?;
+    on_defect(|defect| {
+        if let Some(engine) = ENGINE.get() {
+            engine.defects.note(defect);
+        }
+    });
+    Ok(())
 }
 
 fn gate_limits(config: &Config) -> gate::GateLimits {

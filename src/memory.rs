@@ -4,6 +4,7 @@
 
 mod alloc;
 mod chunks;
+mod defects;
 mod hash_key;
 mod ledger;
 mod packed;
@@ -14,6 +15,7 @@ mod u48;
 
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
+pub use defects::{Defect, Defects, found, on_defect};
 pub use hash_key::HashKey;
 pub use ledger::{Ledger, Usage};
 pub use packed::{Packed, PackedSecrets, SharedTexts};

@@ -64,6 +64,9 @@ impl Engine {
 
     /// One round of the worker with this number.
     fn work(&self, worker: usize, on_event: EventHandler) {
+        if let Some(defect) = self.defects.news() {
+            log::error(&format!("BUG: {}; please report this", defect.text()));
+        }
         if let Some(line) = blocks::refusals(Self::now().0 / 1000) {
             log::error(&line);
         }

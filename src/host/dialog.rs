@@ -70,7 +70,7 @@ impl TrackedCall {
     pub fn watch(&self, parameter: u64) -> Result<(), CallError> {
         let register = self.bound.dialog.register_dlgcb.ok_or(CallError::Refused)?;
         let ends = ks::DLGCB_TERMINATED | ks::DLGCB_EXPIRED | ks::DLGCB_FAILED | ks::DLGCB_DESTROY;
-        let parameter = null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0));
+        let parameter = null_mut::<c_void>().wrapping_byte_add(parameter as usize);
         // SAFETY: the dialog is held; the parameter is only compared.
         if unsafe { ks::pb2b_dlg_has_callback(self.dialog, Some(on_end), parameter) } != 0 {
             return Ok(());

@@ -165,7 +165,7 @@ fn hand_over(request: &Outgoing<'_>, texts: [ks::str_; 10], parameter: u64) -> S
         dialog: &mut dialog,
         cb_flags: (ks::TMCB_LOCAL_COMPLETED | ks::TMCB_REQUEST_SENT) as _, // int, or unsigned since 6.0
         cb: Some(on_final),
-        cbp: null_mut::<c_void>().wrapping_byte_add(usize::try_from(parameter).unwrap_or(0)),
+        cbp: null_mut::<c_void>().wrapping_byte_add(parameter as usize),
         ..ks::uac_req_t::default()
     };
     TAKEN.set(None);

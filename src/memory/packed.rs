@@ -6,6 +6,7 @@ mod secrets;
 pub use secrets::PackedSecrets;
 
 use super::alloc::{OutOfMemory, SharedAlloc};
+use super::defects::{Defect, found};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
@@ -157,7 +158,7 @@ fn unpack<const N: usize>(bytes: &[u8], index: usize) -> &[u8] {
     if let Some((lengths, texts)) = brief_lengths::<N>(bytes) {
         let start = lengths.iter().take(index).map(|length| usize::from(*length)).sum();
         let length = lengths.get(index).map_or(0, |length| usize::from(*length));
-        return texts.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default();
+        return texts.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_else(|| found(Defect::Texts));
     }
     unpack_all::<N>(bytes).get(index).copied().unwrap_or_default()
 }
@@ -166,7 +167,7 @@ fn unpack<const N: usize>(bytes: &[u8], index: usize) -> &[u8] {
 fn unpack_all<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
     if let Some((lengths, mut rest)) = brief_lengths::<N>(bytes) {
         return lengths.map(|length| {
-            let (text, after) = rest.split_at_checked(usize::from(length)).unwrap_or_default();
+            let (text, after) = rest.split_at_checked(usize::from(length)).unwrap_or_else(|| found(Defect::Texts));
             rest = after;
             text
         });
@@ -177,7 +178,7 @@ fn unpack_all<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
         (*length, rest) = (this, after);
     }
     lengths.map(|length| {
-        let (text, after) = rest.split_at_checked(length).unwrap_or_default();
+        let (text, after) = rest.split_at_checked(length).unwrap_or_else(|| found(Defect::Texts));
         rest = after;
         text
     })

@@ -82,7 +82,7 @@ impl Layout {
     }
 
     pub(super) fn handle(self, shard: usize, slot: u32, generation: u32) -> Handle {
-        Handle::new(slot << self.shard_bits | u32::try_from(shard).unwrap_or(0), generation)
+        Handle::new(slot << self.shard_bits | shard as u32, generation)
     }
 
     /// Shard and slot of an index over all shards.
@@ -104,6 +104,6 @@ impl Layout {
 
     /// Identifiers for the dialog of a slot.
     pub(super) fn fresh(self, shard: usize, slot: u32, random: [u8; super::RANDOM_LEN]) -> FreshIds {
-        FreshIds::new(slot << self.shard_bits | u32::try_from(self.wrap(shard)).unwrap_or(0), INDEX_BITS, random)
+        FreshIds::new(slot << self.shard_bits | self.wrap(shard) as u32, INDEX_BITS, random)
     }
 }

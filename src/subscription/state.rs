@@ -1,5 +1,6 @@
 //! The nine states of a subscription.
 
+use crate::memory::{Defect, found};
 use crate::time::{Millis, PackedMillis};
 
 /// The states of a subscription, each with what is true in it alone.
@@ -246,7 +247,7 @@ impl From<State> for PackedState {
 
 impl From<PackedState> for State {
     fn from(PackedState { kind, next, by }: PackedState) -> Self {
-        let confirmed = |awaits| Self::Confirmed { next: next.get().unwrap_or_default(), awaits };
+        let confirmed = |awaits| Self::Confirmed { next: next.get().unwrap_or_else(|| found(Defect::State)), awaits };
         match kind {
             Kind::Unstarted => Self::Waiting(Attempt::Unstarted),
             Kind::Fresh => Self::Waiting(Attempt::Fresh),
@@ -254,8 +255,12 @@ impl From<PackedState> for State {
             Kind::Unconfirmed => Self::Unconfirmed,
             Kind::UnconfirmedDestroy => Self::UnconfirmedDestroy,
             Kind::AwaitingNothing => confirmed(Awaits::Nothing),
-            Kind::AwaitingNotify => confirmed(Awaits::FirstNotify { by: by.get().unwrap_or_default() }),
-            Kind::AwaitingLast => confirmed(Awaits::LastNotify { by: by.get().unwrap_or_default() }),
+            Kind::AwaitingNotify => {
+                confirmed(Awaits::FirstNotify { by: by.get().unwrap_or_else(|| found(Defect::State)) })
+            }
+            Kind::AwaitingLast => {
+                confirmed(Awaits::LastNotify { by: by.get().unwrap_or_else(|| found(Defect::State)) })
+            }
             Kind::AwaitingRetry => confirmed(Awaits::Retry),
             Kind::AwaitingExpiry => confirmed(Awaits::Expiry),
             Kind::Resubscription => Self::Resubscription { notify_by: by.get() },

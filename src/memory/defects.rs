@@ -1,0 +1,90 @@
+//! What can only be if memory is corrupt or the module has a defect: work goes on with a harmless value, and the log says so once.
+#![forbid(unsafe_code)]
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// The lengths of packed texts are not those of the texts.
+    Texts,
+    /// A state that has a time is without it.
+    State,
+}
+
+impl Defect {
+    const ALL: [Self; 2] = [Self::Texts, Self::State];
+
+    /// What the log says of it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Texts => "packed texts do not have their lengths, and are read as empty",
+            Self::State => "a subscription's state has lost its time, and is due at once",
+        }
+    }
+
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// Which were found and which were told, in shared memory.
+#[derive(Debug, Default)]
+pub struct Defects {
+    found: AtomicU32,
+    told: AtomicU32,
+}
+
+impl Defects {
+    /// Notes one.
+    pub fn note(&self, defect: Defect) {
+        self.found.fetch_or(defect.bit(), Relaxed);
+    }
+
+    /// One that was found and is to be told now: each once, and to one process.
+    #[must_use]
+    pub fn news(&self) -> Option<Defect> {
+        let new = self.found.load(Relaxed) & !self.told.load(Relaxed);
+        if new == 0 {
+            return None;
+        }
+        let defect = Defect::ALL.into_iter().find(|defect| new & defect.bit() != 0)?;
+        (self.told.fetch_or(defect.bit(), Relaxed) & defect.bit() == 0).then_some(defect)
+    }
+}
+
+/// Who notes them; set before the fork.
+static NOTE: OnceLock<fn(Defect)> = OnceLock::new();
+
+/// From now on `note` is told of each one that is found, with or without locks. The first call wins.
+pub fn on_defect(note: fn(Defect)) {
+    // One that is set already stays.
+    let _ = NOTE.set(note);
+}
+
+/// One was found.
+#[cold]
+pub fn found<T: Default>(defect: Defect) -> T {
+    if let Some(note) = NOTE.get() {
+        note(defect);
+    }
+    T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_told_once() {
+        let defects = Defects::default();
+        assert_eq!(defects.news(), None);
+        defects.note(Defect::State);
+        defects.note(Defect::Texts);
+        assert_eq!([(); 3].map(|()| defects.news()), [Some(Defect::Texts), Some(Defect::State), None]);
+        defects.note(Defect::State);
+        assert_eq!(defects.news(), None);
+    }
+}
