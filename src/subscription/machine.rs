@@ -6,10 +6,12 @@
 mod accepted;
 mod challenged;
 mod command;
+mod creation;
 mod deadline;
 mod early;
 mod ending;
 mod extras;
+mod facts;
 mod fetch;
 mod first_end;
 mod fork;
@@ -20,26 +22,25 @@ mod notify;
 mod picture;
 mod refused;
 mod reply;
+mod request;
 
 use super::brief::Brief;
 use super::dialog::Dialog;
-use super::digest::{CNONCE_LEN, Credential};
-use super::fingerprint::Fingerprint;
-use super::input::{Flow, Input};
+use super::digest::Credential;
+use super::input::Input;
 use super::options::Terms;
-use super::output::{News, Output, Request, Status, Turn, Undo, Untold};
+use super::output::{News, Output, Status, Turn, Untold};
 use super::package::{self, Package};
 use super::policy::Policy;
 use super::proxies::Proxies;
 use super::reason::{LastReason, Reason};
-use super::redirect::Targets;
 use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
 use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::time::{Millis, PackedMillis};
 use allocator_api2::boxed::Box;
 use ending::Failure;
-use extras::{Extras, OwnTerms};
+use extras::Extras;
 #[cfg(test)]
 pub(super) use picture::Picture;
 use std::time::Duration;
@@ -161,76 +162,6 @@ impl AuthAttempts {
 }
 
 impl<A: SharedAlloc> Subscription<A> {
-    /// A subscription that has not started: hand it [`Input::Start`] next.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] when its text finds no room.
-    #[cfg(test)]
-    pub fn try_new(subject: Subject<'_>, alloc: A) -> Result<Self, OutOfMemory> {
-        let names = SharedUris::try_new([subject.record, subject.subscriber, b"", b""], &alloc)?;
-        Self::try_named(names, subject.package, subject.event_id, alloc)
-    }
-
-    /// The same with names that are there already.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] when its event id finds no room.
-    pub fn try_named(
-        names: SharedUris<A>,
-        package: &'static Package,
-        event_id: &[u8],
-        alloc: A,
-    ) -> Result<Self, OutOfMemory> {
-        let mut made = Self::blank(names, package::Number::of(package), alloc);
-        made.set_event_id(event_id)?;
-        Ok(made)
-    }
-
-    /// One with nothing but names and a package.
-    fn blank(names: SharedUris<A>, package: package::Number, alloc: A) -> Self {
-        Self {
-            names,
-            dialog: None,
-            extras: None,
-            state: State::Waiting(Attempt::Unstarted).into(),
-            deadline: PackedMillis::NONE,
-            last_sent: PackedMillis::NONE,
-            local_cseq: 0,
-            requested_expires: 0,
-            retries: 0,
-            notifies: 0,
-            last_reply: 0,
-            last_reason: LastReason::NOTHING,
-            package,
-            status: None,
-            widened: false,
-            turn: Promise::None,
-            told_held: false,
-            proxies: Proxies::default(),
-            auth_attempts: AuthAttempts::default(),
-            opened: 0,
-            fork: 0,
-            alloc,
-        }
-    }
-
-    /// The same under terms of its own.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] when they find no room.
-    pub fn try_under(mut self, terms: Terms) -> Result<Self, OutOfMemory> {
-        if terms != Terms::default() {
-            self.extras_mut()?.own_terms = Some(OwnTerms { terms, until: PackedMillis::NONE });
-        }
-        Ok(self)
-    }
-
-    /// The terms it was made under.
-    #[must_use]
-    pub fn terms(&self) -> Terms {
-        self.own_terms().map(|kept| kept.terms).unwrap_or_default()
-    }
-
     /// Takes one input and says what is to be done. Read [`deadline`](Self::deadline) again afterwards.
     ///
     /// An [`Input::Deadline`] that comes before the deadline is ignored: between taking it from an index and handing
@@ -320,85 +251,6 @@ impl<A: SharedAlloc> Subscription<A> {
         self.arm_beside_left(self.fetch_until().map_or(at, |until| until.min(at)));
     }
 
-    /// While a request is in flight: the watchdog, or the end of what a NOTIFY has told or a 2xx has granted before, as then the
-    /// state is not known any more.
-    fn arm_in_flight(&mut self, env: &Env<'_>) {
-        let sent = self.last_sent.get().unwrap_or_default();
-        let watchdog = sent.after(env.policy.watchdog);
-        let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
-        self.arm(expiry.map_or(watchdog, |expiry| expiry.min(watchdog)));
-    }
-
-    /// The next request of the dialog, asking for so many seconds; the deadline becomes the watchdog.
-    fn send(&mut self, state: State, expires: u32, cnonce: [u8; CNONCE_LEN], env: &Env<'_>) -> Output {
-        let undo = Undo {
-            requested_expires: self.requested_expires,
-            last_sent: self.last_sent.get(),
-            goes_on: self.auth_attempts.goes_on,
-            retries: matches!(self.state(), State::Confirmed { awaits: Awaits::Retry, .. }),
-            awaits_notify: matches!(self.state(), State::Confirmed { awaits: Awaits::FirstNotify { .. }, .. }),
-            outcome: self.dialog.as_ref().map(Dialog::outcome).unwrap_or_default(),
-        };
-        if !self.may_be_forked(env) {
-            self.forget_gone();
-        }
-        let authorizations = self.authorize(cnonce, env);
-        let Some(dialog) = &self.dialog else { return Output::default() };
-        let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
-        // Not in what ends the subscription: its last NOTIFY is awaited.
-        let is_refresh = matches!(state, State::Resubscription { .. });
-        let known_state = if is_refresh { dialog.entity_tag() } else { &[] };
-        let request = Request {
-            target: dialog.target().to_vec(),
-            record: self.record().to_vec(),
-            subscriber: self.subscriber().to_vec(),
-            call_id: dialog.call_id().to_vec(),
-            local_tag: dialog.local_tag().to_vec(),
-            remote_tag: dialog.remote_tag().to_vec(),
-            cseq,
-            route_set: dialog.route_set().to_vec(),
-            proxies: self.proxies,
-            via: self.targets().map(Targets::via).unwrap_or_default().to_vec(),
-            expires,
-            known_state: known_state.to_vec(),
-            package: self.package().name,
-            event_id: self.event_id().to_vec(),
-            rates: self.terms().rates,
-            filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
-            socket: dialog.socket(),
-            authorizations,
-            reserved: self.turn != Promise::None,
-            queued: self.turn == Promise::Queued,
-            undo,
-        };
-        match self.dialog.as_mut() {
-            Some(dialog) if !dialog.remote_tag().is_empty() => dialog.count_request(),
-            Some(_) | None => self.opened = u32::try_from(env.now.0 / 1000).unwrap_or(u32::MAX),
-        }
-        self.turn = Promise::None;
-        if let Some(extras) = self.extras.as_deref_mut() {
-            extras.early.sent();
-        }
-        self.local_cseq = cseq;
-        self.requested_expires = expires;
-        self.last_sent = env.now.into();
-        self.state = state.into();
-        match is_refresh {
-            true => self.arm_in_flight(env),
-            false => self.arm(env.now.after(env.policy.watchdog)),
-        }
-        Output { send: Some(request.into()), ..Output::default() }
-    }
-
-    /// Expires of the next request: its own or `default_expiration`, or what a 423 demanded; 0 for a fetch.
-    fn wanted_expires(&self, policy: &Policy) -> u32 {
-        if self.terms().fetch.is_some() {
-            return 0;
-        }
-        let usual = || u32::try_from(policy.default_expiration.as_secs()).unwrap_or(u32::MAX);
-        self.terms().expires.unwrap_or_else(usual).max(self.min_expires()).max(1)
-    }
-
     /// News without a body, a code or another attempt, and not the last.
     fn news(&self, status: Status, reason: Brief) -> News {
         News { fork: self.fork, ..News::new(status, reason) }
@@ -427,103 +279,5 @@ impl<A: SharedAlloc> Subscription<A> {
 
     fn has_made_dialog(&self) -> bool {
         self.dialog.as_ref().is_some_and(Dialog::is_made)
-    }
-
-    /// When [`Input::Deadline`] is due; `None` before the start and at the end. While a request is in flight it is the
-    /// watchdog's.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Millis> {
-        self.deadline.get()
-    }
-
-    /// The state of the subscription.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.state.into()
-    }
-
-    /// URI of the record.
-    #[must_use]
-    pub fn record(&self) -> &[u8] {
-        self.names.get(RECORD)
-    }
-
-    /// URI of the subscriber.
-    #[must_use]
-    pub fn subscriber(&self) -> &[u8] {
-        self.names.get(SUBSCRIBER)
-    }
-
-    /// Event package.
-    #[must_use]
-    pub fn package(&self) -> &'static Package {
-        self.package.package()
-    }
-
-    /// Event `id` parameter; empty when there is none.
-    #[must_use]
-    pub fn event_id(&self) -> &[u8] {
-        self.extras.as_deref().map_or(&[], Extras::event_id)
-    }
-
-    /// Call-ID of the dialog; empty while there is none.
-    #[must_use]
-    pub fn call_id(&self) -> &[u8] {
-        self.dialog.as_ref().map_or(&[], Dialog::call_id)
-    }
-
-    /// Whether there is a dialog, or the half of one.
-    #[must_use]
-    pub fn has_dialog(&self) -> bool {
-        self.dialog.is_some()
-    }
-
-    /// Of the newest NOTIFY, when what it says of the dialog still holds; otherwise of nothing.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.dialog.as_ref().map_or(Fingerprint::NONE, Dialog::fingerprint)
-    }
-
-    /// Call-ID, local tag and remote tag of the dialog, all found in one look; empty while there is none.
-    #[must_use]
-    pub fn dialog_ids(&self) -> [&[u8]; 3] {
-        self.dialog.as_ref().map_or([&[]; 3], Dialog::ids)
-    }
-
-    /// The connection that the dialog's SUBSCRIBEs go over, if it is known and not lost.
-    #[must_use]
-    pub fn flow(&self) -> Option<Flow> {
-        self.dialog.as_ref().and_then(Dialog::flow)
-    }
-
-    /// Remote tag of the dialog; empty while there is none.
-    #[must_use]
-    pub fn remote_tag(&self) -> &[u8] {
-        self.dialog.as_ref().map_or(&[], Dialog::remote_tag)
-    }
-
-    /// Whether a NOTIFY has made the dialog, and this tag is of another notifier than that one's.
-    #[must_use]
-    pub fn has_other_notifier_than(&self, remote_tag: &[u8]) -> bool {
-        self.has_made_dialog() && !remote_tag.is_empty() && remote_tag != self.remote_tag()
-    }
-
-    /// What it takes of memory, but for its names, which it shares.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let texts = self.dialog.as_ref().map_or(0, Dialog::text_bytes);
-        size_of::<Self>().saturating_add(texts).saturating_add(self.extras.as_deref().map_or(0, Extras::bytes))
-    }
-
-    /// Which fork of a subscription this is; 0 for the subscription itself.
-    #[must_use]
-    pub fn fork(&self) -> u8 {
-        self.fork
-    }
-
-    /// The status last told to the internal subscriber; `None` before the first word.
-    #[must_use]
-    pub fn status(&self) -> Option<Status> {
-        self.status
     }
 }

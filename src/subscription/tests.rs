@@ -2,6 +2,7 @@
 
 mod challenges;
 mod conditional;
+mod connections;
 mod creation;
 mod digests;
 mod domains;
@@ -12,6 +13,7 @@ mod fetches;
 mod fingerprints;
 mod forks;
 mod holds;
+mod jitter;
 mod left;
 mod memory;
 mod model;
@@ -26,6 +28,7 @@ mod reference;
 mod refreshes;
 mod substates;
 mod table;
+mod timer_n;
 mod versions;
 
 use super::digest::Authorization;
