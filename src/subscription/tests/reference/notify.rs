@@ -193,8 +193,7 @@ impl Reference {
         }
         if self.phase == Phase::Stand && !self.retrying && !self.lapsing && !self.nothing_granted {
             let first_by = self.first_by;
-            let next = self.ask_for_all(self.next);
-            self.stand(next);
+            self.stand(self.sooner(self.ask_for_all(self.next)));
             self.first_by = first_by;
         }
     }
