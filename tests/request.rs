@@ -1,5 +1,8 @@
 //! How a SUBSCRIBE looks and where it goes, as far as parameters and sockets decide it.
 
+use std::collections::BTreeSet;
+
+use crate::documentation::{section, text_of};
 use crate::support::b2b::farewell;
 use crate::support::config::{Builder, Listen};
 use crate::support::endpoint::{Received, Transport};
@@ -129,12 +132,13 @@ fn each_package_accepts_its_own_bodies() {
     let notifier = Notifier::udp();
     let server = eager().start();
     leaves_nothing(&server, || {
-        for (package, accept) in [
-            ("presence.winfo", "application/watcherinfo+xml"),
-            ("dialog", "application/dialog-info+xml"),
-            ("reg", "application/reginfo+xml"),
-            ("message-summary", "application/simple-message-summary"),
-        ] {
+        // The table is that of the module: subscription::packages::the_overview_has_each_with_its_body_types.
+        let overview = text_of("docs/overview.md");
+        let rows = section(&overview, "Packages").lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let rows = rows.map(|(package, rest)| (package, rest.split('|').nth(1).expect("a cell").trim()));
+        let rows: Vec<(&str, &str)> = rows.collect();
+        assert!(rows.len() >= 5, "{rows:?}");
+        for (package, accept) in rows {
             let params = serde_json::json!([notifier.uri("alice"), server.uri("watcher"), package]);
             let id = server.rpc("presence_b2b.subscribe", params).expect("an id").as_u64().expect("a number");
             let first = notifier.expect_subscribe(SOON);
@@ -143,6 +147,50 @@ fn each_package_accepts_its_own_bodies() {
             server.end(id, &mut dialog);
         }
     });
+    server.stop();
+}
+
+/// What the module and the server write, operators cannot set, but for two that may be there twice. The SUBSCRIBEs here have all there
+/// is: a route, answers to challenges, a filter, the name of a state.
+#[test]
+fn headers_that_are_written_are_refused_to_operators() {
+    let page = text_of("docs/parameters.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, list) = page.split_once("the server writes them itself: ").expect("the list");
+    let (list, _) = list.split_once(" and their compact forms").expect("its end");
+    let refused: BTreeSet<String> = list.split(", ").map(str::to_owned).collect();
+
+    let notifier = Notifier::udp();
+    let filter = "<filter-set xmlns=\"urn:ietf:params:xml:ns:simple-filter\"/>";
+    let builder = eager().file("none.xml", filter).b2b_param("filter", "none={dir}/none.xml");
+    let builder =
+        builder.b2b_param("credential", "watcher:example:secret").b2b_param("credential", "watcher:edge:secret");
+    let server = builder.b2b_param("presence_route", format!("<sip:{};lr>", notifier.endpoint.addr())).start();
+    let options = "filter=none;id=a;max-rate=1";
+    let params = serde_json::json!([notifier.uri("alice"), server.uri("watcher"), "presence", options]);
+    let id = server.rpc("presence_b2b.subscribe", params).expect("an id").as_u64().expect("a number");
+    let first = notifier.expect_subscribe(SOON);
+    let challenges = [("WWW-Authenticate", "example"), ("Proxy-Authenticate", "edge")];
+    let challenge = |realm: &str| format!("Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\"");
+    let challenges = challenges.map(|(name, realm)| (name, challenge(realm)));
+    notifier.reject(&first, 401, &challenges.each_ref().map(|(name, value)| (*name, &value[..])));
+    let opening = notifier.expect_subscribe(SOON);
+    let mut dialog = notifier.accept(&opening, 600);
+    assert_eq!(dialog.notify(Notify::active(600).event("presence;id=a").with("SIP-ETag", "one")).status(), 200);
+    server.refresh(id);
+    let refresh = dialog.expect_subscribe(SOON);
+    let mut written = BTreeSet::new();
+    for request in [&first, &opening, &refresh] {
+        let text = request.message.to_string();
+        let head = text.split("\n\n").next().unwrap_or_default();
+        written.extend(head.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0.to_owned())));
+    }
+    let free = ["Accept", "Supported"].map(str::to_owned);
+    let surplus: Vec<_> = written.iter().filter(|name| !refused.contains(*name) && !free.contains(name)).collect();
+    assert!(surplus.is_empty(), "operators could set these once more: {surplus:?}");
+    let absent: Vec<_> = refused.difference(&written).collect();
+    assert_eq!(absent, ["Record-Route"], "which proxies write");
+    dialog.accept(&refresh, 600);
+    server.end(id, &mut dialog);
     server.stop();
 }
 

@@ -99,6 +99,20 @@ mod tests {
         assert!(header_lines("X-Event: foo\r\nSupported: a\r\nAccept: b/c\r\n".into()).is_ok());
     }
 
+    /// Operators read on the page which ones are refused; a compact form has one letter.
+    #[test]
+    fn the_page_lists_what_is_refused() {
+        let page = include_str!("../../docs/parameters.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, list) = page.split_once("These headers are refused").expect("the list");
+        let (list, _) = list.split_once(" and their compact forms").expect("its end");
+        let (_, list) = list.split_once(": ").expect("its beginning");
+        let mut listed: Vec<&str> = list.split(", ").collect();
+        let mut refused: Vec<&str> = WRITTEN.into_iter().filter(|name| name.len() > 1).collect();
+        listed.sort_unstable();
+        refused.sort_unstable();
+        assert_eq!(listed, refused);
+    }
+
     #[test]
     fn supported_lines_name_tags() {
         let lines = "X-A: b\r\nsupported : eventlist,\r\n path\r\nK: timer,\r\n";

@@ -1,6 +1,6 @@
 //! All parameters together.
 
-use super::{Config, ConfigError, Integers, Raw, Syntax};
+use super::{Config, ConfigError, Integers, Lists, Raw, Syntax, Texts};
 use crate::subscription::Forking;
 use std::time::Duration;
 
@@ -95,4 +95,26 @@ fn a_database_without_a_table_is_a_mistake() {
     let raw = with(|raw| raw.texts.db_url = "mysql://a:secret@x/y".into());
     let error = Config::check(raw, &Any).expect_err("no table").to_string();
     assert!(error.contains("credentials_table") && !error.contains("secret"), "{error}");
+}
+
+/// One that is declared and never read would be accepted and do nothing.
+#[test]
+fn each_parameter_is_read() {
+    let source = [include_str!("../config.rs"), include_str!("policy.rs")].concat();
+    let is_read = |values: &str, name: &str| {
+        let value = format!("{values}.{name}");
+        source.match_indices(&value).any(|(at, _)| {
+            let after = source[at + value.len()..].chars().next();
+            !after.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        })
+    };
+    for (names, values) in [
+        (&Integers::NAMES[..], &["integers", "values"][..]),
+        (&Texts::NAMES[..], &["texts"]),
+        (&Lists::NAMES[..], &["lists"]),
+    ] {
+        for name in names.iter().map(|name| name.to_str().expect("a name")) {
+            assert!(values.iter().any(|values| is_read(values, name)), "{name}");
+        }
+    }
 }

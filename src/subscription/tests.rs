@@ -20,6 +20,7 @@ mod model;
 mod notifies;
 mod options;
 mod overrides;
+mod packages;
 mod proxies;
 mod random;
 mod reasons;
