@@ -23,7 +23,7 @@ fn source_of(path: &str) -> PathBuf {
 }
 
 /// Whether a source has a test of this name: `#[test]`, perhaps more attributes, and the function.
-fn has_test(source: &str, name: &str) -> bool {
+pub fn has_test(source: &str, name: &str) -> bool {
     let mut is_test = false;
     for line in source.lines().map(str::trim) {
         if line.starts_with("#[") {

@@ -42,6 +42,7 @@ mod ipv6;
 mod kamcmd;
 mod kemi;
 mod leaks;
+mod named_in_pages;
 mod notify;
 mod numbers;
 mod options;
