@@ -10,23 +10,23 @@ use super::Wiring;
 use super::convert::{number_of_status, pointer_of, put, str_of};
 use super::guard::{guarded, with_hub};
 use super::presentity::Document;
-use super::types::{Error, Message, Presentity};
+use super::types::{CMessage, CPresentity, Error};
 use crate::qsa::{self, QueueId};
 
 /// The header's message, and behind it what it points to. In the memory of the process that took it.
 #[repr(C)]
-struct Taken<A: SharedAlloc> {
+struct DeliveredMessage<A: SharedAlloc> {
     /// First, so that a pointer to one is a pointer to the other.
-    face: Message,
+    face: CMessage,
     message: qsa::Message<A>,
     document: OnceCell<Option<Document>>,
 }
 
-impl<A: SharedAlloc> Taken<A> {
+impl<A: SharedAlloc> DeliveredMessage<A> {
     fn boxed(delivered: qsa::Delivered<A>) -> Box<Self> {
         let message = delivered.message;
-        let face = Message {
-            size: size_of::<Message>() as c_uint,
+        let face = CMessage {
+            size: size_of::<CMessage>() as c_uint,
             subscription: message.subscription().to_u64(),
             subscriber_data: pointer_of(delivered.subscriber_data),
             status: number_of_status(message.status()),
@@ -47,7 +47,7 @@ impl<A: SharedAlloc> Taken<A> {
     }
 }
 
-pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut Message) -> c_int {
+pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut CMessage) -> c_int {
     with_hub::<W>("queue_pop", |hub| {
         if to.is_null() {
             return Err(Error::Argument);
@@ -57,19 +57,19 @@ pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut M
             let known = hub.queue_is_empty(queue).is_some();
             return Err(if known { Error::Empty } else { Error::Unknown });
         };
-        let taken = Box::into_raw(Taken::boxed(delivered));
+        let taken = Box::into_raw(DeliveredMessage::boxed(delivered));
         // SAFETY: not null.
-        unsafe { put(to, taken.cast::<Message>()) }
+        unsafe { put(to, taken.cast::<CMessage>()) }
     })
 }
 
 pub(super) unsafe extern "C" fn message_presentity<W: Wiring>(
-    message: *mut Message,
-    to: *mut *const Presentity,
+    message: *mut CMessage,
+    to: *mut *const CPresentity,
 ) -> c_int {
     guarded::<W, _>("message_presentity", Error::Internal as c_int, || {
         // SAFETY: null or obtained from `queue_pop` and not freed, as the header says.
-        let Some(taken) = (unsafe { message.cast::<Taken<W::Alloc>>().as_ref() }) else {
+        let Some(taken) = (unsafe { message.cast::<DeliveredMessage<W::Alloc>>().as_ref() }) else {
             return Error::Argument as c_int;
         };
         let read = || Document::read(taken.message.content_type(), taken.message.body());
@@ -81,20 +81,20 @@ pub(super) unsafe extern "C" fn message_presentity<W: Wiring>(
     })
 }
 
-pub(super) unsafe extern "C" fn message_take_data<W: Wiring>(message: *mut Message) -> *mut c_void {
+pub(super) unsafe extern "C" fn message_take_data<W: Wiring>(message: *mut CMessage) -> *mut c_void {
     guarded::<W, _>("message_take_data", null_mut(), || {
         // SAFETY: null or obtained from `queue_pop` and not freed, and in this process only, as the header says.
-        let Some(taken) = (unsafe { message.cast::<Taken<W::Alloc>>().as_mut() }) else { return null_mut() };
+        let Some(taken) = (unsafe { message.cast::<DeliveredMessage<W::Alloc>>().as_mut() }) else { return null_mut() };
         taken.face.data = null_mut();
         taken.message.take_data().map_or(null_mut(), pointer_of)
     })
 }
 
-pub(super) unsafe extern "C" fn free_message<W: Wiring>(message: *mut Message) {
+pub(super) unsafe extern "C" fn free_message<W: Wiring>(message: *mut CMessage) {
     guarded::<W, _>("free_message", (), || {
         if !message.is_null() {
             // SAFETY: made by `Box::into_raw` in `queue_pop` from this very type, and freed once, as the header says.
-            drop(unsafe { Box::from_raw(message.cast::<Taken<W::Alloc>>()) });
+            drop(unsafe { Box::from_raw(message.cast::<DeliveredMessage<W::Alloc>>()) });
         }
     });
 }

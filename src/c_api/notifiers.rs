@@ -7,7 +7,7 @@ use super::convert::{
     bytes, bytes_at, domain, known_domain, number_of, pointer_of, put, sized_at, status_of, terminated,
 };
 use super::guard::{HubOf, with_hub};
-use super::types::{DestroyFn, Error, NotifierParams, Str, SubscribeFn, Subscribed, UnsubscribeFn};
+use super::types::{CNotifierParams, CSubscribed, DestroyFn, Error, Str, SubscribeFn, UnsubscribeFn};
 use crate::qsa::{ContentTypeId, Destroy, Hub, Notifier, NotifierId, Refused, SubscriptionId, Wanted};
 
 pub(super) unsafe extern "C" fn default_domain<W: Wiring>(to: *mut u64) -> c_int {
@@ -45,7 +45,7 @@ pub(super) unsafe extern "C" fn has_notifier<W: Wiring>(number: u64, package: *c
     })
 }
 
-pub(super) unsafe extern "C" fn register_notifier<W: Wiring>(params: *const NotifierParams, to: *mut u64) -> c_int {
+pub(super) unsafe extern "C" fn register_notifier<W: Wiring>(params: *const CNotifierParams, to: *mut u64) -> c_int {
     with_hub::<W>("register_notifier", |hub| {
         // SAFETY: null or valid params, as the header says.
         let params = unsafe { sized_at(params) }?;
@@ -90,8 +90,8 @@ fn subscribe<W: Wiring>(
     let given = [wanted.record, wanted.subscriber, wanted.package, wanted.first_param];
     let mut texts = given.map(|text| [text, b"\0"].concat());
     let [record, subscriber, package, first_param] = texts.each_mut().map(|text| terminated(text));
-    let subscribed = Subscribed {
-        size: size_of::<Subscribed>() as c_uint,
+    let subscribed = CSubscribed {
+        size: size_of::<CSubscribed>() as c_uint,
         subscription: id.to_u64(),
         notifier: notifier.to_u64(),
         queue: wanted.queue.to_u64(),

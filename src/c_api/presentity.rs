@@ -3,13 +3,13 @@
 use std::ffi::{c_int, c_uint};
 
 use super::convert::str_of;
-use super::types::{Contact, Extension, List, Note, Presentity, Str, Tuple};
+use super::types::{CContact, CExtension, CNote, CPresentity, CTuple, List, Str};
 use crate::document::{self, Basic, ContentType, PIDF_XML};
 
 /// A presence document with its C face. The face points into the document and into the lists, none of which changes
 /// or moves as long as this lives.
 pub(super) struct Document {
-    face: Box<Presentity>,
+    face: Box<CPresentity>,
     _document: document::Presentity,
     _lists: Lists,
 }
@@ -17,9 +17,9 @@ pub(super) struct Document {
 /// What the face's lists point to.
 #[derive(Default)]
 struct Lists {
-    notes: Vec<Box<[Note]>>,
-    extensions: Vec<Box<[Extension]>>,
-    tuples: Vec<Box<[Tuple]>>,
+    notes: Vec<Box<[CNote]>>,
+    extensions: Vec<Box<[CExtension]>>,
+    tuples: Vec<Box<[CTuple]>>,
 }
 
 impl Document {
@@ -35,8 +35,8 @@ impl Document {
         let document = document::Presentity::parse(body, charset, body.len()).ok()?;
         let mut lists = Lists::default();
         let tuples = document.tuples.iter().map(|tuple| lists.tuple(tuple)).collect();
-        let face = Presentity {
-            size: size_of::<Presentity>() as c_uint,
+        let face = CPresentity {
+            size: size_of::<CPresentity>() as c_uint,
             entity: text(&document.entity),
             tuples: kept(&mut lists.tuples, tuples),
             notes: lists.notes(&document.notes),
@@ -45,16 +45,16 @@ impl Document {
         Some(Self { face: Box::new(face), _document: document, _lists: lists })
     }
 
-    pub(super) fn face(&self) -> *const Presentity {
+    pub(super) fn face(&self) -> *const CPresentity {
         &raw const *self.face
     }
 }
 
 impl Lists {
-    fn tuple(&mut self, tuple: &document::Tuple) -> Tuple {
+    fn tuple(&mut self, tuple: &document::Tuple) -> CTuple {
         let contact = tuple.contact.as_ref();
         let priority = contact.and_then(|contact| contact.priority);
-        Tuple {
+        CTuple {
             id: text(&tuple.id),
             basic: match tuple.basic {
                 Basic::Unknown => 0,
@@ -62,7 +62,7 @@ impl Lists {
                 Basic::Closed => 2,
             },
             has_contact: c_int::from(contact.is_some()),
-            contact: Contact {
+            contact: CContact {
                 uri: text(contact.map_or("", |contact| &contact.uri)),
                 priority: priority.map_or(-1, c_int::from),
             },
@@ -73,16 +73,16 @@ impl Lists {
         }
     }
 
-    fn notes(&mut self, notes: &[document::Note]) -> List<Note> {
-        let face = |note: &document::Note| Note {
+    fn notes(&mut self, notes: &[document::Note]) -> List<CNote> {
+        let face = |note: &document::Note| CNote {
             lang: text(note.lang.as_deref().unwrap_or_default()),
             text: text(&note.text),
         };
         kept(&mut self.notes, notes.iter().map(face).collect())
     }
 
-    fn extensions(&mut self, extensions: &[document::Extension]) -> List<Extension> {
-        let face = |extension: &document::Extension| Extension {
+    fn extensions(&mut self, extensions: &[document::Extension]) -> List<CExtension> {
+        let face = |extension: &document::Extension| CExtension {
             ns: text(&extension.namespace),
             name: text(&extension.name),
             xml: text(&extension.xml),

@@ -8,10 +8,10 @@ use parking_lot::lock_api::RawMutex;
 use super::Wiring;
 use super::convert::{bytes, domain, number_of, pointer_of, put, put_sized, sized_at};
 use super::guard::with_hub;
-use super::types::{Counters, Error, Str, SubscribeParams, WakeFn};
+use super::types::{CCounters, CSubscribeParams, Error, Str, WakeFn};
 use crate::qsa::{Hub, QueueId, SubscriptionId, Wake, Wanted};
 
-pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const SubscribeParams, to: *mut u64) -> c_int {
+pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const CSubscribeParams, to: *mut u64) -> c_int {
     with_hub::<W>("subscribe", |hub| {
         // SAFETY: null or valid params, as the header says.
         let params = unsafe { sized_at(params) }?;
@@ -153,14 +153,14 @@ pub(super) unsafe extern "C" fn queue_is_empty<W: Wiring>(queue: u64) -> c_int {
     })
 }
 
-pub(super) unsafe extern "C" fn queue_counters<W: Wiring>(queue: u64, to: *mut Counters) -> c_int {
+pub(super) unsafe extern "C" fn queue_counters<W: Wiring>(queue: u64, to: *mut CCounters) -> c_int {
     with_hub::<W>("queue_counters", |hub| {
         let counters = match queue {
             0 => hub.counters(),
             queue => hub.queue_counters(QueueId::from_u64(queue)).ok_or(Error::Unknown)?,
         };
-        let counters = Counters {
-            size: size_of::<Counters>() as c_uint,
+        let counters = CCounters {
+            size: size_of::<CCounters>() as c_uint,
             received: counters.received,
             delivered: counters.delivered,
             merged: counters.merged,

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 use super::types::{
-    Counters, DestroyFn, Error, Message, NotifierParams, Presentity, Str, SubscribeParams, VERSION, WakeFn,
+    CCounters, CMessage, CNotifierParams, CPresentity, CSubscribeParams, DestroyFn, Error, Str, VERSION, WakeFn,
 };
 use super::{Wiring, messages, notifiers, subscribers};
 
@@ -23,14 +23,14 @@ pub struct Api {
     pub(super) register_domain: unsafe extern "C" fn(*const Str, *mut u64) -> c_int,
     pub(super) release_domain: OnNumber,
     pub(super) has_notifier: unsafe extern "C" fn(u64, *const Str) -> c_int,
-    pub(super) register_notifier: unsafe extern "C" fn(*const NotifierParams, *mut u64) -> c_int,
+    pub(super) register_notifier: unsafe extern "C" fn(*const CNotifierParams, *mut u64) -> c_int,
     pub(super) unregister_notifier: OnNumber,
     pub(super) accept_subscription: OnNumber,
     pub(super) release_subscription: OnNumber,
     pub(super) notify_subscriber: unsafe extern "C" fn(u64, c_int, *const Str, *const Str, *const Str) -> c_int,
     pub(super) register_content_type: unsafe extern "C" fn(u64, *const Str, Option<DestroyFn>, *mut u64) -> c_int,
     pub(super) notify_subscriber_data: unsafe extern "C" fn(u64, c_int, *const Str, u64, *mut c_void) -> c_int,
-    pub(super) subscribe: unsafe extern "C" fn(*const SubscribeParams, *mut u64) -> c_int,
+    pub(super) subscribe: unsafe extern "C" fn(*const CSubscribeParams, *mut u64) -> c_int,
     pub(super) unsubscribe: OnNumber,
     pub(super) get_subscriber_data: unsafe extern "C" fn(u64, *mut *mut c_void) -> c_int,
     pub(super) set_subscriber_data: unsafe extern "C" fn(u64, *mut c_void) -> c_int,
@@ -40,12 +40,12 @@ pub struct Api {
     pub(super) get_first_param: CopyText,
     pub(super) queue_create: unsafe extern "C" fn(c_uint, Option<WakeFn>, *mut c_void, *mut u64) -> c_int,
     pub(super) queue_destroy: OnNumber,
-    pub(super) queue_pop: unsafe extern "C" fn(u64, *mut *mut Message) -> c_int,
+    pub(super) queue_pop: unsafe extern "C" fn(u64, *mut *mut CMessage) -> c_int,
     pub(super) queue_is_empty: OnNumber,
-    pub(super) queue_counters: unsafe extern "C" fn(u64, *mut Counters) -> c_int,
-    pub(super) message_presentity: unsafe extern "C" fn(*mut Message, *mut *const Presentity) -> c_int,
-    pub(super) message_take_data: unsafe extern "C" fn(*mut Message) -> *mut c_void,
-    pub(super) free_message: unsafe extern "C" fn(*mut Message),
+    pub(super) queue_counters: unsafe extern "C" fn(u64, *mut CCounters) -> c_int,
+    pub(super) message_presentity: unsafe extern "C" fn(*mut CMessage, *mut *const CPresentity) -> c_int,
+    pub(super) message_take_data: unsafe extern "C" fn(*mut CMessage) -> *mut c_void,
+    pub(super) free_message: unsafe extern "C" fn(*mut CMessage),
 }
 
 /// The size of the table when this version began: every caller knows as much.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use parking_lot::RawMutex;
 
 use super::convert::{bytes, put_sized, sized_at, str_of};
-use super::types::{Counters, Error, Message, NotifierParams, Sized32, Str, SubscribeParams, Subscribed};
+use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, CSubscribed, Error, Sized32, Str};
 use super::{Api, Hub, Wiring, bind};
 use crate::testing::Accounted;
 
@@ -90,7 +90,7 @@ static ENDED: AtomicUsize = AtomicUsize::new(0);
 static WOKEN: AtomicUsize = AtomicUsize::new(0);
 static DESTROYED: AtomicUsize = AtomicUsize::new(0);
 
-unsafe extern "C" fn take(subscribed: *const Subscribed, value: *mut u64, user: *mut c_void) -> c_int {
+unsafe extern "C" fn take(subscribed: *const CSubscribed, value: *mut u64, user: *mut c_void) -> c_int {
     // SAFETY: the API's promise.
     let subscribed = unsafe { &*subscribed };
     if text(subscribed.record) == "refuse" {
@@ -132,7 +132,7 @@ const DOCUMENT: &[u8] = br#"<?xml version="1.0"?>
 
 /// # Safety
 /// The message is the caller's, and carries [`DOCUMENT`].
-unsafe fn reads_the_document(api: &Api, message: *mut Message) {
+unsafe fn reads_the_document(api: &Api, message: *mut CMessage) {
     // SAFETY: as the caller promises; what the table hands out stays valid as long as the message.
     unsafe {
         let mut presentity = null();
@@ -188,7 +188,7 @@ unsafe fn carries_data(api: &Api, id: u64, queue: u64) -> u64 {
 
 /// # Safety
 /// The table is that of the hub with this subscription; the structures are valid.
-unsafe fn refuses_what_is_wrong(api: &Api, id: u64, mut new: SubscribeParams, mut params: NotifierParams) {
+unsafe fn refuses_what_is_wrong(api: &Api, id: u64, mut new: CSubscribeParams, mut params: CNotifierParams) {
     // SAFETY: as the caller promises; what is wrong is caught before it is followed.
     unsafe {
         let mut none = 0;
@@ -220,8 +220,8 @@ fn everything_a_module_does() {
         assert_eq!((api.queue_create)(10, Some(wake), 3 as *mut c_void, &mut queue), 0);
         let package = str_of(b"test-c");
         assert_eq!((api.has_notifier)(0, &package), 0);
-        let params = NotifierParams {
-            size: size_of::<NotifierParams>() as u32,
+        let params = CNotifierParams {
+            size: size_of::<CNotifierParams>() as u32,
             domain: 0,
             package,
             subscribe: Some(take),
@@ -230,8 +230,8 @@ fn everything_a_module_does() {
         };
         assert_eq!((api.register_notifier)(&params, &mut notifier), 0);
         assert_eq!((api.has_notifier)(domain, &package), 1);
-        let new = SubscribeParams {
-            size: size_of::<SubscribeParams>() as u32,
+        let new = CSubscribeParams {
+            size: size_of::<CSubscribeParams>() as u32,
             domain,
             package,
             record: str_of(b"record"),
@@ -246,7 +246,7 @@ fn everything_a_module_does() {
         let (reason, pidf) = (str_of(b"because"), str_of(b"application/pidf+xml;charset=\"utf-8\""));
         assert_eq!((api.notify_subscriber)(id, 1, &reason, &pidf, &str_of(DOCUMENT)), 0);
         assert_eq!((api.queue_is_empty)(queue), 0);
-        let mut message: *mut Message = null_mut();
+        let mut message: *mut CMessage = null_mut();
         assert_eq!((api.queue_pop)(queue, &mut message), 0);
         {
             let message = &*message;
@@ -283,12 +283,12 @@ fn everything_a_module_does() {
         assert_eq!((api.notify_subscriber_data)(id, 1, null(), kind, 30 as *mut c_void), Error::Unknown as c_int);
         assert_eq!(DESTROYED.load(SeqCst), 230);
 
-        let mut counters = MaybeUninit::<Counters>::zeroed();
+        let mut counters = MaybeUninit::<CCounters>::zeroed();
         assert_eq!((api.queue_counters)(queue, counters.as_mut_ptr()), Error::Version as c_int);
-        let size = size_of::<Counters>() as u32;
+        let size = size_of::<CCounters>() as u32;
         (&raw mut (*counters.as_mut_ptr()).size).write(size);
         assert_eq!((api.queue_counters)(queue, counters.as_mut_ptr()), 0);
-        let expected = Counters { size, received: 3, delivered: 3, merged: 0, dropped: 0, queued: 0 };
+        let expected = CCounters { size, received: 3, delivered: 3, merged: 0, dropped: 0, queued: 0 };
         assert_eq!(counters.assume_init(), expected);
         assert_eq!((api.queue_destroy)(queue), 0);
         assert_eq!((api.queue_pop)(queue, &mut message), Error::Unknown as c_int);

@@ -1,4 +1,4 @@
-//! The header's types.
+//! The header's types: its `qsa_message_t` is `CMessage` here, and so on.
 
 use crate::memory::OutOfMemory;
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -66,43 +66,43 @@ pub struct Str {
 }
 
 #[repr(C)]
-pub struct Note {
+pub struct CNote {
     pub lang: Str,
     pub text: Str,
 }
 
 #[repr(C)]
-pub struct Extension {
+pub struct CExtension {
     pub ns: Str,
     pub name: Str,
     pub xml: Str,
 }
 
 #[repr(C)]
-pub struct Contact {
+pub struct CContact {
     pub uri: Str,
     pub priority: c_int,
 }
 
 #[repr(C)]
-pub struct Tuple {
+pub struct CTuple {
     pub id: Str,
     pub basic: c_int,
     pub has_contact: c_int,
-    pub contact: Contact,
+    pub contact: CContact,
     pub timestamp: Str,
-    pub notes: List<Note>,
-    pub status_extensions: List<Extension>,
-    pub extensions: List<Extension>,
+    pub notes: List<CNote>,
+    pub status_extensions: List<CExtension>,
+    pub extensions: List<CExtension>,
 }
 
 #[repr(C)]
-pub struct Presentity {
+pub struct CPresentity {
     pub size: c_uint,
     pub entity: Str,
-    pub tuples: List<Tuple>,
-    pub notes: List<Note>,
-    pub extensions: List<Extension>,
+    pub tuples: List<CTuple>,
+    pub notes: List<CNote>,
+    pub extensions: List<CExtension>,
 }
 
 /// The header's pairs of a number and an array: laid out like two members in a row.
@@ -113,7 +113,7 @@ pub struct List<T> {
 }
 
 #[repr(C)]
-pub struct Message {
+pub struct CMessage {
     pub size: c_uint,
     pub subscription: u64,
     pub subscriber_data: *mut c_void,
@@ -129,7 +129,7 @@ pub struct Message {
 }
 
 #[repr(C)]
-pub struct Subscribed {
+pub struct CSubscribed {
     pub size: c_uint,
     pub subscription: u64,
     pub notifier: u64,
@@ -141,7 +141,7 @@ pub struct Subscribed {
     pub first_param: Str,
 }
 
-pub type SubscribeFn = unsafe extern "C" fn(*const Subscribed, *mut u64, *mut c_void) -> c_int;
+pub type SubscribeFn = unsafe extern "C" fn(*const CSubscribed, *mut u64, *mut c_void) -> c_int;
 pub type UnsubscribeFn = unsafe extern "C" fn(u64, u64, *mut c_void);
 pub type WakeFn = unsafe extern "C" fn(*mut c_void);
 pub type DestroyFn = unsafe extern "C" fn(*mut c_void);
@@ -156,22 +156,22 @@ pub unsafe trait Sized32: Sized {
 }
 
 // SAFETY: numbers, pointers and functions that may be null.
-unsafe impl Sized32 for NotifierParams {
+unsafe impl Sized32 for CNotifierParams {
     const LEAST: usize = 56;
 }
 
 // SAFETY: numbers and pointers.
-unsafe impl Sized32 for SubscribeParams {
+unsafe impl Sized32 for CSubscribeParams {
     const LEAST: usize = 96;
 }
 
 // SAFETY: numbers.
-unsafe impl Sized32 for Counters {
+unsafe impl Sized32 for CCounters {
     const LEAST: usize = 48;
 }
 
 #[repr(C)]
-pub struct NotifierParams {
+pub struct CNotifierParams {
     pub size: c_uint,
     pub domain: u64,
     pub package: Str,
@@ -181,7 +181,7 @@ pub struct NotifierParams {
 }
 
 #[repr(C)]
-pub struct SubscribeParams {
+pub struct CSubscribeParams {
     pub size: c_uint,
     pub domain: u64,
     pub package: Str,
@@ -194,7 +194,7 @@ pub struct SubscribeParams {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub struct Counters {
+pub struct CCounters {
     pub size: c_uint,
     pub received: u64,
     pub delivered: u64,

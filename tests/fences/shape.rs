@@ -21,7 +21,6 @@ const NAMED_TWICE: &[&str] = &[
     "Counters",
     "Dialog",
     "Entry",
-    "Extension",
     "Filter",
     "Found",
     "Gate",
@@ -31,11 +30,9 @@ const NAMED_TWICE: &[&str] = &[
     "Lookups",
     "Message",
     "Node",
-    "Note",
     "Outcome",
     "Package",
     "Place",
-    "Presentity",
     "Rate",
     "Registry",
     "Shard",
@@ -44,10 +41,8 @@ const NAMED_TWICE: &[&str] = &[
     "State",
     "Stepped",
     "Table",
-    "Taken",
     "Text",
     "Texts",
-    "Tuple",
 ];
 
 /// What is defined in a file: types by name, and functions with their lengths.
