@@ -2,13 +2,13 @@
 
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
-use super::entry::Entry;
+use super::entry::InternalSubscription;
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
 use super::known::CachedSubscriberData;
 use super::message::{Data, Delivered, Message, Prepared, news};
-use super::queue::{Counters, LastQueued, Outcome, Pushed, Slot, Taken, Wake};
+use super::queue::{Dequeued, LastQueued, Pushed, QueueCounters, QueueOutcome, QueueSlot, Wake};
 use crate::memory::SharedAlloc;
 use crate::subscription::{News, Status};
 
@@ -50,14 +50,14 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
 
     /// The counters of one queue.
     #[must_use]
-    pub fn queue_counters(&self, queue: QueueId) -> Option<Counters> {
+    pub fn queue_counters(&self, queue: QueueId) -> Option<QueueCounters> {
         self.slot(queue)?.counters(queue)
     }
 
     /// The counters of all queues there are and ever were.
     #[must_use]
-    pub fn counters(&self) -> Counters {
-        let mut totals = Counters::default();
+    pub fn counters(&self) -> QueueCounters {
+        let mut totals = QueueCounters::default();
         for slot in &self.queues {
             totals.add(&slot.lock().totals());
         }
@@ -85,8 +85,8 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     #[must_use]
     pub fn pop(&self, queue: QueueId) -> Option<Delivered<A>> {
         loop {
-            let Taken { message, known, .. } = self.slot(queue)?.take(queue)?;
-            let look = |entry: &mut Entry<A>| entry.subscribed.then_some(entry.subscriber_data);
+            let Dequeued { message, known, .. } = self.slot(queue)?.take(queue)?;
+            let look = |entry: &mut InternalSubscription<A>| entry.subscribed.then_some(entry.subscriber_data);
             let subscriber_data = known.or_else(|| self.with_entry(message.subscription(), look).flatten());
             if let Some(subscriber_data) = subscriber_data {
                 return Some(Delivered { message, subscriber_data });
@@ -182,7 +182,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
             message.take().map(|message| self.push(entry.queue, &mut entry.last, message))
         });
         let pushed = pushed.flatten().ok_or(QsaError::UnknownSubscription)?;
-        if pushed.outcome == Outcome::Lost {
+        if pushed.outcome == QueueOutcome::Lost {
             pushed.finish();
             return Err(QsaError::UnknownQueue);
         }
@@ -207,7 +207,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.slot(queue).is_some_and(|mut slot| slot.exists(queue))
     }
 
-    fn slot(&self, queue: QueueId) -> Option<MutexGuard<'_, L, Slot<A>>> {
+    fn slot(&self, queue: QueueId) -> Option<MutexGuard<'_, L, QueueSlot<A>>> {
         self.queues.get(queue.index()).map(Mutex::lock)
     }
 }

@@ -19,7 +19,7 @@ struct Domain<A: Allocator> {
     references: u32,
 }
 
-struct Package<A: Allocator> {
+struct RegisteredPackage<A: Allocator> {
     id: PackageId,
     domain: DomainId,
     name: Packed<1, A>,
@@ -27,7 +27,7 @@ struct Package<A: Allocator> {
     notifiers: Places,
 }
 
-struct ContentType<A: Allocator> {
+struct RegisteredContentType<A: Allocator> {
     id: ContentTypeId,
     domain: DomainId,
     name: Packed<1, A>,
@@ -38,10 +38,10 @@ struct ContentType<A: Allocator> {
 pub(super) struct Directory<A: Allocator> {
     alloc: A,
     domains: Vec<Domain<A>, A>,
-    packages: Vec<Package<A>, A>,
-    content_types: Vec<ContentType<A>, A>,
+    packages: Vec<RegisteredPackage<A>, A>,
+    content_types: Vec<RegisteredContentType<A>, A>,
     serial: u32,
-    pub(super) foreign: foreign::Table<A>,
+    pub(super) foreign: foreign::CallbackTable<A>,
 }
 
 /// Name of the domain that is always there; the empty name means it too.
@@ -54,7 +54,7 @@ impl<A: Allocator + Clone> Directory<A> {
             domains: Vec::new_in(alloc.clone()),
             packages: Vec::new_in(alloc.clone()),
             content_types: Vec::new_in(alloc.clone()),
-            foreign: foreign::Table::new(alloc.clone()),
+            foreign: foreign::CallbackTable::new(alloc.clone()),
             serial: 0,
             alloc,
         };
@@ -123,7 +123,7 @@ impl<A: Allocator + Clone> Directory<A> {
     }
 
     /// The package, made when it is not there.
-    fn package(&mut self, domain: DomainId, name: &[u8]) -> Result<&mut Package<A>, QsaError> {
+    fn package(&mut self, domain: DomainId, name: &[u8]) -> Result<&mut RegisteredPackage<A>, QsaError> {
         if name.is_empty() {
             return Err(QsaError::NoPackage);
         }
@@ -140,7 +140,7 @@ impl<A: Allocator + Clone> Directory<A> {
                 self.packages.try_reserve(1).map_err(|_| OutOfMemory)?;
                 let id = PackageId::new(self.serial()?, name);
                 let notifiers = [None; MAX_NOTIFIERS];
-                self.packages.push(Package { id, domain, name: text, subscriptions: 0, notifiers });
+                self.packages.push(RegisteredPackage { id, domain, name: text, subscriptions: 0, notifiers });
                 self.packages.len() - 1
             }
         };
@@ -219,7 +219,7 @@ impl<A: Allocator + Clone> Directory<A> {
         let name = Packed::try_new([name], self.alloc.clone())?;
         self.content_types.try_reserve(1).map_err(|_| OutOfMemory)?;
         let id = ContentTypeId(self.serial()?);
-        self.content_types.push(ContentType { id, domain, name, destroy });
+        self.content_types.push(RegisteredContentType { id, domain, name, destroy });
         Ok(id)
     }
 

@@ -16,7 +16,7 @@ const PACKAGE: usize = 3;
 const MOST_REFERENCES: u16 = u16::MAX - 1;
 
 /// An internal subscription. They are many: no field is larger than it must be.
-pub(super) struct Entry<A: SharedAlloc> {
+pub(super) struct InternalSubscription<A: SharedAlloc> {
     /// Record, subscriber, first parameter, and the package's name unless everybody knows it.
     pub(super) names: SharedUris<A>,
     pub(super) subscriber_data: usize,
@@ -65,13 +65,13 @@ pub(super) fn wanted<'a, A: SharedAlloc>(
     Wanted { package, record, subscriber, first_param, options: None, queue, subscriber_data }
 }
 
-impl<A: SharedAlloc> Occupant for Entry<A> {
+impl<A: SharedAlloc> Occupant for InternalSubscription<A> {
     fn generation(&self) -> u32 {
         self.generation
     }
 }
 
-impl<A: SharedAlloc> Entry<A> {
+impl<A: SharedAlloc> InternalSubscription<A> {
     pub(super) fn new(names: SharedUris<A>, package: PackageId, queue: QueueId, subscriber_data: usize) -> Self {
         Self {
             names,

@@ -12,12 +12,12 @@ pub type Foreign = [usize; 3];
 const INDEX_BITS: u32 = 16;
 
 /// The table of kept callbacks. A number that is no longer valid finds nothing.
-pub(super) struct Table<A: Allocator> {
+pub(super) struct CallbackTable<A: Allocator> {
     rows: Vec<Option<(usize, Foreign)>, A>,
     serial: usize,
 }
 
-impl<A: Allocator + Clone> Table<A> {
+impl<A: Allocator + Clone> CallbackTable<A> {
     pub(super) fn new(alloc: A) -> Self {
         Self { rows: Vec::new_in(alloc), serial: 0 }
     }

@@ -6,14 +6,14 @@ use allocator_api2::vec::Vec;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
 use super::directory::{DEFAULT_DOMAIN, Directory};
-use super::entry::Entry;
+use super::entry::InternalSubscription;
 use super::error::QsaError;
 use super::foreign::Foreign;
 use super::ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 use super::message::Destroy;
 use super::notifier::Notifier;
 use super::queue::{self, Budget, OnLoss};
-use super::shard::{SHARDS, Scan, Shard, shard_of};
+use super::shard::{HubShard, SHARDS, Scan, shard_of};
 use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::SharedUris;
@@ -25,8 +25,8 @@ const SCAN_STEP: usize = 256;
 pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) alloc: A,
     pub(super) directory: Mutex<L, Directory<A>>,
-    shards: Vec<Mutex<L, Shard<A>>, A>,
-    pub(super) queues: Vec<Mutex<L, queue::Slot<A>>, A>,
+    shards: Vec<Mutex<L, HubShard<A>>, A>,
+    pub(super) queues: Vec<Mutex<L, queue::QueueSlot<A>>, A>,
     next_shard: AtomicUsize,
     pub(super) budget: Budget,
     /// Is told of messages that are lost.
@@ -44,10 +44,10 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     pub fn try_new(alloc: A) -> Result<Self, QsaError> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
-        shards.extend(std::iter::repeat_with(|| Mutex::new(Shard::new(alloc.clone()))).take(SHARDS));
+        shards.extend(std::iter::repeat_with(|| Mutex::new(HubShard::new(alloc.clone()))).take(SHARDS));
         let mut queues = Vec::new_in(alloc.clone());
         queues.try_reserve_exact(QueueId::MAX).map_err(|_| OutOfMemory)?;
-        queues.extend(std::iter::repeat_with(|| Mutex::new(queue::Slot::new())).take(QueueId::MAX));
+        queues.extend(std::iter::repeat_with(|| Mutex::new(queue::QueueSlot::new())).take(QueueId::MAX));
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
         let (next_shard, budget) = (AtomicUsize::new(0), Budget::default());
         Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss: None })
@@ -196,7 +196,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// # Errors
     /// [`QsaError::UnknownSubscription`].
     pub fn set_subscriber_data(&self, id: SubscriptionId, data: usize) -> Result<(), QsaError> {
-        let set = |entry: &mut Entry<A>| {
+        let set = |entry: &mut InternalSubscription<A>| {
             entry.subscriber_data = data;
             entry.queue
         };
@@ -223,15 +223,19 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         taken.into_iter().flatten().find(|(notifier, _)| is_it(*notifier)).map(|(_, value)| value)
     }
 
-    pub(super) fn with_entry<R>(&self, id: SubscriptionId, f: impl FnOnce(&mut Entry<A>) -> R) -> Option<R> {
+    pub(super) fn with_entry<R>(
+        &self,
+        id: SubscriptionId,
+        f: impl FnOnce(&mut InternalSubscription<A>) -> R,
+    ) -> Option<R> {
         self.shard(id)?.get(id).map(f)
     }
 
-    pub(super) fn shard(&self, id: SubscriptionId) -> Option<MutexGuard<'_, L, Shard<A>>> {
+    pub(super) fn shard(&self, id: SubscriptionId) -> Option<MutexGuard<'_, L, HubShard<A>>> {
         self.shards.get(shard_of(id)).map(Mutex::lock)
     }
 
-    pub(super) fn insert(&self, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
+    pub(super) fn insert(&self, entry: InternalSubscription<A>) -> Result<SubscriptionId, QsaError> {
         let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let shard = self.shards.get(number).ok_or(QsaError::Exhausted)?;
         shard.lock().insert(number, entry)

@@ -6,16 +6,16 @@ use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::subscription::{Brief, News, Status};
 
 /// Content type and body; none where both are empty. Messages that say the same to many have the same memory.
-pub(super) type Texts<A> = Option<SharedTexts<2, A>>;
+pub(super) type MessageTexts<A> = Option<SharedTexts<2, A>>;
 
 /// The texts of a message in memory already, so that nothing can fail once the subscription's state has changed.
 pub struct Prepared<A: SharedAlloc> {
-    text: Texts<A>,
+    text: MessageTexts<A>,
 }
 
 impl<A: SharedAlloc> Prepared<A> {
     /// With texts that another message has as well.
-    pub(super) fn with(text: Texts<A>) -> Self {
+    pub(super) fn with(text: MessageTexts<A>) -> Self {
         Self { text }
     }
 
@@ -39,7 +39,7 @@ pub struct Message<A: SharedAlloc> {
     subscription: SubscriptionId,
     known: CachedSubscriberData,
     news: News,
-    text: Texts<A>,
+    text: MessageTexts<A>,
     data: Option<Data>,
 }
 
@@ -56,7 +56,7 @@ impl<A: SharedAlloc> Message<A> {
     }
 
     /// Its texts, to be told to others as well.
-    pub(super) fn texts(&self) -> Texts<A> {
+    pub(super) fn texts(&self) -> MessageTexts<A> {
         self.text.clone()
     }
 

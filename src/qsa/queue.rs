@@ -3,7 +3,7 @@
 mod full;
 mod outcome;
 
-pub use outcome::{Loss, OnLoss, Outcome, Pushed};
+pub use outcome::{Loss, OnLoss, Pushed, QueueOutcome};
 
 use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
@@ -66,7 +66,7 @@ impl Default for Budget {
 
 /// How many messages went where. `received = delivered + merged + dropped + queued`, at any time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct QueueCounters {
     /// Messages given to the queue.
     pub received: u64,
     /// Messages handed to the consumer.
@@ -81,7 +81,7 @@ pub struct Counters {
     pub queued_bytes: u64,
 }
 
-impl Counters {
+impl QueueCounters {
     pub(super) fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.delivered += other.delivered;
@@ -93,11 +93,11 @@ impl Counters {
 }
 
 /// A place for a queue.
-pub(super) struct Slot<A: SharedAlloc> {
+pub(super) struct QueueSlot<A: SharedAlloc> {
     generation: u32,
     queue: Option<Queue<A>>,
     /// The counters of the queues that were here before.
-    retired: Counters,
+    retired: QueueCounters,
 }
 
 struct Queue<A: SharedAlloc> {
@@ -111,11 +111,11 @@ struct Queue<A: SharedAlloc> {
     /// Any message may be, or come with a value of the subscriber that is not his any more.
     verifies: bool,
     /// Those of what waits are always 0, as the messages know them.
-    counters: Counters,
+    counters: QueueCounters,
 }
 
 /// A message taken out of a queue.
-pub(super) struct Taken<A: SharedAlloc> {
+pub(super) struct Dequeued<A: SharedAlloc> {
     pub(super) message: Message<A>,
     /// The subscriber's value, unless the subscription has to be looked at.
     pub(super) known: Option<usize>,
@@ -123,9 +123,9 @@ pub(super) struct Taken<A: SharedAlloc> {
     _spare: Option<Spare<A>>,
 }
 
-impl<A: SharedAlloc> Slot<A> {
+impl<A: SharedAlloc> QueueSlot<A> {
     pub(super) fn new() -> Self {
-        Self { generation: 0, queue: None, retired: Counters::default() }
+        Self { generation: 0, queue: None, retired: QueueCounters::default() }
     }
 
     /// Makes a queue here; `None` when there is one already.
@@ -146,7 +146,7 @@ impl<A: SharedAlloc> Slot<A> {
         };
         self.generation = (self.generation + 1) & (u32::MAX >> 8);
         self.generation = self.generation.max(1);
-        let (limit, counters) = (limit as usize, Counters::default());
+        let (limit, counters) = (limit as usize, QueueCounters::default());
         self.queue = Some(Queue { waiting, limit, budget, wake, epoch: 0, verifies: false, counters });
         Some(Ok(QueueId::new(self.generation, index)))
     }
@@ -180,12 +180,12 @@ impl<A: SharedAlloc> Slot<A> {
 
     /// Takes the oldest message out and counts it as delivered. It comes with the subscriber's value, unless the subscription
     /// has to be looked at.
-    pub(super) fn take(&mut self, id: QueueId) -> Option<Taken<A>> {
+    pub(super) fn take(&mut self, id: QueueId) -> Option<Dequeued<A>> {
         let queue = self.get(id)?;
         let (message, epoch, spare) = queue.waiting.pop()?;
         queue.counters.delivered += 1;
         let known = message.known().get().filter(|_| epoch == queue.epoch && !queue.verifies);
-        Some(Taken { message, known, _spare: spare })
+        Some(Dequeued { message, known, _spare: spare })
     }
 
     /// The subscriptions of all messages that wait now are looked at.
@@ -226,12 +226,12 @@ impl<A: SharedAlloc> Slot<A> {
     }
 
     /// The counters of the queue.
-    pub(super) fn counters(&mut self, id: QueueId) -> Option<Counters> {
+    pub(super) fn counters(&mut self, id: QueueId) -> Option<QueueCounters> {
         self.get(id).map(|queue| queue.snapshot())
     }
 
     /// The counters of the queue and all that were here before.
-    pub(super) fn totals(&self) -> Counters {
+    pub(super) fn totals(&self) -> QueueCounters {
         let mut totals = self.retired;
         if let Some(queue) = &self.queue {
             totals.add(&queue.snapshot());

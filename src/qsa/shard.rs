@@ -1,6 +1,6 @@
 //! One shard of the table of internal subscriptions.
 
-use super::entry::{Entry, wanted};
+use super::entry::{InternalSubscription, wanted};
 use super::error::QsaError;
 use super::ids::{NotifierId, PackageId, QueueId, SubscriptionId};
 use super::wanted::Wanted;
@@ -14,15 +14,15 @@ pub(super) const SHARDS: usize = 64;
 const MOST_SLOTS: usize = u32::MAX as usize / SHARDS;
 
 /// One shard: its lock is the hub's. Generations are the shard's, so that an empty shard can forget its slots.
-pub(super) struct Shard<A: SharedAlloc> {
-    entries: Slots<Entry<A>, A>,
+pub(super) struct HubShard<A: SharedAlloc> {
+    entries: Slots<InternalSubscription<A>, A>,
     generation: u32,
 }
 
 /// The part taken out of a shard: the entry, and all slots if it was the last.
 pub(super) struct Removed<A: SharedAlloc> {
-    _entry: Entry<A>,
-    _slots: Option<Slots<Entry<A>, A>>,
+    _entry: InternalSubscription<A>,
+    _slots: Option<Slots<InternalSubscription<A>, A>>,
 }
 
 /// A subscription found for a notifier that registers late: what is needed to offer it without a lock.
@@ -39,12 +39,12 @@ impl<A: SharedAlloc> Late<A> {
     }
 }
 
-impl<A: SharedAlloc> Shard<A> {
+impl<A: SharedAlloc> HubShard<A> {
     pub(super) fn new(alloc: A) -> Self {
         Self { entries: Slots::new_in(MOST_SLOTS, alloc), generation: 0 }
     }
 
-    pub(super) fn insert(&mut self, shard: usize, entry: Entry<A>) -> Result<SubscriptionId, QsaError> {
+    pub(super) fn insert(&mut self, shard: usize, entry: InternalSubscription<A>) -> Result<SubscriptionId, QsaError> {
         self.entries.try_reserve()?;
         let generation = self.generation.checked_add(1).unwrap_or(1);
         let at = self.entries.insert(|_| entry.numbered(generation)).ok_or(QsaError::Exhausted)?;
@@ -52,7 +52,7 @@ impl<A: SharedAlloc> Shard<A> {
         Ok(id(generation, at, shard))
     }
 
-    pub(super) fn get(&mut self, id: SubscriptionId) -> Option<&mut Entry<A>> {
+    pub(super) fn get(&mut self, id: SubscriptionId) -> Option<&mut InternalSubscription<A>> {
         self.entries.find_mut(place(id), generation(id))
     }
 

@@ -16,7 +16,7 @@ use parking_lot::lock_api::{Mutex, RawMutex};
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{DomainId, SubscriptionId};
-use super::message::{Message, Prepared, Texts};
+use super::message::{Message, MessageTexts, Prepared};
 use super::wanted::Wanted;
 use crate::memory::{HashKey, OutOfMemory, Packed, SharedAlloc};
 use crate::subscription::{News, Reason, Status};
@@ -36,7 +36,7 @@ struct Share<A: SharedAlloc> {
     root: SubscriptionId,
     members: Vec<SubscriptionId, A>,
     /// The message for a member that comes late: the newest state, with content type and body.
-    newest: Option<(News, Texts<A>)>,
+    newest: Option<(News, MessageTexts<A>)>,
 }
 
 /// All shares.
@@ -72,7 +72,7 @@ impl<E: Into<QsaError>> From<E> for NotShared {
 
 /// Where a member has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum JoinedAs {
     /// Into a share with others.
     Member,
     /// Into one of its own, whose root it is to make.
@@ -125,16 +125,16 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         root: impl FnOnce(ShareHash) -> Wanted<'w>,
     ) -> Result<ShareHash, NotShared> {
         let hash = self.hash(key);
-        if self.place(hub, hash, key, member, None)? == Place::Member {
+        if self.place(hub, hash, key, member, None)? == JoinedAs::Member {
             return Ok(hash);
         }
         let wanted = root(hash);
         let entered = hub.enter(domain, &wanted)?;
         let share = Share::try_new(hash, key, member, entered.id, &self.alloc);
         match share.and_then(|share| self.place(hub, hash, key, member, Some(share))) {
-            Ok(Place::First) => {}
+            Ok(JoinedAs::First) => {}
             // Another one was faster.
-            Ok(Place::Member | Place::Nowhere) => {
+            Ok(JoinedAs::Member | JoinedAs::Nowhere) => {
                 let _ = hub.unsubscribe(entered.id);
                 return Ok(hash);
             }
@@ -164,7 +164,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         key: ShareKey<'_>,
         member: SubscriptionId,
         new: Option<Share<A>>,
-    ) -> Result<Place, OutOfMemory> {
+    ) -> Result<JoinedAs, OutOfMemory> {
         let mut shares = self.shard(hash).ok_or(OutOfMemory)?.lock();
         if let Some(share) = shares.find_mut(hash.into(), |share| share.has(key)) {
             share.members.try_reserve(1).map_err(|_| OutOfMemory)?;
@@ -176,16 +176,16 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
             if let Some(told) = told {
                 told.finish();
             }
-            return Ok(Place::Member);
+            return Ok(JoinedAs::Member);
         }
         if new.is_some() {
             shares.try_reserve(1, |share| share.hash.into()).map_err(|_| OutOfMemory)?;
         }
         Ok(match new {
-            None => Place::Nowhere,
+            None => JoinedAs::Nowhere,
             Some(new) => {
                 shares.insert_unique(hash.into(), new, |share| share.hash.into());
-                Place::First
+                JoinedAs::First
             }
         })
     }
@@ -293,7 +293,7 @@ impl<A: SharedAlloc> Share<A> {
 
     /// Keeps what is the state now; news without a body leave the body there was. What is kept no longer is to be dropped without the
     /// lock.
-    fn remember(&mut self, message: &Message<A>) -> Option<(News, Texts<A>)> {
+    fn remember(&mut self, message: &Message<A>) -> Option<(News, MessageTexts<A>)> {
         let news = *message.news();
         // A late member is told the newest state of the subscription itself; a fork's next message reaches it when it
         // comes.

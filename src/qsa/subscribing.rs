@@ -2,7 +2,7 @@
 
 use parking_lot::lock_api::RawMutex;
 
-use super::entry::Entry;
+use super::entry::InternalSubscription;
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{DomainId, MAX_NOTIFIERS, PackageId, SubscriptionId};
@@ -46,7 +46,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         let names =
             SharedUris::try_new([wanted.record, wanted.subscriber, wanted.first_param, own_package], &self.alloc)?;
         let package = self.directory.lock().enter(domain, wanted.package)?;
-        match self.insert(Entry::new(names, package, wanted.queue, wanted.subscriber_data)) {
+        match self.insert(InternalSubscription::new(names, package, wanted.queue, wanted.subscriber_data)) {
             Ok(id) => Ok(Entered { id, package }),
             Err(error) => {
                 self.directory.lock().leave(package);
@@ -120,7 +120,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// # Errors
     /// [`QsaError::UnknownSubscription`], or [`QsaError::Exhausted`] when it is held too often.
     pub fn accept(&self, id: SubscriptionId) -> Result<(), QsaError> {
-        self.with_entry(id, Entry::hold).unwrap_or(Err(QsaError::UnknownSubscription))
+        self.with_entry(id, InternalSubscription::hold).unwrap_or(Err(QsaError::UnknownSubscription))
     }
 
     /// Lets go of a subscription held with [`Hub::accept`].

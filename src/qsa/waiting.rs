@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 /// How many classes of accounts there are.
 const CLASSES: usize = u128::BITS as usize;
 
-struct Node<A: SharedAlloc> {
+struct WaitingMessage<A: SharedAlloc> {
     message: Option<Message<A>>,
     /// Bytes of its texts: the message is not looked at to know them.
     texts: usize,
@@ -57,13 +57,13 @@ pub(super) struct Whose(u32);
 
 /// The nodes and accounts of a queue that has run dry, to be freed without its lock.
 pub(super) struct Spare<A: SharedAlloc> {
-    _nodes: Option<Chunks<Node<A>, CHUNK, A>>,
+    _nodes: Option<Chunks<WaitingMessage<A>, CHUNK, A>>,
     _accounts: Option<Chunks<Account, CHUNK, A>>,
 }
 
 /// The messages of a queue.
 pub(super) struct Waiting<A: SharedAlloc> {
-    nodes: Chunks<Node<A>, CHUNK, A>,
+    nodes: Chunks<WaitingMessage<A>, CHUNK, A>,
     accounts: Chunks<Account, CHUNK, A>,
     classes: Box<[Ends; CLASSES], A>,
     /// Which of them have an account.
@@ -77,7 +77,7 @@ pub(super) struct Waiting<A: SharedAlloc> {
 
 impl<A: SharedAlloc> Waiting<A> {
     /// Bytes of a message beside its texts.
-    pub(super) const ENVELOPE: usize = size_of::<Node<A>>() + size_of::<Account>();
+    pub(super) const ENVELOPE: usize = size_of::<WaitingMessage<A>>() + size_of::<Account>();
 
     pub(super) fn try_new(alloc: A) -> Result<Self, OutOfMemory> {
         let classes = Box::try_new_in([EMPTY; CLASSES], alloc.clone()).map_err(|_| OutOfMemory)?;
@@ -106,7 +106,7 @@ impl<A: SharedAlloc> Waiting<A> {
     /// Makes room for one more message.
     pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
         if self.free_node == NONE {
-            self.free_node = grow(&mut self.nodes, |after| Node {
+            self.free_node = grow(&mut self.nodes, |after| WaitingMessage {
                 message: None,
                 texts: 0,
                 before: NONE,
@@ -159,7 +159,7 @@ impl<A: SharedAlloc> Waiting<A> {
         let before = self.order.last;
         let Some(node) = self.nodes.get_mut(at as usize).filter(|_| account != NONE) else { return Err(message) };
         let free = node.after;
-        *node = Node { message: Some(message), texts, before, after: NONE, newer: NONE, account, epoch };
+        *node = WaitingMessage { message: Some(message), texts, before, after: NONE, newer: NONE, account, epoch };
         self.free_node = free;
         match self.nodes.get_mut(before as usize) {
             Some(before) => before.after = at,

@@ -17,7 +17,6 @@ const MEDIAN_OF_FILES: usize = 150;
 const NAMED_TWICE: &[&str] = &[
     "Asked",
     "Contact",
-    "ContentType",
     "Counters",
     "Dialog",
     "Entry",

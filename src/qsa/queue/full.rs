@@ -1,7 +1,7 @@
 //! A queue takes a message: at its end if there is room, otherwise by merging and dropping.
 
-use super::outcome::{Gone, Loss, Outcome, Pushed};
-use super::{Counters, LastQueued, Queue, Wake};
+use super::outcome::{Loss, LostMessages, Pushed, QueueOutcome};
+use super::{LastQueued, Queue, QueueCounters, Wake};
 use crate::memory::SharedAlloc;
 use crate::qsa::message::Message;
 use crate::qsa::waiting::{Waiting, Whose};
@@ -18,7 +18,7 @@ impl<A: SharedAlloc> Queue<A> {
         let wake = (self.waiting.len() == 0).then_some(self.wake);
         let own = self.waiting.account_of(last.place(), &message);
         if self.has_room(own, Waiting::cost(&message)) {
-            return self.append(last, message, own, Outcome::Queued, wake, Gone::default());
+            return self.append(last, message, own, QueueOutcome::Queued, wake, LostMessages::default());
         }
         self.push_full(last, message, wake)
     }
@@ -35,7 +35,7 @@ impl<A: SharedAlloc> Queue<A> {
     /// Merges first; what then still is too much displaces others who take as much or more, or else goes itself.
     fn push_full(&mut self, last: &mut LastQueued, message: Message<A>, wake: Option<Wake>) -> Pushed<A> {
         let mut message = message;
-        let mut gone = Gone::default();
+        let mut gone = LostMessages::default();
         let mut left = MOST_DISPLACED;
         loop {
             let own = self.waiting.account_of(last.place(), &message);
@@ -55,7 +55,7 @@ impl<A: SharedAlloc> Queue<A> {
                 }
                 Some(own) if total <= self.budget.queue => return self.merge(last, message, own, gone),
                 None if self.has_room(None, cost) => {
-                    let outcome = if left < MOST_DISPLACED { Outcome::Displaced } else { Outcome::Queued };
+                    let outcome = if left < MOST_DISPLACED { QueueOutcome::Displaced } else { QueueOutcome::Queued };
                     return self.append(last, message, None, outcome, wake, gone);
                 }
                 _ if left > 0 && cost <= self.budget.queue => {
@@ -79,7 +79,7 @@ impl<A: SharedAlloc> Queue<A> {
                 None => {
                     gone.add(message, Loss::Dropped);
                     self.counters.dropped += 1;
-                    return Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None };
+                    return Pushed { outcome: QueueOutcome::Overflowed, wake: None, gone, on_loss: None };
                 }
             }
         }
@@ -90,9 +90,9 @@ impl<A: SharedAlloc> Queue<A> {
         last: &mut LastQueued,
         message: Message<A>,
         own: Option<Whose>,
-        outcome: Outcome,
+        outcome: QueueOutcome,
         wake: Option<Wake>,
-        gone: Gone<A>,
+        gone: LostMessages<A>,
     ) -> Pushed<A> {
         let mut gone = gone;
         match self.waiting.push(message, own, self.epoch) {
@@ -104,31 +104,31 @@ impl<A: SharedAlloc> Queue<A> {
                 // Cannot be: there was room.
                 self.counters.dropped += 1;
                 gone.add(message, Loss::Dropped);
-                Pushed { outcome: Outcome::Overflowed, wake: None, gone, on_loss: None }
+                Pushed { outcome: QueueOutcome::Overflowed, wake: None, gone, on_loss: None }
             }
         }
     }
 
-    fn merge(&mut self, last: &mut LastQueued, message: Message<A>, own: Whose, gone: Gone<A>) -> Pushed<A> {
+    fn merge(&mut self, last: &mut LastQueued, message: Message<A>, own: Whose, gone: LostMessages<A>) -> Pushed<A> {
         let mut gone = gone;
         let outcome = match self.waiting.replace_newest(own, message) {
             Ok((at, older)) => {
                 *last = LastQueued::at(at);
                 self.counters.merged += 1;
                 gone.add(older, Loss::Merged);
-                Outcome::Merged
+                QueueOutcome::Merged
             }
             Err(message) => {
                 // Cannot be: the account was just found.
                 self.counters.dropped += 1;
                 gone.add(message, Loss::Dropped);
-                Outcome::Overflowed
+                QueueOutcome::Overflowed
             }
         };
         Pushed { outcome, wake: None, gone, on_loss: None }
     }
 
-    pub(super) fn snapshot(&self) -> Counters {
+    pub(super) fn snapshot(&self) -> QueueCounters {
         let mut counters = self.counters;
         counters.queued += self.waiting.len() as u64;
         counters.queued_bytes += self.waiting.bytes() as u64;

@@ -7,7 +7,7 @@ use crate::qsa::message::Message;
 
 /// The outcome of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum QueueOutcome {
     /// It is the newest in the queue.
     Queued,
     /// The queue was full: it has replaced the message before it of the same subscription and fork.
@@ -33,15 +33,15 @@ pub enum Loss {
 pub type OnLoss = fn(SubscriptionId, u8, Loss);
 
 /// The messages that had to go, and how: mostly none, so that it is handed on at no cost.
-pub struct Gone<A: SharedAlloc>(Vec<(Message<A>, Loss)>);
+pub struct LostMessages<A: SharedAlloc>(Vec<(Message<A>, Loss)>);
 
-impl<A: SharedAlloc> Default for Gone<A> {
+impl<A: SharedAlloc> Default for LostMessages<A> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<A: SharedAlloc> Gone<A> {
+impl<A: SharedAlloc> LostMessages<A> {
     pub(super) fn of(message: Message<A>) -> Self {
         Self(vec![(message, Loss::Dropped)])
     }
@@ -65,11 +65,11 @@ impl<A: SharedAlloc> Gone<A> {
 #[must_use = "the consumer must be woken: call finish() when no lock is held"]
 pub struct Pushed<A: SharedAlloc> {
     /// The outcome of the message.
-    pub outcome: Outcome,
+    pub outcome: QueueOutcome,
     /// The consumer to wake.
     pub wake: Option<Wake>,
     /// The messages that had to go, to be dropped without a lock (their data may have a destructor).
-    pub gone: Gone<A>,
+    pub gone: LostMessages<A>,
     /// Is told of them.
     pub(in crate::qsa) on_loss: Option<OnLoss>,
 }
@@ -77,7 +77,7 @@ pub struct Pushed<A: SharedAlloc> {
 impl<A: SharedAlloc> Pushed<A> {
     /// Nobody will ever see this message.
     pub(in crate::qsa) fn lost(message: Message<A>) -> Self {
-        Self { outcome: Outcome::Lost, wake: None, gone: Gone::of(message), on_loss: None }
+        Self { outcome: QueueOutcome::Lost, wake: None, gone: LostMessages::of(message), on_loss: None }
     }
 
     /// Tells of what had to go, drops it and wakes the consumer.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use parking_lot::Mutex;
 
 use super::support::{Plain, ask, hub, new, notifier, push_known, queue, say};
-use crate::qsa::queue::{Counters, Outcome};
+use crate::qsa::queue::{QueueCounters, QueueOutcome};
 use crate::qsa::{CachedSubscriberData, LastQueued, Notifier, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake};
 
@@ -16,12 +16,12 @@ const DEFAULT: crate::qsa::DomainId = Plain::DEFAULT_DOMAIN;
 const COPY: usize = 99;
 
 /// Queues a message in whose notifier's hands the subscriber's value is [`COPY`].
-fn tell(hub: &Plain, queue: QueueId, id: SubscriptionId) -> Outcome {
+fn tell(hub: &Plain, queue: QueueId, id: SubscriptionId) -> QueueOutcome {
     push_known(hub, queue, &mut LastQueued::default(), id, COPY, (b"b", 1, false))
 }
 
 /// As [`tell`], the last message of its subscription.
-fn tell_last(hub: &Plain, queue: QueueId, id: SubscriptionId) -> Outcome {
+fn tell_last(hub: &Plain, queue: QueueId, id: SubscriptionId) -> QueueOutcome {
     push_known(hub, queue, &mut LastQueued::default(), id, COPY, (b"b", 1, true))
 }
 
@@ -70,7 +70,7 @@ fn what_waits_when_a_subscription_ends_is_looked_at() {
     hub.unsubscribe(b).unwrap();
     tell(&hub, q, c);
     assert_eq!(taken(&hub, q), [(a, 7), (a, 7), (c, 7), (c, COPY)]);
-    let expected = Counters { received: 5, delivered: 4, dropped: 1, ..Counters::default() };
+    let expected = QueueCounters { received: 5, delivered: 4, dropped: 1, ..QueueCounters::default() };
     assert_eq!(hub.queue_counters(q), Some(expected));
 }
 
@@ -105,7 +105,7 @@ fn the_doubt_begins_when_the_notifiers_have_been_told() {
     let id = ask(hub, &new(b"a", q)).unwrap();
     hub.unsubscribe(id).unwrap();
     assert_eq!(taken(hub, q), []);
-    assert_eq!(hub.counters(), Counters { received: 1, dropped: 1, ..Counters::default() });
+    assert_eq!(hub.counters(), QueueCounters { received: 1, dropped: 1, ..QueueCounters::default() });
 }
 
 /// Such a notifier is told of the end only when its answer is there.
@@ -139,7 +139,7 @@ fn a_notifier_that_is_just_taking_it_up_is_never_believed_again() {
     assert_eq!(TOLD.load(SeqCst), 3);
     tell(hub, q, stays);
     assert_eq!(taken(hub, q), [(stays, 7)]);
-    assert_eq!(hub.counters(), Counters { received: 4, delivered: 2, dropped: 2, ..Counters::default() });
+    assert_eq!(hub.counters(), QueueCounters { received: 4, delivered: 2, dropped: 2, ..QueueCounters::default() });
 }
 
 /// Nobody tells it of the end.
@@ -193,7 +193,7 @@ fn nothing_of_a_subscription_that_is_taken_back_is_delivered() {
     REFUSE.store(false, SeqCst);
     let id = ask(hub, &new(b"a", q)).unwrap();
     assert_eq!(taken(hub, q), [(id, COPY)]);
-    assert_eq!(hub.counters(), Counters { received: 2, delivered: 1, dropped: 1, ..Counters::default() });
+    assert_eq!(hub.counters(), QueueCounters { received: 2, delivered: 1, dropped: 1, ..QueueCounters::default() });
 }
 
 #[test]
@@ -222,9 +222,9 @@ fn a_full_queue_takes_doubt_along() {
     tell(&hub, q, b);
     hub.unsubscribe(a).unwrap();
     // The last message of `a` is spared and goes behind those of `b`, of which one has to go.
-    assert_eq!(tell(&hub, q, c), Outcome::Displaced);
+    assert_eq!(tell(&hub, q, c), QueueOutcome::Displaced);
     assert_eq!(taken(&hub, q), [(b, 7), (c, COPY)]);
-    let expected = Counters { received: 4, delivered: 2, dropped: 2, ..Counters::default() };
+    let expected = QueueCounters { received: 4, delivered: 2, dropped: 2, ..QueueCounters::default() };
     assert_eq!(hub.queue_counters(q), Some(expected));
 }
 
@@ -240,14 +240,14 @@ fn a_full_queue_makes_no_doubt() {
     push_known(&hub, q, &mut last, c, COPY, (b"1", 1, false));
     hub.unsubscribe(b).unwrap();
     // What was in doubt is gone, or still is where it was.
-    assert_eq!(tell(&hub, q, a), Outcome::Displaced);
-    assert_eq!(push_known(&hub, q, &mut last, c, COPY, (b"2", 1, false)), Outcome::Merged);
+    assert_eq!(tell(&hub, q, a), QueueOutcome::Displaced);
+    assert_eq!(push_known(&hub, q, &mut last, c, COPY, (b"2", 1, false)), QueueOutcome::Merged);
     assert_eq!(taken(&hub, q), [(c, 7), (a, COPY)]);
     // One that is spared but not in doubt makes none either.
     tell_last(&hub, q, a);
     tell(&hub, q, c);
     tell(&hub, q, c);
-    assert_eq!(tell(&hub, q, c), Outcome::Displaced);
+    assert_eq!(tell(&hub, q, c), QueueOutcome::Displaced);
     assert_eq!(taken(&hub, q), [(a, COPY), (c, COPY), (c, COPY)]);
 }
 
@@ -263,7 +263,7 @@ fn a_queue_of_last_messages_stays_in_doubt() {
     hub.unsubscribe(ids[0]).unwrap();
     hub.unsubscribe(ids[39]).unwrap();
     let one_more = ask(&hub, &new(b"r", q)).unwrap();
-    assert_eq!(tell(&hub, q, one_more), Outcome::Displaced);
+    assert_eq!(tell(&hub, q, one_more), QueueOutcome::Displaced);
     let mut expected: Vec<_> = (1..16).chain(17..39).map(|n| (ids[n], 7)).collect();
     expected.push((one_more, COPY));
     assert_eq!(taken(&hub, q), expected);
@@ -286,9 +286,9 @@ fn a_queue_that_is_gone_leaves_no_doubt_behind() {
     // Of subscriptions whose queue has gone.
     hub.unsubscribe(b).unwrap();
     hub.set_subscriber_data(c, 8).unwrap();
-    assert_eq!(tell(&hub, q, c), Outcome::Lost);
+    assert_eq!(tell(&hub, q, c), QueueOutcome::Lost);
     assert_eq!(taken(&hub, next), [(d, COPY)]);
-    assert_eq!(hub.counters(), Counters { received: 4, delivered: 1, dropped: 3, ..Counters::default() });
+    assert_eq!(hub.counters(), QueueCounters { received: 4, delivered: 1, dropped: 3, ..QueueCounters::default() });
 }
 
 /// One process subscribes, ends it and takes messages; others queue them, as long as their notifier may.

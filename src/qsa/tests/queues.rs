@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::support::{ask, hub, new, queue, say};
-use crate::qsa::queue::{Counters, Outcome};
+use crate::qsa::queue::{QueueCounters, QueueOutcome};
 use crate::qsa::{CachedSubscriberData, Destroy, LastQueued, Loss, Message, QsaError, QueueId, SubscriptionId, Wake};
 use crate::subscription::{Brief, News, Status};
 
@@ -35,7 +35,7 @@ fn messages_come_in_order_with_all_they_say() {
     }
     assert!(hub.pop(q).is_none());
     assert_eq!(hub.queue_is_empty(q), Some(true));
-    assert_eq!(hub.counters(), Counters { received: 501, delivered: 501, ..Counters::default() });
+    assert_eq!(hub.counters(), QueueCounters { received: 501, delivered: 501, ..QueueCounters::default() });
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn nothing_of_an_ended_subscription_is_delivered() {
     hub.unsubscribe(gone).unwrap();
     assert_eq!(hub.pop(q).unwrap().message.body(), b"2");
     assert!(hub.pop(q).is_none());
-    let expected = Counters { received: 3, delivered: 1, dropped: 2, ..Counters::default() };
+    let expected = QueueCounters { received: 3, delivered: 1, dropped: 2, ..QueueCounters::default() };
     assert_eq!(hub.queue_counters(q), Some(expected));
 }
 
@@ -98,7 +98,7 @@ fn a_full_queue_keeps_the_newest_of_each() {
     say(&hub, c, b"c1");
     let bodies: Vec<_> = std::iter::from_fn(|| hub.pop(q)).map(|d| d.message.body().to_vec()).collect();
     assert_eq!(bodies, [b"b2", b"c1"]);
-    let expected = Counters { received: 6, delivered: 2, merged: 3, dropped: 1, ..Counters::default() };
+    let expected = QueueCounters { received: 6, delivered: 2, merged: 3, dropped: 1, ..QueueCounters::default() };
     assert_eq!(hub.queue_counters(q), Some(expected));
 }
 
@@ -125,7 +125,7 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
     let news = News { with_body: true, ..News::new(Status::Active, Brief::default()) };
     let prepared = Message::prepare(b"t", b"b", hub.allocator()).unwrap();
     let pushed = hub.push(q, &mut LastQueued::default(), prepared.complete(id, CachedSubscriberData::NOTHING, &news));
-    assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, Outcome::Queued));
+    assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, QueueOutcome::Queued));
     pushed.finish();
     assert_eq!(WOKEN.load(SeqCst), 15);
 }
@@ -147,8 +147,8 @@ fn queues_are_made_and_ended() {
     assert_eq!((hub.queue_is_empty(old), hub.queue_counters(old)), (None, None));
     assert!(hub.pop(old).is_none());
     assert_eq!(hub.notify(id, Status::Active, b"", b"", b""), Err(QsaError::UnknownQueue));
-    assert_eq!(hub.queue_counters(new_one), Some(Counters::default()));
-    assert_eq!(hub.counters(), Counters { received: 3, dropped: 3, ..Counters::default() });
+    assert_eq!(hub.queue_counters(new_one), Some(QueueCounters::default()));
+    assert_eq!(hub.counters(), QueueCounters { received: 3, dropped: 3, ..QueueCounters::default() });
 }
 
 #[test]
@@ -197,17 +197,20 @@ fn messages_of_different_forks_are_not_merged() {
         outcome
     };
     let mut first = LastQueued::default();
-    assert_eq!(push(0, b"first", &mut first), Outcome::Queued);
+    assert_eq!(push(0, b"first", &mut first), QueueOutcome::Queued);
     // A fork begins with a copy of what its subscription has.
     let mut second = first;
-    assert_eq!(push(1, b"second", &mut second), Outcome::Queued);
-    assert_eq!(push(1, b"second, newer", &mut second), Outcome::Merged);
+    assert_eq!(push(1, b"second", &mut second), QueueOutcome::Queued);
+    assert_eq!(push(1, b"second, newer", &mut second), QueueOutcome::Merged);
     let mut third = first;
-    assert_eq!(push(2, b"third", &mut third), Outcome::Displaced);
+    assert_eq!(push(2, b"third", &mut third), QueueOutcome::Displaced);
     let left: Vec<_> =
         std::iter::from_fn(|| hub.pop(q)).map(|one| (one.message.fork(), one.message.body().to_vec())).collect();
     assert_eq!(left, [(1, b"second, newer".to_vec()), (2, b"third".to_vec())]);
-    assert_eq!(hub.counters(), Counters { received: 4, delivered: 2, merged: 1, dropped: 1, ..Counters::default() });
+    assert_eq!(
+        hub.counters(),
+        QueueCounters { received: 4, delivered: 2, merged: 1, dropped: 1, ..QueueCounters::default() }
+    );
 }
 
 /// The subscription that loses a message is told of, whichever needed the room.
@@ -226,7 +229,7 @@ fn each_loss_is_told_of_whose_it_is() {
     say(&hub, third, b"d");
     let [(loser, 0, Loss::Dropped)] = lost()[..] else { panic!("one makes room") };
     assert!(loser == one || loser == other);
-    let Counters { received, merged, dropped, queued, .. } = hub.counters();
+    let QueueCounters { received, merged, dropped, queued, .. } = hub.counters();
     assert_eq!((received, merged, dropped, queued), (4, 1, 1, 2));
     hub.queue_destroy(q).unwrap();
     assert!(hub.notify(one, Status::Active, b"", b"", b"").is_err());

@@ -6,7 +6,7 @@ use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
 use crate::memory::SharedAlloc;
-use crate::qsa::queue::Outcome;
+use crate::qsa::queue::QueueOutcome;
 use crate::qsa::{CachedSubscriberData, Hub, LastQueued, Message, Notifier, NotifierId, QsaError, QueueId, Refused};
 use crate::qsa::{SubscriptionId, Wake, Wanted};
 use crate::subscription::{Brief, News, Status};
@@ -91,7 +91,7 @@ pub fn push_known(
     id: SubscriptionId,
     value: usize,
     (body, fork, is_last): (&[u8], u8, bool),
-) -> Outcome {
+) -> QueueOutcome {
     let news = News { with_body: !body.is_empty(), last: is_last, fork, ..News::new(Status::Active, Brief::default()) };
     let content_type: &[u8] = if body.is_empty() { b"" } else { b"text/plain" };
     let prepared = Message::prepare(content_type, body, hub.allocator()).unwrap();
