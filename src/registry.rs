@@ -46,7 +46,7 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use layout::Layout;
 use parking_lot::lock_api::RawMutex;
-use shard::Shard;
+use shard::RegistryShard;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The size of a registry; fixed for its life.
@@ -73,7 +73,7 @@ pub struct Registry<S, O, A: Allocator + Clone, L> {
     live: AtomicU32,
     created: AtomicU64,
     destroyed: AtomicU64,
-    shards: Box<[Shard<S, O, A, L>], A>,
+    shards: Box<[RegistryShard<S, O, A, L>], A>,
     /// Whether steps are put into words at the moment.
     is_traced: fn() -> bool,
 }
@@ -93,7 +93,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(limits.shards).map_err(|_| OutOfMemory)?;
         for number in 0..limits.shards {
-            shards.push(Shard::new(layout, number, alloc.clone()));
+            shards.push(RegistryShard::new(layout, number, alloc.clone()));
         }
         Ok(Self {
             layout,

@@ -22,7 +22,7 @@ const NOWHERE: u32 = u32::MAX;
 /// The deadline of a slot, and its neighbours in the list of its bucket. Sixteen bytes: 16 MB for a million
 /// subscriptions.
 #[derive(Clone, Copy)]
-struct Node {
+struct DeadlineNode {
     at: Millis,
     before: u32,
     after: u32,
@@ -44,7 +44,7 @@ pub(super) enum Due {
 pub(super) struct Deadlines<A: Allocator + Clone> {
     wheel: Wheel,
     /// For each slot.
-    nodes: Chunks<Node, CHUNK, A>,
+    nodes: Chunks<DeadlineNode, CHUNK, A>,
 }
 
 impl<A: Allocator + Clone> Deadlines<A> {
@@ -55,7 +55,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
     /// Makes room for deadlines of all slots below `slots`: arming them cannot fail afterwards.
     pub(super) fn try_reserve(&mut self, slots: usize) -> Result<(), OutOfMemory> {
         while self.nodes.len() < slots {
-            self.nodes.try_grow(|_| Node { at: Millis(0), before: NOWHERE, after: NONE })?;
+            self.nodes.try_grow(|_| DeadlineNode { at: Millis(0), before: NOWHERE, after: NONE })?;
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
         }
         match deadline {
             Some(at) => self.link(slot, at),
-            None if is_armed => self.write(slot, Node { before: NOWHERE, ..node }),
+            None if is_armed => self.write(slot, DeadlineNode { before: NOWHERE, ..node }),
             None => {}
         }
     }
@@ -124,12 +124,12 @@ impl<A: Allocator + Clone> Deadlines<A> {
             after.before = slot;
         }
         let bucket = u32::try_from(place.bucket).unwrap_or(0);
-        self.write(slot, Node { at, before: FIRST | bucket, after });
+        self.write(slot, DeadlineNode { at, before: FIRST | bucket, after });
         self.wheel.push(place, slot);
     }
 
     /// Takes a slot out of its bucket; this is its node.
-    fn unlink(&mut self, node: Node) {
+    fn unlink(&mut self, node: DeadlineNode) {
         if let Some(after) = self.node_mut(node.after) {
             after.before = node.before;
         }
@@ -140,15 +140,15 @@ impl<A: Allocator + Clone> Deadlines<A> {
         }
     }
 
-    fn node(&self, slot: u32) -> Option<&Node> {
+    fn node(&self, slot: u32) -> Option<&DeadlineNode> {
         self.nodes.get(slot as usize)
     }
 
-    fn node_mut(&mut self, slot: u32) -> Option<&mut Node> {
+    fn node_mut(&mut self, slot: u32) -> Option<&mut DeadlineNode> {
         self.nodes.get_mut(slot as usize)
     }
 
-    fn write(&mut self, slot: u32, node: Node) {
+    fn write(&mut self, slot: u32, node: DeadlineNode) {
         if let Some(place) = self.node_mut(slot) {
             *place = node;
         }

@@ -2,7 +2,7 @@
 
 use super::deadlines::Due;
 use super::life::Life;
-use super::steps::{Found, Step, Stepped};
+use super::steps::{LockedSlot, Step, Stepped};
 use super::trace::begin;
 use super::{Handle, RANDOM_LEN, Registry};
 use crate::memory::OutOfMemory;
@@ -63,7 +63,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
                 let input = Input::Deadline(fresh.as_fresh());
                 let trace = is_traced.then(|| begin(&table, slot, &input)).flatten();
                 let result = table.step_due(slot, input, env.now.after(RETRY), env);
-                let step = Step::of(Found { shard, table, slot }, result, false, env, trace);
+                let step = Step::of(LockedSlot { shard, table, slot }, result, false, env, trace);
                 return step.map(|step| self.finish(step, deliver));
             }
             if !unsorted {
@@ -85,7 +85,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, OutOfMemory> {
         let is_traced = (self.is_traced)();
-        let Some(Found { shard, mut table, slot }) = self.at(handle) else { return Ok(None) };
+        let Some(LockedSlot { shard, mut table, slot }) = self.at(handle) else { return Ok(None) };
         let (number, _) = self.layout.locate(handle.index());
         let fresh = self.layout.fresh(number, slot, random);
         let trace = is_traced.then(|| begin(&table, slot, &Input::Turn)).flatten();
@@ -94,6 +94,6 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             Ok(_) => table.step_due(slot, Input::Deadline(fresh.as_fresh()), env.now.after(RETRY), env),
             Err(error) => Err(error),
         };
-        Step::of(Found { shard, table, slot }, result, false, env, trace).map(|step| self.finish(step, deliver))
+        Step::of(LockedSlot { shard, table, slot }, result, false, env, trace).map(|step| self.finish(step, deliver))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::handle::Handle;
 use super::life::Life;
-use super::table::{Record, Table};
+use super::table::{Record, ShardTable};
 use super::{InsertError, Registry};
 use crate::subscription::{Env, Input, Output};
 use allocator_api2::alloc::Allocator;
@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 /// ([`Policy::fork_bytes`](crate::subscription::Policy::fork_bytes)). More NOTIFYs of forks are not taken.
 pub const MOST_FORKS: u8 = 16;
 
-impl<S, O, A: Allocator + Clone> Table<S, O, A> {
+impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
     /// The other slots of the circle a slot is in, from the next on.
     pub(super) fn kin(&self, slot: u32) -> impl Iterator<Item = u32> {
         let mut at = slot;
@@ -40,7 +40,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
     }
 }
 
-impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
+impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     fn fork_in(&self, slot: u32) -> Option<u8> {
         self.get(slot).map(|(_, record)| record.life.fork())
     }
@@ -90,7 +90,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// enough forks, or they take enough memory.
     pub(super) fn fork(
         &self,
-        table: &mut Table<S, O, A>,
+        table: &mut ShardTable<S, O, A>,
         root: u32,
         input: Input<'_>,
         env: &Env<'_>,
@@ -122,7 +122,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
     /// A subscription has ended or is to end: its forks end as well, each in its own dialog. Those that need no dialog for
     /// it are given back, to be dropped without the lock.
-    pub(super) fn end_forks(&self, table: &mut Table<S, O, A>, root: u32, env: &Env<'_>) -> Vec<Record<S, O>> {
+    pub(super) fn end_forks(&self, table: &mut ShardTable<S, O, A>, root: u32, env: &Env<'_>) -> Vec<Record<S, O>> {
         if table.fork_in(root) != Some(0) {
             return Vec::new();
         }

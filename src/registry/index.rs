@@ -5,14 +5,14 @@ use allocator_api2::alloc::Allocator;
 use hashbrown::HashTable;
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct HashedSlot {
     hash: u32,
     slot: u32,
 }
 
 /// Slots by hash. Keeping the hash makes growing cheap: no slot is read.
 pub(super) struct Index<A: Allocator> {
-    table: HashTable<Entry, A>,
+    table: HashTable<HashedSlot, A>,
 }
 
 impl<A: Allocator> Index<A> {
@@ -27,7 +27,7 @@ impl<A: Allocator> Index<A> {
 
     /// Adds an entry; only after [`Index::try_reserve`].
     pub(super) fn insert(&mut self, hash: u32, slot: u32) {
-        self.table.insert_unique(spread(hash), Entry { hash, slot }, |entry| spread(entry.hash));
+        self.table.insert_unique(spread(hash), HashedSlot { hash, slot }, |entry| spread(entry.hash));
     }
 
     pub(super) fn remove(&mut self, hash: u32, slot: u32) {

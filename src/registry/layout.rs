@@ -10,7 +10,7 @@ use std::hash::BuildHasher;
 
 /// A shard and a hash for the index inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ShardPlace {
     pub(super) shard: usize,
     pub(super) hash: u32,
 }
@@ -43,7 +43,7 @@ impl Layout {
         MOST_SLOTS as usize >> self.shard_bits
     }
 
-    pub(super) fn of_name(self, subject: &Subject<'_>) -> Place {
+    pub(super) fn of_name(self, subject: &Subject<'_>) -> ShardPlace {
         let name = (subject.record, subject.subscriber, subject.package.name, subject.event_id);
         self.place(self.key.hash(name))
     }
@@ -67,18 +67,18 @@ impl Layout {
         Fingerprint::of_hash(FixedState::with_seed(self.seed).hash_one(said))
     }
 
-    pub(super) fn of_call_id(self, call_id: &[u8]) -> Place {
+    pub(super) fn of_call_id(self, call_id: &[u8]) -> ShardPlace {
         let place = self.place(self.key.hash(call_id));
         match call_id::number_in(call_id) {
-            Some(number) => Place { shard: self.wrap(number as usize), ..place },
+            Some(number) => ShardPlace { shard: self.wrap(number as usize), ..place },
             None => place,
         }
     }
 
     /// The hash is the lower half, the shard comes from the upper half.
     // Cut on purpose: the two halves of the hash.
-    fn place(self, hash: u64) -> Place {
-        Place { shard: self.wrap((hash >> 32) as usize), hash: hash as u32 }
+    fn place(self, hash: u64) -> ShardPlace {
+        ShardPlace { shard: self.wrap((hash >> 32) as usize), hash: hash as u32 }
     }
 
     pub(super) fn handle(self, shard: usize, slot: u32, generation: u32) -> Handle {

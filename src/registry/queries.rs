@@ -3,7 +3,7 @@
 use super::Registry;
 use super::handle::Handle;
 use super::life::Life;
-use super::shard::Shard;
+use super::shard::RegistryShard;
 use super::table::Sought;
 #[cfg(test)]
 use super::{FreshIds, RANDOM_LEN};
@@ -88,7 +88,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     fn visit_shard(
-        shard: &Shard<S, O, A, L>,
+        shard: &RegistryShard<S, O, A, L>,
         f: &mut impl FnMut(Handle, &S, &O) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut from = 0;

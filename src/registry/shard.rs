@@ -1,7 +1,7 @@
 //! One shard: its lock, the data behind it, and the numbers that are read without it.
 
 use super::layout::Layout;
-use super::table::Table;
+use super::table::ShardTable;
 use crate::time::Millis;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
@@ -12,34 +12,34 @@ const NEVER: u64 = u64::MAX;
 
 /// A shard, on cache lines of its own.
 #[repr(align(64))]
-pub(super) struct Shard<S, O, A: Allocator + Clone, L> {
+pub(super) struct RegistryShard<S, O, A: Allocator + Clone, L> {
     earliest: AtomicU64,
     live: AtomicU32,
     foreign: AtomicU32,
     flows: AtomicBool,
-    table: Mutex<L, Table<S, O, A>>,
+    table: Mutex<L, ShardTable<S, O, A>>,
 }
 
 /// A locked shard.
-pub(super) type Guard<'a, S, O, A, L> = MutexGuard<'a, L, Table<S, O, A>>;
+pub(super) type LockedShard<'a, S, O, A, L> = MutexGuard<'a, L, ShardTable<S, O, A>>;
 
-impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
+impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
     pub(super) fn new(layout: Layout, number: usize, alloc: A) -> Self {
         Self {
             earliest: AtomicU64::new(NEVER),
             live: AtomicU32::new(0),
             foreign: AtomicU32::new(0),
             flows: AtomicBool::new(false),
-            table: Mutex::new(Table::new_in(layout, number, alloc)),
+            table: Mutex::new(ShardTable::new_in(layout, number, alloc)),
         }
     }
 
-    pub(super) fn lock(&self) -> Guard<'_, S, O, A, L> {
+    pub(super) fn lock(&self) -> LockedShard<'_, S, O, A, L> {
         self.table.lock()
     }
 
     /// Shows what has become of the table to those who do not lock; until when they may sleep, when that is earlier now.
-    pub(super) fn publish(&self, table: &Table<S, O, A>) -> Option<Millis> {
+    pub(super) fn publish(&self, table: &ShardTable<S, O, A>) -> Option<Millis> {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
@@ -48,7 +48,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> Shard<S, O, A, L> {
     }
 }
 
-impl<S, O, A: Allocator + Clone, L> Shard<S, O, A, L> {
+impl<S, O, A: Allocator + Clone, L> RegistryShard<S, O, A, L> {
     /// Nothing is due before.
     pub(super) fn earliest(&self) -> Option<Millis> {
         let at = self.earliest.load(Ordering::Acquire);

@@ -4,7 +4,7 @@ use super::Registry;
 use super::error::InsertError;
 use super::handle::Handle;
 use super::life::Life;
-use super::shard::{Guard, Shard};
+use super::shard::{LockedShard, RegistryShard};
 use super::table::Sought;
 use super::trace::{Trace, begin};
 use crate::memory::OutOfMemory;
@@ -59,15 +59,15 @@ pub struct Stepped<O, R> {
 }
 
 /// A slot of a locked shard.
-pub(super) struct Found<'a, S, O, A: Allocator + Clone, L: RawMutex> {
-    pub(super) shard: &'a Shard<S, O, A, L>,
-    pub(super) table: Guard<'a, S, O, A, L>,
+pub(super) struct LockedSlot<'a, S, O, A: Allocator + Clone, L: RawMutex> {
+    pub(super) shard: &'a RegistryShard<S, O, A, L>,
+    pub(super) table: LockedShard<'a, S, O, A, L>,
     pub(super) slot: u32,
 }
 
 /// A step that was taken, its shard still locked.
 pub(super) struct Step<'a, S, O, A: Allocator + Clone, L: RawMutex> {
-    found: Found<'a, S, O, A, L>,
+    found: LockedSlot<'a, S, O, A, L>,
     /// What it came to; `None` when there was nobody to take it.
     output: Option<Output>,
     /// It was an unsubscribe, with which forks end as well.
@@ -79,7 +79,7 @@ pub(super) struct Step<'a, S, O, A: Allocator + Clone, L: RawMutex> {
 impl<'a, S: Life, O, A: Allocator + Clone, L: RawMutex> Step<'a, S, O, A, L> {
     /// A step with this result. One that has failed may have put its deadline off, which everybody may see.
     pub(super) fn of(
-        found: Found<'a, S, O, A, L>,
+        found: LockedSlot<'a, S, O, A, L>,
         result: Result<Option<Output>, OutOfMemory>,
         ends: bool,
         env: &'a Env<'a>,
@@ -208,7 +208,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let found = self.shards.iter().filter(|shard| shard.has_flows()).find_map(|shard| {
             let table = shard.lock();
             let slot = table.find_flow(flow)?;
-            Some(Found { shard, table, slot })
+            Some(LockedSlot { shard, table, slot })
         });
         match found {
             Some(found) => self.run(found, Input::FlowLost(flow), env, is_traced, deliver),
@@ -217,7 +217,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Locks the shard that has a dialog, unless none has.
-    pub(super) fn at_dialog(&self, sought: &Sought<'_>) -> Option<Found<'_, S, O, A, L>> {
+    pub(super) fn at_dialog(&self, sought: &Sought<'_>) -> Option<LockedSlot<'_, S, O, A, L>> {
         if sought.call_id.is_empty() {
             return None;
         }
@@ -234,28 +234,28 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
     /// Locks a shard if it has a dialog, whose Call-ID leads to this shard and slot.
     fn look<'s>(
-        shard: &'s Shard<S, O, A, L>,
+        shard: &'s RegistryShard<S, O, A, L>,
         sought: &Sought<'_>,
         own: Option<(usize, u32)>,
-    ) -> Option<Found<'s, S, O, A, L>> {
+    ) -> Option<LockedSlot<'s, S, O, A, L>> {
         let table = shard.lock();
         let slot = table.find_dialog(sought, own)?;
-        Some(Found { shard, table, slot })
+        Some(LockedSlot { shard, table, slot })
     }
 
     /// Locks the shard of a handle, unless it is stale.
-    pub(super) fn at(&self, handle: Handle) -> Option<Found<'_, S, O, A, L>> {
+    pub(super) fn at(&self, handle: Handle) -> Option<LockedSlot<'_, S, O, A, L>> {
         let (number, _) = self.layout.locate(handle.index());
         let shard = self.shards.get(number)?;
         let table = shard.lock();
         let slot = table.slot_of(handle)?;
-        Some(Found { shard, table, slot })
+        Some(LockedSlot { shard, table, slot })
     }
 
     /// One step.
     pub(super) fn run<R>(
         &self,
-        found: Found<'_, S, O, A, L>,
+        found: LockedSlot<'_, S, O, A, L>,
         input: Input<'_>,
         env: &Env<'_>,
         is_traced: bool,
@@ -275,7 +275,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         step: Step<'_, S, O, A, L>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Option<Stepped<O, R>> {
-        let Step { found: Found { shard, mut table, slot }, output, ends, env, mut trace } = step;
+        let Step { found: LockedSlot { shard, mut table, slot }, output, ends, env, mut trace } = step;
         let (handle, record) = table.get(slot)?;
         let deadline = record.life.deadline();
         if let Some(trace) = &mut trace {

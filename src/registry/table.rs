@@ -36,13 +36,13 @@ pub(super) struct Sought<'a> {
 /// The place of a record in the index of dialogs, where those are whose Call-ID does not lead to their slot: forks, and those
 /// of other origin.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Dialog {
+struct DialogPlace {
     hash: u32,
     /// The Call-ID does not lead to this shard.
     foreign: bool,
 }
 
-pub(super) struct Table<S, O, A: Allocator + Clone> {
+pub(super) struct ShardTable<S, O, A: Allocator + Clone> {
     layout: Layout,
     shard: usize,
     pub(super) records: Records<Record<S, O>, A>,
@@ -51,11 +51,11 @@ pub(super) struct Table<S, O, A: Allocator + Clone> {
     flows: Flows<A>,
     deadlines: Deadlines<A>,
     foreign: u32,
-    /// Something has changed that [`Shard::publish`](super::shard::Shard::publish) shows.
+    /// Something has changed that [`RegistryShard::publish`](super::shard::RegistryShard::publish) shows.
     changed: bool,
 }
 
-impl<S, O, A: Allocator + Clone> Table<S, O, A> {
+impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
     pub(super) fn new_in(layout: Layout, shard: usize, alloc: A) -> Self {
         Self {
             layout,
@@ -131,7 +131,7 @@ impl<S, O, A: Allocator + Clone> Table<S, O, A> {
 
 /// Puts a deadline off, unless its step has come to an end.
 struct PutOff<'t, S, O, A: Allocator + Clone> {
-    table: &'t mut Table<S, O, A>,
+    table: &'t mut ShardTable<S, O, A>,
     /// The slot, and until when.
     due: Option<(u32, Millis)>,
 }
@@ -145,7 +145,7 @@ impl<S, O, A: Allocator + Clone> Drop for PutOff<'_, S, O, A> {
     }
 }
 
-impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
+impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     /// The named record with this subject.
     pub(super) fn find_name(&self, hash: u32, subject: &Subject<'_>) -> Option<u32> {
         self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| same(&record.life.subject(), subject)))
@@ -177,7 +177,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         self.records.is_full()
     }
 
-    /// Makes room for one more record: unless it is full, [`Table::insert`] succeeds.
+    /// Makes room for one more record: unless it is full, [`ShardTable::insert`] succeeds.
     pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
         self.records.try_reserve()?;
         self.deadlines.try_reserve(self.records.len())?;
@@ -185,7 +185,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         self.dialogs.try_reserve()
     }
 
-    /// Adds a record; only after [`Table::try_reserve`]. When `named`, it is to be found by name.
+    /// Adds a record; only after [`ShardTable::try_reserve`]. When `named`, it is to be found by name.
     pub(super) fn insert(&mut self, life: S, owner: O, named: bool) -> Result<Handle, OutOfMemory> {
         let hash = named.then(|| self.layout.of_name(&life.subject()).hash);
         let (slot, generation) = self.records.insert(Record { life, owner, named, listed: false, flow: None })?;
@@ -196,7 +196,7 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
         Ok(self.layout.handle(self.shard, slot, generation))
     }
 
-    /// As [`Table::step`], for a deadline that is due. It is put off until `retry` if the step fails or never returns, so that
+    /// As [`ShardTable::step`], for a deadline that is due. It is put off until `retry` if the step fails or never returns, so that
     /// it is not the next to be taken again.
     pub(super) fn step_due(
         &mut self,
@@ -263,25 +263,25 @@ impl<S: Life, O, A: Allocator + Clone> Table<S, O, A> {
     }
 
     /// The place in the index of dialogs that a record's dialog has; `None` where it needs none.
-    fn dialog_of(&self, slot: u32) -> Option<Dialog> {
+    fn dialog_of(&self, slot: u32) -> Option<DialogPlace> {
         let (_, record) = self.records.get(slot)?;
         let call_id = record.life.call_id();
         if call_id.is_empty() || self.layout.slot_of_call_id(call_id) == Some((self.shard, slot)) {
             return None;
         }
         let place = self.layout.of_call_id(call_id);
-        Some(Dialog { hash: place.hash, foreign: place.shard != self.shard })
+        Some(DialogPlace { hash: place.hash, foreign: place.shard != self.shard })
     }
 
     /// The place in the index of dialogs that a record has.
-    fn listed(&self, slot: u32) -> Option<Dialog> {
+    fn listed(&self, slot: u32) -> Option<DialogPlace> {
         // Few have one, and nobody else's dialog is looked at.
         self.records.get(slot).filter(|(_, record)| record.listed).and_then(|_| self.dialog_of(slot))
     }
 
     /// Indexes the deadline, the connection and the dialog a record has now; its dialog was in the index `before`. The
     /// memory is reserved.
-    fn index(&mut self, slot: u32, before: Option<Dialog>) {
+    fn index(&mut self, slot: u32, before: Option<DialogPlace>) {
         let now = self.dialog_of(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return };
         self.changed = true;

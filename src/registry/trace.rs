@@ -2,7 +2,7 @@
 
 use super::Registry;
 use super::life::Life;
-use super::table::Table;
+use super::table::ShardTable;
 use crate::subscription::Input;
 use allocator_api2::alloc::Allocator;
 
@@ -33,7 +33,7 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
 /// The beginning of a step's trace.
 #[cold]
 pub(super) fn begin<S: Life, O, A: Allocator + Clone>(
-    table: &Table<S, O, A>,
+    table: &ShardTable<S, O, A>,
     slot: u32,
     input: &Input<'_>,
 ) -> Option<Box<Trace>> {

@@ -13,25 +13,25 @@ const ASLEEP: u64 = 1 << 63;
 
 /// The activity of a worker, as one number.
 #[derive(Clone, Copy)]
-enum State {
+enum WorkerState {
     /// It last looked for what is due, or was woken to do so, at this time.
     Awake(Millis),
     /// It sleeps until this time.
     Asleep(Millis),
 }
 
-impl From<u64> for State {
+impl From<u64> for WorkerState {
     fn from(number: u64) -> Self {
         let time = Millis(number & !ASLEEP);
         if number & ASLEEP == 0 { Self::Awake(time) } else { Self::Asleep(time) }
     }
 }
 
-impl From<State> for u64 {
-    fn from(state: State) -> Self {
+impl From<WorkerState> for u64 {
+    fn from(state: WorkerState) -> Self {
         match state {
-            State::Awake(looked) => looked.0 & !ASLEEP,
-            State::Asleep(until) => until.0 | ASLEEP,
+            WorkerState::Awake(looked) => looked.0 & !ASLEEP,
+            WorkerState::Asleep(until) => until.0 | ASLEEP,
         }
     }
 }
@@ -62,7 +62,7 @@ impl WorkerBoard {
 
     /// A worker is awake and looks for what is due.
     pub fn looks(&self, worker: usize, now: Millis) {
-        let state = State::Awake(now).into();
+        let state = WorkerState::Awake(now).into();
         // Others read it all the time: it is only written when it changes.
         if let Some(mine) = self.states.get(worker).filter(|mine| mine.load(Ordering::Relaxed) != state) {
             mine.store(state, Ordering::Relaxed);
@@ -86,10 +86,10 @@ impl WorkerBoard {
     pub fn help(&self, now: Millis) -> Option<usize> {
         self.states()
             .find(|(worker, state)| match state {
-                State::Awake(_) => false,
+                WorkerState::Awake(_) => false,
                 // The process that changes it wakes the worker.
-                State::Asleep(_) => self.states.get(*worker).is_some_and(|place| {
-                    let (asleep, awake) = ((*state).into(), State::Awake(now).into());
+                WorkerState::Asleep(_) => self.states.get(*worker).is_some_and(|place| {
+                    let (asleep, awake) = ((*state).into(), WorkerState::Awake(now).into());
                     place.compare_exchange(asleep, awake, Ordering::Relaxed, Ordering::Relaxed).is_ok()
                 }),
             })
@@ -100,8 +100,8 @@ impl WorkerBoard {
     #[must_use]
     pub fn are_blocked(&self, now: Millis) -> bool {
         self.states().all(|(_, state)| match state {
-            State::Awake(looked) => now.since(looked) >= Self::STUCK,
-            State::Asleep(until) => now.since(until) >= Self::STUCK,
+            WorkerState::Awake(looked) => now.since(looked) >= Self::STUCK,
+            WorkerState::Asleep(until) => now.since(until) >= Self::STUCK,
         })
     }
 
@@ -117,21 +117,21 @@ impl WorkerBoard {
         };
         let until = wanted();
         if let Some(mine) = self.states.get(worker) {
-            mine.store(State::Asleep(until).into(), Ordering::Relaxed);
+            mine.store(WorkerState::Asleep(until).into(), Ordering::Relaxed);
         }
         fence(Ordering::SeqCst);
         wanted().min(until).since(now)
     }
 
-    fn states(&self) -> impl Iterator<Item = (usize, State)> {
+    fn states(&self) -> impl Iterator<Item = (usize, WorkerState)> {
         self.states.iter().take(self.workers).map(|state| state.load(Ordering::Relaxed).into()).enumerate()
     }
 }
 
 /// Whether a worker looks for what is due at `at` without being woken.
-fn sees_to(worker: State, at: Millis, now: Millis) -> bool {
+fn sees_to(worker: WorkerState, at: Millis, now: Millis) -> bool {
     match worker {
-        State::Awake(looked) => now.since(looked) < WorkerBoard::STUCK,
-        State::Asleep(until) => until <= at,
+        WorkerState::Awake(looked) => now.since(looked) < WorkerBoard::STUCK,
+        WorkerState::Asleep(until) => until <= at,
     }
 }

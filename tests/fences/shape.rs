@@ -15,33 +15,9 @@ const MEDIAN_OF_FILES: usize = 150;
 
 /// Types of different rooms that have the same name. A list that only gets shorter: a new name is given once.
 const NAMED_TWICE: &[&str] = &[
-    "Asked",
-    "Contact",
-    "Counters",
-    "Dialog",
-    "Entry",
-    "Filter",
-    "Found",
-    "Gate",
-    "Gone",
-    "Guard",
-    "Hub",
-    "Lookups",
-    "Message",
-    "Node",
-    "Outcome",
-    "Package",
-    "Place",
-    "Rate",
-    "Registry",
-    "Shard",
-    "Shares",
-    "Slot",
-    "State",
-    "Stepped",
-    "Table",
-    "Text",
-    "Texts",
+    "Asked", "Contact", "Counters", "Dialog", "Entry", "Filter", "Found", "Gate", "Gone", "Guard", "Hub", "Lookups",
+    "Message", "Node", "Outcome", "Package", "Place", "Rate", "Registry", "Shard", "Shares", "Slot", "State",
+    "Stepped", "Table", "Text", "Texts",
 ];
 
 /// What is defined in a file: types by name, and functions with their lengths.

@@ -71,13 +71,13 @@ impl Level {
 
 /// A bucket, and an instant in its stretch before which nothing in it is due.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct BucketPlace {
     pub(super) bucket: usize,
     pub(super) at: u64,
     offset: u32,
 }
 
-impl Place {
+impl BucketPlace {
     /// Whether all of the bucket is due at one instant.
     pub(super) fn is_exact(self) -> bool {
         self.bucket < EXACT.end()
@@ -100,7 +100,7 @@ pub(super) struct Wheel {
     /// Everything before has been seen to. Never later than what is in a bucket.
     now: u64,
     /// The filled bucket with the earliest instant.
-    next: Option<Place>,
+    next: Option<BucketPlace>,
     /// Which buckets are filled.
     filled: [u64; BUCKETS / WORD],
     buckets: [Bucket; BUCKETS],
@@ -112,7 +112,7 @@ impl Wheel {
     }
 
     /// The filled bucket with the earliest instant: nothing is due before.
-    pub(super) fn next(&self) -> Option<Place> {
+    pub(super) fn next(&self) -> Option<BucketPlace> {
         self.next
     }
 
@@ -122,14 +122,14 @@ impl Wheel {
     }
 
     /// Where an instant belongs; what is over is due now.
-    pub(super) fn place(&self, at: Millis) -> Place {
+    pub(super) fn place(&self, at: Millis) -> BucketPlace {
         let at = at.0.max(self.now);
         let near = |level: &Level| level.stretch(at) - level.stretch(self.now) < level.size();
         let (level, at) = match LEVELS.into_iter().find(near) {
             Some(level) => (level, at),
             None => (TOP, (TOP.stretch(self.now) + TOP.size() - 1) << TOP.shift),
         };
-        Place { bucket: level.bucket(level.stretch(at)), at, offset: level.offset(at) }
+        BucketPlace { bucket: level.bucket(level.stretch(at)), at, offset: level.offset(at) }
     }
 
     /// The first slot of a bucket; [`NONE`] when it is empty.
@@ -138,8 +138,8 @@ impl Wheel {
     }
 
     /// A slot has been put before all others of its bucket.
-    pub(super) fn push(&mut self, place: Place, slot: u32) {
-        let Place { bucket, at, offset } = place;
+    pub(super) fn push(&mut self, place: BucketPlace, slot: u32) {
+        let BucketPlace { bucket, at, offset } = place;
         let Some(list) = self.buckets.get_mut(bucket) else { return };
         let earliest = if list.head == NONE { offset } else { offset.min(list.earliest) };
         *list = Bucket { head: slot, earliest };
@@ -168,13 +168,13 @@ impl Wheel {
     }
 
     /// The first filled bucket of a level: its stretch is before those of all others.
-    fn first_of(&self, level: Level) -> Option<Place> {
+    fn first_of(&self, level: Level) -> Option<BucketPlace> {
         let from = level.stretch(self.now);
         let words = self.filled.get(level.first / WORD..level.end() / WORD)?;
         let stretch = from + first_from(words, level.bucket(from) - level.first)?;
         let bucket = level.bucket(stretch);
         let offset = self.buckets.get(bucket)?.earliest;
-        Some(Place { bucket, at: (stretch << level.shift) + u64::from(offset), offset })
+        Some(BucketPlace { bucket, at: (stretch << level.shift) + u64::from(offset), offset })
     }
 }
 
