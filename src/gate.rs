@@ -31,7 +31,7 @@ use breaker::Verdict;
 use entry::DestinationEntry;
 use hold::Hold;
 use parking_lot::lock_api::{Mutex, RawMutex};
-use rate::Rate;
+use rate::RateLimit;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -142,8 +142,8 @@ impl SendOutcome {
 /// The gate, in memory from `A`, behind locks `L`.
 pub struct Gate<A: Allocator + Clone, L> {
     limits: GateLimits,
-    rate: Rate,
-    total: Rate,
+    rate: RateLimit,
+    total: RateLimit,
     key: HashKey,
     /// Theoretical arrival time of the bucket for all destinations.
     total_tat: AtomicU64,
@@ -170,8 +170,8 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         }
         Ok(Self {
             limits,
-            rate: Rate::new(limits.destination_rate),
-            total: Rate::new(limits.total_rate),
+            rate: RateLimit::new(limits.destination_rate),
+            total: RateLimit::new(limits.total_rate),
             key,
             total_tat: AtomicU64::new(0),
             overflow_tat: AtomicU64::new(0),
@@ -343,7 +343,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
 }
 
 /// A slot in a bucket that several shards share.
-fn take_shared(rate: Rate, shared: &AtomicU64, arrival: Millis) -> Millis {
+fn take_shared(rate: RateLimit, shared: &AtomicU64, arrival: Millis) -> Millis {
     let mut slot = arrival;
     let mut take = |mut tat| {
         slot = rate.take(&mut tat, arrival);

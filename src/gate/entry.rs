@@ -2,7 +2,7 @@
 
 use super::breaker::{Breaker, BreakerState};
 use super::hold::Hold;
-use super::rate::Rate;
+use super::rate::RateLimit;
 use crate::time::Millis;
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl DestinationEntry {
 
     /// Whether no Retry-After and no turn have to be kept.
     fn has_no_claim(&self, now: Millis) -> bool {
-        self.hold.is_none_or(|hold| hold.is_over(now)) && Rate::is_full(self.tat, now)
+        self.hold.is_none_or(|hold| hold.is_over(now)) && RateLimit::is_full(self.tat, now)
     }
 
     pub(super) fn snapshot(&self, now: Millis) -> DestinationSnapshot {

@@ -13,12 +13,12 @@ const BURST: u64 = SECOND / 10;
 
 /// So many a second, and a tenth of a second's worth at once, or one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub(super) struct RateLimit {
     /// Nanoseconds between two; 0 = unlimited.
     interval: u64,
 }
 
-impl Rate {
+impl RateLimit {
     /// `per_second` of 0 is unlimited.
     pub(super) fn new(per_second: u32) -> Self {
         Self { interval: SECOND.checked_div(u64::from(per_second)).map_or(0, |interval| interval.max(1)) }

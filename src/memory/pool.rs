@@ -73,7 +73,7 @@ pub struct Used {
     pub bytes: usize,
 }
 
-struct State {
+struct PoolState {
     /// Pages with a block to give, by size.
     pages: [*mut Page; SIZES],
     /// Regions with a page to give.
@@ -82,12 +82,12 @@ struct State {
 }
 
 // SAFETY: the pointers lead to memory that belongs to the pool and is the same for all who share it.
-unsafe impl Send for State {}
+unsafe impl Send for PoolState {}
 
 /// The blocks, of memory from `A`, behind one lock `L`.
 pub struct Pool<A: Allocator, L> {
     alloc: A,
-    state: Mutex<L, State>,
+    state: Mutex<L, PoolState>,
 }
 
 impl Linked for Page {
@@ -105,7 +105,7 @@ impl Linked for Region {
 impl<A: Allocator, L: RawMutex> Pool<A, L> {
     /// No memory yet.
     pub fn new(alloc: A) -> Self {
-        let state = State { pages: [null_mut(); SIZES], regions: null_mut(), used: Used::default() };
+        let state = PoolState { pages: [null_mut(); SIZES], regions: null_mut(), used: Used::default() };
         Self { alloc, state: Mutex::new(state) }
     }
 
@@ -168,7 +168,7 @@ impl<A: Allocator, L: RawMutex> Pool<A, L> {
     }
 }
 
-impl State {
+impl PoolState {
     /// The list of pages with blocks of this size.
     fn pages_of(&mut self, size: usize) -> Result<&mut *mut Page, AllocError> {
         self.pages.get_mut((size / ALIGN).wrapping_sub(1)).ok_or(AllocError)

@@ -12,7 +12,7 @@ use std::ptr::null_mut;
 /// What the server says of a command: a list of one text.
 type Help = Exported<[*const c_char; 2]>;
 
-type Entry = unsafe extern "C" fn(*mut ks::rpc_t, *mut c_void);
+type RpcHandler = unsafe extern "C" fn(*mut ks::rpc_t, *mut c_void);
 
 /// Puts commands into the table; ends with an empty entry.
 macro_rules! commands {
@@ -48,7 +48,7 @@ commands! {
     LOCKS: rpc::locks;
 }
 
-const fn entry(command: &Command, run: Entry, help: &'static Help) -> ks::rpc_export_t {
+const fn entry(command: &Command, run: RpcHandler, help: &'static Help) -> ks::rpc_export_t {
     ks::rpc_export_t {
         name: command.name.as_ptr(),
         function: Some(run),

@@ -225,7 +225,7 @@ unsafe extern "C" fn native5<F: ScriptFunction>(
 
 // ---------------------------------------------------------------------------------------------------------------- KEMI
 
-type Text = *mut ks::str_;
+type KemiText = *mut ks::str_;
 
 const NO_KEMI: ks::sr_kemi_t = ks::sr_kemi_t {
     mname: NO_TEXT,
@@ -254,7 +254,7 @@ const fn kemi_entry<F: ScriptFunction>() -> ks::sr_kemi_t {
 }
 
 /// Runs a function that KEMI has evaluated the parameters of.
-fn kemi<F: ScriptFunction, const N: usize>(message: *mut ks::sip_msg, parameters: [Text; N]) -> c_int {
+fn kemi<F: ScriptFunction, const N: usize>(message: *mut ks::sip_msg, parameters: [KemiText; N]) -> c_int {
     guard(F::name(), script::FALSE, || {
         let mut values: Values<'_> = [&[]; MOST_PARAMETERS];
         for (value, parameter) in values.iter_mut().zip(parameters) {
@@ -270,21 +270,32 @@ unsafe extern "C" fn kemi0<F: ScriptFunction>(message: *mut ks::sip_msg) -> c_in
     kemi::<F, 0>(message, [])
 }
 
-unsafe extern "C" fn kemi3<F: ScriptFunction>(message: *mut ks::sip_msg, a: Text, b: Text, c: Text) -> c_int {
+unsafe extern "C" fn kemi3<F: ScriptFunction>(
+    message: *mut ks::sip_msg,
+    a: KemiText,
+    b: KemiText,
+    c: KemiText,
+) -> c_int {
     kemi::<F, 3>(message, [a, b, c])
 }
 
-unsafe extern "C" fn kemi4<F: ScriptFunction>(message: *mut ks::sip_msg, a: Text, b: Text, c: Text, d: Text) -> c_int {
+unsafe extern "C" fn kemi4<F: ScriptFunction>(
+    message: *mut ks::sip_msg,
+    a: KemiText,
+    b: KemiText,
+    c: KemiText,
+    d: KemiText,
+) -> c_int {
     kemi::<F, 4>(message, [a, b, c, d])
 }
 
 unsafe extern "C" fn kemi5<F: ScriptFunction>(
     message: *mut ks::sip_msg,
-    a: Text,
-    b: Text,
-    c: Text,
-    d: Text,
-    e: Text,
+    a: KemiText,
+    b: KemiText,
+    c: KemiText,
+    d: KemiText,
+    e: KemiText,
 ) -> c_int {
     kemi::<F, 5>(message, [a, b, c, d, e])
 }

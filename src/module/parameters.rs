@@ -25,14 +25,14 @@ static INTEGERS: [AtomicI32; Integers::COUNT] = {
 
 /// A text as the configuration file sets it.
 #[repr(transparent)]
-struct Text(UnsafeCell<ks::str_>);
+struct TextParameter(UnsafeCell<ks::str_>);
 
 // SAFETY: written by the server while it reads its configuration, in one process; only read afterwards.
-unsafe impl Sync for Text {}
+unsafe impl Sync for TextParameter {}
 
 /// Texts, likewise.
-static TEXTS: [Text; Texts::COUNT] =
-    [const { Text(UnsafeCell::new(ks::str_ { s: null_mut(), len: 0 })) }; Texts::COUNT];
+static TEXTS: [TextParameter; Texts::COUNT] =
+    [const { TextParameter(UnsafeCell::new(ks::str_ { s: null_mut(), len: 0 })) }; Texts::COUNT];
 
 /// The values of what can be set many times, likewise: taken before the fork.
 static LISTS: [Mutex<Vec<Vec<u8>>>; Lists::COUNT] = [const { Mutex::new(Vec::new()) }; Lists::COUNT];
@@ -91,14 +91,14 @@ const fn entry(name: &'static CStr, kind: u32, place: *mut c_void) -> ks::param_
 pub fn as_set() -> Raw {
     Raw {
         integers: INTEGERS.each_ref().map(|value| value.load(Ordering::Relaxed)),
-        texts: Texts::of(TEXTS.each_ref().map(Text::read)),
+        texts: Texts::of(TEXTS.each_ref().map(TextParameter::read)),
         lists: Lists::of(
             LISTS.each_ref().map(|list| std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))),
         ),
     }
 }
 
-impl Text {
+impl TextParameter {
     fn read(&self) -> String {
         // SAFETY: the server has set it, or it is empty; nobody writes any more.
         String::from_utf8_lossy(unsafe { bytes(&*self.0.get()) }).into_owned()

@@ -57,12 +57,12 @@ struct Current {
     content_type: Vec<u8>,
     body: Vec<u8>,
     /// The state and the note, once the route has asked for one of them.
-    state: OnceCell<State>,
+    state: OnceCell<DocumentState>,
 }
 
 /// What a presence document says.
 #[derive(Default)]
-struct State {
+struct DocumentState {
     basic: Option<&'static str>,
     note: Option<String>,
 }
@@ -143,7 +143,7 @@ impl Current {
     }
 }
 
-impl State {
+impl DocumentState {
     /// Of a body; nothing, when it is no presence document or a malformed one.
     fn of(content_type: &[u8], body: &[u8]) -> Option<Self> {
         let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
@@ -185,8 +185,8 @@ pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut HeldText) -> 
 }
 
 impl Current {
-    fn state(&self) -> &State {
-        self.state.get_or_init(|| State::of(&self.content_type, &self.body).unwrap_or_default())
+    fn state(&self) -> &DocumentState {
+        self.state.get_or_init(|| DocumentState::of(&self.content_type, &self.body).unwrap_or_default())
     }
 
     fn value(&self, field: &str) -> Value<'_> {

@@ -135,7 +135,7 @@ pub fn subscribe(
         let refused =
             |cause| SubscriptionError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause };
         match make(engine, &wanted)? {
-            Asked::Made(subscription, handle) => {
+            SubscribeOutcome::Made(subscription, handle) => {
                 return match watch(handle, call) {
                     Ok(()) => Ok(handle),
                     Err(error) => {
@@ -145,9 +145,9 @@ pub fn subscribe(
                 };
             }
             // Another process was faster: its subscription is the one, unless that has ended by now.
-            Asked::Refused(EXISTS) => {}
-            Asked::Refused(cause) => return Err(refused(cause.into())),
-            Asked::Failed(cause) => return Err(refused(cause)),
+            SubscribeOutcome::Refused(EXISTS) => {}
+            SubscribeOutcome::Refused(cause) => return Err(refused(cause.into())),
+            SubscribeOutcome::Failed(cause) => return Err(refused(cause)),
         }
     }
     Err(SubscriptionError::Ended)
@@ -155,23 +155,23 @@ pub fn subscribe(
 
 /// Makes an internal subscription, which is kept if the SIP user agent takes it up: other notifiers may do so as well, but it is the
 /// user agent that script and RPC ask.
-fn make(engine: &Engine, wanted: &Wanted<'_>) -> Result<Asked, SubscriptionError> {
+fn make(engine: &Engine, wanted: &Wanted<'_>) -> Result<SubscribeOutcome, SubscriptionError> {
     let made = match engine.hub.subscribe(Hub::DEFAULT_DOMAIN, wanted) {
         Ok(made) => made,
         // The user agent has the first place among the notifiers, so that the first refusal is its own.
-        Err(QsaError::Refused(refused)) => return Ok(Asked::Refused(refused)),
-        Err(cause) => return Ok(Asked::Failed(cause)),
+        Err(QsaError::Refused(refused)) => return Ok(SubscribeOutcome::Refused(refused)),
+        Err(cause) => return Ok(SubscribeOutcome::Failed(cause)),
     };
     // What has been taken up may have its answer, and be gone, already: a fetch has an id all the same.
     let answer = made.answer_of(|notifier| engine.is_user_agent(notifier));
     if let Some(Ok(value)) = answer
         && let Some(handle) = Handle::from_u64(value)
     {
-        return Ok(Asked::Made(made.id, handle));
+        return Ok(SubscribeOutcome::Made(made.id, handle));
     }
     let _ = engine.hub.unsubscribe(made.id);
     // Not even asked: ended before, by another notifier.
-    answer.and_then(Result::err).map(Asked::Refused).ok_or(SubscriptionError::Ended)
+    answer.and_then(Result::err).map(SubscribeOutcome::Refused).ok_or(SubscriptionError::Ended)
 }
 
 /// The options of a subscription of script or RPC, which may have been given an id behind the package.
@@ -246,7 +246,7 @@ pub fn give_credentials(
 }
 
 /// What came of asking for a subscription.
-enum Asked {
+enum SubscribeOutcome {
     /// It is there.
     Made(SubscriptionId, Handle),
     /// The SIP user agent does not take it up.

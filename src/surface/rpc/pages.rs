@@ -16,14 +16,14 @@ pub(super) fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle,
 }
 
 /// What a subscription must be to be listed.
-pub(super) enum Filter<'c> {
+pub(super) enum RowFilter<'c> {
     Record(&'c [u8]),
     Subscriber(&'c [u8]),
     Package(&'static Package),
     State(&'static str),
 }
 
-impl<'c> Filter<'c> {
+impl<'c> RowFilter<'c> {
     /// Reads a name and a value.
     pub(super) fn read(text: &'c [u8]) -> Result<Self, Fault> {
         let split = text.iter().position(|byte| *byte == b'=').and_then(|at| text.split_at_checked(at));
@@ -58,7 +58,7 @@ pub(super) fn filtered(
     engine: &Engine,
     offset: usize,
     limit: usize,
-    filters: &[Filter<'_>],
+    filters: &[RowFilter<'_>],
 ) -> Vec<(Handle, Snapshot)> {
     if filters.is_empty() {
         return page(engine, offset, limit);
@@ -66,11 +66,11 @@ pub(super) fn filtered(
     let now = Engine::now();
     let (mut page, mut skip) = (Vec::new(), offset);
     engine.registry.visit(|handle, subscription, _| {
-        let passes = |filter: &Filter<'_>| match filter {
-            Filter::Record(record) => subscription.record() == *record,
-            Filter::Subscriber(subscriber) => subscription.subscriber() == *subscriber,
-            Filter::Package(package) => subscription.package().name == package.name,
-            Filter::State(state) => subscription.state().name() == *state,
+        let passes = |filter: &RowFilter<'_>| match filter {
+            RowFilter::Record(record) => subscription.record() == *record,
+            RowFilter::Subscriber(subscriber) => subscription.subscriber() == *subscriber,
+            RowFilter::Package(package) => subscription.package().name == package.name,
+            RowFilter::State(state) => subscription.state().name() == *state,
         };
         if filters.iter().all(passes) {
             match skip {

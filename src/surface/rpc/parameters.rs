@@ -1,7 +1,7 @@
 //! The parameters of a command, in their order.
 
 use super::answer::{Fault, lossy};
-use super::pages::Filter;
+use super::pages::RowFilter;
 use crate::engine::Engine;
 use crate::host::rpc::RpcContext;
 use crate::registry::Handle;
@@ -49,6 +49,6 @@ pub(super) fn next_handle(rpc: &RpcContext, engine: &Engine) -> Result<Handle, F
 }
 
 /// All filters that follow.
-pub(super) fn next_filters(rpc: &RpcContext) -> Result<Vec<Filter<'_>>, Fault> {
-    std::iter::from_fn(|| rpc.next_text()).map(Filter::read).collect()
+pub(super) fn next_filters(rpc: &RpcContext) -> Result<Vec<RowFilter<'_>>, Fault> {
+    std::iter::from_fn(|| rpc.next_text()).map(RowFilter::read).collect()
 }
