@@ -32,7 +32,9 @@ mod trace;
 mod version;
 
 pub use brief::Brief;
-pub use digest::{Challenge, Concealed, Credential, CredentialError, DomainList, Domains, Guard, RealmName, Secret};
+pub use digest::{
+    Challenge, Challenger, Concealed, Credential, CredentialError, DomainList, Domains, RealmName, Secret,
+};
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};

@@ -9,7 +9,7 @@ use crate::host::message::Message;
 use crate::host::reply_headers::{PlainTerms, ReplyHeaders};
 use crate::host::transaction::Final;
 use crate::registry::Handle;
-use crate::subscription::{Challenge, Flow, Guard, Input, Reason, Reply};
+use crate::subscription::{Challenge, Challenger, Flow, Input, Reason, Reply};
 
 /// The callback of tm: runs in the process that read the reply, or in a timer process.
 pub fn on_reply(parameter: u64, cseq: u32, outcome: Final<'_>) {
@@ -94,10 +94,12 @@ impl Engine {
                 reply.redirect = &redirect;
             }
             401 | 407 => {
-                let end = headers.www_challenges().into_iter().map(|value| Challenge { guard: Guard::End, value });
+                let end =
+                    headers.www_challenges().into_iter().map(|value| Challenge { challenger: Challenger::End, value });
                 let proxies = headers.proxy_challenges().into_iter();
-                challenges =
-                    end.chain(proxies.map(|value| Challenge { guard: Guard::Proxy, value })).collect::<Vec<_>>();
+                challenges = end
+                    .chain(proxies.map(|value| Challenge { challenger: Challenger::Proxy, value }))
+                    .collect::<Vec<_>>();
                 reply.challenges = &challenges;
             }
             _ => {}

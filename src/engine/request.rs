@@ -153,7 +153,7 @@ impl<'r> Plan<'r> {
         for authorization in &request.authorizations {
             // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.
             if let Some(value) = authorization.value(METHOD, request_uri, body) {
-                let name = authorization.guard.answer_header().as_bytes();
+                let name = authorization.challenger.answer_header().as_bytes();
                 line(&mut headers, name, &value);
             }
         }

@@ -17,9 +17,9 @@ pub use authorization::Authorization;
 pub use challenge::Challenge;
 pub use credential::{Concealed, Credential, CredentialError, Secret};
 pub use domain::{DomainList, Domains, RealmName};
-pub use scheme::{Guard, Qop};
+pub use scheme::{Challenger, Qop};
 
-pub(super) use challenge::{Asked, choose, next_nonce};
+pub(super) use challenge::{ParsedChallenge, choose, next_nonce};
 pub(super) use domain::place;
 pub(super) use sessions::{KnownRealm, Sessions};
 

@@ -263,7 +263,7 @@ impl Life {
             for one in &request.authorizations {
                 let before = self.sent.iter().rev().flat_map(|(_, request)| &request.authorizations);
                 let same = |used: &&Authorization| {
-                    (used.guard, &used.realm, &used.nonce) == (one.guard, &one.realm, &one.nonce)
+                    (used.challenger, &used.realm, &used.nonce) == (one.challenger, &one.realm, &one.nonce)
                 };
                 let expected = before.clone().find(same).map_or(1, |used| used.nc + 1);
                 // What was forgotten in the meantime is counted from scratch.

@@ -3,13 +3,13 @@
 use super::CNONCE_LEN;
 use super::algorithm::Algorithm;
 use super::credential::Secret;
-use super::scheme::{Guard, Qop};
+use super::scheme::{Challenger, Qop};
 
 /// All that an authorization header is made of. The header itself is made where the Request-URI is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
     /// The side that asked.
-    pub guard: Guard,
+    pub challenger: Challenger,
     /// User name.
     pub username: Vec<u8>,
     /// Its secret.

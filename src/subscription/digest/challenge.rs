@@ -3,7 +3,7 @@
 use super::super::reason::Reason;
 use super::MOST_REALMS;
 use super::algorithm::Algorithm;
-use super::scheme::{Guard, Qop};
+use super::scheme::{Challenger, Qop};
 use crate::grammar::{parts_unquoted, quoted};
 
 /// Most bytes of all challenges of one reply. What is larger is not even read.
@@ -22,7 +22,7 @@ const MOST_IN_ONE: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge<'a> {
     /// Which of the two.
-    pub guard: Guard,
+    pub challenger: Challenger,
     /// Its value.
     pub value: &'a [u8],
 }
@@ -30,8 +30,8 @@ pub struct Challenge<'a> {
 /// A challenge that can be understood. Texts are those between the quotes, unchanged: that is what is
 /// hashed and what goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Asked<'a> {
-    pub(in super::super) guard: Guard,
+pub(in super::super) struct ParsedChallenge<'a> {
+    pub(in super::super) challenger: Challenger,
     pub(in super::super) realm: &'a [u8],
     pub(in super::super) nonce: &'a [u8],
     pub(in super::super) opaque: Option<&'a [u8]>,
@@ -41,20 +41,20 @@ pub(in super::super) struct Asked<'a> {
     pub(in super::super) is_stale: bool,
 }
 
-/// The challenges to be answered: for each guard and realm the topmost that is understood and that `can_answer`
+/// The challenges to be answered: for each challenger and realm the topmost that is understood and that `can_answer`
 /// (RFC 8760 §2.4). One of several realms is answered even if others cannot be.
 pub(in super::super) fn choose<'a>(
     challenges: &[Challenge<'a>],
-    can_answer: impl Fn(&Asked<'a>) -> bool,
-) -> Result<Vec<Asked<'a>>, Reason> {
+    can_answer: impl Fn(&ParsedChallenge<'a>) -> bool,
+) -> Result<Vec<ParsedChallenge<'a>>, Reason> {
     if challenges.iter().fold(0usize, |sum, one| sum.saturating_add(one.value.len())) > MOST_BYTES {
         return Err(Reason::ChallengeTooLarge);
     }
-    let mut chosen: Vec<Asked<'a>> = Vec::new();
+    let mut chosen: Vec<ParsedChallenge<'a>> = Vec::new();
     let mut refusal = None;
     for asked in challenges.iter().flat_map(read) {
         match asked {
-            Ok(asked) if chosen.iter().any(|one| one.guard == asked.guard && one.realm == asked.realm) => {}
+            Ok(asked) if chosen.iter().any(|one| one.challenger == asked.challenger && one.realm == asked.realm) => {}
             Ok(asked) if can_answer(&asked) => chosen.push(asked),
             // What the operator can do something about is told first.
             Ok(_) => refusal = Some(Reason::NoCredentials),
@@ -100,7 +100,7 @@ struct More {
 }
 
 /// The challenges in one header: normally one, but RFC 7235 allows a list.
-fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Reason>> {
+fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<ParsedChallenge<'a>, Reason>> {
     let mut all: Vec<Fields<'a>> = Vec::new();
     let mut is_in_qop = false;
     for item in split(challenge.value) {
@@ -142,11 +142,11 @@ fn read<'a>(challenge: &Challenge<'a>) -> Vec<Result<Asked<'a>, Reason>> {
         };
         *field = field.or(Some(value).filter(|value| !value.is_empty()));
     }
-    all.iter().map(|fields| fields.understand(challenge.guard)).collect()
+    all.iter().map(|fields| fields.understand(challenge.challenger)).collect()
 }
 
 impl<'a> Fields<'a> {
-    fn understand(&self, guard: Guard) -> Result<Asked<'a>, Reason> {
+    fn understand(&self, challenger: Challenger) -> Result<ParsedChallenge<'a>, Reason> {
         if !self.scheme.eq_ignore_ascii_case(b"Digest") {
             return Err(Reason::NoDigest);
         }
@@ -163,7 +163,7 @@ impl<'a> Fields<'a> {
         let qop = best(text(self.qop)?, self.more).ok_or(Reason::NoDigest)?;
         let is_stale = text(self.stale)?.is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"));
         let names_algorithm = named.is_some();
-        Ok(Asked { guard, realm, nonce, opaque, algorithm, names_algorithm, qop, is_stale })
+        Ok(ParsedChallenge { challenger, realm, nonce, opaque, algorithm, names_algorithm, qop, is_stale })
     }
 }
 

@@ -2,14 +2,14 @@
 
 /// The side that challenges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
+pub enum Challenger {
     /// The other end: WWW-Authenticate, answered in Authorization.
     End,
     /// A proxy: Proxy-Authenticate, answered in Proxy-Authorization.
     Proxy,
 }
 
-impl Guard {
+impl Challenger {
     /// The name of the header that holds the answer.
     #[must_use]
     pub fn answer_header(self) -> &'static str {

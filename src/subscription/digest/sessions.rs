@@ -3,9 +3,9 @@
 use super::super::reason::Reason;
 use super::algorithm::Algorithm;
 use super::authorization::Authorization;
-use super::challenge::Asked;
+use super::challenge::ParsedChallenge;
 use super::credential::Secret;
-use super::scheme::{Guard, Qop};
+use super::scheme::{Challenger, Qop};
 use super::{CNONCE_LEN, MOST_REALMS};
 use crate::memory::{OutOfMemory, Packed};
 use allocator_api2::alloc::Allocator;
@@ -24,7 +24,7 @@ pub(in super::super) struct Sessions<A: Allocator> {
 
 #[derive(Clone, Copy)]
 struct Mark {
-    guard: Guard,
+    challenger: Challenger,
     algorithm: Algorithm,
     names_algorithm: bool,
     has_opaque: bool,
@@ -39,13 +39,13 @@ struct Mark {
 /// A realm that has challenged.
 #[derive(Clone, Copy)]
 pub(in super::super) struct KnownRealm<'a> {
-    pub(in super::super) guard: Guard,
+    pub(in super::super) challenger: Challenger,
     pub(in super::super) realm: &'a [u8],
     pub(in super::super) algorithm: Algorithm,
     pub(in super::super) is_tried: bool,
 }
 
-type Texts<'a> = [&'a [u8]; TEXTS];
+type SessionTexts<'a> = [&'a [u8]; TEXTS];
 
 impl<A: Allocator + Clone> Sessions<A> {
     /// What they take of memory.
@@ -57,20 +57,21 @@ impl<A: Allocator + Clone> Sessions<A> {
     /// is room for.
     pub(in super::super) fn try_learn(
         old: Option<&Self>,
-        asked: &[Asked<'_>],
+        asked: &[ParsedChallenge<'_>],
         alloc: A,
     ) -> Result<Result<Self, Reason>, OutOfMemory> {
-        let is_new = |mark: &Mark, texts: &Texts<'_>| {
-            !asked.iter().any(|one| one.guard == mark.guard && Some(&one.realm) == texts.get(REALM))
+        let is_new = |mark: &Mark, texts: &SessionTexts<'_>| {
+            !asked.iter().any(|one| one.challenger == mark.challenger && Some(&one.realm) == texts.get(REALM))
         };
-        let others: Vec<(Mark, Texts<'_>)> =
+        let others: Vec<(Mark, SessionTexts<'_>)> =
             old.into_iter().flat_map(Self::entries).filter(|(mark, texts)| is_new(mark, texts)).collect();
         if asked.len().saturating_add(others.iter().filter(|(mark, _)| mark.is_tried).count()) > MOST_REALMS {
             return Ok(Err(Reason::TooManyChallenges));
         }
         let fresh = asked.iter().map(|one| {
-            let same = |(mark, [realm, nonce, _]): &(Mark, Texts<'_>)| {
-                (mark.guard, mark.algorithm, *realm, *nonce) == (one.guard, one.algorithm, one.realm, one.nonce)
+            let same = |(mark, [realm, nonce, _]): &(Mark, SessionTexts<'_>)| {
+                (mark.challenger, mark.algorithm, *realm, *nonce)
+                    == (one.challenger, one.algorithm, one.realm, one.nonce)
             };
             let used = old.and_then(|old| old.entries().find(same)).map(|(mark, _)| mark);
             (Mark::of(one, used), [one.realm, one.nonce, one.opaque.unwrap_or_default()])
@@ -83,7 +84,7 @@ impl<A: Allocator + Clone> Sessions<A> {
     /// With another nonce for the other end (`nextnonce`, RFC 7616 §3.5); `None` when it has not challenged, or several
     /// realms of it have.
     pub(in super::super) fn try_renew(&self, nonce: &[u8], alloc: A) -> Result<Option<Self>, OutOfMemory> {
-        let is_end = |mark: &Mark| mark.guard == Guard::End;
+        let is_end = |mark: &Mark| mark.challenger == Challenger::End;
         if self.marks.iter().flatten().filter(|mark| is_end(mark)).count() != 1 {
             return Ok(None);
         }
@@ -95,7 +96,7 @@ impl<A: Allocator + Clone> Sessions<A> {
         Self::try_collect(renewed, alloc).map(Some)
     }
 
-    fn try_collect<'a>(entries: impl Iterator<Item = (Mark, Texts<'a>)>, alloc: A) -> Result<Self, OutOfMemory> {
+    fn try_collect<'a>(entries: impl Iterator<Item = (Mark, SessionTexts<'a>)>, alloc: A) -> Result<Self, OutOfMemory> {
         let mut marks = [None; MOST_REALMS];
         let mut texts: [&[u8]; MOST_REALMS * TEXTS] = [b""; MOST_REALMS * TEXTS];
         for ((place, room), (mark, entry)) in marks.iter_mut().zip(texts.as_chunks_mut::<TEXTS>().0).zip(entries) {
@@ -107,7 +108,7 @@ impl<A: Allocator + Clone> Sessions<A> {
 }
 
 impl<A: Allocator> Sessions<A> {
-    fn entries(&self) -> impl Iterator<Item = (Mark, Texts<'_>)> {
+    fn entries(&self) -> impl Iterator<Item = (Mark, SessionTexts<'_>)> {
         let texts = |index: usize| [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
         self.marks.iter().enumerate().filter_map(move |(index, mark)| Some(((*mark)?, texts(index))))
     }
@@ -120,8 +121,8 @@ impl<A: Allocator> Sessions<A> {
 
     /// The realms.
     pub(in super::super) fn known(&self) -> impl Iterator<Item = KnownRealm<'_>> {
-        self.entries().map(|(Mark { guard, algorithm, is_tried, .. }, [realm, _, _])| KnownRealm {
-            guard,
+        self.entries().map(|(Mark { challenger, algorithm, is_tried, .. }, [realm, _, _])| KnownRealm {
+            challenger,
             realm,
             algorithm,
             is_tried,
@@ -145,9 +146,9 @@ impl<A: Allocator> Sessions<A> {
         for (index, place) in self.marks.iter_mut().enumerate() {
             let Some(mark) = place else { continue };
             let [realm, nonce, opaque] = [REALM, NONCE, OPAQUE].map(|part| self.text.get(index * TEXTS + part));
-            let Mark { guard, algorithm, is_tried, .. } = *mark;
+            let Mark { challenger, algorithm, is_tried, .. } = *mark;
             // A nonce that has been used up is left alone: there will be another challenge.
-            let answer = mark.nc.checked_add(1).zip(credential(KnownRealm { guard, realm, algorithm, is_tried }));
+            let answer = mark.nc.checked_add(1).zip(credential(KnownRealm { challenger, realm, algorithm, is_tried }));
             let Some((nc, (username, secret))) = answer else {
                 // Nobody can reject what is not sent.
                 mark.is_tried = false;
@@ -158,7 +159,7 @@ impl<A: Allocator> Sessions<A> {
             }
             mark.nc = nc;
             all.push(Authorization {
-                guard,
+                challenger,
                 username,
                 secret,
                 realm: realm.to_vec(),
@@ -177,9 +178,9 @@ impl<A: Allocator> Sessions<A> {
 
 impl Mark {
     /// A nonce that has been `used` is counted on.
-    fn of(asked: &Asked<'_>, used: Option<Self>) -> Self {
+    fn of(asked: &ParsedChallenge<'_>, used: Option<Self>) -> Self {
         Self {
-            guard: asked.guard,
+            challenger: asked.challenger,
             algorithm: asked.algorithm,
             names_algorithm: asked.names_algorithm,
             has_opaque: asked.opaque.is_some(),

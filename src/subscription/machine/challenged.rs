@@ -1,8 +1,8 @@
 //! A request that was challenged (RFC 3261 §22).
 
 use super::super::digest::{
-    self, Authorization, CNONCE_LEN, Credential, Domains, Guard, KnownRealm, MOST_ANSWERS, MOST_STALES, Qop, Secret,
-    Sessions,
+    self, Authorization, CNONCE_LEN, Challenger, Credential, Domains, KnownRealm, MOST_ANSWERS, MOST_STALES, Qop,
+    Secret, Sessions,
 };
 use super::super::input::Reply;
 use super::super::output::Output;
@@ -44,12 +44,16 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The challenges to be answered, and whether one of them is a realm's that has had an answer.
-    fn judge_challenges<'a>(&self, reply: &Reply<'a>, env: &Env<'_>) -> Result<(Vec<digest::Asked<'a>>, bool), Reason> {
+    fn judge_challenges<'a>(
+        &self,
+        reply: &Reply<'a>,
+        env: &Env<'_>,
+    ) -> Result<(Vec<digest::ParsedChallenge<'a>>, bool), Reason> {
         // Why a challenge is not answered that could be.
         let passed_over = Cell::new(None);
         let asked = digest::choose(reply.challenges, |one| {
             let is_tried = false;
-            let known = KnownRealm { guard: one.guard, realm: one.realm, algorithm: one.algorithm, is_tried };
+            let known = KnownRealm { challenger: one.challenger, realm: one.realm, algorithm: one.algorithm, is_tried };
             let found = self.credential(known, env);
             if let Err(Reason::NoCredentialsHere) = found {
                 passed_over.set(Some(Reason::NoCredentialsHere));
@@ -65,8 +69,10 @@ impl<A: SharedAlloc> Subscription<A> {
             Err(Reason::NoCredentials) => return Err(passed_over.get().unwrap_or(Reason::NoCredentials)),
             chosen => chosen?,
         };
-        let had_answer = |one: &&digest::Asked<'_>| {
-            let same = |known: KnownRealm<'_>| known.is_tried && known.guard == one.guard && known.realm == one.realm;
+        let had_answer = |one: &&digest::ParsedChallenge<'_>| {
+            let same = |known: KnownRealm<'_>| {
+                known.is_tried && known.challenger == one.challenger && known.realm == one.realm
+            };
             self.sessions().is_some_and(|sessions| sessions.known().any(same))
         };
         if asked.iter().filter(had_answer).any(|one| !one.is_stale) {
@@ -99,7 +105,7 @@ impl<A: SharedAlloc> Subscription<A> {
             }
         };
         let via = self.targets().map(Targets::via).filter(|via| !via.is_empty()).map(digest::place);
-        let may_be_proxy = known.guard == Guard::Proxy && env.policy.proxies > 0;
+        let may_be_proxy = known.challenger == Challenger::Proxy && env.policy.proxies > 0;
         if !domains.hold(self.record(), via.into_iter().chain(self.led_to()), may_be_proxy) {
             return Err(Reason::NoCredentialsHere);
         }

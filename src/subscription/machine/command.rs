@@ -6,7 +6,7 @@ use super::super::input::{Flow, Socket};
 use super::super::output::{Output, Untold};
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::ending::Failure;
-use super::reply::Outcome;
+use super::reply::RequestOutcome;
 use super::{Env, Promise, Subscription};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::time::Millis;
@@ -81,7 +81,7 @@ impl<A: SharedAlloc> Subscription<A> {
             return Ok(self.hasten(env.now.after(delay), env));
         }
         let output = match state.in_flight() {
-            true => Output { concluded: true, ..self.on_outcome(Outcome::Failed(Failure::CUT_OFF), env)? },
+            true => Output { concluded: true, ..self.on_outcome(RequestOutcome::Failed(Failure::CUT_OFF), env)? },
             false => Output::default(),
         };
         self.lose_flow();

@@ -9,7 +9,7 @@ use super::super::reason::Reason;
 use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::ending::Failure;
-use super::reply::Outcome;
+use super::reply::RequestOutcome;
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 use crate::time::{Millis, PackedMillis};
@@ -41,7 +41,7 @@ impl<A: SharedAlloc> Subscription<A> {
             | State::UnconfirmedDestroy
             | State::Resubscription { .. }
             | State::ResubscriptionDestroy
-            | State::Predestroyed(Farewell::Sent) => self.on_outcome(Outcome::Failed(Failure::TIMEOUT), env),
+            | State::Predestroyed(Farewell::Sent) => self.on_outcome(RequestOutcome::Failed(Failure::TIMEOUT), env),
             State::Predestroyed(Farewell::Due) => {
                 Ok(self.send(State::Predestroyed(Farewell::Sent), 0, fresh.cnonce, env))
             }

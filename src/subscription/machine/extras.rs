@@ -39,7 +39,7 @@ pub(super) struct Extras<A: Allocator + Clone> {
     /// How many Contacts there were that cannot be a target.
     bad_contacts: u16,
     /// Forks that have ended before any dialog was made.
-    pub(super) gone: Vec<Gone<A>, A>,
+    pub(super) gone: Vec<EndedFork<A>, A>,
     /// NOTIFYs that were not told, by [reason](Untold::ALL).
     untold: [u32; Untold::ALL.len()],
     /// Event `id` parameter.
@@ -50,7 +50,7 @@ pub(super) struct Extras<A: Allocator + Clone> {
 
 /// A fork that has ended before any dialog was made: what its NOTIFY said.
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Gone<A: Allocator> {
+pub(super) struct EndedFork<A: Allocator> {
     /// Its tag, and its reason; empty for none.
     pub(super) said: Packed<2, A>,
     pub(super) retry_after: Option<u32>,
@@ -98,7 +98,7 @@ impl<A: Allocator + Clone> Extras<A> {
             self.own_credentials.as_ref().map_or(0, PackedSecrets::size),
             self.event_id.as_ref().map_or(0, Packed::size),
         ];
-        let gone = self.gone.iter().map(|gone| size_of::<Gone<A>>().saturating_add(gone.said.size()));
+        let gone = self.gone.iter().map(|gone| size_of::<EndedFork<A>>().saturating_add(gone.said.size()));
         boxed.into_iter().chain(gone).fold(size_of::<Self>(), usize::saturating_add)
     }
 
@@ -255,7 +255,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The forks that have ended before any dialog was made.
-    pub(super) fn gone(&self) -> &[Gone<A>] {
+    pub(super) fn gone(&self) -> &[EndedFork<A>] {
         self.extras.as_deref().map_or(&[], |extras| &extras.gone)
     }
 

@@ -10,7 +10,7 @@ use super::super::input::Notify;
 use super::super::output::{Answer, News, Output, Status, Untold};
 use super::super::state::State;
 use super::super::substate::{StateValue, SubscriptionState};
-use super::extras::Gone;
+use super::extras::EndedFork;
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 
@@ -47,7 +47,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let said = Packed::try_new([notify.remote_tag.text(), reason], self.alloc.clone())?;
         let gone = &mut self.extras_mut()?.gone;
         gone.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
-        gone.push(Gone { said, retry_after: state.retry_after });
+        gone.push(EndedFork { said, retry_after: state.retry_after });
         self.notifies = self.notifies.saturating_add(1);
         if self.state() == State::Unconfirmed {
             let by = self.timer_n(env);
@@ -68,7 +68,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if place >= extras.gone.len() {
             return None;
         }
-        let Gone { said, retry_after } = extras.gone.swap_remove(place);
+        let EndedFork { said, retry_after } = extras.gone.swap_remove(place);
         let reason = Some(said.get(REASON)).filter(|reason| !reason.is_empty());
         Some(match self.fetch_until() {
             Some(_) => self.fetch_result(StateValue::Terminated, reason, false),

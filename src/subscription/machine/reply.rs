@@ -12,7 +12,7 @@ use crate::memory::{OutOfMemory, SharedAlloc};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Outcome<'a> {
+pub(super) enum RequestOutcome<'a> {
     /// 2xx: 200 and 202 mean the same (RFC 6665 §8.3.1).
     Accepted(&'a Reply<'a>),
     /// 3xx that names other targets.
@@ -25,7 +25,7 @@ pub(super) enum Outcome<'a> {
     Failed(Failure<'a>),
 }
 
-impl<'a> Outcome<'a> {
+impl<'a> RequestOutcome<'a> {
     fn of(reply: &'a Reply<'a>) -> Self {
         match reply.code {
             200..=299 => Self::Accepted(reply),
@@ -50,7 +50,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let renewed = self.try_renew(reply)?;
         let judged = self.judge_route(reply);
         let reply = judged.as_ref().unwrap_or(reply);
-        let output = Output { concluded: true, ..self.on_outcome(Outcome::of(reply), env)? };
+        let output = Output { concluded: true, ..self.on_outcome(RequestOutcome::of(reply), env)? };
         if let (Some(renewed), Some(extras)) = (renewed, self.extras.as_deref_mut())
             && extras.sessions.is_some()
         {
@@ -81,18 +81,18 @@ impl<A: SharedAlloc> Subscription<A> {
         if cseq != self.local_cseq {
             return Ok(Output::default());
         }
-        Ok(Output { concluded: true, ..self.on_outcome(Outcome::Failed(failure), env)? })
+        Ok(Output { concluded: true, ..self.on_outcome(RequestOutcome::Failed(failure), env)? })
     }
 
-    pub(super) fn on_outcome(&mut self, outcome: Outcome<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+    pub(super) fn on_outcome(&mut self, outcome: RequestOutcome<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
         let output = self.on_outcome_in_state(outcome, env)?;
         // A later hold is another one.
         self.told_held = false;
         Ok(output)
     }
 
-    fn on_outcome_in_state(&mut self, outcome: Outcome<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        use Outcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
+    fn on_outcome_in_state(&mut self, outcome: RequestOutcome<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
+        use RequestOutcome::{Accepted, Challenged, Failed, Redirected, Rerouted};
         let Some(flight) = self.state().flight() else { return Ok(Output::default()) };
         match (flight, outcome) {
             (Flight::Opening, Accepted(reply)) => self.opened(reply, env),

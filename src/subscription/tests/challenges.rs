@@ -6,11 +6,11 @@ use crate::testing::tag;
 use crate::testing::uris;
 
 fn end(value: &str) -> Challenge<'_> {
-    Challenge { guard: Guard::End, value: value.as_bytes() }
+    Challenge { challenger: Challenger::End, value: value.as_bytes() }
 }
 
 fn proxy(value: &str) -> Challenge<'_> {
-    Challenge { guard: Guard::Proxy, value: value.as_bytes() }
+    Challenge { challenger: Challenger::Proxy, value: value.as_bytes() }
 }
 
 fn challenge(life: &mut Life, code: u16, challenges: &[Challenge<'_>]) -> Output {
@@ -30,15 +30,15 @@ const FIRST: &str = "Digest realm=\"known\", nonce=\"one\", qop=\"auth\"";
 const SECOND: &str = "Digest realm=\"known\", nonce=\"two\", qop=\"auth\"";
 const STALE: &str = "Digest realm=\"known\", nonce=\"two\", qop=\"auth\", stale=true";
 
-/// Guard, realm, nonce and count of each authorization in the last request.
-fn answers(life: &Life) -> Vec<(Guard, String, String, u32)> {
+/// Challenger, realm, nonce and count of each authorization in the last request.
+fn answers(life: &Life) -> Vec<(Challenger, String, String, u32)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let all = life.request().authorizations.iter();
-    all.map(|one| (one.guard, text(&one.realm), text(&one.nonce), one.nc)).collect()
+    all.map(|one| (one.challenger, text(&one.realm), text(&one.nonce), one.nc)).collect()
 }
 
-fn known(nonce: &str, nc: u32) -> Vec<(Guard, String, String, u32)> {
-    vec![(Guard::End, "known".into(), nonce.into(), nc)]
+fn known(nonce: &str, nc: u32) -> Vec<(Challenger, String, String, u32)> {
+    vec![(Challenger::End, "known".into(), nonce.into(), nc)]
 }
 
 /// Challenged once, repeated, accepted and active.
@@ -147,7 +147,8 @@ fn stale_nonces_are_bounded() {
 #[test]
 fn proxies_and_the_end_challenge_together_or_after_each_other() {
     let inner = "Digest realm=\"known\", nonce=\"inner\", opaque=\"o\"";
-    let both = [(Guard::Proxy, "known".into(), "inner".into(), 1), (Guard::End, "known".into(), "one".into(), 1)];
+    let both =
+        [(Challenger::Proxy, "known".into(), "inner".into(), 1), (Challenger::End, "known".into(), "one".into(), 1)];
     let mut life = Life::asking();
     challenge(&mut life, 407, &[proxy(inner), end(FIRST)]);
     life.due();
@@ -159,7 +160,7 @@ fn proxies_and_the_end_challenge_together_or_after_each_other() {
     life.due();
     challenge(&mut life, 401, &[end(FIRST)]);
     life.due();
-    let again = (Guard::Proxy, "known".to_owned(), "inner".to_owned(), 2);
+    let again = (Challenger::Proxy, "known".to_owned(), "inner".to_owned(), 2);
     assert_eq!(answers(&life), [both[1].clone(), again]);
     assert_eq!(life.request().call_id, b"call1");
     life.reply(200);

@@ -2,20 +2,20 @@
 
 use super::*;
 use crate::subscription::CredentialError;
-use crate::subscription::digest::{Algorithm, Asked, Authorization, MOST_REALMS, Qop, choose};
+use crate::subscription::digest::{Algorithm, Authorization, MOST_REALMS, ParsedChallenge, Qop, choose};
 
-fn choose_all<'a>(challenges: &[(Guard, &'a [u8])]) -> Result<Vec<Asked<'a>>, Reason> {
-    let challenges: Vec<_> = challenges.iter().map(|&(guard, value)| Challenge { guard, value }).collect();
+fn choose_all<'a>(challenges: &[(Challenger, &'a [u8])]) -> Result<Vec<ParsedChallenge<'a>>, Reason> {
+    let challenges: Vec<_> = challenges.iter().map(|&(challenger, value)| Challenge { challenger, value }).collect();
     choose(&challenges, |_| true)
 }
 
-fn only(value: &[u8]) -> Result<Asked<'_>, Reason> {
-    choose_all(&[(Guard::End, value)]).map(|chosen| chosen[0])
+fn only(value: &[u8]) -> Result<ParsedChallenge<'_>, Reason> {
+    choose_all(&[(Challenger::End, value)]).map(|chosen| chosen[0])
 }
 
 fn authorization(algorithm: &str, qop: Qop, realm: &str, nonce: &str, user: &str, password: &str) -> Authorization {
     Authorization {
-        guard: Guard::End,
+        challenger: Challenger::End,
         username: user.into(),
         secret: Secret::Password(password.as_bytes().to_vec().into()),
         realm: realm.into(),
@@ -185,8 +185,10 @@ fn a_list_of_qualities_without_quotes_and_empty_values_are_understood() {
     assert_eq!((asked.algorithm.name(), asked.qop, asked.names_algorithm), ("MD5", Qop::None, false));
     let asked = only(b"Negotiate, Digest realm=\"r\", nonce=\"n\", qop=auth-conf, auth-int").unwrap();
     assert_eq!(asked.qop, Qop::AuthInt);
-    let two =
-        choose_all(&[(Guard::End, b"Digest realm=\"r\", nonce=\"n\", qop=auth,auth-int, Digest realm=s, nonce=m")]);
+    let two = choose_all(&[(
+        Challenger::End,
+        b"Digest realm=\"r\", nonce=\"n\", qop=auth,auth-int, Digest realm=s, nonce=m",
+    )]);
     assert_eq!(
         two.map(|two| two.iter().map(|one| (one.realm, one.qop)).collect::<Vec<_>>()),
         Ok(vec![(&b"r"[..], Qop::Auth), (b"s", Qop::None)])
@@ -196,15 +198,18 @@ fn a_list_of_qualities_without_quotes_and_empty_values_are_understood() {
 #[test]
 fn the_topmost_that_is_understood_is_chosen_for_each_realm() {
     let chosen = choose_all(&[
-        (Guard::End, b"Digest realm=a, nonce=1, algorithm=SHA-3"),
-        (Guard::End, b"Basic realm=a, Digest realm=a, nonce=2, algorithm=SHA-256, Digest realm=a, nonce=3"),
-        (Guard::End, b"Digest realm=b, nonce=4"),
-        (Guard::Proxy, b"Digest realm=a, nonce=5, qop=\"auth\""),
-        (Guard::Proxy, b"NTLM TlRMTVNTUAAB=="),
+        (Challenger::End, b"Digest realm=a, nonce=1, algorithm=SHA-3"),
+        (Challenger::End, b"Basic realm=a, Digest realm=a, nonce=2, algorithm=SHA-256, Digest realm=a, nonce=3"),
+        (Challenger::End, b"Digest realm=b, nonce=4"),
+        (Challenger::Proxy, b"Digest realm=a, nonce=5, qop=\"auth\""),
+        (Challenger::Proxy, b"NTLM TlRMTVNTUAAB=="),
     ])
     .unwrap();
-    let short: Vec<_> = chosen.iter().map(|one| (one.guard, one.realm, one.algorithm.name())).collect();
-    assert_eq!(short, [(Guard::End, &b"a"[..], "SHA-256"), (Guard::End, b"b", "MD5"), (Guard::Proxy, b"a", "MD5")]);
+    let short: Vec<_> = chosen.iter().map(|one| (one.challenger, one.realm, one.algorithm.name())).collect();
+    assert_eq!(
+        short,
+        [(Challenger::End, &b"a"[..], "SHA-256"), (Challenger::End, b"b", "MD5"), (Challenger::Proxy, b"a", "MD5")]
+    );
 }
 
 #[test]
@@ -212,7 +217,7 @@ fn what_cannot_be_answered_has_a_reason() {
     let long =
         |part: &str, length: usize| format!("Digest realm=\"r{part}\", nonce=\"n\"").replace(part, &"x".repeat(length));
     let many: Vec<String> = (0..=MOST_REALMS).map(|n| format!("Digest realm=r{n}, nonce=n")).collect();
-    let many: Vec<_> = many.iter().map(|value| (Guard::End, value.as_bytes())).collect();
+    let many: Vec<_> = many.iter().map(|value| (Challenger::End, value.as_bytes())).collect();
     assert_eq!(choose_all(&many), Err(Reason::TooManyChallenges));
     for (value, refusal) in [
         ("", Reason::NoDigest),
@@ -327,7 +332,7 @@ proptest::proptest! {
     /// Any bytes are understood or refused, and what is understood can stand in a header.
     #[test]
     fn hostile_challenges(value in "(Digest |realm=|nonce=|\"|,|\\\\|=| |a|auth|qop=|\r|\n|\u{e4}){0,40}") {
-        if let Ok(chosen) = choose_all(&[(Guard::End, value.as_bytes())]) {
+        if let Ok(chosen) = choose_all(&[(Challenger::End, value.as_bytes())]) {
             for one in chosen {
                 proptest::prop_assert!(!one.realm.iter().any(u8::is_ascii_control));
             }

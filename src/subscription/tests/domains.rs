@@ -25,10 +25,10 @@ fn redirect(life: &mut Life, code: u16, to: &[u8]) {
 }
 
 /// Challenges: the reason if that is refused; otherwise how many answers the next request has.
-fn challenge(life: &mut Life, guard: Guard, value: &[u8]) -> Result<usize, String> {
+fn challenge(life: &mut Life, challenger: Challenger, value: &[u8]) -> Result<usize, String> {
     let cseq = life.request().cseq;
-    let code = if guard == Guard::End { 401 } else { 407 };
-    let challenges = &[Challenge { guard, value }];
+    let code = if challenger == Challenger::End { 401 } else { 407 };
+    let challenges = &[Challenge { challenger, value }];
     let output = life.give(Input::Reply(Reply { cseq, code, challenges, ..Reply::default() }));
     match output.news {
         Some(_) => Err(told(&output).2),
@@ -40,7 +40,7 @@ fn challenge(life: &mut Life, guard: Guard, value: &[u8]) -> Result<usize, Strin
 }
 
 fn ask(life: &mut Life) -> Result<usize, String> {
-    challenge(life, Guard::End, ASKED)
+    challenge(life, Challenger::End, ASKED)
 }
 
 const NOT_HERE: &str = "no credentials for this host";
@@ -127,7 +127,7 @@ fn a_proxy_of_a_305_is_a_redirection() {
         let mut life = Life::asking();
         redirect(&mut life, 305, proxy);
         assert_eq!(life.request().via, proxy);
-        assert_eq!(challenge(&mut life, Guard::Proxy, ASKED), answer);
+        assert_eq!(challenge(&mut life, Challenger::Proxy, ASKED), answer);
     }
 }
 
@@ -142,11 +142,11 @@ fn the_outbound_proxy_is_answered_wherever_the_request_goes() {
         life.policy.proxies = 1;
         life.credentials[0].domains = domains;
         redirect(&mut life, 302, OUTSIDE);
-        assert_eq!(challenge(&mut life, Guard::Proxy, ASKED), answer);
+        assert_eq!(challenge(&mut life, Challenger::Proxy, ASKED), answer);
         let mut life = Life::asking();
         life.policy.proxies = 1;
         redirect(&mut life, 302, OUTSIDE);
-        assert_eq!(challenge(&mut life, Guard::End, ASKED), Err(NOT_HERE.to_owned()), "who is behind it is not");
+        assert_eq!(challenge(&mut life, Challenger::End, ASKED), Err(NOT_HERE.to_owned()), "who is behind it is not");
     }
 }
 
@@ -220,7 +220,7 @@ fn what_is_too_weak_is_passed_over() {
         let mut life = Life::asking();
         (life.policy.require_qop, life.policy.allow_md5) = (require_qop, allow_md5);
         let wanted = if answered { Ok(1) } else { Err("digest weaker than allowed".to_owned()) };
-        assert_eq!(challenge(&mut life, Guard::End, value.as_bytes()), wanted, "{value}");
+        assert_eq!(challenge(&mut life, Challenger::End, value.as_bytes()), wanted, "{value}");
     }
 }
 
@@ -243,7 +243,7 @@ fn credentials_are_rejected_only_where_some_were_sent() {
     let mut life = Life::asking();
     let (cseq, all) = (life.request().cseq, std::mem::take(&mut life.credentials));
     life.credentials = all.clone();
-    let challenges = &[Challenge { guard: Guard::End, value: ASKED }];
+    let challenges = &[Challenge { challenger: Challenger::End, value: ASKED }];
     life.give(Input::Reply(Reply { cseq, code: 401, challenges, ..Reply::default() }));
     life.credentials = Vec::new();
     life.due();

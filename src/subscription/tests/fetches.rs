@@ -183,7 +183,8 @@ fn redirections_and_challenges_go_on() {
     life.reply(404);
     life.due();
     assert_eq!(life.request().target, b"sip:b@x.example.com", "the next target");
-    const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
+    const KNOWN: Challenge<'static> =
+        Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
     life.reply_with(401, |reply| reply.challenges = &[KNOWN]);
     life.due();
     assert_eq!((life.request().authorizations.len(), life.request().expires), (1, 0));

@@ -276,7 +276,7 @@ fn it_takes_the_credentials_and_terms_along_but_no_nonce() {
     root.give(Input::Credentials { username: b"own", secret: Concealed(b"word") });
     root.due();
     const CHALLENGE: Challenge<'static> =
-        Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
+        Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
     root.reply_with(401, |reply| reply.challenges = &[CHALLENGE]);
     root.due();
     root.notify("active");

@@ -193,7 +193,7 @@ fn what_was_held_is_not_counted_as_asked() {
 #[test]
 fn an_answer_to_a_challenge_stays_one() {
     const ASKED: &[Challenge<'static>] =
-        &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" }];
+        &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n\"" }];
     let mut life = Life::asking();
     life.reply_with(401, |reply| reply.challenges = ASKED);
     life.due();

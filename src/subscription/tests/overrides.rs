@@ -98,7 +98,8 @@ fn what_the_notifier_asks_for_is_heeded_all_the_same() {
     life.due();
     assert_eq!(life.request().target, b"sip:a@x");
     let mut life = asking(vec![after_codes(401, 401, Action::Never)]);
-    const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
+    const KNOWN: Challenge<'static> =
+        Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
     assert!(life.reply_with(401, |reply| reply.challenges = &[KNOWN]).news.is_none(), "a challenge to be answered");
 }
 

@@ -189,7 +189,7 @@ fn a_redirection_and_a_challenge_stay_with_the_proxy() {
     life.due();
     assert_eq!((places(&life), life.request().target.as_slice()), (vec![0, 1], &b"sip:b@x.example.com"[..]));
     const KNOWN: &[Challenge<'static>] =
-        &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" }];
+        &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n\"" }];
     silence(&mut life);
     life.due();
     life.reply_with(401, |reply| reply.challenges = KNOWN);

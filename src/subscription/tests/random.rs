@@ -58,17 +58,23 @@ const ENTITY_TAGS: &[Option<&[u8]>] =
     &[None, Some(b"t1"), Some(b"t2"), Some(&[b'x'; 256]), Some(b""), Some(b"a\r\n b")];
 const CHALLENGES: &[&[Challenge<'static>]] = &[
     &[],
-    &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n1\", qop=\"auth\"" }],
-    &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n2\", stale=true" }],
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n1\", qop=\"auth\"" }],
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n2\", stale=true" }],
     &[
-        Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p1\", nonce=\"n3\", opaque=\"x\", stale=TRUE" },
-        Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n4\", algorithm=SHA-256" },
+        Challenge {
+            challenger: Challenger::Proxy,
+            value: b"Digest realm=\"p1\", nonce=\"n3\", opaque=\"x\", stale=TRUE",
+        },
+        Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n4\", algorithm=SHA-256" },
     ],
-    &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p2\", nonce=\"n5\", qop=\"auth-int\"" }],
-    &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p3\", nonce=\"n6\", algorithm=MD5-sess, qop=\"auth\"" }],
-    &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"p4\", nonce=\"n7\"" }],
-    &[Challenge { guard: Guard::End, value: b"Digest realm=\"p5\", nonce=\"n8\", algorithm=X" }],
-    &[Challenge { guard: Guard::End, value: b"Digest realm=" }],
+    &[Challenge { challenger: Challenger::Proxy, value: b"Digest realm=\"p2\", nonce=\"n5\", qop=\"auth-int\"" }],
+    &[Challenge {
+        challenger: Challenger::Proxy,
+        value: b"Digest realm=\"p3\", nonce=\"n6\", algorithm=MD5-sess, qop=\"auth\"",
+    }],
+    &[Challenge { challenger: Challenger::Proxy, value: b"Digest realm=\"p4\", nonce=\"n7\"" }],
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"p5\", nonce=\"n8\", algorithm=X" }],
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=" }],
 ];
 const NUMBERS: &[Option<u32>] =
     &[None, None, Some(0), Some(1), Some(20), Some(61), Some(600), Some(7200), Some(u32::MAX)];

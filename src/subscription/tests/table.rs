@@ -161,9 +161,12 @@ fn refreshing() -> Life {
     life
 }
 
-const KNOWN: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
-const PROXY: Challenge<'static> = Challenge { guard: Guard::Proxy, value: b"Digest realm=\"known\", nonce=\"n\"" };
-const STRANGE: Challenge<'static> = Challenge { guard: Guard::End, value: b"Digest realm=\"strange\", nonce=\"n\"" };
+const KNOWN: Challenge<'static> =
+    Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"n\"" };
+const PROXY: Challenge<'static> =
+    Challenge { challenger: Challenger::Proxy, value: b"Digest realm=\"known\", nonce=\"n\"" };
+const STRANGE: Challenge<'static> =
+    Challenge { challenger: Challenger::End, value: b"Digest realm=\"strange\", nonce=\"n\"" };
 
 /// The inputs: start, deadline due, through the second outbound proxy, sent, send failed, dropped, held back because the destination does not answer, replies to the newest request (401 with
 /// a challenge that can be answered, and with one that cannot), NOTIFYs (active, with changes to a document that is not

@@ -23,27 +23,31 @@ pub const CHALLENGES: [Refusal; 4] = [Refusal::Known, Refusal::Proxy, Refusal::O
 /// What a challenge asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Asks {
-    guard: Guard,
+    challenger: Challenger,
     realm: &'static [u8],
     nonce: &'static [u8],
     is_stale: bool,
     pub challenges: &'static [Challenge<'static>],
 }
 
-const KNOWN: &[Challenge<'_>] = &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"one\"" }];
-const PROXY: &[Challenge<'_>] = &[Challenge { guard: Guard::Proxy, value: b"Digest realm=\"known\", nonce=\"way\"" }];
+const KNOWN: &[Challenge<'_>] =
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"one\"" }];
+const PROXY: &[Challenge<'_>] =
+    &[Challenge { challenger: Challenger::Proxy, value: b"Digest realm=\"known\", nonce=\"way\"" }];
 const OLD: &[Challenge<'_>] =
-    &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"two\", stale=true" }];
-const STRANGE: &[Challenge<'_>] = &[Challenge { guard: Guard::End, value: b"Digest realm=\"strange\", nonce=\"own\"" }];
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"two\", stale=true" }];
+const STRANGE: &[Challenge<'_>] =
+    &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"strange\", nonce=\"own\"" }];
 
 impl Asks {
     pub fn of(refusal: Refusal) -> Option<Self> {
-        let (end, known) = (Guard::End, b"known");
-        let asks = |guard, realm, nonce, challenges| Self { guard, realm, nonce, is_stale: false, challenges };
+        let (end, known) = (Challenger::End, b"known");
+        let asks =
+            |challenger, realm, nonce, challenges| Self { challenger, realm, nonce, is_stale: false, challenges };
         match refusal {
             Refusal::Known => Some(asks(end, known, b"one", KNOWN)),
             Refusal::Old => Some(Self { is_stale: true, ..asks(end, known, b"two", OLD) }),
-            Refusal::Proxy => Some(asks(Guard::Proxy, known, b"way", PROXY)),
+            Refusal::Proxy => Some(asks(Challenger::Proxy, known, b"way", PROXY)),
             Refusal::Strange => Some(asks(end, b"strange", b"own", STRANGE)),
             Refusal::Moved
             | Refusal::UseProxy
@@ -58,23 +62,23 @@ impl Asks {
     }
 
     fn bit(self) -> u8 {
-        bit(self.guard, self.realm)
+        bit(self.challenger, self.realm)
     }
 }
 
 /// One bit for each realm of this world.
-fn bit(guard: Guard, realm: &[u8]) -> u8 {
-    match (guard, realm) {
-        (Guard::End, b"known") => 1,
-        (Guard::Proxy, _) => 2,
-        (Guard::End, _) => 4,
+fn bit(challenger: Challenger, realm: &[u8]) -> u8 {
+    match (challenger, realm) {
+        (Challenger::End, b"known") => 1,
+        (Challenger::Proxy, _) => 2,
+        (Challenger::End, _) => 4,
     }
 }
 
 /// The same challenges, as if the nonce were all that is wrong.
 pub fn as_old<'a>(challenges: &'a [Challenge<'a>]) -> &'a [Challenge<'a>] {
     const AGED: &[Challenge<'_>] =
-        &[Challenge { guard: Guard::End, value: b"Digest realm=\"known\", nonce=\"one\", stale=true" }];
+        &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"one\", stale=true" }];
     if challenges == KNOWN { AGED } else { challenges }
 }
 
@@ -103,7 +107,7 @@ pub fn repeating(world: &mut World, request: &Request) -> Result<bool, String> {
     let before = world.ghost.named.replace(names.clone());
     let all = &mut world.ghost.spoken.answered;
     for one in &request.authorizations {
-        rule!(all.asked & bit(one.guard, &one.realm) != 0, "an answer that nobody here has asked for: {one:?}");
+        rule!(all.asked & bit(one.challenger, &one.realm) != 0, "an answer that nobody here has asked for: {one:?}");
     }
     let Some(asks) = all.awaited.take().and_then(Asks::of) else {
         all.late = false;
@@ -120,8 +124,9 @@ pub fn repeating(world: &mut World, request: &Request) -> Result<bool, String> {
     }
     rule!(all.repeated <= MOST_ANSWERS, "repeated {} times", all.repeated);
     rule!(all.stales <= MOST_STALES, "repeated {} times because of old nonces", all.stales);
-    let answers =
-        |one: &Authorization| (one.guard, &one.realm[..], &one.nonce[..]) == (asks.guard, asks.realm, asks.nonce);
+    let answers = |one: &Authorization| {
+        (one.challenger, &one.realm[..], &one.nonce[..]) == (asks.challenger, asks.realm, asks.nonce)
+    };
     rule!(request.authorizations.iter().any(answers), "repeated without an answer to {asks:?}");
     // Names are taken once a NOTIFY has made a dialog of them.
     rule!(
