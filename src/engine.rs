@@ -47,22 +47,22 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The table of subscriptions, in shared memory.
-pub type Registry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
+pub type ShmRegistry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
 
 /// The QSA hub, in shared memory.
-pub type Hub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
+pub type ShmHub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
 
 /// Internal subscriptions that share a dialog, in shared memory.
-pub type Shares = qsa::Shares<Shm, SharedLock<{ lock::HUB }>>;
+pub type ShmShares = qsa::Shares<Shm, SharedLock<{ lock::HUB }>>;
 
 /// The gate, in shared memory.
-pub type Gate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
+pub type ShmGate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 
 /// The line of those that wait for names and connections, in shared memory.
-pub type Lookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>;
+pub type ShmLookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>;
 
 /// A registry step and the message it queued.
-type Stepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
+type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
 
 /// Whose subscription a record of the registry is. Packed: each byte costs 1 MB for a million subscriptions.
 #[derive(Clone, Copy, Debug)]
@@ -82,25 +82,25 @@ pub struct Owner {
 
 /// A record takes so many bytes at most, or this does not compile: a subscription takes memory for its record above all.
 const MOST_RECORD: usize = 176;
-const _: usize = MOST_RECORD - Registry::RECORD;
+const _: usize = MOST_RECORD - ShmRegistry::RECORD;
 
 /// All that the processes share: placed in shared memory before the fork. What is on the ordinary heap (the parameters, the
 /// lists of queues and bells) is never written again, so that each process's copy stays the same.
 pub struct Engine {
     /// The subscriptions.
-    pub registry: Registry,
+    pub registry: ShmRegistry,
     /// The hub.
-    pub hub: Hub,
+    pub hub: ShmHub,
     /// What keeps destinations from being hammered.
-    pub gate: Gate,
+    pub gate: ShmGate,
     /// What waits for names and connections.
-    pub lookups: Lookups,
+    pub lookups: ShmLookups,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
     event_queues: Vec<QueueId>,
     /// Internal subscriptions that share a dialog.
-    shares: Shares,
+    shares: ShmShares,
     /// Where the subscriptions that are shared are kept apart.
     share_domain: DomainId,
     /// Their queues, one for each worker.
@@ -114,7 +114,7 @@ pub struct Engine {
     /// Contacts that could not be a target.
     bad_contacts: contact::BadContacts,
     /// NOTIFYs that were not told.
-    untold: untold::Counters,
+    untold: untold::UntoldCounters,
     /// The things that there was no memory for.
     lacks: lack::Lacks,
     /// What should never be.
@@ -160,7 +160,7 @@ pub enum EngineError {
 }
 
 /// Registers the SIP user agent with the hub, in the default domain and in that of the subscriptions that are shared.
-pub type RegisterUserAgent = fn(&Hub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError>;
+pub type RegisterUserAgent = fn(&ShmHub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError>;
 
 /// Makes the engine in shared memory; call once, in `mod_init`.
 ///
@@ -174,12 +174,12 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     shm::prepare(config.max_memory)?;
     let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let key = HashKey::new(clock::random_bytes());
-    let registry = Registry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
+    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
-    let hub = Hub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
-    let gate = Gate::try_new_in(gate_limits(&config), key, Shm)?;
+    let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
+    let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
-    let lookups = Lookups::try_new_in(longest_pause, key, Shm)?;
+    let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut share_queues = Vec::with_capacity(workers);
@@ -189,7 +189,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     }
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
-    let shares = Shares::try_new(key, Shm).map_err(QsaError::from)?;
+    let shares = ShmShares::try_new(key, Shm).map_err(QsaError::from)?;
     let share_domain = shares::domain(&hub)?;
     let user_agent = register(&hub, share_domain).map_err(EngineError::UserAgent)?;
     let lost_flows = flows::LostFlows::try_new()?;
@@ -207,7 +207,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         lost_flows,
         lines: turns::Lines::default(),
         bad_contacts: contact::BadContacts::default(),
-        untold: untold::Counters::default(),
+        untold: untold::UntoldCounters::default(),
         lacks: lack::Lacks::default(),
         defects: Defects::default(),
         board: WorkerBoard::new(workers),

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::grammar::is_sips;
-use crate::host::message::Message;
+use crate::host::message::SipMessage;
 use crate::host::notify_headers::OptionTags;
 use crate::host::socket::ListenSocket;
 use crate::subscription::{Answer, Package, Socket, package};
@@ -25,7 +25,7 @@ impl Engine {
     pub(super) fn extra_headers(
         &self,
         answer: Answer,
-        message: Message<'_>,
+        message: SipMessage<'_>,
         socket: Option<Socket>,
         package: Option<&'static Package>,
     ) -> Rc<[u8]> {

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::grammar::{self, Addresses, OfferedUri, PeerUri, Target, preference};
 use crate::host::log;
-use crate::host::message::Message;
+use crate::host::message::SipMessage;
 use crate::host::reply_headers::ReplyHeaders;
 use crate::host::socket::ListenSocket;
 use crate::qsa::SubscriptionId;
@@ -15,22 +15,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct BadContacts(AtomicU64);
 
 /// The Contact of a message that can have one.
-pub(super) struct Contact<'m> {
+pub(super) struct ReceivedContact<'m> {
     /// What it names, if that can be a target.
     target: Option<Target<'m>>,
     /// The header.
     header: &'m [u8],
 }
 
-impl<'m> Contact<'m> {
+impl<'m> ReceivedContact<'m> {
     /// Of the first Contact header of a message: its first entry, if it is good.
-    pub(super) fn of(header: &'m [u8], message: Message<'_>) -> Self {
+    pub(super) fn of(header: &'m [u8], message: SipMessage<'_>) -> Self {
         let target = first_uri(header).and_then(|uri| target(uri, message));
         Self { target, header }
     }
 
     /// Of a message whose first entry is this URI.
-    pub(super) fn of_uri(uri: &'m [u8], message: Message<'_>) -> Self {
+    pub(super) fn of_uri(uri: &'m [u8], message: SipMessage<'_>) -> Self {
         Self { target: target(uri, message), header: uri }
     }
 
@@ -46,7 +46,7 @@ impl<'m> Contact<'m> {
 }
 
 /// The target in the first Contact header of a NOTIFY, unless it is our own.
-pub(super) fn offered<'m>(header: &'m [u8], message: Message<'_>) -> Option<OfferedUri<'m>> {
+pub(super) fn offered<'m>(header: &'m [u8], message: SipMessage<'_>) -> Option<OfferedUri<'m>> {
     let uri = first_uri(header)?;
     let offered = OfferedUri::of(uri);
     let is_foreign = if offered.is_as_given() { !is_own(uri, message) } else { target(uri, message).is_some() };
@@ -60,7 +60,7 @@ fn first_uri(header: &[u8]) -> Option<&[u8]> {
 
 /// The targets that a reply names, best q first; those of equal q keep their order, a malformed q counts as the least. What is
 /// no target is skipped.
-pub(super) fn targets<'m>(headers: ReplyHeaders<'m>, message: Message<'m>) -> Vec<Target<'m>> {
+pub(super) fn targets<'m>(headers: ReplyHeaders<'m>, message: SipMessage<'m>) -> Vec<Target<'m>> {
     let entries = headers.contacts().flat_map(Addresses::of).flatten();
     let judged =
         entries.filter_map(|entry| Some((target(entry.uri, message)?, entry.parameters.map_or(1000, preference))));
@@ -69,13 +69,13 @@ pub(super) fn targets<'m>(headers: ReplyHeaders<'m>, message: Message<'m>) -> Ve
     judged.into_iter().map(|(target, _)| target).collect()
 }
 
-fn target<'m>(uri: &'m [u8], message: Message<'_>) -> Option<Target<'m>> {
+fn target<'m>(uri: &'m [u8], message: SipMessage<'_>) -> Option<Target<'m>> {
     Target::judge(uri).filter(|target| !is_own(target.uri().text(), message))
 }
 
 /// Whether this is the very Contact that the module gave: a peer that copies it would have us ask ourselves. Another URI of this
 /// server may be a target: that of a presence server here, for one.
-fn is_own(uri: &[u8], message: Message<'_>) -> bool {
+fn is_own(uri: &[u8], message: SipMessage<'_>) -> bool {
     // Ours has no user.
     if memchr::memchr(b'@', uri).is_some() {
         return false;

@@ -4,7 +4,7 @@ use super::{Engine, Lack, answer, contact};
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
-use crate::host::message::{Malformed, Message};
+use crate::host::message::{Malformed, SipMessage};
 use crate::host::notify_headers::{DialogIds, NotifyHeaders, OptionTags};
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
@@ -24,7 +24,7 @@ pub enum Handled {
 
 impl Engine {
     /// Takes a NOTIFY: finds its subscription, answers it, queues its news.
-    pub fn handle_notify(&self, message: Message<'_>) -> Handled {
+    pub fn handle_notify(&self, message: SipMessage<'_>) -> Handled {
         if !message.is_notify() || message.parse().is_err() {
             return Handled::No;
         }
@@ -66,7 +66,7 @@ impl Engine {
 
     fn take(
         &self,
-        message: Message<'_>,
+        message: SipMessage<'_>,
         headers: &NotifyHeaders<'_>,
         ids: &DialogIds<'_>,
         way: AnswerMode,
@@ -181,7 +181,7 @@ impl Engine {
     /// Answers a NOTIFY of a subscription of ours that cannot be taken; one of somebody else's is left alone.
     fn refuse(
         &self,
-        message: Message<'_>,
+        message: SipMessage<'_>,
         ids: &DialogIds<'_>,
         way: AnswerMode,
         code: u16,
@@ -197,7 +197,7 @@ impl Engine {
         Handled::Yes
     }
 
-    fn answer(&self, message: Message<'_>, way: AnswerMode, code: u16, phrase: &str, headers: &[u8]) {
+    fn answer(&self, message: SipMessage<'_>, way: AnswerMode, code: u16, phrase: &str, headers: &[u8]) {
         if way == AnswerMode::Stateless {
             if !stateless::reply(message, code, phrase, headers) {
                 self.lacks(Lack::Answer);

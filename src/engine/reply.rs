@@ -1,11 +1,11 @@
 //! A SUBSCRIBE has been answered, or tm has given up waiting.
 
 use super::Engine;
-use super::contact::{self, Contact};
+use super::contact::{self, ReceivedContact};
 use super::start::Concluded;
 use crate::gate::SendOutcome;
 use crate::grammar::{Routes, Target};
-use crate::host::message::Message;
+use crate::host::message::SipMessage;
 use crate::host::reply_headers::{PlainTerms, ReplyHeaders};
 use crate::host::transaction::Final;
 use crate::registry::Handle;
@@ -35,7 +35,7 @@ impl Engine {
         self.take_answer(handle, Reply { cseq, code, reason, retry_after, ..Reply::default() }, None);
     }
 
-    fn take_reply(&self, handle: Handle, cseq: u32, message: Message<'_>) {
+    fn take_reply(&self, handle: Handle, cseq: u32, message: SipMessage<'_>) {
         let code = message.status();
         // What a plain 2xx says is seen at a glance; the host's parser takes memory for each header.
         let headers = ReplyHeaders::of(message);
@@ -57,7 +57,7 @@ impl Engine {
         &self,
         handle: Handle,
         cseq: u32,
-        message: Message<'_>,
+        message: SipMessage<'_>,
         plain: Option<PlainTerms<'_>>,
         retry_after: Option<u32>,
     ) {
@@ -72,11 +72,11 @@ impl Engine {
         };
         // A Contact or Record-Route that cannot be used is as good as none: the NOTIFY says the same again (RFC 6665 §4.4.1).
         let contact = match plain {
-            Some(plain) => plain.contact.map(|uri| Contact::of_uri(uri, message)),
-            None if code < 300 => headers.contacts().next().map(|header| Contact::of(header, message)),
+            Some(plain) => plain.contact.map(|uri| ReceivedContact::of_uri(uri, message)),
+            None if code < 300 => headers.contacts().next().map(|header| ReceivedContact::of(header, message)),
             None => None,
         };
-        reply.contact = contact.as_ref().and_then(Contact::uri);
+        reply.contact = contact.as_ref().and_then(ReceivedContact::uri);
         reply.has_bad_contact = contact.is_some() && reply.contact.is_none();
         let (targets, redirect, routes, challenges);
         match code {
@@ -112,7 +112,7 @@ impl Engine {
     }
 
     /// Somebody has answered.
-    fn take_answer(&self, handle: Handle, mut reply: Reply<'_>, contact: Option<&Contact<'_>>) {
+    fn take_answer(&self, handle: Handle, mut reply: Reply<'_>, contact: Option<&ReceivedContact<'_>>) {
         let outcome = SendOutcome::of_answer(reply.code, reply.retry_after);
         // It holds the proxy; the record may be asked for through the next one.
         if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 {

@@ -1,7 +1,7 @@
 //! News into the subscriber's queue, requests onto the wire.
 
 use super::request::{Plan, PlanError, Routed};
-use super::{Engine, Lack, Owner, Stepped};
+use super::{Engine, Lack, Owner, ShmStepped};
 use crate::gate::{Admission, AdmissionRequest, Destination, MOST_DESTINATIONS, SendOutcome};
 use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// Does what a deadline's step wants, and says what became of the request, where there is one.
-    pub(super) fn perform(&self, stepped: Stepped, sender: Sender) -> Option<Sending> {
+    pub(super) fn perform(&self, stepped: ShmStepped, sender: Sender) -> Option<Sending> {
         Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);

@@ -1,6 +1,6 @@
 //! Messages of shared subscriptions go to their members.
 
-use super::{Engine, Hub, Lack, Shares};
+use super::{Engine, Lack, ShmHub, ShmShares};
 use crate::host::shm::Shm;
 use crate::qsa::{DomainId, Message, QsaError, QueueId, ShareHash};
 
@@ -16,7 +16,7 @@ impl Engine {
 
     /// The subscriptions that are shared.
     #[must_use]
-    pub fn shares(&self) -> &Shares {
+    pub fn shares(&self) -> &ShmShares {
         &self.shares
     }
 
@@ -62,6 +62,6 @@ impl Engine {
 }
 
 /// Registers the domain in the hub.
-pub(super) fn domain(hub: &Hub) -> Result<DomainId, QsaError> {
+pub(super) fn domain(hub: &ShmHub) -> Result<DomainId, QsaError> {
     hub.private_domain(DOMAIN)
 }

@@ -19,7 +19,7 @@ pub(super) struct Lines {
 
 /// What a line's place in its second says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum LinePlace {
     /// It may be written.
     Free,
     /// It is the first one too many.
@@ -33,7 +33,7 @@ impl Lines {
     const COUNT: u64 = (1 << Self::COUNT_BITS) - 1;
 
     /// Counts a line written in this second.
-    fn take(&self, second: u64) -> Place {
+    fn take(&self, second: u64) -> LinePlace {
         let next = |used: u64| match used >> Self::COUNT_BITS == second {
             true if used & Self::COUNT == Self::COUNT => used,
             true => used + 1,
@@ -41,9 +41,9 @@ impl Lines {
         };
         let before = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(next(used)));
         match next(before.unwrap_or_else(|used| used)) & Self::COUNT {
-            0..=MOST_LINES => Place::Free,
-            number if number == MOST_LINES + 1 => Place::TooMany,
-            _ => Place::Beyond,
+            0..=MOST_LINES => LinePlace::Free,
+            number if number == MOST_LINES + 1 => LinePlace::TooMany,
+            _ => LinePlace::Beyond,
         }
     }
 }
@@ -65,14 +65,14 @@ impl Engine {
     /// Whether another line about one subscription may be written in this second.
     pub(super) fn may_say(&self) -> bool {
         match self.lines.take(Self::now().0 / 1000) {
-            Place::Free => true,
-            Place::TooMany => {
+            LinePlace::Free => true,
+            LinePlace::TooMany => {
                 log::warn(
                     "more subscriptions fail or work again than the log shows: presence_b2b.list shows all of them",
                 );
                 false
             }
-            Place::Beyond => false,
+            LinePlace::Beyond => false,
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
 #[derive(Default)]
-pub(super) struct Counters([AtomicU64; Untold::ALL.len()]);
+pub(super) struct UntoldCounters([AtomicU64; Untold::ALL.len()]);
 
 impl Engine {
     /// How many NOTIFYs were not told for this reason.

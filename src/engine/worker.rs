@@ -41,7 +41,7 @@ const NAP: Duration = Duration::from_micros(250);
 
 /// The work that there was for a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum WorkFound {
     /// Nothing.
     Nothing,
     /// All of it has been seen to.
@@ -75,12 +75,12 @@ impl Engine {
         let handed_on = self.hand_on(worker, BATCH);
         let lost = self.see_to_lost_flows(BATCH);
         match (due, told) {
-            (Found::More, _) => self.ring(self.board.help(Self::now())),
-            (_, Found::More) => {}
-            (Found::Done | Found::Nothing, _) if handed_on || lost => {}
-            (Found::Done | Found::Nothing, Found::Done) => std::thread::sleep(NAP),
-            (Found::Done, Found::Nothing) => self.wait(worker, REST),
-            (Found::Nothing, Found::Nothing) => {
+            (WorkFound::More, _) => self.ring(self.board.help(Self::now())),
+            (_, WorkFound::More) => {}
+            (WorkFound::Done | WorkFound::Nothing, _) if handed_on || lost => {}
+            (WorkFound::Done | WorkFound::Nothing, WorkFound::Done) => std::thread::sleep(NAP),
+            (WorkFound::Done, WorkFound::Nothing) => self.wait(worker, REST),
+            (WorkFound::Nothing, WorkFound::Nothing) => {
                 let limit = self.board.sleeps(worker, Self::now(), || self.registry.next_due());
                 self.wait(worker, limit);
             }
@@ -96,12 +96,12 @@ impl Engine {
     }
 
     /// Steps what is due.
-    fn send_due(&self, worker: usize) -> Found {
+    fn send_due(&self, worker: usize) -> WorkFound {
         self.step_what_is_due(worker, |now| self.board.looks(worker, now))
     }
 
     /// Steps what is due, for the process with this number among its like.
-    pub(super) fn step_what_is_due(&self, number: usize, looks: impl Fn(Millis)) -> Found {
+    pub(super) fn step_what_is_due(&self, number: usize, looks: impl Fn(Millis)) -> WorkFound {
         // Workers begin at different shards, so that they seldom meet at one lock.
         let mut turn = number * self.config.shards / self.event_queues.len().max(1);
         let mut held = 0;
@@ -110,43 +110,43 @@ impl Engine {
             let now = Self::now();
             looks(now);
             if now > end {
-                return Found::More;
+                return WorkFound::More;
             }
-            let Ok(message) = Self::prepare(&[], &[]) else { return Found::Nothing };
+            let Ok(message) = Self::prepare(&[], &[]) else { return WorkFound::Nothing };
             let random = clock::random_bytes();
             match self.registry.step_due(&self.env(now), &mut turn, random, self.deliver(message)) {
                 Ok(Some(stepped)) => {
                     let sending = self.perform(stepped, Sender::Worker);
                     held += usize::from(sending == Some(Sending::Held));
                 }
-                Ok(None) if done > 0 => return Found::Done,
-                Ok(None) => return Found::Nothing,
+                Ok(None) if done > 0 => return WorkFound::Done,
+                Ok(None) => return WorkFound::Nothing,
                 Err(OutOfMemory) => {
                     self.lacks(Lack::Subscribe);
-                    return Found::Done;
+                    return WorkFound::Done;
                 }
             }
             if held == HELD_BATCH {
-                return Found::Done;
+                return WorkFound::Done;
             }
         }
-        Found::More
+        WorkFound::More
     }
 
     /// Hands this worker's messages to the event route.
-    fn tell(&self, worker: usize, on_event: EventHandler) -> Found {
-        let Some(&queue) = self.event_queues.get(worker) else { return Found::Nothing };
+    fn tell(&self, worker: usize, on_event: EventHandler) -> WorkFound {
+        let Some(&queue) = self.event_queues.get(worker) else { return WorkFound::Nothing };
         let end = Self::now().after(LONGEST_TURN);
         for done in 0..BATCH {
             if Self::now() > end {
-                return Found::More;
+                return WorkFound::More;
             }
             match self.hub.pop(queue) {
                 Some(delivered) => on_event(self, &delivered),
-                None if done > 0 => return Found::Done,
-                None => return Found::Nothing,
+                None if done > 0 => return WorkFound::Done,
+                None => return WorkFound::Nothing,
             }
         }
-        Found::More
+        WorkFound::More
     }
 }

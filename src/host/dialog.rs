@@ -2,7 +2,7 @@
 
 use super::bindings as ks;
 use super::guard::guard;
-use super::message::Message;
+use super::message::SipMessage;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -55,7 +55,7 @@ impl TrackedCall {
     ///
     /// # Errors
     /// When there is none, or no dialog module.
-    pub fn of(message: Message<'_>) -> Result<Self, CallError> {
+    pub fn of(message: SipMessage<'_>) -> Result<Self, CallError> {
         let bound = DIALOG.get().ok_or(CallError::NoModule)?;
         let get = bound.dialog.get_dlg.ok_or(CallError::NoModule)?;
         // SAFETY: the message is the one being processed; the result is counted and released on drop.

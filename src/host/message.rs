@@ -9,7 +9,7 @@ use std::num::NonZero;
 
 /// A message for as long as the host processes it.
 #[derive(Clone, Copy)]
-pub struct Message<'m> {
+pub struct SipMessage<'m> {
     raw: *mut ks::sip_msg,
     life: PhantomData<&'m ks::sip_msg>,
 }
@@ -18,7 +18,7 @@ pub struct Message<'m> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
-impl<'m> Message<'m> {
+impl<'m> SipMessage<'m> {
     /// Wraps the host's message.
     ///
     /// # Safety
@@ -173,8 +173,8 @@ pub struct MessageCopy(*mut ks::sip_msg);
 impl MessageCopy {
     /// It, to be read.
     #[must_use]
-    pub fn message(&self) -> Message<'_> {
-        Message { raw: self.0, life: PhantomData }
+    pub fn message(&self) -> SipMessage<'_> {
+        SipMessage { raw: self.0, life: PhantomData }
     }
 }
 

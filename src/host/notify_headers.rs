@@ -1,13 +1,13 @@
 //! The headers of a NOTIFY, read in one pass.
 
 use super::bindings as ks;
-use super::message::{Malformed, Message};
+use super::message::{Malformed, SipMessage};
 use super::text::bytes;
 use crate::grammar::{self, Addresses, EntityTag, Routes, Tag};
 
 /// The headers of a NOTIFY, as they were written; of those that are there several times the first.
 pub struct NotifyHeaders<'m> {
-    message: Message<'m>,
+    message: SipMessage<'m>,
     raw: ks::pb2b_notify_headers,
 }
 
@@ -47,9 +47,9 @@ pub struct DialogIds<'m> {
 }
 
 impl<'m> NotifyHeaders<'m> {
-    /// Of a message whose headers are [parsed](Message::parse).
+    /// Of a message whose headers are [parsed](SipMessage::parse).
     #[must_use]
-    pub fn of(message: Message<'m>) -> Self {
+    pub fn of(message: SipMessage<'m>) -> Self {
         let mut raw = ks::pb2b_notify_headers::default();
         // SAFETY: the message is valid, the output is ours; its texts lie in the message.
         unsafe { ks::pb2b_read_notify_headers(message.as_raw(), &mut raw) };

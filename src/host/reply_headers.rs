@@ -1,27 +1,27 @@
 //! What a reply to a SUBSCRIBE says in headers.
 
 use super::bindings as ks;
-use super::message::Message;
+use super::message::SipMessage;
 use super::text::bytes;
 use crate::grammar;
 pub use crate::grammar::PlainTerms;
 use crate::grammar::Tag;
 
-/// The headers of a reply. They are there once the message is [parsed](Message::parse), but where it says otherwise.
+/// The headers of a reply. They are there once the message is [parsed](SipMessage::parse), but where it says otherwise.
 #[derive(Clone, Copy)]
 pub struct ReplyHeaders<'m> {
-    message: Message<'m>,
+    message: SipMessage<'m>,
 }
 
 impl<'m> ReplyHeaders<'m> {
     /// Of a message.
     #[must_use]
-    pub fn of(message: Message<'m>) -> Self {
+    pub fn of(message: SipMessage<'m>) -> Self {
         Self { message }
     }
 
     /// What a 2xx says of the subscription where its headers are [plain](PlainTerms); otherwise it is to be
-    /// [parsed](Message::parse).
+    /// [parsed](SipMessage::parse).
     #[must_use]
     pub fn plain_terms(self) -> Option<PlainTerms<'m>> {
         let mut unread = ks::str_::default();
@@ -31,7 +31,7 @@ impl<'m> ReplyHeaders<'m> {
         PlainTerms::read(is_plain.then(|| unsafe { bytes(&unread) })?)
     }
 
-    /// The To tag of a reply; [none](Tag::NONE) when there is none that can be used. Before [`parse`](Message::parse) as well.
+    /// The To tag of a reply; [none](Tag::NONE) when there is none that can be used. Before [`parse`](SipMessage::parse) as well.
     #[must_use]
     pub fn to_tag(self) -> Tag<'m> {
         // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
@@ -80,7 +80,7 @@ impl<'m> ReplyHeaders<'m> {
     }
 
     /// The number of seconds that this header's value begins with (Retry-After, Min-Expires); too large ones are cut. Before
-    /// [`parse`](Message::parse), and where that fails, as well.
+    /// [`parse`](SipMessage::parse), and where that fails, as well.
     #[must_use]
     pub fn seconds(self, name: &str) -> Option<u32> {
         grammar::seconds(self.message.text(), name)

@@ -1,7 +1,7 @@
 //! The server's sockets.
 
 use super::bindings as ks;
-use super::message::Message;
+use super::message::SipMessage;
 use super::text::{bytes, lend};
 use super::transport::transport_of;
 use crate::grammar::{Transport, is_sips};
@@ -30,7 +30,7 @@ impl ListenSocket {
 
     /// The socket a message came in through.
     #[must_use]
-    pub fn of(message: Message<'_>) -> Option<Self> {
+    pub fn of(message: SipMessage<'_>) -> Option<Self> {
         // SAFETY: the message is valid; its socket lives as long as the server.
         let socket = unsafe { ks::pb2b_recv_socket(message.as_raw()) };
         (!socket.is_null()).then_some(Self(socket))

@@ -2,7 +2,7 @@
 
 use super::bindings as ks;
 use super::log;
-use super::message::Message;
+use super::message::SipMessage;
 use super::transaction;
 use std::sync::OnceLock;
 
@@ -35,7 +35,7 @@ pub fn bind() -> bool {
 /// Answers a request without a transaction, with extra header lines (each ending in CRLF). `false` when sl refused, or
 /// is not loaded.
 #[must_use]
-pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
+pub fn reply(message: SipMessage<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
     let Some(reply) = SL.get().and_then(|bound| bound.0.zreply) else { return false };
     transaction::with_phrase(message, phrase, headers, |phrase| {
         // SAFETY: the message is the one being processed; the phrase ends with NUL and is copied.

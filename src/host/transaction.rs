@@ -3,7 +3,7 @@
 use super::bindings as ks;
 use super::connection::number_of;
 use super::guard::guard;
-use super::message::Message;
+use super::message::SipMessage;
 use super::process;
 use super::socket::ListenSocket;
 use super::text::lend;
@@ -34,7 +34,7 @@ pub type ReplyHandler = fn(parameter: u64, cseq: u32, reply: Final<'_>);
 #[derive(Clone, Copy)]
 pub enum Final<'m> {
     /// A final reply, not yet parsed.
-    Reply(Message<'m>),
+    Reply(SipMessage<'m>),
     /// No reply: the code the host makes up for it (408).
     Local(u16),
     /// A reply with this code, for which there is no private memory.
@@ -213,7 +213,7 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, kind: c_int, params: *mut ks:
             return;
         }
         // SAFETY: a real reply is valid for as long as the callback runs, in this process or in shared memory.
-        let message = unsafe { Message::from_raw(params.rpl) };
+        let message = unsafe { SipMessage::from_raw(params.rpl) };
         // What the parser finds in a message that all processes see would be this one's memory, and never be freed.
         let copy = message.is_shared().then(|| message.copy(message.text()));
         let end = match &copy {
@@ -228,7 +228,7 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, kind: c_int, params: *mut ks:
 /// Makes sure there is a server transaction for this request: the script's, or a new one.
 /// `false` when there is none and none could be made; a repetition of an earlier request is absorbed by tm.
 #[must_use]
-pub fn ensure(message: Message<'_>) -> Transaction {
+pub fn ensure(message: SipMessage<'_>) -> Transaction {
     let Some(bound) = TM.get() else { return Transaction::None };
     if is_made() {
         return Transaction::Ready;
@@ -251,14 +251,14 @@ pub fn is_made() -> bool {
 
 /// Whether the script has given the request a final answer already, or has sent it on.
 #[must_use]
-pub fn is_answered(message: Message<'_>) -> bool {
+pub fn is_answered(message: SipMessage<'_>) -> bool {
     // SAFETY: the message is the one being processed; reads what tm and sl have of it.
     TM.get().is_some_and(|bound| unsafe { ks::pb2b_is_answered(&bound.tm, message.as_raw()) } != 0)
 }
 
 /// Whether a request repeats one that has its transaction; tm has answered it again then. Makes none.
 #[must_use]
-pub fn is_repeated(message: Message<'_>) -> bool {
+pub fn is_repeated(message: SipMessage<'_>) -> bool {
     let Some(check) = TM.get().and_then(|bound| bound.more.t_check_trans) else { return false };
     // SAFETY: the message is the one being processed.
     unsafe { check(message.as_raw()) == 0 }
@@ -278,7 +278,7 @@ pub enum Transaction {
 /// Answers the request of the current transaction, with extra header lines (each ending in CRLF).
 /// `false` when tm refused.
 #[must_use]
-pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
+pub fn reply(message: SipMessage<'_>, code: u16, phrase: &str, headers: &[u8]) -> bool {
     let Some(bound) = TM.get() else { return false };
     let Some(reply) = bound.tm.t_reply else { return false };
     with_phrase(message, phrase, headers, |phrase| {
@@ -289,7 +289,7 @@ pub fn reply(message: Message<'_>, code: u16, phrase: &str, headers: &[u8]) -> b
 
 /// Lends header lines to the answer to come, and hands the phrase over as the host wants it. Gives what `answer` gives.
 pub(super) fn with_phrase(
-    message: Message<'_>,
+    message: SipMessage<'_>,
     phrase: &str,
     headers: &[u8],
     answer: impl FnOnce(*mut c_char) -> bool,

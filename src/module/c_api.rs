@@ -1,7 +1,7 @@
 //! The hub's C face, wired to the engine's hub.
 
 use crate::c_api::{Api, Wiring, bind};
-use crate::engine::{Hub, engine};
+use crate::engine::{ShmHub, engine};
 use crate::host::lock::HUB;
 use crate::host::log;
 use crate::host::shared_lock::SharedLock;
@@ -15,7 +15,7 @@ impl Wiring for Wired {
     type Alloc = Shm;
     type Lock = SharedLock<HUB>;
 
-    fn hub() -> Option<&'static Hub> {
+    fn hub() -> Option<&'static ShmHub> {
         engine().map(|engine| &engine.hub)
     }
 

@@ -6,7 +6,7 @@ use crate::c_api::Api;
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::log;
-use crate::host::message::Message;
+use crate::host::message::SipMessage;
 use crate::host::text::bytes;
 use crate::surface::functions::{self as declared, Function, MOST_PARAMETERS};
 use crate::surface::script;
@@ -21,7 +21,7 @@ type Values<'v> = [&'v [u8]; MOST_PARAMETERS];
 trait ScriptFunction {
     const DECLARED: Function;
 
-    fn run(message: Message<'_>, values: Values<'_>) -> c_int;
+    fn run(message: SipMessage<'_>, values: Values<'_>) -> c_int;
 
     /// Its name in errors.
     fn name() -> &'static str {
@@ -38,8 +38,8 @@ macro_rules! functions {
             impl ScriptFunction for $function {
                 const DECLARED: Function = declared::$declared;
 
-                fn run(message: Message<'_>, values: Values<'_>) -> c_int {
-                    let run: fn(Message<'_>, Values<'_>) -> c_int = $run;
+                fn run(message: SipMessage<'_>, values: Values<'_>) -> c_int {
+                    let run: fn(SipMessage<'_>, Values<'_>) -> c_int = $run;
                     run(message, values)
                 }
             }
@@ -181,7 +181,7 @@ fn native<F: ScriptFunction, const N: usize>(message: *mut ks::sip_msg, paramete
             *value = unsafe { bytes(&text) };
         }
         // SAFETY: the server's message lives while the function runs.
-        F::run(unsafe { Message::from_raw(message) }, values)
+        F::run(unsafe { SipMessage::from_raw(message) }, values)
     })
 }
 
@@ -262,7 +262,7 @@ fn kemi<F: ScriptFunction, const N: usize>(message: *mut ks::sip_msg, parameters
             *value = unsafe { parameter.as_ref().map_or(&[][..], |text| bytes(text)) };
         }
         // SAFETY: the server's message lives while the function runs.
-        F::run(unsafe { Message::from_raw(message) }, values)
+        F::run(unsafe { SipMessage::from_raw(message) }, values)
     })
 }
 

@@ -1,7 +1,7 @@
 //! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
 
 use super::share;
-use crate::engine::{self, Hub};
+use crate::engine::{self, ShmHub};
 use crate::host::log;
 use crate::qsa::{DomainId, Notifier, NotifierId, QsaError, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
@@ -11,9 +11,9 @@ use crate::subscription::package;
 ///
 /// # Errors
 /// When the hub has no room.
-pub fn register(hub: &Hub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError> {
+pub fn register(hub: &ShmHub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError> {
     let notifier = Notifier { subscribe, unsubscribe, user: 0 };
-    let domains = [Hub::DEFAULT_DOMAIN, shares].into_iter();
+    let domains = [ShmHub::DEFAULT_DOMAIN, shares].into_iter();
     let places = domains.flat_map(|domain| package::ALL.map(|package| (domain, package.name)));
     places.map(|(domain, package)| hub.register_notifier(domain, package.as_bytes(), notifier)).collect()
 }

@@ -5,7 +5,7 @@ use super::subscriptions::{self, Flags, SubscriptionError};
 use crate::engine::{self, Engine, Handled, Lack};
 use crate::host::dialog::{self, CallError, TrackedCall};
 use crate::host::log;
-use crate::host::message::Message;
+use crate::host::message::SipMessage;
 use crate::host::{route, transaction, uri};
 
 /// What the script sees as true.
@@ -40,7 +40,7 @@ fn flags(text: &[u8]) -> Result<Flags, String> {
 
 /// `handle_notify()`: true when the NOTIFY belongs to a subscription and was answered; false when not, nothing answered then.
 #[must_use]
-pub fn handle_notify(message: Message<'_>) -> i32 {
+pub fn handle_notify(message: SipMessage<'_>) -> i32 {
     if let Err(misplaced) = answerable(message) {
         log::error(&format!("handle_notify: {misplaced}"));
         return FALSE;
@@ -52,7 +52,7 @@ pub fn handle_notify(message: Message<'_>) -> i32 {
 }
 
 /// Whether this is a place where a NOTIFY can be answered. It would be told otherwise, and answered or sent on as well.
-fn answerable(message: Message<'_>) -> Result<(), &'static str> {
+fn answerable(message: SipMessage<'_>) -> Result<(), &'static str> {
     if !route::in_request_route() {
         return Err("called outside request_route: call it in request_route, or in a route called from there");
     }
@@ -67,7 +67,7 @@ fn answerable(message: Message<'_>) -> Result<(), &'static str> {
 /// `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.
 #[must_use]
 pub fn subscribe(
-    message: Message<'_>,
+    message: SipMessage<'_>,
     record: &[u8],
     subscriber: &[u8],
     package: &[u8],
@@ -89,7 +89,7 @@ pub fn subscribe(
 
 /// `b2b_flow_lost()`, for `event_route[tcp:closed]`: true when the message has a connection.
 #[must_use]
-pub fn flow_lost(message: Message<'_>) -> i32 {
+pub fn flow_lost(message: SipMessage<'_>) -> i32 {
     match message.connection() {
         Some(number) => {
             engine::on_flow_lost(number);

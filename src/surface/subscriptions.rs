@@ -1,7 +1,7 @@
 //! Subscriptions made by the script and by operators over RPC: the module itself is their subscriber, and tells their messages in
 //! `event_route[qsa:notify]`.
 
-use crate::engine::{self, EXISTS, Engine, Hub, NO_MEMORY};
+use crate::engine::{self, EXISTS, Engine, NO_MEMORY, ShmHub};
 use crate::host::dialog::{CallError, TrackedCall};
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
@@ -156,7 +156,7 @@ pub fn subscribe(
 /// Makes an internal subscription, which is kept if the SIP user agent takes it up: other notifiers may do so as well, but it is the
 /// user agent that script and RPC ask.
 fn make(engine: &Engine, wanted: &Wanted<'_>) -> Result<SubscribeOutcome, SubscriptionError> {
-    let made = match engine.hub.subscribe(Hub::DEFAULT_DOMAIN, wanted) {
+    let made = match engine.hub.subscribe(ShmHub::DEFAULT_DOMAIN, wanted) {
         Ok(made) => made,
         // The user agent has the first place among the notifiers, so that the first refusal is its own.
         Err(QsaError::Refused(refused)) => return Ok(SubscribeOutcome::Refused(refused)),
