@@ -13,13 +13,6 @@ const MOST_LINES_OF_A_FUNCTION: usize = 80;
 /// The most lines that half of the files may have.
 const MEDIAN_OF_FILES: usize = 150;
 
-/// Types of different rooms that have the same name. A list that only gets shorter: a new name is given once.
-const NAMED_TWICE: &[&str] = &[
-    "Asked", "Contact", "Counters", "Dialog", "Entry", "Filter", "Found", "Gate", "Gone", "Guard", "Hub", "Lookups",
-    "Message", "Node", "Outcome", "Package", "Place", "Rate", "Registry", "Shard", "Shares", "Slot", "State",
-    "Stepped", "Table", "Text", "Texts",
-];
-
 /// What is defined in a file: types by name, and functions with their lengths.
 #[derive(Default)]
 struct Shape {
@@ -111,10 +104,7 @@ fn a_type_name_means_one_thing() {
     let shapes: Vec<(String, Shape)> =
         sources().into_iter().map(|source| (source.file.clone(), Shape::of(&source.text))).collect();
     let twice = named_twice(shapes.iter().map(|(file, shape)| (file.as_str(), shape)));
-    let new = twice.iter().filter(|(name, _)| !NAMED_TWICE.contains(&name.as_str()));
-    let mut found: Vec<String> = new.map(|(name, files)| format!("{name}: {}", files.join(", "))).collect();
-    let gone = NAMED_TWICE.iter().filter(|name| !twice.iter().any(|(known, _)| known == *name));
-    found.extend(gone.map(|name| format!("{name} means one thing now: take it from the list of exceptions")));
+    let found = twice.into_iter().map(|(name, files)| format!("{name}: {}", files.join(", "))).collect();
     none("a type name with more than one definition", found);
 }
 
