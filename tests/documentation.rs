@@ -1,24 +1,20 @@
 //! What the pages say is so: parameters, functions, fields and commands are all described, examples run, links lead
 //! somewhere.
 
+mod examples;
+
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 
 use self::commands::COMMANDS;
 use self::fields::FIELDS;
 use self::functions::{FUNCTIONS, MOST_PARAMETERS};
 use self::parameters::{Integer, Integers, Lists, Texts};
-use crate::support::config::{module_under_test, modules_dir};
 use crate::support::kamailio::Server;
-use crate::support::pidf::pidf;
-use crate::support::presence_server::PresenceServer;
-use crate::support::wait::{SOON, eventually};
 
 // What the module has, of the same source as its own tables.
 #[path = "../src/surface/commands.rs"]
@@ -36,10 +32,6 @@ mod parameters;
 /// What the examples call the record and the subscriber of their one subscription.
 pub const RECORD: &str = "sip:alice@example.com";
 pub const SUBSCRIBER: &str = "sip:watcher@example.org";
-
-/// Around examples that are a part of a configuration.
-const FRAME: &[&str] =
-    &["tm", "sl", "rr", "pv", "textops", "siputils", "xlog", "htable", "dialog", "ctl", "jsonrpcs", "presence_b2b"];
 
 // ---------------------------------------------------------------------------------------------------------------- pages
 
@@ -296,166 +288,6 @@ fn log_messages_are_in_the_source() {
             assert!(source.contains(part), "{message}: the source has no {part:?}");
         }
     }
-}
-
-// ------------------------------------------------------------------------------------------------------- configurations
-
-/// A part of a configuration, made whole.
-fn framed(example: &str) -> String {
-    const TOP: &[&str] = &["loadmodule", "modparam", "use_dns", "request_route", "event_route", "route"];
-    let modules: String = FRAME.iter().map(|name| format!("loadmodule \"{name}.so\"\n")).collect();
-    let table = "modparam(\"htable\", \"htable\", \"state=>size=8;\")\n";
-    let is_top = TOP.iter().any(|word| example.trim_start().starts_with(word));
-    let body = match (is_top, example.contains("request_route")) {
-        (true, true) => example.to_owned(),
-        (true, false) => format!("{example}\nrequest_route {{ exit; }}\n"),
-        (false, _) => format!("request_route {{\n{example}\n}}\n"),
-    };
-    format!("#!KAMAILIO\n{modules}{table}{body}")
-}
-
-/// Why the server would not take this configuration.
-fn refusal(configuration: &str) -> Option<String> {
-    let dir = TempDir::with_prefix("kamailio-").expect("a folder");
-    let file = dir.path().join("kamailio.cfg");
-    let module = module_under_test().display().to_string();
-    fs::write(&file, configuration.replace("presence_b2b.so", &module)).expect("the configuration can be written");
-    let binary = std::env::var_os("KAMAILIO_BIN").unwrap_or_else(|| "/usr/sbin/kamailio".into());
-    let mut command = Command::new(binary);
-    command
-        .arg("-c")
-        .arg("-f")
-        .arg(&file)
-        .arg("-L")
-        .arg(modules_dir())
-        .arg("-Y")
-        .arg(dir.path())
-        .args(["-m", "16", "-E"]);
-    let output = command.output().expect("kamailio can be executed");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (!output.status.success() || said.contains("ERROR")).then_some(said)
-}
-
-#[test]
-fn configurations_are_taken_by_the_server() {
-    let mut count = 0;
-    for (name, page) in pages() {
-        for block in blocks(&page).into_iter().filter(|block| block.language == "kamailio") {
-            count += 1;
-            let whole = block.text.starts_with("#!KAMAILIO");
-            let text = if whole { block.text.clone() } else { framed(&block.text) };
-            if let Some(said) = refusal(&text) {
-                panic!("{name}: the server does not take\n{}\n{said}", block.text);
-            }
-        }
-    }
-    assert!(count > 20, "{count}");
-    for wrong in ["b2b_subscribe(\"$ru\");", "modparam(\"presence_b2b\", \"no_such\", 1)", "$var(a) = $qsa(no_such);"] {
-        assert!(refusal(&framed(wrong)).is_some(), "taken: {wrong}");
-    }
-}
-
-#[test]
-fn kemi_examples_run() {
-    let script: String =
-        ["docs/functions.md", "docs/event-routes.md"].map(|file| blocks_in(file, "javascript").concat()).concat();
-    let callback = between(&text_of("docs/event-routes.md"), "\"event_callback\", \"", "\"")[0].to_owned();
-    let presence = PresenceServer::start();
-    presence.publish("alice", &pidf(&presence.uri("alice"), "open", None));
-    let server = Server::b2b().b2b_param("event_callback", callback).kemi(&script).start();
-    let alice = presence.uri("alice");
-    let peer = crate::support::endpoint::Endpoint::udp();
-    let options = peer.fresh_request("OPTIONS", &alice, &server.uri("watcher"), &alice);
-    assert_eq!(peer.exchange(&options, server.addr(), SOON).status(), 200);
-    let told = format!("{alice} is active/open");
-    eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
-    server.stop();
-    presence.stop();
-}
-
-/// The callback in the other languages, with the routing that its page has or that the test adds.
-#[test]
-fn kemi_examples_in_other_languages_run() {
-    const LUA_ROUTE: &str = "function ksr_request_route()\n    if KSR.presence_b2b.handle_notify() < 0 then\n        \
-                             KSR.sl.sl_send_reply(481, \"None\")\n    end\nend\n";
-    let presence = PresenceServer::start();
-    presence.publish("alice", &pidf(&presence.uri("alice"), "open", None));
-    let alice = presence.uri("alice");
-    for (language, module, file, more) in
-        [("lua", "app_lua", "kamailio.lua", LUA_ROUTE), ("python", "app_python3", "kamailio.py", "")]
-    {
-        let script = blocks_in("docs/event-routes.md", language).concat() + more;
-        let server = Server::b2b().b2b_param("event_callback", "ksr_qsa_event");
-        let server = server.kemi_in(language, module, file, &script).start();
-        server.subscribe(&alice, &server.uri("watcher"));
-        let told = format!("{alice} is active/open");
-        eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
-        server.stop();
-    }
-    presence.stop();
-}
-
-/// The lamp is read from a real dialog-info document.
-#[test]
-fn the_lamp_example_reads_its_document() {
-    let example = blocks_in("docs/event-routes.md", "kamailio").into_iter().find(|block| block.contains("xmlops"));
-    let example = example.expect("the example").replace("loadmodule \"xmlops.so\"\n", "");
-    let notifier = crate::support::notifier::Notifier::udp();
-    let server = Server::b2b().module("htable").module("xmlops");
-    let server = server.modparam("htable", "htable", "state=>size=8;").route(&example).start();
-    let record = notifier.uri("alice");
-    server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher"), "dialog"])).expect("an id");
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    let body = "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"0\" state=\"full\" \
-                entity=\"sip:alice@example.com\"><dialog id=\"d1\"><state>early</state></dialog></dialog-info>";
-    let notify = crate::support::notifier::Notify::active(600).event("dialog");
-    assert_eq!(dialog.notify(notify.body("application/dialog-info+xml", body.to_owned())).status(), 200);
-    let told = format!("lamp of {record}: early");
-    eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
-    server.stop();
-}
-
-/// The drop-in replaces the command of Debian's unit and adds nothing but the allocator.
-#[test]
-fn the_drop_in_is_the_units_command_with_the_allocator() {
-    let page = blocks_in("docs/operations.md", "ini").concat();
-    let command = page.lines().filter_map(|line| line.strip_prefix("ExecStart=")).find(|line| !line.is_empty());
-    let unit = fs::read_to_string("/lib/systemd/system/kamailio.service").expect("the unit of the package");
-    let of_unit = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
-    assert_eq!(command, Some(format!("{} -x tlsf -X tlsf", of_unit.replace(" --atexit=no", "")).as_str()));
-}
-
-// -------------------------------------------------------------------------------------------------------------------- C
-
-/// The example module is built as the page has it, and does what the page says.
-#[test]
-fn the_c_example_runs() {
-    let source = blocks_in("docs/c-api.md", "c").into_iter().find(|block| block.contains("MODULE_VERSION"));
-    let dir = TempDir::with_prefix("watch_log-").expect("a folder");
-    let [file, module] = ["watch_log.c", "watch_log.so"].map(|name| dir.path().join(name));
-    fs::write(&file, source.expect("a whole module")).expect("the source can be written");
-    let cflags = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
-    let mut compiler = Command::new("cc");
-    compiler.arg(cflags).args([
-        "-DMOD_NAME=\"watch_log\"",
-        "-Wall",
-        "-Wextra",
-        "-Wno-unused-parameter",
-        "-Werror",
-        "-shared",
-    ]);
-    compiler.arg("-I").arg(root().join("cshim")).arg("-o").arg(&module).arg(&file);
-    let output = compiler.output().expect("cc can be executed");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-
-    let presence = PresenceServer::start();
-    presence.publish("alice", &pidf(&presence.uri("alice"), "closed", None));
-    let param = |name: &str, value: &str| format!("modparam(\"watch_log\", \"{name}\", \"{value}\")\n");
-    let params = param("record", &presence.uri("alice")) + &param("subscriber", SUBSCRIBER);
-    let server = Server::b2b().route(&format!("loadmodule \"{}\"\n{params}", module.display())).start();
-    eventually(SOON, "the state is logged", || server.log().text().contains("tuple 't1' is closed").then_some(()));
-    server.stop();
-    presence.stop();
 }
 
 // ------------------------------------------------------------------------------------------------------------------ RPC
