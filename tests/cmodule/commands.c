@@ -370,7 +370,6 @@ static void rpc_sizes(rpc_t *rpc, void *ctx)
 }
 
 #define DOC(name, text) static const char *name[2] = {text, NULL}
-
 DOC(subscribe_doc, "Subscribes: package record subscriber [first_param]. Returns the id.");
 DOC(unsubscribe_doc, "Unsubscribes: id.");
 DOC(look_doc, "Shows a subscription's texts: id.");

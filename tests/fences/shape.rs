@@ -102,7 +102,7 @@ fn median(mut numbers: Vec<usize>) -> usize {
 #[test]
 fn a_type_name_means_one_thing() {
     let shapes: Vec<(String, Shape)> =
-        sources().into_iter().map(|source| (source.file.clone(), Shape::of(&source.text))).collect();
+        sources().iter().map(|source| (source.file.clone(), Shape::of(&source.text))).collect();
     let twice = named_twice(shapes.iter().map(|(file, shape)| (file.as_str(), shape)));
     let found = twice.into_iter().map(|(name, files)| format!("{name}: {}", files.join(", "))).collect();
     none("a type name with more than one definition", found);
