@@ -75,7 +75,7 @@ pub struct Owner {
     /// Its newest message in that queue.
     pub last: LastQueued,
     /// The subscriber's value, when it is sure to stay.
-    pub known: CachedSubscriberData,
+    pub cached: CachedSubscriberData,
     /// Where its newest SUBSCRIBE went.
     pub destination: Option<Destination>,
 }

@@ -10,6 +10,7 @@
 //! directory is locked alone.
 #![forbid(unsafe_code)]
 
+mod cached_data;
 mod delivery;
 mod directory;
 mod entry;
@@ -17,7 +18,6 @@ mod error;
 mod foreign;
 mod hub;
 mod ids;
-mod known;
 mod message;
 mod notifier;
 mod queue;
@@ -29,10 +29,10 @@ mod tests;
 mod waiting;
 mod wanted;
 
+pub use cached_data::CachedSubscriberData;
 pub use error::QsaError;
 pub use hub::Hub;
 pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
-pub use known::CachedSubscriberData;
 pub use message::{Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused};
 pub use queue::{Budget, LastQueued, Loss, Pushed, Wake};

@@ -61,7 +61,7 @@ impl Engine {
         move |_, output, owner| {
             let news = output.news.as_ref()?;
             let mut last = owner.last;
-            let pushed = self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.known, news));
+            let pushed = self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.cached, news));
             owner.last = last;
             Some(pushed)
         }

@@ -54,7 +54,11 @@ impl Engine {
             queue: wanted.queue,
             last: LastQueued::default(),
             // That of script and RPC is about to be set.
-            known: if named { CachedSubscriberData::NOTHING } else { CachedSubscriberData::of(wanted.subscriber_data) },
+            cached: if named {
+                CachedSubscriberData::NOTHING
+            } else {
+                CachedSubscriberData::of(wanted.subscriber_data)
+            },
             destination: None,
         };
         match self.registry.insert(subscription, owner, named, &self.env(now)) {

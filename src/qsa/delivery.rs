@@ -2,11 +2,11 @@
 
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
+use super::cached_data::CachedSubscriberData;
 use super::entry::InternalSubscription;
 use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
-use super::known::CachedSubscriberData;
 use super::message::{Data, Delivered, Message, Prepared, news};
 use super::queue::{Dequeued, LastQueued, Pushed, QueueCounters, QueueOutcome, QueueSlot, Wake};
 use crate::memory::SharedAlloc;
@@ -85,9 +85,9 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     #[must_use]
     pub fn pop(&self, queue: QueueId) -> Option<Delivered<A>> {
         loop {
-            let Dequeued { message, known, .. } = self.slot(queue)?.take(queue)?;
+            let Dequeued { message, cached, .. } = self.slot(queue)?.take(queue)?;
             let look = |entry: &mut InternalSubscription<A>| entry.subscribed.then_some(entry.subscriber_data);
-            let subscriber_data = known.or_else(|| self.with_entry(message.subscription(), look).flatten());
+            let subscriber_data = cached.or_else(|| self.with_entry(message.subscription(), look).flatten());
             if let Some(subscriber_data) = subscriber_data {
                 return Some(Delivered { message, subscriber_data });
             }

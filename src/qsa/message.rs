@@ -1,7 +1,7 @@
 //! The messages to a subscriber.
 
+use super::cached_data::CachedSubscriberData;
 use super::ids::SubscriptionId;
-use super::known::CachedSubscriberData;
 use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::subscription::{Brief, News, Status};
 
@@ -23,10 +23,10 @@ impl<A: SharedAlloc> Prepared<A> {
     ///
     /// With the subscriber's value as the notifier was given it, it is taken from the queue without a look at the
     /// subscription. Only for a notifier that stays registered, and queues nothing more once it has refused the subscription
-    /// or its [`UnsubscribeCallback`](super::UnsubscribeCallback) has returned.
+    /// or its [`UnsubscribeCallback`](super::notifier::UnsubscribeCallback) has returned.
     #[must_use]
-    pub fn complete(self, subscription: SubscriptionId, known: CachedSubscriberData, news: &News) -> Message<A> {
-        Message { subscription, known, news: *news, text: self.text, data: None }
+    pub fn complete(self, subscription: SubscriptionId, cached: CachedSubscriberData, news: &News) -> Message<A> {
+        Message { subscription, cached, news: *news, text: self.text, data: None }
     }
 
     pub(super) fn complete_with_data(self, subscription: SubscriptionId, news: &News, data: Data) -> Message<A> {
@@ -37,7 +37,7 @@ impl<A: SharedAlloc> Prepared<A> {
 /// One piece of news on its way to the subscriber.
 pub struct Message<A: SharedAlloc> {
     subscription: SubscriptionId,
-    known: CachedSubscriberData,
+    cached: CachedSubscriberData,
     news: News,
     text: MessageTexts<A>,
     data: Option<Data>,
@@ -94,8 +94,8 @@ impl<A: SharedAlloc> Message<A> {
     }
 
     /// The notifier's knowledge of the subscriber.
-    pub(super) fn known(&self) -> CachedSubscriberData {
-        self.known
+    pub(super) fn cached(&self) -> CachedSubscriberData {
+        self.cached
     }
 
     /// All that is told beside the body.

@@ -118,7 +118,7 @@ struct Queue<A: SharedAlloc> {
 pub(super) struct Dequeued<A: SharedAlloc> {
     pub(super) message: Message<A>,
     /// The subscriber's value, unless the subscription has to be looked at.
-    pub(super) known: Option<usize>,
+    pub(super) cached: Option<usize>,
     /// To be dropped without the lock.
     _spare: Option<Spare<A>>,
 }
@@ -184,8 +184,8 @@ impl<A: SharedAlloc> QueueSlot<A> {
         let queue = self.get(id)?;
         let (message, epoch, spare) = queue.waiting.pop()?;
         queue.counters.delivered += 1;
-        let known = message.known().get().filter(|_| epoch == queue.epoch && !queue.verifies);
-        Some(Dequeued { message, known, _spare: spare })
+        let cached = message.cached().get().filter(|_| epoch == queue.epoch && !queue.verifies);
+        Some(Dequeued { message, cached, _spare: spare })
     }
 
     /// The subscriptions of all messages that wait now are looked at.

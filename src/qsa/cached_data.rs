@@ -14,8 +14,8 @@ impl CachedSubscriberData {
     /// The value, if six bytes have room for it; no pointer of a process needs more.
     #[must_use]
     pub fn of(value: usize) -> Self {
-        let six = U48::low_bits(value as u64);
-        if six.get() == value as u64 { Self(six) } else { Self::NOTHING }
+        let low = U48::low_bits(value as u64);
+        if low.get() == value as u64 { Self(low) } else { Self::NOTHING }
     }
 
     /// The value, where there is a copy.
