@@ -5,10 +5,10 @@ mod credentials;
 mod error;
 mod filter;
 mod headers;
+mod next_hop;
 mod package_policy;
 mod parameters;
 mod policy;
-mod way;
 
 pub use crate::subscription::{Concealed, Credential};
 use crate::subscription::{Domains, Policy, RealmName};
@@ -115,8 +115,8 @@ impl Config {
     pub fn check(raw: Raw, syntax: &impl Syntax) -> Result<Self, ConfigError> {
         let Raw { integers, texts, mut lists } = raw;
         let integers = in_range(integers)?;
-        let presence_route = way::route(texts.presence_route, syntax)?;
-        let presence_outbound_proxies = way::proxies(texts.presence_outbound_proxy, syntax)?;
+        let presence_route = next_hop::route(texts.presence_route, syntax)?;
+        let presence_outbound_proxies = next_hop::proxies(texts.presence_outbound_proxy, syntax)?;
         let policy = policy::read(&integers, texts.forking, &lists.package_policy, presence_outbound_proxies.len())?;
         let additional_presence_headers = headers::header_lines(texts.additional_presence_headers)?;
         let credential_domains = credentials::domains(lists.credential_domain, &presence_outbound_proxies)?;

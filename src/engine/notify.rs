@@ -30,33 +30,33 @@ impl Engine {
         }
         let headers = NotifyHeaders::of(message);
         let Ok(ids) = headers.dialog_ids() else { return Handled::No };
-        let way = self.way();
-        match self.take(message, &headers, &ids, way) {
+        let mode = self.answer_mode();
+        match self.take(message, &headers, &ids, mode) {
             // A subscription that has ended does not know its NOTIFYs any more, but the last one was answered by tm.
             Ok(Handled::No) if !transaction::is_made() && transaction::is_repeated(message) => Handled::Yes,
             Ok(handled) => handled,
             Err(Refusal::Malformed(Malformed(header))) => {
-                self.refuse(message, &ids, way, 400, &format!("Malformed {header}"), answer::SOON.as_bytes())
+                self.refuse(message, &ids, mode, 400, &format!("Malformed {header}"), answer::SOON.as_bytes())
             }
             Err(Refusal::BadExtension(tags)) => {
-                self.refuse(message, &ids, way, 420, "Bad Extension", &answer::of_bad_extension(&tags))
+                self.refuse(message, &ids, mode, 420, "Bad Extension", &answer::of_bad_extension(&tags))
             }
             Err(Refusal::OutOfMemory) => {
                 self.lacks(Lack::Notify);
-                self.refuse(message, &ids, way, 503, "Service Unavailable", RETRY)
+                self.refuse(message, &ids, mode, 503, "Service Unavailable", RETRY)
             }
             Err(Refusal::Full { limit }) => {
                 log::warn(&format!(
                     "a NOTIFY of another fork got 503, because there are {limit} subscriptions already: raise modparam \
                      max_subscriptions, or set forking to first"
                 ));
-                self.refuse(message, &ids, way, 503, "Service Unavailable", RETRY)
+                self.refuse(message, &ids, mode, 503, "Service Unavailable", RETRY)
             }
         }
     }
 
     /// A transaction that the script has made is used.
-    fn way(&self) -> AnswerMode {
+    fn answer_mode(&self) -> AnswerMode {
         if self.config.stateless_answers && !transaction::is_made() {
             AnswerMode::Stateless
         } else {
@@ -69,7 +69,7 @@ impl Engine {
         message: SipMessage<'_>,
         headers: &NotifyHeaders<'_>,
         ids: &DialogIds<'_>,
-        way: AnswerMode,
+        mode: AnswerMode,
     ) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
         if let Some(tags) = headers.unsupported(|tag| self.supports(tag))? {
@@ -128,8 +128,14 @@ impl Engine {
         let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answered.code_and_phrase();
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.
-        let way = if is_last { AnswerMode::Stateful } else { way };
-        self.answer(message, way, code, phrase, &self.extra_headers(answered, message, stepped.output.socket, package));
+        let mode = if is_last { AnswerMode::Stateful } else { mode };
+        self.answer(
+            message,
+            mode,
+            code,
+            phrase,
+            &self.extra_headers(answered, message, stepped.output.socket, package),
+        );
         Ok(Handled::Yes)
     }
 
@@ -183,7 +189,7 @@ impl Engine {
         &self,
         message: SipMessage<'_>,
         ids: &DialogIds<'_>,
-        way: AnswerMode,
+        mode: AnswerMode,
         code: u16,
         phrase: &str,
         headers: &[u8],
@@ -193,12 +199,12 @@ impl Engine {
             return Handled::No;
         };
         self.count_refused(handle, remote_tag, (code == 503).then_some(RETRY_PAUSE));
-        self.answer(message, way, code, phrase, headers);
+        self.answer(message, mode, code, phrase, headers);
         Handled::Yes
     }
 
-    fn answer(&self, message: SipMessage<'_>, way: AnswerMode, code: u16, phrase: &str, headers: &[u8]) {
-        if way == AnswerMode::Stateless {
+    fn answer(&self, message: SipMessage<'_>, mode: AnswerMode, code: u16, phrase: &str, headers: &[u8]) {
+        if mode == AnswerMode::Stateless {
             if !stateless::reply(message, code, phrase, headers) {
                 self.lacks(Lack::Answer);
             }

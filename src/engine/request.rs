@@ -133,8 +133,8 @@ impl<'r> Plan<'r> {
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn make(way: &Routed<'r>, next_hop: &'r [u8], address: Option<&[u8]>) -> Result<Self, PlanError> {
-        let Routed { request, config, request_uri, ref route_header, first_hop } = *way;
+    pub fn make(routed: &Routed<'r>, next_hop: &'r [u8], address: Option<&[u8]>) -> Result<Self, PlanError> {
+        let Routed { request, config, request_uri, ref route_header, first_hop } = *routed;
         // RFC 3261 §8.1.1.8 and §12.1.2: what is asked for by a SIPS URI is told under one.
         let secure = [&request.record[..], request_uri, first_hop].into_iter().any(is_sips);
         if is_open_for(request, next_hop) {

@@ -61,7 +61,8 @@ impl Engine {
         move |_, output, owner| {
             let news = output.news.as_ref()?;
             let mut last = owner.last;
-            let pushed = self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.cached, news));
+            let pushed =
+                self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.cached, news));
             owner.last = last;
             Some(pushed)
         }
@@ -83,14 +84,14 @@ impl Engine {
             let is_lost = error.is_of_dialog(request, &self.config);
             self.apply(handle, if is_lost { Input::NoWay { cseq } } else { Input::SendFailed { cseq } })
         };
-        let way = match Routed::of(request, &self.config) {
-            Ok(way) => way,
+        let routed = match Routed::of(request, &self.config) {
+            Ok(routed) => routed,
             Err(error) => {
                 not_sent(&error);
                 return Sending::Failed;
             }
         };
-        let Hop { proxy, uri, address, destination } = match self.choose(handle, &way, request.reserved) {
+        let Hop { proxy, uri, address, destination } = match self.choose(handle, &routed, request.reserved) {
             Ok(hop) => hop,
             Err((until, by)) => {
                 self.apply(handle, Input::Held { cseq, until, by, undo: request.undo });
@@ -105,7 +106,7 @@ impl Engine {
                 self.gate.report(destination, handle.to_u64(), outcome, Self::now());
             }
         };
-        let make = || Plan::make(&way, uri, address.as_deref());
+        let make = || Plan::make(&routed, uri, address.as_deref());
         let plan = match sender {
             Sender::Resolver(bound) => names::within(bound, make),
             Sender::Worker => match names::from_cache(make) {
@@ -201,10 +202,10 @@ impl Engine {
 
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
     /// its turn, it waits. When all are held: until when and by what the one is that is free first.
-    fn choose<'r>(&self, handle: Handle, way: &Routed<'r>, reserved: bool) -> Result<Hop<'r>, (Millis, HeldBy)> {
+    fn choose<'r>(&self, handle: Handle, routed: &Routed<'r>, reserved: bool) -> Result<Hop<'r>, (Millis, HeldBy)> {
         let (who, now) = (handle.to_u64(), Self::now());
         let mut first_free: Option<(Millis, HeldBy)> = None;
-        for (proxy, uri, address) in way.hops() {
+        for (proxy, uri, address) in routed.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
             let Some(named) = &address else { return Ok(Hop { proxy, uri, address, destination: None }) };
             let ask = AdmissionRequest { address: named, who, reserved, random: clock::spread() };
