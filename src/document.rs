@@ -1,7 +1,7 @@
 //! Bodies: what a NOTIFY carries, read without trusting the sender.
 //!
 //! A pure room: no clock, no I/O, no shared memory, no parameter read behind the caller's back.
-//! Bytes and limits come in, values or a [`DocumentError`] go out.
+//! Bytes and limits come in, values or a [`DocumentError`](error::DocumentError) go out.
 //!
 //! | file | what it does |
 //! |---|---|

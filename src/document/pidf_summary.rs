@@ -1,6 +1,6 @@
 //! The state and the note of a presence document, without a tree of it: what the event route asks for.
 //!
-//! Says the same as [`Presentity::basic`](super::Presentity::basic) and [`Presentity::note`](super::Presentity::note) of the
+//! Says the same as `Presentity::basic` and `Presentity::note` of the
 //! whole document; a property test holds the two against each other.
 
 use super::check::{PIDF, check_presence, check_size};

@@ -22,7 +22,7 @@ pub enum Input<'a> {
     Through {
         /// CSeq number of the request.
         cseq: u32,
-        /// One of [`Proxies::places`](super::Proxies::places) of the request.
+        /// One of [`Proxies::places`](super::proxies::Proxies::places) of the request.
         proxy: u8,
     },
     /// The request with this CSeq is given to the transaction layer, to leave through `socket`. Said again when it left

@@ -237,7 +237,7 @@ impl<A: SharedAlloc> Subscription<A> {
         match attempt {
             Attempt::Unstarted | Attempt::Fresh => {
                 self.dialog = None;
-                self.forget_gone();
+                self.forget_ended_forks();
             }
             Attempt::Continued => {}
         }

@@ -110,7 +110,7 @@ pub struct Request {
     pub event_id: Vec<u8>,
     /// Rates asked for, further parameters of the Event header (RFC 6446).
     pub rates: Rates,
-    /// Filter document to go with it, [`Terms::filter`](super::Terms): with every request that opens a dialog, which
+    /// Filter document to go with it, [`Terms::filter`](super::options::Terms): with every request that opens a dialog, which
     /// keeps it (RFC 4660).
     pub filter: Option<u16>,
     /// The socket of the dialog, once known.

@@ -52,10 +52,11 @@ pub(in super::super) fn choose<'a>(
     }
     let mut chosen: Vec<ParsedChallenge<'a>> = Vec::new();
     let mut refusal = None;
-    for asked in challenges.iter().flat_map(read) {
-        match asked {
-            Ok(asked) if chosen.iter().any(|one| one.challenger == asked.challenger && one.realm == asked.realm) => {}
-            Ok(asked) if can_answer(&asked) => chosen.push(asked),
+    for parsed in challenges.iter().flat_map(read) {
+        match parsed {
+            Ok(parsed) if chosen.iter().any(|one| one.challenger == parsed.challenger && one.realm == parsed.realm) => {
+            }
+            Ok(parsed) if can_answer(&parsed) => chosen.push(parsed),
             // What the operator can do something about is told first.
             Ok(_) => refusal = Some(Reason::NoCredentials),
             Err(problem) => refusal = refusal.or(Some(problem)),

@@ -57,18 +57,18 @@ impl<A: Allocator + Clone> Sessions<A> {
     /// is room for.
     pub(in super::super) fn try_learn(
         old: Option<&Self>,
-        asked: &[ParsedChallenge<'_>],
+        parsed: &[ParsedChallenge<'_>],
         alloc: A,
     ) -> Result<Result<Self, Reason>, OutOfMemory> {
         let is_new = |mark: &Mark, texts: &SessionTexts<'_>| {
-            !asked.iter().any(|one| one.challenger == mark.challenger && Some(&one.realm) == texts.get(REALM))
+            !parsed.iter().any(|one| one.challenger == mark.challenger && Some(&one.realm) == texts.get(REALM))
         };
         let others: Vec<(Mark, SessionTexts<'_>)> =
             old.into_iter().flat_map(Self::entries).filter(|(mark, texts)| is_new(mark, texts)).collect();
-        if asked.len().saturating_add(others.iter().filter(|(mark, _)| mark.is_tried).count()) > MOST_REALMS {
+        if parsed.len().saturating_add(others.iter().filter(|(mark, _)| mark.is_tried).count()) > MOST_REALMS {
             return Ok(Err(Reason::TooManyChallenges));
         }
-        let fresh = asked.iter().map(|one| {
+        let fresh = parsed.iter().map(|one| {
             let same = |(mark, [realm, nonce, _]): &(Mark, SessionTexts<'_>)| {
                 (mark.challenger, mark.algorithm, *realm, *nonce)
                     == (one.challenger, one.algorithm, one.realm, one.nonce)
@@ -178,13 +178,13 @@ impl<A: Allocator> Sessions<A> {
 
 impl Mark {
     /// A nonce that has been `used` is counted on.
-    fn of(asked: &ParsedChallenge<'_>, used: Option<Self>) -> Self {
+    fn of(parsed: &ParsedChallenge<'_>, used: Option<Self>) -> Self {
         Self {
-            challenger: asked.challenger,
-            algorithm: asked.algorithm,
-            names_algorithm: asked.names_algorithm,
-            has_opaque: asked.opaque.is_some(),
-            qop: asked.qop,
+            challenger: parsed.challenger,
+            algorithm: parsed.algorithm,
+            names_algorithm: parsed.names_algorithm,
+            has_opaque: parsed.opaque.is_some(),
+            qop: parsed.qop,
             cnonce: used.map_or([b'0'; CNONCE_LEN], |used| used.cnonce),
             nc: used.map_or(0, |used| used.nc),
             is_tried: true,

@@ -27,7 +27,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The subscription is accepted. What the first NOTIFY has said of the dialog and its expiry counts more than what
     /// the 2xx says; without one, the 2xx's dialog is provisional until the first NOTIFY, which must come by Timer N.
     pub(super) fn opened(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        if let Some(output) = self.end_as_gone(Some(reply.remote_tag.text()), env) {
+        if let Some(output) = self.end_as_ended_fork(Some(reply.remote_tag.text()), env) {
             return Ok(output);
         }
         if let Some(until) = self.fetch_until() {
@@ -94,7 +94,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The subscription is accepted, but it has been unsubscribed.
     pub(super) fn opened_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Output, OutOfMemory> {
-        if self.is_gone(reply.remote_tag.text()) {
+        if self.is_of_ended_fork(reply.remote_tag.text()) {
             return Ok(self.destroy());
         }
         if let Some(dialog) = self.dialog.as_mut() {

@@ -20,9 +20,9 @@ impl<A: SharedAlloc> Subscription<A> {
     /// after a refusal: the next attempt begins without an answer.
     pub(super) fn learn(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Result<Result<(), Reason>, OutOfMemory> {
         let learnt = match self.judge_challenges(reply, env) {
-            Ok((asked, is_stale)) => {
+            Ok((parsed, is_stale)) => {
                 let old = self.sessions();
-                let learnt = Sessions::try_learn(old, &asked, self.alloc.clone())?;
+                let learnt = Sessions::try_learn(old, &parsed, self.alloc.clone())?;
                 learnt.map(|sessions| (sessions, is_stale))
             }
             Err(refusal) => Err(refusal),
@@ -51,7 +51,7 @@ impl<A: SharedAlloc> Subscription<A> {
     ) -> Result<(Vec<digest::ParsedChallenge<'a>>, bool), Reason> {
         // Why a challenge is not answered that could be.
         let passed_over = Cell::new(None);
-        let asked = digest::choose(reply.challenges, |one| {
+        let parsed = digest::choose(reply.challenges, |one| {
             let is_tried = false;
             let known = KnownRealm { challenger: one.challenger, realm: one.realm, algorithm: one.algorithm, is_tried };
             let found = self.credential(known, env);
@@ -65,7 +65,7 @@ impl<A: SharedAlloc> Subscription<A> {
             }
             found.is_ok() && !is_weak
         });
-        let asked = match asked {
+        let parsed = match parsed {
             Err(Reason::NoCredentials) => return Err(passed_over.get().unwrap_or(Reason::NoCredentials)),
             chosen => chosen?,
         };
@@ -75,17 +75,17 @@ impl<A: SharedAlloc> Subscription<A> {
             };
             self.sessions().is_some_and(|sessions| sessions.known().any(same))
         };
-        if asked.iter().filter(had_answer).any(|one| !one.is_stale) {
+        if parsed.iter().filter(had_answer).any(|one| !one.is_stale) {
             return Err(Reason::CredentialsRejected);
         }
-        let is_stale = asked.iter().any(|one| had_answer(&one));
+        let is_stale = parsed.iter().any(|one| had_answer(&one));
         if is_stale && self.auth_attempts.stales() >= MOST_STALES {
             return Err(Reason::NonceStale);
         }
         if self.auth_attempts.count() >= MOST_ANSWERS {
             return Err(Reason::TooManyChallenges);
         }
-        Ok((asked, is_stale))
+        Ok((parsed, is_stale))
     }
 
     /// User name and secret for a realm, if they are good for its algorithm, and for where redirections have led.

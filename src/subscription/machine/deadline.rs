@@ -29,8 +29,8 @@ impl<A: SharedAlloc> Subscription<A> {
             State::Waiting(Attempt::Fresh) => self.open(fresh, true, env),
             State::Waiting(Attempt::Continued) => self.open(fresh, false, env),
             State::Confirmed { next, awaits } => Ok(self.on_confirmed_deadline(next, awaits, fresh, env)),
-            State::Unconfirmed if !self.gone().is_empty() && !self.has_made_dialog() => {
-                Ok(self.end_as_gone(None, env).unwrap_or_default())
+            State::Unconfirmed if !self.ended_forks().is_empty() && !self.has_made_dialog() => {
+                Ok(self.end_as_ended_fork(None, env).unwrap_or_default())
             }
             // What was granted is over, and nobody has said yet that there is more.
             State::Unconfirmed | State::Resubscription { .. } if self.has_expired(env.now) => {

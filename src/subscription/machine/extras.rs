@@ -39,7 +39,7 @@ pub(super) struct Extras<A: Allocator + Clone> {
     /// How many Contacts there were that cannot be a target.
     bad_contacts: u16,
     /// Forks that have ended before any dialog was made.
-    pub(super) gone: Vec<EndedFork<A>, A>,
+    pub(super) ended_forks: Vec<EndedFork<A>, A>,
     /// NOTIFYs that were not told, by [reason](Untold::ALL).
     untold: [u32; Untold::ALL.len()],
     /// Event `id` parameter.
@@ -52,7 +52,7 @@ pub(super) struct Extras<A: Allocator + Clone> {
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct EndedFork<A: Allocator> {
     /// Its tag, and its reason; empty for none.
-    pub(super) said: Packed<2, A>,
+    pub(super) tag_and_reason: Packed<2, A>,
     pub(super) retry_after: Option<u32>,
 }
 
@@ -77,7 +77,7 @@ impl<A: Allocator + Clone> Extras<A> {
             early: Early::default(),
             left: None,
             bad_contacts: 0,
-            gone: Vec::new_in(alloc),
+            ended_forks: Vec::new_in(alloc),
             untold: [0; Untold::ALL.len()],
             event_id: None,
             peer_reason: Brief::default(),
@@ -98,7 +98,8 @@ impl<A: Allocator + Clone> Extras<A> {
             self.own_credentials.as_ref().map_or(0, PackedSecrets::size),
             self.event_id.as_ref().map_or(0, Packed::size),
         ];
-        let gone = self.gone.iter().map(|gone| size_of::<EndedFork<A>>().saturating_add(gone.said.size()));
+        let gone =
+            self.ended_forks.iter().map(|fork| size_of::<EndedFork<A>>().saturating_add(fork.tag_and_reason.size()));
         boxed.into_iter().chain(gone).fold(size_of::<Self>(), usize::saturating_add)
     }
 
@@ -114,7 +115,7 @@ impl<A: Allocator + Clone> Extras<A> {
             left,
             losses,
             bad_contacts,
-            gone,
+            ended_forks,
             untold,
             event_id,
             peer_reason,
@@ -129,7 +130,7 @@ impl<A: Allocator + Clone> Extras<A> {
             && *early == Early::default()
             && left.is_none()
             && *bad_contacts == 0
-            && gone.is_empty()
+            && ended_forks.is_empty()
             && *untold == [0; Untold::ALL.len()]
             && event_id.is_none()
             && *peer_reason == Brief::default()
@@ -255,14 +256,14 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The forks that have ended before any dialog was made.
-    pub(super) fn gone(&self) -> &[EndedFork<A>] {
-        self.extras.as_deref().map_or(&[], |extras| &extras.gone)
+    pub(super) fn ended_forks(&self) -> &[EndedFork<A>] {
+        self.extras.as_deref().map_or(&[], |extras| &extras.ended_forks)
     }
 
     /// What they said is of no matter any more.
-    pub(super) fn forget_gone(&mut self) {
+    pub(super) fn forget_ended_forks(&mut self) {
         if let Some(extras) = self.extras.as_deref_mut() {
-            extras.gone = Vec::new_in(self.alloc.clone());
+            extras.ended_forks = Vec::new_in(self.alloc.clone());
         }
     }
 

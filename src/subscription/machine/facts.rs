@@ -12,8 +12,8 @@ use crate::memory::SharedAlloc;
 use crate::time::Millis;
 
 impl<A: SharedAlloc> Subscription<A> {
-    /// When [`Input::Deadline`] is due; `None` before the start and at the end. While a request is in flight it is the
-    /// watchdog's.
+    /// When [`Input::Deadline`](crate::subscription::Input::Deadline) is due; `None` before the start and at the end.
+    /// While a request is in flight it is the watchdog's.
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         self.deadline.get()

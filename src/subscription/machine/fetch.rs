@@ -89,7 +89,7 @@ impl<A: SharedAlloc> Subscription<A> {
             return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), env);
         }
         // Somebody may have taken the request, and nobody has said more.
-        match self.end_as_gone(None, env) {
+        match self.end_as_ended_fork(None, env) {
             Some(output) => output,
             None => self.end(Failure::TIMEOUT, env),
         }

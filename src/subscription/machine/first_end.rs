@@ -29,8 +29,8 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Whether the fork with this tag has ended before any dialog was made.
-    pub(super) fn is_gone(&self, remote_tag: &[u8]) -> bool {
-        self.gone().iter().any(|gone| gone.said.get(TAG) == remote_tag)
+    pub(super) fn is_of_ended_fork(&self, remote_tag: &[u8]) -> bool {
+        self.ended_forks().iter().any(|fork| fork.tag_and_reason.get(TAG) == remote_tag)
     }
 
     /// A fork has ended. If it has told a state, that is handed on: it may be all there is. For a fetch it is.
@@ -40,14 +40,14 @@ impl<A: SharedAlloc> Subscription<A> {
         notify: &Notify<'_>,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        if self.gone().len() >= MOST_GONE {
+        if self.ended_forks().len() >= MOST_GONE {
             return Ok(Output { answer: Some(Answer::Ok), ..self.not_told(Untold::Refused) });
         }
         let reason = state.reason.unwrap_or_default();
-        let said = Packed::try_new([notify.remote_tag.text(), reason], self.alloc.clone())?;
-        let gone = &mut self.extras_mut()?.gone;
+        let tag_and_reason = Packed::try_new([notify.remote_tag.text(), reason], self.alloc.clone())?;
+        let gone = &mut self.extras_mut()?.ended_forks;
         gone.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
-        gone.push(EndedFork { said, retry_after: state.retry_after });
+        gone.push(EndedFork { tag_and_reason, retry_after: state.retry_after });
         self.notifies = self.notifies.saturating_add(1);
         if self.state() == State::Unconfirmed {
             let by = self.timer_n(env);
@@ -59,17 +59,17 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// The end, as the fork with this tag has told it, or else as the first one has that ended. `None` when none has.
-    pub(super) fn end_as_gone(&mut self, remote_tag: Option<&[u8]>, env: &Env<'_>) -> Option<Output> {
+    pub(super) fn end_as_ended_fork(&mut self, remote_tag: Option<&[u8]>, env: &Env<'_>) -> Option<Output> {
         let extras = self.extras.as_deref_mut()?;
         let place = match remote_tag {
-            Some(tag) => extras.gone.iter().position(|gone| gone.said.get(TAG) == tag)?,
+            Some(tag) => extras.ended_forks.iter().position(|fork| fork.tag_and_reason.get(TAG) == tag)?,
             None => 0,
         };
-        if place >= extras.gone.len() {
+        if place >= extras.ended_forks.len() {
             return None;
         }
-        let EndedFork { said, retry_after } = extras.gone.swap_remove(place);
-        let reason = Some(said.get(REASON)).filter(|reason| !reason.is_empty());
+        let EndedFork { tag_and_reason, retry_after } = extras.ended_forks.swap_remove(place);
+        let reason = Some(tag_and_reason.get(REASON)).filter(|reason| !reason.is_empty());
         Some(match self.fetch_until() {
             Some(_) => self.fetch_result(StateValue::Terminated, reason, false),
             None => self.end_as_told(reason, retry_after, false, env),

@@ -90,7 +90,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(dialog) = &self.dialog else { return Judgement::Foreign };
         // Once a NOTIFY has made the dialog, those of other forks do not belong into it (RFC 6665 §4.1.4).
         let is_other_fork = dialog.is_from_other_fork(notify, fingerprint);
-        let is_gone = (is_other_fork || !dialog.is_made()) && self.is_gone(notify.remote_tag.text());
+        let is_gone = (is_other_fork || !dialog.is_made()) && self.is_of_ended_fork(notify.remote_tag.text());
         if is_other_fork && !welcomes_forks && !is_gone {
             return Judgement::Foreign;
         }

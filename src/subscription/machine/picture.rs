@@ -141,7 +141,11 @@ impl<A: SharedAlloc> Subscription<A> {
                 versions: dialog.versions(),
                 outcome: dialog.outcome(),
             }),
-            gone: self.gone().iter().map(|gone| [0, 1].map(|part| gone.said.get(part).to_vec())).collect(),
+            gone: self
+                .ended_forks()
+                .iter()
+                .map(|fork| [0, 1].map(|part| fork.tag_and_reason.get(part).to_vec()))
+                .collect(),
             fork: self.fork,
             opened: seen(self.opening()),
         }

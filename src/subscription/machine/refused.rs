@@ -89,7 +89,7 @@ impl<A: SharedAlloc> Subscription<A> {
             return self.go_on(env.now);
         }
         // Somebody has taken the request, and has ended the subscription again.
-        if let Some(output) = self.end_as_gone(None, env) {
+        if let Some(output) = self.end_as_ended_fork(None, env) {
             return output;
         }
         self.end(Failure { then, ..failure }, env)

@@ -21,7 +21,7 @@ impl<A: SharedAlloc> Subscription<A> {
             outcome: self.dialog.as_ref().map(Dialog::outcome).unwrap_or_default(),
         };
         if !self.may_be_forked(env) {
-            self.forget_gone();
+            self.forget_ended_forks();
         }
         let authorizations = self.authorize(cnonce, env);
         let Some(dialog) = &self.dialog else { return Output::default() };
