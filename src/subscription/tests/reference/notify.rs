@@ -47,7 +47,8 @@ impl Reference {
             _ => None,
         };
         self.shown.answer = refusal.or(Some(200));
-        if refusal.is_some_and(|code| code != 200) {
+        // A fork that has ended says nothing about the dialog that goes on.
+        if refusal.is_some_and(|code| code != 200) && !(self.heard.is_some() && is_other) {
             self.doubt(0);
         }
         let (None, Some(state)) = (refusal, notify.state) else { return };
