@@ -1,9 +1,10 @@
 //! What is made from the headers: the version strings, the shim, the bindings.
 
-use crate::Failure;
-use crate::server::Compiled;
 use std::panic;
 use std::path::Path;
+
+use crate::Failure;
+use crate::server::Compiled;
 
 type Defines = [(String, Option<String>)];
 

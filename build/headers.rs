@@ -1,8 +1,9 @@
 //! Where the headers are: what `kamailio-headers/fetch` says.
 
-use crate::Failure;
 use std::path::PathBuf;
 use std::process::Command;
+
+use crate::Failure;
 
 /// Runs the fetch script, which is instant when the headers are there, and returns the folder that holds them.
 pub fn fetch() -> Result<PathBuf, Failure> {

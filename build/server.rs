@@ -4,9 +4,10 @@
 //! (`USE_MCAST`, `USE_DNS_FAILOVER`, …) and the signature of its allocator (`DBG_SR_MEMORY`), and the server compares the
 //! string made from them with its own before it loads a module. So they are read from the server that is installed.
 
-use crate::Failure;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::Failure;
 
 /// The Kamailio to build for.
 pub struct Server {

@@ -15,9 +15,10 @@ mod table;
 mod tests;
 mod types;
 
+use parking_lot::lock_api::RawMutex;
+
 use crate::memory::SharedAlloc;
 use crate::qsa::Hub;
-use parking_lot::lock_api::RawMutex;
 
 pub use table::{Api, bind};
 

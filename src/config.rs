@@ -10,13 +10,16 @@ mod package_policy;
 mod parameters;
 mod policy;
 
-pub use crate::subscription::{Concealed, Credential};
+use std::time::Duration;
+
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::subscription::{Domains, Policy, RealmName};
+
+pub use crate::subscription::{Concealed, Credential};
 pub use error::ConfigError;
 pub use filter::Filter;
 pub use parameters::{Integers, Lists, Texts};
-use std::time::Duration;
-use zeroize::{Zeroize, Zeroizing};
 
 /// Parameters as they stand in the configuration file, not yet checked.
 #[derive(Clone)]

@@ -21,11 +21,10 @@ mod turns;
 mod untold;
 mod worker;
 
-pub use flows::on_flow_lost;
-pub use lack::Lack;
-pub use notify::Handled;
-pub use reply::on_reply;
-pub use start::{EXISTS, NO_MEMORY};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use foldhash::fast::FixedState;
 
 use crate::config::Config;
 use crate::gate::{self, Destination};
@@ -42,9 +41,12 @@ use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
 use crate::subscription::{Env, Subscription};
 use crate::time::Millis;
-use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use flows::on_flow_lost;
+pub use lack::Lack;
+pub use notify::Handled;
+pub use reply::on_reply;
+pub use start::{EXISTS, NO_MEMORY};
 
 /// The table of subscriptions, in shared memory.
 pub type ShmRegistry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;

@@ -19,23 +19,25 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use entry::DestinationSnapshot;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use parking_lot::lock_api::{Mutex, RawMutex};
 
 use crate::memory::{HashKey, OutOfMemory};
 use crate::subscription::HeldBy;
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use allocator_api2::boxed::Box;
-use allocator_api2::vec::Vec;
 use breaker::Verdict;
 use entry::DestinationEntry;
 use hold::Hold;
-use parking_lot::lock_api::{Mutex, RawMutex};
 use rate::RateLimit;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use table::DestinationTable;
+
+pub use entry::DestinationSnapshot;
 
 /// The most destinations there are entries for.
 pub const MOST_DESTINATIONS: usize = SHARDS * table::MOST_ENTRIES;

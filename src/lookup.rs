@@ -20,14 +20,16 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use name::{Class, NameSnapshot};
+use std::time::Duration;
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::{Mutex, RawMutex};
 
 use crate::memory::{HashKey, OutOfMemory};
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use parking_lot::lock_api::{Mutex, RawMutex};
-use std::time::Duration;
 use table::NameTable;
+
+pub use name::{Class, NameSnapshot};
 
 /// The most names that are known at a time; the others share one entry, which is slow.
 pub const MOST_NAMES: usize = 4096;

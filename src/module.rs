@@ -8,6 +8,9 @@ mod functions;
 mod parameters;
 mod variables;
 
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ptr::null_mut;
+
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
@@ -19,8 +22,6 @@ use crate::host::transaction::{self, NoTm};
 use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
 use crate::surface::{event, subscriptions};
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::ptr::null_mut;
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]

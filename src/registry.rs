@@ -32,6 +32,17 @@ mod tests;
 mod trace;
 mod worker_board;
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use parking_lot::lock_api::RawMutex;
+
+use crate::memory::{HashKey, OutOfMemory};
+use layout::Layout;
+use shard::RegistryShard;
+
 pub use call_id::{FreshIds, RANDOM_LEN};
 pub use error::{CreateError, InsertError};
 pub use handle::Handle;
@@ -39,15 +50,6 @@ pub use life::Life;
 pub use steps::{Inserted, Stepped};
 pub use trace::Trace;
 pub use worker_board::WorkerBoard;
-
-use crate::memory::{HashKey, OutOfMemory};
-use allocator_api2::alloc::Allocator;
-use allocator_api2::boxed::Box;
-use allocator_api2::vec::Vec;
-use layout::Layout;
-use parking_lot::lock_api::RawMutex;
-use shard::RegistryShard;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The size of a registry; fixed for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,16 @@
 //! For unit tests of every room: an allocator that counts what is out and fails on demand.
 
-use crate::grammar::{EntityTag, OfferedUri, PeerUri, Tag};
-use crate::memory::{OutOfMemory, SharedAlloc};
-use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
-use allocator_api2::boxed::Box;
-use allocator_api2::vec::Vec;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use allocator_api2::alloc::{AllocError, Allocator, Global, Layout};
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+
+use crate::grammar::{EntityTag, OfferedUri, PeerUri, Tag};
+use crate::memory::{OutOfMemory, SharedAlloc};
 
 /// The heap, with an account. Clones share the account.
 #[derive(Clone, Debug)]

@@ -4,11 +4,12 @@
 #[cfg(any(test, feature = "meter_locks"))]
 mod histogram;
 
-#[cfg(feature = "meter_locks")]
-pub use histogram::Histogram;
+use std::time::Duration;
 
 use crate::memory::U48;
-use std::time::Duration;
+
+#[cfg(feature = "meter_locks")]
+pub use histogram::Histogram;
 
 /// A point on the server's monotonic clock, in milliseconds. Only differences mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

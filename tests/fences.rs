@@ -1,6 +1,7 @@
 //! Fences around the source: who may use whom, where `unsafe` may live, what must not stand in code that runs, how long a
 //! file may be.
 
+mod imports;
 mod scans;
 mod shape;
 mod tokens;

@@ -1,5 +1,7 @@
 //! Several outbound proxies: within one attempt, and within a dialog, the next one is asked when one fails (RFC 3263 §4.3).
 
+use serde_json::json;
+
 use crate::support::address::own_ip;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Received, Transport};
@@ -8,7 +10,6 @@ use crate::support::news::Newsreader;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
-use serde_json::json;
 
 fn behind(proxies: &[String]) -> Builder {
     Server::eager(600).b2b_param("presence_outbound_proxy", proxies.join(" ")).gives_up_after(500)

@@ -4,13 +4,12 @@ use std::cell::OnceCell;
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
-use crate::memory::SharedAlloc;
-
 use super::Wiring;
 use super::convert::{number_of_status, pointer_of, put, str_of};
 use super::guard::{guarded, with_hub};
 use super::presentity::Document;
 use super::types::{CMessage, CPresentity, Error};
+use crate::memory::SharedAlloc;
 use crate::qsa::{self, QueueId};
 
 /// The header's message, and behind it what it points to. In the memory of the process that took it.

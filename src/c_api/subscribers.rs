@@ -2,13 +2,13 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use crate::memory::SharedAlloc;
 use parking_lot::lock_api::RawMutex;
 
 use super::Wiring;
 use super::convert::{bytes, domain, number_of, pointer_of, put, put_sized, sized_at};
 use super::guard::with_hub;
 use super::types::{CCounters, CSubscribeParams, Error, Str, WakeFn};
+use crate::memory::SharedAlloc;
 use crate::qsa::{Hub, QueueId, SubscriptionId, Wake, Wanted};
 
 pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const CSubscribeParams, to: *mut u64) -> c_int {

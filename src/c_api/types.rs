@@ -1,7 +1,8 @@
 //! The header's types: its `qsa_message_t` is `CMessage` here, and so on.
 
-use crate::memory::OutOfMemory;
 use std::ffi::{c_char, c_int, c_uint, c_void};
+
+use crate::memory::OutOfMemory;
 
 /// Version of the interface.
 pub const VERSION: c_uint = 2;

@@ -1,11 +1,12 @@
 //! Filter documents (RFC 4661): `filter`, as often as it is set, is `name=/path/to/file.xml`.
 
-use super::ConfigError;
-use crate::document::check_filter;
-use crate::grammar::is_token;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
+
+use super::ConfigError;
+use crate::document::check_filter;
+use crate::grammar::is_token;
 
 /// The largest filter document, in bytes: it travels in a SUBSCRIBE.
 const LARGEST: usize = 16 * 1024;

@@ -180,8 +180,9 @@ fn form() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use super::*;
 
     fn read_all(texts: &[&str]) -> Result<Vec<(&'static str, Policy)>, String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();

@@ -1,8 +1,9 @@
 //! The parameters that decide the life of a subscription.
 
+use std::time::Duration;
+
 use super::{ConfigError, Integers, as_texts, duration, package_policy};
 use crate::subscription::{Forking, MOST_PROXIES, Policy};
-use std::time::Duration;
 
 /// Timer N, 64 × T1 with RFC 3261's T1 of 500 ms (RFC 6665 §4.1.2.4).
 const TIMER_N: Duration = Duration::from_secs(32);

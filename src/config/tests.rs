@@ -1,8 +1,9 @@
 //! All parameters together.
 
+use std::time::Duration;
+
 use super::{Config, ConfigError, Integers, Lists, Raw, Syntax, Texts};
 use crate::subscription::Forking;
-use std::time::Duration;
 
 struct Any;
 

@@ -5,12 +5,13 @@
 //! external entities, depth and size caps, no quadratic parse). What passes here is accepted by
 //! the tree parser too; a property test holds the two against each other.
 
+use arrayvec::ArrayVec;
+
 use super::bytes::same_start;
 use super::cursor::{Attribute, Cursor};
 use super::fault::XmlFault;
 use super::name::{QName, same_value, value_hash};
 use super::prescan::is_suspicious;
-use arrayvec::ArrayVec;
 
 /// Deepest nesting of elements.
 pub(super) const MAX_DEPTH: usize = 64;

@@ -1,12 +1,13 @@
 //! The headers of the answer to a NOTIFY.
 
+use std::rc::Rc;
+
 use super::Engine;
 use crate::grammar::is_sips;
 use crate::host::message::SipMessage;
 use crate::host::notify_headers::OptionTags;
 use crate::host::socket::ListenSocket;
 use crate::subscription::{Answer, Package, Socket, package};
-use std::rc::Rc;
 
 /// Goes with refusals that a later NOTIFY need not get: without it, a notifier that goes by RFC 3265 §3.2.2 removes the
 /// subscription.

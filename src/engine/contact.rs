@@ -1,5 +1,7 @@
 //! Contacts of peers: which of them can be the target of a request.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::Engine;
 use crate::grammar::{self, Addresses, OfferedUri, PeerUri, Target, preference};
 use crate::host::log;
@@ -8,7 +10,6 @@ use crate::host::reply_headers::ReplyHeaders;
 use crate::host::socket::ListenSocket;
 use crate::qsa::SubscriptionId;
 use crate::registry::Handle;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many Contacts there were that could not be a target, in shared memory.
 #[derive(Debug, Default)]

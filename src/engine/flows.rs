@@ -1,5 +1,10 @@
 //! Lost connections: the server's TCP main process notes them, the b2b workers act.
 
+use std::num::NonZero;
+
+use allocator_api2::vec::Vec;
+use parking_lot::lock_api::Mutex;
+
 use super::{Engine, Lack, Owner};
 use crate::gate::SendOutcome;
 use crate::host::connection;
@@ -10,9 +15,6 @@ use crate::host::shm::Shm;
 use crate::memory::OutOfMemory;
 use crate::registry::Handle;
 use crate::subscription::{Flow, Input, Output};
-use allocator_api2::vec::Vec;
-use parking_lot::lock_api::Mutex;
-use std::num::NonZero;
 
 /// How many lost connections may wait for a worker. Only those are noted that a subscription uses: nobody else's fill it.
 const ROOM: usize = 8192;

@@ -1,5 +1,7 @@
 //! A NOTIFY has come: `handle_notify()`.
 
+use std::time::Duration;
+
 use super::{Engine, Lack, answer, contact};
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
 use crate::grammar::{Routes, Tag};
@@ -11,7 +13,6 @@ use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::InsertError;
 use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
-use std::time::Duration;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The resolvers: they send SUBSCRIBEs that may have to wait for a name server, a connection, or a peer that does not
 //! read.
 
+use std::time::{Duration, Instant};
+
 use super::send::{Sender, Sending};
 use super::{Engine, Lack, worker};
 use crate::host::process::{self, ProcessError};
@@ -9,7 +11,6 @@ use crate::lookup::{LookupAnswer, LookupOutcome, LookupRequest, MOST_WAITING, Ta
 use crate::memory::OutOfMemory;
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Request};
-use std::time::{Duration, Instant};
 
 /// After so long in the line the subscriber is told that the request waits.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -1,5 +1,7 @@
 //! News into the subscriber's queue, requests onto the wire.
 
+use std::time::Duration;
+
 use super::request::{Plan, PlanError, Routed};
 use super::{Engine, Lack, Owner, ShmStepped};
 use crate::gate::{Admission, AdmissionRequest, Destination, MOST_DESTINATIONS, SendOutcome};
@@ -12,7 +14,6 @@ use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Output, Request, Socket};
 use crate::time::Millis;
-use std::time::Duration;
 
 /// A next hop that the gate lets a request through to.
 struct Hop<'r> {

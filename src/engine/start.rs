@@ -1,5 +1,7 @@
 //! The beginning of a subscription, and the request to end it.
 
+use std::time::Duration;
+
 use super::{Engine, Lack, Owner};
 use crate::gate::Destination;
 use crate::host::shm::Shm;
@@ -9,7 +11,6 @@ use crate::qsa::{CachedSubscriberData, LastQueued, Refused, SubscriptionId, Want
 use crate::registry::{Handle, InsertError, Inserted};
 use crate::subscription::{Concealed, Input, OptionError, Options, Output, Subscription, package};
 use crate::time::Millis;
-use std::time::Duration;
 
 /// Script or RPC have a subscription to the same, of this record of the registry or another one by now.
 pub const EXISTS: Refused = Refused { reason: "script or RPC have this subscription already", code: -1 };

@@ -1,11 +1,12 @@
 //! One line in the log when a subscription begins to fail, and one when it works again.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::Engine;
 use crate::host::log;
 use crate::qsa::SubscriptionId;
 use crate::registry::Handle;
 use crate::subscription::{News, Output, Reason, Turn};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// So many lines a second, for all subscriptions together: a dead destination fails thousands at once.
 const MOST_LINES: u64 = 10;

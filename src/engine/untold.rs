@@ -1,12 +1,13 @@
 //! NOTIFYs that are not delivered: counted for each subscription and for all, and the first of each kind is logged.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use super::Engine;
 use crate::host::log;
 use crate::qsa::{Loss, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Input, Output, Untold};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! The b2b workers: they send due SUBSCRIBEs and give messages to the event route.
 
+use std::time::Duration;
+
 use super::send::{Sender, Sending};
 use super::{Engine, Lack};
 use crate::host::blocks;
@@ -10,7 +12,6 @@ use crate::host::shm::Shm;
 use crate::memory::OutOfMemory;
 use crate::qsa::Delivered;
 use crate::time::Millis;
-use std::time::Duration;
 
 /// The function that a worker calls for a message of a subscription made by script or RPC.
 pub type EventHandler = fn(&Engine, &Delivered<Shm>);

@@ -1,8 +1,9 @@
 //! A breaker: it opens after failures in a row, and lets one request through to find out when it may close.
 
+use std::time::Duration;
+
 use super::GateLimits;
 use crate::time::Millis;
-use std::time::Duration;
 
 /// How long those that wait come one after the other: a quarter of how long they wait.
 pub(super) fn pause(time: Duration) -> Duration {

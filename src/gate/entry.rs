@@ -1,10 +1,11 @@
 //! The state of one destination.
 
+use std::time::Duration;
+
 use super::breaker::{Breaker, BreakerState};
 use super::hold::Hold;
 use super::rate::RateLimit;
 use crate::time::Millis;
-use std::time::Duration;
 
 /// After this time without a request, failures and breaker are forgotten when the room is needed.
 const FORGET: Duration = Duration::from_secs(3600);

@@ -1,9 +1,10 @@
 //! A hold: a 503 with Retry-After speaks for the whole server, but not for longer than the operator allows.
 
+use std::time::Duration;
+
 use super::GateLimits;
 use super::breaker::{Verdict, pause, spread};
 use crate::time::Millis;
-use std::time::Duration;
 
 /// Nothing leaves until `probe_at`. Where the reply asked for more than is granted, one request at a time finds out from
 /// then on whether it is meant.

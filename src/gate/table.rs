@@ -1,12 +1,13 @@
 //! The entries of one shard.
 
+use allocator_api2::alloc::Allocator;
+use allocator_api2::vec::Vec;
+use hashbrown::HashTable;
+
 use super::Destination;
 use super::entry::DestinationEntry;
 use crate::memory::OutOfMemory;
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use allocator_api2::vec::Vec;
-use hashbrown::HashTable;
 
 /// The most entries of one shard.
 pub(super) const MOST_ENTRIES: usize = 1024;

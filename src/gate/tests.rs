@@ -6,9 +6,10 @@ mod rates;
 mod room;
 mod threads;
 
+use std::vec::Vec;
+
 use super::*;
 use crate::testing::Accounted;
-use std::vec::Vec;
 
 /// Gates of tests have locks between threads.
 pub(super) type Door = Gate<Accounted, parking_lot::RawMutex>;

@@ -1,9 +1,10 @@
 //! Headers and URIs as nearly all of them are; the rest is for the host's parser.
 
+use std::str::FromStr;
+
 use super::number::number;
 use super::sets::{HOST, URI, USER, is_all, is_token};
 use super::split_once;
-use std::str::FromStr;
 
 /// The URI of a name-addr that is nothing else: without display name and parameters.
 #[must_use]

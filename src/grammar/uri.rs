@@ -1,12 +1,13 @@
 //! The gate for every URI that a peer gives (law L11): behind it there are only URIs that can be a Request-URI or a Route.
 
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str;
+
 use super::number::number;
 use super::sets::{PARAMETER, URI, USERINFO, is_all};
 use super::split_once;
 use super::transport::Transport;
-use std::borrow::Cow;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str;
 
 /// The longest URI that is taken from a peer, in bytes.
 pub const LONGEST_URI: usize = 1024;

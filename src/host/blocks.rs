@@ -1,10 +1,12 @@
 //! Blocks of Kamailio's shared memory, counted, and the module's values that stay there until the server ends.
 
-use super::bindings;
-use crate::memory::{Ledger, OutOfMemory, Usage};
-use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
+
+use allocator_api2::alloc::{AllocError, Allocator, Layout};
+
+use super::bindings;
+use crate::memory::{Ledger, OutOfMemory, Usage};
 
 /// Blocks of the host's own (`shm_malloc`).
 #[derive(Clone, Copy, Debug, Default)]

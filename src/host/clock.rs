@@ -1,9 +1,10 @@
 //! The clock and the sources of randomness, for rooms that may not have their own (law L9).
 
-use crate::time::Millis;
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::time::Millis;
 
 /// Seconds and nanoseconds on the monotonic clock, which all processes of the machine share. It is never negative.
 fn monotonic() -> (u64, u64) {

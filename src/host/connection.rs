@@ -1,10 +1,11 @@
 //! Connections of the transports that have them, and the listener for their loss.
 
-use super::bindings as ks;
-use super::guard::guard;
 use std::ffi::c_int;
 use std::num::NonZero;
 use std::sync::OnceLock;
+
+use super::bindings as ks;
+use super::guard::guard;
 
 /// The function that hears of a lost connection. Set before the fork.
 static ON_LOSS: OnceLock<fn(NonZero<u32>)> = OnceLock::new();

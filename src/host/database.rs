@@ -1,9 +1,10 @@
 //! Databases, through the database module of Kamailio that the URL names.
 
-use super::bindings as ks;
-use super::text::{bytes, lend, lend_secret};
 use std::ffi::{CString, c_int};
 use std::ptr::{NonNull, null, null_mut};
+
+use super::bindings as ks;
+use super::text::{bytes, lend, lend_secret};
 
 /// How many rows are held in memory at a time, where the database module can do so.
 const PAGE: c_int = 1000;

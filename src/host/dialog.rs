@@ -1,11 +1,12 @@
 //! The dialog module, when it is loaded: subscriptions that end with a call.
 
-use super::bindings as ks;
-use super::guard::guard;
-use super::message::SipMessage;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
+
+use super::bindings as ks;
+use super::guard::guard;
+use super::message::SipMessage;
 
 /// The dialog module's functions, and the listener for a call's end. Set before the fork.
 struct DialogApi {

@@ -1,7 +1,8 @@
 //! The one guard every `extern "C"` entry goes through (law L6).
 
-use super::log;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::log;
 
 /// Runs `body` for the entry point named `entry`; a panic is logged and becomes `failure`.
 ///

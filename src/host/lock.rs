@@ -1,8 +1,10 @@
 //! Kamailio's `gen_lock_t` behind `lock_api`: the only lock that may be shared between processes (law L1).
 
-use super::bindings;
-use parking_lot::lock_api::{GuardNoSend, RawMutex};
 use std::cell::UnsafeCell;
+
+use parking_lot::lock_api::{GuardNoSend, RawMutex};
+
+use super::bindings;
 
 /// The things that locks guard.
 #[cfg(feature = "meter_locks")]

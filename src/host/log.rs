@@ -1,9 +1,10 @@
 //! Kamailio's log with its levels and prefix. Never call it while a shard lock is held (law L2).
 
+use std::panic::Location;
+
 use super::bindings;
 use super::text::lend;
 use crate::grammar::one_line;
-use std::panic::Location;
 
 /// An error the operator should act upon (L_ERR).
 #[track_caller]

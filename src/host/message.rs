@@ -1,11 +1,12 @@
 //! A SIP message that the host is processing, read through the host's parser.
 
+use std::marker::PhantomData;
+use std::num::NonZero;
+
 use super::bindings as ks;
 use super::connection;
 use super::text::{bytes, lend};
 use crate::grammar;
-use std::marker::PhantomData;
-use std::num::NonZero;
 
 /// A message for as long as the host processes it.
 #[derive(Clone, Copy)]

@@ -2,12 +2,14 @@
 //! module is built with the feature `meter_locks`. How long is time on the clock: a holder that has to wait for a processor
 //! keeps its lock in the meantime.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use parking_lot::lock_api::{GuardNoSend, RawMutex};
+
 use super::blocks::Root;
 use super::clock::now_nanos;
 use super::lock::{GUARDED, ProcessLock};
 use crate::time::Histogram;
-use parking_lot::lock_api::{GuardNoSend, RawMutex};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The measurements of all locks.
 static METER: Root<Meter> = Root::new();

@@ -1,7 +1,8 @@
 //! Names: whether the process may ask the name servers now, and for how long.
 
-use super::bindings as ks;
 use std::time::Duration;
+
+use super::bindings as ks;
 
 /// A name could not be found, because nobody might be asked for it or nobody has answered in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

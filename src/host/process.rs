@@ -1,12 +1,13 @@
 //! The module's own processes: the b2b workers, and how they are woken.
 
-use super::bindings as ks;
-use super::guard::guard;
-use super::log;
 use std::cell::Cell;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
+
+use super::bindings as ks;
+use super::guard::guard;
+use super::log;
 
 thread_local! {
     /// Whether this process is one of ours.

@@ -1,8 +1,9 @@
 //! Pseudo-variables of the form `$class(field)`.
 
+use std::ffi::c_int;
+
 use super::bindings as ks;
 use super::text::{HeldText, bytes};
-use std::ffi::c_int;
 
 /// Stores the number `field` gives to the inner name in the host's specification; what a parse function does.
 ///

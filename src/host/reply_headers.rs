@@ -4,8 +4,9 @@ use super::bindings as ks;
 use super::message::SipMessage;
 use super::text::bytes;
 use crate::grammar;
-pub use crate::grammar::PlainTerms;
 use crate::grammar::Tag;
+
+pub use crate::grammar::PlainTerms;
 
 /// The headers of a reply. They are there once the message is [parsed](SipMessage::parse), but where it says otherwise.
 #[derive(Clone, Copy)]

@@ -1,9 +1,10 @@
 //! Event routes of the script, native and KEMI.
 
+use std::ffi::{CStr, CString};
+
 use super::bindings as ks;
 use super::text::lend;
 use super::transaction;
-use std::ffi::{CStr, CString};
 
 /// Whether the script is where a request can be answered: in `request_route`, or in a route that this has called.
 #[must_use]

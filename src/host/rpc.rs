@@ -1,11 +1,12 @@
 //! RPC commands: reading parameters and building answers through whichever transport the command came.
 
-use super::bindings as ks;
-use super::log;
-use super::text::{bytes, lend};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
+
+use super::bindings as ks;
+use super::log;
+use super::text::{bytes, lend};
 
 /// When so many bytes are in an answer, it takes no further row. The smallest transport is a datagram of 65507 bytes (UDP of
 /// jsonrpcs, which sends nothing at all when an answer is larger); what is left is for the row begun before, and for the frame.

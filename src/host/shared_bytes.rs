@@ -1,9 +1,11 @@
 //! Bytes in shared memory with several owners.
 
-use super::shm::Shm;
-use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use allocator_api2::alloc::{AllocError, Allocator, Layout};
+
+use super::shm::Shm;
 
 /// Bytes in shared memory with several owners: each clone is one, and the last frees them.
 pub struct SharedBytes(NonNull<Head>);

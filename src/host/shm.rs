@@ -1,12 +1,14 @@
 //! Kamailio's shared memory as an allocator.
 
+use std::ptr::{self, NonNull};
+
+use allocator_api2::alloc::{AllocError, Allocator, Layout};
+
 use super::blocks::{self, Blocks, Root};
 use super::lock::ProcessLock;
 use super::shared_bytes::SharedBytes;
 use crate::memory::pool::{self, Pool, Used};
 use crate::memory::{OutOfMemory, SharedAlloc};
-use allocator_api2::alloc::{AllocError, Allocator, Layout};
-use std::ptr::{self, NonNull};
 
 /// Kamailio's shared memory: the same addresses in every process of the server. Small blocks come from pages of our own.
 /// There are none before [`prepare`].

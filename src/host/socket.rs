@@ -1,14 +1,15 @@
 //! The server's sockets.
 
+use std::cell::RefCell;
+use std::net::SocketAddrV4;
+use std::ptr::null_mut;
+use std::rc::Rc;
+
 use super::bindings as ks;
 use super::message::SipMessage;
 use super::text::{bytes, lend};
 use super::transport::transport_of;
 use crate::grammar::{Transport, is_sips};
-use std::cell::RefCell;
-use std::net::SocketAddrV4;
-use std::ptr::null_mut;
-use std::rc::Rc;
 
 /// A listening socket of the server. Sockets are made before the fork and never go away, so the address is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

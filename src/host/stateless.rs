@@ -1,10 +1,11 @@
 //! sl: answers given without a transaction.
 
+use std::sync::OnceLock;
+
 use super::bindings as ks;
 use super::log;
 use super::message::SipMessage;
 use super::transaction;
-use std::sync::OnceLock;
 
 struct SlApi(ks::sl_api_t);
 

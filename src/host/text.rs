@@ -3,9 +3,11 @@
 //! The host's functions take texts as `char *`, and many of them write: they put a NUL behind a text, or into it, for as long
 //! as they look at it. So nothing of ours is handed over itself, and no literal: the host gets [copies](lend).
 
-use super::bindings::str_;
 use std::cell::Cell;
+
 use zeroize::Zeroizing;
+
+use super::bindings::str_;
 
 /// The bytes a `str` points at; empty for a null or negative one.
 ///

@@ -1,5 +1,11 @@
 //! tm: requests sent as a client, answers given as a server.
 
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_void};
+use std::num::NonZero;
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+
 use super::bindings as ks;
 use super::connection::number_of;
 use super::guard::guard;
@@ -7,11 +13,6 @@ use super::message::SipMessage;
 use super::process;
 use super::socket::ListenSocket;
 use super::text::lend;
-use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_void};
-use std::num::NonZero;
-use std::ptr::null_mut;
-use std::sync::OnceLock;
 
 /// tm's functions, and the listener for final replies. Set before the fork.
 struct TmApi {

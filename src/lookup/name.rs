@@ -1,8 +1,9 @@
 //! The state of one name.
 
+use std::time::Duration;
+
 use super::{BOUND, FIRST_PAUSE, LookupOutcome, QUICK};
 use crate::time::Millis;
-use std::time::Duration;
 
 /// How much of a name is kept to be shown; a longer one is told apart by its hash all the same.
 const SHOWN: usize = 64;

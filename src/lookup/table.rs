@@ -1,13 +1,15 @@
 //! Names, the requests that wait behind them, and the line.
 
+use std::time::Duration;
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::vec::Vec;
+use hashbrown::HashTable;
+
 use super::name::{Class, NOWHERE, Name};
 use super::{LookupAnswer, LookupOutcome, LookupRequest, MOST_NAMES, MOST_RESOLVERS, MOST_WAITING, SAID_EVERY, Task};
 use crate::memory::OutOfMemory;
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use allocator_api2::vec::Vec;
-use hashbrown::HashTable;
-use std::time::Duration;
 
 /// The place of the entry that all names without room share.
 const OVERFLOW: u32 = 0;

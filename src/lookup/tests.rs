@@ -1,8 +1,9 @@
 //! The line, with a clock of its own.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::testing::Accounted;
-use std::collections::BTreeSet;
 
 type Line = Lookups<Accounted, parking_lot::RawMutex>;
 

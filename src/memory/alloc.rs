@@ -1,8 +1,9 @@
 //! The allocator of shared memory, and its error when there is none left.
 #![forbid(unsafe_code)]
 
-use allocator_api2::alloc::Allocator;
 use std::ffi::CStr;
+
+use allocator_api2::alloc::Allocator;
 
 /// There is not enough memory; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,11 @@
 //! A list that grows by chunks: its elements never move, and growing copies only the chunks' addresses.
 #![forbid(unsafe_code)]
 
-use super::alloc::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
+
+use super::alloc::OutOfMemory;
 
 /// A list of `T` in chunks of `N`; always filled to the last place of the last chunk.
 pub struct Chunks<T, const N: usize, A: Allocator + Clone> {

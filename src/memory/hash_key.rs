@@ -1,8 +1,9 @@
 //! Hashes of texts that others choose.
 #![forbid(unsafe_code)]
 
-use siphasher::sip::SipHasher13;
 use std::hash::{Hash, Hasher};
+
+use siphasher::sip::SipHasher13;
 
 /// The key of a table whose keys others may choose: peers (hosts, names, Call-IDs) or subscribers (records). The same
 /// in every process, as the tables are.

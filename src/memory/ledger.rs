@@ -1,10 +1,11 @@
 //! The memory that the module has of the server, its limit, and the report when there is no more.
 #![forbid(unsafe_code)]
 
-use super::alloc::OutOfMemory;
-use super::seldom::Seldom;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use super::alloc::OutOfMemory;
+use super::seldom::Seldom;
 
 /// Counts the bytes that the server has given and those that the limit has refused, in shared memory.
 #[derive(Debug)]

@@ -3,13 +3,14 @@
 
 mod secrets;
 
-pub use secrets::PackedSecrets;
-
-use super::alloc::{OutOfMemory, SharedAlloc};
-use super::defects::{Defect, found};
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
+
+use super::alloc::{OutOfMemory, SharedAlloc};
+use super::defects::{Defect, found};
+
+pub use secrets::PackedSecrets;
 
 /// `N` byte strings in one exactly sized allocation, behind their lengths: one block's overhead instead of `N`.
 #[cfg_attr(test, derive(Clone))]

@@ -4,9 +4,10 @@
 //! their size, so that the address of a block leads to its page. A page without blocks serves any size again, and a region
 //! without such a page goes back to the host.
 
+use std::ptr::{NonNull, null_mut};
+
 use allocator_api2::alloc::{AllocError, Allocator, Layout};
 use parking_lot::lock_api::{Mutex, RawMutex};
-use std::ptr::{NonNull, null_mut};
 
 /// The largest block there is: three fill a page. The documents of most NOTIFYs are smaller, and a block of the host's takes
 /// more of its time.

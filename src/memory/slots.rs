@@ -1,9 +1,10 @@
 //! Values in slots that are used again and again. A slot keeps its number and its place in memory.
 #![forbid(unsafe_code)]
 
+use allocator_api2::alloc::Allocator;
+
 use super::alloc::OutOfMemory;
 use super::chunks::Chunks;
-use allocator_api2::alloc::Allocator;
 
 /// Slots added at a time.
 pub const SLOTS_ADDED: usize = 64;

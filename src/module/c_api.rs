@@ -1,12 +1,13 @@
 //! The hub's C face, wired to the engine's hub.
 
+use std::ffi::c_int;
+
 use crate::c_api::{Api, Wiring, bind};
 use crate::engine::{ShmHub, engine};
 use crate::host::lock::HUB;
 use crate::host::log;
 use crate::host::shared_lock::SharedLock;
 use crate::host::shm::Shm;
-use std::ffi::c_int;
 
 /// The engine's hub.
 struct Wired;

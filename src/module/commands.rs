@@ -1,13 +1,14 @@
 //! The table of RPC commands, and the C functions that it names.
 
+use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
+
 use super::Exported;
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::rpc::RpcContext;
 use crate::surface::commands::{self as declared, Command};
 use crate::surface::rpc;
-use std::ffi::{c_char, c_void};
-use std::ptr::null_mut;
 
 /// What the server says of a command: a list of one text.
 type Help = Exported<[*const c_char; 2]>;

@@ -1,9 +1,10 @@
 //! Credentials from a table: read once, before the fork, over a connection that is closed again.
 
+use zeroize::Zeroizing;
+
 use crate::config::{Config, Credential};
 use crate::host::database::{Database, DatabaseError};
 use crate::host::log;
-use zeroize::Zeroizing;
 
 /// The table's columns.
 const COLUMNS: [&str; 3] = ["realm", "username", "password"];

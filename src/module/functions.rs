@@ -1,5 +1,9 @@
 //! The script functions: the tables of native and of KEMI scripts, and the C functions that they name.
 
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::transmute;
+use std::ptr::null_mut;
+
 use super::c_api::bind_presence_b2b;
 use super::{Exported, NO_TEXT, text};
 use crate::c_api::Api;
@@ -10,9 +14,6 @@ use crate::host::message::SipMessage;
 use crate::host::text::bytes;
 use crate::surface::functions::{self as declared, Function, MOST_PARAMETERS};
 use crate::surface::script;
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::transmute;
-use std::ptr::null_mut;
 
 /// The values of a function's parameters; empty where one is not given.
 type Values<'v> = [&'v [u8]; MOST_PARAMETERS];

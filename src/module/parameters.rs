@@ -1,16 +1,17 @@
 //! The `modparam`s: where the server writes them, and how they become a [`Raw`].
 
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use super::Exported;
 use crate::config::{Integers, Lists, Raw, Syntax, Texts};
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::text::bytes;
 use crate::host::uri;
-use std::cell::UnsafeCell;
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::ptr::null_mut;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// Integers as the configuration file sets them, in the order in which they are declared.
 static INTEGERS: [AtomicI32; Integers::COUNT] = {

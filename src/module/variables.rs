@@ -1,11 +1,12 @@
 //! The table of pseudo-variables, and the C functions that it names.
 
+use std::ffi::c_int;
+
 use super::{Exported, NO_TEXT, text};
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::pv;
 use crate::surface::event;
-use std::ffi::c_int;
 
 /// Pseudo-variables; ends with an empty entry.
 pub static mut TABLE: Exported<[ks::pv_export_t; 2]> = Exported([

@@ -3,13 +3,13 @@
 mod full;
 mod outcome;
 
-pub use outcome::{Loss, OnLoss, Pushed, QueueOutcome};
-
 use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
 use super::message::Message;
 use super::waiting::{Spare, Waiting};
 use crate::memory::SharedAlloc;
+
+pub use outcome::{Loss, OnLoss, Pushed, QueueOutcome};
 
 /// How the consumer of a queue is woken: called without any lock whenever the queue ceases to be empty.
 #[derive(Clone, Copy, Debug)]

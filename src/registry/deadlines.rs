@@ -2,9 +2,10 @@
 
 mod wheel;
 
+use allocator_api2::alloc::Allocator;
+
 use crate::memory::{Chunks, OutOfMemory};
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
 use wheel::{NONE, Wheel};
 
 /// Elements added at a time.

@@ -1,12 +1,13 @@
 //! Which records depend on a connection: for each connection a list through the records themselves, so that thousands over
 //! one connection cost no more than one.
 
+use allocator_api2::alloc::Allocator;
+
 use super::index::Index;
 use super::records::Records;
 use super::table::Record;
 use crate::memory::OutOfMemory;
 use crate::subscription::Flow;
-use allocator_api2::alloc::Allocator;
 
 /// Ends a list.
 const NONE: u32 = u32::MAX;

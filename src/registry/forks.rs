@@ -1,13 +1,15 @@
 //! A subscription and its forks: a circle of slots within one shard.
 
+use std::sync::atomic::Ordering;
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+
 use super::handle::Handle;
 use super::life::Life;
 use super::table::{Record, ShardTable};
 use super::{InsertError, Registry};
 use crate::subscription::{Env, Input, Output};
-use allocator_api2::alloc::Allocator;
-use parking_lot::lock_api::RawMutex;
-use std::sync::atomic::Ordering;
 
 /// Most forks a subscription has at a time, besides its first dialog, if their bytes allow so many
 /// ([`Policy::fork_bytes`](crate::subscription::Policy::fork_bytes)). More NOTIFYs of forks are not taken.

@@ -1,8 +1,9 @@
 //! A hash index of slots. The caller tells entries with equal hashes apart: the index holds no keys.
 
-use crate::memory::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use hashbrown::HashTable;
+
+use crate::memory::OutOfMemory;
 
 #[derive(Clone, Copy)]
 struct HashedSlot {

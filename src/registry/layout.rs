@@ -1,12 +1,14 @@
 //! The shard of a name, a Call-ID or a handle.
 
+use std::hash::BuildHasher;
+
+use foldhash::quality::FixedState;
+
 use super::call_id;
 use super::handle::{Handle, INDEX_BITS, MOST_SLOTS, PLACE_BITS};
 use super::{FreshIds, Limits};
 use crate::memory::HashKey;
 use crate::subscription::{Fingerprint, Notify, Subject};
-use foldhash::quality::FixedState;
-use std::hash::BuildHasher;
 
 /// A shard and a hash for the index inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,10 @@
 //! Queries, which do not change a subscription's life.
 
+use std::ops::ControlFlow;
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+
 use super::Registry;
 use super::handle::Handle;
 use super::life::Life;
@@ -8,9 +13,6 @@ use super::table::Sought;
 #[cfg(test)]
 use super::{FreshIds, RANDOM_LEN};
 use crate::subscription::{Fingerprint, Subject};
-use allocator_api2::alloc::Allocator;
-use parking_lot::lock_api::RawMutex;
-use std::ops::ControlFlow;
 
 /// How many slots a page looks through before it lets others have the lock.
 const PIECE: u32 = 256;

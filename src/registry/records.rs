@@ -1,9 +1,10 @@
 //! Records in slots. Each has a generation, its place in the count of all records that ever were in a slot of the shard; the low
 //! bits of it, which operators see, come again late (see [`Records::count`]). Those that belong together are a circle of slots.
 
+use allocator_api2::alloc::Allocator;
+
 use super::handle::COUNT_MASK;
 use crate::memory::{Occupant, OutOfMemory, Slots};
-use allocator_api2::alloc::Allocator;
 
 /// A value and what leads to it.
 struct Numbered<T> {

@@ -1,11 +1,13 @@
 //! One shard: its lock, the data behind it, and the numbers that are read without it.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
+
 use super::layout::Layout;
 use super::table::ShardTable;
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// When something is due in a shard without deadlines.
 const NEVER: u64 = u64::MAX;

@@ -1,5 +1,10 @@
 //! Everything that changes a subscription: insertion, steps, removal.
 
+use std::sync::atomic::Ordering;
+
+use allocator_api2::alloc::Allocator;
+use parking_lot::lock_api::RawMutex;
+
 use super::Registry;
 use super::error::InsertError;
 use super::handle::Handle;
@@ -10,9 +15,6 @@ use super::trace::{Trace, begin};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Flow, Input, Notify, Output};
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use parking_lot::lock_api::RawMutex;
-use std::sync::atomic::Ordering;
 
 /// The result of an insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

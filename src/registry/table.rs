@@ -1,5 +1,7 @@
 //! The data behind a shard's lock: the records and their three indexes, always in step with each other.
 
+use allocator_api2::alloc::Allocator;
+
 use super::deadlines::{Deadlines, Due};
 use super::flows::{Flows, Link};
 use super::handle::Handle;
@@ -10,7 +12,6 @@ use super::records::Records;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
 
 /// A subscription and what belongs to it.
 pub(super) struct Record<S, O> {

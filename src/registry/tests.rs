@@ -16,14 +16,16 @@ mod threads;
 mod trace;
 mod worker_board;
 
+use std::time::Duration;
+
+use parking_lot::RawMutex;
+
 use super::{Inserted, Limits, Registry, Stepped};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Forking, Input, Output, Policy, Subscription};
 use crate::testing::Accounted;
 use crate::time::Millis;
 use life::Told;
-use parking_lot::RawMutex;
-use std::time::Duration;
 
 pub(super) use super::Handle;
 

@@ -1,10 +1,11 @@
 //! One line for each step of a subscription, for people who look for a fault.
 
+use allocator_api2::alloc::Allocator;
+
 use super::Registry;
 use super::life::Life;
 use super::table::ShardTable;
 use crate::subscription::Input;
-use allocator_api2::alloc::Allocator;
 
 /// A step, in words. It is only put into words where [tracing is on](Registry::with_trace).
 #[derive(Clone, Debug, PartialEq, Eq)]

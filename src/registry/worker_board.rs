@@ -4,9 +4,10 @@
 //! for what is due before it sleeps; it is not woken. One that has not looked for a while ([`WorkerBoard::STUCK`]) is taken for
 //! blocked (by a name server, a connection, the script), and another one is woken in its stead.
 
-use crate::time::Millis;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
+
+use crate::time::Millis;
 
 /// The bit that tells one state of a worker from the other; the rest is the time.
 const ASLEEP: u64 = 1 << 63;

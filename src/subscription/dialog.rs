@@ -1,5 +1,7 @@
 //! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
 
+use allocator_api2::alloc::Allocator;
+
 use super::echo::Echo;
 use super::fingerprint::Fingerprint;
 use super::input::{Content, Flow, Notify, Socket};
@@ -9,7 +11,6 @@ use crate::grammar::{EntityTag, PeerUri, RouteSet, Tag};
 use crate::memory::U48;
 use crate::memory::{OutOfMemory, Packed};
 use crate::time::{Millis, PackedMillis};
-use allocator_api2::alloc::Allocator;
 
 const CALL_ID: usize = 0;
 const LOCAL_TAG: usize = 1;

@@ -15,12 +15,11 @@ mod sessions;
 pub(super) use algorithm::Algorithm;
 pub use authorization::Authorization;
 pub use challenge::Challenge;
+pub(super) use challenge::{ParsedChallenge, choose, next_nonce};
 pub use credential::{Concealed, Credential, CredentialError, Secret};
+pub(super) use domain::place;
 pub use domain::{DomainList, Domains, RealmName};
 pub use scheme::{Challenger, Qop};
-
-pub(super) use challenge::{ParsedChallenge, choose, next_nonce};
-pub(super) use domain::place;
 pub(super) use sessions::{KnownRealm, Sessions};
 
 /// How many realms one request can be authorized for.

@@ -1,7 +1,8 @@
 //! Tells a repeated NOTIFY from another one with the same CSeq.
 
-use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
 
 /// Hashes of what a NOTIFY says (its Subscription-State and its body) and of the branch of its Via. A dialog keeps those of the
 /// newest NOTIFY it has accepted. A later one with the same CSeq is the same again if either is the same; otherwise its

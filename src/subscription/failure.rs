@@ -1,9 +1,10 @@
 //! The action after a failure: tables, not branches.
 
+use std::time::Duration;
+
 use super::output::Status;
 use super::policy::{Action, After, Policy};
 use super::reason::Reason;
-use std::time::Duration;
 
 /// The longest Retry-After or retry-after that is obeyed: a day. A notifier that says more is asked again after a day,
 /// so that a slip of the pen (or a hostile value) does not end a subscription for good.

@@ -1,5 +1,8 @@
 //! The inputs of a subscription.
 
+use std::num::NonZero;
+use std::time::Duration;
+
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
 use super::echo::Echo;
 use super::fingerprint::Fingerprint;
@@ -7,8 +10,6 @@ use super::output::{Undo, Untold};
 use super::substate::SubscriptionState;
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag};
 use crate::time::Millis;
-use std::num::NonZero;
-use std::time::Duration;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
 #[derive(Debug)]

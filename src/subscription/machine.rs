@@ -24,6 +24,10 @@ mod refused;
 mod reply;
 mod request;
 
+use std::time::Duration;
+
+use allocator_api2::boxed::Box;
+
 use super::brief::Brief;
 use super::dialog::Dialog;
 use super::digest::Credential;
@@ -38,12 +42,11 @@ use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
 use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::time::{Millis, PackedMillis};
-use allocator_api2::boxed::Box;
 use ending::Failure;
 use extras::Extras;
+
 #[cfg(test)]
 pub(super) use picture::Picture;
-use std::time::Duration;
 
 /// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
 #[derive(Clone, Copy, Debug)]

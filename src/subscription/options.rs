@@ -1,8 +1,9 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
+use std::borrow::Cow;
+
 use super::rates::{Rate, Rates};
 use crate::grammar::{is_token, number, quoted, split_unquoted, unescaped};
-use std::borrow::Cow;
 
 /// The longest time an option may name: ten years.
 const LONGEST: u32 = 315_360_000;

@@ -1,7 +1,8 @@
 //! The values that decide the life of a subscription.
 
-use super::package::Package;
 use std::time::Duration;
+
+use super::package::Package;
 
 /// Parameters of the module as the core sees them, and the protocol's own times.
 #[derive(Clone, Debug)]

@@ -1,10 +1,11 @@
 //! The targets a redirected attempt goes to (RFC 3261 §8.1.3.4), and the proxy that a 305 names (§21.3.4).
 
-use crate::grammar::PeerUri;
-use crate::memory::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
+
+use crate::grammar::PeerUri;
+use crate::memory::OutOfMemory;
 
 /// Targets of one attempt: those already tried, the one being tried, those to come. Never more than `max_redirects`,
 /// together with the proxy.

@@ -1,8 +1,9 @@
 //! When the next SUBSCRIBE of an active subscription is due.
 
+use std::time::Duration;
+
 use super::policy::Policy;
 use crate::time::Millis;
-use std::time::Duration;
 
 /// The least time between two SUBSCRIBEs whatever the parameters say.
 const LEAST: Duration = Duration::from_secs(1);

@@ -32,6 +32,11 @@ mod table;
 mod timer_n;
 mod versions;
 
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use foldhash::quality::FixedState;
+
 use super::digest::Authorization;
 use super::options::Terms;
 use super::output::Undo;
@@ -44,9 +49,6 @@ use crate::testing::Accounted;
 use crate::testing::offered;
 use crate::testing::{tag, uri};
 use crate::time::Millis;
-use foldhash::quality::FixedState;
-use std::hash::BuildHasher;
-use std::time::Duration;
 
 pub(super) const RECORD: &[u8] = b"sip:alice@example.com";
 pub(super) const SUBSCRIBER: &[u8] = b"sip:watcher@example.com";

@@ -1,9 +1,10 @@
 //! A step in words, for people who look for a fault: the input and the output.
 
+use std::fmt::{Display, Formatter, Result};
+
 use super::input::{HeldBy, Input};
 use super::output::Output;
 use super::{StateValue, Turn, Untold};
-use std::fmt::{Display, Formatter, Result};
 
 impl Display for Input<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

@@ -1,5 +1,9 @@
 //! `event_route[qsa:notify]` and `$qsa(field)`.
 
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
 use super::fields::FIELDS;
 use super::subscriptions;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary};
@@ -12,9 +16,6 @@ use crate::host::text::HeldText;
 use crate::qsa::{Delivered, Wanted};
 use crate::registry::Handle;
 use crate::subscription::Options;
-use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::CStr;
-use std::sync::OnceLock;
 
 /// The route, found before the fork.
 static ROUTE: OnceLock<EventRoute> = OnceLock::new();

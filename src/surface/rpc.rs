@@ -4,6 +4,8 @@ mod answer;
 mod pages;
 mod parameters;
 
+use std::ffi::CStr;
+
 use super::subscriptions::{self, SubscriptionError};
 use crate::engine::Engine;
 use crate::host::rpc::{NoRoom, RpcContext};
@@ -13,7 +15,6 @@ use crate::time::seconds_up;
 use answer::{Fault, answer, clamp, fill, fitting, lossy};
 use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
-use std::ffi::CStr;
 
 /// `presence_b2b.version`: the versions of the module and of the server that it was built for. Works without the engine.
 pub fn version(rpc: &RpcContext, built_for: &CStr) {

@@ -10,9 +10,10 @@ use std::sync::OnceLock;
 use super::address::own_ip;
 use super::kamailio::Server;
 use super::log::Expected;
-pub use super::place::{module_under_test, modules_dir};
 use super::rpc;
 use super::setting::param;
+
+pub use super::place::{module_under_test, modules_dir};
 pub use super::setting::{Listen, Value};
 
 /// The modules every server under test has.

@@ -1,7 +1,8 @@
 //! The breaker opens after failures in a row, and one request finds out when it may close.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 const LIMITS: GateLimits = GateLimits { breaker_failures: 3, ..OPEN };
 

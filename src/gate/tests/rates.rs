@@ -1,8 +1,10 @@
 //! So many a second, and everyone comes back once.
 
-use super::*;
-use proptest::prelude::*;
 use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
 
 fn limited(destination_rate: u32, total_rate: u32) -> Door {
     gate(GateLimits { destination_rate, total_rate, ..OPEN })

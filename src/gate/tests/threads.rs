@@ -1,7 +1,8 @@
 //! Many at a time.
 
-use super::*;
 use std::sync::atomic::AtomicUsize;
+
+use super::*;
 
 #[test]
 fn the_rate_holds_for_all_together() {

@@ -1,10 +1,11 @@
 //! What comes through the gate, and what does not.
 
+use proptest::prelude::*;
+
 use super::super::route::LONGEST_ROUTE_SET;
 use super::super::tag::{LONGEST_ENTITY_TAG, LONGEST_TAG};
 use super::super::uri::LONGEST_URI;
 use super::super::*;
-use proptest::prelude::*;
 
 #[test]
 fn uris_that_requests_can_go_to() {

@@ -1,9 +1,10 @@
 //! Texts that must not outlive their use.
 
-use super::Packed;
-use crate::memory::OutOfMemory;
 use allocator_api2::alloc::Allocator;
 use zeroize::Zeroize;
+
+use super::Packed;
+use crate::memory::OutOfMemory;
 
 /// As [`Packed`], for secrets: they are overwritten before their memory is given back.
 #[cfg_attr(test, derive(Clone))]

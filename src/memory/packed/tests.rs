@@ -1,9 +1,10 @@
 //! Several texts in one block.
 
+use proptest::prelude::*;
+
 use super::Packed;
 use crate::memory::OutOfMemory;
 use crate::testing::Accounted;
-use proptest::prelude::*;
 
 fn part() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![Just(0), 1usize..200, Just(127), Just(128), 16_000usize..17_000];

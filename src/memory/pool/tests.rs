@@ -1,8 +1,9 @@
 //! Blocks of all sizes, in all orders and from several threads.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::testing::Accounted;
-use proptest::prelude::*;
 
 type Tested = Pool<Accounted, parking_lot::RawMutex>;
 

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use proptest::prelude::*;
-
 use allocator_api2::alloc::Global;
+use proptest::prelude::*;
 
 use super::support::{Plain, ask, hub, new, push_known, queue};
 use crate::qsa::waiting::{self, class_of};

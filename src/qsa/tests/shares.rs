@@ -1,17 +1,18 @@
 //! Subscriptions that share one.
 
-use crate::memory::SharedAlloc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use allocator_api2::alloc::Global;
 use parking_lot::RawMutex;
 
 use super::support::{Plain, ask, hub, new, notifier, queue, say};
 use crate::memory::OutOfMemory;
+use crate::memory::SharedAlloc;
 use crate::qsa::share::HandedOn;
 use crate::qsa::waiting::Waiting;
 use crate::qsa::{DomainId, Hub, NotShared, QsaError, QueueId, Refused, ShareHash, Shares, SubscriptionId};
 use crate::subscription::{Brief, News, Status};
 use crate::testing::Accounted;
-use allocator_api2::alloc::Global;
-use std::sync::atomic::Ordering::SeqCst;
 
 const KEY: [&[u8]; 4] = [b"sip:a@x", b"sip:w@x", b"presence", b""];
 

@@ -1,5 +1,7 @@
 //! Finding a subscription by the dialog of a NOTIFY.
 
+use proptest::prelude::*;
+
 use super::life::{Told, dialog, notify, notify_from};
 use super::{ENV, Handle, NOW, Table, due, insert, insert_due, step, table};
 use crate::registry::call_id::number_in;
@@ -8,7 +10,6 @@ use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::{Input, Notify};
 use crate::testing::etag;
 use crate::testing::offered;
-use proptest::prelude::*;
 
 proptest! {
     #[test]

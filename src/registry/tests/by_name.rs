@@ -1,10 +1,11 @@
 //! Named subscriptions, their uniqueness, the limit and the counts.
 
+use std::sync::Barrier;
+
 use super::life::{Told, arm, subject};
 use super::{ENV, NOW, insert, is_new, step, table};
 use crate::registry::{InsertError, Inserted};
 use crate::subscription::{Input, Subject};
-use std::sync::Barrier;
 
 #[test]
 fn a_name_is_taken_once() {

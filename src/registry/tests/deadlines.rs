@@ -1,10 +1,12 @@
 //! The deadline index against a sorted set.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use crate::registry::deadlines::{Deadlines, Due, MOST_MOVES};
 use crate::testing::Accounted;
 use crate::time::Millis;
-use proptest::prelude::*;
-use std::collections::BTreeSet;
 
 const SLOTS: u32 = 300;
 

@@ -1,10 +1,11 @@
 //! Finding the subscriptions that depend on a connection.
 
+use std::collections::BTreeSet;
+use std::num::NonZero;
+
 use super::life::CANCEL;
 use super::{ENV, insert, step, table};
 use crate::subscription::{Flow, Input, Reply};
-use std::collections::BTreeSet;
-use std::num::NonZero;
 
 fn flow(number: u32) -> Flow {
     Flow(NonZero::new(number).unwrap())

@@ -1,10 +1,11 @@
 //! Handles, their numbers, and what stale ones find.
 
+use proptest::prelude::*;
+
 use super::{Handle, insert, step, table};
 use crate::registry::handle::MOST_SLOTS;
 use crate::registry::{CreateError, Limits};
 use crate::subscription::Input;
-use proptest::prelude::*;
 
 proptest! {
     #[test]

@@ -7,6 +7,8 @@
 //! - Unsubscribe: is forgotten.
 //! - anything else: nothing.
 
+use std::cell::Cell;
+
 use crate::grammar::RouteSet;
 use crate::memory::{OutOfMemory, Packed};
 use crate::registry::Life;
@@ -16,7 +18,6 @@ use crate::subscription::{Echo, Fingerprint, Status, Subject};
 use crate::testing::Accounted;
 use crate::testing::tag;
 use crate::time::Millis;
-use std::cell::Cell;
 
 const ARM: u16 = 200;
 const DIALOG: u16 = 201;

@@ -1,13 +1,15 @@
 //! Random operations against a plain model.
 
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
 use super::life::{Told, arm, cancel, dialog, notify_from, subject};
 use super::{ENV, Handle, Table, due, step, table};
 use crate::registry::{InsertError, Inserted};
 use crate::subscription::Input;
 use crate::testing::Accounted;
 use crate::time::Millis;
-use proptest::prelude::*;
-use std::collections::HashMap;
 
 #[derive(Clone, Debug)]
 enum Operation {

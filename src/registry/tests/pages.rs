@@ -1,9 +1,10 @@
 //! Pages show every subscription once.
 
-use super::{Table, insert, step, table};
-use crate::subscription::Input;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+
+use super::{Table, insert, step, table};
+use crate::subscription::Input;
 
 fn page(table: &Table, offset: usize, limit: usize) -> Vec<u32> {
     let mut ids = Vec::new();

@@ -1,11 +1,12 @@
 //! Many threads at once: each deadline runs once, each NOTIFY arrives, in order.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use super::life::{arm, notify};
 use super::{ENV, insert, step, table};
 use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::{Fingerprint, Input};
 use crate::time::Millis;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Each deadline armed is the number of its arming; it must come up once, by whichever worker.
 #[test]

@@ -1,10 +1,11 @@
 //! A step in words, for people who look for a fault.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use super::life::{dialog, notify_from};
 use super::{ENV, Handle, insert, step, table};
 use crate::registry::Trace;
 use crate::subscription::{Input, Output};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 const ID: &[u8] = b"0001-call";
 

@@ -1,10 +1,11 @@
 //! Who is woken for what.
 
-use crate::registry::WorkerBoard;
-use crate::time::Millis;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::registry::WorkerBoard;
+use crate::time::Millis;
 
 const NOW: Millis = Millis(1_000_000);
 

@@ -1,8 +1,9 @@
 //! User names and passwords. Nothing here shows a secret: neither `Debug` nor any error.
 
+use zeroize::Zeroizing;
+
 use super::algorithm::{Algorithm, Hash};
 use super::domain::Domains;
-use zeroize::Zeroizing;
 
 /// What proves that a user is who it claims to be. It is overwritten before its memory is given back.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The memory of the realms that have challenged.
 
+use allocator_api2::alloc::Allocator;
+
 use super::super::reason::Reason;
 use super::algorithm::Algorithm;
 use super::authorization::Authorization;
@@ -8,7 +10,6 @@ use super::credential::Secret;
 use super::scheme::{Challenger, Qop};
 use super::{CNONCE_LEN, MOST_REALMS};
 use crate::memory::{OutOfMemory, Packed};
-use allocator_api2::alloc::Allocator;
 
 const TEXTS: usize = 3;
 const REALM: usize = 0;

@@ -1,5 +1,9 @@
 //! A 2xx to a request (RFC 6665 §4.1.2.1, §4.1.2.2).
 
+use std::time::Duration;
+
+use allocator_api2::alloc::Allocator;
+
 use super::super::dialog::Dialog;
 use super::super::input::Reply;
 use super::super::marks::Heard;
@@ -13,8 +17,6 @@ use super::{Env, Subscription};
 use crate::grammar::RouteSet;
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::time::Millis;
-use allocator_api2::alloc::Allocator;
-use std::time::Duration;
 
 /// 204: accepted, and nothing new (RFC 5839 §7.3).
 pub(super) const NO_NOTIFICATION: u16 = 204;

@@ -1,5 +1,9 @@
 //! A request that was challenged (RFC 3261 §22).
 
+use std::cell::Cell;
+
+use allocator_api2::boxed::Box;
+
 use super::super::digest::{
     self, Authorization, CNONCE_LEN, Challenger, Credential, Domains, KnownRealm, MOST_ANSWERS, MOST_STALES, Qop,
     Secret, Sessions,
@@ -11,8 +15,6 @@ use super::super::redirect::Targets;
 use super::super::state::{Attempt, Awaits, State};
 use super::{AuthAttempts, Env, SECRET, Subscription, USERNAME};
 use crate::memory::{OutOfMemory, PackedSecrets, SharedAlloc};
-use allocator_api2::boxed::Box;
-use std::cell::Cell;
 
 impl<A: SharedAlloc> Subscription<A> {
     /// Remembers what a challenge asks for, so that the same request can be repeated with it. A realm that has had its

@@ -1,5 +1,7 @@
 //! The module's own inputs: start, refresh, unsubscribe, and the outcome of a request.
 
+use std::time::Duration;
+
 use super::super::dialog::Dialog;
 use super::super::failure;
 use super::super::input::{Flow, Socket};
@@ -10,7 +12,6 @@ use super::reply::RequestOutcome;
 use super::{Env, Promise, Subscription};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::time::Millis;
-use std::time::Duration;
 
 /// Refreshes after the loss of a connection are spread over so many milliseconds.
 const FLOW_LOST_SPAN: u64 = 2000;

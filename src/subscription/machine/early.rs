@@ -3,13 +3,14 @@
 //! A notifier that goes by RFC 3265 §3.2.2 may have removed the subscription after the refusal, without a word. The refresh
 //! finds out, and brings the state that the refused NOTIFY would have brought.
 
+use std::time::Duration;
+
 use super::super::output::{Output, Untold};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
 use super::{Env, Subscription};
 use crate::memory::SharedAlloc;
 use crate::time::Millis;
-use std::time::Duration;
 
 /// Refreshes that refused NOTIFYs have brought forward in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! How attempts, dialogs and subscriptions end.
 
+use std::time::Duration;
+
 use super::super::failure::{self, LARGEST_MIN_EXPIRES, LONGEST_RETRY_AFTER, Then};
 use super::super::input::Reply;
 use super::super::output::{News, Output, Status};
@@ -10,7 +12,6 @@ use super::super::state::{Attempt, State};
 use super::{Env, Promise, Subscription};
 use crate::memory::SharedAlloc;
 use crate::time::{Millis, PackedMillis, seconds_up};
-use std::time::Duration;
 
 /// Why something did not work out.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,10 @@
 //! Fields that few subscriptions need: kept apart, because each byte of the record costs 1 MB for a million
 //! subscriptions.
 
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+
 use super::super::brief::Brief;
 use super::super::digest::Sessions;
 use super::super::output::{Output, Untold};
@@ -11,9 +15,6 @@ use super::left::Left;
 use super::{Subscription, Terms};
 use crate::memory::{OutOfMemory, Packed, PackedSecrets, SharedAlloc};
 use crate::time::PackedMillis;
-use allocator_api2::alloc::Allocator;
-use allocator_api2::boxed::Box;
-use allocator_api2::vec::Vec;
 
 /// What few subscriptions have.
 #[cfg_attr(test, derive(Clone))]

@@ -3,6 +3,8 @@
 //! It is in these states only: waiting, unconfirmed, confirmed (accepted, the NOTIFY is awaited), destroyed. What is
 //! under way when it ends is nobody's: there is nothing at the notifier that would have to be ended.
 
+use std::time::Duration;
+
 use super::super::brief::Brief;
 use super::super::failure;
 use super::super::input::{Content, Reply};
@@ -16,7 +18,6 @@ use super::ending::Failure;
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::time::{Millis, PackedMillis};
-use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
     /// The clock of a fetch begins to run; false when this is none.

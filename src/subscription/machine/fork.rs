@@ -2,6 +2,8 @@
 //!
 //! A fork is a subscription of its own that begins with its first NOTIFY and ends with its dialog. It makes no new attempts.
 
+use std::time::Duration;
+
 use super::super::fingerprint::Fingerprint;
 use super::super::input::Notify;
 use super::super::output::{Output, Status};
@@ -10,7 +12,6 @@ use super::super::state::{Awaits, State};
 use super::{Env, SECRET, Subscription, USERNAME};
 use crate::memory::{OutOfMemory, Packed, PackedSecrets, SharedAlloc};
 use crate::time::Millis;
-use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
     /// The fork with this number (from 1 on) of this subscription's dialog. Hand it next the NOTIFY that

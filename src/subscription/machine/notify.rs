@@ -1,5 +1,7 @@
 //! A NOTIFY in the dialog (RFC 6665 §4.1.3).
 
+use std::time::Duration;
+
 use super::super::brief::Brief;
 use super::super::failure;
 use super::super::fingerprint::Fingerprint;
@@ -15,7 +17,6 @@ use super::{Env, Promise, RECORD, Subscription};
 use crate::grammar::{OfferedUri, Target, is_sips};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::time::Millis;
-use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn on_notify(

@@ -1,5 +1,7 @@
 //! A request that was redirected, refused or lost.
 
+use std::time::Duration;
+
 use super::super::dialog::Dialog;
 use super::super::failure::{self, Then};
 use super::super::input::Reply;
@@ -11,7 +13,6 @@ use super::ending::{Failure, told_delay};
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::time::{Millis, seconds_up};
-use std::time::Duration;
 
 impl<A: SharedAlloc> Subscription<A> {
     /// Follows a 3xx (RFC 3261 §8.1.3.4) to the first target it names that this attempt has not tried yet; `None` when

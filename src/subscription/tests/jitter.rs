@@ -1,7 +1,8 @@
 //! Refreshes of one time are spread.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 proptest! {
     /// The refresh is never later than without the jitter, never sooner than it allows, and never before what holds it back.

@@ -36,10 +36,11 @@ mod rules;
 mod search;
 mod world;
 
+use std::collections::BTreeSet;
+
 use super::{Terms, table};
 use broken::Flaw;
 use search::explore;
-use std::collections::BTreeSet;
 use world::Book;
 
 /// Pairs of the table that cannot be met: the state, the inputs, and why.

@@ -1,8 +1,9 @@
 //! The text of options, and what becomes of a subscription that has some.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::testing::uris;
-use proptest::prelude::*;
 
 fn parse(text: &str) -> Options {
     Options::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}: {error}"))

@@ -1,5 +1,7 @@
 //! Random lives. The driver checks after every input what must hold at any time.
 
+use proptest::prelude::*;
+
 use super::memory::copy_of;
 use super::*;
 use crate::grammar::EntityTag;
@@ -8,7 +10,6 @@ use crate::grammar::Tag;
 use crate::testing::offered;
 use crate::testing::uri;
 use crate::testing::uris;
-use proptest::prelude::*;
 
 const CODES: &[u16] = &[
     100, 180, 200, 200, 200, 200, 202, 299, 300, 302, 302, 305, 380, 400, 401, 401, 401, 403, 404, 405, 406, 407, 407,

@@ -1,7 +1,8 @@
 //! Why something is as it is: the texts, their pages, and what they take of memory.
 
-use super::*;
 use std::collections::BTreeSet;
+
+use super::*;
 
 /// The first column of the table under a heading of a page.
 fn texts_under<'a>(page: &'a str, heading: &str) -> BTreeSet<&'a str> {

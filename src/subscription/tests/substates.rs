@@ -1,7 +1,8 @@
 //! The Subscription-State header, and the packages.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 /// State, reason, expires, retry-after.
 type Read = (StateValue, Option<String>, Option<u32>, Option<u32>);

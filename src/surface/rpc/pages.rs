@@ -1,11 +1,12 @@
 //! Pages of the table of subscriptions, whole or filtered.
 
+use std::ops::ControlFlow;
+
 use super::answer::{Fault, lossy};
 use crate::engine::Engine;
 use crate::registry::Handle;
 use crate::subscription::{Package, Snapshot, State, package};
 use crate::surface::subscriptions::SubscriptionError;
-use std::ops::ControlFlow;
 
 /// Copied out under the locks, shown without them.
 pub(super) fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)> {

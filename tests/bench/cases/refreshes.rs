@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::setup::Contender;
 use crate::compare::{Failure, rest};
 use crate::drive::Until;
 use crate::load::Load;
@@ -16,8 +17,6 @@ use crate::servers::{self, Consumer, DRIVER, SEND, STATEFUL};
 use crate::signals;
 use crate::statistics::{Sample, quantile};
 use crate::table::{Goal, Row};
-
-use super::setup::Contender;
 
 /// NOTIFYs a second beside the burst.
 const RATE: f64 = 1000.0;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::instructions::{has_valgrind, total};
 use crate::compare::{Failure, rest};
 use crate::drive::{Drive, Until};
 use crate::load::Load;
@@ -21,8 +22,6 @@ use crate::statistics::Sample;
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::table::{Goal, Row};
-
-use super::instructions::{has_valgrind, total};
 
 /// Set-ups of a run, and subscriptions that are refreshed in one and not in the other.
 type Numbers = [usize; 2];

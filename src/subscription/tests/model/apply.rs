@@ -8,6 +8,7 @@ use super::possible::other_proxy;
 use super::rules::Given;
 use super::search::Visited;
 use super::world::{Fork, HeldBack, Message, Refusal, Sending, Serving, Word, World};
+
 /// Lets it happen.
 pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visited) -> Result<(), String> {
     world.mishaps -= action.price(world);

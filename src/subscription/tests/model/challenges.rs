@@ -1,6 +1,9 @@
 //! Challenges: the same world, in which every SUBSCRIBE may be challenged, by a realm that can be answered or by one that
 //! cannot, and credentials may be given at any time. That many more lives are told apart that fewer mishaps have to do.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::super::*;
 use super::broken::Flaw;
 use super::rules::Given;
@@ -8,8 +11,6 @@ use super::search::{Visited, explore_from};
 use super::world::{Book, Message, Refusal, Sending, World};
 use super::{FETCH, OF_PROXIES, table};
 use crate::subscription::digest::{MOST_ANSWERS, MOST_STALES};
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 /// As many challenges as anybody likes.
 pub const ANY_NUMBER: u8 = u8::MAX;

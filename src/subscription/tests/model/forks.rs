@@ -3,6 +3,8 @@
 //! Unlike the other world this one has no notifiers that behave: every reply and every NOTIFY may come at any time, and
 //! come again. It is explored to a depth.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+
 use super::super::*;
 use crate::grammar::RouteSet;
 use crate::grammar::Tag;
@@ -10,7 +12,6 @@ use crate::subscription::machine::Picture;
 use crate::testing::offered;
 use crate::testing::uri;
 use crate::time::Millis;
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 const TAGS: [&[u8]; 3] = [b"A", b"B", b"C"];
 const WORDS: [&str; 3] = ["active;expires=60", "terminated;reason=deactivated", "terminated;reason=rejected"];

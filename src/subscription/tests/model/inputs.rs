@@ -1,5 +1,7 @@
 //! What the subscription is given: messages as they are on the wire.
 
+use std::num::NonZero;
+
 use super::super::*;
 use super::apply::notify;
 use super::broken::Flaw;
@@ -9,7 +11,7 @@ use super::search::Visited;
 use super::world::{Fork, HeldBack, Message, Refusal, Sending, Serving, Word, World, fork_of, number_of};
 use crate::grammar::RouteSet;
 use crate::testing::{etag, offered, tag, uri, uris};
-use std::num::NonZero;
+
 /// The only connection there is.
 const FLOW: Flow = Flow(NonZero::<u32>::MIN);
 

@@ -1,10 +1,11 @@
 //! Who is in the small world, and what they say to each other.
 
+use std::sync::LazyLock;
+
 use super::super::*;
 use super::rules::Spoken;
 use crate::subscription::machine::Picture;
 use crate::time::Millis;
-use std::sync::LazyLock;
 
 /// Times of a few seconds each, so that their differences are few.
 pub fn small_policy() -> Policy {

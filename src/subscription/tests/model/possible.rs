@@ -3,6 +3,7 @@
 use super::actions::Action;
 use super::challenges::CHALLENGES;
 use super::world::{Book, Fork, Message, Refusal, Sending, Serving, UNDER_WAY, Word, World};
+
 const REFUSALS: [Refusal; 7] = [
     Refusal::Moved,
     Refusal::Timeout,

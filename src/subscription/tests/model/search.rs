@@ -1,5 +1,8 @@
 //! Breadth-first search through all states of the world.
 
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::fmt::Write;
+
 use super::super::*;
 use super::actions::Action;
 use super::alone::stand_alone;
@@ -8,8 +11,6 @@ use super::broken::Flaw;
 use super::possible::possible;
 use super::rules::Given;
 use super::world::{Book, Message, Refusal, Sending, Word, World};
-use std::collections::{BTreeSet, HashSet, VecDeque};
-use std::fmt::Write;
 
 /// What a search has seen.
 #[derive(Debug)]

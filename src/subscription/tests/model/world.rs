@@ -1,14 +1,16 @@
 //! The small world: one subscription, a proxy that may fork, two notifiers behind it, and what is under way between them.
 
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::super::*;
 use super::challenges::{ANY_NUMBER, CREDENTIALS};
 use super::peers::small_policy;
-pub use super::peers::{Book, Fork, HeldBack, Message, Refusal, Sending, Serving, Word};
 use super::rules::{Ghost, Spoken};
 use crate::subscription::machine::Picture;
 use crate::time::Millis;
-use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+
+pub use super::peers::{Book, Fork, HeldBack, Message, Refusal, Sending, Serving, Word};
 
 /// At most so many messages are under way at a time: then one has to arrive, or get lost, before time goes on.
 pub const UNDER_WAY: usize = 3;

@@ -1,9 +1,10 @@
 //! The comparison: the same inputs for the subscription and for its reference.
 
+use proptest::prelude::*;
+
 use super::super::random::{ACCEPTED, MOVED, Step, USE_PROXY, step, with_input};
 use super::super::*;
 use super::*;
-use proptest::prelude::*;
 
 /// What the machine shows.
 fn shown(life: &Life, output: &Output, known: &mut Vec<u8>) -> Shown {
