@@ -300,3 +300,18 @@ unsafe extern "C" fn kemi5<F: ScriptFunction>(
 ) -> c_int {
     kemi::<F, 5>(message, [a, b, c, d, e])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another number would be called with parameters that are not there.
+    #[test]
+    fn each_number_of_parameters_has_a_c_function() {
+        for Function { name, parameters, least, kemi, .. } in declared::FUNCTIONS {
+            let native: Vec<usize> = (*least..=parameters.len()).collect();
+            assert!(native.iter().all(|count| [0, 2, 3, 4, 5].contains(count)), "{name:?}: {native:?}");
+            assert!([0, 3, 4, 5].contains(kemi), "{name:?}: {kemi} texts of KEMI");
+        }
+    }
+}
