@@ -262,6 +262,12 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         self.shard(hash)?.lock().find(hash.into(), |share| share.members.contains(&member)).map(|share| share.root)
     }
 
+    /// The hash of the share with this key.
+    #[cfg(test)]
+    pub fn hash_of(&self, key: ShareKey<'_>) -> ShareHash {
+        self.hash(key)
+    }
+
     // Cut on purpose: half of the hash.
     fn hash(&self, key: ShareKey<'_>) -> ShareHash {
         self.key.hash(key) as ShareHash

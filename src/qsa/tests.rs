@@ -5,6 +5,7 @@ mod memory;
 mod model;
 mod queues;
 mod share_races;
+mod share_storm;
 mod shares;
 mod subscriptions;
 mod support;
