@@ -47,7 +47,7 @@ pub use call_id::{FreshIds, RANDOM_LEN};
 pub use error::{CreateError, InsertError};
 pub use handle::Handle;
 pub use life::Life;
-pub use steps::{Inserted, Stepped};
+pub use steps::{Arrived, Inserted, Stepped};
 pub use trace::Trace;
 pub use worker_board::WorkerBoard;
 

@@ -11,7 +11,7 @@ use crate::host::notify_headers::{DialogIds, NotifyHeaders, OptionTags};
 use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
-use crate::registry::InsertError;
+use crate::registry::{Arrived, InsertError};
 use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
 
 /// Whether a NOTIFY was one of ours.
@@ -79,7 +79,6 @@ impl Engine {
         let event = headers.event()?;
         let remote_tag = ids.remote_tag?;
         let contact = headers.contact();
-        let offered = contact.and_then(|header| contact::offered(header, message));
         let routes = headers.routes()?;
         let content_type = headers.content_type();
         let body = message.body()?;
@@ -101,8 +100,8 @@ impl Engine {
         let notify = Notify {
             cseq,
             remote_tag,
-            contact: offered,
-            has_bad_contact: contact.is_some() && offered.is_none(),
+            contact: None,
+            has_bad_contact: false,
             route_set: routes.as_ref().map(Routes::set).unwrap_or_default(),
             event: event.package,
             event_id: event.id,
@@ -111,13 +110,12 @@ impl Engine {
             content,
             echo: Echo::of(headers.subscription_state(), content_type.map(<[u8]>::len), body, headers.branch()),
         };
-        let step = self.registry.step_notify(
-            ids.call_id,
-            ids.local_tag,
-            notify,
-            &self.env(Self::now()),
-            self.deliver(prepared),
-        )?;
+        let arrived = Arrived { call_id: ids.call_id, local_tag: ids.local_tag, contact, notify };
+        let judge = |notify| {
+            let offered = contact.and_then(|header| contact::offered(header, message));
+            Notify { contact: offered, has_bad_contact: contact.is_some() && offered.is_none(), ..notify }
+        };
+        let step = self.registry.step_notify(arrived, judge, &self.env(Self::now()), self.deliver(prepared))?;
         let Some(stepped) = step else { return Ok(Handled::No) };
         Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);

@@ -6,9 +6,9 @@ use foldhash::quality::FixedState;
 
 use super::call_id;
 use super::handle::{Handle, INDEX_BITS, MOST_SLOTS, PLACE_BITS};
-use super::{FreshIds, Limits};
+use super::{Arrived, FreshIds, Limits};
 use crate::memory::HashKey;
-use crate::subscription::{Fingerprint, Notify, Subject};
+use crate::subscription::{Fingerprint, Subject};
 
 /// A shard and a hash for the index inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,9 @@ impl Layout {
     /// Not SipHash: every NOTIFY is hashed, and it would take 330 to 590 instructions more. What somebody gains who finds two texts that
     /// collide is nothing: he needs one that collides with texts that he does not know, Call-ID and tags, under a seed
     /// that he does not know, and sees no hash. Should he know them, he needs no collision.
-    pub(super) fn fingerprint(self, call_id: &[u8], local_tag: &[u8], notify: &Notify<'_>) -> Fingerprint {
-        let said = (call_id, local_tag, notify.remote_tag, notify.contact, notify.entity_tag);
+    pub(super) fn fingerprint(self, arrived: &Arrived<'_>) -> Fingerprint {
+        let Arrived { call_id, local_tag, contact, notify } = arrived;
+        let said = (call_id, local_tag, notify.remote_tag, contact, notify.entity_tag);
         Fingerprint::of_hash(FixedState::with_seed(self.seed).hash_one(said))
     }
 

@@ -12,7 +12,7 @@ use super::shard::RegistryShard;
 use super::table::Sought;
 #[cfg(test)]
 use super::{FreshIds, RANDOM_LEN};
-use crate::subscription::{Fingerprint, Subject};
+use crate::subscription::Subject;
 
 /// How many slots a page looks through before it lets others have the lock.
 const PIECE: u32 = 256;
@@ -30,7 +30,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// The subscription with this dialog, or else the one whose dialog it may be a fork of, found as in [`Registry::step_notify`].
     #[must_use]
     pub fn find_dialog(&self, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<Handle> {
-        let found = self.at_dialog(&Sought { call_id, local_tag, remote_tag, fingerprint: Fingerprint::NONE })?;
+        let found = self.at_dialog(&Sought { call_id, local_tag, remote_tag })?;
         found.table.get(found.slot).map(|(handle, _)| handle)
     }
 

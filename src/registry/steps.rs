@@ -13,7 +13,7 @@ use super::shard::{LockedShard, RegistryShard};
 use super::table::Sought;
 use super::trace::{Trace, begin};
 use crate::memory::OutOfMemory;
-use crate::subscription::{Env, Flow, Input, Notify, Output};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Notify, Output};
 use crate::time::Millis;
 
 /// The result of an insertion.
@@ -39,6 +39,19 @@ impl Inserted {
             Self::New { handle, .. } | Self::Existing(handle) => handle,
         }
     }
+}
+
+/// A NOTIFY that has come, and the dialog that it claims to be of.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// To tag: our own.
+    pub local_tag: &'a [u8],
+    /// The first Contact header as it came, if there is one.
+    pub contact: Option<&'a [u8]>,
+    /// What it says. Its Contact is yet to be judged.
+    pub notify: Notify<'a>,
 }
 
 /// The result of one step.
@@ -154,24 +167,33 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// first of a welcome fork makes that fork, which is then what has taken the step; where there are enough, it is counted
     /// as refused and not answered.
     ///
+    /// `judge` fills in what the Contact offers, or that it can be no target. It is called without the lock, and not where the newest NOTIFY of the
+    /// dialog had the very same Contact and said the same of the dialog otherwise: that one was judged.
+    ///
     /// A Call-ID made by the registry leads to its shard. Only while there are dialogs with Call-IDs of other origin
     /// are the shards that have them looked through as well, one hash lookup each.
     ///
     /// # Errors
     /// [`InsertError::OutOfMemory`], and [`InsertError::Full`] for a fork beyond the limit: nothing has changed,
     /// `deliver` was not called.
-    pub fn step_notify<R>(
+    pub fn step_notify<'n, R>(
         &self,
-        call_id: &[u8],
-        local_tag: &[u8],
-        notify: Notify<'_>,
+        arrived: Arrived<'n>,
+        judge: impl FnOnce(Notify<'n>) -> Notify<'n>,
         env: &Env<'_>,
         deliver: impl FnOnce(Handle, &Output, &mut O) -> R,
     ) -> Result<Option<Stepped<O, R>>, InsertError> {
-        let fingerprint = self.layout.fingerprint(call_id, local_tag, &notify);
-        let sought = Sought { call_id, local_tag, remote_tag: notify.remote_tag.text(), fingerprint };
+        let fingerprint = self.layout.fingerprint(&arrived);
+        let Arrived { call_id, local_tag, mut notify, .. } = arrived;
         let is_traced = (self.is_traced)();
-        let Some(mut found) = self.at_dialog(&sought) else { return Ok(None) };
+        let found = match self.at_known(call_id, fingerprint) {
+            known @ Some(_) => known,
+            None => {
+                notify = judge(notify);
+                self.at_dialog(&Sought { call_id, local_tag, remote_tag: notify.remote_tag.text() })
+            }
+        };
+        let Some(mut found) = found else { return Ok(None) };
         let input = Input::Notify(notify, fingerprint);
         let mut trace = is_traced.then(|| begin(&found.table, found.slot, &input)).flatten();
         let mut output = found.table.step(found.slot, input, env)?;
@@ -216,6 +238,14 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             Some(found) => self.run(found, Input::FlowLost(flow), env, is_traced, deliver),
             None => Ok(None),
         }
+    }
+
+    /// Locks the shard that a Call-ID leads to, if it is its slot's newest NOTIFY that had this fingerprint. So it is nearly always.
+    fn at_known(&self, call_id: &[u8], fingerprint: Fingerprint) -> Option<LockedSlot<'_, S, O, A, L>> {
+        let (number, slot) = self.layout.slot_of_call_id(call_id)?;
+        let shard = self.shards.get(number)?;
+        let table = shard.lock();
+        table.recalls(slot, fingerprint).then_some(LockedSlot { shard, table, slot })
     }
 
     /// Locks the shard that has a dialog, unless none has.

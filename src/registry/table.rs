@@ -31,7 +31,6 @@ pub(super) struct Sought<'a> {
     pub(super) call_id: &'a [u8],
     pub(super) local_tag: &'a [u8],
     pub(super) remote_tag: &'a [u8],
-    pub(super) fingerprint: Fingerprint,
 }
 
 /// The place of a record in the index of dialogs, where those are whose Call-ID does not lead to their slot: forks, and those
@@ -152,17 +151,18 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| same(&record.life.subject(), subject)))
     }
 
+    /// Whether the newest NOTIFY of the record in a slot had this fingerprint: no text is looked at.
+    pub(super) fn recalls(&self, slot: u32, fingerprint: Fingerprint) -> bool {
+        self.get(slot).is_some_and(|(_, record)| record.life.fingerprint().is_of_the_same(fingerprint))
+    }
+
     /// The record with this dialog, or else the subscription whose dialog it may be a fork of. The Call-ID leads to this shard
     /// and slot, if to any.
     pub(super) fn find_dialog(&self, sought: &Sought<'_>, leads_to: Option<(usize, u32)>) -> Option<u32> {
-        let Sought { call_id, local_tag, remote_tag, fingerprint } = *sought;
+        let Sought { call_id, local_tag, remote_tag } = *sought;
         let own = leads_to.filter(|(shard, _)| *shard == self.shard).map(|(_, slot)| slot);
         let is_of =
             |slot: u32, suits: &dyn Fn(&S) -> bool| self.get(slot).is_some_and(|(_, record)| suits(&record.life));
-        // So it is nearly always, and no text is looked at.
-        if own.is_some_and(|slot| is_of(slot, &|life| life.fingerprint().is_of_the_same(fingerprint))) {
-            return own;
-        }
         let find = |suits: &dyn Fn(&S) -> bool| {
             own.filter(|slot| is_of(*slot, suits)).or_else(|| {
                 let hash = self.layout.of_call_id(call_id).hash;

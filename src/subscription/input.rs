@@ -183,7 +183,8 @@ pub struct Notify<'a> {
     pub cseq: u32,
     /// Tag of the From header.
     pub remote_tag: Tag<'a>,
-    /// URI of the (first) Contact, if it can be read and is not our own.
+    /// URI of the (first) Contact, if it can be read and is not our own. Not looked at, nor is the next, where the newest NOTIFY had the same
+    /// fingerprint.
     pub contact: Option<OfferedUri<'a>>,
     /// There is a Contact that cannot be read, or is our own.
     pub has_bad_contact: bool,

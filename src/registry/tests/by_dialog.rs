@@ -1,15 +1,16 @@
 //! Finding a subscription by the dialog of a NOTIFY.
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
-use super::life::{Told, dialog, notify, notify_from};
+use super::life::{Told, arrived, dialog, notify, notify_from};
 use super::{ENV, Handle, NOW, Table, due, insert, insert_due, step, table};
 use crate::registry::call_id::number_in;
 use crate::registry::layout::Layout;
-use crate::registry::{Life, RANDOM_LEN};
+use crate::registry::{Arrived, Life, RANDOM_LEN};
 use crate::subscription::{Input, Notify};
 use crate::testing::etag;
-use crate::testing::offered;
 
 proptest! {
     #[test]
@@ -48,7 +49,10 @@ fn only_lower_case_digits_are_a_number() {
 }
 
 fn notified(table: &Table, call_id: &[u8], local_tag: &[u8]) -> Option<Handle> {
-    table.step_notify(call_id, local_tag, notify(1), &ENV, |_, _, _| ()).unwrap().map(|stepped| stepped.handle)
+    table
+        .step_notify(arrived(call_id, local_tag, notify(1)), |notify| notify, &ENV, |_, _, _| ())
+        .unwrap()
+        .map(|stepped| stepped.handle)
 }
 
 #[test]
@@ -122,11 +126,8 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
     let of =
         |call_id: &[u8], local_tag: &[u8], remote_tag: &[u8], contact: Option<&[u8]>, entity_tag: Option<&[u8]>| {
             let notify = notify_from(remote_tag, 1);
-            layout.fingerprint(
-                call_id,
-                local_tag,
-                &Notify { contact: contact.map(offered), entity_tag: entity_tag.map(etag), ..notify },
-            )
+            let notify = Notify { entity_tag: entity_tag.map(etag), ..notify };
+            layout.fingerprint(&Arrived { contact, ..arrived(call_id, local_tag, notify) })
         };
     let one = of(b"call", b"tag", b"other", Some(b"sip:a@x"), Some(b"state"));
     assert!(one.is_of_the_same(of(b"call", b"tag", b"other", Some(b"sip:a@x"), Some(b"state"))));
@@ -145,7 +146,7 @@ fn a_fingerprint_is_of_all_that_a_notify_says_of_its_dialog() {
     }
     let elsewhere = Layout::new(4, 4.into()).unwrap();
     let notify = notify_from(b"other", 1);
-    let of = |layout: Layout| layout.fingerprint(b"call", b"tag", &notify);
+    let of = |layout: Layout| layout.fingerprint(&arrived(b"call", b"tag", notify));
     assert!(!of(layout).is_of_the_same(of(elsewhere)), "the seed is the key");
 }
 
@@ -163,4 +164,29 @@ fn the_texts_of_a_known_dialog_are_not_looked_at() {
     assert_eq!(looks(), first);
     assert_eq!(notified(&table, &call_id, b"other"), None);
     assert!(looks() > first);
+}
+
+#[test]
+fn a_contact_is_judged_unless_the_newest_notify_had_it() {
+    let (table, alloc) = table(4, 0);
+    insert_due(&table, &alloc, "sip:a@example.com", NOW);
+    let handle = due(&table, NOW).unwrap();
+    let (call_id, tag) = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec())).unwrap();
+    let judged = |contact| {
+        let judged = Cell::new(false);
+        let arrived = Arrived { contact, ..arrived(&call_id, &tag, notify(1)) };
+        let judge = |notify| {
+            // Nobody waits for it: it locks no shard.
+            assert!(table.view(handle, |_, _| ()).is_some());
+            judged.set(true);
+            notify
+        };
+        table.step_notify(arrived, judge, &ENV, |_, _, _| ()).unwrap().unwrap();
+        judged.get()
+    };
+    assert!(judged(Some(b"<sip:a@x>")));
+    assert!(!judged(Some(b"<sip:a@x>")), "what is the same needs no second look");
+    assert!(judged(Some(b"<sip:b@x>")));
+    assert!(judged(None));
+    assert!(judged(Some(b"<sip:b@x>")));
 }

@@ -1,6 +1,6 @@
 //! Forks: found by the notifier's tag, made with the NOTIFY, ended with their subscription.
 
-use super::life::{dialog, notify, notify_from};
+use super::life::{arrived, dialog, notify, notify_from};
 use super::{ENV, Handle, POLICY, Table, insert, step, table};
 use crate::memory::OutOfMemory;
 use crate::registry::InsertError;
@@ -16,7 +16,8 @@ fn notified(table: &Table, tag: &str) -> Result<Option<(Handle, u8)>, InsertErro
         *owner += 1;
         output.news.map(|news| news.fork)
     };
-    let stepped = table.step_notify(ID, b"t", notify_from(tag.as_bytes(), 1), &ENV, deliver)?;
+    let stepped =
+        table.step_notify(arrived(ID, b"t", notify_from(tag.as_bytes(), 1)), |notify| notify, &ENV, deliver)?;
     Ok(stepped.and_then(|stepped| Some((stepped.handle, stepped.delivered?))))
 }
 
@@ -99,7 +100,10 @@ fn there_are_not_too_many() {
     for number in 1..=MOST_FORKS {
         assert_eq!(notified(&table, &format!("fork-{number}")).unwrap().unwrap().1, number);
     }
-    let stepped = table.step_notify(ID, b"t", notify_from(b"more", 1), &ENV, |_, _, _| ()).unwrap().unwrap();
+    let stepped = table
+        .step_notify(arrived(ID, b"t", notify_from(b"more", 1)), |notify| notify, &ENV, |_, _, _| ())
+        .unwrap()
+        .unwrap();
     assert!(stepped.output.answer.is_none() && stepped.output.news.is_none() && !stepped.output.fork);
     assert_eq!(table.forks_of(root).len(), usize::from(MOST_FORKS));
     step(&table, root, Input::Unsubscribe).unwrap().unwrap();
@@ -122,7 +126,9 @@ fn they_take_no_more_bytes_than_they_may() {
         let policy = Policy { fork_bytes: most, ..POLICY };
         let env = Env { policy: &policy, ..ENV };
         let tag = if fits { "e" } else { "f" };
-        let stepped = table.step_notify(ID, b"t", notify_from(tag.as_bytes(), 1), &env, |_, _, _| ()).unwrap();
+        let stepped = table
+            .step_notify(arrived(ID, b"t", notify_from(tag.as_bytes(), 1)), |notify| notify, &env, |_, _, _| ())
+            .unwrap();
         let is_answered = stepped.is_some_and(|stepped| stepped.output.answer.is_some());
         assert_eq!(is_answered, fits, "{most}");
         assert!(fits || table.len() != 4 || alloc.out() == before, "nothing is left");
@@ -159,7 +165,12 @@ fn without_memory_there_is_none() {
                 for allowed in 0.. {
                     let before = (table.len(), table.created(), table.forks_of(handle));
                     alloc.allow(allowed);
-                    let notified = table.step_notify(id.as_bytes(), b"t", notify_from(tag, 1), &ENV, |_, _, _| ());
+                    let notified = table.step_notify(
+                        arrived(id.as_bytes(), b"t", notify_from(tag, 1)),
+                        |notify| notify,
+                        &ENV,
+                        |_, _, _| (),
+                    );
                     alloc.allow_all();
                     match notified {
                         Ok(stepped) => {
@@ -197,6 +208,7 @@ fn without_memory_there_is_none() {
 fn a_notify_without_a_tag_is_the_subscriptions() {
     let (table, alloc) = table(1, 0);
     let root = root(&table, &alloc);
-    let stepped = table.step_notify(ID, b"t", notify(1), &ENV, |_, _, _| ()).unwrap().unwrap();
+    let stepped =
+        table.step_notify(arrived(ID, b"t", notify(1)), |notify| notify, &ENV, |_, _, _| ()).unwrap().unwrap();
     assert_eq!(stepped.handle, root);
 }

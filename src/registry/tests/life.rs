@@ -11,7 +11,7 @@ use std::cell::Cell;
 
 use crate::grammar::RouteSet;
 use crate::memory::{OutOfMemory, Packed};
-use crate::registry::Life;
+use crate::registry::{Arrived, Life};
 use crate::subscription::package::PRESENCE;
 use crate::subscription::{Answer, Brief, Content, Env, Flow, Input, News, Notify, Output, Reply};
 use crate::subscription::{Echo, Fingerprint, Status, Subject};
@@ -64,6 +64,11 @@ pub fn notify_from(remote_tag: &[u8], cseq: u32) -> Notify<'_> {
         echo: Echo::default(),
         content: Content::Empty,
     }
+}
+
+/// A NOTIFY that claims to be of a dialog, without a Contact.
+pub fn arrived<'a>(call_id: &'a [u8], local_tag: &'a [u8], notify: Notify<'a>) -> Arrived<'a> {
+    Arrived { call_id, local_tag, contact: None, notify }
 }
 
 /// What a record is about: only the record differs.

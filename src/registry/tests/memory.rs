@@ -1,6 +1,6 @@
 //! Memory: all of it given back, and running out of it harms nothing.
 
-use super::life::{Told, arm, dialog, notify, subject};
+use super::life::{Told, arm, arrived, dialog, notify, subject};
 use super::{ENV, NOW, Table, due, insert, insert_due, is_new, step, table};
 use crate::memory::OutOfMemory;
 use crate::registry::{CreateError, InsertError, Limits};
@@ -84,7 +84,10 @@ fn an_insertion_without_memory_changes_nothing() {
     for n in 0..400 {
         let record = format!("sip:{n}@example.com");
         let handle = table.find(&subject(&record)).unwrap();
-        let notified = table.step_notify(record.as_bytes(), b"t", notify(1), &ENV, |_, _, _| ()).unwrap().unwrap();
+        let notified = table
+            .step_notify(arrived(record.as_bytes(), b"t", notify(1)), |notify| notify, &ENV, |_, _, _| ())
+            .unwrap()
+            .unwrap();
         assert_eq!((notified.handle, notified.owner), (handle, n));
     }
     assert_eq!(std::iter::from_fn(|| due(&table, NOW)).count(), 400);

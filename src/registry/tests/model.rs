@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::life::{Told, arm, cancel, dialog, notify_from, subject};
+use super::life::{Told, arm, arrived, cancel, dialog, notify_from, subject};
 use super::{ENV, Handle, Table, due, step, table};
 use crate::registry::{InsertError, Inserted};
 use crate::subscription::Input;
@@ -75,9 +75,12 @@ impl Model {
     fn notify(&mut self, ids: (String, String), from: u8) {
         let tag = if from == 0 { String::new() } else { from.to_string() };
         let notify = notify_from(tag.as_bytes(), 3);
-        let stepped = self.table.step_notify(ids.0.as_bytes(), ids.1.as_bytes(), notify, &ENV, |_, output, _| {
-            output.news.map(|news| news.fork)
-        });
+        let stepped = self.table.step_notify(
+            arrived(ids.0.as_bytes(), ids.1.as_bytes(), notify),
+            |notify| notify,
+            &ENV,
+            |_, output, _| output.news.map(|news| news.fork),
+        );
         let here = |known: &Known| known.dialog.as_ref() == Some(&ids);
         let find = |suits: &dyn Fn(&Known) -> bool| {
             self.known

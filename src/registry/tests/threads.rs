@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::life::{arm, notify};
+use super::life::{arm, arrived, notify};
 use super::{ENV, insert, step, table};
 use crate::registry::{Life, RANDOM_LEN};
 use crate::subscription::{Fingerprint, Input};
@@ -77,7 +77,9 @@ fn coming_and_going_leaves_nothing() {
                     table.step_due(&ENV, &mut usize::from(thread), random, |_, _, _| ()).unwrap();
                     let ids = table.view(handle, |life, _| (life.call_id().to_vec(), life.local_tag().to_vec()));
                     if let Some((call_id, tag)) = ids {
-                        table.step_notify(&call_id, &tag, notify(1), &ENV, |_, _, _| ()).unwrap();
+                        table
+                            .step_notify(arrived(&call_id, &tag, notify(1)), |notify| notify, &ENV, |_, _, _| ())
+                            .unwrap();
                     }
                     let _ = step(table, handle, Input::Unsubscribe).unwrap();
                 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use super::life::{dialog, notify_from};
+use super::life::{arrived, dialog, notify_from};
 use super::{ENV, Handle, insert, step, table};
 use crate::registry::Trace;
 use crate::subscription::{Input, Output};
@@ -23,7 +23,7 @@ fn a_step_is_put_into_words_only_while_somebody_reads_them() {
     assert_eq!(opened.trace, trace(&dialog(ID, b"t").to_string(), "without a dialog", "with a dialog"));
     let notified = |tag: &[u8]| {
         let nothing = |_: Handle, _: &Output, _: &mut u64| ();
-        table.step_notify(ID, b"t", notify_from(tag, 1), &ENV, nothing).unwrap().unwrap()
+        table.step_notify(arrived(ID, b"t", notify_from(tag, 1)), |notify| notify, &ENV, nothing).unwrap().unwrap()
     };
     assert_eq!(notified(b"a").trace, trace("NOTIFY 1 with no state", "with a dialog", "with a dialog"));
     let fork = notified(b"b");
