@@ -26,7 +26,13 @@ trait ScriptFunction {
 
     /// Its name in errors.
     fn name() -> &'static str {
-        Self::DECLARED.name.to_str().unwrap_or_default()
+        // Judged when the module is built: each call asks for it.
+        const {
+            match Self::DECLARED.name.to_str() {
+                Ok(name) => name,
+                Err(_) => "",
+            }
+        }
     }
 }
 
