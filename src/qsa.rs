@@ -35,6 +35,6 @@ pub use hub::Hub;
 pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 pub use message::{Delivered, Destroy, Message, Prepared};
 pub use notifier::{Notifier, Refused};
-pub use queue::{Budget, LastQueued, Loss, Pushed, Wake};
+pub use queue::{Budget, LastQueued, Loss, NoMessage, Pushed, Wake};
 pub use share::{NotShared, ShareHash, Shares};
 pub use wanted::Wanted;

@@ -10,7 +10,7 @@ use super::guard::{guarded, with_hub};
 use super::presentity::Document;
 use super::types::{CMessage, CPresentity, Error};
 use crate::memory::SharedAlloc;
-use crate::qsa::{self, QueueId};
+use crate::qsa::{self, NoMessage, QueueId};
 
 /// The header's message, and behind it what it points to. In the memory of the process that took it.
 #[repr(C)]
@@ -52,10 +52,10 @@ pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut C
             return Err(Error::Argument);
         }
         let queue = QueueId::from_u64(queue);
-        let Some(delivered) = hub.pop(queue) else {
-            let known = hub.queue_is_empty(queue).is_some();
-            return Err(if known { Error::Empty } else { Error::Unknown });
-        };
+        let delivered = hub.take(queue).map_err(|none| match none {
+            NoMessage::Empty => Error::Empty,
+            NoMessage::Unknown => Error::Unknown,
+        })?;
         let taken = Box::into_raw(DeliveredMessage::boxed(delivered));
         // SAFETY: not null.
         unsafe { put(to, taken.cast::<CMessage>()) }

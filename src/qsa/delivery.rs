@@ -8,7 +8,7 @@ use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
 use super::message::{Data, Delivered, Message, Prepared, news};
-use super::queue::{Dequeued, LastQueued, Pushed, QueueCounters, QueueOutcome, QueueSlot, Wake};
+use super::queue::{Dequeued, LastQueued, NoMessage, Pushed, QueueCounters, QueueOutcome, QueueSlot, Wake};
 use crate::memory::SharedAlloc;
 use crate::subscription::{News, Status};
 
@@ -84,14 +84,22 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// only where the queue cannot do without.
     #[must_use]
     pub fn pop(&self, queue: QueueId) -> Option<Delivered<A>> {
+        self.take(queue).ok()
+    }
+
+    /// As [`Hub::pop`]; says why there is none.
+    ///
+    /// # Errors
+    /// [`NoMessage`].
+    pub fn take(&self, queue: QueueId) -> Result<Delivered<A>, NoMessage> {
         loop {
-            let Dequeued { message, cached, .. } = self.slot(queue)?.take(queue)?;
+            let Dequeued { message, cached, .. } = self.slot(queue).ok_or(NoMessage::Unknown)?.take(queue)?;
             let look = |entry: &mut InternalSubscription<A>| entry.subscribed.then_some(entry.subscriber_data);
             let subscriber_data = cached.or_else(|| self.with_entry(message.subscription(), look).flatten());
             if let Some(subscriber_data) = subscriber_data {
-                return Some(Delivered { message, subscriber_data });
+                return Ok(Delivered { message, subscriber_data });
             }
-            self.slot(queue)?.taken_for_nothing(queue);
+            self.slot(queue).ok_or(NoMessage::Unknown)?.taken_for_nothing(queue);
         }
     }
 

@@ -64,6 +64,15 @@ impl Default for Budget {
     }
 }
 
+/// Why no message can be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMessage {
+    /// None waits.
+    Empty,
+    /// There is no such queue.
+    Unknown,
+}
+
 /// How many messages went where. `received = delivered + merged + dropped + queued`, at any time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueCounters {
@@ -180,12 +189,12 @@ impl<A: SharedAlloc> QueueSlot<A> {
 
     /// Takes the oldest message out and counts it as delivered. It comes with the subscriber's value, unless the subscription
     /// has to be looked at.
-    pub(super) fn take(&mut self, id: QueueId) -> Option<Dequeued<A>> {
-        let queue = self.get(id)?;
-        let (message, epoch, spare) = queue.waiting.pop()?;
+    pub(super) fn take(&mut self, id: QueueId) -> Result<Dequeued<A>, NoMessage> {
+        let queue = self.get(id).ok_or(NoMessage::Unknown)?;
+        let (message, epoch, spare) = queue.waiting.pop().ok_or(NoMessage::Empty)?;
         queue.counters.delivered += 1;
         let cached = message.cached().get().filter(|_| epoch == queue.epoch && !queue.verifies);
-        Some(Dequeued { message, cached, _spare: spare })
+        Ok(Dequeued { message, cached, _spare: spare })
     }
 
     /// The subscriptions of all messages that wait now are looked at.
