@@ -233,8 +233,9 @@ impl<A: SharedAlloc> Subscription<A> {
         self.forget_left();
         self.notifies = self.notifies.saturating_add(1);
         self.retries = 0;
-        let told = self.adopt_expiry(state.expires, env.now);
-        match self.state() {
+        let stands = self.state();
+        let told = self.adopt_expiry(state.expires, stands.in_flight(), env.now);
+        match stands {
             State::Confirmed { next, awaits } => self.replan(next, awaits, told, env),
             // The refresh is in the dialog of a 2xx, and this NOTIFY makes that of another fork: what becomes of the
             // refresh is no word about this dialog.
@@ -286,9 +287,8 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The expiry a NOTIFY tells is authoritative (RFC 6665 §4.1.3), but may not be longer than what was granted, or asked
     /// for as long as nothing is. An active subscription that expires in 0 s contradicts itself: that is taken for no word.
-    fn adopt_expiry(&mut self, expires: Option<u32>, now: Millis) -> Told {
+    fn adopt_expiry(&mut self, expires: Option<u32>, in_flight: bool, now: Millis) -> Told {
         let Some(expires) = expires.filter(|seconds| *seconds > 0) else { return Told::Same };
-        let in_flight = self.state().in_flight();
         let Some(dialog) = self.dialog.as_mut() else { return Told::Same };
         dialog.dated();
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
