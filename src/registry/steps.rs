@@ -194,9 +194,10 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             }
         };
         let Some(mut found) = found else { return Ok(None) };
-        let input = Input::Notify(notify, fingerprint);
-        let mut trace = is_traced.then(|| begin(&found.table, found.slot, &input)).flatten();
-        let mut output = found.table.step(found.slot, input, env)?;
+        // An input of its own, so that the one of the step is made where the step wants it.
+        let begun = || begin(&found.table, found.slot, &Input::Notify(notify, fingerprint));
+        let mut trace = is_traced.then(begun).flatten();
+        let mut output = found.table.step(found.slot, Input::Notify(notify, fingerprint), env)?;
         if output.as_ref().is_some_and(|output| output.fork) {
             let forked = self.fork(&mut found.table, found.slot, Input::Notify(notify, fingerprint), env)?;
             output = match forked {
