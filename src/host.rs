@@ -17,6 +17,7 @@ pub mod message;
 pub mod meter;
 pub mod names;
 pub mod notify_headers;
+mod pool;
 pub mod process;
 pub mod pv;
 pub mod reply_headers;

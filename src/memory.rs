@@ -1,6 +1,7 @@
-//! GROUND. Memory that processes may share: texts, lists and numbers in few bytes, and the algorithms behind the allocator.
+//! GROUND. Memory that processes may share: texts, lists and numbers in few bytes, and slots.
 //!
 //! Everything here is generic over the allocator, and always fallible. Nothing knows of the host or of subscriptions.
+#![forbid(unsafe_code)]
 
 mod alloc;
 mod chunks;
@@ -8,7 +9,6 @@ mod defects;
 mod hash_key;
 mod ledger;
 mod packed;
-pub mod pool;
 mod seldom;
 mod slots;
 mod u48;

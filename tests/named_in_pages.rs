@@ -227,7 +227,7 @@ fn names_are_in_the_files_that_the_page_says() {
 #[test]
 fn what_is_not_there_is_missed() {
     let sources = sources("src");
-    for path in ["memory::pool", "registry::Handle", "host::names::from_cache", "qsa::Shares::join", "Input::Turn"] {
+    for path in ["memory::slots", "registry::Handle", "host::names::from_cache", "qsa::Shares::join", "Input::Turn"] {
         assert!(is_there(path, &sources), "{path}");
     }
     for path in ["memory::no_such", "registry::Shares", "host::names::no_such", "qsa::Shares::no_such", "NoSuch::Turn"]

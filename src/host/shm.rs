@@ -6,8 +6,8 @@ use allocator_api2::alloc::{AllocError, Allocator, Layout};
 
 use super::blocks::{self, Blocks, Root};
 use super::lock::ProcessLock;
+use super::pool::{self, Pool, Used};
 use super::shared_bytes::SharedBytes;
-use crate::memory::pool::{self, Pool, Used};
 use crate::memory::{OutOfMemory, SharedAlloc};
 
 /// Kamailio's shared memory: the same addresses in every process of the server. Small blocks come from pages of our own.
