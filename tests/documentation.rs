@@ -21,7 +21,7 @@ use crate::support::kamailio::Server;
 #[expect(dead_code, reason = "the module uses it all")]
 mod commands;
 #[path = "../src/surface/fields.rs"]
-mod fields;
+pub mod fields;
 #[path = "../src/surface/functions.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
 mod functions;

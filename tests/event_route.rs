@@ -1,5 +1,6 @@
 //! What the event route may do with what it is given, and that nothing of it is left afterwards.
 
+use crate::documentation::fields::FIELDS;
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
@@ -9,24 +10,6 @@ use crate::support::pidf::pidf;
 use crate::support::shm::{Shm, leaves_nothing};
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
-
-/// Every field of `$qsa(...)`.
-pub const FIELDS: [&str; 14] = [
-    "record",
-    "subscriber",
-    "package",
-    "event_id",
-    "id",
-    "status",
-    "reason",
-    "code",
-    "next_attempt",
-    "content_type",
-    "body",
-    "basic",
-    "note",
-    "fork",
-];
 
 fn builder() -> Builder {
     Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("workers", 1)

@@ -72,11 +72,7 @@ fn an_advertised_ipv6_address_keeps_its_brackets() {
     let own = own_ipv6();
     let server = Server::eager(1).listen(Listen::on("udp", own).advertise("[2001:db8::7]:5090")).start();
     let side = Side { addr: own, contact: "<sip:[2001:db8::7]:5090>".into() };
-    leaves_nothing(&server, || {
-        let (id, mut dialog) = side.watch(&server, &notifier, &notifier.uri("alice"));
-        side.refresh(&server, id, &mut dialog);
-        side.end(&server, id, &mut dialog);
-    });
+    side.lives(&server, &notifier);
     server.stop();
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::event_route::{FIELDS, said};
+use crate::documentation::fields::FIELDS;
+use crate::event_route::said;
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;

@@ -146,11 +146,7 @@ fn contact_is_the_socket_that_a_multihomed_server_chooses() {
     let builder = Server::eager(1).global("mhomed=1");
     let default = Listen::udp(builder.ip());
     let server = builder.listen(Listen::on("udp", side.addr)).listen(default).start();
-    leaves_nothing(&server, || {
-        let (id, mut dialog) = side.watch(&server, &notifier, &notifier.uri("alice"));
-        side.refresh(&server, id, &mut dialog);
-        side.end(&server, id, &mut dialog);
-    });
+    side.lives(&server, &notifier);
     server.stop();
 }
 

@@ -22,7 +22,7 @@ use parking_lot::RawMutex;
 
 use super::{Inserted, Limits, Registry, Stepped};
 use crate::memory::OutOfMemory;
-use crate::subscription::{Env, Forking, Input, Output, Policy, Subscription};
+use crate::subscription::{Env, Input, Output, Policy, Subscription};
 use crate::testing::Accounted;
 use crate::time::Millis;
 use life::Told;
@@ -32,28 +32,14 @@ pub(super) use super::Handle;
 /// A registry of told lives; the owner's data is a number.
 pub(super) type Table = Registry<Told, u64, Accounted, RawMutex>;
 
-pub(super) const POLICY: Policy = Policy {
-    default_expiration: Duration::from_secs(3600),
-    on_error_retry_time: Duration::from_secs(60),
-    failure_backoff_max: Duration::from_secs(3600),
-    wait_for_term_notify: Duration::from_secs(32),
-    resubscribe_delta: Duration::from_secs(30),
-    min_resubscribe_time: Duration::from_secs(1),
-    refresh_jitter: 0,
-    max_subscribe_delay: Duration::ZERO,
-    timer_n: Duration::from_secs(32),
-    timer_n_on_refresh: false,
-    timer_n_on_first: true,
-    keep_route_set: false,
-    fork_bytes: 32_768,
-    require_qop: false,
-    allow_md5: true,
-    watchdog: Duration::from_secs(40),
-    max_redirects: 5,
-    proxies: 0,
-    overrides: Vec::new(),
-    packages: Vec::new(),
-    forking: Forking::Package,
+pub(super) const POLICY: Policy = {
+    let mut policy = Policy::FOR_TESTS;
+    policy.on_error_retry_time = Duration::from_secs(60);
+    policy.wait_for_term_notify = Duration::from_secs(32);
+    policy.min_resubscribe_time = Duration::from_secs(1);
+    policy.watchdog = Duration::from_secs(40);
+    policy.max_redirects = 5;
+    policy
 };
 
 pub(super) const ENV: Env<'static> = Env { now: NOW, policy: &POLICY, random: 0, credentials: &[] };

@@ -60,6 +60,32 @@ impl Policy {
     pub fn of(&self, package: &Package) -> &Self {
         self.packages.iter().find(|(name, _)| *name == package.name).map_or(self, |(_, own)| own)
     }
+
+    /// What unit tests begin with, and change what they are about.
+    #[cfg(test)]
+    pub const FOR_TESTS: Self = Self {
+        default_expiration: Duration::from_secs(3600),
+        on_error_retry_time: Duration::from_secs(120),
+        failure_backoff_max: Duration::from_secs(3600),
+        wait_for_term_notify: Duration::from_secs(30),
+        resubscribe_delta: Duration::from_secs(30),
+        min_resubscribe_time: Duration::from_secs(30),
+        refresh_jitter: 0,
+        max_subscribe_delay: Duration::ZERO,
+        timer_n: Duration::from_secs(32),
+        timer_n_on_refresh: false,
+        timer_n_on_first: true,
+        keep_route_set: false,
+        fork_bytes: 32_768,
+        require_qop: false,
+        allow_md5: true,
+        watchdog: Duration::from_secs(60),
+        max_redirects: 3,
+        proxies: 0,
+        overrides: Vec::new(),
+        packages: Vec::new(),
+        forking: Forking::Package,
+    };
 }
 
 /// What is done after a failure, in place of what the tables say.

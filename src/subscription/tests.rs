@@ -62,28 +62,23 @@ pub(super) fn secs(seconds: u64) -> Duration {
 }
 
 pub(super) fn policy() -> Policy {
-    Policy {
-        default_expiration: secs(3600),
-        on_error_retry_time: secs(120),
-        failure_backoff_max: secs(3600),
-        wait_for_term_notify: secs(30),
-        resubscribe_delta: secs(30),
-        min_resubscribe_time: secs(30),
-        refresh_jitter: 0,
-        max_subscribe_delay: secs(0),
-        timer_n: secs(32),
-        timer_n_on_refresh: false,
-        timer_n_on_first: true,
-        keep_route_set: false,
-        fork_bytes: 32_768,
-        require_qop: false,
-        allow_md5: true,
-        watchdog: secs(60),
-        max_redirects: 3,
-        proxies: 0,
-        overrides: Vec::new(),
-        packages: Vec::new(),
-        forking: Forking::Package,
+    Policy::FOR_TESTS
+}
+
+/// A NOTIFY of the notifier, with a document and without Subscription-State.
+pub(super) fn usual_notify() -> Notify<'static> {
+    Notify {
+        cseq: 0,
+        remote_tag: tag(b"notifier"),
+        contact: Some(offered(NOTIFIER)),
+        has_bad_contact: false,
+        route_set: RouteSet::NONE,
+        event: b"presence",
+        event_id: None,
+        state: None,
+        entity_tag: None,
+        content: Content::Acceptable,
+        echo: Echo::default(),
     }
 }
 
@@ -340,19 +335,8 @@ impl Life {
 
     pub(super) fn notify_with(&mut self, state: &str, change: impl FnOnce(&mut Notify<'_>)) -> Output {
         self.remote_cseq += 1;
-        let mut notify = Notify {
-            cseq: self.remote_cseq,
-            remote_tag: tag(b"notifier"),
-            contact: Some(offered(NOTIFIER)),
-            has_bad_contact: false,
-            route_set: RouteSet::NONE,
-            event: b"presence",
-            event_id: None,
-            state: SubscriptionState::parse(state.as_bytes()),
-            entity_tag: None,
-            content: Content::Acceptable,
-            echo: Echo::default(),
-        };
+        let state = SubscriptionState::parse(state.as_bytes());
+        let mut notify = Notify { cseq: self.remote_cseq, state, ..usual_notify() };
         change(&mut notify);
         self.give(Input::Notify(notify, Fingerprint::NONE))
     }

@@ -6,6 +6,7 @@ use super::address::SIP_PORT;
 use super::endpoint::{Received, Transport};
 use super::kamailio::Server;
 use super::notifier::{Dialog, Notifier, Notify};
+use super::shm::leaves_nothing;
 use super::wait::SOON;
 
 /// The SIP port of this address.
@@ -64,6 +65,15 @@ impl Side {
         server.show_when(id, "the 2xx is in", |shown| shown["state"] == "confirmed");
         self.notify(dialog, Notify::active(600));
         refresh
+    }
+
+    /// A whole life: all that is sent in it leaves from here, and it leaves nothing behind.
+    pub fn lives(&self, server: &Server, notifier: &Notifier) {
+        leaves_nothing(server, || {
+            let (id, mut dialog) = self.watch(server, notifier, &notifier.uri("alice"));
+            self.refresh(server, id, &mut dialog);
+            self.end(server, id, &mut dialog);
+        });
     }
 
     /// Unsubscribes; the SUBSCRIBE with Expires 0 must leave from here.

@@ -1,30 +1,12 @@
 //! NOTIFYs that say what the one before said of the dialog, known at a glance.
 
 use super::*;
-use crate::grammar::RouteSet;
 use crate::testing::offered;
 use crate::testing::{etag, tag, uri};
 
 /// What the subscription keeps, and whether that is of this NOTIFY.
 fn is_kept(life: &Life, notify: &Notify<'_>) -> bool {
     life.subscription.fingerprint().is_of_the_same(fingerprint_of(notify))
-}
-
-/// A NOTIFY as [`Life::notify`] gives it.
-fn usual() -> Notify<'static> {
-    Notify {
-        cseq: 0,
-        remote_tag: tag(b"notifier"),
-        contact: Some(offered(NOTIFIER)),
-        has_bad_contact: false,
-        route_set: RouteSet::NONE,
-        event: b"presence",
-        event_id: None,
-        state: None,
-        entity_tag: None,
-        echo: Echo::default(),
-        content: Content::Acceptable,
-    }
 }
 
 #[test]
@@ -42,8 +24,8 @@ fn that_of_the_newest_accepted_notify_is_kept() {
     life.reply(200);
     assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE, "a 2xx makes no dialog");
     life.notify("active");
-    assert!(is_kept(&life, &usual()));
-    let moved = Notify { contact: Some(offered(b"sip:moved@example.com")), ..usual() };
+    assert!(is_kept(&life, &usual_notify()));
+    let moved = Notify { contact: Some(offered(b"sip:moved@example.com")), ..usual_notify() };
     life.notify_with("active", |notify| notify.contact = moved.contact);
     assert!(is_kept(&life, &moved));
     let tagged = Notify { entity_tag: Some(etag(b"tag")), ..moved };
@@ -67,7 +49,7 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
         remote_tag: tag(b"unread"),
         contact: Some(offered(b"sip:unread@x")),
         state: SubscriptionState::parse(b"active"),
-        ..usual()
+        ..usual_notify()
     };
     let output = life.subscription.handle(Input::Notify(same, known), &env).unwrap();
     assert_eq!(output.answer, Some(Answer::Ok));
@@ -80,7 +62,7 @@ fn a_target_from_elsewhere_ends_it() {
     let mut life = Life::active(3600);
     life.due();
     life.reply(200);
-    assert!(is_kept(&life, &usual()), "the same target");
+    assert!(is_kept(&life, &usual_notify()), "the same target");
     life.due();
     life.reply_with(200, |reply| reply.contact = Some(uri(b"sip:moved@example.com")));
     assert_eq!(life.subscription.fingerprint(), Fingerprint::NONE);

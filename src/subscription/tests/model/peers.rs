@@ -10,27 +10,16 @@ use crate::time::Millis;
 /// Times of a few seconds each, so that their differences are few.
 pub fn small_policy() -> Policy {
     Policy {
-        forking: Forking::Package,
         default_expiration: secs(12),
         on_error_retry_time: secs(3),
         failure_backoff_max: secs(6),
         wait_for_term_notify: secs(2),
         resubscribe_delta: secs(2),
         min_resubscribe_time: secs(2),
-        refresh_jitter: 0,
-        max_subscribe_delay: secs(0),
         timer_n: secs(3),
-        timer_n_on_refresh: false,
-        timer_n_on_first: true,
-        keep_route_set: false,
-        fork_bytes: 32_768,
-        require_qop: false,
-        allow_md5: true,
         watchdog: secs(4),
         max_redirects: 1,
-        proxies: 0,
-        overrides: Vec::new(),
-        packages: Vec::new(),
+        ..Policy::FOR_TESTS
     }
 }
 
