@@ -106,26 +106,77 @@ fn told(news: &News) -> String {
     }
 }
 
-/// What is usually wrong.
+/// What is usually wrong, if a request failed with this code (0: without a final reply) and for this reason.
 fn advice(code: u16, reason: Option<Reason>) -> &'static str {
-    match (code, reason) {
-        (0, Some(Reason::NoNotify)) => {
+    let of_reason = reason.map_or("", advice_for);
+    match code {
+        0 => of_reason,
+        401 | 407 if of_reason.is_empty() => {
+            "Check the credentials for this realm: modparam credential, or b2b_credentials()"
+        }
+        401 | 407 => of_reason,
+        403 => "The notifier does not allow this subscriber",
+        404 | 604 => "The notifier does not know the record",
+        405 | 501 => "The server of the record does not support SUBSCRIBE: check where the record is routed to",
+        406 => "The notifier offers no document of a type that the package accepts",
+        408 => "There is no answer: check the address, the route there and the firewall",
+        489 => "The notifier does not serve this event package",
+        _ => "",
+    }
+}
+
+/// What the operator can do about a reason; empty if the code says more, or if only waiting helps.
+const fn advice_for(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NoNotify => {
             "The notifier accepted, but no NOTIFY reached handle_notify(): call it before any test for a dialog \
              (has_totag(), loose_route()), and check that the notifier can reach the Contact"
         }
-        (0, Some(Reason::SendFailed)) => "Check DNS, the listen addresses and the outbound proxy",
-        (0, Some(Reason::NoWay)) => {
+        Reason::SendFailed => "Check DNS, the listen addresses and the outbound proxy",
+        Reason::NoWay => {
             "Nothing can be sent to the Contact or Record-Route that the notifier gave: check DNS, and that the server listens \
              on that transport"
         }
-        (0, Some(Reason::DroppedByScript)) => "event_route[tm:local-request] dropped the SUBSCRIBE",
-        (401 | 407, _) => "Check the credentials for this realm: modparam credential, or b2b_credentials()",
-        (403, _) => "The notifier does not allow this subscriber",
-        (404 | 604, _) => "The notifier does not know the record",
-        (405 | 501, _) => "The server of the record does not support SUBSCRIBE: check where the record is routed to",
-        (406, _) => "The notifier offers no document of a type that the package accepts",
-        (408, _) => "There is no answer: check the address, the route there and the firewall",
-        (489, _) => "The notifier does not serve this event package",
-        _ => "",
+        Reason::DroppedByScript => "event_route[tm:local-request] dropped the SUBSCRIBE",
+        Reason::NoCredentialsHere => {
+            "A redirection led to a host outside the domain of the credentials: check modparam credential_domain"
+        }
+        Reason::DigestTooWeak => "Check modparam auth_require_qop and auth_allow_md5",
+        // By the notifier's code.
+        Reason::Nothing
+        | Reason::Ok
+        | Reason::Accepted
+        | Reason::NoNotification
+        | Reason::NotFound
+        | Reason::TemporarilyUnavailable
+        | Reason::ServiceUnavailable
+        | Reason::RequestTimeout
+        | Reason::NoUsableReply
+        | Reason::NoCredentials
+        | Reason::CredentialsRejected => "",
+        // The notifier decides, or has an error.
+        Reason::Deactivated
+        | Reason::GiveUp
+        | Reason::NoResource
+        | Reason::Probation
+        | Reason::Rejected
+        | Reason::Timeout
+        | Reason::Invariant
+        | Reason::NotifyRefused
+        | Reason::NothingGranted
+        | Reason::CountLost
+        | Reason::NoDialog
+        | Reason::NonceStale
+        | Reason::TooManyChallenges
+        | Reason::ChallengeTooLarge
+        | Reason::MalformedChallenge
+        | Reason::NoDigest => "",
+        // The next attempt comes by itself.
+        Reason::Expired
+        | Reason::ConnectionLost
+        | Reason::HeldByRate
+        | Reason::DestinationHeld
+        | Reason::DestinationSilent
+        | Reason::Unreached => "",
     }
 }

@@ -2,183 +2,136 @@
 
 use super::brief::Brief;
 
-/// A reason that needs no memory: what the module itself says, and what most peers say.
+/// Which page describes a reason.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum Described {
+    /// None: peers say it, and RFCs describe it.
+    Peer,
+    /// `states.md`: the module says it.
+    Module,
+    /// `authentication.md`: the module says it of a challenge that it does not answer.
+    Challenge,
+}
+
+/// Makes [`Reason`] of the table below: the meaning of each reason, its text and which page [describes](Described) it.
+macro_rules! reasons {
+    ($($(#[$meaning:meta])* $name:ident($text:literal, $described:ident);)+) => {
+        /// A reason that needs no memory: what the module itself says, and what most peers say.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Reason {
+            $($(#[$meaning])* $name,)+
+        }
+
+        impl Reason {
+            /// All reasons.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The text that subscribers and operators read. It fits into a [`Brief`].
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+
+            /// Which page describes it.
+            #[cfg(test)]
+            pub const fn described(self) -> Described {
+                match self {
+                    $(Self::$name => Described::$described,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     /// No reason is given.
-    Nothing,
+    Nothing("", Peer);
     /// Phrase of a 200.
-    Ok,
+    Ok("OK", Peer);
     /// Phrase of a 202.
-    Accepted,
+    Accepted("Accepted", Peer);
     /// Phrase of a 204 (RFC 5839 §7.1).
-    NoNotification,
+    NoNotification("No Notification", Peer);
     /// Phrase of a 404.
-    NotFound,
+    NotFound("Not Found", Peer);
     /// Phrase of a 480.
-    TemporarilyUnavailable,
+    TemporarilyUnavailable("Temporarily Unavailable", Peer);
     /// Phrase of a 503.
-    ServiceUnavailable,
+    ServiceUnavailable("Service Unavailable", Peer);
     /// The subscription has ended; subscribe again at once (RFC 6665 §4.1.3).
-    Deactivated,
+    Deactivated("deactivated", Peer);
     /// The notifier could not decide in time.
-    GiveUp,
+    GiveUp("giveup", Peer);
     /// The record does not exist any more.
-    NoResource,
+    NoResource("noresource", Peer);
     /// Subscribe again later.
-    Probation,
+    Probation("probation", Peer);
     /// The notifier does not allow the subscription any more.
-    Rejected,
+    Rejected("rejected", Peer);
     /// The subscription was not refreshed.
-    Timeout,
+    Timeout("timeout", Peer);
     /// The state will never change again.
-    Invariant,
+    Invariant("invariant", Peer);
     /// Phrase of a 408, and the module's own when nobody answers.
-    RequestTimeout,
+    RequestTimeout("Request Timeout", Module);
     /// What was granted is over.
-    Expired,
+    Expired("expired", Module);
     /// The NOTIFY that must follow has not come.
-    NoNotify,
+    NoNotify("no NOTIFY", Module);
     /// It has come, and was refused.
-    NotifyRefused,
+    NotifyRefused("NOTIFY refused", Module);
     /// A 2xx has granted no time.
-    NothingGranted,
+    NothingGranted("no time granted", Module);
     /// The notifier has lost its count of NOTIFYs.
-    CountLost,
+    CountLost("CSeq out of order", Module);
     /// The notifier has never given a tag.
-    NoDialog,
+    NoDialog("no dialog", Module);
     /// The request could not be sent.
-    SendFailed,
+    SendFailed("send failed", Module);
     /// The connection was lost that the request went over.
-    ConnectionLost,
+    ConnectionLost("connection lost", Module);
     /// The request cannot be sent to the target, or along the routes, that the notifier has named.
-    NoWay,
+    NoWay("no way to the target", Module);
     /// The script has dropped the request.
-    DroppedByScript,
+    DroppedByScript("dropped by script", Module);
     /// Nothing of the reply can be used but its code.
-    NoUsableReply,
+    NoUsableReply("no usable reply", Module);
     /// The request waits for its turn.
-    HeldByRate,
+    HeldByRate("held back by rate", Module);
     /// A 503 with Retry-After holds the destination.
-    DestinationHeld,
+    DestinationHeld("destination held", Module);
     /// The destination does not answer.
-    DestinationSilent,
+    DestinationSilent("destination does not answer", Module);
     /// The request waits for a name or a connection.
-    Unreached,
+    Unreached("waiting for name or connection", Module);
     /// No credentials are known for any realm that challenges.
-    NoCredentials,
+    NoCredentials("no credentials for the realm", Challenge);
     /// There are some, but not for where a redirection has led.
-    NoCredentialsHere,
+    NoCredentialsHere("no credentials for this host", Challenge);
     /// The challenge is weaker than the operator allows.
-    DigestTooWeak,
+    DigestTooWeak("digest weaker than allowed", Challenge);
     /// The answer has been given and was wrong.
-    CredentialsRejected,
+    CredentialsRejected("credentials rejected", Challenge);
     /// The nonce was stale too often.
-    NonceStale,
+    NonceStale("nonce stale again and again", Challenge);
     /// More realms, or more challenges after each other, than are answered.
-    TooManyChallenges,
+    TooManyChallenges("too many challenges", Challenge);
     /// More bytes than any honest challenge has.
-    ChallengeTooLarge,
+    ChallengeTooLarge("challenge too large", Challenge);
     /// A challenge that is not by the grammar.
-    MalformedChallenge,
+    MalformedChallenge("malformed challenge", Challenge);
     /// Only schemes, algorithms or qualities of protection that the module does not know.
-    NoDigest,
+    NoDigest("no supported digest algorithm", Challenge);
 }
 
 impl Reason {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 39] = [
-        Self::Nothing,
-        Self::Ok,
-        Self::Accepted,
-        Self::NoNotification,
-        Self::NotFound,
-        Self::TemporarilyUnavailable,
-        Self::ServiceUnavailable,
-        Self::Deactivated,
-        Self::GiveUp,
-        Self::NoResource,
-        Self::Probation,
-        Self::Rejected,
-        Self::Timeout,
-        Self::Invariant,
-        Self::RequestTimeout,
-        Self::Expired,
-        Self::NoNotify,
-        Self::NotifyRefused,
-        Self::NothingGranted,
-        Self::CountLost,
-        Self::NoDialog,
-        Self::SendFailed,
-        Self::ConnectionLost,
-        Self::NoWay,
-        Self::DroppedByScript,
-        Self::NoUsableReply,
-        Self::HeldByRate,
-        Self::DestinationHeld,
-        Self::DestinationSilent,
-        Self::Unreached,
-        Self::NoCredentials,
-        Self::NoCredentialsHere,
-        Self::DigestTooWeak,
-        Self::CredentialsRejected,
-        Self::NonceStale,
-        Self::TooManyChallenges,
-        Self::ChallengeTooLarge,
-        Self::MalformedChallenge,
-        Self::NoDigest,
-    ];
-
-    /// What subscribers and operators read. It fits into a [`Brief`].
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Nothing => "",
-            Self::Ok => "OK",
-            Self::Accepted => "Accepted",
-            Self::NoNotification => "No Notification",
-            Self::NotFound => "Not Found",
-            Self::TemporarilyUnavailable => "Temporarily Unavailable",
-            Self::ServiceUnavailable => "Service Unavailable",
-            Self::Deactivated => "deactivated",
-            Self::GiveUp => "giveup",
-            Self::NoResource => "noresource",
-            Self::Probation => "probation",
-            Self::Rejected => "rejected",
-            Self::Timeout => "timeout",
-            Self::Invariant => "invariant",
-            Self::RequestTimeout => "Request Timeout",
-            Self::Expired => "expired",
-            Self::NoNotify => "no NOTIFY",
-            Self::NotifyRefused => "NOTIFY refused",
-            Self::NothingGranted => "no time granted",
-            Self::CountLost => "CSeq out of order",
-            Self::NoDialog => "no dialog",
-            Self::SendFailed => "send failed",
-            Self::ConnectionLost => "connection lost",
-            Self::NoWay => "no way to the target",
-            Self::DroppedByScript => "dropped by script",
-            Self::NoUsableReply => "no usable reply",
-            Self::HeldByRate => "held back by rate",
-            Self::DestinationHeld => "destination held",
-            Self::DestinationSilent => "destination does not answer",
-            Self::Unreached => "waiting for name or connection",
-            Self::NoCredentials => "no credentials for the realm",
-            Self::NoCredentialsHere => "no credentials for this host",
-            Self::DigestTooWeak => "digest weaker than allowed",
-            Self::CredentialsRejected => "credentials rejected",
-            Self::NonceStale => "nonce stale again and again",
-            Self::TooManyChallenges => "too many challenges",
-            Self::ChallengeTooLarge => "challenge too large",
-            Self::MalformedChallenge => "malformed challenge",
-            Self::NoDigest => "no supported digest algorithm",
-        }
-    }
-
     /// The reason with exactly this text, if there is one.
     #[must_use]
     pub fn find(text: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.text().as_bytes() == text)
+        Self::ALL.iter().copied().find(|reason| reason.text().as_bytes() == text)
     }
 }
 
