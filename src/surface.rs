@@ -2,6 +2,7 @@
 //! pseudo-variable.
 #![forbid(unsafe_code)]
 
+mod answers;
 pub mod commands;
 pub mod event;
 mod fields;

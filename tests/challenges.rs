@@ -233,6 +233,7 @@ fn who_is_behind_a_redirection_gets_no_answer() {
         } else {
             let shown = server.await_shown(id, "last_reason", "no credentials for this host");
             assert_eq!(shown["last_reply"], 401, "{shown}");
+            assert!(server.log().text().contains("check modparam credential_domain"), "the log says what to do");
             assert!(registrar.expect_subscribe(SOON).uri().contains("alice"), "the record is asked again");
             assert_eq!(collector.endpoint.count("SUBSCRIBE"), 1);
         }

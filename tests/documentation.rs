@@ -1,6 +1,7 @@
 //! What the pages say is so: parameters, functions, fields and commands are all described, examples run, links lead
 //! somewhere.
 
+pub mod answers_shown;
 mod examples;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,9 @@ use self::parameters::{Integer, Integers, Lists, Texts};
 use crate::support::kamailio::Server;
 
 // What the module has, of the same source as its own tables.
+#[path = "../src/surface/answers.rs"]
+#[expect(dead_code, reason = "the module uses it all")]
+pub mod answers;
 #[path = "../src/surface/commands.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
 mod commands;
@@ -170,7 +174,7 @@ fn texts() -> impl Iterator<Item = &'static str> {
     Texts::NAMES.into_iter().chain(Lists::NAMES).map(named)
 }
 
-fn named(name: &'static CStr) -> &'static str {
+pub fn named(name: &'static CStr) -> &'static str {
     name.to_str().expect("a name")
 }
 

@@ -161,7 +161,7 @@ fn steps_of_the_ways_are_there() {
     assert!(missing.is_empty() && count > 15, "{count} steps, missing: {missing:#?}");
 }
 
-/// Whether this is a file of tests, or a test in one: `file`, `file::test`, and `room::file` for the tests of a room.
+/// Whether this is a file of tests, or a test in one: `file`, `file::test`, `file::part`, and `room::file` for the tests of a room.
 fn test_is_there(name: &str) -> bool {
     let (file, test) = name.split_once("::").unwrap_or((name, ""));
     let source = |path: String| fs::read_to_string(root().join(path)).ok();
@@ -170,7 +170,8 @@ fn test_is_there(name: &str) -> bool {
         Some(text) if has_test(&text, test) => true,
         _ => {
             let (module, function) = test.split_once("::").unwrap_or((test, ""));
-            [format!("src/{file}/tests/{module}.rs"), format!("src/{file}/{module}.rs")]
+            ["src/{file}/tests/{module}.rs", "src/{file}/{module}.rs", "tests/{file}/{module}.rs"]
+                .map(|path| path.replace("{file}", file).replace("{module}", module))
                 .into_iter()
                 .filter_map(source)
                 .any(|text| text.contains("#[test]") && (function.is_empty() || has_test(&text, function)))

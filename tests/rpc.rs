@@ -2,51 +2,23 @@
 
 use serde_json::{Value, json};
 
+use crate::documentation::answers::Statistics;
+use crate::documentation::answers_shown::always_there;
+use crate::documentation::named;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
-/// Every field of `show` and `list`, as documented.
-const FIELDS: [&str; 27] = [
-    "id",
-    "record",
-    "subscriber",
-    "package",
-    "state",
-    "status",
-    "expires_in",
-    "next_action_in",
-    "call_id",
-    "local_tag",
-    "remote_tag",
-    "local_cseq",
-    "remote_cseq",
-    "remote_target",
-    "retries",
-    "last_reply",
-    "last_reason",
-    "notifies",
-    "queued_bytes",
-    "bytes",
-    "bad_contacts",
-    "refused",
-    "stale",
-    "repeated",
-    "merged",
-    "dropped",
-    "fork",
-];
-
 pub fn names(fields: &Value) -> Vec<&str> {
     fields.as_object().expect("a struct").keys().map(String::as_str).collect()
 }
 
 /// `names`, in the order `serde_json` keeps them.
-fn sorted<const N: usize>(mut names: [&str; N]) -> Vec<&str> {
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
     names.sort_unstable();
-    names.to_vec()
+    names
 }
 
 #[test]
@@ -62,7 +34,7 @@ fn show_and_list_have_every_field() {
         // Another process may have handled the NOTIFY before the 200.
         let is_told = |shown: &Value| shown["state"] == "confirmed" && shown["queued_bytes"] == 0;
         let shown = server.show_when(id, "it is confirmed and told", is_told);
-        assert_eq!(names(&shown), sorted(FIELDS));
+        assert_eq!(names(&shown), sorted(always_there()));
         for (name, value) in [
             ("id", json!(id)),
             ("record", json!(record)),
@@ -119,13 +91,7 @@ fn trace_counts_and_shows_states_in_detail() {
         let trace = eventually(SOON, "both messages are delivered", || {
             Some(server.trace()).filter(|trace| more(trace, "delivered") == 2)
         });
-        let counts = ["subscriptions", "created", "destroyed", "received", "delivered", "merged", "dropped", "queued"];
-        let [a, b, c, d, e, f, g, h] = counts;
-        let [i, j, k] = ["queued_bytes", "queue_bytes", "subscription_queue_bytes"];
-        let [l, m, n, o] = ["memory", "max_memory", "small_blocks", "small_bytes"];
-        let [p, q, r, s] = ["notifies_refused", "notifies_stale", "notifies_repeated", "notifies_merged"];
-        let [t, u] = ["notifies_dropped", "bad_contacts"];
-        assert_eq!(names(&trace), sorted([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u]));
+        assert_eq!(names(&trace), sorted(Statistics::NAMES.map(named).to_vec()));
         assert!(more(&trace, "small_blocks") > 4 && more(&trace, "small_bytes") > 200, "{before} -> {trace}");
         for (count, by) in [("subscriptions", 2), ("created", 2), ("destroyed", 0), ("received", 2)] {
             assert_eq!(more(&trace, count), by, "{count}: {before} -> {trace}");
@@ -138,7 +104,7 @@ fn trace_counts_and_shows_states_in_detail() {
             let mut seen: Vec<(u64, &str, &str)> = states
                 .iter()
                 .map(|row| {
-                    assert_eq!(names(row), sorted(["id", "record", "subscriber", "package", "state", "status"]));
+                    assert_eq!(names(row), sorted(vec!["id", "record", "subscriber", "package", "state", "status"]));
                     let text = |name: &str| row[name].as_str().expect("a text");
                     (row["id"].as_u64().expect("an id"), text("state"), text("status"))
                 })

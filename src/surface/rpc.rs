@@ -9,10 +9,8 @@ use std::ffi::CStr;
 use super::subscriptions::{self, SubscriptionError};
 use crate::engine::Engine;
 use crate::host::rpc::{NoRoom, RpcContext};
-use crate::host::{blocks, shm};
-use crate::subscription::Untold;
 use crate::time::seconds_up;
-use answer::{Fault, answer, clamp, fill, fitting, lossy};
+use answer::{Fault, answer, clamp, fill, fitting, lossy, statistics};
 use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
 
@@ -37,35 +35,9 @@ pub fn trace(rpc: &RpcContext) {
             Some(other) => return Err(Fault(400, format!("\"{}\" is neither detailed nor 0 or 1", lossy(other)))),
         };
         let row = rpc.add_row()?;
-        row.number(c"subscriptions", clamp(engine.registry.len() as u64))?;
-        row.number(c"created", clamp(engine.registry.created()))?;
-        row.number(c"destroyed", clamp(engine.registry.destroyed()))?;
-        let messages = engine.hub.counters();
-        row.number(c"received", clamp(messages.received))?;
-        row.number(c"delivered", clamp(messages.delivered))?;
-        row.number(c"merged", clamp(messages.merged))?;
-        row.number(c"dropped", clamp(messages.dropped))?;
-        row.number(c"queued", clamp(messages.queued))?;
-        row.number(c"queued_bytes", clamp(messages.queued_bytes))?;
-        let budget = engine.hub.budget();
-        row.number(c"queue_bytes", clamp(budget.queue as u64))?;
-        row.number(c"subscription_queue_bytes", clamp(budget.subscription as u64))?;
-        let memory = blocks::usage();
-        row.number(c"memory", clamp(memory.used as u64))?;
-        row.number(c"max_memory", clamp(memory.most as u64))?;
-        row.number(c"bad_contacts", clamp(engine.bad_contacts()))?;
-        for (name, why) in [
-            (c"notifies_refused", Untold::Refused),
-            (c"notifies_stale", Untold::Stale),
-            (c"notifies_repeated", Untold::Repeated),
-            (c"notifies_merged", Untold::Merged),
-            (c"notifies_dropped", Untold::Dropped),
-        ] {
-            row.number(name, clamp(engine.untold(why)))?;
+        for (name, value) in statistics(engine).into_fields() {
+            row.number(name, clamp(value))?;
         }
-        let small = shm::small_blocks();
-        row.number(c"small_blocks", clamp(small.blocks as u64))?;
-        row.number(c"small_bytes", clamp(small.bytes as u64))?;
         if detailed {
             let list = row.list(c"states")?;
             for (handle, snapshot) in fitting(rpc, page(engine, 0, LARGEST_PAGE)) {

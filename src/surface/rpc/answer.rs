@@ -2,8 +2,10 @@
 
 use crate::engine::{self, Engine};
 use crate::host::rpc::{NoRoom, Row, RpcContext};
+use crate::host::{blocks, shm};
 use crate::registry::Handle;
-use crate::subscription::Snapshot;
+use crate::subscription::{Snapshot, Untold};
+use crate::surface::answers::{FieldValue, Statistics, SubscriptionFields};
 use crate::surface::subscriptions::SubscriptionError;
 
 /// Why a command failed: a code as in SIP, and what to tell the operator.
@@ -53,51 +55,79 @@ pub(super) fn fitting<T>(rpc: &RpcContext, rows: Vec<T>) -> impl Iterator<Item =
     rows.into_iter().take_while(|_| rpc.has_room())
 }
 
-/// All fields of one subscription.
+/// Adds the fields of one subscription.
 pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
-    row.number(c"id", handle.id())?;
-    for (name, text) in [
-        (c"record", &snapshot.record[..]),
-        (c"subscriber", &snapshot.subscriber),
-        (c"package", snapshot.package),
-        (c"state", snapshot.state),
-        (c"status", snapshot.status),
-    ] {
-        row.text(name, text.as_bytes())?;
-    }
-    if !snapshot.event_id.is_empty() {
-        row.text(c"event_id", snapshot.event_id.as_bytes())?;
-    }
-    if let Some(seconds) = snapshot.expires_in {
-        row.number(c"expires_in", seconds)?;
-    }
-    if let Some(seconds) = snapshot.next_action_in {
-        row.number(c"next_action_in", seconds)?;
-    }
-    for (name, text) in
-        [(c"call_id", &snapshot.call_id), (c"local_tag", &snapshot.local_tag), (c"remote_tag", &snapshot.remote_tag)]
-    {
-        row.text(name, text.as_bytes())?;
-    }
-    row.number(c"local_cseq", snapshot.local_cseq)?;
-    row.number(c"remote_cseq", snapshot.remote_cseq)?;
-    row.text(c"remote_target", snapshot.remote_target.as_bytes())?;
-    row.number(c"retries", snapshot.retries)?;
-    row.number(c"last_reply", snapshot.last_reply.into())?;
-    row.text(c"last_reason", snapshot.last_reason.as_bytes())?;
-    row.number(c"notifies", snapshot.notifies)?;
-    row.number(c"queued_bytes", clamp(engine.queued_bytes(handle) as u64))?;
-    row.number(c"bytes", clamp(engine.registry.bytes_of(handle) as u64))?;
-    row.number(c"bad_contacts", snapshot.bad_contacts.into())?;
-    let names = [c"refused", c"stale", c"repeated", c"merged", c"dropped"];
-    for (name, count) in names.into_iter().zip(snapshot.untold) {
-        row.number(name, count)?;
-    }
-    row.number(c"fork", snapshot.fork.into())?;
-    if let Some(root) = engine.registry.root_of(handle) {
-        row.number(c"fork_of", root.id())?;
+    let [refused, stale, repeated, merged, dropped] = snapshot.untold.map(FieldValue::Number);
+    let fields = SubscriptionFields {
+        id: FieldValue::Number(handle.id()),
+        record: FieldValue::Text(&snapshot.record),
+        subscriber: FieldValue::Text(&snapshot.subscriber),
+        package: FieldValue::Text(snapshot.package),
+        state: FieldValue::Text(snapshot.state),
+        status: FieldValue::Text(snapshot.status),
+        event_id: if snapshot.event_id.is_empty() { FieldValue::Absent } else { FieldValue::Text(&snapshot.event_id) },
+        expires_in: FieldValue::or_absent(snapshot.expires_in),
+        next_action_in: FieldValue::or_absent(snapshot.next_action_in),
+        call_id: FieldValue::Text(&snapshot.call_id),
+        local_tag: FieldValue::Text(&snapshot.local_tag),
+        remote_tag: FieldValue::Text(&snapshot.remote_tag),
+        local_cseq: FieldValue::Number(snapshot.local_cseq),
+        remote_cseq: FieldValue::Number(snapshot.remote_cseq),
+        remote_target: FieldValue::Text(&snapshot.remote_target),
+        retries: FieldValue::Number(snapshot.retries),
+        last_reply: FieldValue::Number(snapshot.last_reply.into()),
+        last_reason: FieldValue::Text(&snapshot.last_reason),
+        notifies: FieldValue::Number(snapshot.notifies),
+        queued_bytes: FieldValue::Number(clamp(engine.queued_bytes(handle) as u64)),
+        bytes: FieldValue::Number(clamp(engine.registry.bytes_of(handle) as u64)),
+        bad_contacts: FieldValue::Number(snapshot.bad_contacts.into()),
+        refused,
+        stale,
+        repeated,
+        merged,
+        dropped,
+        fork: FieldValue::Number(snapshot.fork.into()),
+        fork_of: FieldValue::or_absent(engine.registry.root_of(handle).map(Handle::id)),
+    };
+    for (name, value) in fields.into_fields() {
+        match value {
+            FieldValue::Number(number) => row.number(name, number)?,
+            FieldValue::Text(text) => row.text(name, text.as_bytes())?,
+            FieldValue::Absent => {}
+        }
     }
     Ok(())
+}
+
+/// Reads all statistics.
+pub(super) fn statistics(engine: &Engine) -> Statistics {
+    let (messages, budget) = (engine.hub.counters(), engine.hub.budget());
+    let (memory, small) = (blocks::usage(), shm::small_blocks());
+    let [notifies_refused, notifies_stale, notifies_repeated, notifies_merged, notifies_dropped] =
+        Untold::ALL.map(|why| engine.untold(why));
+    Statistics {
+        subscriptions: engine.registry.len() as u64,
+        created: engine.registry.created(),
+        destroyed: engine.registry.destroyed(),
+        received: messages.received,
+        delivered: messages.delivered,
+        merged: messages.merged,
+        dropped: messages.dropped,
+        queued: messages.queued,
+        queued_bytes: messages.queued_bytes,
+        queue_bytes: budget.queue as u64,
+        subscription_queue_bytes: budget.subscription as u64,
+        memory: memory.used as u64,
+        max_memory: memory.most as u64,
+        bad_contacts: engine.bad_contacts(),
+        notifies_refused,
+        notifies_stale,
+        notifies_repeated,
+        notifies_merged,
+        notifies_dropped,
+        small_blocks: small.blocks as u64,
+        small_bytes: small.bytes as u64,
+    }
 }
 
 /// A number as every transport carries it.

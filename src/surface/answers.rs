@@ -1,0 +1,162 @@
+//! What `presence_b2b.trace`, `.list` and `.show` answer, as it is declared: a field that is declared must be filled, and the
+//! tests compare the pages with the names. Uses nothing of the module, so that the tests can read it as well.
+
+use std::ffi::CStr;
+
+/// A value in the answer of `presence_b2b.list` and `.show`.
+#[derive(Clone, Copy, Debug)]
+pub enum FieldValue<'a> {
+    /// A number.
+    Number(u32),
+    /// A text.
+    Text(&'a str),
+    /// The answer does not have the field.
+    Absent,
+}
+
+impl FieldValue<'_> {
+    /// The number, if there is one.
+    pub fn or_absent(number: Option<u32>) -> Self {
+        number.map_or(Self::Absent, Self::Number)
+    }
+}
+
+const fn name(ended: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(ended.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => c"",
+    }
+}
+
+/// A structure with a member for each field of an answer, in the order of the answer.
+macro_rules! answer {
+    ($(#[$doc:meta])* pub struct $answer:ident $(<$life:lifetime>)?: $type:ty { $($(#[$meaning:meta])* $name:ident,)* }) => {
+        $(#[$doc])*
+        pub struct $answer $(<$life>)? {
+            $($(#[$meaning])* pub $name: $type,)*
+        }
+
+        impl $(<$life>)? $answer $(<$life>)? {
+            /// The names of the fields.
+            pub const NAMES: [&'static CStr; [$(stringify!($name)),*].len()] =
+                [$(name(concat!(stringify!($name), "\0"))),*];
+
+            /// The fields, in the order of the answer.
+            pub fn into_fields(self) -> impl Iterator<Item = (&'static CStr, $type)> {
+                Self::NAMES.into_iter().zip([$(self.$name),*])
+            }
+        }
+    };
+}
+
+answer! {
+    /// The statistics of `presence_b2b.trace`.
+    pub struct Statistics: u64 {
+        /// Subscriptions now, with those that are being ended.
+        subscriptions,
+        /// Subscriptions made since the start.
+        created,
+        /// Subscriptions ended and forgotten.
+        destroyed,
+        /// Messages for all queues, also those of C modules.
+        received,
+        /// Messages that the event route or a C module took.
+        delivered,
+        /// Messages that a newer one of the same subscription replaced.
+        merged,
+        /// Messages lost.
+        dropped,
+        /// Messages that wait.
+        queued,
+        /// Bytes of the messages that wait.
+        queued_bytes,
+        /// Bytes that may wait in each queue.
+        queue_bytes,
+        /// Bytes of one subscription that may wait in a queue.
+        subscription_queue_bytes,
+        /// Bytes of shared memory that the module has.
+        memory,
+        /// Bytes of shared memory that the module may have; 0 for no limit.
+        max_memory,
+        /// Contacts of notifiers that cannot be a target.
+        bad_contacts,
+        /// NOTIFYs refused.
+        notifies_refused,
+        /// NOTIFYs whose CSeq was too low.
+        notifies_stale,
+        /// NOTIFYs that repeated an accepted one.
+        notifies_repeated,
+        /// Messages of NOTIFYs that a newer one replaced.
+        notifies_merged,
+        /// Messages of NOTIFYs lost.
+        notifies_dropped,
+        /// Small blocks of shared memory in use.
+        small_blocks,
+        /// Bytes of these blocks.
+        small_bytes,
+    }
+}
+
+answer! {
+    /// The fields of a subscription in `presence_b2b.list` and `.show`.
+    pub struct SubscriptionFields<'a>: FieldValue<'a> {
+        /// Id.
+        id,
+        /// URI of the record.
+        record,
+        /// URI of the subscriber.
+        subscriber,
+        /// Event package.
+        package,
+        /// One of the nine states.
+        state,
+        /// Status of the newest message to the subscriber.
+        status,
+        /// Event id; absent if there is none.
+        event_id,
+        /// Seconds until the granted time ends; absent while nothing is granted.
+        expires_in,
+        /// Seconds until the next SUBSCRIBE, or until the module stops waiting.
+        next_action_in,
+        /// Call-ID of the dialog.
+        call_id,
+        /// This side's tag.
+        local_tag,
+        /// The notifier's tag.
+        remote_tag,
+        /// CSeq of the newest SUBSCRIBE.
+        local_cseq,
+        /// CSeq of the newest NOTIFY.
+        remote_cseq,
+        /// URI that the next SUBSCRIBE of the dialog goes to.
+        remote_target,
+        /// Failures since the last success.
+        retries,
+        /// Code of the newest final reply.
+        last_reply,
+        /// Its phrase, or the reason of the newest failure or termination.
+        last_reason,
+        /// NOTIFYs accepted.
+        notifies,
+        /// Bytes of its messages that wait in queues.
+        queued_bytes,
+        /// Bytes of its shared memory.
+        bytes,
+        /// Contacts that cannot be a target.
+        bad_contacts,
+        /// NOTIFYs refused.
+        refused,
+        /// NOTIFYs whose CSeq was too low.
+        stale,
+        /// NOTIFYs that repeated an accepted one.
+        repeated,
+        /// Messages that a newer one replaced.
+        merged,
+        /// Messages lost.
+        dropped,
+        /// Number of the fork; 0 for a subscription.
+        fork,
+        /// Id of the fork's subscription; absent for a subscription.
+        fork_of,
+    }
+}
