@@ -14,6 +14,7 @@
 //! | `name` | XML names and characters, as `scan` needs them |
 //! | `root` | the root element, which says what a document is |
 //! | `check` | what the NOTIFY path asks before it answers |
+//! | `multipart` | the parts of a multipart body (RFC 2046 §5.1) |
 //! | `presentity` | the structured presentity as values |
 //! | `pidf` | a presence document read into it (RFC 3863, with RFC 4479 and 4480 tolerated) |
 //! | `note` | notes and other text of its tree |
@@ -37,6 +38,8 @@ mod encoding;
 mod error;
 mod extension;
 mod fault;
+#[cfg_attr(not(test), allow(dead_code, reason = "the readers of lists and of mixed bodies stand on it"))]
+mod multipart;
 mod name;
 mod note;
 mod pidf;
@@ -53,6 +56,8 @@ mod version;
 
 pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
 pub use content_type::ContentType;
+#[cfg_attr(not(test), allow(unused_imports, reason = "the readers of lists and of mixed bodies stand on it"))]
+pub use multipart::{Part, Parts};
 pub use pidf_summary::PidfSummary;
 pub use presentity::{Basic, Extension, Note, Presentity, Tuple};
 pub use version::Version;

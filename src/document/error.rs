@@ -43,6 +43,12 @@ pub enum DocumentError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A multipart body that cannot be taken apart (RFC 2046 §5.1).
+    #[error("multipart body: {problem}")]
+    Multipart {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The document is in an encoding that this module does not read.
     #[error("encoding \"{name}\" is not one of UTF-8, UTF-16, ISO-8859-1, US-ASCII")]
     Encoding {
@@ -105,6 +111,7 @@ impl DocumentError {
             Self::TooComplex { .. }
             | Self::Empty
             | Self::ContentType { .. }
+            | Self::Multipart { .. }
             | Self::Encoding { .. }
             | Self::Undecodable { .. }
             | Self::Dtd

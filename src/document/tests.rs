@@ -3,6 +3,7 @@
 mod content_type;
 mod field;
 mod hostile;
+mod multipart;
 mod pidf;
 mod property;
 mod version;

@@ -23,7 +23,7 @@ impl<'a> PeerUri<'a> {
     /// Judges a URI; `None` for one with headers or a method as well, see [`Target`].
     #[must_use]
     pub fn judge(text: &'a [u8]) -> Option<Self> {
-        let parts = Parts::read(text)?;
+        let parts = UriParts::read(text)?;
         let is_target = parts.headers.is_none() && !parts.names_method()? && text.len() <= LONGEST_URI;
         is_target.then_some(Self(text))
     }
@@ -56,7 +56,7 @@ impl<'a> Target<'a> {
     /// Judges a URI.
     #[must_use]
     pub fn judge(text: &'a [u8]) -> Option<Self> {
-        let parts = Parts::read(text)?;
+        let parts = UriParts::read(text)?;
         let end = text.len().checked_sub(parts.headers.map_or(0, |headers| headers.len().saturating_add(1)))?;
         let without = text.get(..end)?;
         let kept = if parts.names_method()? {
@@ -114,14 +114,14 @@ pub fn is_sips(uri: &[u8]) -> bool {
 }
 
 /// The parts of a URI by the grammar.
-struct Parts<'a> {
+struct UriParts<'a> {
     is_sips: bool,
     /// Each behind its semicolon; empty when there are none.
     parameters: &'a [u8],
     headers: Option<&'a [u8]>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> UriParts<'a> {
     /// Reads and judges all of a URI but for its parameters.
     fn read(text: &'a [u8]) -> Option<Self> {
         if !is_all(text, URI) {
