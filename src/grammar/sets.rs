@@ -52,8 +52,11 @@ static SETS: [u8; 256] = {
 
 /// Whether there is a byte, and all are of the set. All are looked at, without a way out between.
 pub(super) fn is_all(text: &[u8], set: u8) -> bool {
-    let sets = |byte: &u8| SETS.get(usize::from(*byte)).copied().unwrap_or(0);
-    !text.is_empty() && text.iter().fold(set, |all, byte| all & sets(byte)) != 0
+    let with = |all: u8, byte: &u8| all & SETS.get(usize::from(*byte)).copied().unwrap_or(0);
+    let (blocks, rest) = text.as_chunks::<8>();
+    // Of a length that is known, and so without a loop.
+    let of_blocks = blocks.iter().fold(set, |all, block| block.iter().fold(all, with));
+    !text.is_empty() && rest.iter().fold(of_blocks, with) != 0
 }
 
 /// Whether a byte may be in a token (RFC 3261 §25.1).

@@ -11,6 +11,15 @@ fn the_sets_are_those_of_the_grammar() {
         assert_eq!(is_uri, byte.is_ascii_graphic() && !b"<>\"".contains(&byte), "{byte}");
     }
     assert!(!is_token(b"") && is_token(b"a-1"));
+    for len in 1..40 {
+        let mut text = vec![b'a'; len];
+        assert!(is_token(&text), "{len} bytes");
+        for at in 0..len {
+            text[at] = b' ';
+            assert!(!is_token(&text), "{len} bytes, a space at {at}");
+            text[at] = b'a';
+        }
+    }
 }
 
 #[test]
