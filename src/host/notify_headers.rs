@@ -1,5 +1,7 @@
 //! The headers of a NOTIFY, read in one pass.
 
+use std::mem::MaybeUninit;
+
 use super::bindings as ks;
 use super::message::{Malformed, SipMessage};
 use super::text::bytes;
@@ -50,9 +52,12 @@ impl<'m> NotifyHeaders<'m> {
     /// Of a message whose headers are [parsed](SipMessage::parse).
     #[must_use]
     pub fn of(message: SipMessage<'m>) -> Self {
-        let mut raw = ks::pb2b_notify_headers::default();
-        // SAFETY: the message is valid, the output is ours; its texts lie in the message.
-        unsafe { ks::pb2b_read_notify_headers(message.as_raw(), &mut raw) };
+        let mut raw = MaybeUninit::uninit();
+        // SAFETY: the message is valid, the output is ours and is filled as a whole; its texts lie in the message.
+        let raw = unsafe {
+            ks::pb2b_read_notify_headers(message.as_raw(), raw.as_mut_ptr());
+            raw.assume_init()
+        };
         Self { message, raw }
     }
 
