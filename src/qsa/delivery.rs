@@ -93,7 +93,8 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// [`NoMessage`].
     pub fn take(&self, queue: QueueId) -> Result<Delivered<A>, NoMessage> {
         loop {
-            let Dequeued { message, cached, .. } = self.slot(queue).ok_or(NoMessage::Unknown)?.take(queue)?;
+            let mut spare = None;
+            let Dequeued { message, cached } = self.slot(queue).ok_or(NoMessage::Unknown)?.take(queue, &mut spare)?;
             let look = |entry: &mut InternalSubscription<A>| entry.subscribed.then_some(entry.subscriber_data);
             let subscriber_data = cached.or_else(|| self.with_entry(message.subscription(), look).flatten());
             if let Some(subscriber_data) = subscriber_data {

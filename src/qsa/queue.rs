@@ -128,8 +128,6 @@ pub(super) struct Dequeued<A: SharedAlloc> {
     pub(super) message: Message<A>,
     /// The subscriber's value, unless the subscription has to be looked at.
     pub(super) cached: Option<usize>,
-    /// To be dropped without the lock.
-    _spare: Option<Spare<A>>,
 }
 
 impl<A: SharedAlloc> QueueSlot<A> {
@@ -188,13 +186,14 @@ impl<A: SharedAlloc> QueueSlot<A> {
     }
 
     /// Takes the oldest message out and counts it as delivered. It comes with the subscriber's value, unless the subscription
-    /// has to be looked at.
-    pub(super) fn take(&mut self, id: QueueId) -> Result<Dequeued<A>, NoMessage> {
-        let queue = self.get(id).ok_or(NoMessage::Unknown)?;
-        let (message, epoch, spare) = queue.waiting.pop().ok_or(NoMessage::Empty)?;
+    /// has to be looked at. What becomes `spare` is to be dropped without the lock.
+    #[inline]
+    pub(super) fn take(&mut self, id: QueueId, spare: &mut Option<Spare<A>>) -> Result<Dequeued<A>, NoMessage> {
+        let Some(queue) = self.get(id) else { return Err(NoMessage::Unknown) };
+        let Some((message, epoch)) = queue.waiting.pop(spare) else { return Err(NoMessage::Empty) };
         queue.counters.delivered += 1;
         let cached = message.cached().get().filter(|_| epoch == queue.epoch && !queue.verifies);
-        Ok(Dequeued { message, cached, _spare: spare })
+        Ok(Dequeued { message, cached })
     }
 
     /// The subscriptions of all messages that wait now are looked at.

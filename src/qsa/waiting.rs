@@ -204,20 +204,24 @@ impl<A: SharedAlloc> Waiting<A> {
         Ok((at, older))
     }
 
-    /// Takes out the oldest message of all, with its epoch. The room of a queue that has run dry is given back, to be freed
+    /// Takes out the oldest message of all, with its epoch. The room of a queue that has run dry becomes `spare`, to be freed
     /// without the lock.
-    pub(super) fn pop(&mut self) -> Option<(Message<A>, u32, Option<Spare<A>>)> {
+    #[inline]
+    pub(super) fn pop(&mut self, spare: &mut Option<Spare<A>>) -> Option<(Message<A>, u32)> {
         let at = self.order.first;
-        let (message, epoch) = self.remove(at)?;
-        let spare = if self.len == 0 && self.nodes.len() > CHUNK { self.shrink() } else { None };
-        Some((message, epoch, spare))
+        let epoch = self.unlink(at)?;
+        let message = self.nodes.get_mut(at as usize)?.message.take()?;
+        if self.len == 0 && self.nodes.len() > CHUNK {
+            *spare = self.shrink();
+        }
+        Some((message, epoch))
     }
 
     /// Takes out the oldest message of an account unless it is the newest as well.
     pub(super) fn pop_older(&mut self, whose: Whose) -> Option<Message<A>> {
         let account = self.accounts.get(whose.0 as usize).filter(|account| account.oldest != account.newest)?;
         let oldest = account.oldest;
-        self.remove(oldest).map(|(message, _)| message)
+        self.remove(oldest)
     }
 
     /// Takes out the oldest message of one of the fattest accounts, if that is as fat as one of `bytes`. The last ones of their
@@ -236,18 +240,23 @@ impl<A: SharedAlloc> Waiting<A> {
                 self.enter_class(fattest);
                 continue;
             }
-            return self.remove(account.oldest).map(|(message, _)| message);
+            return self.remove(account.oldest);
         }
         None
     }
 
-    fn remove(&mut self, at: u32) -> Option<(Message<A>, u32)> {
-        let node = self.nodes.get(at as usize)?;
+    fn remove(&mut self, at: u32) -> Option<Message<A>> {
+        self.unlink(at)?;
+        self.nodes.get_mut(at as usize)?.message.take()
+    }
+
+    /// Frees the node of a message, which is to be taken out of it next; gives its epoch.
+    fn unlink(&mut self, at: u32) -> Option<u32> {
+        let node = self.nodes.get(at as usize).filter(|node| node.message.is_some())?;
         let (before, after, newer, number, texts, epoch) =
             (node.before, node.after, node.newer, node.account, node.texts, node.epoch);
         let charged = self.charge(at) + self.charge(after);
         let node = self.nodes.get_mut(at as usize)?;
-        let message = node.message.take()?;
         (node.texts, node.after) = (0, self.free_node);
         self.free_node = at;
         match self.nodes.get_mut(before as usize) {
@@ -273,7 +282,7 @@ impl<A: SharedAlloc> Waiting<A> {
             }
             self.resize(number, |bytes| bytes - Self::ENVELOPE - texts);
         }
-        Some((message, epoch))
+        Some(epoch)
     }
 
     /// What the texts of a message count: nothing, if those of the message before it are the same memory.
