@@ -4,6 +4,7 @@
 //! or point to what their type says, functions are of their type and valid in every process, and a message is given back
 //! as it was obtained, once. Everything else (stale numbers, unknown states, strings of negative length) is checked.
 
+mod blocks;
 mod convert;
 mod guard;
 mod messages;

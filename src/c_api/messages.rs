@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
 use super::Wiring;
+use super::blocks;
 use super::convert::{number_of_status, pointer_of, put, str_of};
 use super::guard::{guarded, with_hub};
 use super::presentity::Document;
@@ -22,7 +23,7 @@ struct DeliveredMessage<A: SharedAlloc> {
 }
 
 impl<A: SharedAlloc> DeliveredMessage<A> {
-    fn boxed(delivered: qsa::Delivered<A>) -> Box<Self> {
+    fn placed(delivered: qsa::Delivered<A>) -> *mut Self {
         let message = delivered.message;
         let face = CMessage {
             size: size_of::<CMessage>() as c_uint,
@@ -38,11 +39,13 @@ impl<A: SharedAlloc> DeliveredMessage<A> {
             data: message.data().map_or(null_mut(), pointer_of),
             fork: message.fork().into(),
         };
-        let mut taken = Box::new(Self { face, message, document: OnceCell::new() });
+        let at = blocks::place(Self { face, message, document: OnceCell::new() });
+        // SAFETY: just made, and nobody else's.
+        let taken = unsafe { &mut *at };
         // Only now does the message have its place.
-        taken.face.reason = str_of(taken.message.reason().as_bytes());
+        taken.face.reason = str_of(taken.message.news().reason.as_bytes());
         [taken.face.content_type, taken.face.body] = taken.message.content().map(str_of);
-        taken
+        at
     }
 }
 
@@ -56,7 +59,7 @@ pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut C
             NoMessage::Empty => Error::Empty,
             NoMessage::Unknown => Error::Unknown,
         })?;
-        let taken = Box::into_raw(DeliveredMessage::boxed(delivered));
+        let taken = DeliveredMessage::placed(delivered);
         // SAFETY: not null.
         unsafe { put(to, taken.cast::<CMessage>()) }
     })
@@ -92,8 +95,8 @@ pub(super) unsafe extern "C" fn message_take_data<W: Wiring>(message: *mut CMess
 pub(super) unsafe extern "C" fn free_message<W: Wiring>(message: *mut CMessage) {
     guarded::<W, _>("free_message", (), || {
         if !message.is_null() {
-            // SAFETY: made by `Box::into_raw` in `queue_pop` from this very type, and freed once, as the header says.
-            drop(unsafe { Box::from_raw(message.cast::<DeliveredMessage<W::Alloc>>()) });
+            // SAFETY: placed by `queue_pop`, with this very type, and freed once, as the header says.
+            unsafe { blocks::displace(message.cast::<DeliveredMessage<W::Alloc>>()) };
         }
     });
 }
