@@ -1,6 +1,6 @@
 //! The C face of the hub: the functions behind `cshim/presence_b2b_api.h`, which says what each does.
 //!
-//! What its `unsafe` relies on is what the header asks of its caller: pointers are null
+//! Its `unsafe` relies on the demands of the header on its caller: pointers are null
 //! or point to what their type says, functions are of their type and valid in every process, and a message is given back
 //! as it was obtained, once. Everything else (stale numbers, unknown states, strings of negative length) is checked.
 
@@ -23,7 +23,7 @@ use crate::qsa::Hub;
 
 pub use table::{Api, bind};
 
-/// How the C face finds the hub, and whom it tells of a defect. Implemented once, by the module.
+/// How the C face finds the hub and reports a defect. Implemented once, by the module.
 pub trait Wiring: 'static {
     /// The hub's allocator.
     type Alloc: SharedAlloc + 'static;

@@ -21,7 +21,7 @@ pub use error::ConfigError;
 pub use filter::Filter;
 pub use parameters::{Integers, Lists, Texts};
 
-/// Parameters as they stand in the configuration file, not yet checked.
+/// Parameters as they are in the configuration file, not yet checked.
 #[derive(Clone)]
 pub struct Raw {
     /// In the order of [`Integers::NAMES`].

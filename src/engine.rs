@@ -93,9 +93,9 @@ pub struct Engine {
     pub registry: ShmRegistry,
     /// The hub.
     pub hub: ShmHub,
-    /// What keeps destinations from being hammered.
+    /// Keeps the rates of destinations, and holds those that fail.
     pub gate: ShmGate,
-    /// What waits for names and connections.
+    /// The requests that wait for names and connections.
     pub lookups: ShmLookups,
     /// The parameters.
     pub config: Config,
@@ -111,7 +111,7 @@ pub struct Engine {
     user_agent: Vec<NotifierId>,
     /// Connections that are lost.
     lost_flows: flows::LostFlows,
-    /// What the log has been told of subscriptions that fail.
+    /// Counts the lines in the log about subscriptions that fail.
     lines: turns::Lines,
     /// Contacts that could not be a target.
     bad_contacts: contact::BadContacts,
@@ -119,7 +119,7 @@ pub struct Engine {
     untold: untold::UntoldCounters,
     /// The things that there was no memory for.
     lacks: lack::Lacks,
-    /// What should never be.
+    /// Defects that were found.
     defects: Defects,
     /// Which workers sleep.
     board: WorkerBoard,
@@ -262,7 +262,7 @@ impl Engine {
         Env { now, policy: &self.config.policy, random: clock::spread(), credentials: &self.config.credentials }
     }
 
-    /// What every step needs done once the shard's lock is released, but for answering and sending.
+    /// Does the work after a step, when the shard's lock is released, except answering and sending.
     fn settle(&self, wake: Option<Millis>, pushed: Option<Pushed<Shm>>) {
         if let Some(pushed) = pushed {
             for gone in pushed.gone.iter().filter(|gone| gone.is_last()) {
@@ -313,7 +313,7 @@ impl Engine {
         }
     }
 
-    /// The last message of a subscription fell out of a full queue. Where the module is the subscriber itself, nobody
+    /// The last message of a subscription fell out of a full queue. If the module itself is the subscriber, nothing
     /// else would end the internal subscription.
     fn end_untold(&self, gone: &Message<Shm>) {
         let subscription = gone.subscription();
@@ -326,7 +326,7 @@ impl Engine {
         }
     }
 
-    /// What the messages of a subscription take that wait for its consumer, in bytes.
+    /// Bytes of the messages of a subscription that wait for its consumer.
     #[must_use]
     pub fn queued_bytes(&self, handle: Handle) -> usize {
         let looked = self.registry.view(handle, |subscription, owner| (*owner, subscription.fork()));

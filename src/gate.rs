@@ -120,7 +120,7 @@ pub enum SendOutcome {
 }
 
 impl SendOutcome {
-    /// Of a final reply that somebody has sent.
+    /// The outcome that a received final reply means.
     #[must_use]
     pub fn of_answer(code: u16, retry_after: Option<u32>) -> Self {
         match code {
@@ -129,13 +129,13 @@ impl SendOutcome {
         }
     }
 
-    /// Of a final reply that the transaction layer has made up.
+    /// The outcome that a final reply of the transaction layer itself means.
     #[must_use]
     pub fn of_local(code: u16) -> Self {
         match code {
             408 => Self::Silent,
             503 => Self::Unavailable { retry_after: None },
-            // Nobody knows whether the destination is there.
+            // It is unknown whether the destination is there.
             _ => Self::Unsent,
         }
     }
@@ -149,7 +149,7 @@ pub struct Gate<A: Allocator + Clone, L> {
     key: HashKey,
     /// Theoretical arrival time of the bucket for all destinations.
     total_tat: AtomicU64,
-    /// That of the bucket for the destinations without an entry.
+    /// Theoretical arrival time of the bucket for the destinations without an entry.
     overflow_tat: AtomicU64,
     /// How many entries that failed have made room, and how many requests have found no entry.
     pressed: AtomicU64,
@@ -216,7 +216,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         (hash, (hash >> 32) as usize % SHARDS)
     }
 
-    /// A request whose destination has no entry: those share one bucket.
+    /// A request whose destination has no entry: all of these share one bucket.
     fn overflow(&self, ask: &AdmissionRequest<'_>, now: Millis) -> Admission {
         if ask.reserved {
             return Admission::Go(None);

@@ -14,10 +14,10 @@
 //! - `c_api`: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
 //! - `notifier`: the QSA notifiers that come with the module.
-//! - `surface`: what users touch: functions, RPC, event route, pseudo-variables.
-//! - `module`: what the server looks up.
+//! - `surface`: the users' side: functions, RPC, event route, pseudo-variables.
+//! - `module`: the server's side: symbols, tables, start.
 //!
-//! Beside them stand `host` (Kamailio, as the others see it) and `config` (the parameters).
+//! Beside them are `host` (Kamailio, as the others see it) and `config` (the parameters).
 // The other lints are in Cargo.toml; the tests need no documentation. What files use of each other is documented (clippy.toml).
 #![cfg_attr(not(test), deny(clippy::missing_docs_in_private_items))]
 // Unit tests hold all rooms. Their executable is linked without the server's symbols: a test that reaches one is not linked.

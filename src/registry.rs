@@ -110,7 +110,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 }
 
 impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
-    /// What a subscription takes in the table, in bytes; the indexes and its own blocks come on top.
+    /// Bytes of a subscription in the table; the indexes and its own blocks come on top.
     pub const RECORD: usize = records::Records::<table::Record<S, O>, A>::SLOT;
 
     /// How many subscriptions there are now.

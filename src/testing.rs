@@ -20,7 +20,7 @@ pub struct Accounted(Arc<Account>);
 struct Account {
     out: AtomicUsize,
     allowed: AtomicI64,
-    /// What no block may hold when it is given back; none at first.
+    /// Bytes that no block may hold when it is given back; none at first.
     secret: Mutex<std::vec::Vec<u8>>,
     has_leaked: AtomicBool,
 }
@@ -68,7 +68,7 @@ unsafe impl Allocator for Accounted {
         if layout.size() > 0 && self.0.allowed.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(AllocError);
         }
-        // So that all of it can be read when it is given back.
+        // All of it can be read when it is given back.
         let block = Global.allocate_zeroed(layout)?;
         self.0.out.fetch_add(layout.size(), Ordering::SeqCst);
         Ok(block)
@@ -137,7 +137,7 @@ pub fn uri(text: &[u8]) -> PeerUri<'_> {
     PeerUri::judge(text).unwrap()
 }
 
-/// What a NOTIFY offers as its Contact.
+/// The Contact that a NOTIFY offers.
 pub fn offered(text: &[u8]) -> OfferedUri<'_> {
     OfferedUri::of(text)
 }

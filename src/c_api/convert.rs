@@ -95,7 +95,7 @@ unsafe fn size_at<T: Sized32>(at: *const T) -> Result<usize, Error> {
     if size < T::LEAST || size > size_of::<T>() { Err(Error::Version) } else { Ok(size) }
 }
 
-/// A structure as its caller filled it; the members that he does not know yet are 0.
+/// A structure as its caller filled it; members that the caller does not know yet are 0.
 ///
 /// # Safety
 /// As for [`size_at`].
@@ -110,7 +110,7 @@ pub(super) unsafe fn sized_at<T: Sized32>(at: *const T) -> Result<T, Error> {
     }
 }
 
-/// Writes a result into a structure, as much of it as its caller knows; the size that he set stays.
+/// Writes a result into a structure, as much of it as its caller knows; the size that the caller set stays.
 ///
 /// # Safety
 /// As for [`size_at`], and it may be written.

@@ -11,7 +11,7 @@ pub(super) type HubOf<W> = Hub<<W as Wiring>::Alloc, <W as Wiring>::Lock>;
 
 /// Runs `f`; a panic is logged and answered with `failure`.
 pub(super) fn guarded<W: Wiring, R>(function: &'static str, failure: R, f: impl FnOnce() -> R) -> R {
-    // What a panic leaves half done is behind the hub's locks, whose changes are single steps, or is given up with it.
+    // A panic leaves nothing half done: changes behind the hub's locks are single steps, and everything else is given up with it.
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));

@@ -86,7 +86,7 @@ fn subscribe<W: Wiring>(
     // SAFETY: the number was made of a function of this type in `register_notifier`.
     let function =
         unsafe { std::mem::transmute::<*const (), SubscribeFn>(std::ptr::with_exposed_provenance(function)) };
-    // Copies, so that whatever the function does to the texts, as Kamailio's own functions may, harms nobody.
+    // Copies: if the function writes to the texts, as Kamailio's own functions may, it does no harm.
     let given = [wanted.record, wanted.subscriber, wanted.package, wanted.first_param];
     let mut texts = given.map(|text| [text, b"\0"].concat());
     let [record, subscriber, package, first_param] = texts.each_mut().map(|text| terminated(text));

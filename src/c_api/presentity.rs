@@ -14,7 +14,7 @@ pub(super) struct Document {
     _lists: Lists,
 }
 
-/// What the face's lists point to.
+/// The items that the face's lists point to.
 #[derive(Default)]
 struct Lists {
     notes: Vec<Box<[CNote]>>,

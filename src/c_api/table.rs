@@ -98,7 +98,7 @@ unsafe extern "C" fn error_text(error: c_int) -> *const c_char {
     text.as_ptr()
 }
 
-/// What other modules find as `bind_presence_b2b`: fills `api` as far as the caller knows it. Works before the hub is there.
+/// Fills `api` as far as the caller knows it; other modules find this as `bind_presence_b2b`. Works before the hub is there.
 ///
 /// # Safety
 /// `api` is null or points to the header's `presence_b2b_api_t`, its `version` and `size` set, of that size. When the call is

@@ -147,12 +147,12 @@ pub type UnsubscribeFn = unsafe extern "C" fn(u64, u64, *mut c_void);
 pub type WakeFn = unsafe extern "C" fn(*mut c_void);
 pub type DestroyFn = unsafe extern "C" fn(*mut c_void);
 
-/// What a caller fills, or has filled: its first member is its size as he knows it.
+/// A structure that a caller fills, or has filled. Its first member is the size that the caller knows.
 ///
 /// # Safety
 /// Laid out as in C, with a `c_uint` for that size first, and all members may be 0.
 pub unsafe trait Sized32: Sized {
-    /// What the oldest caller of this [`VERSION`] knows.
+    /// The size that the oldest caller of this [`VERSION`] knows.
     const LEAST: usize;
 }
 

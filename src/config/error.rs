@@ -29,7 +29,7 @@ pub enum ConfigError {
         name: &'static str,
         /// The value that was set.
         value: String,
-        /// What is wanted instead.
+        /// A correct value.
         wanted: &'static str,
     },
     /// A filter that is none.
@@ -37,7 +37,7 @@ pub enum ConfigError {
     Filter {
         /// The value that was set.
         value: String,
-        /// What is wrong with it.
+        /// Its fault.
         problem: String,
     },
     /// A policy of a package that is none.
@@ -45,9 +45,9 @@ pub enum ConfigError {
     PackagePolicy {
         /// The value that was set.
         value: String,
-        /// What of it is wrong.
+        /// The part that is wrong.
         part: String,
-        /// What is wanted instead.
+        /// A correct value.
         wanted: String,
     },
     /// A credential that is none. It is not shown, because it holds a secret.
@@ -55,7 +55,7 @@ pub enum ConfigError {
     Credential {
         /// Which of them, from 1 on.
         number: usize,
-        /// What is wrong with it.
+        /// Its fault.
         problem: CredentialError,
     },
     /// A header that is written anyway.

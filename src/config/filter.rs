@@ -44,7 +44,7 @@ pub(super) fn read(texts: &[String]) -> Result<Vec<Filter>, ConfigError> {
 }
 
 /// A regular file, or as much of it as shows that it is too large. Nothing else is waited for: a pipe would hold up the start
-/// until somebody writes into it.
+/// until it is written to.
 fn contents(path: &str) -> std::io::Result<Vec<u8>> {
     let mut document = Vec::new();
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;

@@ -65,7 +65,7 @@ pub(super) fn invited_types(header_lines: &str) -> Vec<String> {
     types.filter_map(|kind| kind.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())).collect()
 }
 
-/// What the lines of one header, which has these names, list between commas.
+/// The items of a header with these names: those between the commas of all its lines.
 pub(super) fn listed(header_lines: &str, names: &'static [&str]) -> impl Iterator<Item = String> {
     let unfolded = header_lines.replace("\r\n ", " ").replace("\r\n\t", " ");
     let values: Vec<String> = unfolded

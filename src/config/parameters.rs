@@ -63,7 +63,7 @@ macro_rules! parameters {
         parameters!($(#[$doc])* $values: $type { $(#[doc = "See docs/parameters.md."] $name,)* });
 
         impl $values {
-            /// What each may be.
+            /// The range and default of each.
             pub const FACTS: [Integer; Self::COUNT] = [$($facts),*];
 
             /// The one with this name.
@@ -89,7 +89,7 @@ macro_rules! parameters {
             /// How many there are.
             pub const COUNT: usize = [$(stringify!($name)),*].len();
 
-            /// Of the values, in the order of the names.
+            /// Takes the values in the order of the names.
             #[must_use]
             pub fn of([$($name),*]: [$type; Self::COUNT]) -> Self {
                 Self { $($name),* }

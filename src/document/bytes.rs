@@ -92,7 +92,7 @@ fn equal(word: u64, byte: u8) -> u64 {
 }
 
 /// Marks the bytes that are no lower-case letters. Again only the first mark is certain: the sums
-/// of bytes beyond ASCII carry over to what follows them.
+/// of bytes beyond ASCII carry over to the next byte.
 #[inline(always)]
 fn no_letters(word: u64) -> u64 {
     let from_a = word.wrapping_add(ONES * u64::from(0x80 - b'a'));

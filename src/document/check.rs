@@ -29,7 +29,7 @@ const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
 /// body, and without allocation when the document is UTF-8.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Its fault.
 pub fn check_body(
     content_type: &ContentType<'_>,
     body: &[u8],
@@ -73,7 +73,7 @@ fn read(
 /// its namespace.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Its fault.
 pub fn check_filter(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> {
     check_size(body, max_bytes)?;
     let text = decode(body, None)?;

@@ -1,4 +1,4 @@
-//! The lexical half of the scanner: a place in a text, and the pieces that can stand there.
+//! The lexical half of the scanner: a place in a text, and the pieces that can be there.
 //!
 //! What every tag and every text passes is inlined whatever the compiler thinks of it: calls, and
 //! results handed over in memory, would cost more than the work.
@@ -10,7 +10,7 @@ use super::name::{QName, find_forbidden, take_qname, take_reference};
 /// A place in a text, which is UTF-8. Every step forward ends on a character boundary.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    /// What has not been stepped over yet.
+    /// The text that is still to be read.
     pub(super) rest: &'a [u8],
     /// Length of the whole text.
     length: usize,

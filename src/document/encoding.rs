@@ -66,7 +66,7 @@ fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, Doc
         return Ok(Encoding::Utf8);
     };
     // US-ASCII is read as its superset. UTF-16 without a mark, in a body whose declaration could
-    // be read byte by byte, is a document that somebody transcoded: it is UTF-8 by now.
+    // be read byte by byte, is a transcoded document: it is UTF-8 by now.
     let known: [(&[u8], Encoding); 9] = [
         (b"utf-8", Encoding::Utf8),
         (b"utf8", Encoding::Utf8),

@@ -18,7 +18,7 @@ pub enum DocumentError {
         /// The limit it was held against.
         limit: usize,
     },
-    /// The extensions of a document, each made to stand alone, take more room than allowed.
+    /// The extensions of a document, each with its own namespaces, take more room than allowed.
     #[error("extensions take more than {limit} bytes once each stands alone")]
     ExtensionsTooLarge {
         /// The limit in bytes.
@@ -27,7 +27,7 @@ pub enum DocumentError {
     /// Well-formed as far as it was read, but beyond a fixed cap (depth, attributes, …).
     #[error("more than {limit} {what}")]
     TooComplex {
-        /// What there is too much of.
+        /// The part that exceeds its limit.
         what: &'static str,
         /// The cap.
         limit: usize,
@@ -40,7 +40,7 @@ pub enum DocumentError {
     ContentType {
         /// The header value.
         value: String,
-        /// What is wrong with it.
+        /// Its fault.
         problem: &'static str,
     },
     /// A multipart body that cannot be taken apart (RFC 2046 §5.1).
@@ -75,7 +75,7 @@ pub enum DocumentError {
         column: usize,
         /// The text at the fault.
         near: String,
-        /// What is wrong there.
+        /// The fault.
         problem: &'static str,
     },
     /// Well-formed XML, but not a presence document (RFC 3863 §4.1.1).

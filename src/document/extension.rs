@@ -82,7 +82,7 @@ fn stand_alone(source: &str, declarations: &[&Namespace<'_>]) -> String {
     xml
 }
 
-/// An attribute value as it can stand between double quotes (XML 1.0 §3.3.3).
+/// An attribute value as it can be written between double quotes (XML 1.0 §3.3.3).
 fn escaped(value: &str) -> Cow<'_, str> {
     if !value.contains(['&', '<', '"', '\t', '\n', '\r']) {
         return Cow::Borrowed(value);

@@ -1,6 +1,6 @@
 //! The faults that the scanner finds in a text.
 
-/// What is wrong with a document, without a copy of it.
+/// The fault of a document, without a copy of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum XmlFault {
     /// A document type declaration.

@@ -15,7 +15,7 @@ pub(super) struct QName<'a> {
     pub(super) local: &'a [u8],
 }
 
-/// Takes the qualified name at the start of `text`, if one is there; what follows it comes second.
+/// Takes the qualified name at the start of `text`, if there is one; the rest is the second value.
 #[inline(always)]
 pub(super) fn take_qname(text: &[u8]) -> Option<(QName<'_>, &[u8])> {
     let (first, rest) = text.split_at_checked(name_length(text)?)?;
@@ -52,7 +52,7 @@ fn name_length(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// What a byte of a text can be in a name.
+/// The part that a byte can have in a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ByteClass {
     /// In no name.
@@ -114,7 +114,7 @@ pub(super) fn find_forbidden(text: &[u8]) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-/// The reference at the start of `text` (from its `&` to its `;`): its character and what follows.
+/// The reference at the start of `text` (from its `&` to its `;`): its character, and the rest.
 /// Only character references and the five predefined entities exist without a DTD.
 pub(super) fn take_reference(text: &[u8]) -> Option<(char, &[u8])> {
     match text {
@@ -129,7 +129,7 @@ pub(super) fn take_reference(text: &[u8]) -> Option<(char, &[u8])> {
     }
 }
 
-/// A character reference whose digits start at `start`; longer ones than 32 bytes are none.
+/// A character reference whose digits start at `start`, of at most 32 bytes.
 fn take_code_point(text: &[u8], start: usize, radix: u32) -> Option<(char, &[u8])> {
     let end = text.iter().take(33).position(|byte| *byte == b';')?;
     let digits = text.get(start..end).filter(|digits| !digits.is_empty())?;

@@ -9,8 +9,8 @@
 //!
 //! An element with `pidf:mustUnderstand` "true" or "1" has to be understood by a reader that processes
 //! the element around it (RFC 3863 §4.2.3 and the schema in §4.4). When it is not, what that
-//! enclosing element says about the state cannot be relied on. Nothing is thrown away, for who
-//! gets the document may understand more than this module; but the state becomes
+//! enclosing element says about the state cannot be relied on. Nothing is thrown away, because
+//! the reader may understand more than this module; but the state becomes
 //! [`Basic::Unknown`]: that of the tuple for a child of `tuple` or `status`, that of every tuple
 //! for a child of `presence`. Elements of RFC 4479 and RFC 4480 count as understood. Inside an
 //! extension the attribute concerns that extension only.

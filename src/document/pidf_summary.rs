@@ -11,7 +11,7 @@ use super::name::{QName, same_value, take_reference, value_text};
 use super::pidf::UNDERSTOOD;
 use super::presentity::Basic;
 
-/// What the event route asks of a presence document.
+/// The facts about a presence document that the event route can ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PidfSummary {
     /// The state of the presentity as a whole.
@@ -24,7 +24,7 @@ impl PidfSummary {
     /// Reads a presence document of at most `max_bytes`. `charset` is the parameter of that name of the Content-Type.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Its fault.
     pub fn read(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
         check_size(body, max_bytes)?;
         let text = decode(body, charset)?;
@@ -57,10 +57,10 @@ enum ElementPlace {
     Other,
 }
 
-/// What an element's namespace is, as far as it matters.
+/// The namespace of an element, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Space {
-    /// That of PIDF, or none.
+    /// The namespace of PIDF, or none.
     Pidf {
         named: bool,
     },
@@ -82,7 +82,7 @@ impl First {
     }
 }
 
-/// What has been found so far.
+/// The results so far.
 #[derive(Default)]
 struct Findings {
     open: bool,

@@ -25,7 +25,7 @@ pub(super) const MAX_NODES: usize = 8192;
 const XML_NAMESPACE: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &[u8] = b"http://www.w3.org/2000/xmlns/";
 
-/// What a scan found at the top of a document.
+/// The result of a scan: the top of a document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RootElement<'a> {
     /// The root element's name.
@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
         push(&mut self.open, open, "elements nested in each other")
     }
 
-    /// The end tag of the innermost element; `after` is what follows its `</`.
+    /// The end tag of the innermost element; `after` begins behind its `</`.
     #[inline(always)]
     fn end_tag(&mut self, after: &'a [u8]) -> Result<(), XmlFault> {
         let open = self.open.pop().unwrap_or_default();

@@ -6,7 +6,7 @@ use super::error::DocumentError;
 use super::root::read_root;
 use crate::grammar;
 
-/// What the root of a document says of its place among those of one subscription (RFC 3858 §4.1, RFC 3680 §5.1,
+/// The place of a document among those of one subscription, by its root (RFC 3858 §4.1, RFC 3680 §5.1,
 /// RFC 4235 §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {

@@ -17,20 +17,20 @@ pub(super) struct BadContacts(AtomicU64);
 
 /// The Contact of a message that can have one.
 pub(super) struct ReceivedContact<'m> {
-    /// What it names, if that can be a target.
+    /// The URI, if it can be a target.
     target: Option<Target<'m>>,
     /// The header.
     header: &'m [u8],
 }
 
 impl<'m> ReceivedContact<'m> {
-    /// Of the first Contact header of a message: its first entry, if it is good.
+    /// Reads the first entry of the first Contact header of a message, if that is good.
     pub(super) fn of(header: &'m [u8], message: SipMessage<'_>) -> Self {
         let target = first_uri(header).and_then(|uri| target(uri, message));
         Self { target, header }
     }
 
-    /// Of a message whose first entry is this URI.
+    /// Makes the Contact of a message whose first entry is this URI.
     pub(super) fn of_uri(uri: &'m [u8], message: SipMessage<'_>) -> Self {
         Self { target: target(uri, message), header: uri }
     }

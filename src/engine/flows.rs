@@ -16,7 +16,7 @@ use crate::memory::OutOfMemory;
 use crate::registry::Handle;
 use crate::subscription::{Flow, Input, Output};
 
-/// How many lost connections may wait for a worker. Only those are noted that a subscription uses: nobody else's fill it.
+/// How many lost connections may wait for a worker. Only connections that a subscription uses are noted.
 const ROOM: usize = 8192;
 
 /// Lost connections that no worker has seen to yet.
@@ -78,15 +78,15 @@ impl Engine {
         }
     }
 
-    /// Brings forward the refreshes of subscriptions whose connection is lost, and ends the tries that were under way over it,
-    /// at most `most`; whether there were any.
+    /// For at most `most` lost connections, brings the refreshes of their subscriptions forward and ends the requests that were
+    /// under way. Returns whether there were any.
     pub(super) fn see_to_lost_flows(&self, most: usize) -> bool {
         for done in 0..most {
             let Some(flow) = self.lost_flows.first() else { return done > 0 };
             let Ok(message) = Self::prepare(&[], &[]) else { return false };
             let now = Self::now();
             let deliver = self.deliver(message);
-            // What has failed is told to the gate here, and not again when tm gives up.
+            // The gate learns of the failure here, and not again when tm gives up.
             let deliver = |handle, output: &Output, owner: &mut Owner| {
                 let pushed = deliver(handle, output, owner);
                 (pushed, owner.destination.filter(|_| output.concluded).inspect(|_| owner.destination = None))

@@ -15,7 +15,7 @@ pub enum Lack {
     Answer,
     /// A SUBSCRIBE that is due.
     Subscribe,
-    /// What a reply or a command says.
+    /// The text for a reply or a command.
     Step,
     /// A state for members of a share.
     Share,

@@ -183,7 +183,7 @@ impl Engine {
         self.config.supported_tags.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(tag))
     }
 
-    /// Answers a NOTIFY of a subscription of ours that cannot be taken; one of somebody else's is left alone.
+    /// Refuses a NOTIFY for a subscription of the module. A NOTIFY for any other subscription is left to the script.
     fn refuse(
         &self,
         message: SipMessage<'_>,

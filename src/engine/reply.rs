@@ -37,7 +37,7 @@ impl Engine {
 
     fn take_reply(&self, handle: Handle, cseq: u32, message: SipMessage<'_>) {
         let code = message.status();
-        // What a plain 2xx says is seen at a glance; the host's parser takes memory for each header.
+        // A plain 2xx is read without the host's parser, which takes memory for each header.
         let headers = ReplyHeaders::of(message);
         let plain = if code < 300 { headers.plain_terms() } else { None };
         if plain.is_some() || message.parse().is_ok() {

@@ -151,7 +151,7 @@ impl<'r> Plan<'r> {
         let body = filter.map_or(&[][..], |filter| &filter.document);
         let mut headers = headers(request, route_header, &contact, config);
         for authorization in &request.authorizations {
-            // A URI that cannot stand between quotes cannot be authorized: the request goes without and is refused.
+            // A URI that cannot be written between quotes cannot be authorized: the request is sent without, and refused.
             if let Some(value) = authorization.value(METHOD, request_uri, body) {
                 let name = authorization.challenger.answer_header().as_bytes();
                 line(&mut headers, name, &value);

@@ -99,7 +99,7 @@ impl Engine {
         }
     }
 
-    /// What is due is stepped here when all workers are blocked, in the script say: an expiry is told when it comes.
+    /// Steps the due deadlines if all workers are blocked, for example in the script: expiries are told in time.
     fn step_in(&self, resolver: usize) {
         let now = Self::now();
         let is_late = self.registry.next_due().is_some_and(|due| now.since(due) >= LATE);

@@ -22,16 +22,16 @@ struct Hop<'r> {
     uri: &'r [u8],
     /// Its destination, where the URI can be parsed.
     address: Option<Vec<u8>>,
-    /// That in the gate.
+    /// Its entry in the gate.
     destination: Option<Destination>,
 }
 
 /// The kind of process that sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// A worker, which waits for nobody: what would have to is handed over to the resolvers.
+    /// A worker, which never waits: it hands requests that have to wait over to the resolvers.
     Worker,
-    /// A resolver; name servers may take so long.
+    /// A resolver; name servers may take this long.
     Resolver(Duration),
 }
 
@@ -54,7 +54,7 @@ impl Engine {
         Message::prepare(content_type, body, &Shm)
     }
 
-    /// What runs under the shard's lock: the news go into the queue, so that each subscription's stay in order.
+    /// Runs under the shard's lock: the news go into the queue there, so that each subscription's stay in order.
     pub(super) fn deliver(
         &self,
         message: Prepared<Shm>,

@@ -4,7 +4,7 @@ use super::{Engine, Lack, ShmHub, ShmShares};
 use crate::host::shm::Shm;
 use crate::qsa::{DomainId, Message, QsaError, QueueId, ShareHash};
 
-/// Name of the module's own QSA domain of the subscriptions that are shared, where nobody but the SIP user agent is a notifier.
+/// Name of the module's own QSA domain for shared subscriptions. The SIP user agent is its only notifier.
 pub(super) const DOMAIN: &[u8] = b"shared";
 
 impl Engine {

@@ -21,8 +21,8 @@ pub const NO_MEMORY: Refused = Refused { reason: OutOfMemory::TEXT, code: 0 };
 /// The result of a step without an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concluded {
-    /// Where the newest request went to, if this was the final word about it, the first one. A reply that comes later still is
-    /// told nobody.
+    /// Destination of the newest request, if this step was the first final result of it. A reply that comes after that
+    /// is not reported.
     pub(super) concluded: Option<Destination>,
     /// The internal subscription.
     pub(super) subscription: SubscriptionId,
@@ -54,7 +54,7 @@ impl Engine {
             subscription: id,
             queue: wanted.queue,
             last: LastQueued::default(),
-            // That of script and RPC is about to be set.
+            // The caller sets the data of script and RPC next.
             cached: if named {
                 CachedSubscriberData::NOTHING
             } else {
@@ -65,7 +65,7 @@ impl Engine {
         match self.registry.insert(subscription, owner, named, &self.env(now)) {
             Ok(Inserted::New { handle, wake }) => {
                 if named {
-                    // The event route shows the id; nobody but the module reads the subscriber's value.
+                    // The event route shows the id; only the module reads the subscriber's value.
                     let _ = self.hub.set_subscriber_data(id, handle.id() as usize);
                 }
                 self.trace_start(handle);

@@ -8,7 +8,7 @@ use crate::qsa::SubscriptionId;
 use crate::registry::Handle;
 use crate::subscription::{News, Output, Reason, Turn};
 
-/// So many lines a second, for all subscriptions together: a dead destination fails thousands at once.
+/// The most lines a second, for all subscriptions together: if a destination dies, thousands fail at once.
 const MOST_LINES: u64 = 10;
 
 /// Counts the lines of the present second, in shared memory.
@@ -18,7 +18,7 @@ pub(super) struct Lines {
     used: AtomicU64,
 }
 
-/// What a line's place in its second says.
+/// Whether a line may be written, by its place in its second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LinePlace {
     /// It may be written.
@@ -89,7 +89,7 @@ impl Engine {
     }
 }
 
-/// What has happened, what the module does about it, and what the operator may do.
+/// The line's text: what happened, what the module does about it, and what the operator can do.
 fn told(news: &News) -> String {
     let what = match (news.code, news.reason.as_str()) {
         (0, "") => "the notifier has ended it".to_owned(),
@@ -106,7 +106,7 @@ fn told(news: &News) -> String {
     }
 }
 
-/// What is usually wrong, if a request failed with this code (0: without a final reply) and for this reason.
+/// The usual remedy, if a request failed with this code (0: without a final reply) and for this reason.
 fn advice(code: u16, reason: Option<Reason>) -> &'static str {
     let of_reason = reason.map_or("", advice_for);
     match code {
@@ -125,7 +125,7 @@ fn advice(code: u16, reason: Option<Reason>) -> &'static str {
     }
 }
 
-/// What the operator can do about a reason; empty if the code says more, or if only waiting helps.
+/// The remedy for a reason; empty if the code says more, or if only waiting helps.
 const fn advice_for(reason: Reason) -> &'static str {
     match reason {
         Reason::NoNotify => {

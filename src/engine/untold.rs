@@ -78,7 +78,7 @@ impl Engine {
         }
     }
 
-    /// A message of a subscription has been lost: it is counted for the dialog that it came from. One that nobody knows any more
+    /// A message of a subscription has been lost: it is counted for the dialog that it came from. A dialog that has gone
     /// has no counter of its own.
     fn count_loss(&self, subscription: SubscriptionId, fork: u8, loss: Loss) {
         let value = self.hub.notifiers_value(subscription, |notifier| self.is_user_agent(notifier));

@@ -32,7 +32,7 @@ pub(super) const LONGEST_SLEEP: Duration = crate::registry::WorkerBoard::LONGEST
 /// all others have to wait in the meantime.
 const HELD_BATCH: usize = 32;
 
-/// How long a worker rests after it has sent: what becomes due in that time is sent together and wakes nobody, and the
+/// How long a worker rests after it has sent. Deadlines of that time are served together and wake no process, and the
 /// SIP workers get at the replies.
 const REST: Duration = Duration::from_millis(1);
 

@@ -93,7 +93,7 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         let trips = match self.phase {
             Phase::Closed => limits.breaker_failures > 0 && self.failures >= limits.breaker_failures,
-            // What left before it opened fails later.
+            // A request that left before the breaker opened may fail later.
             Phase::Open { .. } => false,
             Phase::Probing { who: probe, .. } => who == probe,
         };
@@ -105,7 +105,7 @@ impl Breaker {
         }
     }
 
-    /// A request of `who` was not sent after all: if it was the probe, the next one is.
+    /// A request of `who` was not sent after all. If it was the probe, the next request becomes the probe.
     pub(super) fn void(&mut self, who: u64, now: Millis) {
         if matches!(self.phase, Phase::Probing { who: probe, .. } if probe == who) {
             self.phase = Phase::Open { until: now };

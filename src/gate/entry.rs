@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 /// One destination. Plain data: making and dropping one needs no memory of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DestinationEntry {
-    /// Of the whole address.
+    /// Hash of the whole address.
     pub(super) hash: u64,
     address: [u8; SHOWN],
     length: u8,

@@ -19,8 +19,8 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// A 503 to a request of `who` asks for so long a pause. A longer hold stays as it is, and so does one that somebody else's
-    /// request is to find out about.
+    /// A 503 to a request of `who` asks for a pause. A longer hold is kept, and so is one that the probe of another
+    /// subscription tests.
     pub(super) fn lengthen(hold: &mut Option<Self>, who: u64, asked: Duration, now: Millis, limits: &GateLimits) {
         let until = now.after(asked);
         let probe_at = now.after(asked.min(limits.hold_most));

@@ -11,7 +11,7 @@ const SECOND: u64 = 1_000 * MILLI;
 /// How many nanoseconds' worth may be used up at once: the SIP workers have NOTIFYs to answer at the same time.
 const BURST: u64 = SECOND / 10;
 
-/// So many a second, and a tenth of a second's worth at once, or one.
+/// A rate a second. A burst is the requests of a tenth of a second, at least one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RateLimit {
     /// Nanoseconds between two; 0 = unlimited.

@@ -10,11 +10,11 @@ use super::split_once;
 pub struct Address<'a> {
     /// The entry up to its URI: a display name, or nothing.
     pub name: &'a [u8],
-    /// What stands for a URI.
+    /// The URI, not checked.
     pub uri: &'a [u8],
     /// Whether it is between angle brackets.
     pub is_bracketed: bool,
-    /// What is behind it, from the first semicolon on; `None` when that cannot be read.
+    /// The parameters from the first semicolon on; `None` if they cannot be read.
     pub parameters: Option<&'a [u8]>,
 }
 
@@ -22,7 +22,7 @@ pub struct Address<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
-/// The entries of a header. Behind one whose end cannot be found there are no others.
+/// The entries of a header. If the end of an entry cannot be found, it is the last one.
 #[derive(Clone, Debug)]
 pub struct Addresses<'a> {
     /// `None` at the end.
@@ -30,7 +30,7 @@ pub struct Addresses<'a> {
 }
 
 impl<'a> Addresses<'a> {
-    /// Of the value of a header, folded or not.
+    /// Reads the value of a header, folded or not.
     #[must_use]
     pub fn of(value: &'a [u8]) -> Self {
         Self { rest: Some(value) }

@@ -13,7 +13,7 @@ pub fn plain_uri(text: &[u8]) -> Option<&[u8]> {
     is_all(uri, URI).then_some(uri)
 }
 
-/// The tag of a From without a display name, whose only parameter it is.
+/// The tag of a From that has no display name and no other parameter.
 #[must_use]
 pub fn plain_tag(text: &[u8]) -> Option<&[u8]> {
     let end = memchr::memchr(b'>', text)?.saturating_add(1);
@@ -22,7 +22,7 @@ pub fn plain_tag(text: &[u8]) -> Option<&[u8]> {
     parameters.strip_prefix(b";tag=").filter(|tag| is_token(tag))
 }
 
-/// What a plain SIP URI names: a user, a host that is no IPv6 reference, perhaps a port, and nothing else.
+/// The parts of a plain SIP URI: a user, a host that is no IPv6 reference, perhaps a port, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlainSipUri<'a> {
     /// The host, as it was written.
@@ -46,7 +46,7 @@ impl<'a> PlainSipUri<'a> {
     }
 }
 
-/// What the headers of a 2xx to a SUBSCRIBE say, where these are as nearly all are.
+/// The headers of a 2xx to a SUBSCRIBE, if they are in the form that nearly all have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlainTerms<'a> {
     /// The URI of the Contact.

@@ -12,7 +12,7 @@ pub fn unquoted(text: &[u8]) -> &[u8] {
     quoted(text).unwrap_or(text)
 }
 
-/// What the inside of a quoted string says, its escapes undone; `None` when it ends in the middle of one, and so did not
+/// The inside of a quoted string without its escapes; `None` when it ends in the middle of one, and so did not
 /// end at its quote.
 #[must_use]
 pub fn unescaped(inner: &[u8]) -> Option<Vec<u8>> {

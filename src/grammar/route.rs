@@ -55,7 +55,7 @@ pub struct Routes {
 pub struct BadRoutes;
 
 impl Routes {
-    /// Of the values of Record-Route headers, in the order of the message.
+    /// Reads the values of Record-Route headers, in the order of the message.
     ///
     /// # Errors
     /// When one entry is no address of a good URI between angle brackets, or they are too many.
@@ -99,7 +99,7 @@ impl Routes {
 }
 
 /// An entry as it goes into a Route header: as it was written, but for white space around its parts and a name that cannot
-/// stand in a line (RFC 3261 §12.1.1: the route set is the URIs).
+/// be in a header (RFC 3261 §12.1.1: the route set is the URIs).
 fn written(entry: &Address<'_>, uri: PeerUri<'_>) -> Result<Vec<u8>, BadRoutes> {
     let mut text = Vec::new();
     if is_name(entry.name) {
@@ -138,7 +138,7 @@ fn is_value(text: &[u8]) -> bool {
 
 #[cfg(test)]
 impl<'a> RouteSet<'a> {
-    /// Of the value of a Route header as the module writes it.
+    /// Reads the value of a Route header as the module writes it.
     pub fn of(text: &'a [u8]) -> Self {
         let routes = Routes::judge([text].into_iter().filter(|text| !text.is_empty())).unwrap();
         assert_eq!(routes.text, text);

@@ -45,7 +45,7 @@ impl Transport {
         matches!(self, Self::Tls | Self::Wss)
     }
 
-    /// What a SIPS URI that names this transport means: there is no SIPS over UDP, and TLS is part of all others
+    /// The transport that a SIPS URI with this transport means: there is no SIPS over UDP, and TLS is part of all others
     /// (RFC 3261 §26.2.2), SCTP left as it is.
     #[must_use]
     pub fn over_tls(self) -> Self {

@@ -15,7 +15,7 @@ pub const LONGEST_URI: usize = 1024;
 /// A SIP or SIPS URI of a peer, judged: by the grammar of RFC 3261 §25.1, its host and port ones that exist, without headers and
 /// method, at most [`LONGEST_URI`] bytes of printable ASCII without blanks, quotes and angle brackets.
 ///
-/// Of what the grammar does not have, a few characters are taken in user and parameters where they are met in the field.
+/// User and parameters may have a few characters that are not in the grammar but are met in the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerUri<'a>(&'a [u8]);
 
@@ -81,7 +81,7 @@ impl<'a> Target<'a> {
 pub struct OfferedUri<'a>(&'a [u8]);
 
 impl<'a> OfferedUri<'a> {
-    /// Of any text.
+    /// Reads any text.
     #[must_use]
     pub fn of(text: &'a [u8]) -> Self {
         Self(text)
@@ -170,7 +170,7 @@ impl<'a> UriParts<'a> {
     }
 }
 
-/// What is behind each semicolon. One that nothing is behind is met in the field, and says nothing.
+/// The parameters, each from behind its semicolon. Empty ones are met in the field and mean nothing.
 fn parameters(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b';').filter(|one| !one.is_empty())
 }

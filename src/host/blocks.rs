@@ -23,7 +23,7 @@ pub fn limit(most: usize) -> Result<(), OutOfMemory> {
     LEDGER.place(Ledger::new(most)).map_err(|_| OutOfMemory)
 }
 
-/// What the module has of the server's memory.
+/// The server's memory that the module has.
 #[must_use]
 pub fn usage() -> Usage {
     LEDGER.get().map(Ledger::usage).unwrap_or_default()
@@ -35,7 +35,7 @@ pub fn refusals(now_seconds: u64) -> Option<String> {
     LEDGER.get()?.refusals(now_seconds)
 }
 
-/// What `shm_malloc` aligns to on every supported version; beyond it we align ourselves.
+/// The alignment of `shm_malloc` on every supported version; the module makes larger ones itself.
 const HOST_ALIGN: usize = 8;
 
 /// Room before an over-aligned block for the address `shm_malloc` gave.

@@ -61,7 +61,7 @@ thread_local! {
     static UNUSED: RefCell<RandomPool> = const { RefCell::new(RandomPool { forks: None, bytes: [0; POOL], used: POOL }) };
 }
 
-/// `N` unguessable bytes; nobody else is given them.
+/// `N` unguessable bytes; no other caller gets them.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let Some(forks) = forks().filter(|_| N <= POOL) else { return from_kernel() };
@@ -73,7 +73,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
             return from_kernel();
         };
         pool.used += N;
-        // What has been given away cannot be read here any more.
+        // Bytes that were given away cannot be read here any more.
         std::mem::replace(unused, [0; N])
     })
 }

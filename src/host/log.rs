@@ -24,20 +24,20 @@ pub fn notice(text: &str) {
     write(bindings::L_NOTICE as i32, text);
 }
 
-/// What a start or a stop tells of itself (L_INFO).
+/// A line about a start or a stop (L_INFO).
 #[track_caller]
 pub fn info(text: &str) {
     write(bindings::L_INFO as i32, text);
 }
 
-/// Whether the level is on at which people look for a fault (L_DBG).
+/// Whether the debug level is on (L_DBG).
 #[must_use]
 pub fn is_debug() -> bool {
     // SAFETY: only reads the level of this module.
     unsafe { bindings::pb2b_log_enabled(bindings::L_DBG as i32) != 0 }
 }
 
-/// For people who look for a fault (L_DBG). The text is made only when the level is on.
+/// A line to search for faults (L_DBG). The text is made only if the level is on.
 #[track_caller]
 pub fn debug(text: impl FnOnce() -> String) {
     if is_debug() {

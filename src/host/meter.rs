@@ -1,4 +1,4 @@
-//! Locks that measure how long they are held and how often somebody waits for them: for the benchmark, and only where the
+//! Locks that measure how long they are held and how often they are waited for: for the benchmark, and only if the
 //! module is built with the feature `meter_locks`. How long is time on the clock: a holder that has to wait for a processor
 //! keeps its lock in the meantime.
 
@@ -26,14 +26,14 @@ struct LockKind {
     held: Histogram,
 }
 
-/// What the locks that guard one thing have measured since it was asked for last; times in nanoseconds.
+/// The measurements of the locks that guard one thing, since they were last read; times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    /// What they guard.
+    /// The thing that they guard.
     pub what: &'static str,
     /// How often one was taken.
     pub taken: u64,
-    /// How often somebody else had it then.
+    /// How often it was held by another process then.
     pub waited: u64,
     /// How long half of them were held at most.
     pub held_p50: u64,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bindings as ks;
 
-/// A name could not be found, because nobody might be asked for it or nobody has answered in time.
+/// A name could not be found, because no name server might be asked or none answered in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missed;
 

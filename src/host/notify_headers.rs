@@ -44,12 +44,12 @@ pub struct DialogIds<'m> {
     pub call_id: &'m [u8],
     /// To tag: our own.
     pub local_tag: &'m [u8],
-    /// From tag: the peer's, [none](Tag::NONE) when there is none. What cannot be read of it, or stand in a request.
+    /// From tag: the peer's, [none](Tag::NONE) when there is none. An error if it is malformed or cannot be in a request.
     pub remote_tag: Result<Tag<'m>, Malformed>,
 }
 
 impl<'m> NotifyHeaders<'m> {
-    /// Of a message whose headers are [parsed](SipMessage::parse).
+    /// Reads a message whose headers are [parsed](SipMessage::parse).
     #[must_use]
     pub fn of(message: SipMessage<'m>) -> Self {
         let mut raw = MaybeUninit::uninit();
@@ -69,7 +69,7 @@ impl<'m> NotifyHeaders<'m> {
     /// Call-ID and tags.
     ///
     /// # Errors
-    /// When there is no Call-ID or To, or the To is malformed or has no tag: it can be nobody's.
+    /// If there is no Call-ID or To, or the To is malformed or has no tag: it belongs to no subscription.
     pub fn dialog_ids(&self) -> Result<DialogIds<'m>, Malformed> {
         let call_id = self.text(&self.raw.call_id).ok_or(Malformed("Call-ID"))?;
         let remote_tag = self.text(&self.raw.from).and_then(tag_of).ok_or(Malformed("From"));
@@ -140,7 +140,7 @@ impl<'m> NotifyHeaders<'m> {
         self.raw.has_content_encoding != 0 && self.listed(ks::HDR_CONTENTENCODING_T).any(is_not)
     }
 
-    /// What headers list that most messages do not have.
+    /// The items of headers that most messages do not have.
     fn listed(&self, kind: ks::_hdr_types_t) -> impl Iterator<Item = &'m [u8]> {
         self.message.headers(kind).flat_map(grammar::listed)
     }

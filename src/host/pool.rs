@@ -13,7 +13,7 @@ use parking_lot::lock_api::{Mutex, RawMutex};
 /// more of its time.
 pub const LARGEST: usize = 1352;
 
-/// What blocks are aligned to; their sizes are multiples of it.
+/// The alignment of blocks; their sizes are multiples of it.
 pub const ALIGN: usize = 8;
 
 /// Bytes of a page, its head included.
@@ -82,7 +82,7 @@ struct PoolState {
     used: Used,
 }
 
-// SAFETY: the pointers lead to memory that belongs to the pool and is the same for all who share it.
+// SAFETY: the pointers lead to memory that belongs to the pool and is at the same address in all processes.
 unsafe impl Send for PoolState {}
 
 /// The blocks, of memory from `A`, behind one lock `L`.
@@ -163,7 +163,7 @@ impl<A: Allocator, L: RawMutex> Pool<A, L> {
         state.used = Used { blocks: state.used.blocks - 1, bytes: state.used.bytes - size };
     }
 
-    /// What is in use.
+    /// The blocks in use.
     pub fn used(&self) -> Used {
         self.state.lock().used
     }
@@ -300,7 +300,7 @@ impl Page {
     /// # Safety
     /// The block is in use and lies in the page.
     unsafe fn give_back(page: *mut Self, block: *mut u8) {
-        // SAFETY: nobody else uses the block any more, and it has room for a number.
+        // SAFETY: nothing else uses the block any more, and it has room for a number.
         unsafe {
             block.cast::<u16>().write((*page).free);
             (*page).free = (block.addr() & (PAGE - 1)) as u16;

@@ -115,7 +115,7 @@ fn put_off_ending() {
     handle(libc::SIGALRM, on_overdue);
 }
 
-/// The server ends its children by the first, somebody at a terminal by the second.
+/// The server ends its children with the first; Ctrl-C at a terminal sends the second.
 const ENDING: [libc::c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
 /// Whether this process is to end.
@@ -165,7 +165,7 @@ extern "C" fn on_overdue(_: libc::c_int) {
     }
 }
 
-/// Ends this process as the host's own children end: nobody's destructors run.
+/// Ends this process as the host's own children end: no destructors run.
 fn end() -> ! {
     // SAFETY: does not return.
     unsafe { libc::_exit(0) }

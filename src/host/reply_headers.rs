@@ -1,4 +1,4 @@
-//! What a reply to a SUBSCRIBE says in headers.
+//! The headers of a reply to a SUBSCRIBE.
 
 use super::bindings as ks;
 use super::message::SipMessage;
@@ -15,13 +15,13 @@ pub struct ReplyHeaders<'m> {
 }
 
 impl<'m> ReplyHeaders<'m> {
-    /// Of a message.
+    /// Reads a message.
     #[must_use]
     pub fn of(message: SipMessage<'m>) -> Self {
         Self { message }
     }
 
-    /// What a 2xx says of the subscription where its headers are [plain](PlainTerms); otherwise it is to be
+    /// The terms of the subscription in a 2xx with [plain](PlainTerms) headers; otherwise the message has to be
     /// [parsed](SipMessage::parse).
     #[must_use]
     pub fn plain_terms(self) -> Option<PlainTerms<'m>> {

@@ -12,10 +12,10 @@ use super::text::{bytes, lend};
 /// jsonrpcs, which sends nothing at all when an answer is larger); what is left is for the row begun before, and for the frame.
 const FULL: usize = 52_000;
 
-/// What a field takes beside name and value in the widest notation: JSON in lines of their own, with tabs.
+/// Bytes of a field beside name and value in the widest notation: JSON in lines of their own, with tabs.
 const AROUND: usize = 16;
 
-/// What every transport carries of a fault, in bytes: jsonrpcs cuts off the rest.
+/// Bytes of a fault that every transport carries: jsonrpcs cuts off the rest.
 const LONGEST_FAULT: usize = 127;
 
 /// One RPC command being answered.

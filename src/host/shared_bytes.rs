@@ -25,7 +25,7 @@ impl SharedBytes {
         let len = parts.iter().try_fold(head.len(), |sum, part| sum.checked_add(part.len())).ok_or(AllocError)?;
         let before = Head { owners: AtomicU32::new(1), len: u32::try_from(len).map_err(|_| AllocError)? };
         let block = Shm.allocate(Self::layout(len)?)?.cast::<Head>();
-        // SAFETY: the block is fresh and has room for what stands before the bytes and, right behind it, for `len` bytes, which
+        // SAFETY: the block is fresh and has room for the head and, right behind it, for `len` bytes, which
         // is what head and parts have together; they are written one behind the other, so that all of them are.
         unsafe {
             block.write(before);
@@ -50,12 +50,12 @@ impl SharedBytes {
     }
 
     fn head(&self) -> &Head {
-        // SAFETY: an owner's block is valid, and nobody writes to its head but through the atomic.
+        // SAFETY: an owner's block is valid, and its head is written only through the atomic.
         unsafe { self.0.as_ref() }
     }
 }
 
-// SAFETY: nobody writes to the bytes once there is an owner; the count is atomic; any process may free the block.
+// SAFETY: the bytes are not written once there is an owner; the count is atomic; any process may free the block.
 unsafe impl Send for SharedBytes {}
 // SAFETY: as above.
 unsafe impl Sync for SharedBytes {}
@@ -63,7 +63,7 @@ unsafe impl Sync for SharedBytes {}
 impl AsRef<[u8]> for SharedBytes {
     fn as_ref(&self) -> &[u8] {
         let len = self.head().len as usize;
-        // SAFETY: so many bytes stand behind the head, written once, for as long as there is an owner.
+        // SAFETY: this many bytes are behind the head, written once, for as long as there is an owner.
         unsafe { NonNull::slice_from_raw_parts(self.0.add(1).cast::<u8>(), len).as_ref() }
     }
 }

@@ -16,7 +16,7 @@ use crate::grammar::{Transport, is_sips};
 pub struct ListenSocket(*mut ks::socket_info_t);
 
 impl ListenSocket {
-    /// The socket whose [`token`](Self::token) this is. Only tokens of this run of the server may come in.
+    /// The socket with this [`token`](Self::token). Only tokens of this run of the server are valid.
     #[must_use]
     pub fn from_token(token: u64) -> Option<Self> {
         let address = usize::try_from(token).ok()?;
@@ -163,7 +163,7 @@ thread_local! {
     /// The newest of the ways that [`ListenSocket::towards`] has found: mostly the next one too.
     static LAST_WAY: RefCell<Option<SettledWay>> = const { RefCell::new(None) };
 
-    /// What [`ListenSocket::contact_header`] has given: sockets do not change, and there are few.
+    /// The results of [`ListenSocket::contact_header`]: sockets do not change, and there are few.
     static CONTACTS: RefCell<Vec<KnownContact>> = const { RefCell::new(Vec::new()) };
 }
 

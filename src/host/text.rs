@@ -12,7 +12,7 @@ use super::bindings::str_;
 /// The bytes a `str` points at; empty for a null or negative one.
 ///
 /// # Safety
-/// What `text` points at must be readable and unchanged for `'a`.
+/// The bytes that `text` points at must be readable and unchanged for `'a`.
 pub unsafe fn bytes<'a>(text: &str_) -> &'a [u8] {
     match usize::try_from(text.len) {
         // SAFETY: not null and of this length, by the caller's promise.
@@ -25,7 +25,7 @@ pub unsafe fn bytes<'a>(text: &str_) -> &'a [u8] {
 const KEPT: usize = 64 * 1024;
 
 thread_local! {
-    /// Memory for copies, while nobody uses it.
+    /// Memory for copies that is not in use.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -85,7 +85,7 @@ impl HeldText {
 mod tests {
     use super::*;
 
-    /// What the host may do to a text: `STR_VTOZ`, and what transformations of the script do.
+    /// The changes that the host may make to a text: `STR_VTOZ`, and the script's transformations.
     fn mangle(text: &str_) {
         // SAFETY: within the copy and the NUL behind it.
         unsafe {

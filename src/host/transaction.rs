@@ -105,7 +105,7 @@ pub enum Sent {
     /// There is a transaction; its end will be told. The script may have had the request leave through another socket
     /// (`$fs` in `event_route[tm:local-request]`).
     Yes {
-        /// That socket.
+        /// The socket.
         socket: ListenSocket,
         /// The connection it has taken, where the transport has connections.
         connection: Option<NonZero<u32>>,
@@ -215,7 +215,7 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, kind: c_int, params: *mut ks:
         }
         // SAFETY: a real reply is valid for as long as the callback runs, in this process or in shared memory.
         let message = unsafe { SipMessage::from_raw(params.rpl) };
-        // What the parser finds in a message that all processes see would be this one's memory, and never be freed.
+        // In a message that all processes see, the parser's results would be in this process's memory and never freed.
         let copy = message.is_shared().then(|| message.copy(message.text()));
         let end = match &copy {
             None => Final::Reply(message),

@@ -28,7 +28,7 @@ pub fn destination(uri: &[u8]) -> Option<Vec<u8>> {
         return Some(destination_of(Transport::Udp, plain.host, plain.port));
     }
     let mut parsed = ks::sip_uri_t::default();
-    // Not maddr: the host passes over it, unless it was built with HONOR_MADDR, which nobody ships.
+    // Not maddr: the host ignores it unless it was built with HONOR_MADDR, which no distribution uses.
     let host = lend([uri], |[lent]| {
         // SAFETY: the host has a text of its own and writes our struct, whose strings then point into that text.
         let is_parsed = unsafe { ks::parse_uri(lent.s, lent.len, &mut parsed) } >= 0;

@@ -46,7 +46,7 @@ pub(super) struct Name {
     failures: u8,
     /// A resolver is at it.
     pub(super) running: bool,
-    /// Before that, it is nobody's turn.
+    /// No request has its turn before that time.
     pub(super) until: Millis,
     /// The requests that wait, the first and the last one.
     pub(super) first: u32,
@@ -72,7 +72,7 @@ pub struct NameSnapshot {
     pub took: u32,
     /// Lookups made.
     pub lookups: u64,
-    /// Of these, failed.
+    /// Lookups that failed.
     pub failed: u64,
 }
 
@@ -100,7 +100,7 @@ impl Name {
         }
     }
 
-    /// That of all names without room.
+    /// The entry of all names that have no entry of their own.
     pub(super) fn overflow() -> Self {
         Self { class: Class::Slow, ..Self::new(0, 0, b"*") }
     }

@@ -21,7 +21,7 @@ const LOOKS: u32 = 16;
 #[derive(Clone, Copy)]
 struct WaitingRequest {
     who: u64,
-    /// Of `who`.
+    /// Hash of `who`.
     hash: u64,
     notifier: u64,
     name: u32,
@@ -195,7 +195,7 @@ impl<A: Allocator + Clone> NameTable<A> {
     }
 
     pub(super) fn take(&mut self, resolver: usize, now: Millis) -> Option<Task> {
-        // A task that was lost (to a panic) holds nobody.
+        // A task that was lost (to a panic) holds no request back.
         if let Some(lost) = self.running.get_mut(resolver).and_then(Option::take) {
             self.ends(lost.name);
         }

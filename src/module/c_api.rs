@@ -25,7 +25,7 @@ impl Wiring for Wired {
     }
 }
 
-/// What other modules find as `bind_presence_b2b`; see the public header.
+/// Other modules find it as `bind_presence_b2b`; see the public header.
 pub unsafe extern "C" fn bind_presence_b2b(api: *mut Api) -> c_int {
     // SAFETY: the header's inline function passes its structure, with version and size set.
     unsafe { bind::<Wired>(api) }

@@ -10,7 +10,7 @@ use crate::host::rpc::RpcContext;
 use crate::surface::commands::{self as declared, Command};
 use crate::surface::rpc;
 
-/// What the server says of a command: a list of one text.
+/// The help for a command: a list of one text.
 type Help = Exported<[*const c_char; 2]>;
 
 type RpcHandler = unsafe extern "C" fn(*mut ks::rpc_t, *mut c_void);

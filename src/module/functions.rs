@@ -98,7 +98,7 @@ const NOTHING: ks::cmd_export_t =
 /// For other modules, which ask for it by this name; no script can call it.
 const BIND: ks::cmd_export_t = ks::cmd_export_t {
     name: c"bind_presence_b2b".as_ptr().cast_mut(),
-    // SAFETY: who asks for it calls it with the one argument that the public header says.
+    // SAFETY: a module that asks for it calls it with the one argument that the public header names.
     function: Some(unsafe { transmute::<Bind, Native>(bind_presence_b2b) }),
     param_no: ks::NO_SCRIPT,
     ..NOTHING
@@ -158,7 +158,7 @@ unsafe extern "C" fn fixup<F: ScriptFunction>(parameter: *mut *mut c_void, numbe
             Some(_) | None => return 0,
         };
         let place = usize::try_from(number).unwrap_or(0).wrapping_sub(1);
-        // What has a pseudo-variable is known when the function is called.
+        // A text with a pseudo-variable is known only when the function is called.
         let kind = F::DECLARED.parameters.get(place).filter(|_| !text.contains(&b'$'));
         let Some(kind) = kind else { return 0 };
         match script::judge(*kind, text) {

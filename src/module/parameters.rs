@@ -40,7 +40,7 @@ static LISTS: [Mutex<Vec<Vec<u8>>>; Lists::COUNT] = [const { Mutex::new(Vec::new
 
 type Add = unsafe extern "C" fn(c_uint, *mut c_void) -> c_int;
 
-/// What takes each value of a list, in the same order.
+/// The functions that take each value of a list, in the same order.
 const ADD: [Add; Lists::COUNT] = [add::<0>, add::<1>, add::<2>, add::<3>];
 
 /// All parameters and the empty entry.
@@ -101,7 +101,7 @@ pub fn as_set() -> Raw {
 
 impl TextParameter {
     fn read(&self) -> String {
-        // SAFETY: the server has set it, or it is empty; nobody writes any more.
+        // SAFETY: the server has set it, or it is empty; nothing writes to it any more.
         String::from_utf8_lossy(unsafe { bytes(&*self.0.get()) }).into_owned()
     }
 }

@@ -8,7 +8,7 @@ use crate::subscription::Options;
 /// The lower half of a notifier's value for a member: no handle has it.
 const MEMBER: u64 = u32::MAX as u64;
 
-/// Has an internal subscription share the dialog of those who ask for the same, or be the first. Gives the notifier's value for it, for
+/// Lets an internal subscription share the dialog of equal ones, or be the first. Returns the notifier's value for it, for
 /// [`leave`].
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, value: u64) -
     true
 }
 
-/// What the subscriber is told that cannot share.
+/// The refusal for a subscriber that cannot share.
 fn refusal(error: QsaError) -> Refused {
     match error {
         QsaError::Refused(refused) => refused,

@@ -64,7 +64,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         totals
     }
 
-    /// What a subscription's waiting messages take, in bytes: those of one fork, by its newest.
+    /// Bytes of a subscription's waiting messages: those of one fork, by its newest.
     #[must_use]
     pub fn queued_bytes_of(&self, queue: QueueId, last: LastQueued, of: SubscriptionId, fork: u8) -> usize {
         self.slot(queue).map_or(0, |mut slot| slot.queued_bytes_of(queue, last, of, fork))

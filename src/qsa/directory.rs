@@ -99,7 +99,7 @@ impl<A: Allocator + Clone> Directory<A> {
         Ok(())
     }
 
-    /// Forgets the domain when nobody and nothing needs it.
+    /// Forgets the domain if nothing needs it.
     fn tidy_domain(&mut self, id: DomainId) {
         if self.packages.iter().any(|package| package.domain == id) {
             return;
@@ -111,7 +111,7 @@ impl<A: Allocator + Clone> Directory<A> {
         }
     }
 
-    /// Forgets the package when nobody needs it.
+    /// Forgets the package if nothing needs it.
     fn tidy_package(&mut self, id: PackageId) {
         let Some(at) = self.packages.iter().position(|package| package.id == id) else { return };
         let Some(package) = self.packages.get(at) else { return };

@@ -94,7 +94,7 @@ impl<A: SharedAlloc> InternalSubscription<A> {
         Self { generation, ..self }
     }
 
-    /// What it was made for.
+    /// The request that it was made for.
     pub(super) fn wanted(&self) -> Wanted<'_> {
         let package = self.package.known_name().unwrap_or(self.names.get(PACKAGE));
         wanted(&self.names, package, self.queue, self.subscriber_data)

@@ -6,7 +6,7 @@ use allocator_api2::vec::Vec;
 use super::error::QsaError;
 use crate::memory::OutOfMemory;
 
-/// What is kept: two functions and a value, which only the keeper understands.
+/// Two functions and a value that only the C module understands.
 pub type Foreign = [usize; 3];
 
 const INDEX_BITS: u32 = 16;

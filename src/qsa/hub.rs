@@ -86,7 +86,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.directory.lock().domain(name, false)
     }
 
-    /// As [`Hub::domain`], for the module's private use: nobody finds the domain by its name, and [`DomainId::is_private`] tells it from
+    /// As [`Hub::domain`], for the module's private use: no name finds the domain, and [`DomainId::is_private`] tells it from
     /// all others.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.directory.lock().domain(name, true)
     }
 
-    /// Counts the caller out. The domain goes when nobody is left, no notifier and no subscription.
+    /// Counts the caller out. The domain goes when no caller, no notifier and no subscription is left.
     ///
     /// # Errors
     /// [`QsaError::UnknownDomain`].

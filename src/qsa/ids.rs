@@ -54,7 +54,7 @@ impl DomainId {
         Self(if private { serial | Self::PRIVATE } else { serial })
     }
 
-    /// The domain is private to the module: nobody else is let in.
+    /// The domain is private to the module: no other caller may use it.
     #[must_use]
     pub fn is_private(self) -> bool {
         self.0 & Self::PRIVATE != 0

@@ -175,7 +175,7 @@ impl<A: SharedAlloc> Message<A> {
     }
 }
 
-/// What a notifier says on its own account.
+/// A message that a notifier sends by itself.
 pub(super) fn news(status: Status, reason: &[u8], with_body: bool) -> News {
     let last = matches!(status, Status::Terminated | Status::Rejected);
     News { with_body, last, ..News::new(status, Brief::new(reason)) }

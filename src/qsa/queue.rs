@@ -54,7 +54,7 @@ impl LastQueued {
 pub struct Budget {
     /// In a queue. A message that takes more than that alone is not taken.
     pub queue: usize,
-    /// Of one subscription (and fork) in it, unless one message alone takes more.
+    /// Bytes of one subscription (and fork) in it, unless one message alone takes more.
     pub subscription: usize,
 }
 
@@ -117,7 +117,7 @@ struct Queue<A: SharedAlloc> {
     /// Counts the ends of subscriptions: what was queued before the newest may be of one that has ended, whatever its notifiers
     /// know.
     epoch: u32,
-    /// Any message may be, or come with a value of the subscriber that is not his any more.
+    /// Any message may be of an ended subscription, or come with data of the subscriber that has changed.
     verifies: bool,
     /// Those of what waits are always 0, as the messages know them.
     counters: QueueCounters,
@@ -224,7 +224,7 @@ impl<A: SharedAlloc> QueueSlot<A> {
         self.get(id).map(|queue| queue.waiting.len() == 0)
     }
 
-    /// What a subscription's messages take that wait, by its newest one.
+    /// Bytes of a subscription's waiting messages, by its newest one.
     pub(super) fn queued_bytes_of(&mut self, id: QueueId, last: LastQueued, of: SubscriptionId, fork: u8) -> usize {
         self.get(id).map_or(0, |queue| {
             let whose =

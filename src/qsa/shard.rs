@@ -56,7 +56,7 @@ impl<A: SharedAlloc> HubShard<A> {
         self.entries.find_mut(place(id), generation(id))
     }
 
-    /// Removes the entry when it has ended and nobody holds on to it. To be dropped without the lock.
+    /// Removes the entry if it has ended and nothing holds on to it. To be dropped without the lock.
     pub(super) fn remove_if_done(&mut self, id: SubscriptionId) -> Option<Removed<A>> {
         self.get(id).filter(|entry| entry.is_done())?;
         let entry = self.entries.remove(place(id))?;

@@ -7,7 +7,7 @@
 //! 2. Make: the root is offered to its notifier. What that tells at once reaches all members, as the root is known already.
 //! 3. If the notifier refuses, yield: the share is taken out again, the first member is refused, and the others are told the end.
 //!
-//! The lock of a shard of shares comes before those of the hub's subscriptions and queues. Nobody is called or woken while it is held.
+//! A shard's lock comes before those of the hub's subscriptions and queues. While it is held, no notifier is called or process woken.
 
 use allocator_api2::vec::Vec;
 use hashbrown::HashTable;
@@ -60,7 +60,7 @@ pub struct HandedOn {
 pub struct NotShared {
     /// Why there is no root, or no place in its share.
     pub error: QsaError,
-    /// How many who have joined in the meantime could not be told the end, because there was no memory.
+    /// How many members that joined in the meantime could not be told the end, because there was no memory.
     pub untold: usize,
 }
 
@@ -75,7 +75,7 @@ impl<E: Into<QsaError>> From<E> for NotShared {
 enum JoinedAs {
     /// Into a share with others.
     Member,
-    /// Into one of its own, whose root it is to make.
+    /// Into a share of its own: it makes the root.
     First,
     /// There is no share.
     Nowhere,
@@ -190,8 +190,8 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
         })
     }
 
-    /// The root could not be made: the share goes, and who has joined in the meantime is told the end. Gives how many could not be told
-    /// for want of memory.
+    /// The root could not be made: the share goes, and its other members are told the end. Returns how many could not be told
+    /// because there was no memory.
     fn give_up(&self, hub: &Hub<A, L>, hash: ShareHash, root: SubscriptionId, first: SubscriptionId) -> usize {
         let Some(shard) = self.shard(hash) else { return 0 };
         let mut shares = shard.lock();
@@ -309,7 +309,7 @@ impl<A: SharedAlloc> Share<A> {
         if !matches!(news.status, Status::Active | Status::Pending) {
             return self.newest.take();
         }
-        // How long until an attempt is not true any more when somebody comes late.
+        // The time until the next attempt is not true any more for a later member.
         let news = News { next_attempt: None, ..news };
         match &mut self.newest {
             Some((known, _)) if !news.with_body => {

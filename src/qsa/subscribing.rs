@@ -11,7 +11,7 @@ use super::wanted::{Made, Wanted};
 use crate::memory::{OutOfMemory, SharedAlloc};
 use crate::subscription::{SharedUris, package};
 
-/// A subscription that is in the hub and has been offered to nobody yet.
+/// A subscription that is in the hub and has not been offered to a notifier yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entered {
     pub(super) id: SubscriptionId,
@@ -29,8 +29,8 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.offer_to_all(self.enter(domain, wanted)?, wanted)
     }
 
-    /// The first half of [`Hub::subscribe`]: the subscription is there, but nobody has been asked. Takes locks of the hub only and
-    /// calls nobody.
+    /// The first half of [`Hub::subscribe`]: the subscription is there, but no notifier was asked. Takes only locks of the hub and
+    /// calls no notifier.
     ///
     /// # Errors
     /// As [`Hub::subscribe`], but for refusals.
@@ -147,13 +147,13 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         let answer = (notifier.subscribe)(notifier.user, registered.id, id, wanted);
         let noted = self.with_entry(id, |entry| entry.close_offer(registered.id, answer.ok()));
         if let (Ok(value), false) = (answer, noted.unwrap_or(false)) {
-            // Unsubscribed while the notifier was taking it up, so that nobody else could tell it.
+            // Unsubscribed while the notifier was taking it up: only this call can tell it.
             (notifier.unsubscribe)(notifier.user, id, value);
         }
         answer
     }
 
-    /// Takes back a subscription nobody wants; false when somebody does after all or the subscriber has ended it.
+    /// Takes back a subscription that no notifier took; false if one took it after all or the subscriber has ended it.
     fn withdraw(&self, id: SubscriptionId, package: PackageId) -> bool {
         let Some(mut shard) = self.shard(id) else { return false };
         let (queue, removed) = match shard.get(id) {

@@ -23,7 +23,7 @@ struct WaitingMessage<A: SharedAlloc> {
     /// Bytes of its texts: the message is not looked at to know them.
     texts: usize,
     before: u32,
-    /// Of a free node, the next free one.
+    /// In a free node: the next free one.
     after: u32,
     /// The next message of the same account.
     newer: u32,
@@ -39,7 +39,7 @@ struct Account {
     newest: u32,
     /// The neighbours in its class.
     before: u32,
-    /// Of a free account, the next free one.
+    /// In a free account: the next free one.
     after: u32,
 }
 
@@ -144,7 +144,7 @@ impl<A: SharedAlloc> Waiting<A> {
         self.accounts.get(whose.0 as usize).map_or(0, |account| account.bytes)
     }
 
-    /// What its newest message takes, if it has another one as well.
+    /// Bytes of its newest message, if it has another one as well.
     pub(super) fn newest_cost(&self, whose: Whose) -> usize {
         let newest = self.accounts.get(whose.0 as usize).and_then(|account| self.nodes.get(account.newest as usize));
         newest.map_or(0, |node| Self::ENVELOPE + node.texts)
@@ -285,7 +285,7 @@ impl<A: SharedAlloc> Waiting<A> {
         Some(epoch)
     }
 
-    /// What the texts of a message count: nothing, if those of the message before it are the same memory.
+    /// Bytes that the texts of a message count: none, if those of the message before it are the same memory.
     fn charge(&self, at: u32) -> usize {
         if at == NONE {
             return 0;

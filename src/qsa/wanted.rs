@@ -17,7 +17,7 @@ pub struct Wanted<'a> {
     pub subscriber: &'a [u8],
     /// Subscription parameter of the package; empty when there is none.
     pub first_param: &'a [u8],
-    /// What the parameter says, when the subscriber has read it already. A notifier that registers later gets the text only.
+    /// The parameter as a value, if the subscriber has read it already. A notifier that registers later gets the text only.
     pub options: Option<&'a Options>,
     /// Where the messages go.
     pub queue: QueueId,

@@ -11,7 +11,7 @@ use wheel::{NONE, Wheel};
 /// Elements added at a time.
 const CHUNK: usize = 256;
 
-/// How many slots one call takes to narrower buckets. Each may be a look at memory that nobody has seen for an hour.
+/// How many slots one call takes to narrower buckets. Each may read memory that was not used for an hour.
 pub(super) const MOST_MOVES: usize = 8;
 
 /// In place of the slot before: it is the first of the bucket in the other bits.
@@ -29,14 +29,14 @@ struct DeadlineNode {
     after: u32,
 }
 
-/// What is due.
+/// A search for the next due deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// The deadline of this slot.
     Slot(u32),
     /// Nothing yet.
     Nothing,
-    /// That takes longer than a lock should be held: to be asked again.
+    /// The search takes longer than a lock should be held: ask again.
     Unsorted,
 }
 
@@ -73,7 +73,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
         while let Some(next) = self.wheel.next().filter(|next| next.at <= now.0) {
             self.wheel.turn_to(Millis(next.at));
             let slot = self.wheel.head(next.bucket);
-            // What is alone in its bucket is in order as it is.
+            // A slot alone in its bucket is in order.
             let is_alone = || self.node(slot).is_some_and(|node| node.after == NONE && node.at.0 == next.at);
             if next.is_exact() || is_alone() {
                 return Due::Slot(slot);

@@ -71,7 +71,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         found.table.get(root).map(|(handle, _)| handle)
     }
 
-    /// What a subscription takes of memory with its forks, but for its names.
+    /// Bytes of memory of a subscription with its forks, without its names.
     #[must_use]
     pub fn bytes_of(&self, handle: Handle) -> usize {
         let Some(found) = self.at(handle) else { return 0 };

@@ -18,7 +18,7 @@ pub trait Life {
     /// When [`Input::Deadline`] is due.
     fn deadline(&self) -> Option<Millis>;
 
-    /// What it is about; never changes.
+    /// Record, subscriber and package; they never change.
     fn subject(&self) -> Subject<'_>;
 
     /// The connection it depends on, if any.
@@ -27,7 +27,7 @@ pub trait Life {
     /// Whether there is a dialog.
     fn has_dialog(&self) -> bool;
 
-    /// Of the newest NOTIFY of the dialog; of nothing when another one has to be compared text by text.
+    /// Fingerprint of the dialog's newest NOTIFY; that of nothing if the next one has to be compared text by text.
     fn fingerprint(&self) -> Fingerprint;
 
     /// Call-ID of the dialog; empty while there is none.
@@ -39,7 +39,7 @@ pub trait Life {
     /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.
     fn fork(&self) -> u8;
 
-    /// What it takes of memory, but for its names, which it shares.
+    /// Bytes of its memory, without its names, which it shares.
     fn bytes(&self) -> usize;
 
     /// The fork with this number: see [`Subscription::try_fork`].

@@ -96,7 +96,7 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         }
     }
 
-    /// How far ahead the next generation is whose low bits a value has; 0: it is this one.
+    /// How far ahead the next generation with the low bits of a value is; 0: it is this one.
     fn nearest(&self) -> u32 {
         let ahead = self.slots.iter().map(|value| value.generation.wrapping_sub(self.newest) & COUNT_MASK);
         ahead.min().unwrap_or(COUNT_MASK)

@@ -40,7 +40,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
         self.table.lock()
     }
 
-    /// Shows what has become of the table to those who do not lock; until when they may sleep, when that is earlier now.
+    /// Publishes the state of the table for readers without the lock. Returns until when they may sleep, if that is earlier now.
     pub(super) fn publish(&self, table: &ShardTable<S, O, A>) -> Option<Millis> {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);

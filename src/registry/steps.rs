@@ -50,7 +50,7 @@ pub struct Arrived<'a> {
     pub local_tag: &'a [u8],
     /// The first Contact header as it came, if there is one.
     pub contact: Option<&'a [u8]>,
-    /// What it says. Its Contact is yet to be judged.
+    /// Its contents. The Contact is not judged yet.
     pub notify: Notify<'a>,
 }
 
@@ -61,7 +61,7 @@ pub struct Stepped<O, R> {
     pub handle: Handle,
     /// The work to do now that the lock is released.
     pub output: Output,
-    /// What `deliver` gave.
+    /// The result of `deliver`.
     pub delivered: R,
     /// The owner's data as `deliver` left it.
     pub owner: O,
@@ -83,7 +83,7 @@ pub(super) struct LockedSlot<'a, S, O, A: Allocator + Clone, L: RawMutex> {
 /// A step that was taken, its shard still locked.
 pub(super) struct Step<'a, S, O, A: Allocator + Clone, L: RawMutex> {
     found: LockedSlot<'a, S, O, A, L>,
-    /// What it came to; `None` when there was nobody to take it.
+    /// Its output; `None` if the subscription had gone.
     output: Option<Output>,
     /// It was an unsubscribe, with which forks end as well.
     ends: bool,
@@ -241,7 +241,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         }
     }
 
-    /// Locks the shard that a Call-ID leads to, if it is its slot's newest NOTIFY that had this fingerprint. So it is nearly always.
+    /// Locks the shard that a Call-ID leads to, if it is its slot's newest NOTIFY that had this fingerprint. This is the usual case.
     fn at_known(&self, call_id: &[u8], fingerprint: Fingerprint) -> Option<LockedSlot<'_, S, O, A, L>> {
         let (number, slot) = self.layout.slot_of_call_id(call_id)?;
         let shard = self.shards.get(number)?;
@@ -257,7 +257,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let own = self.layout.slot_of_call_id(sought.call_id);
         let first = own.map_or_else(|| self.layout.of_call_id(sought.call_id).shard, |(shard, _)| shard);
         let look = |shard| Self::look(shard, sought, own);
-        // So it is nearly always.
+        // This is the usual case.
         if let Some(found) = self.shards.get(first).and_then(look) {
             return Some(found);
         }
@@ -265,7 +265,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         others.map(|(_, shard)| shard).find_map(look)
     }
 
-    /// Locks a shard if it has a dialog, whose Call-ID leads to this shard and slot.
+    /// Locks a shard if it has the dialog; the Call-ID leads to this shard and slot.
     fn look<'s>(
         shard: &'s RegistryShard<S, O, A, L>,
         sought: &Sought<'_>,
@@ -301,7 +301,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         Step::of(found, result, ends, env, trace).map(|step| self.finish(step, deliver))
     }
 
-    /// What follows a step. Everything is in order again before `deliver` is called; what was removed is dropped after the
+    /// Ends a step. Everything is in order again before `deliver` is called; removed values are dropped after the
     /// lock.
     pub(super) fn finish<R>(
         &self,

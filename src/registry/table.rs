@@ -33,7 +33,7 @@ pub(super) struct Sought<'a> {
     pub(super) remote_tag: &'a [u8],
 }
 
-/// The place of a record in the index of dialogs, where those are whose Call-ID does not lead to their slot: forks, and those
+/// The place of a record in the index of dialogs, for dialogs whose Call-ID does not lead to their slot: forks, and those
 /// of other origin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct DialogPlace {
@@ -123,7 +123,7 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
         self.records.is(slot, handle.generation()).then_some(slot)
     }
 
-    /// The slot whose deadline is due.
+    /// A slot with a due deadline.
     pub(super) fn due(&mut self, now: Millis) -> Due {
         self.deadlines.due(now)
     }
@@ -233,7 +233,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         if leaves_dialog && record.life.deadline() == deadline && record.life.has_dialog() {
             return Ok(Some(output));
         }
-        // What is on its way out does not keep its name from a new subscription.
+        // A subscription that is ending does not keep its name from a new one.
         if ends && std::mem::take(&mut record.named) {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
@@ -276,7 +276,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
 
     /// The place in the index of dialogs that a record has.
     fn listed(&self, slot: u32) -> Option<DialogPlace> {
-        // Few have one, and nobody else's dialog is looked at.
+        // Few have one, and the dialogs of the others are not looked at.
         self.records.get(slot).filter(|(_, record)| record.listed).and_then(|_| self.dialog_of(slot))
     }
 

@@ -1,4 +1,4 @@
-//! One line for each step of a subscription, for people who look for a fault.
+//! One line for each step of a subscription, to search for faults.
 
 use allocator_api2::alloc::Allocator;
 
@@ -10,7 +10,7 @@ use crate::subscription::Input;
 /// A step, in words. It is only put into words where [tracing is on](Registry::with_trace).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// What has happened.
+    /// The input.
     pub input: String,
     /// The state before; [`Trace::NEW`] when the step has made the subscription.
     pub before: &'static str,
@@ -19,7 +19,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// What there is before there is a state.
+    /// Stands in for the state before the first one.
     pub const NEW: &'static str = "new";
 }
 

@@ -32,7 +32,7 @@ impl<A: SharedAlloc> Queue<A> {
             && self.waiting.try_reserve().is_ok()
     }
 
-    /// Merges first; what then still is too much displaces others who take as much or more, or else goes itself.
+    /// Merges first. If the queue is still full, the message displaces those of subscriptions that take as much or more, or is lost.
     fn push_full(&mut self, last: &mut LastQueued, message: Message<A>, wake: Option<Wake>) -> Pushed<A> {
         let mut message = message;
         let mut gone = LostMessages::default();
@@ -71,7 +71,7 @@ impl<A: SharedAlloc> Queue<A> {
                     left -= 1;
                     self.counters.dropped += 1;
                 }
-                // Otherwise nobody would learn of the end.
+                // Otherwise the subscriber would not learn of the end.
                 None if message.is_last() && message.text_len() > 0 => {
                     message.strip();
                     left = MOST_DISPLACED;

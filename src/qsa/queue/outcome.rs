@@ -12,9 +12,9 @@ pub enum QueueOutcome {
     Queued,
     /// The queue was full: it has replaced the message before it of the same subscription and fork.
     Merged,
-    /// The queue was full: it is queued, and the oldest messages of those who took the most are lost.
+    /// The queue was full: it is queued, and the oldest messages of the subscriptions that took the most are lost.
     Displaced,
-    /// The queue was full of others who take less: it is lost.
+    /// The queue was full of messages of subscriptions that take less: it is lost.
     Overflowed,
     /// There is no such queue: it is lost.
     Lost,

@@ -1,7 +1,7 @@
 //! A hierarchical timing wheel: buckets of slots; near buckets are narrow.
 //!
 //! Nothing ticks. Each bucket knows when the earliest of what was put into it is due, and the wheel turns from one such instant
-//! to the next, however far that is. A bucket is taken apart when its earliest is due, not when its time begins: so whoever
+//! to the next, however far that is. A bucket is taken apart when its earliest is due, not when its time begins. A process that
 //! sleeps until then is woken for a deadline, not for the wheel, and most deadlines are put into two buckets in all.
 
 use crate::time::Millis;
