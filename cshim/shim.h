@@ -79,7 +79,8 @@ void pb2b_take_cfg(void);
 
 /* the number of the connection that SREV_TCP_CLOSED is about; 0 when it was closed because it was idle */
 int pb2b_closed_connection(const sr_event_param_t *event);
-/* the number of the connection that what goes there takes; 0 when there is none */
+/* the number of the connection that what has just been sent there has taken; 0 when there is none or nobody can tell, -1 when
+   it is lost already; waits briefly where connections are waited for */
 int pb2b_connection_to(const struct dest_info *to);
 /* whether there is a connection with this number still */
 int pb2b_has_connection(int id);
@@ -222,6 +223,8 @@ void pb2b_watch_names(void);
 void pb2b_ask_names(int whom, int milliseconds);
 /* 1 if a name could not be found because nobody might be asked, or nobody has answered, since then */
 int pb2b_names_missed(void);
+/* 1 if nobody waits for a connection to be made: whoever sends over a new one makes it known before it sends */
+int pb2b_connects_aside(void);
 /* 1 if a request through this socket may have to wait for a connection, or for whoever reads from it */
 int pb2b_may_block(const socket_info_t *socket);
 

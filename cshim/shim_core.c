@@ -6,6 +6,7 @@
 #include "core/tcp_conn.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* What Rust presumes. The headers were compiled with the server's own defines, so that a difference shows here. */
 #define PB2B_ASSERT(what, text) _Static_assert(what, text)
@@ -19,6 +20,9 @@ PB2B_ASSERT(sizeof(rpc_export_t) == 32, "rpc_export_t has four members");
 PB2B_ASSERT(sizeof(gen_lock_t) <= 64, "a lock fits into a cache line");
 PB2B_ASSERT(__alignof__(gen_lock_t) <= 16, "a lock needs no more than the alignment of shared memory");
 PB2B_ASSERT(PARAM_USE_FUNC == 1u << 31, "parameters that call a function are marked by the highest bit");
+
+/* How long the sender waits until its connection is known, where others make it known. */
+#define MOST_WAIT_MS 100
 
 /* Locks begin as zero bytes (in Rust, before they are in their place), which both kinds take for unlocked. */
 #if !defined(USE_FUTEX) && !defined(FAST_LOCK)
@@ -119,11 +123,26 @@ int pb2b_closed_connection(const sr_event_param_t *event)
 	return closed == NULL || closed->con == NULL || is_closed_as_idle(closed) ? 0 : closed->con->id;
 }
 
-int pb2b_connection_to(const struct dest_info *to)
+static int connection_to(const struct dest_info *to)
 {
 	struct tcp_connection *con;
 	struct ip_addr ip;
-	int id = 0;
+	int id;
+
+	su2ip_addr(&ip, &to->to);
+	con = tcpconn_get(to->id, &ip, su_getport(&to->to), NULL, 0);
+	if(con == NULL && to->id != 0) /* as the server does */
+		con = tcpconn_get(0, &ip, su_getport(&to->to), NULL, 0);
+	if(con == NULL)
+		return 0;
+	id = con->id;
+	tcpconn_put(con);
+	return id;
+}
+
+int pb2b_connection_to(const struct dest_info *to)
+{
+	int id, left;
 
 	switch(to->proto) {
 		case PROTO_TCP:
@@ -134,11 +153,16 @@ int pb2b_connection_to(const struct dest_info *to)
 		default:
 			return 0;
 	}
-	su2ip_addr(&ip, &to->to);
-	con = tcpconn_get(to->id, &ip, su_getport(&to->to), NULL, 0);
-	if(con != NULL) {
-		id = con->id;
-		tcpconn_put(con);
+	id = connection_to(to);
+	/* one that the script has closed after the send is not lost */
+	if(id != 0 || (to->send_flags.f & SND_F_CON_CLOSE))
+		return id;
+	if(pb2b_connects_aside())
+		return -1; /* it was known before the send */
+	/* the TCP main process, which has been told of it, makes it known */
+	for(left = MOST_WAIT_MS; id == 0 && left > 0; left--) {
+		usleep(1000);
+		id = connection_to(to);
 	}
 	return id;
 }

@@ -145,6 +145,11 @@ int pb2b_names_missed(void)
 	return missed;
 }
 
+int pb2b_connects_aside(void)
+{
+	return cfg_get(tcp, tcp_cfg, async) && cfg_get(tcp, tcp_cfg, tcp_connect_wait);
+}
+
 int pb2b_may_block(const socket_info_t *socket)
 {
 	switch(socket->proto) {
@@ -154,7 +159,7 @@ int pb2b_may_block(const socket_info_t *socket)
 		case PROTO_TLS:
 		case PROTO_WS:
 		case PROTO_WSS:
-			return !cfg_get(tcp, tcp_cfg, async) || !cfg_get(tcp, tcp_cfg, tcp_connect_wait);
+			return !pb2b_connects_aside();
 		default:
 			return 1;
 	}

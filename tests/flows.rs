@@ -162,14 +162,25 @@ fn a_connection_that_times_out_is_lost() {
 /// Whoever closes the connection under a SUBSCRIBE does not keep the subscription waiting for tm's timeout.
 #[test]
 fn a_subscribe_whose_connection_is_lost_has_failed() {
-    let server = Server::eager(1).gives_up_after(30_000).start();
+    let builder = || Server::eager(1).gives_up_after(30_000);
+    // Where a sender waits for its connection, another process makes it known.
+    for server in [builder().start(), builder().global("tcp_async=no").start()] {
+        has_failed(&server);
+        server.stop();
+    }
+}
+
+fn has_failed(server: &Server) {
     let notifier = Notifier::tcp();
-    let watch = Watch::begin(&server, &notifier.uri("alice"));
+    let watch = Watch::begin(server, &notifier.uri("alice"));
     notifier.expect_subscribe(SOON);
     notifier.endpoint.hang_up();
     watch.await_news("the failure", |news| (news.code, news.reason.as_str()) == (0, "connection lost"));
-    let rows = server.rpc("presence_b2b.destinations", serde_json::json!([])).expect("destinations");
-    assert_eq!(rows[0]["failures"], 1, "{rows}");
+    // It is counted once it is told.
+    eventually(SOON, "one failure of the destination", || {
+        let rows = server.rpc("presence_b2b.destinations", serde_json::json!([])).expect("destinations");
+        (rows[0]["failures"] == 1).then_some(())
+    });
     // The same for a refresh, which goes on in its dialog.
     let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
     assert_eq!(dialog.notify(told(600, "first")).status(), 200);
@@ -182,6 +193,31 @@ fn a_subscribe_whose_connection_is_lost_has_failed() {
         (news.status.as_str(), news.reason.as_str()) == ("active", "connection lost")
     });
     accept(&mut dialog, SOON);
+    watch.end(&mut dialog);
+}
+
+/// A server whose processes rest after whatever they send, before they know by which connection it went.
+fn sleepy(builder: Builder) -> Server {
+    let rest = r#"event_route[siptrace:msg] {
+    usleep("300000");
+    drop();
+}"#;
+    let builder = builder.module("cfgutils").module("siptrace").modparam("siptrace", "trace_on", 1);
+    builder.modparam("siptrace", "trace_to_database", 0).modparam("siptrace", "trace_mode", 1).route(rest).start()
+}
+
+/// The same when the connection is lost before the process that has sent over it knows which one it was.
+#[test]
+fn a_connection_that_is_lost_before_the_send_returns_is_a_failure_too() {
+    let server = sleepy(Server::eager(1).gives_up_after(30_000));
+    let notifier = Notifier::tcp();
+    let watch = Watch::begin(&server, &notifier.uri("alice"));
+    notifier.expect_subscribe(SOON);
+    notifier.endpoint.hang_up();
+    watch.await_news("the failure", |news| (news.code, news.reason.as_str()) == (0, "connection lost"));
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+    assert_eq!(dialog.notify(told(600, "first")).status(), 200);
+    watch.await_note("first");
     watch.end(&mut dialog);
     server.stop();
 }

@@ -100,7 +100,11 @@ impl Engine {
                         self.gate.report(destination, stepped.handle.to_u64(), SendOutcome::Silent, now);
                     }
                 }
-                Ok(None) => self.lost_flows.done(flow),
+                Ok(None) => {
+                    self.lost_flows.done(flow);
+                    // Whoever went over it after the last look, and found it noted still, has not noted it again.
+                    on_flow_lost(flow.0);
+                }
                 Err(OutOfMemory) => {
                     self.lacks(Lack::Step);
                     return false;

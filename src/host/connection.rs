@@ -37,6 +37,20 @@ pub fn is_there(number: NonZero<u32>) -> bool {
     c_int::try_from(number.get()).is_ok_and(|number| unsafe { ks::pb2b_has_connection(number) } != 0)
 }
 
+/// The number of every connection that was lost before the sender knew its own. The host's are smaller.
+const LOST: NonZero<u32> = NonZero::<u32>::MAX;
+
+/// The number of the connection that what has just been sent there has taken. It may be lost already; then [`is_there`]
+/// says so. `None` where the transport has none, and where the sender waits for connections to be made (`tcp_async=no`) and
+/// this one has come and gone. May block there, briefly.
+pub(super) fn taken_to(to: &ks::dest_info) -> Option<NonZero<u32>> {
+    // SAFETY: the destination is only read.
+    match unsafe { ks::pb2b_connection_to(to) } {
+        ..0 => Some(LOST),
+        number => number_of(number),
+    }
+}
+
 /// The host's number of a connection; 0 and less are none.
 pub(super) fn number_of(number: c_int) -> Option<NonZero<u32>> {
     u32::try_from(number).ok().and_then(NonZero::new)

@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 use super::bindings as ks;
-use super::connection::number_of;
+use super::connection::taken_to;
 use super::guard::guard;
 use super::message::SipMessage;
 use super::process;
@@ -107,7 +107,7 @@ pub enum Sent {
     Yes {
         /// The socket.
         socket: ListenSocket,
-        /// The connection it has taken, where the transport has connections.
+        /// The connection it has taken, where the transport has connections. It may be lost by now.
         connection: Option<NonZero<u32>>,
     },
     /// The script dropped it (`event_route[tm:local-request]`); nothing will be told.
@@ -193,8 +193,7 @@ unsafe extern "C" fn on_final(cell: *mut ks::cell, kind: c_int, params: *mut ks:
         if kind & ks::TMCB_REQUEST_SENT as c_int != 0 {
             // SAFETY: tm passes valid parameters, and with this kind the destination.
             let to = unsafe { params.as_ref() }.and_then(|params| unsafe { params.dst.as_ref() });
-            // SAFETY: the destination is only read.
-            TAKEN.set(to.and_then(|to| number_of(unsafe { ks::pb2b_connection_to(to) })));
+            TAKEN.set(to.and_then(taken_to));
             return;
         }
         // SAFETY: tm passes its transaction and valid parameters; `param` points at the number we gave.
