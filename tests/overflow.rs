@@ -11,12 +11,12 @@ use crate::support::shm::{Shm, leaves_nothing_in};
 use crate::support::wait::{SOON, eventually};
 
 /// Slow enough that messages pile up behind it.
-const SLOW: &str = "event_route[qsa:notify] { usleep(\"200000\"); }";
+const SLOW: &str = "event_route[qsa:notify] { usleep(\"200000\"); xlog(\"L_NOTICE\", \"TOLD\\n\"); }";
 
 /// Subscribes to as many records as it says, which the notifier refuses for good; returns how many messages were lost.
 fn refused(server: &Server, notifier: &Notifier, count: usize) -> i64 {
     let trace = || server.rpc("presence_b2b.trace", json!([])).expect("trace");
-    let before = trace();
+    let (before, mark) = (trace(), server.log().mark());
     for number in 0..count {
         let record = notifier.uri(&format!("user{number}"));
         server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])).expect("an id");
@@ -27,7 +27,11 @@ fn refused(server: &Server, notifier: &Notifier, count: usize) -> i64 {
     let number = |name: &str| trace()[name].as_i64().expect("a number") - before[name].as_i64().expect("a number");
     eventually(SOON, "all are over", || (trace()["subscriptions"] == 0 && trace()["queued"] == 0).then_some(()));
     assert_eq!(number("received"), count as i64);
-    number("dropped")
+    let lost = number("dropped");
+    // The worker still holds the last one when none is queued any more.
+    let told = || count as i64 - lost == server.log().since(mark, "TOLD").len() as i64;
+    eventually(SOON, "all others are told", || told().then_some(()));
+    lost
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! Our small blocks are cut out of larger ones: `presence_b2b.trace` counts them, just as exactly.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -22,6 +22,9 @@ pub const OURS: &[&str] = &["presence_b2b", "tm"];
 
 /// How long shared memory may take to be given back.
 const GIVEN_BACK: Duration = Duration::from_secs(15);
+
+/// How long nothing of it may have moved.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// Pieces and bytes, by `module function(line)`.
 type Use = BTreeMap<String, (i64, i64)>;
@@ -51,19 +54,20 @@ impl Shm {
         Shm { modules: modules.iter().map(|name| name.to_string()).collect(), used }
     }
 
-    /// As [`Shm::of`], once no transaction is left and two looks in a row see the same: a worker may still hold the last
+    /// As [`Shm::of`], once no transaction is left and all looks see the same for a while: a worker may still hold the last
     /// message it was told.
     pub fn settled(server: &Server, modules: &[&str]) -> Shm {
         eventually(GIVEN_BACK, "the transactions are over", || {
             let tm = Shm::of(server, &["tm"]);
             (!tm.used.keys().any(|line| line.contains("build_cell"))).then_some(())
         });
-        let mut last = Shm::of(server, modules);
+        let (mut last, mut since) = (Shm::of(server, modules), Instant::now());
         eventually(GIVEN_BACK, "shared memory settles", || {
             let now = Shm::of(server, modules);
-            let same = now == last;
-            last = now;
-            same.then(|| last.clone())
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            (since.elapsed() >= QUIET).then(|| last.clone())
         })
     }
 
