@@ -39,7 +39,7 @@ pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, SharedUris, Subject, Subscription};
-pub use options::{OptionError, Options};
+pub use options::{OptionError, Options, WRITTEN_HEADERS};
 pub use output::{Answer, News, Output, Request, Status, Turn, Untold};
 pub use package::Package;
 pub use policy::{Action, After, Forking, Override, Policy};

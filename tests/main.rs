@@ -48,6 +48,7 @@ mod numbers;
 mod options;
 mod outcomes;
 mod overflow;
+mod own_options;
 mod parameters;
 mod peer_targets;
 mod peer_texts;

@@ -1,35 +1,7 @@
 //! The lines of `additional_presence_headers`, and their meaning for NOTIFYs.
 
 use super::ConfigError;
-
-/// Headers that the module or the server writes into each SUBSCRIBE, where they belong there: a second one would contradict it.
-const WRITTEN: [&str; 25] = [
-    "Via",
-    "v",
-    "From",
-    "f",
-    "To",
-    "t",
-    "Call-ID",
-    "i",
-    "CSeq",
-    "Max-Forwards",
-    "Route",
-    "Content-Length",
-    "l",
-    "Content-Type",
-    "c",
-    "Contact",
-    "m",
-    "Event",
-    "o",
-    "Expires",
-    "User-Agent",
-    "Authorization",
-    "Proxy-Authorization",
-    "Suppress-If-Match",
-    "Record-Route",
-];
+use crate::subscription::WRITTEN_HEADERS;
 
 /// Header lines as they go on the wire: the last CRLF is added when it was left out.
 pub(super) fn header_lines(mut text: String) -> Result<String, ConfigError> {
@@ -45,7 +17,7 @@ pub(super) fn header_lines(mut text: String) -> Result<String, ConfigError> {
         folded || (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
     });
     let names = text.split("\r\n").filter_map(|line| line.split_once(':').map(|(name, _)| name.trim_end()));
-    if let Some(own) = names.into_iter().find(|name| WRITTEN.iter().any(|own| own.eq_ignore_ascii_case(name))) {
+    if let Some(own) = names.into_iter().find(|name| WRITTEN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name))) {
         return Err(ConfigError::OwnHeader(own.to_owned()));
     }
     if lines_are_headers && text.ends_with("\r\n") && !text.starts_with([' ', '\t']) {
@@ -107,7 +79,7 @@ mod tests {
         let (list, _) = list.split_once(" and their compact forms").expect("its end");
         let (_, list) = list.split_once(": ").expect("its beginning");
         let mut listed: Vec<&str> = list.split(", ").collect();
-        let mut refused: Vec<&str> = WRITTEN.into_iter().filter(|name| name.len() > 1).collect();
+        let mut refused: Vec<&str> = WRITTEN_HEADERS.into_iter().filter(|name| name.len() > 1).collect();
         listed.sort_unstable();
         refused.sort_unstable();
         assert_eq!(listed, refused);

@@ -32,7 +32,8 @@ pub enum PlanError {
     Open(String),
     /// Larger than a datagram can be.
     #[error(
-        "it has {0} bytes, but may have {MOST_REQUEST}: shorten additional_presence_headers, the filter or the route"
+        "it has {0} bytes, but may have {MOST_REQUEST}: shorten additional_presence_headers, the filter, option header or the \
+         route"
     )]
     TooLarge(usize),
 }
@@ -245,7 +246,7 @@ fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> 
         list(&mut text, b"Accept: ", accept);
         list(&mut text, b"Supported: ", supported);
     }
-    text.extend_from_slice(config.additional_presence_headers.as_bytes());
+    add(&mut text, &[config.additional_presence_headers.as_bytes(), &request.header_lines]);
     text
 }
 

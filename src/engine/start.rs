@@ -48,7 +48,7 @@ impl Engine {
         let names = self.hub.names(id).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();
         let made = Subscription::try_named(names, package, options.id.as_bytes(), Shm);
-        let subscription = made.and_then(|made| made.try_under(options.terms)).map_err(|OutOfMemory| NO_MEMORY)?;
+        let subscription = made.and_then(|made| made.try_with(options)).map_err(|OutOfMemory| NO_MEMORY)?;
         let named = self.is_event_queue(wanted.queue);
         let owner = Owner {
             subscription: id,
@@ -113,6 +113,14 @@ impl Engine {
         let mut options = Options::parse(text)?;
         options.find_filter(self.config.filters.iter().map(|filter| filter.name.as_str()))?;
         Ok(options)
+    }
+
+    /// Options as text, those of a [snapshot](crate::subscription::Snapshot) as well; empty for none.
+    #[must_use]
+    pub fn options_text(&self, mut options: Options) -> String {
+        let filter = options.terms.filter.and_then(|place| self.config.filters.get(usize::from(place)));
+        options.filter = filter.map(|filter| filter.name.clone()).unwrap_or_default();
+        options.to_string()
     }
 
     /// Hands in an input that needs no answer and brings no body.

@@ -1,9 +1,13 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
+mod header;
+
 use std::borrow::Cow;
 
 use super::rates::{Rate, Rates};
 use crate::grammar::{is_token, number, quoted, split_unquoted, unescaped};
+
+pub use header::WRITTEN as WRITTEN_HEADERS;
 
 /// The longest time an option may name: ten years.
 const LONGEST: u32 = 315_360_000;
@@ -15,7 +19,11 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 8] = ["id", "expires", "fetch", "share", "max-rate", "min-rate", "adaptive-min-rate", "filter"];
+const NAMES: [&str; 9] =
+    ["id", "expires", "fetch", "share", "max-rate", "min-rate", "adaptive-min-rate", "filter", HEADER];
+
+/// The option that may be given several times.
+const HEADER: &str = "header";
 
 /// The options of one subscription, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub struct Options {
     pub id: String,
     /// `filter`: name of a filter document (RFC 4660); empty for none.
     pub filter: String,
+    /// `header`: header lines for every SUBSCRIBE, each with its CRLF; empty for none.
+    pub header: String,
     /// `share`: one dialog for all subscriptions that ask for the same.
     pub share: bool,
     /// What the subscription keeps.
@@ -115,7 +125,7 @@ impl Options {
         while let Some(params) = rest {
             let (param, after) = split_unquoted(params, b';');
             let (name, value) = named(param)?;
-            if given.contains(&name) {
+            if given.contains(&name) && name != HEADER {
                 return Err(OptionError::Repeated { name, value: shown(value.as_deref().unwrap_or_default()) });
             }
             given.push(name);
@@ -158,6 +168,10 @@ impl Options {
         match name {
             "id" => self.id = token(value).ok_or_else(|| wrong(A_TOKEN))?,
             "filter" => self.filter = token(value).ok_or_else(|| wrong(A_TOKEN))?,
+            HEADER => {
+                let wrong = |wanted: String| OptionError::Value { name, value: shown(value), wanted: wanted.into() };
+                header::add(&mut self.header, value).map_err(wrong)?;
+            }
             "share" if given.is_some() => return Err(wrong("without a value")),
             "share" => self.share = true,
             "fetch" => {
@@ -194,8 +208,15 @@ impl std::fmt::Display for Options {
         let times = times.into_iter().filter_map(|(name, seconds)| Some(format!("{name}={}", seconds?)));
         let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
         let share = self.share.then(|| "share".to_owned());
-        f.write_str(&id.into_iter().chain(times).chain(rates).chain(filter).chain(share).collect::<Vec<_>>().join(";"))
+        let header = header::as_options(&self.header);
+        let all = id.into_iter().chain(times).chain(rates).chain(filter).chain(header).chain(share);
+        f.write_str(&all.collect::<Vec<_>>().join(";"))
     }
+}
+
+/// A text as a quoted string.
+fn in_quotes(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// How many letters a name may be wrong in, or too short or long, to be taken for another.

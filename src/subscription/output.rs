@@ -110,6 +110,8 @@ pub struct Request {
     pub event_id: Vec<u8>,
     /// Rates asked for, further parameters of the Event header (RFC 6446).
     pub rates: Rates,
+    /// Header lines of the subscription's own, each with its CRLF.
+    pub header_lines: Vec<u8>,
     /// Filter document to go with it, [`Terms::filter`](super::options::Terms): with every request that opens a dialog, which
     /// keeps it (RFC 4660).
     pub filter: Option<u16>,

@@ -2,6 +2,7 @@
 
 use super::dialog::Dialog;
 use super::machine::Subscription;
+use super::options::Options;
 use super::output::{Status, Untold};
 use crate::memory::SharedAlloc;
 use crate::time::{Millis, seconds_up};
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub package: &'static str,
     /// Event `id` parameter (RFC 6665 §8.2.1).
     pub event_id: String,
+    /// What was asked for; the filter has its number only.
+    pub options: Options,
     /// Name of the state.
     pub state: &'static str,
     /// Status last told to the internal subscriber; "none" before the first word.
@@ -67,6 +70,7 @@ impl<A: SharedAlloc> Subscription<A> {
             subscriber: text(self.subscriber()),
             package: self.package().name,
             event_id: text(self.event_id()),
+            options: self.options(),
             state: self.state().name(),
             status: self.status().map_or("none", Status::name),
             expires_in: dialog.and_then(Dialog::expiry).map(in_seconds),

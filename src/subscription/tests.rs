@@ -141,11 +141,16 @@ impl Life {
 
     /// Not started, under terms of its own.
     pub(super) fn under(terms: Terms, policy: Policy) -> Self {
+        Self::with(&Options { terms, ..Options::default() }, policy)
+    }
+
+    /// Not started, with these options but for an id.
+    pub(super) fn with(options: &Options, policy: Policy) -> Self {
         let account = Accounted::new();
         let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
         let now = Millis(1_000_000);
         let subscription =
-            Subscription::try_new(subject, account.clone()).and_then(|made| made.try_under(terms)).unwrap();
+            Subscription::try_new(subject, account.clone()).and_then(|made| made.try_with(options)).unwrap();
         let (sent, remote_cseq, dialogs) = (Vec::new(), 100, 0);
         Self {
             subscription,

@@ -14,7 +14,12 @@ pub enum FieldValue<'a> {
     Absent,
 }
 
-impl FieldValue<'_> {
+impl<'a> FieldValue<'a> {
+    /// The text, unless it is empty.
+    pub fn unless_empty(text: &'a str) -> Self {
+        if text.is_empty() { Self::Absent } else { Self::Text(text) }
+    }
+
     /// The number, if there is one.
     pub fn or_absent(number: Option<u32>) -> Self {
         number.map_or(Self::Absent, Self::Number)
@@ -114,6 +119,8 @@ answer! {
         status,
         /// Event id; absent if there is none.
         event_id,
+        /// The options that it was made with, as text; absent if there are none.
+        options,
         /// Seconds until the granted time ends; absent while nothing is granted.
         expires_in,
         /// Seconds until the next SUBSCRIBE, or until the module stops waiting.

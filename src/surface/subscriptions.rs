@@ -213,9 +213,9 @@ fn find_named(
 
 /// The subscription that is there already, if its options are those asked for; `None` when it has ended by now.
 fn same(engine: &Engine, handle: Handle, options: &Options) -> Result<Option<Handle>, SubscriptionError> {
-    match engine.registry.view(handle, |subscription, _| subscription.terms()) {
-        Some(terms) if terms != options.terms => Err(SubscriptionError::Differs),
-        terms => Ok(terms.map(|_| handle)),
+    match engine.registry.view(handle, |subscription, _| subscription.is_made_with(options)) {
+        Some(false) => Err(SubscriptionError::Differs),
+        same => Ok(same.map(|_| handle)),
     }
 }
 

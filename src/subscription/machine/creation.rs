@@ -1,6 +1,6 @@
 //! A new subscription: what it is about, and the terms it is made under.
 
-use super::super::options::Terms;
+use super::super::options::{Options, Terms};
 use super::super::package::{self, Package};
 use super::super::proxies::Proxies;
 use super::super::reason::LastReason;
@@ -75,6 +75,34 @@ impl<A: SharedAlloc> Subscription<A> {
             self.extras_mut()?.own_terms = Some(OwnTerms { terms, until: PackedMillis::NONE });
         }
         Ok(self)
+    }
+
+    /// The same with these options.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when they find no room.
+    pub fn try_with(self, options: &Options) -> Result<Self, OutOfMemory> {
+        let mut made = self.try_under(options.terms)?;
+        made.set_own_texts([options.header.as_bytes()])?;
+        Ok(made)
+    }
+
+    /// Whether it was made with the same options, but for its id.
+    #[must_use]
+    pub fn is_made_with(&self, options: &Options) -> bool {
+        self.terms() == options.terms && self.header_lines() == options.header.as_bytes()
+    }
+
+    /// The options that it was made with; the filter has its number only.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Options {
+            id: text(self.event_id()),
+            header: text(self.header_lines()),
+            terms: self.terms(),
+            ..Options::default()
+        }
     }
 
     /// The terms it was made under.

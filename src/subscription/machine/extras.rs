@@ -27,6 +27,8 @@ pub(super) struct Extras<A: Allocator + Clone> {
     pub(super) sessions: Option<Box<Sessions<A>, A>>,
     /// What was asked for when it was made, if anything was.
     pub(super) own_terms: Option<OwnTerms>,
+    /// The texts that were asked for with them, if any were.
+    own_texts: Option<OwnTexts<A>>,
     /// User name and secret of this subscription alone.
     pub(super) own_credentials: Option<PackedSecrets<2, A>>,
     /// The longest Min-Expires ever told and obeyed.
@@ -57,6 +59,12 @@ pub(super) struct EndedFork<A: Allocator> {
     pub(super) retry_after: Option<u32>,
 }
 
+/// Texts of options: the header lines.
+type OwnTexts<A> = Packed<1, A>;
+
+/// Where [`OwnTexts`] has the header lines.
+const HEADER: usize = 0;
+
 /// What is kept of options.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnTerms {
@@ -72,6 +80,7 @@ impl<A: Allocator + Clone> Extras<A> {
             led_to: None,
             sessions: None,
             own_terms: None,
+            own_texts: None,
             own_credentials: None,
             min_expires: 0,
             losses: 0,
@@ -98,6 +107,7 @@ impl<A: Allocator + Clone> Extras<A> {
             self.led_to.as_ref().map_or(0, Packed::size),
             self.own_credentials.as_ref().map_or(0, PackedSecrets::size),
             self.event_id.as_ref().map_or(0, Packed::size),
+            self.own_texts.as_ref().map_or(0, Packed::size),
         ];
         let gone =
             self.ended_forks.iter().map(|fork| size_of::<EndedFork<A>>().saturating_add(fork.tag_and_reason.size()));
@@ -110,6 +120,7 @@ impl<A: Allocator + Clone> Extras<A> {
             led_to,
             sessions,
             own_terms,
+            own_texts,
             own_credentials,
             min_expires,
             early,
@@ -125,6 +136,7 @@ impl<A: Allocator + Clone> Extras<A> {
             && led_to.is_none()
             && sessions.is_none()
             && own_terms.is_none()
+            && own_texts.is_none()
             && own_credentials.is_none()
             && *min_expires == 0
             && *losses == 0
@@ -300,6 +312,29 @@ impl<A: SharedAlloc> Subscription<A> {
 
     pub(super) fn own_terms_mut(&mut self) -> Option<&mut OwnTerms> {
         self.extras.as_deref_mut()?.own_terms.as_mut()
+    }
+
+    /// Header lines for every request, each with its CRLF.
+    pub(super) fn header_lines(&self) -> &[u8] {
+        self.own_texts().map_or(&[], |texts| texts.get(HEADER))
+    }
+
+    fn own_texts(&self) -> Option<&OwnTexts<A>> {
+        self.extras.as_deref()?.own_texts.as_ref()
+    }
+
+    /// Gives it texts of its own, for good.
+    pub(super) fn set_own_texts(&mut self, texts: [&[u8]; 1]) -> Result<(), OutOfMemory> {
+        if texts.iter().any(|text| !text.is_empty()) {
+            let texts = Packed::try_new(texts, self.alloc.clone())?;
+            self.extras_mut()?.own_texts = Some(texts);
+        }
+        Ok(())
+    }
+
+    /// The texts of another subscription.
+    pub(super) fn copy_own_texts(&mut self, other: &Self) -> Result<(), OutOfMemory> {
+        other.own_texts().map_or(Ok(()), |texts| self.set_own_texts(texts.all()))
     }
 
     /// The newest reason phrase, or reason of a failure or termination.

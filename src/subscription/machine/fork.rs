@@ -58,6 +58,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(kept) = self.own_terms() {
             fork.extras_mut()?.own_terms = Some(*kept);
         }
+        fork.copy_own_texts(self)?;
         let next = env.now.after(schedule::refresh_delay(expiry.since(env.now), env.policy, env.random));
         fork.confirm(next, Awaits::FirstNotify { by: opened.after(env.policy.timer_n) });
         Ok(Some(fork))

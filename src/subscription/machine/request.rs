@@ -45,6 +45,7 @@ impl<A: SharedAlloc> Subscription<A> {
             package: self.package().name,
             event_id: self.event_id().to_vec(),
             rates: self.terms().rates,
+            header_lines: self.header_lines().to_vec(),
             filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
             socket: dialog.socket(),
             authorizations,

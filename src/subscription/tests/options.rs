@@ -86,6 +86,23 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("adaptive-min-rate=2;max-rate=1", ["option adaptive-min-rate is \"2\"", "no more than option max-rate"]),
         ("filter=", ["option filter is \"\"", "a token"]),
         ("filter=a/b", ["option filter is \"a/b\"", "a token"]),
+        ("header", ["option header is \"\"", "one header line, such as \"X-Name: value\""]),
+        ("header=X-A", ["option header is \"X-A\"", "one header line"]),
+        ("header=\"X-A:\"", ["option header is \"X-A:\"", "one header line"]),
+        ("header=\": b\"", ["option header is \": b\"", "one header line"]),
+        ("header=\"X A: b\"", ["option header is \"X A: b\"", "one header line"]),
+        ("header=\"X-A: b\r\nRoute: <sip:evil>\"", ["option header is", "without line ends and control characters"]),
+        ("header=\"X-A: b\\\nX-B: c\"", ["option header is \"X-A: b\\nX-B: c\"", "without line ends"]),
+        ("header=\"X-A: b\u{0}c\"", ["option header is", "without line ends and control characters"]),
+        ("header=\"X-A: b\tc\"", ["option header is", "control characters"]),
+        ("header=\"X-A: b\u{85}c\"", ["option header is", "control characters"]),
+        (
+            "header=\"cseq: 1 SUBSCRIBE\"",
+            ["option header is", "than cseq, which the module or the server writes itself"],
+        ),
+        ("header=\"L : 5\"", ["option header is", "than L, which the module or the server writes itself"]),
+        ("header=\"Accept: a/b\"", ["option header is", "than Accept, which modparam additional_presence_headers"]),
+        ("header=\"k: a\"", ["option header is", "than k, which modparam additional_presence_headers can have"]),
         ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
     ] {
         let said = refused(text);
@@ -125,6 +142,42 @@ fn rates_are_in_every_request_and_harm_no_notify() {
     life.give(Input::Unsubscribe);
     life.due();
     assert_eq!((life.request().expires, life.request().rates), (0, rates));
+}
+
+#[test]
+fn header_lines_are_bounded_and_said_as_they_are_read() {
+    let options = parse("header=X-A: 1;HEADER=\"x-b :  \\\"a;b\\\\c\\\" \";id=d;header=\"X-A: \u{e4}\"");
+    assert_eq!(options.header, "X-A: 1\r\nx-b: \"a;b\\c\"\r\nX-A: \u{e4}\r\n");
+    assert_eq!(parse(&options.to_string()), options);
+    let one = |value: &str| format!("header=\"X: {value}\"");
+    assert!(Options::parse(vec![one("y"); 8].join(";").as_bytes()).is_ok());
+    assert!(refused(&vec![one("y"); 9].join(";")).contains("at most 8 lines, which have 1024 bytes together"));
+    assert!(Options::parse(one(&"y".repeat(1019)).as_bytes()).is_ok());
+    assert!(refused(&one(&"y".repeat(1020))).contains("which have 1024 bytes together at most"));
+    assert!(refused(&[one(&"y".repeat(1000)), one(&"z".repeat(30))].join(";")).contains("1024 bytes together"));
+}
+
+#[test]
+fn header_lines_are_in_every_request() {
+    let options = parse("header=\"X-A: 1\";header=\"X-B: 2\"");
+    let mut life = Life::with(&options, policy());
+    life.give(Input::Start);
+    for _ in 0..3 {
+        life.due();
+        assert_eq!(life.request().header_lines, b"X-A: 1\r\nX-B: 2\r\n");
+        life.reply(200);
+        life.notify("active");
+    }
+    assert!(life.subscription.is_made_with(&options) && !life.subscription.is_made_with(&Options::default()));
+    assert_eq!(life.snapshot().options, options);
+    life.reply(481);
+    life.due();
+    assert_eq!(life.request().header_lines, options.header.as_bytes(), "a new dialog as well");
+    life.reply(200);
+    life.notify("active");
+    life.give(Input::Unsubscribe);
+    life.due();
+    assert_eq!((life.request().expires, &life.request().header_lines[..]), (0, options.header.as_bytes()));
 }
 
 #[test]
@@ -209,12 +262,17 @@ fn any_options() -> impl Strategy<Value = Options> {
         Rates { max, min: below(min), adaptive_min: below(adaptive_min) }
     });
     let filter = id.clone();
-    (id, times, rates, filter, any::<bool>()).prop_map(|(id, (expires, fetch), rates, filter, share)| Options {
-        id,
-        share: share && fetch.is_none(),
-        filter,
-        terms: Terms { expires, fetch, rates, filter: None },
-    })
+    let header =
+        proptest::collection::vec("X-[a-z]{1,4}: [!-~]([ -~]{0,8}[!-~])?\r\n", 0..4).prop_map(|all| all.concat());
+    (id, times, rates, filter, header, any::<bool>()).prop_map(
+        |(id, (expires, fetch), rates, filter, header, share)| Options {
+            id,
+            share: share && fetch.is_none(),
+            filter,
+            header,
+            terms: Terms { expires, fetch, rates, filter: None },
+        },
+    )
 }
 
 proptest! {
@@ -228,7 +286,7 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_like_options_is_read_or_refused(text in "((id|expires|Fetch|max-rate|min-rate|x)[=; \"\\\\]{0,3}[0-9a.\" ]{0,6};?){0,5}") {
+    fn what_looks_like_options_is_read_or_refused(text in "((id|expires|Fetch|max-rate|min-rate|header|x)[=; \"\\\\]{0,3}[0-9a.\" ]{0,6};?){0,5}") {
         if let Ok(options) = Options::parse(text.as_bytes()) {
             prop_assert_eq!(parse(&options.to_string()), options);
         }

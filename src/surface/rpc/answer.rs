@@ -58,6 +58,7 @@ pub(super) fn fitting<T>(rpc: &RpcContext, rows: Vec<T>) -> impl Iterator<Item =
 /// Adds the fields of one subscription.
 pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
     let [refused, stale, repeated, merged, dropped] = snapshot.untold.map(FieldValue::Number);
+    let options = engine.options_text(snapshot.options.clone());
     let fields = SubscriptionFields {
         id: FieldValue::Number(handle.id()),
         record: FieldValue::Text(&snapshot.record),
@@ -65,7 +66,8 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         package: FieldValue::Text(snapshot.package),
         state: FieldValue::Text(snapshot.state),
         status: FieldValue::Text(snapshot.status),
-        event_id: if snapshot.event_id.is_empty() { FieldValue::Absent } else { FieldValue::Text(&snapshot.event_id) },
+        event_id: FieldValue::unless_empty(&snapshot.event_id),
+        options: FieldValue::unless_empty(&options),
         expires_in: FieldValue::or_absent(snapshot.expires_in),
         next_action_in: FieldValue::or_absent(snapshot.next_action_in),
         call_id: FieldValue::Text(&snapshot.call_id),
