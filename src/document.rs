@@ -12,7 +12,12 @@
 //! | `prescan`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
 //! | `fault` | what `scan` finds wrong |
 //! | `name` | XML names and characters, as `scan` needs them |
+//! | `reader` | the one reader of XML: walks over a scanned text, without a tree |
+//! | `element` | an element as the reader shows it |
+//! | `stand_alone` | an element as text that is complete by itself |
 //! | `root` | the root element, which says what a document is |
+//! | `formats` | the formats that the module looks into, one row each |
+//! | `typed` | a document of any format with a reader as typed values, with fields by name |
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `multipart` | the parts of a multipart body (RFC 2046 §5.1) |
 //! | `presentity` | the structured presentity as values |
@@ -34,10 +39,14 @@ mod bytes;
 mod check;
 mod content_type;
 mod cursor;
+#[allow(dead_code, reason = "for readers of formats")]
+mod element;
 mod encoding;
 mod error;
 mod extension;
 mod fault;
+#[allow(dead_code, reason = "for readers of formats")]
+mod formats;
 #[cfg_attr(not(test), allow(dead_code, reason = "the readers of lists and of mixed bodies stand on it"))]
 mod multipart;
 mod name;
@@ -46,20 +55,28 @@ mod pidf;
 mod pidf_summary;
 mod prescan;
 mod presentity;
+#[allow(dead_code, reason = "for readers of formats")]
+mod reader;
 mod root;
 mod scan;
-#[cfg(test)]
+#[allow(dead_code, reason = "for readers of formats")]
+mod stand_alone;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "for the surface")]
+mod typed;
 mod version;
 
-pub use check::{FILTER_XML, PIDF_XML, check_body, check_filter};
+pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;
+pub use formats::PIDF_XML;
 #[cfg_attr(not(test), allow(unused_imports, reason = "the readers of lists and of mixed bodies stand on it"))]
 pub use multipart::{Part, Parts};
 pub use pidf_summary::PidfSummary;
 pub use presentity::{Basic, Extension, Note, Presentity, Tuple};
+#[allow(unused_imports, reason = "for the surface")]
+pub use typed::{Document, FieldText};
 pub use version::Version;
 
 /// Default cap on the size of one body, in bytes.

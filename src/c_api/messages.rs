@@ -8,7 +8,7 @@ use super::Wiring;
 use super::blocks;
 use super::convert::{number_of_status, pointer_of, put, str_of};
 use super::guard::{guarded, with_hub};
-use super::presentity::Document;
+use super::presentity::PresentityFace;
 use super::types::{CMessage, CPresentity, Error};
 use crate::memory::SharedAlloc;
 use crate::qsa::{self, NoMessage, QueueId};
@@ -19,7 +19,7 @@ struct DeliveredMessage<A: SharedAlloc> {
     /// First, so that a pointer to one is a pointer to the other.
     face: CMessage,
     message: qsa::Message<A>,
-    document: OnceCell<Option<Document>>,
+    document: OnceCell<Option<PresentityFace>>,
 }
 
 impl<A: SharedAlloc> DeliveredMessage<A> {
@@ -74,7 +74,7 @@ pub(super) unsafe extern "C" fn message_presentity<W: Wiring>(
         let Some(taken) = (unsafe { message.cast::<DeliveredMessage<W::Alloc>>().as_ref() }) else {
             return Error::Argument as c_int;
         };
-        let read = || Document::read(taken.message.content_type(), taken.message.body());
+        let read = || PresentityFace::read(taken.message.content_type(), taken.message.body());
         match taken.document.get_or_init(read) {
             // SAFETY: null or to be written, as the header says.
             Some(document) => unsafe { put(to, document.face()) }.unwrap_or_else(|error| error as c_int),

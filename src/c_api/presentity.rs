@@ -8,7 +8,7 @@ use crate::document::{self, Basic, ContentType, PIDF_XML};
 
 /// A presence document with its C face. The face points into the document and into the lists, none of which changes
 /// or moves as long as this lives.
-pub(super) struct Document {
+pub(super) struct PresentityFace {
     face: Box<CPresentity>,
     _document: document::Presentity,
     _lists: Lists,
@@ -22,7 +22,7 @@ struct Lists {
     tuples: Vec<Box<[CTuple]>>,
 }
 
-impl Document {
+impl PresentityFace {
     /// Reads a body; `None` when it is no presence document, or a malformed one.
     pub(super) fn read(content_type: &[u8], body: &[u8]) -> Option<Self> {
         let content_type = ContentType::parse(content_type).ok()?;

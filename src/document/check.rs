@@ -3,15 +3,9 @@
 use super::content_type::ContentType;
 use super::encoding::decode;
 use super::error::DocumentError;
+use super::formats::Format;
 use super::root::read_root;
-use super::scan::RootElement;
-use super::version::{Version, Versioned};
-
-/// The media type of presence documents (RFC 3863 §5).
-pub const PIDF_XML: &str = "application/pidf+xml";
-
-/// Namespace of presence documents (RFC 3863 §4.1.1).
-pub(super) const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
+use super::version::Version;
 
 /// The media type of filter documents (RFC 4661 §6).
 pub const FILTER_XML: &str = "application/simple-filter+xml";
@@ -40,33 +34,26 @@ pub fn check_body(
     if body.is_empty() {
         return Ok(None);
     }
-    let versioned = match content_type.is(PIDF_XML) {
-        true if !is_strict => return Ok(None),
-        true => None,
-        false => match Versioned::find(content_type) {
-            None => return Ok(None),
-            versioned => versioned,
-        },
+    let format = match Format::find(content_type) {
+        None => return Ok(None),
+        Some(format) if !is_strict && !format.has_versions => return Ok(None),
+        Some(format) => format,
     };
-    match read(content_type, body, versioned) {
+    match read_version(content_type, body, format) {
         Err(_) if !is_strict => Ok(None),
         read => read,
     }
 }
 
-/// The version of a document that has one.
-fn read(
+/// The version of a document, if its format has versions.
+fn read_version(
     content_type: &ContentType<'_>,
     body: &[u8],
-    versioned: Option<&Versioned>,
+    format: &Format,
 ) -> Result<Option<Version>, DocumentError> {
-    let charset = content_type.parameter("charset");
-    let charset = charset.as_ref().map(|charset| charset.as_sent());
-    let text = decode(body, charset)?;
-    match versioned {
-        Some(versioned) => versioned.check(&text),
-        None => check_presence(&text).map(|_| None),
-    }
+    let text = content_type.text_of(body)?;
+    let root = format.check(&text)?;
+    Ok(if format.has_versions { Version::read(&text, &root) } else { None })
 }
 
 /// Whether this is a filter document (RFC 4661 §3): well-formed XML within the caps, with a root called `filter-set` in
@@ -79,7 +66,7 @@ pub fn check_filter(body: &[u8], max_bytes: usize) -> Result<(), DocumentError> 
     let text = decode(body, None)?;
     let root = read_root(&text)?;
     if !root.is("filter-set", SIMPLE_FILTER) {
-        return Err(DocumentError::NotFilter { root: root.shown() });
+        return Err(root.is_not("filter-set", SIMPLE_FILTER));
     }
     Ok(())
 }
@@ -90,13 +77,4 @@ pub(super) fn check_size(body: &[u8], max_bytes: usize) -> Result<(), DocumentEr
         return Err(DocumentError::TooLarge { size: body.len(), limit: max_bytes });
     }
     Ok(())
-}
-
-/// Scans `text` and looks at its root element.
-pub(super) fn check_presence(text: &str) -> Result<RootElement<'_>, DocumentError> {
-    let root = read_root(text)?;
-    if !root.may_be("presence", PIDF) {
-        return Err(DocumentError::NotPidf { root: root.shown() });
-    }
-    Ok(root)
 }

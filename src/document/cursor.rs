@@ -249,4 +249,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn skip(&mut self, bytes: usize) {
         self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
+
+    #[allow(dead_code, reason = "for the reader")]
+    /// Steps over everything up to the next `byte`, and over that.
+    #[inline(always)]
+    pub(super) fn skip_past(&mut self, byte: u8) {
+        self.skip(until_either(self.rest, byte, byte) + 1);
+    }
 }

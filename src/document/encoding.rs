@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::bytes::find;
+use super::content_type::ContentType;
 use super::error::{DocumentError, shown};
 
 /// The declarations that nearly everybody writes; they need no reading.
@@ -23,6 +24,14 @@ enum Encoding {
 enum ByteOrder {
     Big,
     Little,
+}
+
+impl ContentType<'_> {
+    /// The text of a body that this Content-Type describes, by the rules of [`decode`].
+    pub(super) fn text_of<'b>(&self, body: &'b [u8]) -> Result<Cow<'b, str>, DocumentError> {
+        let charset = self.parameter("charset");
+        decode(body, charset.as_ref().map(|charset| charset.as_sent()))
+    }
 }
 
 /// Decodes `body` to text without BOM and without white space or zeros around it. Borrows when

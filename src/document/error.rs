@@ -78,27 +78,15 @@ pub enum DocumentError {
         /// The fault.
         problem: &'static str,
     },
-    /// Well-formed XML, but not a presence document (RFC 3863 §4.1.1).
-    #[error("root element is \"{root}\", not presence in urn:ietf:params:xml:ns:pidf")]
-    NotPidf {
-        /// The root element as `{namespace}name`.
-        root: String,
-    },
-    /// Well-formed XML, but not a document of its type (RFC 3858 §4.1, RFC 3680 §5.1, RFC 4235 §4.1).
+    /// Well-formed XML, but not a document of its type.
     #[error("root element is \"{root}\", not {wanted} in {namespace}")]
-    NotVersioned {
+    WrongRoot {
         /// The root element as `{namespace}name`.
         root: String,
         /// The name it should have.
         wanted: &'static str,
         /// The namespace it should be in.
         namespace: &'static str,
-    },
-    /// Well-formed XML, but not a filter document (RFC 4661 §3).
-    #[error("root element is \"{root}\", not filter-set in urn:ietf:params:xml:ns:simple-filter")]
-    NotFilter {
-        /// The root element as `{namespace}name`.
-        root: String,
     },
 }
 
@@ -116,9 +104,7 @@ impl DocumentError {
             | Self::Undecodable { .. }
             | Self::Dtd
             | Self::Malformed { .. }
-            | Self::NotPidf { .. }
-            | Self::NotVersioned { .. }
-            | Self::NotFilter { .. } => 400,
+            | Self::WrongRoot { .. } => 400,
         }
     }
 

@@ -166,8 +166,13 @@ pub(super) fn value_text(text: &[u8]) -> String {
     value_chars(text).collect()
 }
 
+/// A piece of a text that is UTF-8, cut at character boundaries.
+pub(super) fn as_text(piece: &[u8]) -> &str {
+    std::str::from_utf8(piece).unwrap_or_default()
+}
+
 fn value_chars(text: &[u8]) -> impl Iterator<Item = char> {
-    let mut rest = std::str::from_utf8(text).unwrap_or_default();
+    let mut rest = as_text(text);
     std::iter::from_fn(move || {
         if let Some((each, after)) = take_reference(rest.as_bytes()) {
             rest = rest.get(rest.len() - after.len()..).unwrap_or_default();

@@ -15,15 +15,16 @@
 //! for a child of `presence`. Elements of RFC 4479 and RFC 4480 count as understood. Inside an
 //! extension the attribute concerns that extension only.
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Node, ParsingOptions};
 
-use super::check::{PIDF, check_presence, check_size};
+use super::check::check_size;
 use super::encoding::decode;
 use super::error::{DocumentError, shown};
 use super::extension::Extensions;
+use super::formats::{PIDF, check_presence};
 use super::note::text_of;
 use super::presentity::{Basic, Contact, Note, Presentity, Tuple};
-use super::scan::MAX_NODES;
+use super::scan::{MAX_NODES, RootElement};
 use crate::grammar::thousandths;
 
 /// RFC 4479 §3 and RFC 4480 §3.
@@ -38,15 +39,19 @@ impl Presentity {
     pub fn parse(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
         check_size(body, max_bytes)?;
         let text = decode(body, charset)?;
-        let start = check_presence(&text)?.start;
-        let text = text.get(start..).unwrap_or_default();
+        Self::of(&text, &check_presence(&text)?, max_bytes)
+    }
+
+    /// Reads a presence document that has passed its check.
+    pub(super) fn of(text: &str, root: &RootElement<'_>, max_bytes: usize) -> Result<Self, DocumentError> {
+        let text = text.get(root.start..).unwrap_or_default();
         let options = ParsingOptions {
             allow_dtd: false,
             // Between any two nodes that the scanner counts there is at most one text.
             nodes_limit: 2 * MAX_NODES as u32 + 2,
             ..ParsingOptions::default()
         };
-        let document = Document::parse_with_options(text, options).map_err(|error| {
+        let document = roxmltree::Document::parse_with_options(text, options).map_err(|error| {
             // Not met: what the scanner accepts, the tree parser accepts.
             DocumentError::Malformed {
                 line: error.pos().row as usize,

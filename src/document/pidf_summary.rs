@@ -3,10 +3,11 @@
 //! Says the same as `Presentity::basic` and `Presentity::note` of the
 //! whole document; a property test holds the two against each other.
 
-use super::check::{PIDF, check_presence, check_size};
+use super::check::check_size;
 use super::cursor::Cursor;
 use super::encoding::decode;
 use super::error::DocumentError;
+use super::formats::{PIDF, check_presence};
 use super::name::{QName, same_value, take_reference, value_text};
 use super::pidf::UNDERSTOOD;
 use super::presentity::Basic;

@@ -1,7 +1,7 @@
 //! The root element of a document, which says what the document is.
 
 use super::error::{DocumentError, shown};
-use super::name::same_value;
+use super::name::{as_text, same_value};
 use super::scan::{RootElement, scan};
 
 /// Scans `text`; its root element.
@@ -24,9 +24,10 @@ impl RootElement<'_> {
         self.is(local, if self.namespace.is_empty() { "" } else { namespace })
     }
 
-    /// Its name as `{namespace}name`, for a message.
-    pub(super) fn shown(&self) -> String {
-        let part = |part| shown(&String::from_utf8_lossy(part), 64);
-        format!("{{{}}}{}", part(self.namespace), part(self.name.local))
+    /// The error of a document whose root is not the element `wanted` of `namespace`.
+    pub(super) fn is_not(&self, wanted: &'static str, namespace: &'static str) -> DocumentError {
+        let part = |part| shown(as_text(part), 64);
+        let root = format!("{{{}}}{}", part(self.namespace), part(self.name.local));
+        DocumentError::WrongRoot { root, wanted, namespace }
     }
 }

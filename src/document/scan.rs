@@ -22,7 +22,8 @@ pub(super) const MAX_NAMESPACES: usize = 32;
 /// Most elements, comments and processing instructions in one document.
 pub(super) const MAX_NODES: usize = 8192;
 
-const XML_NAMESPACE: &[u8] = b"http://www.w3.org/XML/1998/namespace";
+/// What the prefix `xml` is bound to (Namespaces in XML §3).
+pub(super) const XML_NAMESPACE: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &[u8] = b"http://www.w3.org/2000/xmlns/";
 
 /// The result of a scan: the top of a document.

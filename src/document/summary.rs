@@ -1,6 +1,7 @@
 //! One state and one note for a whole presentity: what `$qsa(basic)` and `$qsa(note)` show.
 
 use super::presentity::{Basic, Note, Presentity};
+use super::typed::{FieldText, NamedValues};
 
 impl Presentity {
     /// The state of the presentity as a whole: open if any tuple is open, else closed if any is
@@ -28,5 +29,19 @@ impl Presentity {
 impl Note {
     fn trimmed(&self) -> &str {
         self.text.trim()
+    }
+}
+
+impl NamedValues for Presentity {
+    fn value(&self, field: &str, index: Option<usize>) -> Option<FieldText<'_>> {
+        match (field, index) {
+            ("basic", None) => Some(FieldText::text(self.basic().as_str())),
+            ("note", None) => self.note().map(FieldText::text),
+            _ => None,
+        }
+    }
+
+    fn count(&self, _field: &str) -> usize {
+        0
     }
 }

@@ -6,6 +6,8 @@ mod hostile;
 mod multipart;
 mod pidf;
 mod property;
+mod reader;
+mod samples;
 mod version;
 
 use super::error::DocumentError;
