@@ -33,7 +33,7 @@ use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shared_lock::SharedLock;
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, lock, log};
-use crate::memory::{Defects, HashKey, OutOfMemory, on_defect};
+use crate::memory::{Defect, Defects, HashKey, OutOfMemory, found, on_defect};
 use crate::qsa::{
     self, Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId,
 };
@@ -247,8 +247,8 @@ fn ring_event_bell(worker: usize) {
 
 /// One of the queues, the same for the same hash.
 fn queue_of(queues: &[QueueId], hash: u64) -> QueueId {
-    let index = hash.checked_rem(queues.len() as u64).unwrap_or(0);
-    usize::try_from(index).ok().and_then(|index| queues.get(index)).copied().unwrap_or_default()
+    let index = hash.checked_rem(queues.len() as u64).and_then(|index| usize::try_from(index).ok());
+    index.and_then(|index| queues.get(index)).copied().unwrap_or_else(|| found(Defect::Queue))
 }
 
 impl Engine {

@@ -51,6 +51,25 @@ fn each_range_is_checked_at_both_ends_and_the_message_says_all() {
     }
 }
 
+/// What is kept in fewer bits than it is given in has room for its whole range.
+#[test]
+fn what_is_in_its_range_is_kept_as_it_is() {
+    type Kept = fn(&Config) -> i64;
+    let parameters: [(&str, Kept); 3] = [
+        ("workers", |config| config.workers.into()),
+        ("resolvers", |config| config.resolvers.into()),
+        ("refresh_jitter", |config| config.policy.refresh_jitter.into()),
+    ];
+    for (name, kept) in parameters {
+        let place = Integers::NAMES.iter().position(|known| known.to_bytes() == name.as_bytes());
+        let facts = &Integers::FACTS[place.expect("a parameter")];
+        for value in [facts.least, facts.most] {
+            let config = Config::check(with(|raw| set(raw, name, value)), &Any).expect("in its range");
+            assert_eq!(kept(&config), i64::from(value), "{name}");
+        }
+    }
+}
+
 #[test]
 fn shards_are_a_power_of_two() {
     let mut raw = Raw::default();

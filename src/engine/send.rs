@@ -9,11 +9,14 @@ use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
 use crate::host::{clock, log};
-use crate::memory::OutOfMemory;
+use crate::memory::{Defect, OutOfMemory, found};
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
 use crate::subscription::{HeldBy, Input, Output, Request, Socket};
 use crate::time::Millis;
+
+/// How long a request without a next hop is held: that cannot be, and must not keep a worker busy.
+const NO_HOP: Duration = Duration::from_secs(1);
 
 /// A next hop that the gate lets a request through to.
 struct Hop<'r> {
@@ -225,6 +228,9 @@ impl Engine {
                 }
             }
         }
-        Err(first_free.unwrap_or((now, HeldBy::Rate)))
+        Err(first_free.unwrap_or_else(|| {
+            found::<()>(Defect::Hop);
+            (now.after(NO_HOP), HeldBy::Rate)
+        }))
     }
 }

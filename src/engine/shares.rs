@@ -2,6 +2,7 @@
 
 use super::{Engine, Lack, ShmHub, ShmShares};
 use crate::host::shm::Shm;
+use crate::memory::{Defect, found};
 use crate::qsa::{DomainId, Message, QsaError, QueueId, ShareHash};
 
 /// Name of the module's own QSA domain for shared subscriptions. The SIP user agent is its only notifier.
@@ -31,8 +32,7 @@ impl Engine {
         let Some(&queue) = self.share_queues.get(worker) else { return false };
         for done in 0..most {
             let Some(delivered) = self.hub.pop(queue) else { return done > 0 };
-            let hash = ShareHash::try_from(delivered.subscriber_data).unwrap_or_default();
-            self.hand_on_one(hash, &delivered.message);
+            self.hand_on_one(share_of(delivered.subscriber_data), &delivered.message);
         }
         true
     }
@@ -49,9 +49,8 @@ impl Engine {
 
     /// The last message of a subscription that is shared fell out of a full queue: the members are told now.
     pub(super) fn hand_on_lost(&self, message: &Message<Shm>) {
-        let hash = self.hub.subscriber_data(message.subscription()).and_then(|hash| ShareHash::try_from(hash).ok());
-        if let Some(hash) = hash {
-            self.hand_on_one(hash, message);
+        if let Some(value) = self.hub.subscriber_data(message.subscription()) {
+            self.hand_on_one(share_of(value), message);
         }
     }
 
@@ -59,6 +58,11 @@ impl Engine {
     pub(super) fn is_shared(&self, queue: QueueId) -> bool {
         self.share_queues.contains(&queue)
     }
+}
+
+/// The share that the value of its root names.
+fn share_of(value: usize) -> ShareHash {
+    ShareHash::try_from(value).unwrap_or_else(|_| found(Defect::Share))
 }
 
 /// Registers the domain in the hub.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::breaker::{Breaker, BreakerState};
 use super::hold::Hold;
 use super::rate::RateLimit;
+use crate::memory::{Defect, found};
 use crate::time::Millis;
 
 /// After this time without a request, failures and breaker are forgotten when the room is needed.
@@ -60,7 +61,7 @@ impl DestinationEntry {
     }
 
     fn address(&self) -> &[u8] {
-        self.address.get(..usize::from(self.length)).unwrap_or_default()
+        self.address.get(..usize::from(self.length)).unwrap_or_else(|| found(Defect::Texts))
     }
 
     /// Whether this is the entry of an address with this hash.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BOUND, FIRST_PAUSE, LookupOutcome, QUICK};
+use crate::memory::{Defect, found};
 use crate::time::Millis;
 
 /// How much of a name is kept to be shown; a longer one is told apart by its hash all the same.
@@ -106,7 +107,7 @@ impl Name {
     }
 
     fn text(&self) -> &[u8] {
-        self.shown.get(..usize::from(self.length)).unwrap_or_default()
+        self.shown.get(..usize::from(self.length)).unwrap_or_else(|| found(Defect::Texts))
     }
 
     pub(super) fn is(&self, hash: u64, text: &[u8]) -> bool {

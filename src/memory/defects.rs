@@ -7,21 +7,40 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
-    /// The lengths of packed texts are not those of the texts.
+    /// The lengths of texts are not those of the texts.
     Texts,
     /// A state that has a time is without it.
     State,
+    /// The number of a package is none.
+    Package,
+    /// There is no dialog where the state says that there is one.
+    Dialog,
+    /// There is no queue at a place.
+    Queue,
+    /// The value of a subscription that is shared names no share.
+    Share,
+    /// A request has no next hop.
+    Hop,
+    /// Options that the module has written cannot be read.
+    Options,
 }
 
 impl Defect {
-    const ALL: [Self; 2] = [Self::Texts, Self::State];
+    const ALL: [Self; 8] =
+        [Self::Texts, Self::State, Self::Package, Self::Dialog, Self::Queue, Self::Share, Self::Hop, Self::Options];
 
     /// What the log says of it.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Self::Texts => "packed texts do not have their lengths, and are read as empty",
+            Self::Texts => "texts do not have their lengths, and are read as empty",
             Self::State => "a subscription's state has lost its time, and is due at once",
+            Self::Package => "a subscription has lost its event package, and counts as one of presence",
+            Self::Dialog => "a subscription has lost its dialog, and begins again",
+            Self::Queue => "a subscription has no queue, and its messages are lost",
+            Self::Share => "the members of a shared subscription are not found, and miss a message",
+            Self::Hop => "a SUBSCRIBE has no next hop, and is held for a second",
+            Self::Options => "the options of a subscription cannot be read, and $qsa(event_id) is null",
         }
     }
 
@@ -64,18 +83,25 @@ pub fn on_defect(note: fn(Defect)) {
     let _ = NOTE.set(note);
 }
 
-/// One was found.
+/// One was found: gives the harmless value. In unit tests it is a failure.
 #[cold]
 pub fn found<T: Default>(defect: Defect) -> T {
     if let Some(note) = NOTE.get() {
         note(defect);
     }
+    #[cfg(test)]
+    tests::expect_none(defect);
     T::default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Unit tests look for what cannot be.
+    pub(super) fn expect_none(defect: Defect) {
+        panic!("{}", defect.text());
+    }
 
     #[test]
     fn each_is_told_once() {

@@ -132,7 +132,9 @@ fn pack<const N: usize>(parts: &[&[u8]; N], to: &mut [u8]) -> Option<()> {
     let mut rest = to;
     if are_short(parts) {
         let (lengths, after) = rest.split_first_chunk_mut::<N>()?;
-        *lengths = parts.map(|part| u8::try_from(part.len()).unwrap_or(0));
+        for (length, part) in lengths.iter_mut().zip(parts) {
+            *length = u8::try_from(part.len()).ok()?;
+        }
         rest = after;
     } else {
         for part in parts {
@@ -175,7 +177,13 @@ fn unpack_all<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
     }
     let (mut lengths, mut rest) = ([0; N], bytes);
     for length in &mut lengths {
-        let Some((this, after)) = read_length(rest) else { return [&[]; N] };
+        let Some((this, after)) = read_length(rest) else {
+            // Nothing at all when all are empty.
+            if !bytes.is_empty() {
+                found::<()>(Defect::Texts);
+            }
+            return [&[]; N];
+        };
         (*length, rest) = (this, after);
     }
     lengths.map(|length| {

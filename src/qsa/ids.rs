@@ -68,6 +68,9 @@ pub(super) struct PackageId(u32);
 /// Bits for the place of a package among [`package::ALL`].
 const KNOWN_BITS: u32 = 3;
 
+// There is room for each, beside 0.
+const _: usize = (1 << KNOWN_BITS) - 1 - package::ALL.len();
+
 impl PackageId {
     /// The `serial`-th package ever. If its name is one that everybody knows, the number leads to it.
     pub(super) fn new(serial: u32, name: &[u8]) -> Self {

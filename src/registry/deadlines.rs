@@ -106,7 +106,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
     }
 
     /// Takes slots of a bucket, whose time has come, to narrower ones; how many more may be taken.
-    fn sort(&mut self, bucket: usize, mut moves: usize) -> usize {
+    fn sort(&mut self, bucket: u32, mut moves: usize) -> usize {
         while moves > 0 {
             let slot = self.wheel.head(bucket);
             let Some(&node) = self.node(slot) else { break };
@@ -124,8 +124,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
         if let Some(after) = self.node_mut(after) {
             after.before = slot;
         }
-        let bucket = u32::try_from(place.bucket).unwrap_or(0);
-        self.write(slot, DeadlineNode { at, before: FIRST | bucket, after });
+        self.write(slot, DeadlineNode { at, before: FIRST | place.bucket, after });
         self.wheel.push(place, slot);
     }
 
@@ -135,7 +134,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
             after.before = node.before;
         }
         if node.before & FIRST != 0 {
-            self.wheel.pop((node.before & !FIRST) as usize, node.after);
+            self.wheel.pop(node.before & !FIRST, node.after);
         } else if let Some(before) = self.node_mut(node.before) {
             before.after = node.after;
         }

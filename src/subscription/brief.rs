@@ -1,6 +1,7 @@
 //! Short text in place, fit for a log.
 
 use crate::grammar::is_disruptive;
+use crate::memory::{Defect, found};
 
 /// Up to 31 bytes of text held in place; longer text is cut at a character's end.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -43,13 +44,13 @@ impl Brief {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_else(|_| found(Defect::Texts))
     }
 
     /// The same as bytes, which are not looked at again.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_else(|| found(Defect::Texts))
     }
 }
 

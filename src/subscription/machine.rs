@@ -40,7 +40,7 @@ use super::proxies::Proxies;
 use super::reason::{LastReason, Reason};
 use super::schedule;
 use super::state::{self, Attempt, Awaits, State};
-use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
+use crate::memory::{Defect, OutOfMemory, SharedAlloc, SharedTexts, found};
 use crate::time::{Millis, PackedMillis};
 use ending::Failure;
 use extras::Extras;
@@ -278,6 +278,11 @@ impl<A: SharedAlloc> Subscription<A> {
         let asked = Duration::from_secs(u64::from(self.requested_expires));
         let told = self.dialog.as_ref().and_then(Dialog::expiry);
         told.or(self.last_sent.get().map(|sent| sent.after(asked)))
+    }
+
+    /// When the newest request was sent, in a state that comes after one.
+    fn last_sent(&self) -> Millis {
+        self.last_sent.get().unwrap_or_else(|| found(Defect::State))
     }
 
     fn has_made_dialog(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Event packages the SIP user agent subscribes to.
 
+use crate::memory::{Defect, found};
+
 /// An event package (RFC 6665 §7).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Package {
@@ -35,6 +37,9 @@ pub static MESSAGE_SUMMARY: &Package =
 /// Every package there is.
 pub static ALL: [&Package; 5] = [PRESENCE, PRESENCE_WINFO, DIALOG, REG, MESSAGE_SUMMARY];
 
+// A `Number` has room for each.
+const _: usize = u8::MAX as usize - ALL.len();
+
 /// The package with this event type, compared byte-wise (RFC 6665 §8.2.1).
 #[must_use]
 pub fn find(name: &[u8]) -> Option<&'static Package> {
@@ -48,10 +53,13 @@ pub(super) struct Number(u8);
 impl Number {
     pub(super) fn of(package: &'static Package) -> Self {
         let place = ALL.into_iter().position(|one| one.name == package.name);
-        Self(place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0))
+        Self(place.and_then(|place| u8::try_from(place).ok()).unwrap_or_else(|| found(Defect::Package)))
     }
 
     pub(super) fn package(self) -> &'static Package {
-        ALL.get(usize::from(self.0)).copied().unwrap_or(PRESENCE)
+        ALL.get(usize::from(self.0)).copied().unwrap_or_else(|| {
+            found::<()>(Defect::Package);
+            PRESENCE
+        })
     }
 }

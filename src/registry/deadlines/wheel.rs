@@ -17,7 +17,7 @@ struct Level {
     /// There are `1 << bits` of them.
     bits: u32,
     /// The number of the first one.
-    first: usize,
+    first: u32,
 }
 
 /// A subscription is refreshed within the 70 minutes of the third level, as a rule, and a request has its answer long before its
@@ -36,14 +36,14 @@ const EXACT: Level = Level { shift: 0, bits: 6, first: 0 };
 const TOP: Level = Level { shift: 22, bits: 6, first: 576 };
 
 /// The buckets of all levels.
-const BUCKETS: usize = TOP.end();
+const BUCKETS: usize = TOP.end() as usize;
 
 /// Buckets of a word of the bitmap; each level begins a word.
 const WORD: usize = u64::BITS as usize;
 
 impl Level {
     /// The number behind that of the last bucket.
-    const fn end(self) -> usize {
+    const fn end(self) -> u32 {
         self.first + (1 << self.bits)
     }
 
@@ -58,8 +58,8 @@ impl Level {
 
     /// The bucket of such a stretch.
     // Cut on purpose: less than the number of buckets.
-    fn bucket(self, stretch: u64) -> usize {
-        self.first + (stretch & (self.size() - 1)) as usize
+    fn bucket(self, stretch: u64) -> u32 {
+        self.first + (stretch & (self.size() - 1)) as u32
     }
 
     /// How long an instant is after the beginning of its stretch.
@@ -72,7 +72,7 @@ impl Level {
 /// A bucket, and an instant in its stretch before which nothing in it is due.
 #[derive(Clone, Copy)]
 pub(super) struct BucketPlace {
-    pub(super) bucket: usize,
+    pub(super) bucket: u32,
     pub(super) at: u64,
     offset: u32,
 }
@@ -133,13 +133,14 @@ impl Wheel {
     }
 
     /// The first slot of a bucket; [`NONE`] when it is empty.
-    pub(super) fn head(&self, bucket: usize) -> u32 {
-        self.buckets.get(bucket).map_or(NONE, |bucket| bucket.head)
+    pub(super) fn head(&self, bucket: u32) -> u32 {
+        self.buckets.get(bucket as usize).map_or(NONE, |bucket| bucket.head)
     }
 
     /// A slot has been put before all others of its bucket.
     pub(super) fn push(&mut self, place: BucketPlace, slot: u32) {
         let BucketPlace { bucket, at, offset } = place;
+        let bucket = bucket as usize;
         let Some(list) = self.buckets.get_mut(bucket) else { return };
         let earliest = if list.head == NONE { offset } else { offset.min(list.earliest) };
         *list = Bucket { head: slot, earliest };
@@ -152,15 +153,15 @@ impl Wheel {
     }
 
     /// The first slot of a bucket has left it, this one is the first now ([`NONE`]: it was the last).
-    pub(super) fn pop(&mut self, bucket: usize, slot: u32) {
-        if let Some(list) = self.buckets.get_mut(bucket) {
+    pub(super) fn pop(&mut self, bucket: u32, slot: u32) {
+        if let Some(list) = self.buckets.get_mut(bucket as usize) {
             list.head = slot;
         }
         if slot != NONE {
             return;
         }
-        if let Some(word) = self.filled.get_mut(bucket / WORD) {
-            *word &= !(1 << (bucket % WORD));
+        if let Some(word) = self.filled.get_mut(bucket as usize / WORD) {
+            *word &= !(1 << (bucket as usize % WORD));
         }
         if self.next.is_some_and(|next| next.bucket == bucket) {
             self.next = LEVELS.into_iter().filter_map(|level| self.first_of(level)).min_by_key(|place| place.at);
@@ -170,10 +171,10 @@ impl Wheel {
     /// The first filled bucket of a level: its stretch is before those of all others.
     fn first_of(&self, level: Level) -> Option<BucketPlace> {
         let from = level.stretch(self.now);
-        let words = self.filled.get(level.first / WORD..level.end() / WORD)?;
-        let stretch = from + first_from(words, level.bucket(from) - level.first)?;
+        let words = self.filled.get(level.first as usize / WORD..level.end() as usize / WORD)?;
+        let stretch = from + first_from(words, (level.bucket(from) - level.first) as usize)?;
         let bucket = level.bucket(stretch);
-        let offset = self.buckets.get(bucket)?.earliest;
+        let offset = self.buckets.get(bucket as usize)?.earliest;
         Some(BucketPlace { bucket, at: (stretch << level.shift) + u64::from(offset), offset })
     }
 }

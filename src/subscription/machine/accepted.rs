@@ -35,12 +35,12 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(until) = self.fetch_until() {
             return self.fetch_accepted(reply, until, env.policy);
         }
-        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.lost_dialog(env)) };
         adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
         let is_own = dialog.remote_tag() == reply.remote_tag.text();
         let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, env)) };
         let until = env.now.after(granted);
-        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.lost_dialog(env)) };
         // What another notifier grants is no matter.
         let expiry = dialog.expiry().map_or(until, |told| if is_own { told.min(until) } else { told });
         dialog.set_expiry(expiry);
@@ -65,7 +65,7 @@ impl<A: SharedAlloc> Subscription<A> {
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, env)) };
-        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.drop_dialog(env)) };
+        let Some(dialog) = self.dialog.as_mut() else { return Ok(self.lost_dialog(env)) };
         if dialog.heard() == Heard::Stale && reply.code != NO_NOTIFICATION {
             return Ok(self.end(Failure::COUNT_LOST, env));
         }
@@ -151,7 +151,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Timer N of the newest request.
     pub(super) fn timer_n(&self, env: &Env<'_>) -> Millis {
-        self.last_sent.get().unwrap_or(env.now).after(env.policy.timer_n)
+        self.last_sent().after(env.policy.timer_n)
     }
 
     pub(super) fn accept(&mut self, reply: &Reply<'_>) {
@@ -171,8 +171,9 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The dialog is active, because a NOTIFY has made it, although no final reply has come: it was accepted
     /// (RFC 6665 §4.1.2.4). How long for, the NOTIFY said; or else it is what was asked.
     pub(super) fn confirm_by_notify(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> Output {
+        // Nothing has been sent where the first request is taken back, though somebody has sent a NOTIFY for it.
         let expiry = self.granted_until().unwrap_or(env.now);
-        let Some(dialog) = self.dialog.as_mut() else { return self.drop_dialog(env) };
+        let Some(dialog) = self.dialog.as_mut() else { return self.lost_dialog(env) };
         dialog.set_expiry(expiry);
         self.note(failure.code, failure.reason);
         self.attempt_over();

@@ -10,7 +10,7 @@ use super::super::state::{Attempt, Awaits, Farewell, State};
 use super::ending::Failure;
 use super::reply::RequestOutcome;
 use super::{Env, Promise, Subscription};
-use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::memory::{Defect, OutOfMemory, SharedAlloc, found};
 use crate::time::Millis;
 
 /// Refreshes after the loss of a connection are spread over so many milliseconds.
@@ -118,7 +118,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let earliest = self.earliest(env).max(wanted);
         match self.state() {
             State::Waiting(attempt) if attempt != Attempt::Unstarted && self.turn == Promise::None => {
-                let planned = self.planned().unwrap_or(earliest);
+                let planned = self.planned().unwrap_or_else(|| found(Defect::State));
                 self.wait(attempt, planned.min(earliest));
             }
             // A fetch that was accepted has no other request to bring forward, nor has what was granted nothing.

@@ -60,7 +60,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let (call_id, local_tag) = match (is_new, &self.dialog) {
             (true, _) => (fresh.call_id, fresh.local_tag),
             (false, Some(dialog)) => (dialog.call_id(), dialog.local_tag()),
-            (false, None) => return Ok(self.drop_dialog(env)),
+            (false, None) => return Ok(self.lost_dialog(env)),
         };
         let redirected = self.targets().and_then(Targets::current);
         let target = redirected.unwrap_or(self.record());

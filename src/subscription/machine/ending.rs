@@ -10,7 +10,7 @@ use super::super::proxies::Proxies;
 use super::super::reason::{Reason, Wording};
 use super::super::state::{Attempt, State};
 use super::{Env, Promise, Subscription};
-use crate::memory::SharedAlloc;
+use crate::memory::{Defect, SharedAlloc, found};
 use crate::time::{Millis, PackedMillis, seconds_up};
 
 /// Why something did not work out.
@@ -162,6 +162,13 @@ impl<A: SharedAlloc> Subscription<A> {
     /// A dialog that cannot be used (its notifier never gave a tag): begin again.
     pub(super) fn drop_dialog(&mut self, env: &Env<'_>) -> Output {
         self.end(Failure::inner(Reason::NoDialog), env)
+    }
+
+    /// There is no dialog, though the state says so: begin again, or end what nobody wants any more.
+    #[cold]
+    pub(super) fn lost_dialog(&mut self, env: &Env<'_>) -> Output {
+        found::<()>(Defect::Dialog);
+        if self.state().is_wanted() { self.drop_dialog(env) } else { self.destroy() }
     }
 
     /// The end. No news: the subscriber has been told, or has gone.

@@ -7,7 +7,7 @@ use super::super::output::{News, Output, Status};
 use super::super::reason::Reason;
 use super::super::state::State;
 use super::Subscription;
-use crate::memory::SharedAlloc;
+use crate::memory::{Defect, SharedAlloc, found};
 use crate::time::{Millis, PackedMillis, seconds_up};
 
 /// A dialog that was left while its status was believed.
@@ -21,12 +21,12 @@ pub(super) struct Left {
 
 impl<A: SharedAlloc> Subscription<A> {
     /// The dialog is left, if there is one and its status is believed. Without memory for that it is believed no longer.
-    pub(super) fn leave_behind(&mut self, now: Millis) -> Option<News> {
+    pub(super) fn leave_behind(&mut self) -> Option<News> {
         match self.status {
             Some(Status::Active | Status::Pending) if self.left_until().is_none() => {}
             Some(Status::Active | Status::Pending | Status::Terminated | Status::Rejected) | None => return None,
         }
-        let until = self.granted_until().unwrap_or(now);
+        let until = self.granted_until().unwrap_or_else(|| found(Defect::State));
         match self.extras_mut() {
             Ok(extras) => {
                 extras.left = Some(Left { until: until.into(), next: PackedMillis::NONE });
@@ -66,7 +66,10 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// What the dialog that was left was granted is over. What goes on goes on.
     pub(super) fn left_is_over(&mut self, now: Millis) -> Output {
-        let next = self.planned().filter(|_| matches!(self.state(), State::Waiting(_))).unwrap_or(now);
+        let next = match self.state() {
+            State::Waiting(_) => self.planned().unwrap_or_else(|| found(Defect::State)),
+            _ => now,
+        };
         let news = self.tell(self.expired(Some(seconds_up(next.since(now)))));
         Output { news, ..Output::default() }
     }

@@ -289,10 +289,11 @@ impl<A: SharedAlloc> Subscription<A> {
     /// for as long as nothing is. An active subscription that expires in 0 s contradicts itself: that is taken for no word.
     fn adopt_expiry(&mut self, expires: Option<u32>, in_flight: bool, now: Millis) -> Told {
         let Some(expires) = expires.filter(|seconds| *seconds > 0) else { return Told::Same };
+        let last_sent = self.last_sent();
         let Some(dialog) = self.dialog.as_mut() else { return Told::Same };
         dialog.dated();
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
-        let longest = self.last_sent.get().unwrap_or(now).after(seconds(self.requested_expires));
+        let longest = last_sent.after(seconds(self.requested_expires));
         let expiry = now.after(seconds(expires)).min(longest);
         let told = schedule::compare(dialog.expiry(), expiry);
         match told {

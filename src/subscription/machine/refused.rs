@@ -36,7 +36,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// goes on with new identifiers: those are taken.
     pub(super) fn go_on(&mut self, now: Millis) -> Output {
         let is_taken = self.dialog.as_ref().is_none_or(|dialog| !dialog.remote_tag().is_empty());
-        let news = self.leave_behind(now);
+        let news = self.leave_behind();
         self.wait(if is_taken { Attempt::Fresh } else { Attempt::Continued }, now);
         Output { news, ..Output::default() }
     }

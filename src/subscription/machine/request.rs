@@ -24,7 +24,7 @@ impl<A: SharedAlloc> Subscription<A> {
             self.forget_ended_forks();
         }
         let authorizations = self.authorize(cnonce, env);
-        let Some(dialog) = &self.dialog else { return Output::default() };
+        let Some(dialog) = &self.dialog else { return self.lost_dialog(env) };
         let cseq = if self.local_cseq < LAST_CSEQ { self.local_cseq.saturating_add(1) } else { 1 };
         // Not in what ends the subscription: its last NOTIFY is awaited.
         let is_refresh = matches!(state, State::Resubscription { .. });
@@ -84,8 +84,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// While a request is in flight: the watchdog, or the end of what a NOTIFY has told or a 2xx has granted before, as then the
     /// state is not known any more.
     pub(super) fn arm_in_flight(&mut self, env: &Env<'_>) {
-        let sent = self.last_sent.get().unwrap_or_default();
-        let watchdog = sent.after(env.policy.watchdog);
+        let watchdog = self.last_sent().after(env.policy.watchdog);
         let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
         self.arm(expiry.map_or(watchdog, |expiry| expiry.min(watchdog)));
     }
