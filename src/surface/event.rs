@@ -5,7 +5,6 @@ use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use super::fields::FIELDS;
-use super::subscriptions;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary};
 use crate::engine::Engine;
 use crate::host::log;
@@ -13,9 +12,10 @@ use crate::host::pv::Value;
 use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::host::text::HeldText;
+use crate::memory::{Defect, found};
 use crate::qsa::{Delivered, Wanted};
 use crate::registry::Handle;
-use crate::subscription::Options;
+use crate::subscription::{Options, Subject, package};
 
 /// The route, found before the fork.
 static ROUTE: OnceLock<EventRoute> = OnceLock::new();
@@ -48,7 +48,9 @@ struct Current {
     record: Vec<u8>,
     subscriber: Vec<u8>,
     package: Vec<u8>,
-    event_id: String,
+    options: Vec<u8>,
+    /// Of the options, once the route has asked for it.
+    event_id: OnceCell<String>,
     id: u32,
     status: &'static str,
     reason: String,
@@ -116,22 +118,15 @@ impl Current {
             [wanted.record, wanted.subscriber, wanted.package, wanted.first_param].map(<[u8]>::to_vec)
         };
         let [record, subscriber, package, options] = engine.hub.with_subscription(message.subscription(), texts)?;
-        let event_id = Options::parse(&options).unwrap_or_default().id;
-        // The subscriber's value is the id, but for the moment in which the subscription is being made.
-        let id = match u32::try_from(delivered.subscriber_data) {
-            Ok(id) if id != 0 => id,
-            _ => {
-                let name = [&package[..], b";id=", event_id.as_bytes()].concat();
-                let name = if event_id.is_empty() { &package } else { &name };
-                subscriptions::find(engine, &record, &subscriber, name).map_or(0, Handle::id)
-            }
-        };
+        let names = [&record, &subscriber, &package, &options].map(Vec::as_slice);
+        let id = id_of(delivered.subscriber_data, names, |subject| engine.registry.find(subject));
         Some(Self {
             id,
             record,
             subscriber,
             package,
-            event_id,
+            options,
+            event_id: OnceCell::new(),
             status: message.status().name(),
             reason: message.reason().to_owned(),
             code: message.code(),
@@ -142,6 +137,28 @@ impl Current {
             state: OnceCell::new(),
         })
     }
+}
+
+/// The id of a message's subscription. It is the subscriber's value, but for the moment in which the subscription is being made:
+/// then it is found by its name. Without an event id that is another name than with one.
+fn id_of(
+    subscriber_data: usize,
+    [record, subscriber, package, options]: [&[u8]; 4],
+    find: impl FnOnce(&Subject<'_>) -> Option<Handle>,
+) -> u32 {
+    match u32::try_from(subscriber_data) {
+        Ok(id) if id != 0 => id,
+        _ => package::find(package).map_or(0, |package| {
+            let event_id = id_in(options);
+            let subject = Subject { record, subscriber, package, event_id: event_id.as_bytes() };
+            find(&subject).map_or(0, Handle::id)
+        }),
+    }
+}
+
+/// The event id in options that the module has written.
+fn id_in(options: &[u8]) -> String {
+    Options::parse(options).map_or_else(|_| found(Defect::Options), |options| options.id)
 }
 
 impl DocumentState {
@@ -186,6 +203,10 @@ pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut HeldText) -> 
 }
 
 impl Current {
+    fn event_id(&self) -> &str {
+        self.event_id.get_or_init(|| id_in(&self.options))
+    }
+
     fn state(&self) -> &DocumentState {
         self.state.get_or_init(|| DocumentState::of(&self.content_type, &self.body).unwrap_or_default())
     }
@@ -195,7 +216,7 @@ impl Current {
             "record" => Value::Text(&self.record),
             "subscriber" => Value::Text(&self.subscriber),
             "package" => Value::Text(&self.package),
-            "event_id" if !self.event_id.is_empty() => Value::Text(self.event_id.as_bytes()),
+            "event_id" if !self.event_id().is_empty() => Value::Text(self.event_id().as_bytes()),
             "id" => Value::Number(self.id),
             "status" => Value::Text(self.status.as_bytes()),
             "reason" => Value::Text(self.reason.as_bytes()),
@@ -210,3 +231,6 @@ impl Current {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
