@@ -115,7 +115,7 @@ typedef struct qsa_note
 	str text;
 } qsa_note_t;
 
-/** An element that PIDF does not define, as text that stands alone (with the namespace declarations it needs). */
+/** An element that PIDF does not define, as complete text (with the namespace declarations it needs). */
 typedef struct qsa_extension
 {
 	str ns;	  /**< its namespace; empty when it has none */

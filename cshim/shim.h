@@ -61,7 +61,7 @@ void *pb2b_shm_malloc(size_t size);
 void pb2b_shm_free(void *p);
 
 void pb2b_lock_get(void *lock);
-/* 1 if the lock was got, 0 if somebody holds it */
+/* 1 if the lock was taken, 0 if it is held */
 int pb2b_lock_try(void *lock);
 void pb2b_lock_release(void *lock);
 
@@ -87,7 +87,7 @@ int pb2b_has_connection(int id);
 
 /* ---- messages: shim_msg.c ---- */
 
-/* FAKED_REPLY stands for "no answer came"; it is not a message and must not be read. */
+/* FAKED_REPLY means "no answer came"; it is not a message and must not be read. */
 int pb2b_is_faked_reply(const sip_msg_t *msg);
 /* 1 when tm keeps it in shared memory: nothing that the parser finds may be linked into it */
 int pb2b_is_shared(const sip_msg_t *msg);
@@ -117,7 +117,7 @@ int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method);
 /* the first header after prev (from the start if NULL) of that type (any if HDR_OTHER_T is not meant: use HDR_EOH_T) */
 hdr_field_t *pb2b_next_header(const sip_msg_t *msg, const hdr_field_t *prev, int type);
 
-/* What a NOTIFY says in headers: the first of each, without white space around it; s is NULL where there is none. */
+/* The headers of a NOTIFY: the first of each, without white space around it; s is NULL where there is none. */
 typedef struct pb2b_notify_headers {
 	str call_id;
 	str from;
@@ -221,11 +221,11 @@ static const int PB2B_ASK_ANY = 2;
 void pb2b_watch_names(void);
 /* from now on, in this process */
 void pb2b_ask_names(int whom, int milliseconds);
-/* 1 if a name could not be found because nobody might be asked, or nobody has answered, since then */
+/* 1 if a name could not be found since then, because no name server might be asked or none answered */
 int pb2b_names_missed(void);
 /* 1 if nobody waits for a connection to be made: whoever sends over a new one makes it known before it sends */
 int pb2b_connects_aside(void);
-/* 1 if a request through this socket may have to wait for a connection, or for whoever reads from it */
+/* 1 if a request through this socket may have to wait for a connection, or for the process that reads from it */
 int pb2b_may_block(const socket_info_t *socket);
 
 #endif

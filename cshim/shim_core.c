@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* What Rust presumes. The headers were compiled with the server's own defines, so that a difference shows here. */
+/* The assumptions of the Rust code. The headers were compiled with the server's own defines, so that a difference shows here. */
 #define PB2B_ASSERT(what, text) _Static_assert(what, text)
 PB2B_ASSERT(sizeof(void *) == 8, "only 64 bit machines are supported");
 PB2B_ASSERT(sizeof(int) == 4, "int must have 32 bits");

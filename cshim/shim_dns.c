@@ -43,7 +43,7 @@ static int answer_of_no_use(unsigned char *answer, int size)
 	return (int)sizeof(nothing);
 }
 
-/* Seconds that may still be waited for name servers; 0 when nobody may be asked. */
+/* Seconds that may still be waited for name servers; 0 if none may be asked. */
 static int patience(void)
 {
 	long long left = mode == PB2B_ASK_BRIEFLY ? until_ms - now_ms() : 0;
@@ -133,7 +133,7 @@ void pb2b_ask_names(int whom, int milliseconds)
 	mode = whom;
 	until_ms = whom == PB2B_ASK_BRIEFLY ? now_ms() + milliseconds : 0;
 	missed = 0;
-	/* what is only to be known from the cache is no error when it is not */
+	/* a name that is only looked up in the cache is no error if it is not there */
 	if(whom == PB2B_ASK_NOBODY)
 		set_local_debug_level(L_ALERT);
 	else

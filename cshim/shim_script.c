@@ -22,7 +22,7 @@ int pb2b_has_kemi_engine(void)
 }
 
 /* The message that the server makes up, as it is before a route has touched it. What has been changed is made afresh:
- * whatever was hung on it would stay, and be seen by the next event. */
+ * anything attached to it would stay, and the next event would see it. */
 static sip_msg_t untouched;
 static int is_untouched = 0;
 

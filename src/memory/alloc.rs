@@ -11,11 +11,11 @@ use allocator_api2::alloc::Allocator;
 pub struct OutOfMemory;
 
 impl OutOfMemory {
-    /// What it says, for C.
+    /// Its text, for C.
     pub const C_TEXT: &CStr =
         c"out of shared memory (enlarge it with the server's option -m, or raise modparam max_memory)";
 
-    /// What it says.
+    /// Its text.
     pub const TEXT: &str = match Self::C_TEXT.to_str() {
         Ok(text) => text,
         Err(_) => "",

@@ -1,10 +1,10 @@
-//! What can only be if memory is corrupt or the module has a defect: work goes on with a harmless value, and the log says so once.
+//! Findings that mean corrupt memory or a defect of the module: work goes on with a harmless value, and the log says so once.
 #![forbid(unsafe_code)]
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// What was found.
+/// The finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
     /// The lengths of texts are not those of the texts.
@@ -29,7 +29,7 @@ impl Defect {
     const ALL: [Self; 8] =
         [Self::Texts, Self::State, Self::Package, Self::Dialog, Self::Queue, Self::Share, Self::Hop, Self::Options];
 
-    /// What the log says of it.
+    /// The text for the log.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl Defects {
     }
 }
 
-/// Who notes them; set before the fork.
+/// The function that notes them; set before the fork.
 static NOTE: OnceLock<fn(Defect)> = OnceLock::new();
 
 /// From now on `note` is told of each one that is found, with or without locks. The first call wins.

@@ -5,10 +5,10 @@ use std::hash::{Hash, Hasher};
 
 use siphasher::sip::SipHasher13;
 
-/// The key of a table whose keys others may choose: peers (hosts, names, Call-IDs) or subscribers (records). The same
+/// The hash key of a table with keys that others may choose: peers (hosts, names, Call-IDs) or subscribers (records). The same
 /// in every process, as the tables are.
 ///
-/// The hash is SipHash-1-3. With one that is made for speed only, somebody can choose thousands of texts that collide whatever
+/// The hash is SipHash-1-3. With one that is made for speed only, an attacker can choose thousands of texts that collide whatever
 /// its seed is, and then each search under a lock compares them all; or, where a table keeps the hash in place of a long
 /// text, have two texts taken for one. A search takes about 160 instructions more than with `foldhash`, and the ways of a NOTIFY of a
 /// known dialog make none.
@@ -18,7 +18,7 @@ pub struct HashKey {
 }
 
 impl HashKey {
-    /// Of unguessable bytes.
+    /// Makes a key of unguessable bytes.
     #[must_use]
     pub fn new(bytes: [u8; 16]) -> Self {
         Self { bytes }

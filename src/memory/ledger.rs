@@ -22,15 +22,15 @@ pub struct Ledger {
 /// The blocks that the server gave, in bytes; what its allocator adds to each is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// What the module has.
+    /// Bytes that the module has.
     pub used: usize,
-    /// What it may have; 0 for no limit.
+    /// Bytes that it may have; 0 for no limit.
     pub most: usize,
-    /// What refused it memory the last time.
+    /// The cause of the last refusal.
     pub cause: Cause,
 }
 
-/// What refuses memory.
+/// The cause of a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cause {
     /// The server has none left in one piece.
@@ -77,14 +77,14 @@ impl Ledger {
         self.used.fetch_sub(size, Relaxed);
     }
 
-    /// What is counted now.
+    /// The counters now.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let cause = if self.was_limit.load(Relaxed) { Cause::Limit } else { Cause::Server };
         Usage { used: self.used.load(Relaxed), most: self.most, cause }
     }
 
-    /// What the log should say of refusals by the limit since it was last said: at most once a minute, and to one process.
+    /// The log line about refusals by the limit since the last such line: at most once a minute, and for one process only.
     #[must_use]
     pub fn refusals(&self, now_seconds: u64) -> Option<String> {
         let times = self.refused.news(PAUSE, now_seconds)?;
@@ -96,7 +96,7 @@ impl Ledger {
     }
 }
 
-/// What the operator can do when there is no memory: that depends on whose limit it is.
+/// The remedy if there is no memory; it depends on the limit that was reached.
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { used, most, cause } = self;

@@ -46,7 +46,7 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
         unpack_all(&self.bytes)
     }
 
-    /// What they take of memory beside this.
+    /// Bytes of memory that they take beside this.
     #[must_use]
     pub fn size(&self) -> usize {
         self.bytes.len()
@@ -105,7 +105,7 @@ impl<const N: usize, A: SharedAlloc> Clone for SharedTexts<N, A> {
 /// A byte of a length has so many bits of it, the lowest first; its highest bit says that another one follows.
 const LENGTH_BITS: u32 = 7;
 
-/// What says so.
+/// The bit that says so.
 const MORE: u8 = 1 << LENGTH_BITS;
 
 /// Whether each length is one byte, as mostly.

@@ -18,7 +18,7 @@ impl Seldom {
         self.times.fetch_add(times, Ordering::Relaxed);
     }
 
-    /// How many there were since it was last said, if that is `pause` seconds before `now`: of all who ask at the same time one
+    /// How many there were since the last report, if that was `pause` seconds before `now`. Of all that ask at the same time, one
     /// is to say it.
     #[must_use]
     pub fn news(&self, pause: u64, now: u64) -> Option<u64> {

@@ -12,7 +12,7 @@ pub const SLOTS_ADDED: usize = 64;
 /// Ends the list of free slots.
 const NONE: u32 = u32::MAX;
 
-/// What can be in a slot. It knows its generation itself, where that takes least memory.
+/// The value in a slot. It knows its generation itself, as this takes the least memory.
 pub trait Occupant {
     /// Tells it from all that were in its slot before.
     fn generation(&self) -> u32;

@@ -23,7 +23,7 @@ const ENTITY_TAG: usize = 5;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Dialog<A: Allocator> {
     text: Packed<6, A>,
-    /// Of the newest NOTIFY that has left the text as it is.
+    /// Fingerprint of the newest NOTIFY that left the text as it is.
     fingerprint: Fingerprint,
     /// 0 while it is not known: dialogs are many.
     socket: U48,
@@ -35,7 +35,7 @@ pub(super) struct Dialog<A: Allocator> {
     accepted: u32,
     /// Version of its newest document.
     version: u32,
-    /// Of the newest NOTIFY.
+    /// Echo of the newest NOTIFY.
     echo: Echo,
     /// How many requests we have sent in it, but for the one that opened it; 255 for more.
     requests: u8,
@@ -43,12 +43,12 @@ pub(super) struct Dialog<A: Allocator> {
 }
 
 impl<A: Allocator + Clone> Dialog<A> {
-    /// What its texts take of memory.
+    /// Bytes of memory of its texts.
     pub(super) fn text_bytes(&self) -> usize {
         self.text.size()
     }
 
-    /// What the first request of a dialog begins (RFC 3261 §8.1.1): no remote tag, no route set.
+    /// The dialog that a first request begins (RFC 3261 §8.1.1): no remote tag, no route set.
     pub(super) fn try_begin(call_id: &[u8], local_tag: &[u8], target: &[u8], alloc: A) -> Result<Self, OutOfMemory> {
         let text = Packed::try_new([call_id, local_tag, b"", target, b"", b""], alloc)?;
         Ok(Self {
@@ -127,7 +127,7 @@ impl<A: Allocator + Clone> Dialog<A> {
         Ok(())
     }
 
-    /// What a 2xx says of a dialog that a NOTIFY has made: its target, where there is one, and its route set, unless empty.
+    /// Takes over the target of a 2xx, if it has one, and its route set, unless empty, into a dialog that a NOTIFY has made.
     pub(super) fn try_complete(
         &mut self,
         contact: Option<PeerUri<'_>>,
@@ -168,7 +168,7 @@ impl<A: Allocator> Dialog<A> {
         self.fingerprint.is_of_the_same(fingerprint)
     }
 
-    /// What is kept of the newest NOTIFY.
+    /// The fingerprint of the newest NOTIFY, as it is kept.
     pub(super) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
@@ -186,7 +186,7 @@ impl<A: Allocator> Dialog<A> {
         self.text.get(LOCAL_TAG)
     }
 
-    /// Empty as long as nobody has answered.
+    /// Empty until a notifier has answered.
     pub(super) fn remote_tag(&self) -> &[u8] {
         self.text.get(REMOTE_TAG)
     }
@@ -245,7 +245,7 @@ impl<A: Allocator> Dialog<A> {
         }
     }
 
-    /// What NOTIFYs have said since the newest request left.
+    /// The news of NOTIFYs since the newest request left.
     pub(super) fn heard(&self) -> Heard {
         self.marks.heard()
     }
@@ -260,7 +260,7 @@ impl<A: Allocator> Dialog<A> {
         self.marks.is_accepted() && !matches!(self.heard(), Heard::Told | Heard::Dated)
     }
 
-    /// What has come of the newest request so far, and what is known of the documents.
+    /// The outcome of the newest request so far, and how complete the documents are.
     pub(super) fn outcome(&self) -> (Heard, bool, Completeness) {
         (self.heard(), self.marks.is_accepted(), self.marks.known())
     }
@@ -284,7 +284,7 @@ impl<A: Allocator> Dialog<A> {
         self.requests = self.requests.saturating_sub(1);
         self.marks.set_heard(heard);
         self.marks.set_accepted(accepted);
-        // What it asked for is still to be asked for.
+        // The documents that it asked for are still to be asked for.
         if (self.marks.known(), known) == (Completeness::Asked, Completeness::Missing) {
             self.marks.set_known(known);
         }

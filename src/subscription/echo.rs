@@ -15,7 +15,7 @@ impl Echo {
     /// From the Subscription-State, the body and how long its type is, and the branch. What is said with the same body in
     /// another type of the same length is not told apart.
     ///
-    /// The hashes have no key: who makes two NOTIFYs alike by intent, and gives them the same CSeq, loses the second of his own.
+    /// The hashes have no key: a notifier that forges two NOTIFYs with one hash and one CSeq loses its own second one.
     #[must_use]
     pub fn of(state: Option<&[u8]>, type_len: Option<usize>, body: &[u8], branch: Option<&[u8]>) -> Self {
         let body = hash_of_many(body);
@@ -61,7 +61,7 @@ fn hash_of_many(text: &[u8]) -> u64 {
     };
     let (blocks, rest) = text.as_chunks::<128>();
     let of_blocks = blocks.iter().fold(START ^ text.len() as u128, |hash, block| {
-        // Of a length that is known, and so without a loop.
+        // The length is known, and so there is no loop.
         block.as_chunks().0.iter().fold(hash, with)
     });
     let hash = rest.as_chunks().0.iter().fold(of_blocks, with);
@@ -74,7 +74,7 @@ fn hash_of_many(text: &[u8]) -> u64 {
     mixed(hash as u64 ^ (hash >> 64) as u64)
 }
 
-/// A number whose every bit depends on all of another one.
+/// A number in which every bit depends on all bits of another one.
 // Cut on purpose: the two halves of the product.
 fn mixed(number: u64) -> u64 {
     let product = u128::from(number ^ 0x1319_8a2e_0370_7344) * 0xa409_3822_299f_31d1;
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// What is kept of the hash is 16 bits: no more changes may be missed than with that many random ones.
+    /// 16 bits of the hash are kept: no more changes may be missed than with 16 random bits.
     #[test]
     fn changes_of_two_bytes_are_seen_as_often_as_can_be() {
         let text: Vec<u8> = b"<presence><note>here</note></presence>\r\n".iter().copied().cycle().take(300).collect();

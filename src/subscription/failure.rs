@@ -13,7 +13,7 @@ pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 /// The largest Min-Expires that is obeyed: a week. A subscription is also how a dead notifier is noticed.
 pub(super) const LARGEST_MIN_EXPIRES: u32 = 604_800;
 
-/// What is done after a failure.
+/// The action after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// A new dialog as soon as `min_resubscribe_time` allows. Only the first time: after further failures it backs off.
@@ -39,7 +39,7 @@ impl Then {
     }
 }
 
-/// What a final reply of 300 and above means.
+/// The meaning of a final reply of 300 and above.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     /// First and last code.
@@ -112,13 +112,13 @@ pub(super) fn is_transient(code: u16) -> bool {
     matches!(code, 0 | 408 | 500..=599)
 }
 
-/// What the reason of a terminated subscription means (RFC 6665 §4.1.3).
+/// The meaning of the reason of a terminated subscription (RFC 6665 §4.1.3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {
     reason: Reason,
     /// Whether `retry-after` counts.
     pub(super) heeds_retry_after: bool,
-    /// What is done.
+    /// The action.
     pub(super) then: Then,
 }
 
@@ -136,7 +136,7 @@ const ENDINGS: &[Ending] = &[
     ending(Reason::Invariant, false, Then::Never(Status::Terminated)),
 ];
 
-/// No reason, or one nobody knows: any time, honouring `retry-after`; without one, backed off.
+/// No reason, or an unknown one: any time, honouring `retry-after`; without one, with a back-off.
 const UNKNOWN_ENDING: Ending = ending(Reason::Nothing, true, Then::BackOff);
 
 /// The ending for a reason parameter.

@@ -16,7 +16,7 @@ use crate::time::Millis;
 pub enum Input<'a> {
     /// The internal subscriber asked for the record: plan the first SUBSCRIBE (`max_subscribe_delay`).
     Start,
-    /// The deadline of the subscription is due. The only input whose output may hold a request to send.
+    /// The deadline of the subscription is due. Only the output of this input may hold a request to send.
     Deadline(Fresh<'a>),
     /// The request with this CSeq is about to leave through the outbound proxy at this place, not through the one it begins
     /// with: that one is held. Said before anything else is said of the request.
@@ -74,7 +74,7 @@ pub enum Input<'a> {
     Turn,
     /// A final reply to a request, or the transaction layer's own timeout.
     Reply(Reply<'a>),
-    /// A NOTIFY whose Call-ID and To tag are those of this subscription's dialog, and its fingerprint. With
+    /// A NOTIFY with the Call-ID and To tag of this subscription's dialog, and its fingerprint. With
     /// [`Fingerprint::NONE`] its texts are compared one by one.
     Notify(Notify<'a>, Fingerprint),
     /// A NOTIFY of this subscription was not handed in, or what it told has not reached the internal subscriber: it is counted.
@@ -102,7 +102,7 @@ pub enum Input<'a> {
     Unsubscribe,
 }
 
-/// What holds a request back.
+/// The cause that holds a request back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub enum HeldBy {
@@ -141,7 +141,7 @@ pub struct Socket(pub u64);
 #[cfg_attr(test, derive(Hash))]
 pub struct Flow(pub NonZero<u32>);
 
-/// What the life of a subscription needs of a final reply.
+/// The parts of a final reply that the life of a subscription needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reply<'a> {
     /// CSeq number of the request it answers; replies to older requests are ignored.
@@ -176,7 +176,7 @@ pub struct Reply<'a> {
     pub authentication_info: Option<&'a [u8]>,
 }
 
-/// What the life of a subscription needs of a NOTIFY.
+/// The parts of a NOTIFY that the life of a subscription needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Notify<'a> {
     /// CSeq number.
@@ -198,9 +198,9 @@ pub struct Notify<'a> {
     pub state: Option<SubscriptionState<'a>>,
     /// SIP-ETag header (RFC 5839 §5.1); `None` when it is absent or not good.
     pub entity_tag: Option<EntityTag<'a>>,
-    /// What is to be thought of the body.
+    /// The judgement of the body.
     pub content: Content,
-    /// Of what it says, to know it again.
+    /// Its hash, to recognise a repetition.
     pub echo: Echo,
 }
 

@@ -48,7 +48,7 @@ use extras::Extras;
 #[cfg(test)]
 pub(super) use picture::Picture;
 
-/// What a new subscription is about. URIs are valid SIP URIs: the caller has checked them.
+/// The contents of a new subscription. URIs are valid SIP URIs: the caller has checked them.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// URI of the record subscribed to: Request-URI and To.
@@ -110,7 +110,7 @@ pub struct Subscription<A: SharedAlloc> {
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
     widened: bool,
-    /// What the next request has been promised.
+    /// The promise to the next request.
     turn: Promise,
     /// The internal subscriber has been told that the destination is held.
     told_held: bool,
@@ -126,7 +126,7 @@ pub struct Subscription<A: SharedAlloc> {
     alloc: A,
 }
 
-/// What a request that has been held is promised.
+/// The promise to a request that was held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) enum Promise {
@@ -273,7 +273,7 @@ impl<A: SharedAlloc> Subscription<A> {
         schedule::earliest(self.last_sent.get(), env.now, env.policy)
     }
 
-    /// When what was granted is over, or was asked for as long as nobody has said.
+    /// The end of the granted time; that of the requested time while none is granted.
     fn granted_until(&self) -> Option<Millis> {
         let asked = Duration::from_secs(u64::from(self.requested_expires));
         let told = self.dialog.as_ref().and_then(Dialog::expiry);

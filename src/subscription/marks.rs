@@ -13,7 +13,7 @@ pub(super) enum Stage {
     Told,
 }
 
-/// What NOTIFYs have said since the newest request left.
+/// The news of NOTIFYs since the newest request left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) enum Heard {

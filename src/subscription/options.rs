@@ -36,7 +36,7 @@ pub struct Options {
     pub header: String,
     /// `share`: one dialog for all subscriptions that ask for the same.
     pub share: bool,
-    /// What the subscription keeps.
+    /// The part that the subscription keeps.
     pub terms: Terms,
 }
 
@@ -76,7 +76,7 @@ impl Terms {
     }
 }
 
-/// What is wrong with the text of options.
+/// The fault of a text of options.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// No such option.
@@ -100,7 +100,7 @@ pub enum OptionError {
         name: &'static str,
         /// The value that was given.
         value: String,
-        /// What is wanted instead.
+        /// A correct value.
         wanted: Cow<'static, str>,
     },
 }

@@ -9,16 +9,16 @@ use super::rates::Rates;
 use super::version::Completeness;
 use crate::time::Millis;
 
-/// What is to be done, in this order: answer, news, send; then forget.
+/// The work to do, in this order: answer, news, send; then forget.
 #[derive(Debug, Default)]
 pub struct Output {
     /// The SUBSCRIBE to send. Only after [`Input::Deadline`](super::Input::Deadline).
     pub send: Option<Box<Request>>,
     /// How to answer the NOTIFY; `None` after a NOTIFY means that it does not belong to this subscription (481 by the script).
     pub answer: Option<Answer>,
-    /// The socket of the dialog, whose address the answer's Contact is; `None` when it is not known.
+    /// The socket of the dialog. Its address is the answer's Contact; `None` if it is not known.
     pub socket: Option<Socket>,
-    /// What the internal subscriber is told.
+    /// The message to the internal subscriber.
     pub news: Option<News>,
     /// The input had a Contact that cannot be a target: how many have had one by now, this one included.
     pub bad_contacts: Option<u16>,
@@ -117,7 +117,7 @@ pub struct Request {
     pub filter: Option<u16>,
     /// The socket of the dialog, once known.
     pub socket: Option<Socket>,
-    /// What is known to be asked for by the realms on the way.
+    /// Answers to the challenges that the realms on the way are known to make.
     pub authorizations: Vec<Authorization>,
     /// It has been held back by a rate before, and this is the moment reserved for it.
     pub reserved: bool,
@@ -127,7 +127,7 @@ pub struct Request {
     pub undo: Undo,
 }
 
-/// What a subscription had before it made a request: the request carries it, so that the subscription need not.
+/// The values of a subscription before it made a request. The request carries them, so that the subscription need not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub struct Undo {
@@ -141,7 +141,7 @@ pub struct Undo {
     pub(super) retries: bool,
     /// The NOTIFY of an earlier one is still required.
     pub(super) awaits_notify: bool,
-    /// What had come of the request before: what NOTIFYs had said, whether it was accepted, and what was known of the documents.
+    /// The outcome of the request before: what NOTIFYs had said, whether it was accepted, and what was known of the documents.
     pub(super) outcome: (Heard, bool, Completeness),
 }
 

@@ -9,7 +9,7 @@ use super::package::Package;
 pub struct Policy {
     /// `default_expiration`: Expires asked for.
     pub default_expiration: Duration,
-    /// `on_error_retry_time`: first retry when nobody says better.
+    /// `on_error_retry_time`: time until the first retry, unless a reply or a NOTIFY gives another.
     pub on_error_retry_time: Duration,
     /// `failure_backoff_max`: cap of the exponential back-off.
     pub failure_backoff_max: Duration,
@@ -46,9 +46,9 @@ pub struct Policy {
     /// `presence_outbound_proxy`: how many there are, 0 to [`MOST_PROXIES`](super::MOST_PROXIES); 0 = each request goes
     /// where its routes or its target lead.
     pub proxies: u8,
-    /// `forking`: what becomes of the NOTIFYs of other forks.
+    /// `forking`: whether NOTIFYs of other forks are accepted.
     pub forking: Forking,
-    /// `package_policy`: what follows a failure, where it is not what the RFCs say. The last that fits counts.
+    /// `package_policy`: actions after failures that differ from the RFCs. The last that fits counts.
     pub overrides: Vec<Override>,
     /// `package_policy`: the policies of the packages that have one of their own, by event type.
     pub packages: Vec<(&'static str, Policy)>,
@@ -61,7 +61,7 @@ impl Policy {
         self.packages.iter().find(|(name, _)| *name == package.name).map_or(self, |(_, own)| own)
     }
 
-    /// What unit tests begin with, and change what they are about.
+    /// The policy that unit tests begin with.
     #[cfg(test)]
     pub const FOR_TESTS: Self = Self {
         default_expiration: Duration::from_secs(3600),
@@ -88,12 +88,12 @@ impl Policy {
     };
 }
 
-/// What is done after a failure, in place of what the tables say.
+/// The action after a failure, in place of that of the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The failure.
     pub after: After,
-    /// What is done.
+    /// The action.
     pub action: Action,
 }
 
@@ -117,7 +117,7 @@ pub enum Action {
     Never,
 }
 
-/// What becomes of a NOTIFY from another notifier than the one whose NOTIFY made the dialog: the SUBSCRIBE was forked on its
+/// How NOTIFYs are treated that come from another notifier than the one that made the dialog: the SUBSCRIBE was forked on its
 /// way (RFC 6665 §4.1.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Forking {

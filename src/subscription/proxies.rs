@@ -62,7 +62,7 @@ impl Proxies {
         goes_on
     }
 
-    /// What comes next is another attempt, or goes to another target.
+    /// The next request is another attempt, or goes to another target.
     pub(super) fn begin(&mut self) {
         *self = Self::new(self.current(), 0);
     }

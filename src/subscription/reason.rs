@@ -6,11 +6,11 @@ use super::brief::Brief;
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Described {
-    /// None: peers say it, and RFCs describe it.
+    /// None: peers give it, and RFCs describe it.
     Peer,
-    /// `states.md`: the module says it.
+    /// `states.md`: the module gives it.
     Module,
-    /// `authentication.md`: the module says it of a challenge that it does not answer.
+    /// `authentication.md`: the module gives it for a challenge that it does not answer.
     Challenge,
 }
 
@@ -75,9 +75,9 @@ reasons! {
     Timeout("timeout", Peer);
     /// The state will never change again.
     Invariant("invariant", Peer);
-    /// Phrase of a 408, and the module's own when nobody answers.
+    /// Phrase of a 408, and the module's own if there is no answer.
     RequestTimeout("Request Timeout", Module);
-    /// What was granted is over.
+    /// The granted time is over.
     Expired("expired", Module);
     /// The NOTIFY that must follow has not come.
     NoNotify("no NOTIFY", Module);

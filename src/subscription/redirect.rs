@@ -102,7 +102,7 @@ impl<A: Allocator> Targets<A> {
         &self.via
     }
 
-    /// What they take of memory.
+    /// Bytes of their memory.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>().saturating_add(self.list.capacity()).saturating_add(self.via.capacity())
     }

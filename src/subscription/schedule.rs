@@ -15,7 +15,7 @@ const SLACK: Duration = Duration::from_secs(2);
 /// never after its end: half of a short grant, at least a second. A grant that leaves no time before `resubscribe_delta`
 /// is a short one as well when no least time is set, or it would be refreshed every second.
 ///
-/// That is the plan. The refresh comes up to `refresh_jitter` of it earlier, but not before `min_resubscribe_time`, so
+/// This is the plan. The refresh comes up to `refresh_jitter` of it earlier, but not before `min_resubscribe_time`, so
 /// that subscriptions that were granted together are not refreshed together.
 pub(super) fn refresh_delay(granted: Duration, policy: &Policy, random: u64) -> Duration {
     let wanted = granted.saturating_sub(policy.resubscribe_delta).max(policy.min_resubscribe_time);

@@ -58,7 +58,7 @@ pub struct Snapshot {
 }
 
 impl<A: SharedAlloc> Subscription<A> {
-    /// What operators see now.
+    /// The view for operators, now.
     #[must_use]
     pub fn snapshot(&self, now: Millis) -> Snapshot {
         let dialog = self.dialog.as_ref();

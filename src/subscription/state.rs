@@ -17,7 +17,7 @@ pub enum State {
     Confirmed {
         /// When the next SUBSCRIBE is due.
         next: Millis,
-        /// What else may happen first.
+        /// Another event that may come first.
         awaits: Awaits,
     },
     /// A refresh is in flight (RFC 6665 §4.1.2.2).
@@ -35,7 +35,7 @@ pub enum State {
     Destroyed,
 }
 
-/// What a waiting subscription will do.
+/// The next action of a waiting subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub enum Attempt {
@@ -47,7 +47,7 @@ pub enum Attempt {
     Continued,
 }
 
-/// What a confirmed subscription waits for besides its next SUBSCRIBE.
+/// The event that a confirmed subscription waits for besides its next SUBSCRIBE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub enum Awaits {
@@ -133,7 +133,7 @@ impl State {
         !matches!(self, Self::Waiting(_) | Self::Destroyed)
     }
 
-    /// The request whose outcome is awaited.
+    /// The request that waits for its outcome.
     #[must_use]
     pub(super) fn flight(self) -> Option<Flight> {
         match self {

@@ -34,10 +34,10 @@ pub enum StateValue {
 impl<'a> SubscriptionState<'a> {
     /// Reads a header value: `token *( SEMI param )` (RFC 6665 §8.4). White space may be folded (RFC 3261 §7.3.1), words
     /// are compared without case, parameters that are not known are skipped, of a repeated one the first counts. A
-    /// parameter whose value is not what it should be is as good as absent; a value without a state is `None`.
+    /// parameter with a bad value counts as absent; a header value without a state is `None`.
     ///
     /// Notifiers in the field write `active, 3600` and `active expires=600`: a comma or white space ends the state too,
-    /// and what follows it is read as the first parameter.
+    /// and the rest is read as the first parameter.
     #[must_use]
     pub fn parse(header: &'a [u8]) -> Option<Self> {
         // As nearly all NOTIFYs have it.

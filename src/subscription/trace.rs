@@ -1,4 +1,4 @@
-//! A step in words, for people who look for a fault: the input and the output.
+//! A step in words, to search for faults: the input and the output.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -55,7 +55,7 @@ fn held_by(by: HeldBy) -> &'static str {
     }
 }
 
-/// What goes out, in the order in which it does; `nothing` when nothing does.
+/// The output, in its order; `nothing` if there is none.
 impl Display for Output {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let mut parts = Vec::new();

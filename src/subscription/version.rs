@@ -9,12 +9,12 @@ use super::input::Content;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Versions {
-    /// Of the newest document.
+    /// Version of the newest document.
     pub(super) newest: u32,
     pub(super) known: Completeness,
 }
 
-/// What is known of the state that the documents tell.
+/// How complete the state of the documents is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) enum Completeness {

@@ -1,4 +1,4 @@
-//! What `presence_b2b.trace`, `.list` and `.show` answer, as it is declared: a field that is declared must be filled, and the
+//! The answers of `presence_b2b.trace`, `.list` and `.show`, as they are declared: a declared field must be filled, and the
 //! tests compare the pages with the names. Uses nothing of the module, so that the tests can read it as well.
 
 use std::ffi::CStr;

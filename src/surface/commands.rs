@@ -8,7 +8,7 @@ use std::ffi::CStr;
 pub struct Command {
     /// Its name.
     pub name: &'static CStr,
-    /// What the server says of it.
+    /// Its help in the server.
     pub help: &'static CStr,
     /// Whether it answers with an array.
     pub is_list: bool,

@@ -43,7 +43,7 @@ pub fn warn_without_consumer(engine: &Engine) {
     }
 }
 
-/// What `$qsa(…)` shows while the route runs.
+/// The values of `$qsa(…)` while the route runs.
 struct Current {
     record: Vec<u8>,
     subscriber: Vec<u8>,
@@ -63,7 +63,7 @@ struct Current {
     state: OnceCell<DocumentState>,
 }
 
-/// What a presence document says.
+/// The facts of a presence document.
 #[derive(Default)]
 struct DocumentState {
     basic: Option<&'static str>,
@@ -73,7 +73,7 @@ struct DocumentState {
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 
-    /// What the script has been given of each field's text: a copy that it may write to, in place until the route has ended.
+    /// The text of each field that the script was given: a copy that it may write to, in place until the route has ended.
     static PLACES: RefCell<[HeldText; FIELDS.len()]> = RefCell::default();
 
     /// Whether the route has looked at its message.
@@ -106,7 +106,7 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
         }
     }
     if delivered.message.is_last() {
-        // The module is the subscriber: nobody else would end the internal subscription.
+        // The module is the subscriber: nothing else would end the internal subscription.
         let _ = engine.hub.unsubscribe(delivered.message.subscription());
     }
 }
@@ -162,7 +162,7 @@ fn id_in(options: &[u8]) -> String {
 }
 
 impl DocumentState {
-    /// Of a body; nothing, when it is no presence document or a malformed one.
+    /// Reads a body; nothing if it is no presence document or a malformed one.
     fn of(content_type: &[u8], body: &[u8]) -> Option<Self> {
         let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
         let charset = content_type.parameter("charset");

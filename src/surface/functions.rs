@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-/// What a parameter of a script function is.
+/// The kind of a script function's parameter.
 #[derive(Clone, Copy, Debug)]
 pub enum Constant {
     /// Record or subscriber.

@@ -8,10 +8,10 @@ use crate::host::log;
 use crate::host::message::SipMessage;
 use crate::host::{route, transaction, uri};
 
-/// What the script sees as true.
+/// The result that is true for the script.
 pub const TRUE: i32 = 1;
 
-/// What the script sees as false.
+/// The result that is false for the script.
 pub const FALSE: i32 = -1;
 
 /// Judges a constant parameter before the server runs. Filters are not known then, and looked for when the function is called.
@@ -116,7 +116,7 @@ pub fn credentials(record: &[u8], subscriber: &[u8], package: &[u8], username: &
     })
 }
 
-/// What the script gets; a failure is logged with whose subscription it was about.
+/// The result for the script; a failure is logged with the record and subscriber of the subscription.
 fn verdict(
     function: &str,
     record: &[u8],

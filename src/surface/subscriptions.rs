@@ -7,7 +7,7 @@ use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{Credential, CredentialError, OptionError, Options, Package, Secret, Subject, package};
 
-/// How often somebody else may begin and end the same subscription while it is being made.
+/// How often another process may begin and end the same subscription while it is being made.
 const MOST_ROUNDS: usize = 100;
 
 /// The most bytes of a user name, and of a password.
@@ -67,7 +67,7 @@ pub enum SubscriptionError {
     /// There is no such subscription.
     #[error("no such subscription")]
     Unknown,
-    /// Ended at once, by somebody else.
+    /// Another process ended it at once.
     #[error("the subscription was ended while it was being made")]
     Ended,
     /// Nobody handles subscriptions.
@@ -162,7 +162,7 @@ fn make(engine: &Engine, wanted: &Wanted<'_>) -> Result<SubscribeOutcome, Subscr
         Err(QsaError::Refused(refused)) => return Ok(SubscribeOutcome::Refused(refused)),
         Err(cause) => return Ok(SubscribeOutcome::Failed(cause)),
     };
-    // What has been taken up may have its answer, and be gone, already: a fetch has an id all the same.
+    // A subscription may have its answer, and be gone, already: a fetch has an id all the same.
     let answer = made.answer_of(|notifier| engine.is_user_agent(notifier));
     if let Some(Ok(value)) = answer
         && let Some(handle) = Handle::from_u64(value)
@@ -245,7 +245,7 @@ pub fn give_credentials(
     if engine.give_credentials(handle, username, secret) { Ok(()) } else { Err(SubscriptionError::Unknown) }
 }
 
-/// What came of asking for a subscription.
+/// The outcome of asking for a subscription.
 enum SubscribeOutcome {
     /// It is there.
     Made(SubscriptionId, Handle),

@@ -25,7 +25,7 @@ impl<const N: usize, A: Allocator> PackedSecrets<N, A> {
         self.0.get(index)
     }
 
-    /// What they take of memory beside this.
+    /// Bytes of memory that they take beside this.
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.size()

@@ -32,7 +32,7 @@ const KNOWN: [(&str, Algorithm); 6] = [
 ];
 
 impl Algorithm {
-    /// What a challenge that names none means (RFC 7616 §3.3).
+    /// The algorithm of a challenge that names none (RFC 7616 §3.3).
     pub(super) const DEFAULT: Self = Self { hash: Hash::Md5, is_session: false };
 
     pub(in super::super) fn is_md5(self) -> bool {

@@ -38,7 +38,7 @@ impl Authorization {
         !uri.iter().any(|byte| matches!(byte, b'"' | b'\\') || byte.is_ascii_control())
     }
 
-    /// The header's value for a request; `None` when the URI cannot stand between quotes.
+    /// The header's value for a request; `None` if the URI cannot be written between quotes.
     #[must_use]
     pub fn value(&self, method: &[u8], uri: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         if !Self::can_name(uri) {

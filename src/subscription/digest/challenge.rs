@@ -57,7 +57,7 @@ pub(in super::super) fn choose<'a>(
             Ok(parsed) if chosen.iter().any(|one| one.challenger == parsed.challenger && one.realm == parsed.realm) => {
             }
             Ok(parsed) if can_answer(&parsed) => chosen.push(parsed),
-            // What the operator can do something about is told first.
+            // A fault that the operator can correct is told first.
             Ok(_) => refusal = Some(Reason::NoCredentials),
             Err(problem) => refusal = refusal.or(Some(problem)),
         }
@@ -79,7 +79,7 @@ pub(in super::super) fn next_nonce(value: &[u8]) -> Option<&[u8]> {
     unquoted(found).filter(|nonce| !nonce.is_empty() && nonce.len() <= MOST_NONCE)
 }
 
-/// The parameters of one challenge, as they stand; the first of a name counts.
+/// The parameters of one challenge as written; the first of a name counts.
 #[derive(Clone, Copy, Default)]
 struct Fields<'a> {
     scheme: &'a [u8],
@@ -89,7 +89,7 @@ struct Fields<'a> {
     algorithm: Option<&'a [u8]>,
     qop: Option<&'a [u8]>,
     stale: Option<&'a [u8]>,
-    /// Of a list of qualities without quotes: those behind its first comma.
+    /// In a list of qualities without quotes: those behind its first comma.
     more: More,
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::algorithm::{Algorithm, Hash};
 use super::domain::Domains;
 
-/// What proves that a user is who it claims to be. It is overwritten before its memory is given back.
+/// The proof of a user's identity. It is overwritten before its memory is given back.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
     /// The password itself.
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// What no log may show.
+/// A text that no log may show.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Concealed<T>(pub T);
 

@@ -1,4 +1,4 @@
-//! Where a credential is good for: a redirection (3xx) can lead a request to whomever it likes, who then asks for a password's hash.
+//! Where a credential is good for: a redirection (3xx) can lead a request to any host, which then asks for a password's hash.
 
 /// The realm of credentials; `None` for those of every realm.
 pub type RealmName = Option<Vec<u8>>;
@@ -9,7 +9,7 @@ pub type DomainList = Vec<Vec<u8>>;
 /// The domains of a credential. One covers itself and what is below it: `example.com` covers `pa.example.com`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Domains {
-    /// That of the record, wherever its dialog leads, and the outbound proxies.
+    /// The domain of the record, wherever its dialog leads, and the outbound proxies.
     #[default]
     OfRecord,
     /// These, `*` for all.
@@ -84,7 +84,7 @@ fn host(uri: &[u8]) -> &[u8] {
 }
 
 /// Where a request to this SIP URI goes: its host. Empty, as no domain covers it, for one with a `maddr` that says otherwise: the
-/// host passes over it unless it was built to honour it, so that the peer would choose whom the domains are about.
+/// host ignores it unless it was built to honour it. Otherwise the peer would choose the domain.
 pub(in super::super) fn place(uri: &[u8]) -> &[u8] {
     let (host, rest) = split(uri);
     let parameters = rest.split(|byte| *byte == b'?').next().unwrap_or_default().split(|byte| *byte == b';');

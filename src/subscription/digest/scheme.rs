@@ -1,4 +1,4 @@
-//! What challenges and their answers have in common.
+//! The common parts of challenges and their answers.
 
 /// The side that challenges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

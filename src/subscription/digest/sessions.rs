@@ -49,12 +49,12 @@ pub(in super::super) struct KnownRealm<'a> {
 type SessionTexts<'a> = [&'a [u8]; TEXTS];
 
 impl<A: Allocator + Clone> Sessions<A> {
-    /// What they take of memory.
+    /// Bytes of their memory.
     pub(in super::super) fn bytes(&self) -> usize {
         size_of::<Self>().saturating_add(self.text.size())
     }
 
-    /// What is known after these challenges: theirs, those of this request's other realms, and as many more as there
+    /// The sessions after these challenges: theirs, those of this request's other realms, and as many more as there
     /// is room for.
     pub(in super::super) fn try_learn(
         old: Option<&Self>,

@@ -41,7 +41,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, env)) };
         let until = env.now.after(granted);
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.lost_dialog(env)) };
-        // What another notifier grants is no matter.
+        // The grant of another notifier does not count.
         let expiry = dialog.expiry().map_or(until, |told| if is_own { told.min(until) } else { told });
         dialog.set_expiry(expiry);
         let awaits = if dialog.is_made() || !env.policy.timer_n_on_first {
@@ -70,7 +70,7 @@ impl<A: SharedAlloc> Subscription<A> {
             return Ok(self.end(Failure::COUNT_LOST, env));
         }
         dialog.try_retarget(reply.contact, self.alloc.clone())?;
-        // What a NOTIFY has said since the request left is not lengthened by a 2xx that it has overtaken.
+        // A 2xx does not lengthen the time of a NOTIFY that has overtaken it.
         let told = dialog.expiry().filter(|_| dialog.heard() == Heard::Dated);
         let until = env.now.after(granted);
         let expiry = told.map_or(until, |told| told.min(until));
@@ -113,7 +113,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(self.accepted_for_nobody(reply, env))
     }
 
-    /// What is granted has to be given back. If nothing is, the last NOTIFY is all that is to come.
+    /// A grant has to be given back. If nothing is granted, only the last NOTIFY is to come.
     fn accepted_for_nobody(&mut self, reply: &Reply<'_>, env: &Env<'_>) -> Output {
         self.accept(reply);
         if self.granted(reply).is_some() {

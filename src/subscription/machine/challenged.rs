@@ -160,7 +160,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         let packed = PackedSecrets::try_new([username, secret], self.alloc.clone())?;
         self.extras_mut()?.own_credentials = Some(packed);
-        // What is in flight has its answers from other credentials; what is yet to be sent takes these.
+        // The request in flight has answers from other credentials; the next ones take these.
         if self.state().in_flight()
             && let Some(sessions) = self.sessions_mut()
         {

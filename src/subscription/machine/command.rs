@@ -96,7 +96,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
     }
 
-    /// A NOTIFY that has not been handed in, or whose news were lost.
+    /// A NOTIFY that was not handed in, or that lost its news.
     pub(super) fn on_untold(&mut self, why: Untold, env: &Env<'_>) -> Output {
         if self.state() == State::Destroyed {
             return Output::default();
@@ -113,7 +113,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Brings the next SUBSCRIBE forward to `wanted`, or as near as `min_resubscribe_time` allows. One that has its turn keeps
-    /// it: with a new one each time, whoever brings it forward again and again would use up the turns of the others.
+    /// it: with a new turn each time, repeated commands would use up the turns of the others.
     fn hasten(&mut self, wanted: Millis, env: &Env<'_>) -> Output {
         let earliest = self.earliest(env).max(wanted);
         match self.state() {
@@ -168,7 +168,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
     }
 
-    /// Plans the SUBSCRIBE with Expires 0; without the notifier's tag there is nobody to send it to.
+    /// Plans the SUBSCRIBE with Expires 0; without the notifier's tag there is no dialog to send it in.
     pub(super) fn say_farewell(&mut self, now: Millis) -> Output {
         if self.dialog.as_ref().map(Dialog::remote_tag).unwrap_or_default().is_empty() {
             return self.destroy();

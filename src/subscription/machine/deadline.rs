@@ -32,7 +32,7 @@ impl<A: SharedAlloc> Subscription<A> {
             State::Unconfirmed if !self.ended_forks().is_empty() && !self.has_made_dialog() => {
                 Ok(self.end_as_ended_fork(None, env).unwrap_or_default())
             }
-            // What was granted is over, and nobody has said yet that there is more.
+            // The granted time is over, and there is no new grant yet.
             State::Unconfirmed | State::Resubscription { .. } if self.has_expired(env.now) => {
                 Ok(self.expire(env.now, env))
             }
@@ -76,7 +76,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         self.set_led_to(led_to)?;
         if is_elsewhere {
-            // What others have asked for is not shown there.
+            // The answers to other challenges are not shown there.
             self.forget_sessions();
         }
         self.dialog = Some(dialog);

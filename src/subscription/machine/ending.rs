@@ -21,11 +21,11 @@ pub(super) struct Failure<'a> {
     pub(super) reason: Wording<'a>,
     pub(super) retry_after: Option<u32>,
     pub(super) min_expires: Option<u32>,
-    /// What is done about it, when nothing better is known.
+    /// The action, if nothing more exact is known.
     pub(super) then: Then,
     /// Another outbound proxy may know better: this one does not answer, or cannot serve now (RFC 3263 §4.3).
     pub(super) elsewhere: bool,
-    /// What is done about it is what is done after this code.
+    /// The action is that for this code.
     pub(super) as_code: Option<u16>,
     /// It was a NOTIFY, and it has a body for the internal subscriber.
     pub(super) with_body: bool,
@@ -118,7 +118,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
     }
 
-    /// What belonged to the attempt is forgotten. The outbound proxy stays that of the dialog.
+    /// The values of the attempt are forgotten. The outbound proxy stays that of the dialog.
     pub(super) fn attempt_over(&mut self) {
         self.forget_targets();
         self.widened = false;
@@ -195,7 +195,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 }
 
-/// What Retry-After or `retry-after` says.
+/// Seconds of Retry-After or `retry-after`.
 pub(super) fn told_delay(failure: &Failure<'_>) -> Option<Duration> {
     let told = failure.retry_after.filter(|seconds| *seconds > 0)?;
     Some(Duration::from_secs(u64::from(told)).min(LONGEST_RETRY_AFTER))

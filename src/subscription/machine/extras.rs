@@ -16,7 +16,7 @@ use super::{Subscription, Terms};
 use crate::memory::{OutOfMemory, Packed, PackedSecrets, SharedAlloc};
 use crate::time::PackedMillis;
 
-/// What few subscriptions have.
+/// The values that few subscriptions have.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Extras<A: Allocator + Clone> {
     /// Where a redirected attempt goes.
@@ -25,7 +25,7 @@ pub(super) struct Extras<A: Allocator + Clone> {
     pub(super) led_to: Option<Packed<1, A>>,
     /// The realms that have challenged.
     pub(super) sessions: Option<Box<Sessions<A>, A>>,
-    /// What was asked for when it was made, if anything was.
+    /// The Expires requested when it was made, if there was one.
     pub(super) own_terms: Option<OwnTerms>,
     /// The texts that were asked for with them, if any were.
     own_texts: Option<OwnTexts<A>>,
@@ -65,7 +65,7 @@ type OwnTexts<A> = Packed<1, A>;
 /// Where [`OwnTexts`] has the header lines.
 const HEADER: usize = 0;
 
-/// What is kept of options.
+/// The options that are kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnTerms {
     pub(super) terms: Terms,
@@ -99,7 +99,7 @@ impl<A: Allocator + Clone> Extras<A> {
         self.event_id.as_ref().map_or(&[], |id| id.get(0))
     }
 
-    /// What it takes of memory.
+    /// Bytes of its memory.
     pub(super) fn bytes(&self) -> usize {
         let boxed = [
             self.targets.as_deref().map_or(0, Targets::bytes),
@@ -160,7 +160,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(self.extras.insert(extras))
     }
 
-    /// What is not used needs no memory.
+    /// Unused extras need no memory.
     pub(super) fn tidy(&mut self) {
         if self.extras.as_deref().is_some_and(Extras::is_empty) {
             self.extras = None;
@@ -273,7 +273,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.extras.as_deref().map_or(&[], |extras| &extras.ended_forks)
     }
 
-    /// What they said is of no matter any more.
+    /// Their contents do not count any more.
     pub(super) fn forget_ended_forks(&mut self) {
         if let Some(extras) = self.extras.as_deref_mut() {
             extras.ended_forks = Vec::new_in(self.alloc.clone());

@@ -1,4 +1,4 @@
-//! What can be asked of a subscription.
+//! The facts about a subscription.
 
 use super::super::dialog::Dialog;
 use super::super::fingerprint::Fingerprint;
@@ -61,7 +61,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.dialog.is_some()
     }
 
-    /// Of the newest NOTIFY, when what it says of the dialog still holds; otherwise of nothing.
+    /// Fingerprint of the newest NOTIFY, if its facts about the dialog still hold; otherwise that of nothing.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.dialog.as_ref().map_or(Fingerprint::NONE, Dialog::fingerprint)
@@ -91,7 +91,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.has_made_dialog() && !remote_tag.is_empty() && remote_tag != self.remote_tag()
     }
 
-    /// What it takes of memory, but for its names, which it shares.
+    /// Bytes of its memory, without its names, which it shares.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let texts = self.dialog.as_ref().map_or(0, Dialog::text_bytes);

@@ -1,7 +1,7 @@
 //! A fetch: one SUBSCRIBE with Expires 0, one NOTIFY with the state, nothing left (RFC 6665 §3.1.1, §4.4.3).
 //!
-//! It is in these states only: waiting, unconfirmed, confirmed (accepted, the NOTIFY is awaited), destroyed. What is
-//! under way when it ends is nobody's: there is nothing at the notifier that would have to be ended.
+//! It is in these states only: waiting, unconfirmed, confirmed (accepted, the NOTIFY is awaited), destroyed. Messages that are
+//! under way when it ends are ignored: the notifier keeps nothing that would have to be ended.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if matches!(state, State::Confirmed { .. }) {
             return self.end(Failure::inner(self.why_no_notify(Reason::NoNotify)), env);
         }
-        // Somebody may have taken the request, and nobody has said more.
+        // A notifier may have accepted the request without an answer.
         match self.end_as_ended_fork(None, env) {
             Some(output) => output,
             None => self.end(Failure::TIMEOUT, env),

@@ -14,7 +14,7 @@ use super::extras::EndedFork;
 use super::{Env, Subscription};
 use crate::memory::{OutOfMemory, Packed, SharedAlloc};
 
-/// The most that are remembered for one SUBSCRIBE; it reaches no more than so many, or somebody plays a game.
+/// The most that are remembered for one SUBSCRIBE. An honest one does not reach more forks than that.
 const MOST_GONE: usize = 16;
 
 const TAG: usize = 0;

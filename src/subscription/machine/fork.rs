@@ -24,7 +24,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let Some(root) = &self.dialog else { return Ok(None) };
         let mut dialog = root.try_fork(self.record(), self.alloc.clone())?;
         let opened = self.opening();
-        // What was asked for, until the NOTIFY says better.
+        // The requested time, until the NOTIFY gives another.
         let requested_expires = self.wanted_expires(env.policy);
         let expiry = opened.after(Duration::from_secs(u64::from(requested_expires)));
         dialog.set_expiry(expiry);
@@ -42,7 +42,7 @@ impl<A: SharedAlloc> Subscription<A> {
             fork: number,
             ..Self::blank(self.names.clone(), self.package, self.alloc.clone())
         };
-        // What was learnt of realms is not shared: each nonce's uses are counted in one place.
+        // Sessions with realms are not shared: each nonce's uses are counted in one place.
         if let Some(own) = self.own_credentials() {
             let own = PackedSecrets::try_new([own.get(USERNAME), own.get(SECRET)], self.alloc.clone())?;
             fork.extras_mut()?.own_credentials = Some(own);

@@ -11,7 +11,7 @@ use crate::memory::SharedAlloc;
 use crate::time::{Millis, PackedMillis, seconds_up};
 
 impl<A: SharedAlloc> Subscription<A> {
-    /// The subscription goes back to where it was, and asks again at `until`. It is no failure: nobody was asked.
+    /// The subscription goes back to its state before, and asks again at `until`. It is no failure: nothing was sent.
     pub(super) fn on_held(&mut self, cseq: u32, until: Millis, by: HeldBy, undo: Undo, env: &Env<'_>) -> Output {
         if cseq != self.local_cseq {
             return Output::default();
@@ -64,7 +64,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Whether this goes on with an attempt that has failed at another outbound proxy, and its code and reason there: those
-    /// that are left do not take it now. The same when a redirection has led to where it is held: whoever redirects may know
+    /// that are left do not take it now. The same if a redirection led to the held destination: the redirecting server may know
     /// better the next time, and does not decide for how long this waits.
     fn last_way_held(&self, by: HeldBy, env: &Env<'_>) -> Option<(u16, Brief)> {
         match by {
@@ -106,7 +106,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
     }
 
-    /// What a held request has: the moment of its deadline, or a turn that somebody else tells. It needs no other one then.
+    /// A held request has either the moment of its deadline, or a turn that the lookups give. It needs no other one then.
     fn keep_turn(&mut self, by: HeldBy) {
         self.turn = match by {
             HeldBy::Rate => Promise::Reserved,
@@ -129,7 +129,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Output::default()
     }
 
-    /// As if the request had not been made: nobody has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
+    /// As if the request had not been made: no peer has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
     fn take_back(&mut self, undo: Undo) {
         self.local_cseq = self.local_cseq.saturating_sub(1);
         if let Some(extras) = self.extras.as_deref_mut() {
@@ -145,7 +145,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The next request is this one, still to be made.
     fn still_due(&mut self, by: HeldBy, undo: Undo) {
         self.auth_attempts.goes_on = undo.goes_on;
-        // What an attempt has failed with at other outbound proxies is not forgotten.
+        // The failure of the attempt at other outbound proxies is not forgotten.
         if !self.proxies.has_failed() {
             self.note(0, Wording::Known(reason(by)));
         }

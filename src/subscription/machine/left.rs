@@ -1,7 +1,7 @@
 //! An attempt goes on, and the dialog it began in is left behind: a redirection, a challenge, another outbound proxy.
 //!
-//! What its notifier has told is believed for as long as that has granted, and no longer: the attempt that goes on may take more
-//! time than that. Then the status is told as ended, whatever the attempt is at.
+//! The state from its notifier is valid until the granted time ends, and no longer: the attempt that goes on may take more
+//! time than that. Then the subscriber is told the end, in whatever state the attempt is.
 
 use super::super::output::{News, Output, Status};
 use super::super::reason::Reason;
@@ -64,7 +64,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.deadline = until.map_or(at, |until| until.min(at)).into();
     }
 
-    /// What the dialog that was left was granted is over. What goes on goes on.
+    /// The granted time of the dialog that was left is over. The attempt goes on.
     pub(super) fn left_is_over(&mut self, now: Millis) -> Output {
         let next = match self.state() {
             State::Waiting(_) => self.planned().unwrap_or_else(|| found(Defect::State)),

@@ -110,7 +110,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if is_gone {
             return if is_end { Judgement::Repeated } else { Judgement::Foreign };
         }
-        // What is asked for by a SIPS URI takes no other way (RFC 3261 §26.2.2); once made, a dialog keeps its routes.
+        // A subscription to a SIPS URI takes only SIPS routes (RFC 3261 §26.2.2); once made, a dialog keeps its routes.
         let makes_routes = is_other_fork || !dialog.is_made();
         if makes_routes && !notify.route_set.is_sips() && is_sips(self.record()) {
             return Judgement::Refused(Answer::BadRequest("Bad Record-Route"));
@@ -124,7 +124,7 @@ impl<A: SharedAlloc> Subscription<A> {
             Some(newest) if notify.cseq <= newest && is_end => Judgement::StaleEnd,
             Some(_) if dialog.has_accepted(notify.cseq) => Judgement::Repeated,
             Some(newest) if notify.cseq <= newest => match refusal_of(notify.content) {
-                // What follows an accepted refresh is told now (RFC 6665 §4.2.1.2): its notifier has lost its count.
+                // After an accepted refresh a NOTIFY tells the state (RFC 6665 §4.2.1.2): its notifier has lost its count.
                 _ if dialog.is_owed_notify() => Judgement::CountLost,
                 Some(answer) => Judgement::Refused(answer),
                 None => Judgement::Stale,
@@ -141,7 +141,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// It cannot be used: answered so, and followed by a refresh.
     fn refused(&mut self, answer: Answer, notify: &Notify<'_>, fingerprint: Fingerprint, env: &Env<'_>) -> Output {
-        // What another fork says is no word about this dialog.
+        // A NOTIFY of another fork says nothing about this dialog.
         if !self.dialog.as_ref().is_some_and(|dialog| dialog.is_from_other_fork(notify, fingerprint)) {
             self.was_refused(env);
         }
@@ -201,7 +201,7 @@ impl<A: SharedAlloc> Subscription<A> {
     ) -> Result<(), OutOfMemory> {
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
         let keeps = env.policy.keep_route_set;
-        // What says nothing new is not judged again: the target is that of the newest NOTIFY.
+        // An unchanged Contact is not judged again: the target is that of the newest NOTIFY.
         let is_known = dialog.recalls(fingerprint);
         let judged = notify.contact.filter(|_| !is_known).and_then(OfferedUri::judge);
         let target = judged.as_ref().map(Target::uri).filter(|uri| uri.is_as_secure_as(self.names.get(RECORD)));
@@ -226,7 +226,7 @@ impl<A: SharedAlloc> Subscription<A> {
         fingerprint: Fingerprint,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        // Of a dialog that only a 2xx has told of so far; in one that is made there are no others.
+        // Only before a NOTIFY has made the dialog can there be another fork; a made dialog has one notifier.
         let is_other_fork = self.may_be_of_other_fork(notify);
         let is_whole = self.order_of(notify.content) == Order::Next;
         self.adopt_notify(notify, fingerprint, env)?;
@@ -260,7 +260,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(Output { answer: Some(Answer::Ok), news, ..Output::default() })
     }
 
-    /// How the document stands to those before it.
+    /// The order of the document among those before it.
     fn order_of(&self, content: Content) -> Order {
         self.dialog.as_ref().map_or(Order::Next, |dialog| dialog.versions().order(content))
     }
@@ -318,7 +318,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.attempt_over();
                 self.auth_attempts.goes_on = false;
                 self.turn = Promise::None;
-                // What it tells does not undo that another one was refused, or is missing.
+                // It does not undo that another one was refused, or is missing.
                 self.confirm(self.plan(planned(), env), Awaits::Nothing);
             }
             (Awaits::Nothing | Awaits::FirstNotify { .. }, Told::Sooner) => {
@@ -359,7 +359,7 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 }
 
-/// What a NOTIFY turns out to be.
+/// The judgement of a NOTIFY.
 enum Judgement<'a> {
     /// Not of this subscription.
     Foreign,
@@ -369,7 +369,7 @@ enum Judgement<'a> {
     Refused(Answer),
     /// One that has been accepted, once more.
     Repeated,
-    /// One that is too late, or whose CSeq is that of another one.
+    /// One that is too late, or has the CSeq of another one.
     Stale,
     /// The same, and its notifier has lost its count.
     CountLost,

@@ -28,7 +28,7 @@ pub struct Picture {
     pub losses: u8,
     pub status: Option<Status>,
     pub widened: bool,
-    /// What the next request is promised, and whether a hold has been told.
+    /// The promise to the next request, and whether a hold has been told.
     pub(in super::super) held: (Promise, bool),
     /// Repetitions after challenges: how many, of old nonces, and whether the next request is one.
     pub auth_attempts: (u8, u8, bool),
@@ -82,7 +82,7 @@ impl<A: SharedAlloc> Subscription<A> {
         &self.alloc
     }
 
-    /// What its future depends on, with all times as seen from `now`.
+    /// All that its future depends on, with times relative to `now`.
     pub fn picture(&self, now: Millis) -> Picture {
         let seen = |at: Millis| Millis(Picture::NOW.0.saturating_add(at.0).saturating_sub(now.0));
         Picture {

@@ -145,7 +145,7 @@ impl<A: SharedAlloc> Subscription<A> {
             self.confirm(at, Awaits::Expiry);
             at
         };
-        // What a fork does not do in its dialog it does not do at all.
+        // A fork acts in its dialog only.
         let next_attempt = (fits || !self.is_fork()).then(|| seconds_up(next.since(env.now)));
         let status = self.status().unwrap_or(Status::Pending);
         let news = self.tell(News { code: failure.code, next_attempt, ..self.news(status, failure.reason.into()) });

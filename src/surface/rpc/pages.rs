@@ -16,7 +16,7 @@ pub(super) fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle,
     page
 }
 
-/// What a subscription must be to be listed.
+/// The condition for a subscription to be listed.
 pub(super) enum RowFilter<'c> {
     Record(&'c [u8]),
     Subscriber(&'c [u8]),
