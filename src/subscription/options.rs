@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::rates::{Rate, Rates};
 use crate::grammar::{is_token, number, quoted, split_unquoted, unescaped};
+use crate::memory::{Defect, found};
 
 pub use header::WRITTEN as WRITTEN_HEADERS;
 
@@ -141,6 +142,12 @@ impl Options {
         }
         options.terms.consistent()?;
         Ok(options)
+    }
+
+    /// The id in options that the module has written.
+    #[must_use]
+    pub fn id_in(written: &[u8]) -> String {
+        Self::parse(written).map_or_else(|_| found(Defect::Options), |options| options.id)
     }
 
     /// Finds the filter document among those with these names.

@@ -12,7 +12,6 @@ use crate::host::pv::Value;
 use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::host::text::HeldText;
-use crate::memory::{Defect, found};
 use crate::qsa::{Delivered, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{Options, Subject, package};
@@ -149,16 +148,11 @@ fn id_of(
     match u32::try_from(subscriber_data) {
         Ok(id) if id != 0 => id,
         _ => package::find(package).map_or(0, |package| {
-            let event_id = id_in(options);
+            let event_id = Options::id_in(options);
             let subject = Subject { record, subscriber, package, event_id: event_id.as_bytes() };
             find(&subject).map_or(0, Handle::id)
         }),
     }
-}
-
-/// The event id in options that the module has written.
-fn id_in(options: &[u8]) -> String {
-    Options::parse(options).map_or_else(|_| found(Defect::Options), |options| options.id)
 }
 
 impl DocumentState {
@@ -204,7 +198,7 @@ pub fn with_value<R>(field: i32, show: impl FnOnce(Value<'_>, &mut HeldText) -> 
 
 impl Current {
     fn event_id(&self) -> &str {
-        self.event_id.get_or_init(|| id_in(&self.options))
+        self.event_id.get_or_init(|| Options::id_in(&self.options))
     }
 
     fn state(&self) -> &DocumentState {
