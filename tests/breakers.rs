@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::address::own_ip;
 use crate::support::b2b::farewell;
+use crate::support::dns::NameServer;
 use crate::support::endpoint::{Endpoint, Transport};
 use crate::support::kamailio::Server;
 use crate::support::news::Newsreader;
@@ -69,6 +70,31 @@ fn an_open_breaker_is_told() {
     news.assert_no_more();
     assert_eq!(silent.asked(), 0);
     server.end_all(&[first, second]);
+    server.stop();
+}
+
+/// A probe that has to wait for a resolver has not left: its destination is open and not held, and no probe is on its way.
+#[test]
+fn a_probe_in_the_line_is_none() {
+    const NAME: &str = "dead.silent";
+    let names = NameServer::start(&[]);
+    let server = Server::eager(1).name_server(&names).b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1);
+    let server = server.allow_log("could not resolve hostname").allow_log("failed to resolve").start();
+    let id = server.subscribe(&format!("sip:alice@{NAME}"), &server.uri("watcher"));
+    let waits = || {
+        let row = server.rows("presence_b2b.lookups").into_iter().find(|row| row["name"] == NAME);
+        row.is_some_and(|row| row["waiting"] == 1)
+    };
+    // After the first failure the name pauses longer than the breaker is open.
+    let seen = eventually(SOON, "it waits in the line, and its destination has failed", || {
+        let waited = waits();
+        let row = server.destination(&format!("udp:{NAME}"))?;
+        (waited && waits() && row["failures"] == 1).then_some(row)
+    });
+    assert_eq!((&seen["state"], &seen["held_for"], &seen["sent"]), (&json!("open"), &json!(0), &json!(3)), "{seen}");
+    // When it is its turn it is a probe.
+    server.destination_when(&format!("udp:{NAME}"), "a probe", |row| row["state"] == "probing");
+    server.end_all(&[id]);
     server.stop();
 }
 
