@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::c_api::build;
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::leaks::leaves_nothing_anywhere;
@@ -124,6 +125,31 @@ fn nothing_is_sent_when_the_parameter_says_so_or_the_server_itself_closes_an_idl
     two.end(&mut second);
     idle.stop();
     off.stop();
+}
+
+/// The server's newest versions tell, as a timeout, of a connection that they close because it was idle. Told so by every
+/// version here.
+#[test]
+fn a_timeout_that_is_idleness_is_no_loss() {
+    let load = format!("loadmodule \"{}\"", build("tcp_test", &["tcp_test.c"]).display());
+    let server = builder().route(&load).start();
+    let notifier = Notifier::tcp();
+    let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
+    let closed = |how: &str| server.rpc("tcp_test.closed", serde_json::json!([how])).expect("it is told");
+    closed("idle");
+    // A refresh would come within two seconds.
+    notifier.endpoint.expect_none("SUBSCRIBE", Duration::from_secs(3));
+    for how in ["eof", "error", "send", "forced"] {
+        watch.await_state("confirmed");
+        closed(how);
+        accept(&mut dialog, SOON);
+        // The connection is a good one, so that the next loss is not one in a row.
+        watch.await_state("confirmed");
+        server.refresh(watch.id);
+        accept(&mut dialog, SOON);
+    }
+    watch.end(&mut dialog);
+    server.stop();
 }
 
 #[test]
