@@ -139,7 +139,7 @@ fn what_was_not_asked_for_is_refused_and_harms_nothing() {
                 assert_unchanged(&before, &watch.show(), kind);
             }
         }
-        // The dialog still stands, for whoever falls back to what was asked for.
+        // The dialog is still active, for a notifier that falls back to an accepted type.
         assert_eq!(dialog.notify(told(600, "after all")).status(), 200);
         assert_eq!(news.next("the next").note, "after all");
         notifier.endpoint.expect_none("SUBSCRIBE", Duration::from_millis(200));

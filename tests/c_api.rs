@@ -101,7 +101,7 @@ fn a_c_module_answers_from_internal_status_without_sip() {
     assert!(refused(&server, "notify", json!([id, "asleep", "", ""])).contains("argument"));
     assert!(refused(&server, "unsubscribe", json!(["12345"])).contains("no such thing"));
 
-    // What waits when a subscription ends is not delivered, and whoever is late learns that it has ended.
+    // Messages that wait when a subscription ends are not delivered, and a late caller learns that it has ended.
     call(&server, "notify", json!([id, "terminated", "text/plain", "bye", "noresource"]));
     let news = call(&server, "pop", json!([]));
     assert_eq!(

@@ -203,7 +203,7 @@ fn scripts_in_other_languages_give_credentials_too() {
     server.stop();
 }
 
-/// RFC 7616 §5.12 warns of whoever collects answers: a redirection leads to one who asks for them.
+/// RFC 7616 §5.12 warns of servers that collect answers: a redirection leads to one that asks for them.
 #[test]
 fn who_is_behind_a_redirection_gets_no_answer() {
     for (domains, answered) in [(None, false), (Some("example=*"), true)] {

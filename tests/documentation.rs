@@ -1,4 +1,4 @@
-//! What the pages say is so: parameters, functions, fields and commands are all described, examples run, links lead
+//! The pages are right: parameters, functions, fields and commands are all described, examples run, links lead
 //! somewhere.
 
 pub mod answers_shown;
@@ -17,7 +17,7 @@ use self::functions::{FUNCTIONS, MOST_PARAMETERS};
 use self::parameters::{Integer, Integers, Lists, Texts};
 use crate::support::kamailio::Server;
 
-// What the module has, of the same source as its own tables.
+// The declarations of the module, from the same source as its own tables.
 #[path = "../src/surface/answers.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
 pub mod answers;
@@ -33,7 +33,7 @@ mod functions;
 #[expect(dead_code, reason = "the module uses it all")]
 mod parameters;
 
-/// What the examples call the record and the subscriber of their one subscription.
+/// The record and the subscriber of the examples' one subscription.
 pub const RECORD: &str = "sip:alice@example.com";
 pub const SUBSCRIBER: &str = "sip:watcher@example.org";
 
@@ -94,13 +94,13 @@ pub fn headings(page: &str) -> Vec<String> {
     outside.filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_owned()).collect()
 }
 
-/// What a link to a heading looks like.
+/// The link to a heading.
 fn slug(heading: &str) -> String {
     let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
     kept.map(|letter| if letter == ' ' { '-' } else { letter.to_ascii_lowercase() }).collect()
 }
 
-/// What stands between `open` and `close`, everywhere in the text.
+/// All texts between `open` and `close`.
 pub fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -239,7 +239,7 @@ fn example_values_are_accepted() {
 
 // ------------------------------------------------------------------------------------------- functions, fields, messages
 
-/// What is in brackets may be left out: `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.
+/// Parameters in brackets are optional: `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.
 #[test]
 fn functions_are_described() {
     let headings = headings(&text_of("docs/functions.md"));
@@ -286,7 +286,7 @@ fn log_messages_are_in_the_source() {
         rows.filter_map(|row| row.split(" | ").next()).flat_map(|cell| between(cell, "`", "`")).collect();
     assert!(messages.len() > 15, "{messages:?}");
     for message in messages.iter().filter(|message| !message.starts_with("b2b_")) {
-        // An ellipsis stands for what is filled in.
+        // An ellipsis is the place of a value.
         let words = message.split('…').map(str::trim).filter(|part| part.len() > 1 && *part != ",");
         for part in words {
             assert!(source.contains(part), "{message}: the source has no {part:?}");

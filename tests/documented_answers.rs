@@ -13,7 +13,7 @@ use crate::support::pidf::pidf;
 use crate::support::presence_server::PresenceServer;
 use crate::support::wait::{SOON, eventually};
 
-/// What the examples call their one subscription.
+/// The id of the examples' one subscription.
 const ID: &str = "1027";
 
 /// Where the examples' SUBSCRIBEs go, and what their presence server calls itself.

@@ -1,4 +1,4 @@
-//! What the event route may do with what it is given, and that nothing of it is left afterwards.
+//! The event route may change its message and much else, and nothing of it is left afterwards.
 
 use crate::documentation::fields::FIELDS;
 use crate::support::config::Builder;
@@ -22,7 +22,7 @@ fn subscribed(server: &Server, notifier: &Notifier, user: &str) -> (u64, Dialog)
     (id, notifier.accept(&notifier.expect_subscribe(SOON), 600))
 }
 
-/// What was logged since `mark` between `first` and the line's end marker `.END`, once it is there.
+/// The log since `mark` between `first` and the line's end marker `.END`, once it is there.
 pub fn said(server: &Server, mark: Mark, first: &str) -> String {
     eventually(SOON, first, || {
         let text = server.log().text_since(mark);
@@ -173,7 +173,7 @@ event_route[tm:local-request] {
     $avp(left) = "over";
 }"#;
 
-/// What an event route sets is gone when the next one runs, and its memory with it: shared, and the worker's own.
+/// Values that an event route sets are gone when the next one runs, with their memory: shared, and the worker's own.
 #[test]
 fn nothing_is_left_of_an_event() {
     const EVENTS: u64 = 4_000;

@@ -11,7 +11,7 @@ use crate::support::notifier::Notifier;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
-/// What an operator sets, as docs/operations.md says.
+/// The parameters that docs/operations.md advises.
 fn server(names: &NameServer) -> Builder {
     Server::eager(100).name_server(names).global("use_dns_failover=on").gives_up_after(700)
 }
@@ -84,7 +84,7 @@ fn the_second_address_takes_it_over_tcp() {
     the_second_of_two_takes_it(Transport::Tcp, false);
 }
 
-/// 503 is as good as dead (RFC 3263 §4.3), and if nobody takes it, that is one failure.
+/// 503 counts as dead (RFC 3263 §4.3); if no proxy takes the SUBSCRIBE, that is one failure.
 #[test]
 fn after_503_the_next_is_asked() {
     let (full, alive) = (Notifier::udp(), Notifier::udp());
@@ -107,7 +107,7 @@ fn after_503_the_next_is_asked() {
     server.stop();
 }
 
-/// Nobody there: one failure after all have been tried, and a retry when the parameters say.
+/// No proxy answers: one failure after all were tried, and a retry at the time that the parameters set.
 #[test]
 fn all_dead_is_one_failure() {
     let (silent, dead) = (Endpoint::udp(), own_ip());

@@ -1,4 +1,4 @@
-//! A SUBSCRIBE that is refused, lost or cannot be sent: what is tried next and when, and who is told.
+//! A SUBSCRIBE that is refused, lost or cannot be sent: the next attempt, its time, and the messages to the subscriber.
 
 use std::time::Duration;
 

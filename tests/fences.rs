@@ -1,4 +1,4 @@
-//! Fences around the source: who may use whom, where `unsafe` may live, what must not stand in code that runs, how long a
+//! Fences around the source: which room may use which, where `unsafe` may be, what must not be in code that runs, how long a
 //! file may be.
 
 mod imports;
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use self::scans::{foreign_places, indexings, levels_up, panics, rooms_named, unexplained_unsafe, unsafe_lines};
 use self::tokens::{Token, places, test_modules, tokens_of, without_tests};
 
-/// Who may use whom (law L7): a room and the rooms it may name. Whoever is not here may name nobody.
+/// The arrows between rooms (law L7): a room and the rooms that it may name.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("module", &["surface", "notifier", "engine", "config", "c_api", "host"]),
     ("surface", &["engine", "registry", "qsa", "subscription", "document", "host", "time"]),
@@ -49,10 +49,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("memory", &[]),
 ];
 
-/// Where `unsafe` may live (law L8).
+/// Where `unsafe` may be (law L8).
 const UNSAFE_ROOMS: &[&str] = &["src/host.rs", "src/host/", "src/module.rs", "src/module/", "src/c_api"];
 
-/// What a room's root says that has none.
+/// The attribute in the root of a room without `unsafe`.
 const FORBIDS_UNSAFE: &[&str] = &["#", "!", "[", "forbid", "(", "unsafe_code", ")", "]"];
 
 /// Roots of rooms that hold no `unsafe` themselves but cannot forbid it, because a room inside them has it.
@@ -61,7 +61,7 @@ const ROOTS_OF_UNSAFE: &[&str] = &["src/lib.rs"];
 /// They index only in what runs while they are compiled, where a panic is an error of the compiler.
 const INDEXES_AT_COMPILE_TIME: &[&str] = &["src/module/parameters.rs", "src/module/functions.rs"];
 
-/// The most lines a file may have (law L10), and a header, which is mostly comments for whoever includes it.
+/// The most lines a file may have (law L10), and a header, which is mostly comments for its users.
 const MOST_LINES: usize = 400;
 const MOST_LINES_OF_A_HEADER: usize = 450;
 

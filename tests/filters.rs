@@ -30,7 +30,7 @@ fn filtering() -> Builder {
     builder.b2b_param("filter", "none={dir}/none.xml").b2b_param("filter", "open = {dir}/open.xml")
 }
 
-/// What a SUBSCRIBE brings along.
+/// The filter that a SUBSCRIBE brings along.
 fn body(subscribe: &Message) -> (Option<&str>, &str) {
     (subscribe.header("Content-Type"), std::str::from_utf8(&subscribe.body).expect("a text"))
 }

@@ -13,7 +13,7 @@ use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
-/// What the two forks and the SUBSCRIBE's 2xx do, in this order.
+/// The events at the two forks and the SUBSCRIBE's 2xx, in this order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     /// One ends at once.
@@ -57,7 +57,7 @@ fn another_fork_that_lives_is_the_subscription() {
                     match step {
                         Ends => {
                             let answer = one.notify(Notify::terminated("noresource", 0)).status();
-                            // Where one dialog is all there is, another one's NOTIFY is nobody's.
+                            // If there is only one dialog, the NOTIFY of another one belongs to no subscription.
                             let is_nobodys = lives && package == "presence";
                             assert_eq!(answer, if is_nobodys { 481 } else { 200 }, "{package} {steps:?}");
                         }
@@ -83,7 +83,7 @@ fn another_fork_that_lives_is_the_subscription() {
     server.stop();
 }
 
-/// The 2xx has its tag, before or after it; or there is none, as nobody else has taken the SUBSCRIBE.
+/// The 2xx has its tag, before or after it; or there is none, as no other notifier has taken the SUBSCRIBE.
 #[test]
 fn the_fork_that_is_the_only_one_ends_the_subscription() {
     let notifier = Notifier::udp();
@@ -129,7 +129,7 @@ fn the_fork_that_is_the_only_one_ends_the_subscription() {
     server.stop();
 }
 
-/// Nobody says more by Timer N, 32 seconds. Both tests of it go on at the same time.
+/// Nothing more comes by Timer N, 32 seconds. Both tests of it go on at the same time.
 #[test]
 fn nothing_else_by_timer_n_is_the_end() {
     const TIMER_N: Duration = Duration::from_secs(32);
@@ -192,7 +192,7 @@ fn a_fetch_takes_the_state_of_another_fork() {
             server.await_no_subscription();
             news.assert_no_more();
         }
-        // It has accepted itself, or nobody else has.
+        // It has accepted itself, or no other notifier has.
         for accepts in [true, false] {
             let mut news = Newsreader::new(&server);
             let subscribe = fetch();

@@ -43,7 +43,7 @@ fn a_datagram_says_where_its_body_ends_or_does_not() {
         assert_eq!(dialog.notify(cut).status(), 200);
         assert_eq!(watch.await_note("the first part").basic, "open");
 
-        // What is cut may be no document any more, or more may be promised than there is.
+        // A cut body may be no document any more, or shorter than its Content-Length.
         let before = watch.show();
         let half = told(60, "bad").with("Content-Length", &(right.len() / 2).to_string());
         let more = told(60, "bad").with("Content-Length", &(document("bad").len() + 1).to_string());

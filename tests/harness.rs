@@ -1,4 +1,4 @@
-//! What the other tests stand on works: servers start, talk and end; the presence server notifies over UDP and TCP; the
+//! The base of the other tests works: servers start, talk and end; the presence server notifies over UDP and TCP; the
 //! scripted notifier and a subscriber understand each other; shared memory is counted to the byte.
 
 use std::env;
@@ -127,7 +127,7 @@ fn what_the_module_says_is_expected_by_its_text_only() {
     assert!(expected.has(own));
 }
 
-/// What is not counted has a name, the days it was found and holds to, and says what it excuses.
+/// An exception has a name, the day it was found, its last day, and the failure that it excuses.
 #[test]
 fn exceptions_are_few_and_end() {
     for one in WITHOUT_MODULE {

@@ -12,7 +12,7 @@ fn module_and_header_are_installed_below_destdir() {
     for _ in 0..2 {
         let made = Command::new("make")
             .args(["install", &format!("DESTDIR={}", dest.path().display())])
-            // As for root after a build by somebody else: there is no cargo.
+            // As for root after a build by another user: there is no cargo.
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", "/nonexistent")
             .current_dir(root)
@@ -25,7 +25,7 @@ fn module_and_header_are_installed_below_destdir() {
     let size = |path: &Path| std::fs::metadata(path).expect("a module").len();
     let (built, installed) = (size(&root.join("target/release/presence_b2b.so")), size(&module));
     assert!(installed > 200_000 && installed < built, "{installed} bytes installed, {built} built");
-    // What the server looks up is still there.
+    // The symbols that the server looks up are still there.
     let symbols = Command::new("nm").arg("-D").arg(&module).output().expect("nm can be executed").stdout;
     let symbols = String::from_utf8_lossy(&symbols);
     for name in ["exports", "module_version", "module_flags", "mod_register"] {

@@ -1,4 +1,4 @@
-//! What the module's parameters allow, and what those do that no other file looks at.
+//! The ranges of the module's parameters, and the effects of those that no other file tests.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What an operator says of single packages (`package_policy`).
+//! An operator's policy for single packages (`package_policy`).
 
 use serde_json::json;
 
@@ -91,7 +91,7 @@ fn a_code_that_is_the_end_for_one_package_is_not_for_another() {
             server.await_no_subscription();
         }
 
-        // A refresh as well: nothing more is asked of this notifier, and what it still says is nobody's.
+        // A refresh as well: this notifier is not asked again, and its further NOTIFYs belong to no subscription.
         let id = subscribe(&server, &notifier.uri("alice"), "reg");
         let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(news.next("the state").status, "active");

@@ -91,7 +91,7 @@ fn a_proxy_that_is_unavailable_is_followed_by_the_next() {
     // Its answer is the answer, and not the pause of the first.
     let told = news.next("the failure");
     assert_eq!((told.code, told.next_attempt), (404, Some(600)));
-    // The first is passed over as long as it wants to be.
+    // The first is skipped as long as its Retry-After lasts.
     server.refresh(id);
     let again = second.expect_subscribe(SOON);
     assert_eq!(again.cseq().0, 4);

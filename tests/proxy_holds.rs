@@ -11,7 +11,7 @@ use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::wait::{SOON, eventually};
 
-/// A proxy that nobody answers at, or that refuses connections, is left for the next one; when it is back it is the first
+/// A proxy that does not answer, or that refuses connections, is left for the next one; when it is back it is the first
 /// again for new attempts.
 #[test]
 fn a_dead_proxy_is_passed_over_until_it_is_back() {
@@ -101,7 +101,7 @@ fn what_all_proxies_hold_waits_for_the_first_that_is_free() {
     }
 }
 
-/// The dialog is made with the proxy that took the SUBSCRIBE, and stays there when the one that was passed over is free again.
+/// The dialog is made with the proxy that took the SUBSCRIBE, and stays there if the skipped one is free again.
 #[test]
 fn a_dialog_stays_with_the_proxy_that_was_free() {
     let [first, second] = [Notifier::udp(), Notifier::udp()];

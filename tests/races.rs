@@ -101,7 +101,7 @@ fn a_notifier_that_subscribes_changes_nobody_elses_id() {
     server.stop();
 }
 
-/// What the SIP user agent refuses is refused, whoever else would take it up, and says why.
+/// A subscription that the SIP user agent refuses is refused with its reason, even if another notifier would take it.
 #[test]
 fn another_notifier_does_not_make_up_for_the_user_agent() {
     let server = start();

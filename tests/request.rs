@@ -150,8 +150,8 @@ fn each_package_accepts_its_own_bodies() {
     server.stop();
 }
 
-/// What the module and the server write, operators cannot set, but for two that may be there twice. The SUBSCRIBEs here have all there
-/// is: a route, answers to challenges, a filter, the name of a state.
+/// Operators cannot set the headers that the module and the server write, except two that may be there twice. The SUBSCRIBEs here
+/// have all there is: a route, answers to challenges, a filter, the name of a state.
 #[test]
 fn headers_that_are_written_are_refused_to_operators() {
     let page = text_of("docs/parameters.md").split_whitespace().collect::<Vec<_>>().join(" ");

@@ -258,7 +258,7 @@ fn subscribe_gives_the_same_id_for_the_same() {
             let error = subscribe(params).expect_err("refused");
             assert_eq!((error.code, error.message.contains(part)), (400, true), "{error}");
         }
-        // What is kept and goes onto the wire has a bound, which the fault names.
+        // Texts that are kept and sent have a bound, which the fault names.
         let (uri, id) = (|length: usize| format!("sip:{}@h", "a".repeat(length - 6)), |length| "i".repeat(length));
         for (params, part) in [
             (json!([uri(1025), watcher]), "the record has 1025 bytes, but may have 1024 at most"),

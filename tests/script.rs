@@ -53,7 +53,7 @@ fn builder() -> Builder {
     Server::b2b().b2b_param("min_resubscribe_time", 0).route(ROUTE)
 }
 
-/// Whoever has the script do things.
+/// The client that makes the script do things.
 struct Caller<'s> {
     server: &'s Server,
     endpoint: Endpoint,

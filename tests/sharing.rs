@@ -21,7 +21,7 @@ fn pop(server: &Server) -> Value {
     eventually(SOON, "a message", || server.rpc("qsa_test.pop", json!([])).ok())
 }
 
-/// The next messages: who is told what note with which status.
+/// The next messages: subscriber, note and status.
 fn pops(server: &Server, count: usize) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut all: Vec<_> = (0..count)
@@ -128,7 +128,7 @@ fn failures_and_the_end_are_told_to_all() {
         assert_told(&server, &[&one, &two], "active", "here");
         assert_eq!(dialog.notify(Notify::terminated("deactivated", 0)).status(), 200);
         assert_told(&server, &[&one, &two], "terminated", "");
-        // What is not known is not told to a late one.
+        // A late member is not told an unknown state.
         let late = subscribe(&server, &record, WATCHER, "share");
         let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(dialog.notify(told(600, "back")).status(), 200);
@@ -140,7 +140,7 @@ fn failures_and_the_end_are_told_to_all() {
         }
         server.await_no_subscription();
 
-        // Who asks again begins anew.
+        // A member that asks again begins from scratch.
         let again = subscribe(&server, &record, WATCHER, "share");
         let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(dialog.notify(told(600, "anew")).status(), 200);

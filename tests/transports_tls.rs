@@ -114,7 +114,7 @@ fn a_sips_record() {
     watch_over_tls("sips", "");
 }
 
-/// Nobody has signed the presence server's certificate: whoever checks it does not subscribe, and is told.
+/// The presence server's certificate is not signed: a server that checks it does not subscribe, and the subscriber is told.
 #[test]
 fn a_certificate_that_is_not_trusted() {
     let refused = |server: Builder| {
@@ -207,7 +207,7 @@ const REFUSING: &str = r#"request_route {
     sl_send_reply("404", "Not Here");
 }"#;
 
-/// Who redirects us to our own Contact would have us ask ourselves, whichever scheme it has.
+/// A redirection to the module's own Contact would make it ask itself, with any scheme.
 #[test]
 fn the_own_contact_is_no_target_over_tls() {
     let presence = Server::builder().tls().route(REFUSING).start();
@@ -266,7 +266,7 @@ fn contact_is_a_sips_uri_where_the_way_is_one() {
     presence.stop();
 }
 
-/// As over TCP: a SUBSCRIBE whose connection is lost before its answer has failed, and nobody waits for tm's timeout.
+/// As over TCP: a SUBSCRIBE whose connection is lost before its answer has failed, without waiting for tm's timeout.
 #[test]
 fn a_subscribe_whose_tls_connection_is_lost_has_failed() {
     let route = r#"request_route {

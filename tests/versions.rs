@@ -137,7 +137,7 @@ fn changes_behind_a_gap_are_followed_by_a_refresh() {
             versions.tells("7", "full");
             versions.tells("9", "partial");
             let refresh = versions.refresh();
-            // What is sent meanwhile is no reason for another one.
+            // Documents that come before it is answered cause no further refresh.
             versions.tells("11", "partial");
             versions.dialog.accept(&refresh, 600);
             versions.watch.await_state("confirmed");
@@ -175,7 +175,7 @@ fn the_largest_versions() {
             let mut versions = Versions::begin(&server, &notifier, package);
             versions.tells("4294967294", "full");
             versions.tells("4294967295", "partial");
-            // What is beyond 32 bits, or is no number, is not judged.
+            // A version beyond 32 bits, or that is no number, is not judged.
             for none in ["4294967296", "99999999999999999999", "-1", ""] {
                 versions.tells(none, "partial");
             }
@@ -212,7 +212,7 @@ fn what_is_no_such_document_is_refused() {
     server.stop();
 }
 
-/// Who watches, from a presence server that counts its documents: changes, and the whole state after each refresh.
+/// Watcherinfo from a presence server that counts its documents: changes, and the whole state after each refresh.
 #[test]
 fn a_real_presence_server_tells_who_watches() {
     // Without a database, 5.6 does not survive a SUBSCRIBE for this package.

@@ -162,7 +162,7 @@ unsafe fn reads_the_document(api: &Api, message: *mut CMessage) {
 /// # Safety
 /// The table is that of the hub with this subscription and queue.
 unsafe fn carries_data(api: &Api, id: u64, queue: u64) -> u64 {
-    // SAFETY: as the caller promises; data is a number that nobody follows.
+    // SAFETY: as the caller promises; data is a number that is never followed as a pointer.
     unsafe {
         let (mut kind, mut message, mut presentity) = (0, null_mut(), null());
         assert_eq!((api.register_content_type)(0, &str_of(b"c/pointer"), Some(destroy), &mut kind), 0);

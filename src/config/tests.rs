@@ -51,7 +51,7 @@ fn each_range_is_checked_at_both_ends_and_the_message_says_all() {
     }
 }
 
-/// What is kept in fewer bits than it is given in has room for its whole range.
+/// A value that is kept in fewer bits than given has room for its whole range.
 #[test]
 fn what_is_in_its_range_is_kept_as_it_is() {
     type Kept = fn(&Config) -> i64;

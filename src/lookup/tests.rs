@@ -138,7 +138,7 @@ fn what_takes_too_long_pauses_longer_each_time() {
     }
 }
 
-/// What fails at once keeps nobody waiting.
+/// A lookup that fails at once does not delay others.
 #[test]
 fn a_quick_failure_needs_no_pause() {
     let line = line();

@@ -92,7 +92,7 @@ pub(super) fn after_reason(reason: &str, action: Action) -> Override {
     Override { after: After::Reason(Some(reason.to_owned())), action }
 }
 
-/// What an operator may say: everything is otherwise.
+/// A policy of an operator in which everything differs.
 pub(super) fn contrary() -> Vec<Override> {
     let mut all = vec![
         after_codes(300, 699, Action::AtOnce),
@@ -268,7 +268,7 @@ impl Life {
                     (used.challenger, &used.realm, &used.nonce) == (one.challenger, &one.realm, &one.nonce)
                 };
                 let expected = before.clone().find(same).map_or(1, |used| used.nc + 1);
-                // What was forgotten in the meantime is counted from scratch.
+                // Forgotten values are counted from scratch.
                 // A request that was held back has counted.
                 assert!(one.nc >= expected || one.nc == 1, "a nonce's uses are counted");
             }

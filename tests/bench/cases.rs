@@ -1,4 +1,4 @@
-//! What is shown, goal by goal.
+//! The measurements, goal by goal.
 
 mod allocator;
 mod instructions;

@@ -21,7 +21,7 @@ const BUSY: f64 = 0.9;
 
 /// A way on a server, with what all rounds gave.
 pub struct Measured {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// CPU time of all the server's processes, in µs for each message, round by round.
     pub cpu: Vec<f64>,
@@ -54,7 +54,7 @@ impl Measured {
         Row::figure(id, name, "µs", self.value()).rate(self.per_second()).remark(self.remark())
     }
 
-    /// What is to be said beside the result.
+    /// A remark beside the result.
     fn remark(&self) -> String {
         let busy = Sample::of(&self.busy).map_or(1.0, |busy| busy.median);
         let idle = (busy < BUSY).then(|| format!("the worker was busy for {:.0} % only", busy * 100.0));
@@ -64,7 +64,7 @@ impl Measured {
 
 /// One thing to be compared.
 pub struct Contender<'a> {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The server.
     pub server: &'a Server,

@@ -1,4 +1,4 @@
-//! What a notifier has to know of up to a million dialogs, in a fixed table.
+//! A notifier's knowledge of up to a million dialogs, in a fixed table.
 
 /// The dialogs of records 0, 1, 2, …; a row has the same few bytes for each.
 pub struct Dialogs {

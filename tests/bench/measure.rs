@@ -1,4 +1,4 @@
-//! What a server has used: time of the processor, and shared memory.
+//! The resources that a server has used: time of the processor, and shared memory.
 
 use std::fs;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Processes {
         &self.pids
     }
 
-    /// What they have used so far.
+    /// Their use so far.
     pub fn used(&self) -> Used {
         let each = self.pids.iter().filter_map(|pid| {
             let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const BATCH: usize = 64;
 /// Room for one datagram.
 const ROOM: usize = 4096;
-/// What the socket may hold: thousands of NOTIFYs.
+/// Bytes that the socket may hold: thousands of NOTIFYs.
 const SOCKET_BUFFER: libc::c_int = 4 << 20;
 
 /// Some datagrams with their peers.

@@ -16,7 +16,7 @@ use crate::writer::{Document, Writer};
 /// How many seconds a subscription is granted at most.
 const GRANT: u32 = 3600;
 
-/// What the notifier does; can be changed while it runs.
+/// The behaviour of the notifier; it can be changed while it runs.
 #[derive(Clone, Copy)]
 pub struct Manners {
     /// Whether it sends a NOTIFY after the 200 to the first SUBSCRIBE of a dialog.
@@ -25,7 +25,7 @@ pub struct Manners {
     pub notify_later: bool,
 }
 
-/// What has happened so far.
+/// The counts so far.
 #[derive(Default)]
 pub struct Counts {
     /// SUBSCRIBEs that opened a dialog.
@@ -38,11 +38,11 @@ pub struct Counts {
     pub refused: AtomicU64,
 }
 
-/// What the notifier, and those who send NOTIFYs in its dialogs, share.
+/// The values that the notifier and the senders of NOTIFYs in its dialogs share.
 pub struct Desk {
     /// Its address.
     pub addr: SocketAddrV4,
-    /// What it has counted.
+    /// Its counts.
     pub counts: Counts,
     dialogs: Mutex<Dialogs>,
     manners: Mutex<Manners>,
@@ -104,12 +104,12 @@ impl Notifier {
         })
     }
 
-    /// What it shares.
+    /// Its shared values.
     pub fn desk(&self) -> &Arc<Desk> {
         &self.desk
     }
 
-    /// Its socket, for those who drive it.
+    /// Its socket, for the code that drives it.
     pub fn socket(&self) -> &UdpSocket {
         &self.socket
     }
@@ -176,7 +176,7 @@ impl Notifier {
 
 /// A notifier that runs by itself until this is dropped.
 pub struct Running {
-    /// What it shares.
+    /// Its shared values.
     pub desk: Arc<Desk>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,

@@ -1,4 +1,4 @@
-//! What the benchmark is asked for: `QUICK=1`, `ONLY=P1,P5`.
+//! The options of the benchmark: `QUICK=1`, `ONLY=P1,P5`.
 
 /// All that there is to show, in the order in which it is shown.
 pub const ALL: [&str; 10] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10"];
@@ -8,7 +8,7 @@ pub const ALL: [&str; 10] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9
 pub struct Options {
     /// Less of everything, for a look in between.
     pub quick: bool,
-    /// What is shown.
+    /// The goals to show.
     pub only: Vec<&'static str>,
 }
 
@@ -42,7 +42,7 @@ impl Options {
         if self.quick { 20_000 } else { 60_000 }
     }
 
-    /// Subscriptions that are alive meanwhile.
+    /// Subscriptions that are alive during the measurement.
     pub fn subscriptions(&self) -> usize {
         if self.quick { 20_000 } else { 1_000_000 }
     }

@@ -63,7 +63,7 @@ pub fn costs(file: &Path, rows: &[Row]) -> Outcome {
     })
 }
 
-/// What a NOTIFY costs as subscriptions grow in number.
+/// The cost of a NOTIFY as subscriptions grow in number.
 pub fn growth(file: &Path, curves: &[Curve]) -> Outcome {
     let most = highest(curves) * 1.2;
     let (Some(first), Some(last)) = ends(curves) else { return Ok(()) };

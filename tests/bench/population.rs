@@ -26,7 +26,7 @@ const NAME_ROOM: usize = 64;
 pub struct Population {
     /// The server.
     pub server: Server,
-    /// How many subscriptions stand.
+    /// How many subscriptions are active.
     pub count: usize,
     notifier: Running,
 }
@@ -48,12 +48,12 @@ impl Population {
         Ok(Population { server: builder.start(), count: 0, notifier })
     }
 
-    /// What the notifier shares.
+    /// The notifier's shared values.
     pub fn desk(&self) -> &Desk {
         &self.notifier.desk
     }
 
-    /// Makes subscriptions until there are `count`, and waits until all stand and have had their first NOTIFY.
+    /// Makes subscriptions until there are `count`, and waits until all are active and have had their first NOTIFY.
     pub fn grow(&mut self, count: usize) -> Result<Duration, Failure> {
         let begun = Instant::now();
         let host = self.desk().addr.ip().to_string();

@@ -11,7 +11,7 @@ use crate::table::{self, Row};
 
 /// A line of a plot.
 pub struct Curve {
-    /// What it shows.
+    /// The goals that it shows.
     pub name: String,
     /// Its points, from left to right.
     pub points: Vec<(f64, f64)>,
@@ -38,7 +38,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// With files in `target/bench`; `head` stands above the table. What callgrind wrote in an earlier run goes.
+    /// With files in `target/bench`; `head` is above the table. Files of callgrind from an earlier run are removed.
     pub fn new(head: String) -> io::Result<Report> {
         let folder = folder()?;
         match fs::remove_dir_all(folder.join(CALLGRIND)) {
@@ -48,7 +48,7 @@ impl Report {
         Ok(Report { begun: Instant::now(), head, rows: Vec::new(), folder, growth: Vec::new(), latency: Vec::new() })
     }
 
-    /// What goes on, for who waits.
+    /// The progress, for a waiting person.
     pub fn say(&self, what: &str) {
         let _ = writeln!(io::stderr(), "[{:4.0} s] {what}", self.begun.elapsed().as_secs_f64());
     }
@@ -63,7 +63,7 @@ impl Report {
         self.row(Row::figure(id, what, "", None).remark(why));
     }
 
-    /// What a NOTIFY costs as subscriptions grow in number.
+    /// The cost of a NOTIFY as subscriptions grow in number.
     pub fn keep_growth(&mut self, curves: Vec<Curve>) {
         self.growth = curves;
     }

@@ -24,7 +24,7 @@ pub const MAIN: u16 = 5060;
 /// One way to treat a message: what the script does with all that arrives at a port.
 #[derive(Clone, Copy)]
 pub struct Way {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
     /// Its port.
     pub port: u16,

@@ -39,7 +39,7 @@ impl Verdict {
     }
 }
 
-/// What is to be reached: a ratio, or a value where there is no ratio.
+/// The goal: a ratio, or a value if there is no ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
     /// At most this much.
@@ -71,13 +71,13 @@ impl Goal {
 pub struct Row {
     /// Which of the goals it belongs to: `P1`.
     pub id: &'static str,
-    /// What was measured.
+    /// The measured value.
     pub name: String,
     /// The unit of the value.
     pub unit: &'static str,
     /// The value.
     pub value: Option<Sample>,
-    /// How many a second there were meanwhile, by the clock on the wall: thousands.
+    /// How many a second there were, by the clock on the wall: thousands.
     pub rate: Option<f64>,
     /// Its ratio to what it is compared with.
     pub ratio: Option<Sample>,

@@ -8,7 +8,7 @@ use super::dialogs::Dialogs;
 use super::message::BRANCH;
 use super::net::Batch;
 
-/// What the body of a NOTIFY is.
+/// The kind of a NOTIFY's body.
 #[derive(Clone)]
 pub struct Document {
     /// The Event.

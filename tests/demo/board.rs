@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::ears::{Event, Told};
 use super::traffic::{Exchange, user_of};
 
-/// A state that somebody published and that must arrive.
+/// A state that was published and must arrive.
 pub struct Published {
-    /// Who.
+    /// The person.
     pub user: String,
     /// `open` or `closed`.
     pub basic: String,
@@ -32,7 +32,7 @@ pub fn state_text(basic: Option<&str>, note: Option<&str>) -> String {
     [basic.map(str::to_owned), note].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// What the event route told last about one record.
+/// The last message of the event route about one record.
 #[derive(Default)]
 pub struct Row {
     /// The user part of the record.
@@ -60,7 +60,7 @@ pub enum Heard {
     Sip,
     /// News about the row with this number.
     News(usize),
-    /// Something about nobody here.
+    /// A message about no person here.
     Nothing,
 }
 
@@ -80,7 +80,7 @@ pub struct Board {
     pub steps: Vec<String>,
     /// See [`Board::steps`].
     pub step: usize,
-    /// What happens just now.
+    /// The present step.
     pub now: String,
 }
 

@@ -1,9 +1,9 @@
-//! Who takes part, and what they publish. Notes are short: they have to fit into the picture on 80 columns.
+//! The persons, and the states that they publish. Notes are short: they have to fit into the picture on 80 columns.
 
-/// Who is watched.
+/// The watched person.
 pub const USERS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
-/// A state somebody publishes.
+/// A state that a person publishes.
 pub type State = (&'static str, &'static str, Option<&'static str>);
 
 /// Published before anybody watches.
@@ -30,7 +30,7 @@ pub const CHANGES: [State; 12] = [
     ("bob", "closed", Some("good night")),
 ];
 
-/// What happens, in short.
+/// The event, in short.
 pub const STEPS: [&str; 6] = [
     "two Kamailios start",
     "first states are published",

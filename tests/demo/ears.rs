@@ -12,7 +12,7 @@ use super::support::address::own_ip;
 use super::traffic::Exchange;
 
 /// A message is copied after it was sent, so what it caused may be told before. News wait for so long before they are
-/// shown: then they stand after the NOTIFY that brought them. The time they came at is the true one.
+/// shown: then they are after the NOTIFY that brought them. The time they came at is the true one.
 const LATER: Duration = Duration::from_millis(10);
 
 /// What `event_route[qsa:notify]` told: one QSA message.
@@ -26,7 +26,7 @@ pub struct Told {
     pub basic: Option<String>,
     /// Why, where there is a why.
     pub reason: Option<String>,
-    /// What the person says.
+    /// The words of the person.
     pub note: Option<String>,
 }
 

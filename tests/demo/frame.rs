@@ -15,7 +15,7 @@ const MOST: (usize, usize) = (120, 40);
 /// Lines around the two panes.
 const AROUND: usize = 8;
 
-/// For so long a change stands out.
+/// How long a change is highlighted.
 const FRESH: Duration = Duration::from_millis(1500);
 
 const NAME: usize = 7;

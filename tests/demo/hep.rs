@@ -1,12 +1,12 @@
-//! HEP version 3, which Kamailio's siptrace wraps each copied message in: who sent it to whom, and its bytes.
+//! HEP version 3, which Kamailio's siptrace wraps each copied message in: sender, receiver, and its bytes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// A copied message.
 pub struct Packet<'a> {
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
-    /// To whom.
+    /// The receiver.
     pub to: SocketAddr,
     /// The message as it was on the wire.
     pub payload: &'a [u8],

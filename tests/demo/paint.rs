@@ -1,6 +1,6 @@
 //! Lines of styled text that know how wide they are.
 
-/// What a piece of text looks like where colours are allowed.
+/// The look of a piece of text if colours are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// As it comes.

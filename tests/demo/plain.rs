@@ -7,7 +7,7 @@ use super::board::{Board, Heard, state_text};
 /// Writes lines to standard output.
 pub struct Plain {
     alive: bool,
-    /// Why there are lines where somebody may have expected a picture.
+    /// The reason why there are lines and no picture.
     why: Option<String>,
 }
 
@@ -17,7 +17,7 @@ impl Plain {
         Plain { alive: true, why }
     }
 
-    /// False when nobody reads any more.
+    /// False if the output is closed.
     pub fn is_alive(&self) -> bool {
         self.alive
     }
@@ -80,7 +80,7 @@ impl Plain {
     }
 }
 
-/// The last words of a story that ended well; false when nobody read them.
+/// The last words of a story that ended well; false if the output is closed.
 pub fn say(text: &str) -> bool {
     writeln!(stdout(), "{text}").is_ok()
 }

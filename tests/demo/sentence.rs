@@ -1,4 +1,4 @@
-//! The test harness panics where a test would fail. Nobody who watches a demo wants to see a panic: here it becomes an
+//! The test harness panics where a test would fail. The audience of a demo should not see a panic: here it becomes an
 //! error that is a sentence.
 
 use std::cell::Cell;

@@ -40,7 +40,7 @@ pub fn is_to_stop() -> bool {
     TO_STOP.swap(false, Ordering::Relaxed)
 }
 
-/// Stops until somebody lets it go on.
+/// Stops until a signal lets it go on.
 pub fn stop() {
     // SAFETY: a plain system call.
     unsafe { libc::raise(libc::SIGSTOP) };

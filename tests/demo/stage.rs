@@ -40,7 +40,7 @@ impl Stage {
         self.presence.uri(user)
     }
 
-    /// Who is where.
+    /// The place of each person.
     pub fn addresses(&self) -> String {
         let [presence, b2b] = [self.presence.server.ip(), self.b2b.ip()];
         format!("presence server at {presence}, presence_b2b at {b2b}; records: sip:…@{presence}")

@@ -1,4 +1,4 @@
-//! What happens, in which order. Each step waits for what it causes; on a terminal it also waits for human eyes.
+//! The steps, in their order. Each step waits for what it causes; on a terminal it also waits for human eyes.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::view::View;
 /// How long something that happens at once may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// After so long all that a step causes has come, so that its lines stand together.
+/// After this time all that a step causes has come, so that its lines are together.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// How often the view is drawn while nothing comes.

@@ -19,7 +19,7 @@ impl View {
         Terminal::find().map_or_else(|why| View::Lines(Plain::new(why)), View::Live)
     }
 
-    /// Whether somebody watches it happen.
+    /// Whether a person watches it.
     pub fn is_live(&self) -> bool {
         matches!(self, View::Live(_))
     }
@@ -46,7 +46,7 @@ impl View {
         }
     }
 
-    /// Time has passed; false when nobody can see anything any more.
+    /// Time has passed; false if the output is closed.
     pub fn tick(&mut self, board: &Board) -> bool {
         if signals::is_to_stop() {
             if let View::Live(terminal) = self {

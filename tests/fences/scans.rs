@@ -1,4 +1,4 @@
-//! What the fences look for. Each scan is shown to be able to fail, on a sample of what it is there to find.
+//! The scans of the fences. A test shows for each on a sample that it can fail.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,7 @@ pub fn unexplained_unsafe(text: &str, tokens: &[Token]) -> Vec<usize> {
     lines.filter(|line| !explained(line)).collect()
 }
 
-/// What may panic, as line and name: methods, also by their path, and macros.
+/// The places that may panic, as line and name: methods, also by their path, and macros.
 pub fn panics(tokens: &[Token]) -> Vec<(usize, String)> {
     let found = tokens.windows(2).filter_map(|pair| {
         let [first, second] = pair else { return None };

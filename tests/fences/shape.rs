@@ -13,7 +13,7 @@ const MOST_LINES_OF_A_FUNCTION: usize = 80;
 /// The most lines that half of the files may have.
 const MEDIAN_OF_FILES: usize = 150;
 
-/// What is defined in a file: types by name, and functions with their lengths.
+/// The definitions of a file: types by name, and functions with their lengths.
 #[derive(Default)]
 struct Shape {
     types: Vec<String>,

@@ -66,7 +66,7 @@ pub fn begin_with(tokens: &[Token], words: &[&str]) -> bool {
     tokens.len() >= words.len() && tokens.iter().zip(words).all(|(token, word)| token.text == *word)
 }
 
-/// Where these words and signs stand one after another.
+/// The places of these words and signs one after another.
 pub fn places<'a>(tokens: &'a [Token], words: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
     let first = words[0];
     let begins =

@@ -1,4 +1,4 @@
-//! Loopback addresses nobody else uses.
+//! Loopback addresses of one test only.
 //!
 //! A test process owns one network 127.N.0.0/16. Owning it means holding a bound socket in it, so two test runs on one
 //! machine (or in one container) never share a network, and nothing is left behind when a run is killed.

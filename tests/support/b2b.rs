@@ -15,7 +15,7 @@ impl Builder {
         self.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", retry).route(TELL)
     }
 
-    /// A request that nobody answers has failed after this many milliseconds.
+    /// A request without an answer has failed after this many milliseconds.
     pub fn gives_up_after(self, milliseconds: i64) -> Builder {
         self.modparam("tm", "fr_timer", milliseconds)
     }
@@ -79,7 +79,7 @@ impl Server {
         });
     }
 
-    /// Unsubscribes all of these, whose ends nobody has to be told.
+    /// Unsubscribes all of these; their ends need not be told.
     pub fn end_all(&self, ids: &[u64]) {
         for id in ids {
             self.unsubscribe(*id);

@@ -26,7 +26,7 @@ impl Endpoint {
         format!("{}:{}", self.transport().upper().to_ascii_lowercase(), self.addr())
     }
 
-    /// How many SUBSCRIBEs have come that nobody has read, each transaction once; they are read now.
+    /// How many SUBSCRIBEs have come that were not read, each transaction once; they are read now.
     pub fn asked(&self) -> usize {
         let mut count = 0;
         while self.wait_for(Duration::ZERO, |message| message.method() == "SUBSCRIBE").is_some() {

@@ -14,7 +14,7 @@ pub fn parameter<'a>(value: &'a str, name: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("no {name} in {value}")).trim_matches('"')
 }
 
-/// Who answers.
+/// The user that answers.
 pub struct Account<'a> {
     /// The user name.
     pub user: &'a str,

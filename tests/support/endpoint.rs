@@ -36,7 +36,7 @@ impl Transport {
         }
     }
 
-    /// What a URI needs so that it is reached over this transport.
+    /// The URI parameter for this transport.
     pub fn uri_param(self) -> &'static str {
         match self {
             Transport::Udp => "",
@@ -50,7 +50,7 @@ impl Transport {
 pub struct Received {
     /// The message.
     pub message: Message,
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
     /// When it was read.
     pub at: Instant,

@@ -1,5 +1,5 @@
 //! Failures that do not count, because what fails is not under test. Each has a name, the day it was found and the day
-//! after which it counts again, unless somebody looks at it and puts off that day.
+//! after which it counts again, unless a maintainer looks at it and moves that day.
 
 use std::process::Command;
 
@@ -7,14 +7,14 @@ use super::config::version;
 
 /// One such failure.
 pub struct Exception {
-    /// What it is called, here and in the output of the tests.
+    /// Its name, here and in the output of the tests.
     pub name: &'static str,
     /// The days that it was found and that it holds last, as `2026-11-27`.
     pub found: &'static str,
     pub until: &'static str,
     /// The first version of the server that does not have the fault.
     pub below: (u32, u32),
-    /// What the failure says.
+    /// The text of the failure.
     pub says: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What the processes of a server that does not end are waiting for, and in whose code.
+//! The calls that the processes of a server that does not end wait in, and the code that made them.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -29,7 +29,7 @@ impl Left {
         members(group).into_iter().map(|pid| Left::process(pid, &name(pid))).collect()
     }
 
-    /// Whether it has to do with the module: one of its own processes, or one that waits in its code, or for nobody knows what.
+    /// Whether it has to do with the module: one of its own processes, or one that waits in its code, or for an unknown event.
     pub fn is_ours(&self) -> bool {
         self.name.contains("presence_b2b") || self.waits_in_module() || self.waits_in.is_empty()
     }

@@ -114,7 +114,7 @@ impl Server {
             if let Some(status) = self.group.ended() {
                 return Err(format!("ended while starting ({status})"));
             }
-            // The FIFO is there before its process is: a call made meanwhile is answered once the process runs.
+            // The FIFO is there before its process is: an earlier call is answered once the process runs.
             let group = &mut self.group;
             let last = match self.rpc.try_call("core.psa", &Value::Null, within, || group.ended().is_none()) {
                 Ok(Ok(processes)) if all_started(&processes) => return Ok(()),
@@ -159,7 +159,7 @@ impl Server {
         self.group.signal(number);
     }
 
-    /// What the server says.
+    /// The log of the server.
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -238,7 +238,7 @@ impl Server {
             return Err(Left::of(group, name));
         };
         let complaints = self.log.complaints(&self.expected, Mark::default());
-        // Who was killed itself says nothing.
+        // A process that was killed logs nothing.
         let is_bad = status.signal().is_some_and(|signal| signal != libc::SIGKILL);
         assert!(!is_bad && complaints.is_empty(), "{status}: {complaints:#?}\n{}", self.log.tail(40));
         Ok(())

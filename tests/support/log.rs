@@ -1,4 +1,4 @@
-//! What a server said, and what it must never say.
+//! The log of a server, and the lines that it must never have.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,7 +110,7 @@ impl Log {
         Mark(self.text().len())
     }
 
-    /// What was logged after `mark`.
+    /// The lines after `mark`.
     pub fn text_since(&self, mark: Mark) -> String {
         self.text().get(mark.0..).unwrap_or_default().to_owned()
     }

@@ -1,4 +1,4 @@
-//! What the integration tests stand on: a real Kamailio, a real presence server, and SIP peers that do as they are told.
+//! The base of the integration tests: a real Kamailio, a real presence server, and SIP peers that do as they are told.
 //!
 //! A test starts what it needs, talks to it, and stops it with [`kamailio::Server::stop`], which fails the test when the
 //! server logged something that must never happen. Each server and each endpoint has a loopback address of its own, so

@@ -1,4 +1,4 @@
-//! What the event route is told, as lines of the server's log.
+//! The messages of the event route, as lines of the server's log.
 
 use std::time::Duration;
 

@@ -115,7 +115,7 @@ pub struct Dialog {
     pub remote_target: String,
     /// The notifier's Contact.
     pub contact: String,
-    /// What the SUBSCRIBE had in Event.
+    /// The Event of the SUBSCRIBE.
     pub event: String,
     /// CSeq of the last NOTIFY.
     pub cseq: u32,
@@ -232,7 +232,7 @@ impl Dialog {
     }
 }
 
-/// What a NOTIFY says. Starts right; every wrong thing is asked for.
+/// The contents of a NOTIFY. It is correct at first; tests ask for every fault.
 #[derive(Clone, Default)]
 pub struct Notify {
     cseq: Option<u32>,

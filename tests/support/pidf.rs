@@ -13,12 +13,12 @@ pub fn pidf(entity: &str, basic: &str, note: Option<&str>) -> String {
 /// The content type of PIDF.
 pub const PIDF: &str = "application/pidf+xml";
 
-/// What stands in the first `<basic>` of a document.
+/// The text of the first `<basic>` of a document.
 pub fn basic_of(document: &str) -> Option<&str> {
     between(document, "<basic>", "</basic>")
 }
 
-/// What stands in the first `note` of a document, whatever its prefix and attributes.
+/// The text of the first `note` of a document, with any prefix and attributes.
 pub fn note_of(document: &str) -> Option<&str> {
     let (_, rest) = document.split_once("note")?;
     between(rest, ">", "</")

@@ -38,7 +38,7 @@ request_route {
 }
 "#;
 
-/// The same for subscribers who say who they are: first to a proxy, if there is one, then to the server itself.
+/// The same with authentication: first to a proxy, if there is one, then to the server itself.
 const GUARDED: &str = r#"
 request_route {
     if (is_method("SUBSCRIBE")) {
@@ -62,7 +62,7 @@ const GUARDED_PROXY: &str = r#"
         }
 "#;
 
-/// Who may subscribe.
+/// The users that may subscribe.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     /// The realm that challenges.
@@ -183,7 +183,7 @@ impl PresenceBuilder {
     }
 }
 
-/// A running presence server and somebody who publishes to it.
+/// A running presence server and a client that publishes to it.
 pub struct PresenceServer {
     /// The Kamailio.
     pub server: Server,

@@ -119,7 +119,7 @@ impl ReplyFifo {
             let mut ready = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
             // SAFETY: one valid pollfd, which outlives the call.
             let count = unsafe { libc::poll(&mut ready, 1, left.as_millis().clamp(1, 100) as i32) };
-            // Nothing yet, or a signal: a FIFO that nobody has opened to write would read as ended.
+            // Nothing yet, or a signal: a FIFO that no process has opened to write would read as ended.
             if count <= 0 {
                 if left.is_zero() || !alive() {
                     return Err(format!("no complete answer in time ({} bytes so far)", text.len()));

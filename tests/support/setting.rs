@@ -31,7 +31,7 @@ impl From<String> for Value {
     }
 }
 
-/// What a server listens on: `udp:127.5.0.1:5060`, perhaps with an advertised address.
+/// An address that a server listens on: `udp:127.5.0.1:5060`, perhaps with an advertised address.
 #[derive(Clone, Debug)]
 pub struct Listen(pub(super) String);
 

@@ -136,7 +136,7 @@ impl Message {
         })
     }
 
-    /// The URI in the first header of that name: what is in `<>`, else what stands before the parameters.
+    /// The URI in the first header of that name: the text in `<>`, else the text before the parameters.
     pub fn uri_in(&self, header: &str) -> Option<&str> {
         uri_in(self.header(header)?)
     }

@@ -11,7 +11,7 @@ use super::config::{Builder, Listen};
 /// Where servers listen for TLS.
 pub const TLS_PORT: u16 = 5061;
 
-/// A self-signed certificate and its key, made once for a test run: as long as it lives, nobody has to trust it.
+/// A self-signed certificate and its key, made once for a test run: it need not be trusted for longer.
 static CERTIFICATE: LazyLock<[String; 2]> = LazyLock::new(|| {
     let dir = TempDir::with_prefix("certificate-").expect("a folder for the certificate");
     let made = Command::new("openssl")

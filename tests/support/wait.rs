@@ -10,7 +10,7 @@ pub fn eventually<T>(within: Duration, what: &str, attempt: impl FnMut() -> Opti
     until(within, attempt).unwrap_or_else(|| panic!("not within {within:?}: {what}"))
 }
 
-/// Like [`eventually`], for those who can live without.
+/// Like [`eventually`], but without a failure.
 pub fn until<T>(within: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + within;
     let mut pause = Duration::from_millis(2);

@@ -38,7 +38,7 @@ impl<'s> Watch<'s> {
         Watch { server, from, id: id.as_u64().expect("a plain integer") }
     }
 
-    /// A subscription to `alice` that stands: accepted for `expires` seconds and notified once, of `open` and `first`.
+    /// An active subscription to `alice`: accepted for `expires` seconds and notified once, of `open` and `first`.
     pub fn standing(server: &'s Server, notifier: &Notifier, expires: u32) -> (Watch<'s>, Dialog, Received) {
         let watch = Watch::begin(server, &notifier.uri("alice"));
         let subscribe = notifier.expect_subscribe(SOON);

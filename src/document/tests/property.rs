@@ -60,7 +60,7 @@ const PIECES: [&str; 58] = [
     "\u{1F}",
     "<\u{E9}t\u{E9}\u{B7}>",
     "</\u{E9}t\u{E9}\u{B7}>",
-    // What is special to namespaces and values.
+    // Pieces that are special to namespaces and values.
     " xmlns:b='&#117;'",
     " xmlns:c='u\r\nv' xmlns:b='u v'",
     " xmlns:xml='http://www.w3.org/XML/1998/namespace'",
@@ -116,7 +116,7 @@ proptest! {
         prop_assert!(agree(text.as_bytes()));
     }
 
-    /// What is wrong is found wherever it is: the scanner looks at a text in words and groups.
+    /// A fault is found at every place: the scanner looks at a text in words and groups.
     #[test]
     fn one_forbidden_character_at_any_place(
         before in "[ -~\u{E9}]{0,80}",

@@ -106,7 +106,7 @@ fn a_lost_probe_is_followed_by_another() {
     go(&gate, 9, at(90_001));
 }
 
-/// No probe waits for its turn: nobody else sends.
+/// No probe waits for its turn: there is no other request.
 #[test]
 fn a_probe_needs_no_turn() {
     let gate = gate(GateLimits { destination_rate: 1, breaker_failures: 1, ..OPEN });
@@ -171,7 +171,7 @@ proptest! {
     }
 }
 
-/// What is an answer, what a failure, and what says nothing of the destination.
+/// Outcomes that are an answer, a failure, or say nothing about the destination.
 #[test]
 fn outcomes_of_codes() {
     for code in 200..700 {

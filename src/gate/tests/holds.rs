@@ -32,7 +32,7 @@ fn the_longest_hold_counts_and_is_capped() {
     assert_eq!(all(&gate, NOW)[0].held_for, 100);
 }
 
-/// What is asked for beyond the cap is believed only as long as each probe hears it again.
+/// A pause beyond the cap lasts only as long as each probe hears it again.
 #[test]
 fn beyond_the_cap_one_at_a_time_finds_out() {
     let gate = gate(OPEN);
@@ -40,7 +40,7 @@ fn beyond_the_cap_one_at_a_time_finds_out() {
     gate.report(here, 1, unavailable(86_400), NOW);
     held(&gate, 1, at(99_999));
     go(&gate, 7, at(100_000));
-    // Somebody's who was under way before does not end the wait for it.
+    // The result of a request that was under way before does not end the wait for it.
     gate.report(here, 2, unavailable(5), at(100_000));
     // A quarter of the cap later they ask again.
     assert_eq!(held(&gate, 8, at(100_001)), (at(125_001), HeldBy::RetryAfter));
@@ -163,7 +163,7 @@ fn other_destinations_are_not_held() {
     }
 }
 
-/// Who has reserved a moment has reserved nothing when the destination is held.
+/// A reserved moment counts for nothing if the destination is held.
 #[test]
 fn a_hold_is_for_those_with_a_turn_too() {
     let gate = gate(OPEN);

@@ -51,7 +51,7 @@ fn one_that_fails_makes_room_where_none_is_idle() {
     assert_eq!(gate.pressure(now.after(Duration::from_secs(120))), None, "nothing new");
 }
 
-/// What is held by a Retry-After is not forgotten; those that find no room share one bucket.
+/// A destination held by a Retry-After is not forgotten; those that find no room share one bucket.
 #[test]
 fn held_ones_keep_their_room_and_the_others_share_a_rate() {
     let gate = gate(GateLimits { destination_rate: 100, ..OPEN });

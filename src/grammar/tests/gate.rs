@@ -1,4 +1,4 @@
-//! What comes through the gate, and what does not.
+//! Texts that come through the gate, and texts that do not.
 
 use proptest::prelude::*;
 
@@ -282,7 +282,7 @@ fn is_in_line(text: &[u8]) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Whatever bytes come, what is taken can stand in a request line and between angle brackets.
+    /// Of random bytes, every accepted text can be in a request line and between angle brackets.
     #[test]
     fn whatever_comes_what_is_taken_is_one_word(bytes in hostile()) {
         for text in [bytes.clone(), [b"sip:a@", &bytes[..]].concat(), [&b"sip:a@x;p="[..], &bytes].concat()] {

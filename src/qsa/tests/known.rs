@@ -12,7 +12,7 @@ use crate::qsa::{SubscriptionId, Wake};
 
 const DEFAULT: crate::qsa::DomainId = Plain::DEFAULT_DOMAIN;
 
-/// What no subscription has: who gets it has not asked the hub.
+/// A value that no subscription has: it does not come from the hub.
 const COPY: usize = 99;
 
 /// Queues a message in whose notifier's hands the subscriber's value is [`COPY`].
@@ -142,7 +142,7 @@ fn a_notifier_that_is_just_taking_it_up_is_never_believed_again() {
     assert_eq!(hub.counters(), QueueCounters { received: 4, delivered: 2, dropped: 2, ..QueueCounters::default() });
 }
 
-/// Nobody tells it of the end.
+/// It is not told the end.
 #[test]
 fn a_notifier_that_is_not_registered_any_more_is_not_believed() {
     let hub = hub();
@@ -239,7 +239,7 @@ fn a_full_queue_makes_no_doubt() {
     let mut last = LastQueued::default();
     push_known(&hub, q, &mut last, c, COPY, (b"1", 1, false));
     hub.unsubscribe(b).unwrap();
-    // What was in doubt is gone, or still is where it was.
+    // A message in doubt is gone, or still in its place.
     assert_eq!(tell(&hub, q, a), QueueOutcome::Displaced);
     assert_eq!(push_known(&hub, q, &mut last, c, COPY, (b"2", 1, false)), QueueOutcome::Merged);
     assert_eq!(taken(&hub, q), [(c, 7), (a, COPY)]);

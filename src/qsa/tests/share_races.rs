@@ -56,7 +56,7 @@ impl Stage {
         }
     }
 
-    /// What the members are told: who, status, code, whether it is the last.
+    /// The messages to the members: member, status, code, whether it is the last.
     fn told(&self) -> Vec<(SubscriptionId, Status, u16, bool)> {
         let told = std::iter::from_fn(|| self.hub.pop(self.members)).map(|delivered| delivered.message);
         told.map(|told| (told.subscription(), told.status(), told.code(), told.is_last())).collect()
@@ -166,7 +166,7 @@ fn the_end_of_the_root_may_come_while_it_is_made() {
     assert_eq!(stage.shares.root_of(hash, first), None);
     stage.leave(hash, first);
 
-    // Who asks again begins from scratch.
+    // A member that asks again begins from scratch.
     ENDS.store(false, SeqCst);
     assert_eq!(stage.join(first), Ok(hash));
     assert!(stage.shares.root_of(hash, first).is_some());

@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// What a worker and the members' consumer do.
+    /// The actions of a worker and of the members' consumer.
     fn work(&self) {
         while let Some(delivered) = self.hub.pop(self.roots) {
             // Whichever share it is of, another one knows nothing of it.
@@ -223,7 +223,7 @@ fn nothing_is_left_and_nobody_waits_for_a_root_that_is_gone() {
     let world = World::get();
     assert_eq!((world.lacks.load(SeqCst), world.untold.load(SeqCst)), (0, 0));
     let before = world.memory.out();
-    // What a queue could not give back without memory it gives back in the last one.
+    // Messages that a queue could not give back without memory come in the last one.
     for lacks_memory in [true, true, false] {
         storm(lacks_memory);
     }

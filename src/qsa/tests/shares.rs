@@ -64,7 +64,7 @@ impl<A: SharedAlloc> Stage<A> {
         done
     }
 
-    /// What the members are told: who, status, body, whether it is the last.
+    /// The messages to the members: member, status, body, whether it is the last.
     fn told(&self) -> Vec<(SubscriptionId, Status, String, bool)> {
         std::iter::from_fn(|| self.hub.pop(self.members))
             .map(|delivered| {
@@ -112,7 +112,7 @@ fn all_members_are_told_and_the_late_one_the_newest_state_at_once() {
     assert_eq!(stage.shares.members(hash, root), 0);
 }
 
-/// When the next attempt is made was true when it was said, and nobody knows when that was.
+/// The time until the next attempt was true when it was told, and that moment is not known.
 #[test]
 fn a_late_member_is_not_told_of_an_attempt() {
     let stage = stage();

@@ -176,7 +176,7 @@ fn a_contact_is_judged_unless_the_newest_notify_had_it() {
         let judged = Cell::new(false);
         let arrived = Arrived { contact, ..arrived(&call_id, &tag, notify(1)) };
         let judge = |notify| {
-            // Nobody waits for it: it locks no shard.
+            // Nothing waits for it: it locks no shard.
             assert!(table.view(handle, |_, _| ()).is_some());
             judged.set(true);
             notify

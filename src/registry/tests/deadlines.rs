@@ -149,7 +149,7 @@ proptest! {
         model.drain();
     }
 
-    /// What is due in the next hour wakes nobody before: what wakes is the deadline itself.
+    /// A deadline in the next hour wakes no worker before it is due.
     #[test]
     fn a_worker_is_woken_for_deadlines_only(
         start in 0..400 * DAY,

@@ -10,7 +10,7 @@ use crate::testing::Accounted;
 
 const ID: &[u8] = b"0001-call";
 
-/// A NOTIFY from a notifier; who took it.
+/// A NOTIFY from a notifier; returns the subscription that took it.
 fn notified(table: &Table, tag: &str) -> Result<Option<(Handle, u8)>, InsertError> {
     let deliver = |_: Handle, output: &crate::subscription::Output, owner: &mut u64| {
         *owner += 1;

@@ -71,7 +71,7 @@ pub fn arrived<'a>(call_id: &'a [u8], local_tag: &'a [u8], notify: Notify<'a>) -
     Arrived { call_id, local_tag, contact: None, notify }
 }
 
-/// What a record is about: only the record differs.
+/// The subject of a subscription: only the record differs.
 pub fn subject(record: &str) -> Subject<'_> {
     Subject { record: record.as_bytes(), subscriber: b"sip:watcher@example.com", package: PRESENCE, event_id: b"" }
 }

@@ -42,7 +42,7 @@ struct Known {
     dialog: Option<(String, String)>,
     /// The notifier whose NOTIFY came first; 0 for none.
     from: u8,
-    /// The number of the fork, and whose it is: nobody's when that has gone.
+    /// The number of the fork, and its subscription: `None` if that has gone.
     fork: Option<(u8, Handle)>,
 }
 

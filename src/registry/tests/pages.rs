@@ -37,7 +37,7 @@ fn pages_together_are_the_whole() {
     assert!(page(&table, usize::MAX, 10).is_empty());
 }
 
-/// What has seen enough is shown no more.
+/// A visitor that has seen enough is shown no more.
 #[test]
 fn a_visit_ends_when_it_has_seen_enough() {
     let (table, alloc) = table(8, 0);

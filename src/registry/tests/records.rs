@@ -97,7 +97,7 @@ fn what_operators_see_of_a_generation_comes_again_after_four_million_others() {
     let low_bits: std::collections::HashSet<_> =
         staying.iter().map(|(_, generation)| generation & COUNT_MASK).collect();
     assert_eq!(low_bits.len(), 26);
-    // Those of who stays are nobody else's.
+    // The values of the remaining subscriptions belong to no other.
     assert!(low_bits.iter().all(|bits| seen[*bits as usize] < 4_000_000));
 }
 
@@ -106,7 +106,7 @@ fn a_long_run_of_values_that_stay_is_passed_over() {
     let mut records = Records::new_in(usize::MAX, Accounted::new());
     let mut all = std::collections::HashSet::new();
     for turn in 0..3 {
-        // Each turn begins in the middle of who is there.
+        // Each turn begins in the middle of the present ones.
         records.count_from((turn << 22) + 50 * turn);
         for _ in 0..2000 {
             records.try_reserve().unwrap();

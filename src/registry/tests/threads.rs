@@ -94,7 +94,7 @@ fn coming_and_going_leaves_nothing() {
     assert_eq!(alloc.out(), 0);
 }
 
-/// What is delivered under the lock is in the order of the steps.
+/// Deliveries under the lock are in the order of the steps.
 #[test]
 fn news_keep_their_order() {
     let (table, alloc) = table(1, 0);

@@ -1,4 +1,4 @@
-//! A step in words, for people who look for a fault.
+//! A step in words, to search for faults.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 

@@ -1,4 +1,4 @@
-//! Who is woken for what.
+//! Which worker is woken, and for what.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,7 +113,7 @@ fn no_deadline_is_slept_over() {
                 continue;
             }
             if !board.sleeps(0, NOW, next).is_zero() {
-                // Woken, or nobody will ever come.
+                // It is woken, as no other worker will come.
                 heard.recv_timeout(Duration::from_secs(20)).expect("a bell");
             }
         }

@@ -337,7 +337,7 @@ fn an_unsubscribe_is_authorized_too() {
     assert!(challenge(&mut life, 401, &[end(SECOND)]).forget);
     assert_eq!(life.account.out(), SUBJECT);
 
-    // What a refresh was asked goes with the farewell.
+    // The challenge of a refresh is answered in the last SUBSCRIBE too.
     let mut life = Life::active(600);
     life.due();
     life.give(Input::Unsubscribe);

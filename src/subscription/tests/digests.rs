@@ -329,7 +329,7 @@ fn secrets_are_overwritten_before_their_memory_is_given_back() {
 }
 
 proptest::proptest! {
-    /// Any bytes are understood or refused, and what is understood can stand in a header.
+    /// Any bytes are understood or refused, and the understood ones can be in a header.
     #[test]
     fn hostile_challenges(value in "(Digest |realm=|nonce=|\"|,|\\\\|=| |a|auth|qop=|\r|\n|\u{e4}){0,40}") {
         if let Ok(chosen) = choose_all(&[(Challenger::End, value.as_bytes())]) {

@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::offered;
 use crate::testing::{etag, tag, uri};
 
-/// What the subscription keeps, and whether that is of this NOTIFY.
+/// The fingerprint that the subscription keeps, and whether it is that of this NOTIFY.
 fn is_kept(life: &Life, notify: &Notify<'_>) -> bool {
     life.subscription.fingerprint().is_of_the_same(fingerprint_of(notify))
 }

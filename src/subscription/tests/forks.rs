@@ -62,7 +62,7 @@ fn they_are_welcome_as_long_as_the_first_notify_may_take() {
     }
 }
 
-/// Whatever the NOTIFY of another fork is refused for, nothing is asked about the dialog that stands.
+/// If the NOTIFY of another fork is refused, for any cause, the module does not ask about the active dialog.
 #[test]
 fn a_refused_one_brings_no_refresh_forward() {
     type Spoil = fn(&mut Notify<'_>);
@@ -334,7 +334,7 @@ fn the_end_of_the_first_fork_is_not_that_of_the_others() {
             assert_eq!((life.state(), life.snapshot().remote_tag), ("confirmed", "notifier".to_owned()), "{order}");
             assert_eq!(ends(&mut life).answer, Some(Answer::Ok));
         }
-        // It was this one that has accepted, nobody has, or nobody says so by Timer N.
+        // This fork accepted, none did, or none shows it by Timer N.
         let decide: [fn(&mut Life) -> Output; 4] = [
             |life| life.reply_with(200, |reply| reply.remote_tag = tag(b"gone")),
             |life| life.reply(480),
@@ -352,7 +352,7 @@ fn the_end_of_the_first_fork_is_not_that_of_the_others() {
     }
 }
 
-/// What a fork takes is what it has allocated, and its own place.
+/// The bytes of a fork are those that it allocated, and its own place.
 #[test]
 fn their_bytes_are_what_they_take() {
     let mut root = root(all());

@@ -1,9 +1,9 @@
 //! The life of a subscription, explored exhaustively.
 //!
-//! A subscription stands in a small world ([`world`]): a proxy that may fork, two notifiers, a transaction layer, and
+//! A subscription lives in a small world ([`world`]): a proxy that may fork, two notifiers, a transaction layer, and
 //! messages under way that arrive in any order. At each point everything that can happen next ([`actions`]) is tried.
 //! What goes wrong (a loss, a delay, a repetition, a refusal, a restart, a late deadline, …) is limited to a number of
-//! *mishaps*; what is normal is not limited at all. An observer who sees only what goes in and comes out ([`rules`])
+//! *mishaps*; normal events are not limited at all. An observer that sees only inputs and outputs ([`rules`])
 //! judges every step. States that differ only in the clock and in names are one ([`world::World::key`]), so that the
 //! search ([`search`]) comes to an end: lives of any length are covered.
 //!
@@ -102,7 +102,7 @@ const IMPOSSIBLE_FETCH: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Nobody is challenged in this world: [`challenges`] searches another one for these. And no document has a version: what
+/// There are no challenges in this world: [`challenges`] searches another one for these. And no document has a version: what
 /// belongs to versions is proven by the table, by random lives and by the tests of versions.
 const OF_CHALLENGES: (&[&str], &[&str]) = (&["waiting, refused"], &["401", "401x", "407", "cred", "gap", "old"]);
 

@@ -164,7 +164,7 @@ fn what_a_terminated_subscription_does_next() {
             assert_eq!(told(&output), (status, 0, word.to_owned(), next), "{reason} in {flight}");
             let with_body = flight != "unconfirmed";
             assert_eq!((output.forget, output.news.unwrap().with_body), (next.is_none(), with_body));
-            // What is forgotten has been told.
+            // A forgotten subscription was told its end.
             assert!(output.forget || life.snapshot().last_reason == word);
             if let Some(next) = next {
                 assert_eq!((life.state(), life.due_in()), ("waiting", f64::from(next)));
@@ -257,7 +257,7 @@ fn a_late_one_behind_a_good_one_is_none_of_a_lost_count() {
     life.reply(204);
     assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));
     assert_eq!(life.state(), "confirmed");
-    // What is held back has not left.
+    // A held request has not left.
     life.due();
     life.hold(HeldBy::Breaker, secs(60));
     assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));

@@ -59,7 +59,7 @@ fn a_hold_takes_no_memory() {
     }
 }
 
-/// What has failed says why without memory, too; the words of a peer take some.
+/// A failure gives its reason without memory, too; the words of a peer take some.
 #[test]
 fn only_words_of_a_peer_take_memory() {
     let failed = |fail: &dyn Fn(u32) -> Input<'static>| {

@@ -132,7 +132,7 @@ fn unsubscribing_ends_a_redirection() {
     assert!(life.give(Input::Unsubscribe).forget);
 }
 
-/// What is asked for by a SIPS URI is asked for by no other (RFC 3261 §26.2.2), whatever says so.
+/// A subscription to a SIPS URI is never moved to another scheme (RFC 3261 §26.2.2), by no message.
 #[test]
 fn nothing_leads_from_sips_to_sip() {
     let (secure, open): (&[u8], &[u8]) = (b"sips:pa@192.0.2.1", b"sip:pa@192.0.2.1;transport=tls");

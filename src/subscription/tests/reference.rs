@@ -21,7 +21,7 @@ use sums::{ends_dialog, otherwise, told};
 /// proxies it may take.
 type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool, Vec<u8>, (Vec<u8>, Vec<u8>));
 
-/// What can be seen after an input.
+/// All that can be seen after an input.
 #[derive(Debug, Default, PartialEq)]
 struct Shown {
     state: &'static str,
@@ -46,7 +46,7 @@ enum Phase {
     Over,
 }
 
-/// What is missing of the documents, and whether a refresh asks for it.
+/// Which documents are missing, and whether a refresh asks for them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Missing {
     Nothing,
@@ -54,7 +54,7 @@ enum Missing {
     Asked,
 }
 
-/// What is done after a failure.
+/// The action after a failure.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
     Now,
@@ -97,7 +97,7 @@ struct Reference {
     missing: Missing,
     /// The same before the newest request.
     missing_before: Missing,
-    /// What the newest NOTIFY said.
+    /// The contents of the newest NOTIFY.
     said: String,
     /// Since the newest request left: a NOTIFY was accepted; one said how long; the 2xx came and no NOTIFY; one was too old.
     told: bool,

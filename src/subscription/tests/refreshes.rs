@@ -255,7 +255,7 @@ fn the_earlier_of_two_expiries_counts() {
         life.due();
         life
     };
-    // What the NOTIFY says and the 2xx, and what counts.
+    // The times of the NOTIFY and of the 2xx, and the one that counts.
     for (told, granted, counts) in [
         (Some(60), Some(3600), 60),
         (Some(60), None, 60),
@@ -286,7 +286,7 @@ fn the_earlier_of_two_expiries_counts() {
             assert_eq!(life.snapshot().expires_in, Some(counts), "first: {told:?} {granted:?} {is_before}");
         }
     }
-    // What was said before the refresh left is no matter.
+    // News from before the refresh left do not count.
     let mut life = Life::active(3600);
     life.notify("active;expires=600");
     life.due();
@@ -344,7 +344,7 @@ fn a_refresh_that_no_way_leads_to_ends_the_dialog() {
     life.notify("active");
     life.policy.overrides = vec![after_codes(481, 481, Action::Never)];
     assert_eq!(told(&no_way(&mut life)), (Status::Rejected, 0, reason, None));
-    // Nobody is told of it who has gone.
+    // A subscriber that has gone is not told.
     let mut life = Life::active(3600);
     life.pass(secs(1000));
     life.give(Input::Refresh);

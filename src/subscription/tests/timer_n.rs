@@ -1,4 +1,4 @@
-//! Timer N of a refresh, where the operator insists on its NOTIFY.
+//! Timer N of a refresh, if the operator requires its NOTIFY.
 
 use super::*;
 

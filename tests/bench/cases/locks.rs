@@ -1,4 +1,4 @@
-//! How long locks are held (P8) and how often somebody waits for one (P9): a server whose locks measure themselves.
+//! How long locks are held (P8) and how often they are waited for (P9): a server whose locks measure themselves.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const WORKERS: u32 = 8;
 const RECORDS: usize = 5000;
 /// NOTIFYs a second while it is measured how long locks are held.
 const RATE: f64 = 10_000.0;
-/// What is measured: the server's name for it, and that in the table.
+/// A measured value: the server's name for it, and that in the table.
 const LOCKS: [(&str, &str); 2] = [("registry", "a shard's lock"), ("hub", "a lock of the QSA hub")];
 /// "A few µs".
 const BRIEF: f64 = 5.0;
@@ -101,7 +101,7 @@ fn waits(options: &Options, report: &mut Report, builder: Builder) -> Result<(),
     Ok(())
 }
 
-/// What the locks have measured since the last time.
+/// The measurements of the locks since the last time.
 fn read(population: &Population) -> Result<Value, Failure> {
     Ok(population.server.rpc("presence_b2b.locks", json!([])).map_err(|error| error.to_string())?)
 }

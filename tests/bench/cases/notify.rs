@@ -17,7 +17,7 @@ use crate::statistics::Sample;
 use crate::support::config::Builder;
 use crate::table::{Goal, Row};
 
-/// Subscriptions that stand before memory is counted: what the tables take once is not theirs. Also the small number
+/// Subscriptions that are active before memory is counted: the tables' own memory is not theirs. Also the small number
 /// that the large one is compared with.
 const FEW: usize = 1000;
 const WAYS: [Way; 4] = [STATEFUL, STATELESS, FLOOR, BARE_SL];

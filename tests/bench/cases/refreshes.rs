@@ -90,7 +90,7 @@ fn beside_a_burst(
         let outcome = thread::scope(|scope| {
             // What counts is the time in which refreshes are sent.
             scope.spawn(|| {
-                // Those whose NOTIFY comes meanwhile are put off by it, so not quite all of them.
+                // A NOTIFY that comes before its refresh postpones it, so not quite all of them.
                 let (mut last, mut news) = (before, due);
                 while last < before + burst && news.elapsed() < Duration::from_millis(500) && signals::came().is_none()
                 {

@@ -1,4 +1,4 @@
-//! What an endpoint's threads share: its sockets, and the inbox that they fill.
+//! The values that an endpoint's threads share: its sockets, and the inbox that they fill.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 use super::super::sip::Message;
 use super::{Received, Transport};
 
-/// What makes two requests the same one: method, branch, CSeq.
+/// The key of a request: method, branch, CSeq.
 pub(super) type Key = (String, String, u32);
 
 pub(super) fn key_of(message: &Message) -> Key {
@@ -26,7 +26,7 @@ pub(super) struct Inbox {
     pub(super) waiting: VecDeque<Received>,
     /// How often each request came.
     pub(super) seen: HashMap<Key, usize>,
-    /// What was answered to it last.
+    /// The last answer to it.
     pub(super) answers: HashMap<Key, Vec<u8>>,
     pub(super) trace: Vec<String>,
 }

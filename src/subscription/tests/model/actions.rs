@@ -1,4 +1,4 @@
-//! What can happen in the world.
+//! The events of the world.
 
 use super::challenges::Asks;
 use super::world::{Fork, Refusal, Sending, Word, World};
@@ -8,7 +8,7 @@ use super::world::{Fork, Refusal, Sending, Word, World};
 pub enum Action {
     /// Time goes on to the subscription's deadline, which is handed in.
     Due,
-    /// The deadline passes by a second and nobody has handed it in yet.
+    /// The deadline passed a second ago and was not handed in yet.
     Late,
     /// Time goes on to the expiry of a dialog at its notifier, which says so.
     Expire(usize),
@@ -28,7 +28,7 @@ pub enum Action {
     Arrive(usize),
     /// A message arrives, and will arrive again.
     ArriveTwice(usize),
-    /// A SUBSCRIBE gets lost, or a reply: nobody hears of it, or the transaction layer gives up.
+    /// A SUBSCRIBE or a reply gets lost: without a sign, or the transaction layer gives up.
     Lose {
         which: usize,
         timeout: bool,
@@ -65,7 +65,7 @@ pub enum Action {
     Refresh,
     /// The connection of the dialog is lost.
     LoseFlow,
-    /// Somebody gives the subscription credentials of its own.
+    /// The subscription gets credentials of its own.
     Credentials,
     Unsubscribe,
 }
@@ -121,7 +121,7 @@ impl Action {
         }
     }
 
-    /// Whether it is one of the bounded number of things that go wrong (or that nobody needs).
+    /// Whether it is one of the bounded number of mishaps (or of unneeded events).
     pub fn is_mishap(self) -> bool {
         match self {
             Self::Due

@@ -3,7 +3,7 @@
 use super::super::*;
 use super::world::World;
 
-/// From here on nobody answers and nobody wants it: time alone must end it, and nothing may be left. Nor may any of
+/// From here on there are no answers, and it is not wanted: time alone must end it, and nothing may be left. Nor may any of
 /// what must be ignored change anything.
 pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     let policy = world.book.policy();
@@ -53,7 +53,7 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     Ok(())
 }
 
-/// A fetch that nobody answers any more says so by its deadline at the latest, and is over.
+/// A fetch without further answers reports this by its deadline at the latest, and is over.
 fn fetch_alone(world: &World, mut alone: Subscription<Accounted>, env: &Env<'_>) -> Result<(), String> {
     let until = alone.fetch_until().unwrap_or(world.now).max(world.now);
     for number in 100.. {

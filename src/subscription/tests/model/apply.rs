@@ -1,4 +1,4 @@
-//! What happens: at the notifiers, on the way, to the request at hand.
+//! The events: at the notifiers, on the way, to the request at hand.
 
 use super::super::*;
 use super::actions::Action;

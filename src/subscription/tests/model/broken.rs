@@ -30,14 +30,14 @@ pub enum Flaw {
     Sleeps,
     /// Takes a pending NOTIFY for the beginning of more, although it was asked once.
     StaysOn,
-    /// Asks for another 30 s of silence with every NOTIFY, also when nobody wants it.
+    /// Asks for another 30 s of silence with every NOTIFY, also if it is not wanted.
     NeverEnds,
     /// Takes every challenge for one of an old nonce.
     TriesAgain,
 }
 
 impl Flaw {
-    /// What a subscription with this flaw does.
+    /// The output of a subscription with this flaw.
     pub fn handle(
         self,
         subscription: &mut Subscription<Accounted>,

@@ -21,7 +21,7 @@ pub static CREDENTIALS: LazyLock<Vec<Credential>> = LazyLock::new(|| vec![creden
 /// The refusals that are challenges.
 pub const CHALLENGES: [Refusal; 4] = [Refusal::Known, Refusal::Proxy, Refusal::Old, Refusal::Strange];
 
-/// What a challenge asks.
+/// The demand of a challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Asks {
     challenger: Challenger,
@@ -83,7 +83,7 @@ pub fn as_old<'a>(challenges: &'a [Challenge<'a>]) -> &'a [Challenge<'a>] {
     if challenges == KNOWN { AGED } else { challenges }
 }
 
-/// What the observer remembers of challenges. Sets of realms are sets of [bits](bit).
+/// The observer's memory of challenges. Sets of realms are sets of [bits](bit).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Answered {
     /// The challenge that the next SUBSCRIBE answers.
@@ -138,7 +138,7 @@ pub fn repeating(world: &mut World, request: &Request) -> Result<bool, String> {
     Ok(true)
 }
 
-/// What the observer learns of it: from a challenge, a redirection, credentials, a failure.
+/// The observer learns: from a challenge, a redirection, credentials, a failure.
 pub fn learning(before: &World, world: &mut World, given: Given, output: &Output) -> Result<(), String> {
     let is_held = matches!(given, Given::Message(Message::Word { word: Sending::Held(_), .. }));
     let was_in_flight = before.subscription.state().in_flight();

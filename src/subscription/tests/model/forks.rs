@@ -218,7 +218,7 @@ impl World {
         Ok(())
     }
 
-    /// Nobody wants it and nobody answers: time alone ends all of them.
+    /// It is not wanted and there are no answers: time alone ends all of them.
     fn stand_alone(&self) -> Result<(), String> {
         let mut alone = self.clone();
         if !alone.unsubscribed && alone.root.is_some() {

@@ -1,4 +1,4 @@
-//! What the subscription is given: messages as they are on the wire.
+//! The inputs of the subscription: messages as they are on the wire.
 
 use std::num::NonZero;
 

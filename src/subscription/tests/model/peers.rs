@@ -1,4 +1,4 @@
-//! Who is in the small world, and what they say to each other.
+//! The peers of the small world, and their messages.
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ pub fn small_policy() -> Policy {
 pub enum Book {
     /// The RFCs'.
     Rfc,
-    /// An operator's, who knows better.
+    /// The policy of an operator who overrides.
     Operator,
     /// The RFCs', behind two outbound proxies.
     Proxies,
@@ -86,7 +86,7 @@ impl Fork {
     }
 }
 
-/// What a notifier answers to a SUBSCRIBE it does not simply accept.
+/// The answers of a notifier to a SUBSCRIBE that it does not simply accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     Moved,
@@ -124,7 +124,7 @@ impl Refusal {
     }
 }
 
-/// What a NOTIFY says.
+/// The contents of a NOTIFY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Word {
     Active,
@@ -152,7 +152,7 @@ impl Word {
         }
     }
 
-    /// What is told of it: the status, and whether these are the last news.
+    /// The news: the status, and whether they are the last.
     pub fn told(self, book: Book) -> (Status, bool) {
         match (self, book) {
             (Self::Active | Self::ActiveSooner, _) => (Status::Active, false),

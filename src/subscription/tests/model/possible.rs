@@ -1,4 +1,4 @@
-//! What can happen next.
+//! The events that can come next.
 
 use super::actions::Action;
 use super::challenges::CHALLENGES;

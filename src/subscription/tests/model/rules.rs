@@ -1,4 +1,4 @@
-//! What must hold in every state, told by an observer who sees only what goes in and comes out.
+//! The rules that hold in every state, checked by an observer that sees only inputs and outputs.
 
 use super::super::*;
 use super::challenges::{self, Answered, Asks};
@@ -12,7 +12,7 @@ const LONGEST_RUN: u8 = 4;
 /// The same behind two outbound proxies, with one more for each of the two that fails; and with a 305.
 const LONGEST_DETOUR: u8 = 7;
 
-/// What the observer remembers.
+/// The observer's memory.
 #[derive(Clone, Debug, Default)]
 pub struct Ghost {
     /// The newest NOTIFY answered with 200: its dialog, its notifier, its CSeq.
@@ -32,7 +32,7 @@ pub struct Ghost {
     pub taken: bool,
 }
 
-/// What the observer remembers of the SUBSCRIBEs.
+/// The observer's memory of the SUBSCRIBEs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Spoken {
     /// When the newest was sent.
@@ -43,7 +43,7 @@ pub struct Spoken {
     pub hastened: bool,
     /// Bit n: the outbound proxy at place n has failed in this run.
     pub failed: u8,
-    /// What has become of challenges.
+    /// The outcome of challenges.
     pub answered: Answered,
 }
 
@@ -60,7 +60,7 @@ impl Ghost {
     }
 }
 
-/// What was handed in, as the observer understands it.
+/// The input, as the observer understands it.
 #[derive(Clone, Copy, Debug)]
 pub enum Given {
     Start,
@@ -175,7 +175,7 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     rule!(word != Word::Missing, "accepted without a Subscription-State");
     rule!(news.is_some() != world.unsubscribed, "an accepted NOTIFY is delivered once, unless nobody wants it");
     if let Some(news) = news {
-        // What comes of being asked once is no failure that an operator could have a word on.
+        // The result of a fetch is no failure that an operator's policy covers.
         let book = if world.is_fetch() { Book::Rfc } else { world.book };
         let (status, last) = word.told(book);
         rule!(news.status == status && news.with_body, "{word:?} is told as {:?}", news.status);
@@ -196,7 +196,7 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     Ok(())
 }
 
-/// Whether a NOTIFY is the end of a dialog before any is made, and nobody has said yet that it is the one with this notifier.
+/// Whether a NOTIFY is the end of a dialog before any is made, and it is not known yet that it is the one with this notifier.
 fn may_be_another(before: &World, fork: Fork, word: Word) -> bool {
     let state = before.subscription.state();
     let waits = matches!(state, State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. });
@@ -305,7 +305,7 @@ fn replying(before: &World, world: &mut World, given: Given) {
     }
 }
 
-/// What holds wherever it stands.
+/// The rules for every state.
 fn standing(world: &World) -> Result<(), String> {
     let (subscription, state) = (&world.subscription, world.subscription.state());
     let idle = matches!(state, State::Destroyed | State::Waiting(Attempt::Unstarted));

@@ -12,7 +12,7 @@ use super::possible::possible;
 use super::rules::Given;
 use super::world::{Book, Message, Refusal, Sending, Word, World};
 
-/// What a search has seen.
+/// The states that a search has seen.
 #[derive(Debug)]
 pub struct Report {
     pub states: usize,

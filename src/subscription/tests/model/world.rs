@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    /// What the subscription is given with every input.
+    /// The environment of every input.
     pub fn env(&self) -> Env<'static> {
         Env { now: self.now, policy: self.book.policy(), random: 0, credentials: &CREDENTIALS }
     }
@@ -145,7 +145,7 @@ impl World {
         hash(&(picture, under_way, serving, flags, ghost))
     }
 
-    /// Every Call-ID, CSeq of ours and CSeq of theirs that somebody still holds.
+    /// Every Call-ID, own CSeq and peer's CSeq that a message or a peer still holds.
     #[expect(clippy::type_complexity, reason = "used once")]
     fn ranks(&self, picture: &Picture) -> (BTreeSet<u32>, BTreeSet<u32>, BTreeSet<(u32, Fork, u32)>) {
         let (mut dialogs, mut local, mut remote) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -192,7 +192,7 @@ fn canonical(
     local: &BTreeSet<u32>,
     remote: impl Fn(u32, Fork, u32) -> u32,
 ) {
-    // No fork is welcome: nobody asks when and by which request the dialog was opened.
+    // No fork is welcome: when and by which request the dialog was opened does not matter.
     picture.opened = Millis(0);
     picture.local_cseq = rank(local, &picture.local_cseq);
     // The back-off has reached its cap by then.
