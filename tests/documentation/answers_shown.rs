@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::answers::{Statistics, SubscriptionFields};
 use super::{between, blocks, blocks_in, named, section, text_of};
 
-/// The fields that a subscription without event id and forks does not have.
-pub const ABSENT: [&str; 2] = ["event_id", "fork_of"];
+/// The fields that a subscription without event id, options and forks does not have.
+pub const ABSENT: [&str; 3] = ["event_id", "options", "fork_of"];
 
 /// The declared fields that every active subscription has.
 pub fn always_there() -> Vec<&'static str> {
