@@ -10,7 +10,7 @@ use crate::document::{self, Basic, ContentType, PIDF_XML};
 /// or moves as long as this lives.
 pub(super) struct PresentityFace {
     face: Box<CPresentity>,
-    _document: document::Presentity,
+    _document: Box<document::Presentity>,
     _lists: Lists,
 }
 
@@ -42,7 +42,7 @@ impl PresentityFace {
             notes: lists.notes(&document.notes),
             extensions: lists.extensions(&document.extensions),
         };
-        Some(Self { face: Box::new(face), _document: document, _lists: lists })
+        Some(Self { face: Box::new(face), _document: Box::new(document), _lists: lists })
     }
 
     pub(super) fn face(&self) -> *const CPresentity {

@@ -250,7 +250,6 @@ impl<'a> Cursor<'a> {
         self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
-    #[allow(dead_code, reason = "for the reader")]
     /// Steps over everything up to the next `byte`, and over that.
     #[inline(always)]
     pub(super) fn skip_past(&mut self, byte: u8) {

@@ -1,147 +1,155 @@
-//! A presence document (RFC 3863) read into a [`Presentity`].
+//! The walk over a presence document (RFC 3863): what each of its elements is. Who walks takes what it wants.
 //!
 //! Lenient in what it takes. Elements come in any order; an unknown `basic` is
 //! [`Basic::Unknown`]; a tuple's id may be any string or missing; any prefix will do, and elements
-//! in no namespace at all are taken for PIDF's; persons and devices (RFC 4479), rpid elements
-//! (RFC 4480) and all unknown elements are kept as extensions.
+//! in no namespace at all are taken for PIDF's.
 //!
 //! # mustUnderstand
 //!
 //! An element with `pidf:mustUnderstand` "true" or "1" has to be understood by a reader that processes
 //! the element around it (RFC 3863 §4.2.3 and the schema in §4.4). When it is not, what that
-//! enclosing element says about the state cannot be relied on. Nothing is thrown away, because
-//! the reader may understand more than this module; but the state becomes
+//! enclosing element says about the state cannot be relied on. Nothing is thrown away, for who
+//! gets the document may understand more than this module; but the state becomes
 //! [`Basic::Unknown`]: that of the tuple for a child of `tuple` or `status`, that of every tuple
 //! for a child of `presence`. Elements of RFC 4479 and RFC 4480 count as understood. Inside an
 //! extension the attribute concerns that extension only.
 
-use roxmltree::{Node, ParsingOptions};
+use super::element::{Element, value};
+use super::error::DocumentError;
+use super::formats::PIDF;
+use super::presentity::Basic;
+use super::reader::Reader;
+use super::rpid::{DATA_MODEL, RPID};
 
-use super::check::check_size;
-use super::encoding::decode;
-use super::error::{DocumentError, shown};
-use super::extension::Extensions;
-use super::formats::{PIDF, check_presence};
-use super::note::text_of;
-use super::presentity::{Basic, Contact, Note, Presentity, Tuple};
-use super::scan::{MAX_NODES, RootElement};
-use crate::grammar::thousandths;
-
-/// RFC 4479 §3 and RFC 4480 §3.
-pub(super) const UNDERSTOOD: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:data-model", "urn:ietf:params:xml:ns:pidf:rpid"];
-
-impl Presentity {
-    /// Reads a presence document of at most `max_bytes`.
-    ///
-    /// `charset` is the parameter of that name of the Content-Type, if there was one; a byte order
-    /// mark wins over it, and it wins over the XML declaration (RFC 7303 §3). All extensions
-    /// together, each with the namespace declarations it needs, may take four times `max_bytes`.
-    pub fn parse(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
-        check_size(body, max_bytes)?;
-        let text = decode(body, charset)?;
-        Self::of(&text, &check_presence(&text)?, max_bytes)
-    }
-
-    /// Reads a presence document that has passed its check.
-    pub(super) fn of(text: &str, root: &RootElement<'_>, max_bytes: usize) -> Result<Self, DocumentError> {
-        let text = text.get(root.start..).unwrap_or_default();
-        let options = ParsingOptions {
-            allow_dtd: false,
-            // Between any two nodes that the scanner counts there is at most one text.
-            nodes_limit: 2 * MAX_NODES as u32 + 2,
-            ..ParsingOptions::default()
-        };
-        let document = roxmltree::Document::parse_with_options(text, options).map_err(|error| {
-            // Not met: what the scanner accepts, the tree parser accepts.
-            DocumentError::Malformed {
-                line: error.pos().row as usize,
-                column: error.pos().col as usize,
-                near: shown(&error.to_string(), 120),
-                problem: "refused by the tree parser",
-            }
-        })?;
-        let mut extensions = Extensions::new(text, max_bytes.saturating_mul(4));
-        Self::read(document.root_element(), &mut extensions)
-    }
-
-    fn read(root: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<Self, DocumentError> {
-        let mut presentity =
-            Self { entity: root.attribute("entity").unwrap_or_default().to_owned(), ..Self::default() };
-        let mut understood = true;
-        for node in root.children().filter(Node::is_element) {
-            match pidf_name(node) {
-                Some("tuple") => presentity.tuples.push(Tuple::read(node, kept)?),
-                Some("note") => presentity.notes.push(Note::read(node)),
-                _ => {
-                    understood &= may_be_skipped(node);
-                    presentity.extensions.push(kept.keep(node)?);
-                }
-            }
-        }
-        if !understood {
-            for tuple in &mut presentity.tuples {
-                tuple.basic = Basic::Unknown;
-            }
-        }
-        Ok(presentity)
-    }
+/// Where an element stands that PIDF does not define.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExtensionPlace {
+    /// Beside the tuples: persons, devices and others.
+    Presence,
+    /// In a tuple.
+    Tuple,
+    /// In the `status` of a tuple.
+    Status,
 }
 
-impl Tuple {
-    fn read(node: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<Self, DocumentError> {
-        let mut tuple = Self { id: node.attribute("id").unwrap_or_default().to_owned(), ..Self::default() };
-        let mut understood = true;
-        for node in node.children().filter(Node::is_element) {
-            match pidf_name(node) {
-                Some("status") => understood &= tuple.read_status(node, kept)?,
-                Some("basic") => tuple.read_basic(node),
-                Some("contact") if tuple.contact.is_none() => {
-                    tuple.contact = Some(Contact::read(node));
-                }
-                Some("note") => tuple.notes.push(Note::read(node)),
-                Some("timestamp") if tuple.timestamp.is_none() => {
-                    tuple.timestamp = Some(text_of(node).trim().to_owned());
-                }
-                Some("contact" | "timestamp") => {}
-                _ => {
-                    understood &= may_be_skipped(node);
-                    tuple.extensions.push(kept.keep(node)?);
-                }
+/// What takes the elements of a presence document. An element that it does not read is skipped.
+pub(super) trait PresenceVisitor<'a> {
+    /// The root element.
+    fn presence(&mut self, _root: &Element<'a>) {}
+
+    /// A tuple starts.
+    fn tuple(&mut self, _tuple: &Element<'a>) {}
+
+    /// A tuple has ended, in this state.
+    fn end_tuple(&mut self, basic: Basic);
+
+    /// A note of the presentity, or of the tuple that started last.
+    fn note(&mut self, reader: &mut Reader<'a>, note: &Element<'a>, is_of_tuple: bool);
+
+    /// A contact of the tuple.
+    fn contact(&mut self, _reader: &mut Reader<'a>, _contact: &Element<'a>) {}
+
+    /// The timestamp of the tuple.
+    fn timestamp(&mut self, _reader: &mut Reader<'a>, _timestamp: &Element<'a>) {}
+
+    /// An element from outside PIDF.
+    ///
+    /// # Errors
+    /// When there are more of them than the visitor may take.
+    fn extension(
+        &mut self,
+        reader: &mut Reader<'a>,
+        element: &Element<'a>,
+        place: ExtensionPlace,
+    ) -> Result<(), DocumentError>;
+
+    /// The document has ended. Unless it is reliable, no state in it is.
+    fn end(&mut self, is_reliable: bool);
+}
+
+/// Shows a whole document to a visitor.
+///
+/// # Errors
+/// That of the visitor.
+pub(super) fn visit<'a>(reader: &mut Reader<'a>, visitor: &mut impl PresenceVisitor<'a>) -> Result<(), DocumentError> {
+    let Some(root) = reader.root() else { return Ok(()) };
+    visitor.presence(&root);
+    let mut is_reliable = true;
+    while let Some(element) = reader.child(&root) {
+        match pidf_name(&element) {
+            b"tuple" => visit_tuple(reader, &element, visitor)?,
+            b"note" => visitor.note(reader, &element, false),
+            _ => {
+                is_reliable &= may_be_skipped(reader, &element);
+                visitor.extension(reader, &element, ExtensionPlace::Presence)?;
             }
         }
-        if !understood {
-            tuple.basic = Basic::Unknown;
-        }
-        Ok(tuple)
     }
+    visitor.end(is_reliable);
+    Ok(())
+}
 
-    /// Reads a `status`; says whether everything in it that has to be understood is.
-    fn read_status(&mut self, node: Node<'_, '_>, kept: &mut Extensions<'_>) -> Result<bool, DocumentError> {
-        let mut understood = true;
-        for node in node.children().filter(Node::is_element) {
-            match pidf_name(node) {
-                Some("basic") => self.read_basic(node),
-                // Where the schema has no note, but some put it.
-                Some("note") => self.notes.push(Note::read(node)),
-                _ => {
-                    understood &= may_be_skipped(node);
-                    self.status_extensions.push(kept.keep(node)?);
-                }
-            }
-        }
-        Ok(understood)
-    }
-
+/// What a tuple says of its state so far.
+struct TupleState {
     /// The first value that is known counts.
-    fn read_basic(&mut self, node: Node<'_, '_>) {
+    basic: Basic,
+    is_reliable: bool,
+}
+
+fn visit_tuple<'a>(
+    reader: &mut Reader<'a>,
+    tuple: &Element<'a>,
+    visitor: &mut impl PresenceVisitor<'a>,
+) -> Result<(), DocumentError> {
+    visitor.tuple(tuple);
+    let mut state = TupleState { basic: Basic::Unknown, is_reliable: true };
+    while let Some(element) = reader.child(tuple) {
+        match pidf_name(&element) {
+            b"status" => visit_status(reader, &element, visitor, &mut state)?,
+            b"basic" => state.read_basic(reader, &element),
+            b"contact" => visitor.contact(reader, &element),
+            b"note" => visitor.note(reader, &element, true),
+            b"timestamp" => visitor.timestamp(reader, &element),
+            _ => {
+                state.is_reliable &= may_be_skipped(reader, &element);
+                visitor.extension(reader, &element, ExtensionPlace::Tuple)?;
+            }
+        }
+    }
+    visitor.end_tuple(if state.is_reliable { state.basic } else { Basic::Unknown });
+    Ok(())
+}
+
+fn visit_status<'a>(
+    reader: &mut Reader<'a>,
+    status: &Element<'a>,
+    visitor: &mut impl PresenceVisitor<'a>,
+    state: &mut TupleState,
+) -> Result<(), DocumentError> {
+    while let Some(element) = reader.child(status) {
+        match pidf_name(&element) {
+            b"basic" => state.read_basic(reader, &element),
+            // Where the schema has no note, but some put it.
+            b"note" => visitor.note(reader, &element, true),
+            _ => {
+                state.is_reliable &= may_be_skipped(reader, &element);
+                visitor.extension(reader, &element, ExtensionPlace::Status)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl TupleState {
+    fn read_basic<'a>(&mut self, reader: &mut Reader<'a>, element: &Element<'a>) {
         if self.basic == Basic::Unknown {
-            self.basic = Basic::from_text(&text_of(node));
+            self.basic = Basic::from_text(&reader.text(element));
         }
     }
 }
 
 impl Basic {
-    pub(super) fn from_text(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         match text.trim() {
             open if open.eq_ignore_ascii_case("open") => Self::Open,
             closed if closed.eq_ignore_ascii_case("closed") => Self::Closed,
@@ -150,34 +158,16 @@ impl Basic {
     }
 }
 
-impl Contact {
-    fn read(node: Node<'_, '_>) -> Self {
-        Self { uri: text_of(node).trim().to_owned(), priority: node.attribute("priority").and_then(read_priority) }
-    }
-}
-
-/// qvalue of the schema in RFC 3863 §4.4, in thousandths; further digits do not count, and what is
-/// above one is one.
-fn read_priority(value: &str) -> Option<u16> {
-    let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
-    if whole.len() + fraction.len() == 0 || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let decimals = thousandths(fraction.as_bytes())?;
-    Some(if whole.bytes().any(|byte| byte != b'0') { 1000 } else { decimals })
-}
-
-/// The local name of an element of PIDF, or of one in no namespace.
-fn pidf_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
-    match node.tag_name().namespace() {
-        None | Some("" | PIDF) => Some(node.tag_name().name()),
-        Some(_) => None,
-    }
+/// The local name of an element of PIDF, or of one in no namespace; nothing for others.
+#[inline]
+fn pidf_name<'a>(element: &Element<'a>) -> &'a [u8] {
+    if element.may_be_in(PIDF) { element.name.local } else { &[] }
 }
 
 /// Whether an element that PIDF does not define may be left aside by who does not know it.
-fn may_be_skipped(node: Node<'_, '_>) -> bool {
-    let namespace = node.tag_name().namespace().unwrap_or_default();
-    let marked = node.attribute((PIDF, "mustUnderstand")).is_some_and(|value| matches!(value.trim(), "true" | "1"));
-    !marked || UNDERSTOOD.contains(&namespace)
+fn may_be_skipped(reader: &Reader<'_>, element: &Element<'_>) -> bool {
+    let marked = reader.attribute_in(element, "mustUnderstand", PIDF);
+    !marked.is_some_and(|marked| matches!(value(marked).trim(), "true" | "1"))
+        || element.is_in(DATA_MODEL)
+        || element.is_in(RPID)
 }

@@ -104,16 +104,30 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self, of: &Element<'a>) -> Cow<'a, str> {
         let mut text = Cow::Borrowed("");
         while self.open.len() >= of.depth {
-            let more = match self.next() {
-                Some(XmlEvent::Text(more)) => resolved(more),
-                Some(XmlEvent::Verbatim(more)) => with_line_ends(more),
-                Some(XmlEvent::Start(_) | XmlEvent::End) => continue,
+            match self.next() {
+                Some(XmlEvent::Text(more)) => append(&mut text, resolved(more)),
+                Some(XmlEvent::Verbatim(more)) => append(&mut text, with_line_ends(more)),
+                Some(XmlEvent::Start(_) | XmlEvent::End) => {}
                 None => break,
-            };
-            if text.is_empty() {
-                text = more;
-            } else {
-                text.to_mut().push_str(&more);
+            }
+        }
+        text
+    }
+
+    /// The text of an element that has just started, up to its first child; that child comes next.
+    pub(super) fn text_before_child(&mut self, of: &Element<'a>) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed("");
+        while self.open.len() == of.depth {
+            let before = (self.cursor, self.is_empty);
+            match self.next() {
+                Some(XmlEvent::Text(more)) => append(&mut text, resolved(more)),
+                Some(XmlEvent::Verbatim(more)) => append(&mut text, with_line_ends(more)),
+                Some(XmlEvent::Start(_)) => {
+                    self.end();
+                    (self.cursor, self.is_empty) = before;
+                    break;
+                }
+                Some(XmlEvent::End) | None => break,
             }
         }
         text
@@ -137,6 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     /// All declarations of namespaces in scope, as [`Self::around`] has them.
+    #[cfg(test)]
     pub(super) fn in_scope(&self) -> &[Declaration<'a>] {
         &self.declarations
     }
@@ -278,6 +293,15 @@ enum Markup {
     End,
     /// An empty element, or something that is none.
     Other,
+}
+
+/// Appends to a text, without a copy when there was none.
+fn append<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
+    if text.is_empty() {
+        *text = more;
+    } else {
+        text.to_mut().push_str(&more);
+    }
 }
 
 /// Character data with its references resolved and its line ends as XML 1.0 §2.11 has them.

@@ -3,7 +3,7 @@
 //! Checks XML 1.0 well-formedness and Namespaces in XML, and refuses any document type
 //! declaration, so that no entity exists but the five predefined ones (conformance: no DTD, no
 //! external entities, depth and size caps, no quadratic parse). What passes here is accepted by
-//! the tree parser too; a property test holds the two against each other.
+//! another parser of XML too; a property test holds the two against each other.
 
 use arrayvec::ArrayVec;
 
@@ -33,8 +33,6 @@ pub(super) struct RootElement<'a> {
     pub(super) name: QName<'a>,
     /// Its namespace as written (see [`same_value`]); empty when it has none.
     pub(super) namespace: &'a [u8],
-    /// Where the document starts, behind its XML declaration.
-    pub(super) start: usize,
     /// Where the root's start tag starts.
     pub(super) tag: usize,
 }
@@ -96,14 +94,13 @@ pub(super) fn scan(text: &str) -> Result<RootElement<'_>, XmlFault> {
 impl<'a> Scanner<'a> {
     fn document(&mut self) -> Result<RootElement<'a>, XmlFault> {
         self.cursor.declaration()?;
-        let start = self.cursor.offset();
         self.misc()?;
         match self.cursor.rest {
             [b'<', b'!', b'D', b'O', b'C', b'T', b'Y', b'P', b'E', ..] => return Err(XmlFault::Dtd),
             [b'<', ..] => {}
             _ => return Err(self.cursor.fault("no root element")),
         }
-        let root = self.root(start)?;
+        let root = self.root()?;
         while !self.open.is_empty() {
             self.content()?;
         }
@@ -161,8 +158,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The start tag, or empty element, of the root; `start` is passed through.
-    fn root(&mut self, start: usize) -> Result<RootElement<'a>, XmlFault> {
+    /// The start tag, or empty element, of the root.
+    fn root(&mut self) -> Result<RootElement<'a>, XmlFault> {
         let offset = self.cursor.offset();
         let name = self.tag_name()?;
         self.attributes(name, offset)?;
@@ -173,7 +170,7 @@ impl<'a> Scanner<'a> {
             None => &[],
         };
         self.close_tag(name, offset, 0)?;
-        Ok(RootElement { name, namespace, start, tag: offset })
+        Ok(RootElement { name, namespace, tag: offset })
     }
 
     /// A start tag or an empty element.

@@ -21,7 +21,7 @@ impl Presentity {
     /// else of a person (RFC 4479 §3.2); without the white space around it.
     pub fn note(&self) -> Option<&str> {
         let of_tuples = self.tuples.iter().flat_map(|tuple| &tuple.notes);
-        let of_persons = self.extensions.iter().flat_map(|each| &each.notes);
+        let of_persons = self.persons.iter().flat_map(|person| &person.notes);
         self.notes.iter().chain(of_tuples).chain(of_persons).map(Note::trimmed).find(|text| !text.is_empty())
     }
 }

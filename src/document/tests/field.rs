@@ -49,7 +49,7 @@ fn person_before_tuple_and_basic_unknown() {
     let found = parse(PERSON_FIRST).unwrap();
     assert_eq!(found.basic(), Basic::Unknown);
     assert_eq!(found.note(), Some("Zu Tisch & weg"));
-    assert_eq!(found.extensions[0].notes[0].lang.as_deref(), Some("de"));
+    assert_eq!(found.persons[0].notes[0].lang.as_deref(), Some("de"));
     assert!(found.extensions[0].xml.contains("unknown-thing"));
 }
 
@@ -66,7 +66,7 @@ fn empty_person_note_in_status_two_contacts() {
     );
     assert_eq!(found.note(), Some("in here"));
     assert_eq!(found.tuples[0].contact.as_ref().unwrap().uri, "sip:one@x");
-    assert!(found.extensions[0].notes.is_empty());
+    assert!(found.persons[0].notes.is_empty());
 }
 
 #[test]
