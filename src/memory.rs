@@ -5,6 +5,7 @@
 
 mod alloc;
 mod chunks;
+mod cut_text;
 mod defects;
 mod hash_key;
 mod ledger;
@@ -15,6 +16,7 @@ mod u48;
 
 pub use alloc::{OutOfMemory, SharedAlloc};
 pub use chunks::Chunks;
+pub use cut_text::CutText;
 pub use defects::{Defect, Defects, found, on_defect};
 pub use hash_key::HashKey;
 pub use ledger::{Ledger, Usage};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::breaker::{Breaker, BreakerState};
 use super::hold::Hold;
 use super::rate::RateLimit;
-use crate::memory::{Defect, found};
+use crate::memory::CutText;
 use crate::time::Millis;
 
 /// After this time without a request, failures and breaker are forgotten when the room is needed.
@@ -19,8 +19,7 @@ const SHOWN: usize = 80;
 pub(super) struct DestinationEntry {
     /// Hash of the whole address.
     pub(super) hash: u64,
-    address: [u8; SHOWN],
-    length: u8,
+    address: CutText<SHOWN>,
     /// Theoretical arrival time of the bucket.
     pub(super) tat: u64,
     /// The hold of a Retry-After.
@@ -51,22 +50,13 @@ pub struct DestinationSnapshot {
 
 impl DestinationEntry {
     pub(super) fn new(hash: u64, address: &[u8], now: Millis) -> Self {
-        let mut shown = [0; SHOWN];
-        for (to, from) in shown.iter_mut().zip(address) {
-            *to = *from;
-        }
-        let length = u8::try_from(address.len().min(SHOWN)).unwrap_or(0);
-        let breaker = Breaker::NEW;
-        Self { hash, address: shown, length, tat: 0, hold: None, breaker, asked: now, sent: 0, held: 0 }
-    }
-
-    fn address(&self) -> &[u8] {
-        self.address.get(..usize::from(self.length)).unwrap_or_else(|| found(Defect::Texts))
+        let (address, breaker) = (CutText::new(address), Breaker::NEW);
+        Self { hash, address, tat: 0, hold: None, breaker, asked: now, sent: 0, held: 0 }
     }
 
     /// Whether this is the entry of an address with this hash.
     pub(super) fn is(&self, hash: u64, address: &[u8]) -> bool {
-        self.hash == hash && address.starts_with(self.address())
+        self.hash == hash && self.address.begins(address)
     }
 
     /// Whether nothing is lost when another destination takes its place, but for counts.
@@ -91,7 +81,7 @@ impl DestinationEntry {
         let until = hold.max(self.breaker.open_until());
         let held = until.map_or(Duration::ZERO, |until| until.since(now));
         DestinationSnapshot {
-            address: String::from_utf8_lossy(self.address()).into_owned(),
+            address: self.address.shown(),
             state: self.breaker.state(),
             failures: self.breaker.failures(),
             held_for: u32::try_from(held.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),

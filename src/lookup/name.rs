@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{BOUND, FIRST_PAUSE, LookupOutcome, QUICK};
-use crate::memory::{Defect, found};
+use crate::memory::CutText;
 use crate::time::Millis;
 
 /// How much of a name is kept to be shown; a longer one is told apart by its hash all the same.
@@ -40,8 +40,7 @@ impl Class {
 pub(super) struct Name {
     pub(super) hash: u64,
     pub(super) zone: u64,
-    shown: [u8; SHOWN],
-    length: u8,
+    text: CutText<SHOWN>,
     pub(super) class: Class,
     /// Failures that took long, in a row.
     failures: u8,
@@ -79,15 +78,10 @@ pub struct NameSnapshot {
 
 impl Name {
     pub(super) fn new(hash: u64, zone: u64, text: &[u8]) -> Self {
-        let mut shown = [0; SHOWN];
-        for (to, from) in shown.iter_mut().zip(text) {
-            *to = *from;
-        }
         Self {
             hash,
             zone,
-            shown,
-            length: u8::try_from(text.len().min(SHOWN)).unwrap_or(0),
+            text: CutText::new(text),
             class: Class::New,
             failures: 0,
             running: false,
@@ -106,12 +100,8 @@ impl Name {
         Self { class: Class::Slow, ..Self::new(0, 0, b"*") }
     }
 
-    fn text(&self) -> &[u8] {
-        self.shown.get(..usize::from(self.length)).unwrap_or_else(|| found(Defect::Texts))
-    }
-
     pub(super) fn is(&self, hash: u64, text: &[u8]) -> bool {
-        self.hash == hash && text.starts_with(self.text())
+        self.hash == hash && self.text.begins(text)
     }
 
     /// Whether another name may take its place.
@@ -155,7 +145,7 @@ impl Name {
     pub(super) fn snapshot(&self, now: Millis) -> NameSnapshot {
         let held = self.until.since(now);
         NameSnapshot {
-            name: String::from_utf8_lossy(self.text()).into_owned(),
+            name: self.text.shown(),
             class: self.class,
             waiting: self.waiting,
             held_for: u32::try_from(held.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
