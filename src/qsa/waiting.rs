@@ -4,16 +4,16 @@
 //! of one subscription (and fork) have an *account*; accounts are kept in classes by their bytes, four to a doubling, so that
 //! one of the fattest is found without a search.
 
+mod list;
+
 use allocator_api2::boxed::Box;
 
 use super::message::Message;
 use crate::memory::{Chunks, OutOfMemory, SharedAlloc};
+use list::{Ends, ListNode, NONE, Neighbours};
 
 /// Room made at a time; the first is kept as long as the queue lives.
 pub(super) const CHUNK: usize = 64;
-
-/// Ends a list.
-const NONE: u32 = u32::MAX;
 
 /// How many classes of accounts there are.
 const CLASSES: usize = u128::BITS as usize;
@@ -22,9 +22,8 @@ struct WaitingMessage<A: SharedAlloc> {
     message: Option<Message<A>>,
     /// Bytes of its texts: the message is not looked at to know them.
     texts: usize,
-    before: u32,
-    /// In a free node: the next free one.
-    after: u32,
+    /// Its neighbours among all messages. In a free node: the next free one.
+    links: Neighbours,
     /// The next message of the same account.
     newer: u32,
     account: u32,
@@ -37,19 +36,21 @@ struct Account {
     bytes: usize,
     oldest: u32,
     newest: u32,
-    /// The neighbours in its class.
-    before: u32,
-    /// In a free account: the next free one.
-    after: u32,
+    /// The neighbours in its class. In a free account: the next free one.
+    links: Neighbours,
 }
 
-#[derive(Clone, Copy)]
-struct Ends {
-    first: u32,
-    last: u32,
+impl<A: SharedAlloc> ListNode for WaitingMessage<A> {
+    fn links(&mut self) -> &mut Neighbours {
+        &mut self.links
+    }
 }
 
-const EMPTY: Ends = Ends { first: NONE, last: NONE };
+impl ListNode for Account {
+    fn links(&mut self) -> &mut Neighbours {
+        &mut self.links
+    }
+}
 
 /// Whose messages: an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +81,11 @@ impl<A: SharedAlloc> Waiting<A> {
     pub(super) const ENVELOPE: usize = size_of::<WaitingMessage<A>>() + size_of::<Account>();
 
     pub(super) fn try_new(alloc: A) -> Result<Self, OutOfMemory> {
-        let classes = Box::try_new_in([EMPTY; CLASSES], alloc.clone()).map_err(|_| OutOfMemory)?;
+        let classes = Box::try_new_in([Ends::EMPTY; CLASSES], alloc.clone()).map_err(|_| OutOfMemory)?;
         let (nodes, accounts) = (Chunks::new_in(alloc.clone()), Chunks::new_in(alloc));
         let (free_node, free_account) = (NONE, NONE);
         let mut waiting =
-            Self { nodes, accounts, classes, filled: 0, order: EMPTY, free_node, free_account, len: 0, bytes: 0 };
+            Self { nodes, accounts, classes, filled: 0, order: Ends::EMPTY, free_node, free_account, len: 0, bytes: 0 };
         waiting.try_reserve()?;
         Ok(waiting)
     }
@@ -109,8 +110,7 @@ impl<A: SharedAlloc> Waiting<A> {
             self.free_node = grow(&mut self.nodes, |after| WaitingMessage {
                 message: None,
                 texts: 0,
-                before: NONE,
-                after,
+                links: Neighbours::free(after),
                 newer: NONE,
                 account: NONE,
                 epoch: 0,
@@ -121,8 +121,7 @@ impl<A: SharedAlloc> Waiting<A> {
                 bytes: 0,
                 oldest: NONE,
                 newest: NONE,
-                before: NONE,
-                after,
+                links: Neighbours::free(after),
             })?;
         }
         Ok(())
@@ -156,22 +155,18 @@ impl<A: SharedAlloc> Waiting<A> {
         let is_new = whose.is_none();
         let account = whose.map_or(self.free_account, |Whose(account)| account);
         let texts = message.text_len();
-        let before = self.order.last;
+        let links = self.order.neighbours_of_next();
         let Some(node) = self.nodes.get_mut(at as usize).filter(|_| account != NONE) else { return Err(message) };
-        let free = node.after;
-        *node = WaitingMessage { message: Some(message), texts, before, after: NONE, newer: NONE, account, epoch };
+        let free = node.links.after;
+        *node = WaitingMessage { message: Some(message), texts, links, newer: NONE, account, epoch };
         self.free_node = free;
-        match self.nodes.get_mut(before as usize) {
-            Some(before) => before.after = at,
-            None => self.order.first = at,
-        }
-        self.order.last = at;
+        self.order.append(&mut self.nodes, at);
         self.len += 1;
         self.bytes += Self::ENVELOPE + self.charge(at);
         if is_new {
             if let Some(new) = self.accounts.get_mut(account as usize) {
-                let free = new.after;
-                *new = Account { bytes: 0, oldest: at, newest: at, before: NONE, after: NONE };
+                let free = new.links.after;
+                *new = Account { bytes: 0, oldest: at, newest: at, links: Neighbours::free(NONE) };
                 self.free_account = free;
             }
         } else if let Some(known) = self.accounts.get_mut(account as usize) {
@@ -191,7 +186,7 @@ impl<A: SharedAlloc> Waiting<A> {
         message: Message<A>,
     ) -> Result<(u32, Message<A>), Message<A>> {
         let Some(at) = self.accounts.get(whose.0 as usize).map(|account| account.newest) else { return Err(message) };
-        let after = self.nodes.get(at as usize).map_or(NONE, |node| node.after);
+        let after = self.nodes.get(at as usize).map_or(NONE, |node| node.links.after);
         let charged = self.charge(at) + self.charge(after);
         let Some(node) = self.nodes.get_mut(at as usize) else { return Err(message) };
         let Some(mut older) = node.message.take() else { return Err(message) };
@@ -253,27 +248,20 @@ impl<A: SharedAlloc> Waiting<A> {
     /// Frees the node of a message, which is to be taken out of it next; gives its epoch.
     fn unlink(&mut self, at: u32) -> Option<u32> {
         let node = self.nodes.get(at as usize).filter(|node| node.message.is_some())?;
-        let (before, after, newer, number, texts, epoch) =
-            (node.before, node.after, node.newer, node.account, node.texts, node.epoch);
+        let (links, newer, number, texts, epoch) = (node.links, node.newer, node.account, node.texts, node.epoch);
+        let after = links.after;
         let charged = self.charge(at) + self.charge(after);
         let node = self.nodes.get_mut(at as usize)?;
-        (node.texts, node.after) = (0, self.free_node);
+        (node.texts, node.links.after) = (0, self.free_node);
         self.free_node = at;
-        match self.nodes.get_mut(before as usize) {
-            Some(before) => before.after = after,
-            None => self.order.first = after,
-        }
-        match self.nodes.get_mut(after as usize) {
-            Some(after) => after.before = before,
-            None => self.order.last = before,
-        }
+        self.order.remove(&mut self.nodes, links);
         self.len -= 1;
         self.bytes = self.bytes - Self::ENVELOPE - charged + self.charge(after);
         // Only the oldest of an account is ever taken out.
         if newer == NONE {
             self.leave_class(number);
             if let Some(account) = self.accounts.get_mut(number as usize) {
-                (account.bytes, account.after) = (0, self.free_account);
+                (account.bytes, account.links.after) = (0, self.free_account);
                 self.free_account = number;
             }
         } else {
@@ -291,10 +279,10 @@ impl<A: SharedAlloc> Waiting<A> {
             return 0;
         }
         let Some(node) = self.nodes.get(at as usize) else { return 0 };
-        if node.before == NONE || node.texts == 0 {
+        if node.links.before == NONE || node.texts == 0 {
             return node.texts;
         }
-        let before = self.nodes.get(node.before as usize).filter(|before| before.texts == node.texts);
+        let before = self.nodes.get(node.links.before as usize).filter(|before| before.texts == node.texts);
         let is_shared = match (before.and_then(|before| before.message.as_ref()), &node.message) {
             (Some(before), Some(message)) => message.shares_texts_with(before),
             _ => false,
@@ -320,39 +308,20 @@ impl<A: SharedAlloc> Waiting<A> {
 
     /// Puts an account behind all others of its class.
     fn enter_class(&mut self, number: u32) {
-        let Some(account) = self.accounts.get(number as usize) else { return };
+        let Some(account) = self.accounts.get_mut(number as usize) else { return };
         let class = class_of(account.bytes);
         let Some(ends) = self.classes.get_mut(class) else { return };
-        let before = std::mem::replace(&mut ends.last, number);
-        if before == NONE {
-            ends.first = number;
-            self.filled |= 1 << class;
-        }
-        if let Some(before) = self.accounts.get_mut(before as usize) {
-            before.after = number;
-        }
-        if let Some(account) = self.accounts.get_mut(number as usize) {
-            (account.before, account.after) = (before, NONE);
-        }
+        account.links = ends.neighbours_of_next();
+        ends.append(&mut self.accounts, number);
+        self.filled |= 1 << class;
     }
 
     fn leave_class(&mut self, number: u32) {
-        let Some(&Account { bytes, before, after, .. }) = self.accounts.get(number as usize) else { return };
+        let Some(&Account { bytes, links, .. }) = self.accounts.get(number as usize) else { return };
         let class = class_of(bytes);
-        if let Some(before) = self.accounts.get_mut(before as usize) {
-            before.after = after;
-        }
-        if let Some(after) = self.accounts.get_mut(after as usize) {
-            after.before = before;
-        }
         let Some(ends) = self.classes.get_mut(class) else { return };
-        if before == NONE {
-            ends.first = after;
-        }
-        if after == NONE {
-            ends.last = before;
-        }
-        if ends.first == NONE {
+        ends.remove(&mut self.accounts, links);
+        if ends.is_empty() {
             self.filled &= !(1 << class);
         }
     }
@@ -364,10 +333,10 @@ impl<A: SharedAlloc> Waiting<A> {
         let accounts = self.accounts.take_rest();
         for at in 0..CHUNK as u32 {
             if let (Some(_), Some(node)) = (&nodes, self.nodes.get_mut(at as usize)) {
-                (node.after, self.free_node) = (after(at), 0);
+                (node.links.after, self.free_node) = (after(at), 0);
             }
             if let (Some(_), Some(account)) = (&accounts, self.accounts.get_mut(at as usize)) {
-                (account.after, self.free_account) = (after(at), 0);
+                (account.links.after, self.free_account) = (after(at), 0);
             }
         }
         Some(Spare { _nodes: nodes, _accounts: accounts })
@@ -376,10 +345,13 @@ impl<A: SharedAlloc> Waiting<A> {
 
 /// Adds free ones; gives the first.
 fn grow<T, A: SharedAlloc>(chunks: &mut Chunks<T, CHUNK, A>, free: impl Fn(u32) -> T) -> Result<u32, OutOfMemory> {
-    let (start, end) = (chunks.len(), chunks.len() + CHUNK);
-    let first = u32::try_from(start).map_err(|_| OutOfMemory)?;
-    let number = |at: usize| if at < end { u32::try_from(at).unwrap_or(NONE) } else { NONE };
-    chunks.try_grow(|at| free(number(at + 1)))?;
+    let end = u32::try_from(chunks.len() + CHUNK).map_err(|_| OutOfMemory)?;
+    let first = end - CHUNK as u32;
+    let mut next = first;
+    chunks.try_grow(|_| {
+        next += 1;
+        free(if next < end { next } else { NONE })
+    })?;
     Ok(first)
 }
 
