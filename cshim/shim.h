@@ -99,6 +99,8 @@ sip_msg_t *pb2b_copy(const sip_msg_t *msg, const str *text);
 void pb2b_free_copy(sip_msg_t *copy);
 /* the number of the connection it came over; 0 when its transport has none */
 int pb2b_connection(const sip_msg_t *msg);
+/* who sent it: writes the 4 or 16 bytes of the address, and gives how many */
+int pb2b_source(const sip_msg_t *msg, unsigned char *address, unsigned short *port, int *proto);
 int pb2b_parse_all(sip_msg_t *msg);
 /* what the server has not looked at yet, body included; -1 when a header that tells of a subscription may be among what it
    has looked at */

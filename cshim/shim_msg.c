@@ -67,6 +67,17 @@ int pb2b_connection(const sip_msg_t *msg)
 	}
 }
 
+int pb2b_source(const sip_msg_t *msg, unsigned char *address,
+		unsigned short *port, int *proto)
+{
+	int length = msg->rcv.src_ip.len == 16 ? 16 : 4;
+
+	memcpy(address, msg->rcv.src_ip.u.addr, length);
+	*port = msg->rcv.src_port;
+	*proto = msg->rcv.proto;
+	return length;
+}
+
 int pb2b_parse_all(sip_msg_t *msg)
 {
 	if(msg->eoh != NULL) /* done before */

@@ -9,6 +9,7 @@ use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::side::{Side, sip_port};
+use crate::support::wait::SOON;
 
 fn over_ipv6(transport: Transport) {
     let notifier = Notifier::on(Endpoint::bound(transport, own_ipv6()));
@@ -92,6 +93,33 @@ fn a_dialog_whose_target_moves_to_ipv6() {
         dialog.move_to(&other.endpoint);
         ipv6.refresh(&server, id, &mut dialog);
         ipv6.end(&server, id, &mut dialog);
+    });
+    server.stop();
+}
+
+/// The Contact cannot be reached; where the NOTIFYs come from can.
+#[test]
+fn an_ipv6_source_of_notifies() {
+    let notifier = Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6()));
+    let own = own_ipv6();
+    let builder = crate::options::builder();
+    let ipv4 = Listen::udp(builder.ip());
+    let server = builder.listen(ipv4).listen(Listen::on("udp", own)).start();
+    let record = notifier.uri("alice");
+    leaves_nothing(&server, || {
+        let id = crate::options::subscribe(&server, &record, "presence", "target=source").expect("an id");
+        let first = notifier.expect_subscribe(SOON);
+        let mut dialog = notifier.dialog(&first);
+        dialog.contact = "sip:alice@[2001:db8::1]".into();
+        dialog.accept(&first, 600);
+        assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+        server.await_shown(id, "source", format!("sip:{}", notifier.endpoint.addr()));
+        server.refresh(id);
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!(refresh.uri(), "sip:alice@[2001:db8::1]");
+        dialog.accept(&refresh, 600);
+        server.await_shown(id, "state", "confirmed");
+        server.end(id, &mut dialog);
     });
     server.stop();
 }

@@ -12,7 +12,7 @@ use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::{Arrived, InsertError};
-use crate::subscription::{Content, Echo, Notify, Package, StateValue, SubscriptionState, package};
+use crate::subscription::{Content, Echo, Input, Notify, Package, StateValue, SubscriptionState, package};
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,11 @@ impl Engine {
         }
         self.note_untold(stepped.handle, &stepped.output);
         self.settle(stepped.wake, stepped.delivered);
+        if stepped.output.wants_source
+            && let Some((address, transport)) = message.source()
+        {
+            self.apply(stepped.handle, Input::Source { cseq, address, transport });
+        }
         let Some(answered) = stepped.output.answer else { return Ok(Handled::No) };
         let (code, phrase) = answered.code_and_phrase();
         // The record may be gone now: tm recognises the retransmissions of a last NOTIFY.

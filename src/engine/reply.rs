@@ -115,7 +115,9 @@ impl Engine {
     fn take_answer(&self, handle: Handle, mut reply: Reply<'_>, contact: Option<&ReceivedContact<'_>>) {
         let outcome = SendOutcome::of_answer(reply.code, reply.retry_after);
         // It holds the proxy; the record may be asked for through the next one.
-        if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 {
+        let is_one_of_many =
+            || self.registry.view(handle, |subscription, _| !subscription.has_own_way()).unwrap_or(false);
+        if reply.code == 503 && self.config.presence_outbound_proxies.len() > 1 && is_one_of_many() {
             reply.retry_after = None;
         }
         let Some(stepped) = self.conclude(handle, reply, outcome) else { return };

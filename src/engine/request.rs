@@ -105,15 +105,18 @@ impl<'r> Routed<'r> {
     }
 
     /// The URIs that it may be sent to, the best first; each with its place among the outbound proxies, and with the
-    /// destination as the gate knows it.
+    /// destination as the gate knows it. A way of its own has the place that the request begins with.
     pub fn hops(&self) -> impl Iterator<Item = (u8, &'r [u8], Option<Vec<u8>>)> {
         let request = self.request;
-        let proxies = &self.config.presence_outbound_proxies[..];
-        let without = if request.via.is_empty() { self.first_hop } else { &request.via };
-        let without = proxies.is_empty().then_some((0, without));
+        let (proxies, only) = match (&request.via[..], &self.config.presence_outbound_proxies[..]) {
+            ([], []) => (&[][..], Some(self.first_hop)),
+            ([], proxies) => (proxies, None),
+            (via, _) => (&[][..], Some(via)),
+        };
+        let only = only.map(|uri| (request.proxies.current(), uri));
         let places = request.proxies.places(u8::try_from(proxies.len()).unwrap_or(MOST_PROXIES));
         let through = places.filter_map(|place| Some((place, proxies.get(usize::from(place))?.as_bytes())));
-        without.into_iter().chain(through).map(|(place, hop)| (place, hop, uri::destination(hop)))
+        only.into_iter().chain(through).map(|(place, hop)| (place, hop, uri::destination(hop)))
     }
 }
 

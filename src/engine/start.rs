@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Engine, Lack, Owner};
 use crate::gate::Destination;
+use crate::grammar::is_sips;
 use crate::host::shm::Shm;
 use crate::host::uri;
 use crate::memory::OutOfMemory;
@@ -44,6 +45,11 @@ impl Engine {
         }
         if !uri::is_sip_uri(wanted.subscriber) {
             return Err(Refused::new("the subscriber is not a SIP URI"));
+        }
+        if is_sips(wanted.record) && !options.outbound.is_empty() && !uri::means_tls(options.outbound.as_bytes()) {
+            return Err(Refused::new(
+                "the record is a SIPS URI, but option outbound is not reached over TLS: use a sips: URI or transport=tls there",
+            ));
         }
         let names = self.hub.names(id).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();

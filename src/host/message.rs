@@ -1,12 +1,14 @@
 //! A SIP message that the host is processing, read through the host's parser.
 
 use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZero;
 
 use super::bindings as ks;
 use super::connection;
 use super::text::{bytes, lend};
-use crate::grammar;
+use super::transport::transport_of;
+use crate::grammar::{self, Transport};
 
 /// A message for as long as the host processes it.
 #[derive(Clone, Copy)]
@@ -115,6 +117,19 @@ impl<'m> SipMessage<'m> {
     pub fn connection(self) -> Option<NonZero<u32>> {
         // SAFETY: the message is valid.
         connection::number_of(unsafe { ks::pb2b_connection(self.raw) })
+    }
+
+    /// Address and port of who sent it, and the transport; `None` for a transport that no URI names.
+    #[must_use]
+    pub fn source(self) -> Option<(SocketAddr, Transport)> {
+        let (mut address, mut port, mut proto) = ([0; 16], 0, 0);
+        // SAFETY: the message is valid, the outputs are ours, and the address has room for 16 bytes.
+        let length = unsafe { ks::pb2b_source(self.raw, address.as_mut_ptr(), &mut port, &mut proto) };
+        let ip = match (length, address) {
+            (16, all) => IpAddr::from(all),
+            (_, [a, b, c, d, ..]) => IpAddr::from([a, b, c, d]),
+        };
+        Some((SocketAddr::new(ip, port), transport_of(proto)?))
     }
 
     /// Status code of a reply. Before [`parse`](Self::parse) as well.

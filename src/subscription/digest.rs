@@ -17,7 +17,7 @@ pub use authorization::Authorization;
 pub use challenge::Challenge;
 pub(super) use challenge::{ParsedChallenge, choose, next_nonce};
 pub use credential::{Concealed, Credential, CredentialError, Secret};
-pub(super) use domain::place;
+pub(super) use domain::{AskedBy, place};
 pub use domain::{DomainList, Domains, RealmName};
 pub use scheme::{Challenger, Qop};
 pub(super) use sessions::{KnownRealm, Sessions};

@@ -1,5 +1,6 @@
 //! The inputs of a subscription.
 
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::echo::Echo;
 use super::fingerprint::Fingerprint;
 use super::output::{Undo, Untold};
 use super::substate::SubscriptionState;
-use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag};
+use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag, Transport};
 use crate::time::Millis;
 
 /// One event in a subscription's life. Byte slices are as on the wire, without surrounding white space.
@@ -77,6 +78,15 @@ pub enum Input<'a> {
     /// A NOTIFY with the Call-ID and To tag of this subscription's dialog, and its fingerprint. With
     /// [`Fingerprint::NONE`] its texts are compared one by one.
     Notify(Notify<'a>, Fingerprint),
+    /// The NOTIFY with this CSeq, whose output [wanted it](super::Output::wants_source), came from there.
+    Source {
+        /// CSeq number of the NOTIFY.
+        cseq: u32,
+        /// Address and port of who sent it.
+        address: SocketAddr,
+        /// The transport it came over.
+        transport: Transport,
+    },
     /// A NOTIFY of this subscription was not handed in, or what it told has not reached the internal subscriber: it is counted.
     Untold(Untold),
     /// A NOTIFY of this dialog was not handed in for want of memory, and its notifier was asked to send it again after this time: it is

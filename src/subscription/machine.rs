@@ -23,6 +23,7 @@ mod picture;
 mod refused;
 mod reply;
 mod request;
+mod way;
 
 use std::time::Duration;
 
@@ -201,7 +202,10 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::Through { cseq, proxy } => Ok(self.on_through(cseq, proxy, env)),
             Input::Sent { cseq, socket } => Ok(self.on_sent(cseq, socket)),
             Input::Over { cseq, flow } => Ok(self.on_over(cseq, flow)),
-            Input::SendFailed { cseq } => self.on_unsent(cseq, Failure::UNSENT, env),
+            Input::SendFailed { cseq } => {
+                let output = self.on_unsent(cseq, Failure::UNSENT, env)?;
+                Ok(self.unreached(output))
+            }
             Input::NoWay { cseq } => self.on_unsent(cseq, Failure::NO_WAY, env),
             Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(Reason::DroppedByScript), env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, env)),
@@ -212,8 +216,10 @@ impl<A: SharedAlloc> Subscription<A> {
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
                 let mut output = self.on_notify(&notify, fingerprint, env)?;
                 output.socket = socket;
+                output.wants_source = self.extras.is_some() && self.wants_source(notify.cseq, &output);
                 Ok(output)
             }
+            Input::Source { cseq, address, transport } => self.on_source(cseq, (address, transport)),
             Input::Untold(why) => Ok(self.on_untold(why, env)),
             Input::PutOff(pause) => Ok(self.on_put_off(pause, env)),
             Input::NotForked => Ok(self.not_told(Untold::Refused)),

@@ -5,7 +5,7 @@ mod header;
 use std::borrow::Cow;
 
 use super::rates::{Rate, Rates};
-use crate::grammar::{is_token, number, quoted, split_unquoted, unescaped};
+use crate::grammar::{PeerUri, is_token, number, quoted, split_unquoted, unescaped};
 use crate::memory::{Defect, found};
 
 pub use header::WRITTEN as WRITTEN_HEADERS;
@@ -20,8 +20,19 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 9] =
-    ["id", "expires", "fetch", "share", "max-rate", "min-rate", "adaptive-min-rate", "filter", HEADER];
+const NAMES: [&str; 11] = [
+    "id",
+    "expires",
+    "fetch",
+    "share",
+    "max-rate",
+    "min-rate",
+    "adaptive-min-rate",
+    "filter",
+    HEADER,
+    "outbound",
+    "target",
+];
 
 /// The option that may be given several times.
 const HEADER: &str = "header";
@@ -35,6 +46,8 @@ pub struct Options {
     pub filter: String,
     /// `header`: header lines for every SUBSCRIBE, each with its CRLF; empty for none.
     pub header: String,
+    /// `outbound`: URI of the proxy that each SUBSCRIBE goes through; empty for none.
+    pub outbound: String,
     /// `share`: one dialog for all subscriptions that ask for the same.
     pub share: bool,
     /// The part that the subscription keeps.
@@ -50,6 +63,8 @@ pub struct Terms {
     pub fetch: Option<u32>,
     /// `max-rate`, `min-rate` and `adaptive-min-rate` (RFC 6446).
     pub rates: Rates,
+    /// `target`: requests in a dialog go to where its NOTIFYs come from.
+    pub follows_source: bool,
     /// The filter document: a number its owner understands. It means nothing here.
     pub filter: Option<u16>,
 }
@@ -57,7 +72,7 @@ pub struct Terms {
 impl Terms {
     /// Those of a subscription without options.
     #[cfg(test)]
-    pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE, filter: None };
+    pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE, follows_source: false, filter: None };
 }
 
 impl Terms {
@@ -108,7 +123,13 @@ pub enum OptionError {
 
 const A_RATE: &str = "notifications per second, more than 0 and less than 100, with at most 10 decimals, such as 0.5";
 
+/// The target that is no Contact.
+const SOURCE: &str = "source";
+
 const A_TOKEN: &str = "a token: 1 to 256 letters, digits and any of - . ! % * _ + ` ' ~";
+
+const A_PROXY: &str =
+    "a SIP URI, such as \"sip:proxy.example.com;transport=tcp\"; a transport is one of udp, tcp, tls, sctp, ws, wss";
 
 /// The most bytes of a token.
 const MOST_TOKEN: usize = 256;
@@ -179,6 +200,12 @@ impl Options {
                 let wrong = |wanted: String| OptionError::Value { name, value: shown(value), wanted: wanted.into() };
                 header::add(&mut self.header, value).map_err(wrong)?;
             }
+            "outbound" => self.outbound = proxy(value).ok_or_else(|| wrong(A_PROXY))?,
+            "target" => {
+                let is = |word: &str| value.eq_ignore_ascii_case(word.as_bytes());
+                let known = is(SOURCE) || is("contact");
+                self.terms.follows_source = known.then(|| is(SOURCE)).ok_or_else(|| wrong("contact or source"))?;
+            }
             "share" if given.is_some() => return Err(wrong("without a value")),
             "share" => self.share = true,
             "fetch" => {
@@ -208,7 +235,7 @@ impl Options {
 impl std::fmt::Display for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The filter is known by its name.
-        let Terms { expires, fetch, rates, filter: _ } = self.terms;
+        let Terms { expires, fetch, rates, follows_source, filter: _ } = self.terms;
         let named = |name: &str, value: &String| (!value.is_empty()).then(|| format!("{name}={value}"));
         let (id, filter) = (named("id", &self.id), named("filter", &self.filter));
         let times = [("expires", expires), ("fetch", fetch)];
@@ -216,7 +243,10 @@ impl std::fmt::Display for Options {
         let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
         let share = self.share.then(|| "share".to_owned());
         let header = header::as_options(&self.header);
-        let all = id.into_iter().chain(times).chain(rates).chain(filter).chain(header).chain(share);
+        let outbound = (!self.outbound.is_empty()).then(|| format!("outbound={}", in_quotes(&self.outbound)));
+        let target = follows_source.then(|| format!("target={SOURCE}"));
+        let texts = id.into_iter().chain(times).chain(rates).chain(filter).chain(header).chain(outbound);
+        let all = texts.chain(target).chain(share);
         f.write_str(&all.collect::<Vec<_>>().join(";"))
     }
 }
@@ -256,6 +286,12 @@ fn said(text: &[u8]) -> Vec<u8> {
 fn token(value: &[u8]) -> Option<String> {
     let fits = value.len() <= MOST_TOKEN && is_token(value);
     String::from_utf8(value.to_vec()).ok().filter(|_| fits)
+}
+
+/// A URI that a request can be sent to.
+fn proxy(value: &[u8]) -> Option<String> {
+    let uri = PeerUri::judge(value)?;
+    String::from_utf8(uri.text().to_vec()).ok()
 }
 
 /// Digits and nothing else, within the range.

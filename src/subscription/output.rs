@@ -24,6 +24,8 @@ pub struct Output {
     pub bad_contacts: Option<u16>,
     /// A NOTIFY, or an earlier one, is not told: why, and whether it is the first of the subscription for this reason.
     pub untold: Option<(Untold, bool)>,
+    /// The NOTIFY was accepted, and where it came from matters: [`Input::Source`](super::Input::Source) comes next.
+    pub wants_source: bool,
     /// The input was the final word about the newest request.
     pub concluded: bool,
     /// The NOTIFY is of another fork, and welcome: hand it to a [fork](super::Subscription::try_fork). Nothing else is to be
@@ -98,7 +100,7 @@ pub struct Request {
     pub route_set: Vec<u8>,
     /// The outbound proxies to send it through, where there are any.
     pub proxies: Proxies,
-    /// URI of the proxy to send it through, whatever its routes and target say; empty for none.
+    /// URI of what to send it through, whatever its routes, its target and the outbound proxies say; empty for none.
     pub via: Vec<u8>,
     /// Expires in seconds; 0 ends the subscription, or only asks for the state when the request opens a dialog.
     pub expires: u32,

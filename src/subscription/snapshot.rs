@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub remote_cseq: u32,
     /// Remote target: where the next SUBSCRIBE of the dialog goes (RFC 3261 §12.2.1.1).
     pub remote_target: String,
+    /// URI of where the newest NOTIFY came from, if requests of the dialog may go there; empty if not.
+    pub source: String,
     /// Failures since the last success.
     pub retries: u32,
     /// Code of the newest final reply; 0 for a failure without one.
@@ -81,6 +83,7 @@ impl<A: SharedAlloc> Subscription<A> {
             local_cseq: self.local_cseq,
             remote_cseq: dialog.and_then(Dialog::remote_cseq).unwrap_or(0),
             remote_target: of_dialog(Dialog::target),
+            source: text(self.source().unwrap_or_default()),
             retries: self.retries.into(),
             last_reply: self.last_reply,
             last_reason: self.last_reason().as_str().to_owned(),

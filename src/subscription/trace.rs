@@ -25,6 +25,9 @@ impl Display for Input<'_> {
                 let state = notify.state.map_or("no state", |state| state_name(state.value));
                 write!(f, "NOTIFY {} with {state}", notify.cseq)
             }
+            Self::Source { cseq, address, transport } => {
+                write!(f, "NOTIFY {cseq} came from {address} over {}", transport.name())
+            }
             Self::Untold(why) => write!(f, "a NOTIFY is not told: {}", why.name()),
             Self::PutOff(pause) => write!(f, "a NOTIFY is put off for {} s", pause.as_secs()),
             Self::NotForked => f.write_str("a NOTIFY opens no further fork"),

@@ -137,6 +137,8 @@ answer! {
         remote_cseq,
         /// URI that the next SUBSCRIBE of the dialog goes to.
         remote_target,
+        /// URI of where the newest NOTIFY came from, if requests may go there; otherwise absent.
+        source,
         /// Failures since the last success.
         retries,
         /// Code of the newest final reply.

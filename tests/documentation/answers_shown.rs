@@ -6,7 +6,7 @@ use super::answers::{Statistics, SubscriptionFields};
 use super::{between, blocks, blocks_in, named, section, text_of};
 
 /// The fields that a subscription without event id, options and forks does not have.
-pub const ABSENT: [&str; 3] = ["event_id", "options", "fork_of"];
+pub const ABSENT: [&str; 4] = ["event_id", "options", "source", "fork_of"];
 
 /// The declared fields that every active subscription has.
 pub fn always_there() -> Vec<&'static str> {

@@ -188,6 +188,7 @@ impl Life for Told {
             | Input::Sent { .. }
             | Input::Through { .. }
             | Input::Over { .. }
+            | Input::Source { .. }
             | Input::SendFailed { .. }
             | Input::NoWay { .. }
             | Input::Dropped { .. }

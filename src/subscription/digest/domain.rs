@@ -21,6 +21,17 @@ pub enum Domains {
     },
 }
 
+/// Who may have asked, of those that a request is sent through.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum AskedBy<'a> {
+    /// None of them.
+    NoProxy,
+    /// One of the outbound proxies.
+    Proxy,
+    /// The subscription's own outbound proxy, with this URI.
+    OwnProxy(&'a [u8]),
+}
+
 /// Every domain.
 const ALL: &[u8] = b"*";
 
@@ -51,14 +62,19 @@ impl Domains {
         &self,
         record: &'a [u8],
         places: impl Iterator<Item = &'a [u8]>,
-        may_be_proxy: bool,
+        asked_by: AskedBy<'_>,
     ) -> bool {
         let mut places = places.peekable();
         match self {
-            Self::OfRecord => may_be_proxy || places.all(|place| covers(host(record), place)),
+            Self::OfRecord => !matches!(asked_by, AskedBy::NoProxy) || places.all(|place| covers(host(record), place)),
             Self::Listed { domains, cover_proxy } => {
                 let leads = places.peek().is_none().then(|| host(record));
-                may_be_proxy && *cover_proxy || leads.into_iter().chain(places).all(|place| is_in(domains, place))
+                let cover_proxy = match asked_by {
+                    AskedBy::NoProxy => false,
+                    AskedBy::Proxy => *cover_proxy,
+                    AskedBy::OwnProxy(uri) => is_in(domains, place(uri)),
+                };
+                cover_proxy || leads.into_iter().chain(places).all(|place| is_in(domains, place))
             }
         }
     }

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use allocator_api2::boxed::Box;
 
 use super::super::digest::{
-    self, Authorization, CNONCE_LEN, Challenger, Credential, Domains, KnownRealm, MOST_ANSWERS, MOST_STALES, Qop,
-    Secret, Sessions,
+    self, AskedBy, Authorization, CNONCE_LEN, Challenger, Credential, Domains, KnownRealm, MOST_ANSWERS, MOST_STALES,
+    Qop, Secret, Sessions,
 };
 use super::super::input::Reply;
 use super::super::output::Output;
@@ -107,8 +107,12 @@ impl<A: SharedAlloc> Subscription<A> {
             }
         };
         let via = self.targets().map(Targets::via).filter(|via| !via.is_empty()).map(digest::place);
-        let may_be_proxy = known.challenger == Challenger::Proxy && env.policy.proxies > 0;
-        if !domains.hold(self.record(), via.into_iter().chain(self.led_to()), may_be_proxy) {
+        let asked_by = match self.outbound() {
+            _ if known.challenger != Challenger::Proxy || self.proxies_there_are(env) == 0 => AskedBy::NoProxy,
+            [] => AskedBy::Proxy,
+            own => AskedBy::OwnProxy(own),
+        };
+        if !domains.hold(self.record(), via.into_iter().chain(self.led_to()), asked_by) {
             return Err(Reason::NoCredentialsHere);
         }
         if secret.fits(known.algorithm) { Ok((username, secret)) } else { Err(none) }

@@ -33,7 +33,8 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The newest request takes another outbound proxy than the one it begins with.
     pub(super) fn on_through(&mut self, cseq: u32, proxy: u8, env: &Env<'_>) -> Output {
         if self.state().in_flight() && cseq == self.local_cseq {
-            self.proxies.go_through(proxy, env.policy.proxies);
+            let count = self.proxies_there_are(env);
+            self.proxies.go_through(proxy, count);
         }
         Output::default()
     }
@@ -94,6 +95,7 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(dialog) = &mut self.dialog {
             dialog.set_flow(None);
         }
+        self.source_unreached();
     }
 
     /// A NOTIFY that was not handed in, or that lost its news.

@@ -83,14 +83,15 @@ impl<A: SharedAlloc> Subscription<A> {
     /// [`OutOfMemory`] when they find no room.
     pub fn try_with(self, options: &Options) -> Result<Self, OutOfMemory> {
         let mut made = self.try_under(options.terms)?;
-        made.set_own_texts([options.header.as_bytes()])?;
+        made.set_own_texts([options.header.as_bytes(), options.outbound.as_bytes()])?;
         Ok(made)
     }
 
     /// Whether it was made with the same options, but for its id.
     #[must_use]
     pub fn is_made_with(&self, options: &Options) -> bool {
-        self.terms() == options.terms && self.header_lines() == options.header.as_bytes()
+        let texts = [options.header.as_bytes(), options.outbound.as_bytes()];
+        self.terms() == options.terms && [self.header_lines(), self.outbound()] == texts
     }
 
     /// The options that it was made with; the filter has its number only.
@@ -100,6 +101,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Options {
             id: text(self.event_id()),
             header: text(self.header_lines()),
+            outbound: text(self.outbound()),
             terms: self.terms(),
             ..Options::default()
         }

@@ -80,6 +80,7 @@ impl<A: SharedAlloc> Subscription<A> {
             self.forget_sessions();
         }
         self.dialog = Some(dialog);
+        self.forget_source();
         Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), fresh.cnonce, env))
     }
 

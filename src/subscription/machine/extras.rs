@@ -29,6 +29,8 @@ pub(super) struct Extras<A: Allocator + Clone> {
     pub(super) own_terms: Option<OwnTerms>,
     /// The texts that were asked for with them, if any were.
     own_texts: Option<OwnTexts<A>>,
+    /// URI of where the newest NOTIFY of the dialog came from, where requests go there.
+    pub(super) source: Option<Packed<1, A>>,
     /// User name and secret of this subscription alone.
     pub(super) own_credentials: Option<PackedSecrets<2, A>>,
     /// The longest Min-Expires ever told and obeyed.
@@ -59,11 +61,14 @@ pub(super) struct EndedFork<A: Allocator> {
     pub(super) retry_after: Option<u32>,
 }
 
-/// Texts of options: the header lines.
-type OwnTexts<A> = Packed<1, A>;
+/// Texts of options: the header lines, and the URI of the outbound proxy.
+type OwnTexts<A> = Packed<2, A>;
 
 /// Where [`OwnTexts`] has the header lines.
 const HEADER: usize = 0;
+
+/// Where it has the outbound proxy.
+const OUTBOUND: usize = 1;
 
 /// The options that are kept.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +86,7 @@ impl<A: Allocator + Clone> Extras<A> {
             sessions: None,
             own_terms: None,
             own_texts: None,
+            source: None,
             own_credentials: None,
             min_expires: 0,
             losses: 0,
@@ -108,6 +114,7 @@ impl<A: Allocator + Clone> Extras<A> {
             self.own_credentials.as_ref().map_or(0, PackedSecrets::size),
             self.event_id.as_ref().map_or(0, Packed::size),
             self.own_texts.as_ref().map_or(0, Packed::size),
+            self.source.as_ref().map_or(0, Packed::size),
         ];
         let gone =
             self.ended_forks.iter().map(|fork| size_of::<EndedFork<A>>().saturating_add(fork.tag_and_reason.size()));
@@ -121,6 +128,7 @@ impl<A: Allocator + Clone> Extras<A> {
             sessions,
             own_terms,
             own_texts,
+            source,
             own_credentials,
             min_expires,
             early,
@@ -137,6 +145,7 @@ impl<A: Allocator + Clone> Extras<A> {
             && sessions.is_none()
             && own_terms.is_none()
             && own_texts.is_none()
+            && source.is_none()
             && own_credentials.is_none()
             && *min_expires == 0
             && *losses == 0
@@ -319,12 +328,17 @@ impl<A: SharedAlloc> Subscription<A> {
         self.own_texts().map_or(&[], |texts| texts.get(HEADER))
     }
 
+    /// URI of its own outbound proxy; empty for none.
+    pub(super) fn outbound(&self) -> &[u8] {
+        self.own_texts().map_or(&[], |texts| texts.get(OUTBOUND))
+    }
+
     fn own_texts(&self) -> Option<&OwnTexts<A>> {
         self.extras.as_deref()?.own_texts.as_ref()
     }
 
     /// Gives it texts of its own, for good.
-    pub(super) fn set_own_texts(&mut self, texts: [&[u8]; 1]) -> Result<(), OutOfMemory> {
+    pub(super) fn set_own_texts(&mut self, texts: [&[u8]; 2]) -> Result<(), OutOfMemory> {
         if texts.iter().any(|text| !text.is_empty()) {
             let texts = Packed::try_new(texts, self.alloc.clone())?;
             self.extras_mut()?.own_texts = Some(texts);

@@ -72,7 +72,7 @@ impl<A: SharedAlloc> Subscription<A> {
             HeldBy::RetryAfter | HeldBy::Breaker if self.proxies.has_failed() => {
                 Some((self.last_reply, self.last_reason()))
             }
-            HeldBy::RetryAfter | HeldBy::Breaker if env.policy.proxies == 0 && self.targets().is_some() => {
+            HeldBy::RetryAfter | HeldBy::Breaker if self.proxies_there_are(env) == 0 && self.targets().is_some() => {
                 Some((0, reason(by).into()))
             }
             HeldBy::Rate | HeldBy::RetryAfter | HeldBy::Breaker | HeldBy::Lookup | HeldBy::Unreached => None,

@@ -35,6 +35,7 @@ pub struct Picture {
     /// Realms that have challenged: texts, uses of the nonce, whether the request at hand answers it.
     pub sessions: Vec<(Vec<Vec<u8>>, u32, bool)>,
     pub own_credentials: Option<[Vec<u8>; 2]>,
+    pub source: Option<Vec<u8>>,
     pub led_to: Option<Vec<u8>>,
     /// The newest reply was a challenge.
     pub challenged: bool,
@@ -117,6 +118,7 @@ impl<A: SharedAlloc> Subscription<A> {
             sessions: self.sessions().map(|sessions| sessions.picture()).unwrap_or_default(),
             led_to: self.led_to().map(<[u8]>::to_vec),
             own_credentials: self.own_credentials().map(|own| [0, 1].map(|part| own.get(part).to_vec())),
+            source: self.source().map(<[u8]>::to_vec),
             challenged: matches!(self.last_reply, 401 | 407),
             kept: (self.terms().expires, self.fetch_until().map(seen)),
             proxies: self.proxies,

@@ -47,7 +47,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let target = self.dialog.as_ref().map(Dialog::target).unwrap_or_default();
         let mut proxies = reply.redirect.iter().copied();
         let proxy = proxies.find(|proxy| [target, self.record()].iter().all(|uri| proxy.is_as_secure_as(uri)));
-        let Some(proxy) = proxy.filter(|_| env.policy.proxies == 0) else { return Ok(false) };
+        let Some(proxy) = proxy.filter(|_| self.proxies_there_are(env) == 0) else { return Ok(false) };
         let old = self.targets();
         let Some(targets) = Targets::try_reroute(old, proxy, env.policy.max_redirects, self.alloc.clone())? else {
             return Ok(false);
@@ -60,7 +60,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Goes on to the next outbound proxy that this attempt has not tried, if it may know better.
     pub(super) fn fail_over(&mut self, failure: &Failure<'_>, env: &Env<'_>) -> bool {
-        let goes_on = failure.elsewhere && self.proxies.fail(env.policy.proxies);
+        let goes_on = failure.elsewhere && self.proxies.fail(self.proxies_there_are(env));
         if goes_on {
             self.auth_attempts.goes_on = true;
             self.note(failure.code, failure.reason);

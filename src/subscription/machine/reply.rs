@@ -56,7 +56,7 @@ impl<A: SharedAlloc> Subscription<A> {
         {
             extras.sessions = Some(renewed);
         }
-        Ok(output)
+        Ok(if reply.is_local { self.unreached(output) } else { output })
     }
 
     /// The reply without what would lead from SIPS to SIP (RFC 3261 §26.2.2), if anything would.

@@ -4,7 +4,6 @@ use super::super::dialog::Dialog;
 use super::super::digest::CNONCE_LEN;
 use super::super::output::{Output, Request, Undo};
 use super::super::policy::Policy;
-use super::super::redirect::Targets;
 use super::super::state::{Awaits, State};
 use super::{Env, LAST_CSEQ, Promise, Subscription};
 use crate::memory::SharedAlloc;
@@ -39,7 +38,7 @@ impl<A: SharedAlloc> Subscription<A> {
             cseq,
             route_set: dialog.route_set().to_vec(),
             proxies: self.proxies,
-            via: self.targets().map(Targets::via).unwrap_or_default().to_vec(),
+            via: self.way().to_vec(),
             expires,
             known_state: known_state.to_vec(),
             package: self.package().name,

@@ -98,6 +98,9 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Turn => Input::Turn,
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify, _) => Input::Notify(*notify, Fingerprint::NONE),
+        Input::Source { cseq, address, transport } => {
+            Input::Source { cseq: *cseq, address: *address, transport: *transport }
+        }
         Input::Untold(why) => Input::Untold(*why),
         Input::PutOff(pause) => Input::PutOff(*pause),
         Input::NotForked => Input::NotForked,

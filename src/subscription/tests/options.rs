@@ -86,6 +86,19 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("adaptive-min-rate=2;max-rate=1", ["option adaptive-min-rate is \"2\"", "no more than option max-rate"]),
         ("filter=", ["option filter is \"\"", "a token"]),
         ("filter=a/b", ["option filter is \"a/b\"", "a token"]),
+        ("target", ["option target is \"\"", "must be contact or source"]),
+        ("target=sources", ["option target is \"sources\"", "must be contact or source"]),
+        ("target=source;target=contact", ["option target is given again, as \"contact\"", "once"]),
+        ("outbound", ["option outbound is \"\"", "a SIP URI, such as"]),
+        ("outbound=proxy.example.com", ["option outbound is \"proxy.example.com\"", "a SIP URI"]),
+        ("outbound=\"tel:+1\"", ["option outbound is \"tel:+1\"", "a SIP URI"]),
+        ("outbound=\"sip:p;transport=quic\"", ["is \"sip:p;transport=quic\"", "one of udp, tcp, tls, sctp, ws, wss"]),
+        ("outbound=\"sips:p;transport=udp\"", ["option outbound is", "a SIP URI"]),
+        ("outbound=\"sip:p?X=y\"", ["option outbound is", "a SIP URI"]),
+        ("outbound=\"sip:a sip:b\"", ["option outbound is", "a SIP URI"]),
+        ("outbound=sip:0.0.0.0", ["option outbound is", "a SIP URI"]),
+        ("outbound=sip:a;outbound=sip:b", ["option outbound is given again, as \"sip:b\"", "once"]),
+        ("outbound=sip:a;transport=tcp", ["unknown option \"transport\"", "known are"]),
         ("header", ["option header is \"\"", "one header line, such as \"X-Name: value\""]),
         ("header=X-A", ["option header is \"X-A\"", "one header line"]),
         ("header=\"X-A:\"", ["option header is \"X-A:\"", "one header line"]),
@@ -142,6 +155,12 @@ fn rates_are_in_every_request_and_harm_no_notify() {
     life.give(Input::Unsubscribe);
     life.due();
     assert_eq!((life.request().expires, life.request().rates), (0, rates));
+}
+
+#[test]
+fn a_target_is_one_of_two_words() {
+    assert_eq!(parse("TARGET=Source").to_string(), "target=source");
+    assert_eq!(parse("target=\"contact\""), Options::default());
 }
 
 #[test]
@@ -264,13 +283,15 @@ fn any_options() -> impl Strategy<Value = Options> {
     let filter = id.clone();
     let header =
         proptest::collection::vec("X-[a-z]{1,4}: [!-~]([ -~]{0,8}[!-~])?\r\n", 0..4).prop_map(|all| all.concat());
-    (id, times, rates, filter, header, any::<bool>()).prop_map(
-        |(id, (expires, fetch), rates, filter, header, share)| Options {
+    let outbound = prop_oneof![Just(String::new()), "sips?:[a-z]{1,4}(;lr)?"];
+    (id, times, rates, filter, header, outbound, any::<[bool; 2]>()).prop_map(
+        |(id, (expires, fetch), rates, filter, header, outbound, [share, follows_source])| Options {
             id,
             share: share && fetch.is_none(),
             filter,
             header,
-            terms: Terms { expires, fetch, rates, filter: None },
+            outbound,
+            terms: Terms { expires, fetch, rates, follows_source, filter: None },
         },
     )
 }

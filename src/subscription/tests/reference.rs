@@ -245,7 +245,7 @@ impl Reference {
                 self.due = self.due.map(|due| due.min(self.now));
             }
             Input::Turn => {}
-            Input::Start | Input::Held { .. } | Input::Through { .. } => {}
+            Input::Start | Input::Held { .. } | Input::Through { .. } | Input::Source { .. } => {}
             Input::Deadline(_) if self.left.is_some_and(|left| left <= self.now) => {
                 let at = if self.phase == Phase::Wait { self.due.unwrap().max(self.now) } else { self.now };
                 self.tell(Status::Terminated, 0, Some(at), false);

@@ -76,6 +76,7 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         local_cseq: FieldValue::Number(snapshot.local_cseq),
         remote_cseq: FieldValue::Number(snapshot.remote_cseq),
         remote_target: FieldValue::Text(&snapshot.remote_target),
+        source: FieldValue::unless_empty(&snapshot.source),
         retries: FieldValue::Number(snapshot.retries),
         last_reply: FieldValue::Number(snapshot.last_reply.into()),
         last_reason: FieldValue::Text(&snapshot.last_reason),
