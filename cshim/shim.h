@@ -79,8 +79,8 @@ void pb2b_take_cfg(void);
 
 /* the number of the connection that SREV_TCP_CLOSED is about; 0 when it was closed because it was idle */
 int pb2b_closed_connection(const sr_event_param_t *event);
-/* the number of the connection that what has just been sent there has taken; 0 when there is none or nobody can tell, -1 when
-   it is lost already; waits briefly where connections are waited for */
+/* the number of the connection that what has just been sent there has taken; 0 when there is none, -1 when it is lost
+   already; waits briefly where connections are waited for (tcp_async=no) */
 int pb2b_connection_to(const struct dest_info *to);
 /* whether there is a connection with this number still */
 int pb2b_has_connection(int id);

@@ -21,8 +21,9 @@ PB2B_ASSERT(sizeof(gen_lock_t) <= 64, "a lock fits into a cache line");
 PB2B_ASSERT(__alignof__(gen_lock_t) <= 16, "a lock needs no more than the alignment of shared memory");
 PB2B_ASSERT(PARAM_USE_FUNC == 1u << 31, "parameters that call a function are marked by the highest bit");
 
-/* How long the sender waits until its connection is known, where others make it known. */
-#define MOST_WAIT_MS 100
+/* How long the sender waits until its connection is known, where another process makes it known and has not come to that yet.
+ * One that is not known then has come and gone. */
+#define MOST_WAIT_MS 1000
 
 /* Locks begin as zero bytes (in Rust, before they are in their place), which both kinds take for unlocked. */
 #if !defined(USE_FUTEX) && !defined(FAST_LOCK)
@@ -142,7 +143,7 @@ static int connection_to(const struct dest_info *to)
 
 int pb2b_connection_to(const struct dest_info *to)
 {
-	int id, left;
+	int id, pause, waited;
 
 	switch(to->proto) {
 		case PROTO_TCP:
@@ -159,12 +160,11 @@ int pb2b_connection_to(const struct dest_info *to)
 		return id;
 	if(pb2b_connects_aside())
 		return -1; /* it was known before the send */
-	/* the TCP main process, which has been told of it, makes it known */
-	for(left = MOST_WAIT_MS; id == 0 && left > 0; left--) {
-		usleep(1000);
+	for(pause = 1, waited = 0; id == 0 && waited < MOST_WAIT_MS; waited += pause, pause += pause < 20) {
+		usleep(1000 * pause);
 		id = connection_to(to);
 	}
-	return id;
+	return id != 0 ? id : -1;
 }
 
 int pb2b_has_connection(int id)

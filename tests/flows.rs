@@ -235,17 +235,19 @@ fn sleepy(builder: Builder) -> Server {
 /// The same when the connection is lost before the process that has sent over it knows which one it was.
 #[test]
 fn a_connection_that_is_lost_before_the_send_returns_is_a_failure_too() {
-    let server = sleepy(Server::eager(1).gives_up_after(30_000));
-    let notifier = Notifier::tcp();
-    let watch = Watch::begin(&server, &notifier.uri("alice"));
-    notifier.expect_subscribe(SOON);
-    notifier.endpoint.hang_up();
-    watch.await_news("the failure", |news| (news.code, news.reason.as_str()) == (0, "connection lost"));
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    assert_eq!(dialog.notify(told(600, "first")).status(), 200);
-    watch.await_note("first");
-    watch.end(&mut dialog);
-    server.stop();
+    let builder = || Server::eager(1).gives_up_after(30_000);
+    for server in [sleepy(builder()), sleepy(builder().global("tcp_async=no"))] {
+        let notifier = Notifier::tcp();
+        let watch = Watch::begin(&server, &notifier.uri("alice"));
+        notifier.expect_subscribe(SOON);
+        notifier.endpoint.hang_up();
+        watch.await_news("the failure", |news| (news.code, news.reason.as_str()) == (0, "connection lost"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        assert_eq!(dialog.notify(told(600, "first")).status(), 200);
+        watch.await_note("first");
+        watch.end(&mut dialog);
+        server.stop();
+    }
 }
 
 /// A notifier that closes each connection once it has answered is asked less and less often.

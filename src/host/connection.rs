@@ -41,8 +41,7 @@ pub fn is_there(number: NonZero<u32>) -> bool {
 const LOST: NonZero<u32> = NonZero::<u32>::MAX;
 
 /// The number of the connection that what has just been sent there has taken. It may be lost already; then [`is_there`]
-/// says so. `None` where the transport has none, and where the sender waits for connections to be made (`tcp_async=no`) and
-/// this one has come and gone. May block there, briefly.
+/// says so. `None` where the transport has none. May block briefly where senders wait for connections (`tcp_async=no`).
 pub(super) fn taken_to(to: &ks::dest_info) -> Option<NonZero<u32>> {
     // SAFETY: the destination is only read.
     match unsafe { ks::pb2b_connection_to(to) } {

@@ -81,20 +81,15 @@ static void rpc_closed(rpc_t *rpc, void *ctx)
 
 static rpc_export_t commands[] = {{"tcp_test.closed", rpc_closed, closed_doc, 0}, {NULL, NULL, NULL, 0}};
 
-static int init(void)
-{
-	return rpc_register_array(commands);
-}
-
 struct module_exports exports = {
 		"tcp_test",		 /* module name */
 		DEFAULT_DLFLAGS, /* dlopen flags */
 		NULL,			 /* exported functions */
 		NULL,			 /* exported parameters */
-		NULL,			 /* RPC commands */
+		commands,		 /* RPC commands */
 		NULL,			 /* pseudo-variables */
 		NULL,			 /* response function */
-		init,			 /* module initialization */
+		NULL,			 /* module initialization */
 		NULL,			 /* per-child initialization */
 		NULL			 /* destroy function */
 };
