@@ -6,6 +6,7 @@ mod error;
 mod filter;
 mod headers;
 mod next_hop;
+mod package;
 mod package_policy;
 mod parameters;
 mod policy;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::subscription::{Domains, Policy, RealmName};
+use crate::subscription::{Domains, Packages, Policy, RealmName};
 
 pub use crate::subscription::{Concealed, Credential};
 pub use error::ConfigError;
@@ -42,6 +43,8 @@ impl Default for Raw {
 /// Checked parameters.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The event packages.
+    pub packages: Packages,
     /// The parameters that decide the life of a subscription.
     pub policy: Policy,
     /// Whether the SIP user agent answers internal subscriptions (`handle_presence_subscriptions`).
@@ -120,13 +123,16 @@ impl Config {
         let integers = in_range(integers)?;
         let presence_route = next_hop::route(texts.presence_route, syntax)?;
         let presence_outbound_proxies = next_hop::proxies(texts.presence_outbound_proxy, syntax)?;
-        let policy = policy::read(&integers, texts.forking, &lists.package_policy, presence_outbound_proxies.len())?;
+        let packages = package::read(&as_texts(&lists.package))?;
+        let proxies = presence_outbound_proxies.len();
+        let policy = policy::read(&integers, texts.forking, &lists.package_policy, &packages, proxies)?;
         let additional_presence_headers = headers::header_lines(texts.additional_presence_headers)?;
         let credential_domains = credentials::domains(lists.credential_domain, &presence_outbound_proxies)?;
         let credentials = credentials::read(&lists.credential, &credential_domains)?;
         lists.credential.zeroize();
         credentials::check_database(&texts.db_url, &texts.credentials_table)?;
         Ok(Self {
+            packages,
             policy,
             handle_presence_subscriptions: integers.handle_presence_subscriptions != 0,
             workers: u16::try_from(integers.workers).unwrap_or(1),

@@ -39,7 +39,7 @@ use crate::qsa::{
 };
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
-use crate::subscription::{Env, Subscription};
+use crate::subscription::{Env, Packages, Subscription};
 use crate::time::Millis;
 
 pub use flows::on_flow_lost;
@@ -162,7 +162,7 @@ pub enum EngineError {
 }
 
 /// Registers the SIP user agent with the hub, in the default domain and in that of the subscriptions that are shared.
-pub type RegisterUserAgent = fn(&ShmHub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError>;
+pub type RegisterUserAgent = fn(&ShmHub, &Packages, shares: DomainId) -> Result<Vec<NotifierId>, QsaError>;
 
 /// Makes the engine in shared memory; call once, in `mod_init`.
 ///
@@ -193,7 +193,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let shares = ShmShares::try_new(key, Shm).map_err(QsaError::from)?;
     let share_domain = shares::domain(&hub)?;
-    let user_agent = register(&hub, share_domain).map_err(EngineError::UserAgent)?;
+    let user_agent = register(&hub, &config.packages, share_domain).map_err(EngineError::UserAgent)?;
     let lost_flows = flows::LostFlows::try_new()?;
     let engine = Engine {
         registry,
@@ -259,7 +259,13 @@ impl Engine {
     }
 
     fn env(&self, now: Millis) -> Env<'_> {
-        Env { now, policy: &self.config.policy, random: clock::spread(), credentials: &self.config.credentials }
+        Env {
+            now,
+            policy: &self.config.policy,
+            packages: &self.config.packages,
+            random: clock::spread(),
+            credentials: &self.config.credentials,
+        }
     }
 
     /// Does the work after a step, when the shard's lock is released, except answering and sending.

@@ -41,7 +41,7 @@ pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
 pub use machine::{Env, SharedUris, Subject, Subscription};
 pub use options::{OptionError, Options, WRITTEN_HEADERS};
 pub use output::{Answer, News, Output, Request, Status, Turn, Untold};
-pub use package::Package;
+pub use package::{OwnPackage, Package, PackageError, PackageNumber, Packages};
 pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::MOST_PROXIES;
 pub use reason::Reason;

@@ -49,6 +49,7 @@ mod options;
 mod outcomes;
 mod overflow;
 mod own_options;
+mod own_packages;
 mod parameters;
 mod peer_targets;
 mod peer_texts;

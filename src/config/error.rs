@@ -40,9 +40,11 @@ pub enum ConfigError {
         /// Its fault.
         problem: String,
     },
-    /// A policy of a package that is none.
-    #[error("modparam package_policy is \"{value}\", but \"{part}\" is wrong: {wanted}")]
-    PackagePolicy {
+    /// A text of several settings, one of which is wrong.
+    #[error("modparam {name} is \"{value}\", but \"{part}\" is wrong: {wanted}")]
+    Setting {
+        /// Name of the parameter.
+        name: &'static str,
         /// The value that was set.
         value: String,
         /// The part that is wrong.

@@ -3,7 +3,7 @@
 use super::parameters::Integer;
 use super::{ConfigError, Integers, policy};
 use crate::grammar::is_token;
-use crate::subscription::{Action, After, Forking, Override, Policy, package};
+use crate::subscription::{Action, After, Forking, Override, PackageNumber, Packages, Policy};
 
 /// The integer parameters that a package may have a value of its own for.
 const KEYS: [&str; 9] = [
@@ -43,45 +43,49 @@ const NO_REASON: &str = "none";
 /// The policies of all packages that have one. A later setting replaces an earlier one.
 ///
 /// # Errors
-/// [`ConfigError::PackagePolicy`], for the first text that is wrong.
+/// [`ConfigError::Setting`], for the first text that is wrong.
 pub(super) fn read(
     texts: &[String],
+    known: &Packages,
     common: &Integers,
     forking: Forking,
-) -> Result<Vec<(&'static str, Policy)>, ConfigError> {
+) -> Result<Vec<(PackageNumber, Policy)>, ConfigError> {
     let mut packages: Vec<OfPackage> = Vec::new();
     for text in texts {
-        let wrong = |(part, wanted): Wrong<'_>| ConfigError::PackagePolicy {
+        let wrong = |(part, wanted): Wrong<'_>| ConfigError::Setting {
+            name: "package_policy",
             value: text.clone(),
             part: part.to_owned(),
             wanted,
         };
         let (name, settings) = text.split_once(':').ok_or_else(|| wrong((text, form())))?;
         let name = name.trim();
-        let known = package::find(name.as_bytes()).ok_or_else(|| wrong((name, packages_known())))?;
-        let place = packages.iter().position(|one| one.name == known.name).unwrap_or(packages.len());
+        let unknown = || wrong((name, format!("the package must be one of {}", known.names())));
+        let package = known.find(name.as_bytes()).ok_or_else(unknown)?.number;
+        let place = packages.iter().position(|one| one.package == package).unwrap_or(packages.len());
         if place == packages.len() {
             let [timer_n, keep_route_set] = [true, false];
-            let (name, integers, overrides) = (known.name, common.clone(), Vec::new());
-            packages.push(OfPackage { name, integers, forking, timer_n, keep_route_set, overrides });
+            let (integers, overrides) = (common.clone(), Vec::new());
+            packages.push(OfPackage { package, integers, forking, timer_n, keep_route_set, overrides });
         }
         let Some(of_package) = packages.get_mut(place) else { continue };
         for setting in settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             of_package.set(setting).map_err(wrong)?;
         }
     }
-    let done = packages.into_iter().map(|OfPackage { name, integers, forking, timer_n, keep_route_set, overrides }| {
-        let own = Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy::of(&integers) };
-        (name, own)
-    });
+    let done =
+        packages.into_iter().map(|OfPackage { package, integers, forking, timer_n, keep_route_set, overrides }| {
+            let own = Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy::of(&integers) };
+            (package, own)
+        });
     Ok(done.collect())
 }
 
 /// The wrong part, and what is wanted instead.
-type Wrong<'a> = (&'a str, String);
+pub(super) type Wrong<'a> = (&'a str, String);
 
 struct OfPackage {
-    name: &'static str,
+    package: PackageNumber,
     integers: Integers,
     forking: Forking,
     timer_n: bool,
@@ -159,10 +163,6 @@ fn range(name: &str, facts: &Integer) -> String {
     format!("{name} must be {least} to {most}{unit}")
 }
 
-fn packages_known() -> String {
-    format!("the package must be one of {}", package::ALL.map(|package| package.name).join(", "))
-}
-
 fn actions() -> String {
     ACTIONS.map(|(name, _)| name).join(", ")
 }
@@ -183,11 +183,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::subscription::package;
 
-    fn read_all(texts: &[&str]) -> Result<Vec<(&'static str, Policy)>, String> {
+    fn read_all(texts: &[&str]) -> Result<Vec<(PackageNumber, Policy)>, String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
         let defaults = Integers::of(Integers::FACTS.map(|facts| facts.default));
-        read(&texts, &defaults, Forking::First).map_err(|error| error.to_string())
+        read(&texts, Packages::KNOWN, &defaults, Forking::First).map_err(|error| error.to_string())
     }
 
     fn one(after: After, action: Action) -> Override {
@@ -214,7 +215,7 @@ mod tests {
         ])
         .expect("policies");
         let [(reg, policy), (winfo, untouched)] = &all[..] else { panic!("{all:?}") };
-        assert_eq!((*reg, *winfo), ("reg", "presence.winfo"));
+        assert_eq!((*reg, *winfo), (package::REG.number, package::PRESENCE_WINFO.number));
         assert_eq!((policy.default_expiration, policy.refresh_jitter), (Duration::from_secs(60), 20));
         assert_eq!(policy.resubscribe_delta, untouched.resubscribe_delta);
         assert_eq!(untouched.default_expiration, Duration::from_secs(3600));

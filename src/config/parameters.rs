@@ -162,6 +162,8 @@ parameters! {
         credential_domain,
         /// `package: key=value; …`.
         package_policy,
+        /// `name: accept=type/subtype; forking=first`.
+        package,
         /// `name=/path`.
         filter,
     }

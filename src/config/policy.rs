@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{ConfigError, Integers, as_texts, duration, package_policy};
-use crate::subscription::{Forking, MOST_PROXIES, Policy};
+use crate::subscription::{Forking, MOST_PROXIES, Packages, Policy};
 
 /// Timer N, 64 × T1 with RFC 3261's T1 of 500 ms (RFC 6665 §4.1.2.4).
 const TIMER_N: Duration = Duration::from_secs(32);
@@ -17,16 +17,17 @@ const MAX_REDIRECTS: u8 = 5;
 /// The policy of all packages, with those of their own.
 ///
 /// # Errors
-/// [`ConfigError::Text`] for `forking`, [`ConfigError::PackagePolicy`].
+/// [`ConfigError::Text`] for `forking`, [`ConfigError::Setting`] for a policy of a package.
 pub(super) fn read(
     values: &Integers,
     forking: String,
     packages: &[Vec<u8>],
+    known: &Packages,
     proxies: usize,
 ) -> Result<Policy, ConfigError> {
     let forking = self::forking(forking)?;
     let proxies = u8::try_from(proxies).unwrap_or(MOST_PROXIES);
-    let mut packages = package_policy::read(&as_texts(packages), values, forking)?;
+    let mut packages = package_policy::read(&as_texts(packages), known, values, forking)?;
     packages.iter_mut().for_each(|(_, own)| own.proxies = proxies);
     Ok(Policy { packages, forking, proxies, ..of(values) })
 }

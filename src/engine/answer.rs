@@ -7,7 +7,7 @@ use crate::grammar::is_sips;
 use crate::host::message::SipMessage;
 use crate::host::notify_headers::OptionTags;
 use crate::host::socket::ListenSocket;
-use crate::subscription::{Answer, Package, Socket, package};
+use crate::subscription::{Answer, Package, Socket};
 
 /// Goes with refusals that a later NOTIFY need not get: without it, a notifier that goes by RFC 3265 §3.2.2 removes the
 /// subscription.
@@ -45,7 +45,7 @@ impl Engine {
                 format!("Accept: {}\r\n{ENCODINGS}{SOON}", accepted.join(", ")).into_bytes().into()
             }
             Answer::BadEvent => {
-                let packages = package::ALL.map(|package| package.name).join(", ");
+                let packages = self.config.packages.names();
                 format!("Allow-Events: {packages}\r\n").into_bytes().into()
             }
             Answer::BadRequest(_) | Answer::TooLarge | Answer::StaleCseq => SOON.as_bytes().into(),

@@ -12,7 +12,7 @@ use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::{Arrived, InsertError};
-use crate::subscription::{Content, Echo, Input, Notify, Package, StateValue, SubscriptionState, package};
+use crate::subscription::{Content, Echo, Input, Notify, Package, StateValue, SubscriptionState};
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Engine {
         let routes = headers.routes()?;
         let content_type = headers.content_type();
         let body = message.body()?;
-        let package = package::find(event.package);
+        let package = self.config.packages.find(event.package);
         let content = self.judge(package, content_type, headers.is_encoded(), body);
         let with_body = content.is_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };

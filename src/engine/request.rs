@@ -6,7 +6,7 @@ use crate::grammar::is_sips;
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::Outgoing;
 use crate::host::uri;
-use crate::subscription::{MOST_PROXIES, Package, Request, package};
+use crate::subscription::{MOST_PROXIES, Package, Request};
 
 const METHOD: &[u8] = b"SUBSCRIBE";
 
@@ -245,7 +245,7 @@ fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> 
         line(&mut text, b"Suppress-If-Match", &request.known_state);
     }
     text.extend_from_slice(contact);
-    if let Some(Package { accept, supported, .. }) = package::find(request.package.as_bytes()) {
+    if let Some(Package { accept, supported, .. }) = config.packages.find(request.package.as_bytes()) {
         list(&mut text, b"Accept: ", accept);
         list(&mut text, b"Supported: ", supported);
     }

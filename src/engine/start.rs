@@ -10,7 +10,7 @@ use crate::host::uri;
 use crate::memory::OutOfMemory;
 use crate::qsa::{CachedSubscriberData, LastQueued, Refused, SubscriptionId, Wanted};
 use crate::registry::{Handle, InsertError, Inserted};
-use crate::subscription::{Concealed, Input, OptionError, Options, Output, Subscription, package};
+use crate::subscription::{Concealed, Input, OptionError, Options, Output, Subscription};
 use crate::time::Millis;
 
 /// Script or RPC have a subscription to the same, of this record of the registry or another one by now.
@@ -39,7 +39,7 @@ impl Engine {
     /// # Errors
     /// Why not, for the operator; nothing is left behind.
     pub fn start(&self, id: SubscriptionId, wanted: &Wanted<'_>, options: &Options) -> Result<Handle, Refused> {
-        let package = package::find(wanted.package).ok_or_else(|| Refused::new("unknown event package"))?;
+        let package = self.config.packages.find(wanted.package).ok_or_else(|| Refused::new("unknown event package"))?;
         if !uri::is_sip_uri(wanted.record) {
             return Err(Refused::new("the record is not a SIP URI"));
         }
@@ -53,7 +53,7 @@ impl Engine {
         }
         let names = self.hub.names(id).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();
-        let made = Subscription::try_named(names, package, options.id.as_bytes(), Shm);
+        let made = Subscription::try_named(names, package.number, options.id.as_bytes(), Shm);
         let subscription = made.and_then(|made| made.try_with(options)).map_err(|OutOfMemory| NO_MEMORY)?;
         let named = self.is_event_queue(wanted.queue);
         let owner = Owner {

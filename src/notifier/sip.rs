@@ -5,16 +5,16 @@ use crate::engine::{self, ShmHub};
 use crate::host::log;
 use crate::qsa::{DomainId, Notifier, NotifierId, QsaError, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
-use crate::subscription::package;
+use crate::subscription::Packages;
 
 /// Registers the user agent for every package it speaks, in the default domain and in that of the subscriptions that are shared.
 ///
 /// # Errors
 /// When the hub has no room.
-pub fn register(hub: &ShmHub, shares: DomainId) -> Result<Vec<NotifierId>, QsaError> {
+pub fn register(hub: &ShmHub, packages: &Packages, shares: DomainId) -> Result<Vec<NotifierId>, QsaError> {
     let notifier = Notifier { subscribe, unsubscribe, user: 0 };
     let domains = [ShmHub::DEFAULT_DOMAIN, shares].into_iter();
-    let places = domains.flat_map(|domain| package::ALL.map(|package| (domain, package.name)));
+    let places = domains.flat_map(|domain| packages.iter().map(move |package| (domain, package.name)));
     places.map(|(domain, package)| hub.register_notifier(domain, package.as_bytes(), notifier)).collect()
 }
 

@@ -46,7 +46,7 @@ impl Layout {
     }
 
     pub(super) fn of_name(self, subject: &Subject<'_>) -> ShardPlace {
-        let name = (subject.record, subject.subscriber, subject.package.name, subject.event_id);
+        let name = (subject.record, subject.subscriber, subject.package, subject.event_id);
         self.place(self.key.hash(name))
     }
 

@@ -312,6 +312,6 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
 fn same(one: &Subject<'_>, other: &Subject<'_>) -> bool {
     one.record == other.record
         && one.subscriber == other.subscriber
-        && one.package.name == other.package.name
+        && one.package == other.package
         && one.event_id == other.event_id
 }

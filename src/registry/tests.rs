@@ -22,7 +22,7 @@ use parking_lot::RawMutex;
 
 use super::{Inserted, Limits, Registry, Stepped};
 use crate::memory::OutOfMemory;
-use crate::subscription::{Env, Input, Output, Policy, Subscription};
+use crate::subscription::{Env, Input, Output, Packages, Policy, Subscription};
 use crate::testing::Accounted;
 use crate::time::Millis;
 use life::Told;
@@ -42,7 +42,8 @@ pub(super) const POLICY: Policy = {
     policy
 };
 
-pub(super) const ENV: Env<'static> = Env { now: NOW, policy: &POLICY, random: 0, credentials: &[] };
+pub(super) const ENV: Env<'static> =
+    Env { now: NOW, policy: &POLICY, packages: Packages::KNOWN, random: 0, credentials: &[] };
 
 /// At another moment.
 pub(super) fn env_at(now: Millis) -> Env<'static> {

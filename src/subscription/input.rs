@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::digest::{CNONCE_LEN, Challenge, Concealed};
 use super::echo::Echo;
 use super::fingerprint::Fingerprint;
-use super::output::{Undo, Untold};
+use super::output::{Answer, Undo, Untold};
 use super::substate::SubscriptionState;
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, RouteSet, Tag, Transport};
 use crate::time::Millis;
@@ -243,6 +243,16 @@ impl Content {
         match self {
             Self::Acceptable | Self::Versioned { .. } => true,
             Self::Empty | Self::Unsupported | Self::Malformed | Self::TooLarge => false,
+        }
+    }
+
+    /// The answer, if it cannot be used.
+    pub(super) fn refusal(self) -> Option<Answer> {
+        match self {
+            Self::Empty | Self::Acceptable | Self::Versioned { .. } => None,
+            Self::Unsupported => Some(Answer::UnsupportedMediaType),
+            Self::Malformed => Some(Answer::BadRequest("Malformed Body")),
+            Self::TooLarge => Some(Answer::TooLarge),
         }
     }
 }

@@ -35,7 +35,7 @@ use super::digest::Credential;
 use super::input::Input;
 use super::options::Terms;
 use super::output::{News, Output, Status, Turn, Untold};
-use super::package::{self, Package};
+use super::package::{PackageNumber, Packages};
 use super::policy::Policy;
 use super::proxies::Proxies;
 use super::reason::{LastReason, Reason};
@@ -57,7 +57,7 @@ pub struct Subject<'a> {
     /// URI of the subscriber: From.
     pub subscriber: &'a [u8],
     /// Event package.
-    pub package: &'static Package,
+    pub package: PackageNumber,
     /// Event `id` parameter; empty for none.
     pub event_id: &'a [u8],
 }
@@ -69,6 +69,8 @@ pub struct Env<'a> {
     pub now: Millis,
     /// The parameters.
     pub policy: &'a Policy,
+    /// The event packages.
+    pub packages: &'a Packages,
     /// A random number, fresh for every input.
     pub random: u64,
     /// User names and secrets for realms, [sorted](Credential::sort).
@@ -107,7 +109,7 @@ pub struct Subscription<A: SharedAlloc> {
     pub(super) notifies: u32,
     pub(super) last_reply: u16,
     last_reason: LastReason,
-    package: package::Number,
+    package: PackageNumber,
     status: Option<Status>,
     /// This attempt has been repeated after a 423.
     widened: bool,

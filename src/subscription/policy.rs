@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::package::Package;
+use super::package::{Package, PackageNumber};
 
 /// Parameters of the module as the core sees them, and the protocol's own times.
 #[derive(Clone, Debug)]
@@ -50,15 +50,15 @@ pub struct Policy {
     pub forking: Forking,
     /// `package_policy`: actions after failures that differ from the RFCs. The last that fits counts.
     pub overrides: Vec<Override>,
-    /// `package_policy`: the policies of the packages that have one of their own, by event type.
-    pub packages: Vec<(&'static str, Policy)>,
+    /// `package_policy`: the policies of the packages that have one of their own.
+    pub packages: Vec<(PackageNumber, Policy)>,
 }
 
 impl Policy {
     /// The policy for subscriptions of this package.
     #[must_use]
-    pub fn of(&self, package: &Package) -> &Self {
-        self.packages.iter().find(|(name, _)| *name == package.name).map_or(self, |(_, own)| own)
+    pub fn of(&self, package: PackageNumber) -> &Self {
+        self.packages.iter().find(|(number, _)| *number == package).map_or(self, |(_, own)| own)
     }
 
     /// The policy that unit tests begin with.

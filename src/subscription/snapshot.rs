@@ -4,6 +4,7 @@ use super::dialog::Dialog;
 use super::machine::Subscription;
 use super::options::Options;
 use super::output::{Status, Untold};
+use super::package::PackageNumber;
 use crate::memory::SharedAlloc;
 use crate::time::{Millis, seconds_up};
 
@@ -16,7 +17,7 @@ pub struct Snapshot {
     /// URI of the subscriber.
     pub subscriber: String,
     /// Event type.
-    pub package: &'static str,
+    pub package: PackageNumber,
     /// Event `id` parameter (RFC 6665 §8.2.1).
     pub event_id: String,
     /// What was asked for; the filter has its number only.
@@ -70,7 +71,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Snapshot {
             record: text(self.record()),
             subscriber: text(self.subscriber()),
-            package: self.package().name,
+            package: self.package(),
             event_id: text(self.event_id()),
             options: self.options(),
             state: self.state().name(),

@@ -148,7 +148,8 @@ impl Life {
     /// Not started, with these options but for an id.
     pub(super) fn with(options: &Options, policy: Policy) -> Self {
         let account = Accounted::new();
-        let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
+        let subject =
+            Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE.number, event_id: b"" };
         let now = Millis(1_000_000);
         let subscription =
             Subscription::try_new(subject, account.clone()).and_then(|made| made.try_with(options)).unwrap();
@@ -231,7 +232,13 @@ impl Life {
                     | Input::Reply(_)
             );
         let before = self.subscription.local_cseq;
-        let env = Env { now: self.now, policy: &self.policy, random: self.random, credentials: &self.credentials };
+        let env = Env {
+            now: self.now,
+            policy: &self.policy,
+            packages: Packages::KNOWN,
+            random: self.random,
+            credentials: &self.credentials,
+        };
         let output = self.subscription.handle(input, &env)?;
         self.unsubscribed |= is_unsubscribe;
         self.in_hand &= !is_word;

@@ -14,7 +14,7 @@ use crate::host::shm::Shm;
 use crate::host::text::HeldText;
 use crate::qsa::{Delivered, Wanted};
 use crate::registry::Handle;
-use crate::subscription::{Options, Subject, package};
+use crate::subscription::{Options, Packages, Subject};
 
 /// The route, found before the fork.
 static ROUTE: OnceLock<EventRoute> = OnceLock::new();
@@ -118,7 +118,8 @@ impl Current {
         };
         let [record, subscriber, package, options] = engine.hub.with_subscription(message.subscription(), texts)?;
         let names = [&record, &subscriber, &package, &options].map(Vec::as_slice);
-        let id = id_of(delivered.subscriber_data, names, |subject| engine.registry.find(subject));
+        let id =
+            id_of(&engine.config.packages, delivered.subscriber_data, names, |subject| engine.registry.find(subject));
         Some(Self {
             id,
             record,
@@ -141,15 +142,16 @@ impl Current {
 /// The id of a message's subscription. It is the subscriber's value, but for the moment in which the subscription is being made:
 /// then it is found by its name. Without an event id that is another name than with one.
 fn id_of(
+    packages: &Packages,
     subscriber_data: usize,
     [record, subscriber, package, options]: [&[u8]; 4],
     find: impl FnOnce(&Subject<'_>) -> Option<Handle>,
 ) -> u32 {
     match u32::try_from(subscriber_data) {
         Ok(id) if id != 0 => id,
-        _ => package::find(package).map_or(0, |package| {
+        _ => packages.find(package).map_or(0, |package| {
             let event_id = Options::id_in(options);
-            let subject = Subject { record, subscriber, package, event_id: event_id.as_bytes() };
+            let subject = Subject { record, subscriber, package: package.number, event_id: event_id.as_bytes() };
             find(&subject).map_or(0, Handle::id)
         }),
     }

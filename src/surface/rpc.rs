@@ -45,7 +45,7 @@ pub fn trace(rpc: &RpcContext) {
                 row.number(c"id", handle.id())?;
                 row.text(c"record", snapshot.record.as_bytes())?;
                 row.text(c"subscriber", snapshot.subscriber.as_bytes())?;
-                row.text(c"package", snapshot.package.as_bytes())?;
+                row.text(c"package", engine.config.packages.get(snapshot.package).name.as_bytes())?;
                 row.text(c"state", snapshot.state.as_bytes())?;
                 row.text(c"status", snapshot.status.as_bytes())?;
             }
@@ -58,7 +58,7 @@ pub fn trace(rpc: &RpcContext) {
 pub fn list(rpc: &RpcContext) {
     answer(rpc, |engine| {
         let (offset, limit) = next_page(rpc)?;
-        let filters = next_filters(rpc)?;
+        let filters = next_filters(rpc, engine)?;
         for (handle, snapshot) in fitting(rpc, filtered(engine, offset, limit, &filters)) {
             fill(&rpc.add_row()?, engine, handle, &snapshot)?;
         }

@@ -22,7 +22,8 @@ pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
     match kind {
         Constant::Uri if uri::is_sip_uri(text) => subscriptions::check_uri(text).map_err(|error| error.to_string()),
         Constant::Uri => Err(format!("{} is not a SIP URI", log::peer(text))),
-        Constant::Package => subscriptions::check_package(text).map_err(|error| error.to_string()),
+        Constant::Package => engine::engine()
+            .map_or(Ok(()), |engine| subscriptions::check_package(engine, text).map_err(|error| error.to_string())),
         Constant::Flags if flags(text)?.with_call && !dialog::is_bound() => Err(CallError::NoModule.to_string()),
         Constant::Flags => Ok(()),
         Constant::Options => subscriptions::check_options(text).map_err(|error| error.to_string()),

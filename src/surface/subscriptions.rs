@@ -5,7 +5,9 @@ use crate::engine::{self, EXISTS, Engine, NO_MEMORY, ShmHub};
 use crate::host::dialog::{CallError, TrackedCall};
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
-use crate::subscription::{Credential, CredentialError, OptionError, Options, Package, Secret, Subject, package};
+use crate::subscription::{
+    Credential, CredentialError, OptionError, Options, Package, Secret, Subject, package::PRESENCE,
+};
 
 /// How often another process may begin and end the same subscription while it is being made.
 const MOST_ROUNDS: usize = 100;
@@ -39,8 +41,13 @@ impl Flags {
 #[derive(Debug, thiserror::Error)]
 pub enum SubscriptionError {
     /// The package is none of ours.
-    #[error("unknown event package \"{0}\": known are {known}", known = package::ALL.map(|package| package.name).join(", "))]
-    Package(String),
+    #[error("unknown event package \"{name}\": known are {known}")]
+    Package {
+        /// Its name.
+        name: String,
+        /// The names of the packages that there are.
+        known: String,
+    },
     /// A text beyond its bound.
     #[error(transparent)]
     TooLong(QsaError),
@@ -112,7 +119,7 @@ pub fn subscribe(
         subscriber_data: 0,
     };
     given.check_lengths().map_err(SubscriptionError::TooLong)?;
-    let (package, id) = named(package)?;
+    let (package, id) = named(engine, package)?;
     let options = options_of(engine, id, options)?;
     if !engine.config.handle_presence_subscriptions {
         return Err(SubscriptionError::Off);
@@ -197,7 +204,7 @@ pub fn find(engine: &Engine, record: &[u8], subscriber: &[u8], package: &[u8]) -
     if package.len() > Wanted::MOST_PACKAGE {
         return Err(SubscriptionError::Unknown);
     }
-    let (package, id) = named(package)?;
+    let (package, id) = named(engine, package)?;
     find_named(engine, record, subscriber, package, &id).ok_or(SubscriptionError::Unknown)
 }
 
@@ -208,7 +215,7 @@ fn find_named(
     package: &'static Package,
     id: &str,
 ) -> Option<Handle> {
-    engine.registry.find(&Subject { record, subscriber, package, event_id: id.as_bytes() })
+    engine.registry.find(&Subject { record, subscriber, package: package.number, event_id: id.as_bytes() })
 }
 
 /// The subscription that is there already, if its options are those asked for; `None` when it has ended by now.
@@ -272,8 +279,8 @@ pub fn check_uri(text: &[u8]) -> Result<(), SubscriptionError> {
 ///
 /// # Errors
 /// When it is unknown, or more than an id follows.
-pub fn check_package(text: &[u8]) -> Result<(), SubscriptionError> {
-    named(text).map(drop)
+pub fn check_package(engine: &Engine, text: &[u8]) -> Result<(), SubscriptionError> {
+    named(engine, text).map(drop)
 }
 
 /// Judges options but for the name of a filter.
@@ -301,10 +308,11 @@ pub fn check_credentials(username: &[u8], secret: &[u8]) -> Result<(), Subscript
 }
 
 /// A package and perhaps an id, as in an Event header: `presence;id=desk`.
-fn named(text: &[u8]) -> Result<(&'static Package, String), SubscriptionError> {
+fn named(engine: &Engine, text: &[u8]) -> Result<(&'static Package, String), SubscriptionError> {
     let semicolon = text.iter().position(|byte| *byte == b';');
     let (package, rest) = text.split_at_checked(semicolon.unwrap_or(text.len())).unwrap_or((text, &[]));
-    let package = known(package.trim_ascii_end())?;
+    let package = package.trim_ascii_end();
+    let package = known_package(engine, if package.is_empty() { PRESENCE.name.as_bytes() } else { package })?;
     let options = Options::parse(rest.strip_prefix(b";").unwrap_or_default())?;
     let id = options.id.clone();
     if options != (Options { id, ..Options::default() }) {
@@ -313,9 +321,16 @@ fn named(text: &[u8]) -> Result<(&'static Package, String), SubscriptionError> {
     Ok((package, options.id))
 }
 
-fn known(name: &[u8]) -> Result<&'static Package, SubscriptionError> {
-    let name = if name.is_empty() { package::PRESENCE.name.as_bytes() } else { name };
-    package::find(name).ok_or_else(|| SubscriptionError::Package(String::from_utf8_lossy(name).into_owned()))
+/// The package with this event type.
+///
+/// # Errors
+/// When there is none.
+pub fn known_package(engine: &Engine, name: &[u8]) -> Result<&'static Package, SubscriptionError> {
+    let packages = &engine.config.packages;
+    packages.find(name).ok_or_else(|| SubscriptionError::Package {
+        name: String::from_utf8_lossy(name).into_owned(),
+        known: packages.names(),
+    })
 }
 
 /// A call has ended: so does the subscription bound to it. What dialog callbacks come to.

@@ -73,7 +73,12 @@ pub fn arrived<'a>(call_id: &'a [u8], local_tag: &'a [u8], notify: Notify<'a>) -
 
 /// The subject of a subscription: only the record differs.
 pub fn subject(record: &str) -> Subject<'_> {
-    Subject { record: record.as_bytes(), subscriber: b"sip:watcher@example.com", package: PRESENCE, event_id: b"" }
+    Subject {
+        record: record.as_bytes(),
+        subscriber: b"sip:watcher@example.com",
+        package: PRESENCE.number,
+        event_id: b"",
+    }
 }
 
 /// The life.

@@ -1,7 +1,7 @@
 //! A new subscription: what it is about, and the terms it is made under.
 
 use super::super::options::{Options, Terms};
-use super::super::package::{self, Package};
+use super::super::package::PackageNumber;
 use super::super::proxies::Proxies;
 use super::super::reason::LastReason;
 use super::super::state::{Attempt, State};
@@ -29,17 +29,17 @@ impl<A: SharedAlloc> Subscription<A> {
     /// [`OutOfMemory`] when its event id finds no room.
     pub fn try_named(
         names: SharedUris<A>,
-        package: &'static Package,
+        package: PackageNumber,
         event_id: &[u8],
         alloc: A,
     ) -> Result<Self, OutOfMemory> {
-        let mut made = Self::blank(names, package::Number::of(package), alloc);
+        let mut made = Self::blank(names, package, alloc);
         made.set_event_id(event_id)?;
         Ok(made)
     }
 
     /// One with nothing but names and a package.
-    pub(super) fn blank(names: SharedUris<A>, package: package::Number, alloc: A) -> Self {
+    pub(super) fn blank(names: SharedUris<A>, package: PackageNumber, alloc: A) -> Self {
         Self {
             names,
             dialog: None,

@@ -4,7 +4,7 @@ use super::super::dialog::Dialog;
 use super::super::fingerprint::Fingerprint;
 use super::super::input::Flow;
 use super::super::output::Status;
-use super::super::package::Package;
+use super::super::package::PackageNumber;
 use super::super::state::State;
 use super::extras::Extras;
 use super::{RECORD, SUBSCRIBER, Subscription};
@@ -39,8 +39,8 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Event package.
     #[must_use]
-    pub fn package(&self) -> &'static Package {
-        self.package.package()
+    pub fn package(&self) -> PackageNumber {
+        self.package
     }
 
     /// Event `id` parameter; empty when there is none.

@@ -66,7 +66,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4).
     pub(super) fn welcomes_forks(&self, env: &Env<'_>) -> bool {
-        !self.is_fork() && env.policy.forking.allows(self.package()) && self.may_be_forked(env)
+        !self.is_fork() && env.policy.forking.allows(env.packages.get(self.package)) && self.may_be_forked(env)
     }
 
     pub(super) fn may_be_forked(&self, env: &Env<'_>) -> bool {

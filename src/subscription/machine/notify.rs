@@ -7,6 +7,7 @@ use super::super::failure;
 use super::super::fingerprint::Fingerprint;
 use super::super::input::{Content, Notify};
 use super::super::output::{Answer, News, Output, Status, Untold};
+use super::super::package::Packages;
 use super::super::reason::{Reason, Wording};
 use super::super::schedule::{self, Told};
 use super::super::state::{Awaits, State};
@@ -40,7 +41,7 @@ impl<A: SharedAlloc> Subscription<A> {
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
         let is_welcome = self.welcomes_forks(env);
-        match self.judge(notify, fingerprint, is_welcome) {
+        match self.judge(notify, fingerprint, is_welcome, env.packages) {
             Judgement::Foreign => Ok(Output::default()),
             Judgement::Repeated => Ok(self.repeated()),
             Judgement::Refused(answer) => Ok(self.refused(answer, notify, fingerprint, env)),
@@ -48,13 +49,13 @@ impl<A: SharedAlloc> Subscription<A> {
             Judgement::CountLost | Judgement::StaleEnd => Ok(self.count_lost(env)),
             Judgement::Fork(StateValue::Terminated) => Ok(forked()),
             Judgement::Fork(StateValue::Active | StateValue::Pending | StateValue::Other) => {
-                Ok(match refusal_of(notify.content) {
+                Ok(match notify.content.refusal() {
                     Some(answer) => self.refused(answer, notify, fingerprint, env),
                     None => forked(),
                 })
             }
             Judgement::Ended(state) => self.ended(&state, notify, fingerprint, env),
-            Judgement::Stands(state) => match (refusal_of(notify.content), self.fetch_until()) {
+            Judgement::Stands(state) => match (notify.content.refusal(), self.fetch_until()) {
                 (Some(answer), _) => Ok(self.refused(answer, notify, fingerprint, env)),
                 (None, Some(_)) => Ok(self.fetched(&state, notify.content)),
                 (None, None) => self.state_told(&state, notify, fingerprint, env),
@@ -69,7 +70,7 @@ impl<A: SharedAlloc> Subscription<A> {
         fingerprint: Fingerprint,
         env: &Env<'_>,
     ) -> Result<Output, OutOfMemory> {
-        match self.judge(notify, fingerprint, false) {
+        match self.judge(notify, fingerprint, false, env.packages) {
             Judgement::Foreign | Judgement::Fork(_) => Ok(Output::default()),
             Judgement::Repeated => Ok(self.repeated()),
             Judgement::Refused(answer) => Ok(self.refused(answer, notify, fingerprint, env)),
@@ -87,7 +88,13 @@ impl<A: SharedAlloc> Subscription<A> {
     }
 
     /// Whether the NOTIFY belongs here and is new, and what it says. Gaps in the CSeq are accepted (RFC 3261 §12.2.2).
-    fn judge<'a>(&self, notify: &Notify<'a>, fingerprint: Fingerprint, welcomes_forks: bool) -> Judgement<'a> {
+    fn judge<'a>(
+        &self,
+        notify: &Notify<'a>,
+        fingerprint: Fingerprint,
+        welcomes_forks: bool,
+        packages: &Packages,
+    ) -> Judgement<'a> {
         let Some(dialog) = &self.dialog else { return Judgement::Foreign };
         // Once a NOTIFY has made the dialog, those of other forks do not belong into it (RFC 6665 §4.1.4).
         let is_other_fork = dialog.is_from_other_fork(notify, fingerprint);
@@ -97,7 +104,7 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         // Notifiers in the field leave the id out, and the dialog has no other subscription: a wrong one is another matter.
         let is_own_id = notify.event_id.is_none_or(|id| !id.is_empty() && id == self.event_id());
-        if notify.event != self.package().name.as_bytes() || !is_own_id {
+        if notify.event != packages.get(self.package()).name.as_bytes() || !is_own_id {
             return Judgement::Refused(Answer::BadEvent);
         }
         if notify.remote_tag.is_none() {
@@ -123,7 +130,7 @@ impl<A: SharedAlloc> Subscription<A> {
             // The end that was accepted would have been the end.
             Some(newest) if notify.cseq <= newest && is_end => Judgement::StaleEnd,
             Some(_) if dialog.has_accepted(notify.cseq) => Judgement::Repeated,
-            Some(newest) if notify.cseq <= newest => match refusal_of(notify.content) {
+            Some(newest) if notify.cseq <= newest => match notify.content.refusal() {
                 // After an accepted refresh a NOTIFY tells the state (RFC 6665 §4.2.1.2): its notifier has lost its count.
                 _ if dialog.is_owed_notify() => Judgement::CountLost,
                 Some(answer) => Judgement::Refused(answer),
@@ -188,7 +195,7 @@ impl<A: SharedAlloc> Subscription<A> {
 
     /// The end counts whatever the body is: one that cannot be used is not told.
     fn body_untold(&mut self, content: Content) -> Option<(Untold, bool)> {
-        refusal_of(content).and_then(|_| self.not_told(Untold::Refused).untold)
+        content.refusal().and_then(|_| self.not_told(Untold::Refused).untold)
     }
 
     /// The first NOTIFY makes the dialog, with its tag and route set (RFC 6665 §4.4.1); later ones refresh the target.
@@ -387,14 +394,4 @@ fn forked() -> Output {
 
 fn answered(answer: Answer) -> Output {
     Output { answer: Some(answer), ..Output::default() }
-}
-
-/// The answer to a body that cannot be used.
-fn refusal_of(content: Content) -> Option<Answer> {
-    match content {
-        Content::Empty | Content::Acceptable | Content::Versioned { .. } => None,
-        Content::Unsupported => Some(Answer::UnsupportedMediaType),
-        Content::Malformed => Some(Answer::BadRequest("Malformed Body")),
-        Content::TooLarge => Some(Answer::TooLarge),
-    }
 }

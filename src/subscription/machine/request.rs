@@ -41,7 +41,7 @@ impl<A: SharedAlloc> Subscription<A> {
             via: self.way().to_vec(),
             expires,
             known_state: known_state.to_vec(),
-            package: self.package().name,
+            package: env.packages.get(self.package).name,
             event_id: self.event_id().to_vec(),
             rates: self.terms().rates,
             header_lines: self.header_lines().to_vec(),

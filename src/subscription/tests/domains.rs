@@ -228,7 +228,7 @@ fn what_is_too_weak_is_passed_over() {
 #[test]
 fn credentials_are_rejected_only_where_some_were_sent() {
     let mut life = Life::unstarted(policy());
-    let (record, package) = (b"sip:al\\ice@example.com", package::PRESENCE);
+    let (record, package) = (b"sip:al\\ice@example.com", package::PRESENCE.number);
     let subject = Subject { record, subscriber: SUBSCRIBER, package, event_id: b"" };
     life.subscription = Subscription::try_new(subject, life.account.clone()).unwrap();
     life.give(Input::Start);

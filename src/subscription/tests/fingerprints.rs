@@ -43,7 +43,7 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
     let mut life = Life::active(3600);
     let known = life.subscription.fingerprint();
     life.now = life.now.after(secs(1));
-    let env = Env { now: life.now, policy: &life.policy, random: 0, credentials: &[] };
+    let env = Env { now: life.now, policy: &life.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
     let same = Notify {
         cseq: life.remote_cseq + 1,
         remote_tag: tag(b"unread"),

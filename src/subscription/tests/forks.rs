@@ -34,7 +34,13 @@ fn from_other(life: &mut Life, state: &str, change: impl FnOnce(&mut Notify<'_>)
 
 /// The fork, before its NOTIFY.
 fn fork_of(root: &Life, number: u8) -> Life {
-    let env = Env { now: root.now, policy: &root.policy, random: root.random, credentials: &root.credentials };
+    let env = Env {
+        now: root.now,
+        policy: &root.policy,
+        packages: Packages::KNOWN,
+        random: root.random,
+        credentials: &root.credentials,
+    };
     let subscription = root.subscription.try_fork(number, &env).unwrap().expect("a fork");
     root.beside(subscription)
 }
@@ -292,7 +298,7 @@ fn without_memory_there_is_no_fork() {
     let mut root = root(all());
     root.give(Input::Credentials { username: b"own", secret: Concealed(b"word") });
     let out = root.account.out();
-    let env = Env { now: root.now, policy: &root.policy, random: 0, credentials: &[] };
+    let env = Env { now: root.now, policy: &root.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
     let mut failures = 0;
     for allowed in 0.. {
         root.account.allow(allowed);

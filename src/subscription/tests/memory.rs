@@ -78,7 +78,7 @@ fn every_step_can_fail_and_be_repeated() {
 fn a_subscription_that_does_not_fit_is_refused() {
     let account = Accounted::new();
     account.allow(0);
-    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
+    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE.number, event_id: b"" };
     assert!(Subscription::try_new(subject, account.clone()).is_err());
     assert_eq!(account.out(), 0);
 }

@@ -79,7 +79,7 @@ fn a_notify_without_a_tag_makes_no_dialog() {
 
 #[test]
 fn the_event_id_must_be_the_own() {
-    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"7" };
+    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE.number, event_id: b"7" };
     let mut life = Life::unstarted(policy());
     life.subscription = Subscription::try_new(subject, life.account.clone()).unwrap();
     life.give(Input::Start);

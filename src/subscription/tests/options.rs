@@ -251,7 +251,7 @@ fn its_own_expiry_goes_before_the_parameter() {
 #[test]
 fn only_who_has_options_pays_for_them() {
     let account = Accounted::new();
-    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE, event_id: b"" };
+    let subject = Subject { record: RECORD, subscriber: SUBSCRIBER, package: package::PRESENCE.number, event_id: b"" };
     let plain = Subscription::try_new(subject, account.clone()).unwrap();
     let out = account.out();
     let plain = plain.try_under(Terms::default()).unwrap();

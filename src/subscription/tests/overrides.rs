@@ -7,7 +7,10 @@ use crate::testing::uris;
 /// The first SUBSCRIBE is in flight, by these overrides of the package.
 fn asking(overrides: Vec<Override>) -> Life {
     let own = Policy { overrides, ..policy() };
-    let mut life = Life::unstarted(Policy { packages: vec![("dialog", policy()), ("presence", own)], ..policy() });
+    let mut life = Life::unstarted(Policy {
+        packages: vec![(package::DIALOG.number, policy()), (package::PRESENCE.number, own)],
+        ..policy()
+    });
     life.give(Input::Start);
     life.due();
     life
@@ -26,8 +29,8 @@ fn active(overrides: Vec<Override>) -> Life {
 #[test]
 fn each_package_has_its_own_values() {
     let own = Policy { default_expiration: secs(7200), resubscribe_delta: secs(100), ..policy() };
-    for (package, asks, due) in [("presence", 7200, 7100.0), ("reg", 3600, 3570.0)] {
-        let mut life = Life::unstarted(Policy { packages: vec![(package, own.clone())], ..policy() });
+    for (package, asks, due) in [(package::PRESENCE, 7200, 7100.0), (package::REG, 3600, 3570.0)] {
+        let mut life = Life::unstarted(Policy { packages: vec![(package.number, own.clone())], ..policy() });
         life.give(Input::Start);
         life.due();
         assert_eq!(life.request().expires, asks);

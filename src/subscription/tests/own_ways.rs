@@ -221,7 +221,7 @@ fn a_sips_record_goes_to_no_source_without_tls() {
     let subject = Subject {
         record: b"sips:alice@example.com",
         subscriber: SUBSCRIBER,
-        package: package::PRESENCE,
+        package: package::PRESENCE.number,
         event_id: b"",
     };
     let options = Options::parse(b"target=source").unwrap();

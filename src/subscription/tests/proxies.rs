@@ -205,7 +205,7 @@ fn a_fork_begins_with_the_proxy_of_its_dialog() {
     life.due();
     life.reply(200);
     life.notify("active");
-    let env = Env { now: life.now, policy: &life.policy, random: 0, credentials: &[] };
+    let env = Env { now: life.now, policy: &life.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
     let fork = life.subscription.try_fork(1, &env).unwrap().unwrap();
     let mut fork = life.beside(fork);
     fork.notify_with("active", |notify| notify.remote_tag = tag(b"other"));

@@ -137,7 +137,7 @@ fn unsubscribing_ends_a_redirection() {
 fn nothing_leads_from_sips_to_sip() {
     let (secure, open): (&[u8], &[u8]) = (b"sips:pa@192.0.2.1", b"sip:pa@192.0.2.1;transport=tls");
     let mut life = Life::unstarted(policy());
-    let (record, package) = (b"sips:alice@example.com", package::PRESENCE);
+    let (record, package) = (b"sips:alice@example.com", package::PRESENCE.number);
     let subject = Subject { record, subscriber: SUBSCRIBER, package, event_id: b"" };
     life.subscription = Subscription::try_new(subject, life.account.clone()).unwrap();
     life.give(Input::Start);

@@ -4,7 +4,7 @@ use parking_lot::RawMutex;
 
 use super::id_of;
 use crate::registry::{Handle, Inserted, Limits, Registry};
-use crate::subscription::{Env, Options, Policy, SharedUris, Subscription, package};
+use crate::subscription::{Env, Options, Packages, Policy, SharedUris, Subscription, package};
 use crate::testing::Accounted;
 use crate::time::Millis;
 
@@ -18,9 +18,9 @@ fn insert(table: &Table, options: &str) -> Handle {
     let alloc = Accounted::new();
     let options = Options::parse(options.as_bytes()).expect("options");
     let names = SharedUris::try_new([RECORD, SUBSCRIBER, b"", b""], &alloc).expect("memory");
-    let made = Subscription::try_named(names, package::PRESENCE, options.id.as_bytes(), alloc).expect("memory");
+    let made = Subscription::try_named(names, package::PRESENCE.number, options.id.as_bytes(), alloc).expect("memory");
     let policy = Policy::FOR_TESTS;
-    let env = Env { now: Millis(1), policy: &policy, random: 0, credentials: &[] };
+    let env = Env { now: Millis(1), policy: &policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
     match table.insert(made, 0, true, &env).expect("room") {
         Inserted::New { handle, .. } => handle,
         Inserted::Existing(_) => panic!("it is there already"),
@@ -34,7 +34,9 @@ fn each_is_found_by_its_own_name() {
     let table = Table::try_new_in(limits, 42.into(), Accounted::new()).expect("memory");
     let written = ["", "expires=60", "id=desk;expires=60", "id=hall"];
     let id = |value, options: &str| {
-        id_of(value, [RECORD, SUBSCRIBER, b"presence", options.as_bytes()], |subject| table.find(subject))
+        id_of(Packages::KNOWN, value, [RECORD, SUBSCRIBER, b"presence", options.as_bytes()], |subject| {
+            table.find(subject)
+        })
     };
     for options in written {
         assert_eq!(id(0, options), 0, "{options}: there is none");
@@ -43,11 +45,18 @@ fn each_is_found_by_its_own_name() {
     assert_eq!(written.map(|options| id(0, options)), [0, 0, with_desk, 0]);
     let without = insert(&table, "").id();
     assert_eq!(written.map(|options| id(0, options)), [without, without, with_desk, 0]);
-    assert_eq!(id_of(0, [RECORD, SUBSCRIBER, b"dialog", b""], |subject| table.find(subject)), 0, "another package");
-    assert_eq!(id_of(0, [RECORD, SUBSCRIBER, b"nobody knows", b""], |_| panic!("no name")), 0);
+    assert_eq!(
+        id_of(Packages::KNOWN, 0, [RECORD, SUBSCRIBER, b"dialog", b""], |subject| table.find(subject)),
+        0,
+        "another package"
+    );
+    assert_eq!(id_of(Packages::KNOWN, 0, [RECORD, SUBSCRIBER, b"nobody knows", b""], |_| panic!("no name")), 0);
 }
 
 #[test]
 fn a_value_that_is_set_is_the_id() {
-    assert_eq!(id_of(77, [RECORD, SUBSCRIBER, b"presence", b"id=desk"], |_| panic!("it is known")), 77);
+    assert_eq!(
+        id_of(Packages::KNOWN, 77, [RECORD, SUBSCRIBER, b"presence", b"id=desk"], |_| panic!("it is known")),
+        77
+    );
 }

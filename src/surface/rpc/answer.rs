@@ -23,7 +23,7 @@ impl From<SubscriptionError> for Fault {
     fn from(error: SubscriptionError) -> Self {
         let code = match error {
             SubscriptionError::Share
-            | SubscriptionError::Package(_)
+            | SubscriptionError::Package { .. }
             | SubscriptionError::TooLong(_)
             | SubscriptionError::Options(_)
             | SubscriptionError::Name(_)
@@ -63,7 +63,7 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         id: FieldValue::Number(handle.id()),
         record: FieldValue::Text(&snapshot.record),
         subscriber: FieldValue::Text(&snapshot.subscriber),
-        package: FieldValue::Text(snapshot.package),
+        package: FieldValue::Text(engine.config.packages.get(snapshot.package).name),
         state: FieldValue::Text(snapshot.state),
         status: FieldValue::Text(snapshot.status),
         event_id: FieldValue::unless_empty(&snapshot.event_id),

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::answer::{Fault, lossy};
 use crate::engine::Engine;
 use crate::registry::Handle;
-use crate::subscription::{Package, Snapshot, State, package};
-use crate::surface::subscriptions::SubscriptionError;
+use crate::subscription::{PackageNumber, Snapshot, State};
+use crate::surface::subscriptions::known_package;
 
 /// Copied out under the locks, shown without them.
 pub(super) fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle, Snapshot)> {
@@ -20,13 +20,13 @@ pub(super) fn page(engine: &Engine, offset: usize, limit: usize) -> Vec<(Handle,
 pub(super) enum RowFilter<'c> {
     Record(&'c [u8]),
     Subscriber(&'c [u8]),
-    Package(&'static Package),
+    Package(PackageNumber),
     State(&'static str),
 }
 
 impl<'c> RowFilter<'c> {
     /// Reads a name and a value.
-    pub(super) fn read(text: &'c [u8]) -> Result<Self, Fault> {
+    pub(super) fn read(engine: &Engine, text: &'c [u8]) -> Result<Self, Fault> {
         let split = text.iter().position(|byte| *byte == b'=').and_then(|at| text.split_at_checked(at));
         let (name, value) = split.map_or((text, None), |(name, rest)| (name, rest.strip_prefix(b"=")));
         match (name, value) {
@@ -36,10 +36,7 @@ impl<'c> RowFilter<'c> {
             }
             (b"record", Some(value)) => Ok(Self::Record(value)),
             (b"subscriber", Some(value)) => Ok(Self::Subscriber(value)),
-            (b"package", Some(value)) => {
-                let unknown = || SubscriptionError::Package(lossy(value));
-                Ok(Self::Package(package::find(value).ok_or_else(unknown)?))
-            }
+            (b"package", Some(value)) => Ok(Self::Package(known_package(engine, value)?.number)),
             (b"state", Some(value)) => {
                 let is_it = |name: &&str| name.as_bytes() == value;
                 let unknown = || Fault(400, format!("\"{}\" is no state: {}", lossy(value), State::names().join(", ")));
@@ -70,7 +67,7 @@ pub(super) fn filtered(
         let passes = |filter: &RowFilter<'_>| match filter {
             RowFilter::Record(record) => subscription.record() == *record,
             RowFilter::Subscriber(subscriber) => subscription.subscriber() == *subscriber,
-            RowFilter::Package(package) => subscription.package().name == package.name,
+            RowFilter::Package(package) => subscription.package() == *package,
             RowFilter::State(state) => subscription.state().name() == *state,
         };
         if filters.iter().all(passes) {

@@ -49,6 +49,6 @@ pub(super) fn next_handle(rpc: &RpcContext, engine: &Engine) -> Result<Handle, F
 }
 
 /// All filters that follow.
-pub(super) fn next_filters(rpc: &RpcContext) -> Result<Vec<RowFilter<'_>>, Fault> {
-    std::iter::from_fn(|| rpc.next_text()).map(RowFilter::read).collect()
+pub(super) fn next_filters<'c>(rpc: &'c RpcContext, engine: &Engine) -> Result<Vec<RowFilter<'c>>, Fault> {
+    std::iter::from_fn(|| rpc.next_text()).map(|text| RowFilter::read(engine, text)).collect()
 }

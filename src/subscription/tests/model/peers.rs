@@ -49,7 +49,7 @@ impl Book {
                 after_reason("timeout", Action::BackOff),
             ];
             let own = Policy { overrides, timer_n_on_refresh: true, ..small_policy() };
-            Policy { packages: vec![("presence", own)], default_expiration: secs(99), ..small_policy() }
+            Policy { packages: vec![(package::PRESENCE.number, own)], default_expiration: secs(99), ..small_policy() }
         });
         static PROXIES: LazyLock<Policy> = LazyLock::new(|| Policy { proxies: 2, ..small_policy() });
         match self {

@@ -71,7 +71,13 @@ impl World {
 
     /// The environment of every input.
     pub fn env(&self) -> Env<'static> {
-        Env { now: self.now, policy: self.book.policy(), random: 0, credentials: &CREDENTIALS }
+        Env {
+            now: self.now,
+            policy: self.book.policy(),
+            packages: Packages::KNOWN,
+            random: 0,
+            credentials: &CREDENTIALS,
+        }
     }
 
     /// Whether the state is asked for once.
