@@ -96,13 +96,15 @@ impl<'a> PresenceVisitor<'a> for Findings {
 fn note_of_person<'a>(reader: &mut Reader<'a>, person: &Element<'a>) -> First {
     let (mut own, mut inner) = (First::default(), First::default());
     while let Some(element) = reader.child(person) {
-        if element.name.local == b"note" {
-            own.offer(reader, &element);
-            continue;
-        }
-        while let Some(element) = reader.child(&element) {
-            if element.name.local == b"note" {
-                inner.offer(reader, &element);
+        match element.name.local {
+            b"note" => own.offer(reader, &element),
+            b"timestamp" => {}
+            _ => {
+                while let Some(element) = reader.child(&element) {
+                    if element.name.local == b"note" {
+                        inner.offer(reader, &element);
+                    }
+                }
             }
         }
     }

@@ -77,6 +77,7 @@ impl Person {
             match element.local() {
                 "note" => read.notes.push(Note::read(reader, &element)),
                 "timestamp" if read.timestamp.is_none() => read.timestamp = Some(trimmed(reader, &element)),
+                "timestamp" => {}
                 // Drafts had one around the others.
                 "status" => read.read_status(reader, &element, &mut notes_inside),
                 _ => match RpidElement::read(reader, &element) {

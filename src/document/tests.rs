@@ -2,9 +2,11 @@
 
 mod content_type;
 mod field;
+mod fields;
 mod hostile;
 mod multipart;
 mod pidf;
+mod presence;
 mod property;
 mod reader;
 mod samples;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::samples::{element, presence_document};
+use super::samples::{element, presence_document, rich_document};
 use crate::document::bytes;
 use crate::document::scan::scan;
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary, Presentity, check_body};
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn a_summary_says_what_the_whole_document_says(text in presence_document()) {
+    fn a_summary_says_what_the_whole_document_says(text in prop_oneof![presence_document(), rich_document()]) {
         let whole = Presentity::parse(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
         let seen = PidfSummary::read(text.as_bytes(), None, MAX_DOCUMENT).unwrap();
         prop_assert_eq!((seen.basic, seen.note.as_deref()), (whole.basic(), whole.note()));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::samples::{element, presence_document};
+use super::samples::{element, presence_document, rich_document};
 use crate::document::element::{Element, value};
 use crate::document::reader::{Reader, XmlEvent};
 use crate::document::scan::scan;
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn presence_documents_are_those_of_the_tree_parser(text in presence_document()) {
+    fn presence_documents_are_those_of_the_tree_parser(text in prop_oneof![presence_document(), rich_document()]) {
         agree(&text)?;
     }
 }

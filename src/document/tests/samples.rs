@@ -52,6 +52,17 @@ pub(super) fn presence_document() -> impl Strategy<Value = String> {
             "person",
             "contact",
             "activities",
+            "timestamp",
+            "d:device",
+            "d:deviceID",
+            "d:timestamp",
+            "r:activities",
+            "r:mood",
+            "r:sphere",
+            "r:user-input",
+            "r:away",
+            "r:other",
+            "d:status",
             "p:tuple",
             "p:status",
             "p:basic",
@@ -72,6 +83,9 @@ pub(super) fn presence_document() -> impl Strategy<Value = String> {
             " p:mustUnderstand='0'",
             " mustUnderstand='1'",
             " o:mustUnderstand='1'",
+            " xml:lang='de'",
+            " id=' i ' from='f' until=' &#117;\n'",
+            " last-input='l'",
             " xmlns='urn:other'",
             " xmlns=''",
             " xmlns:o='urn:ietf:params:xml:ns:pid&#102;' o:mustUnderstand='1'",
@@ -89,8 +103,45 @@ pub(super) fn presence_document() -> impl Strategy<Value = String> {
     (defaults, prop::collection::vec(inside, 0..8)).prop_map(|(default, inside)| {
         format!(
             "<presence{default} xmlns:p='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf:data-model' \
+             xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' \
              xmlns:o='urn:o'>{}</presence>",
             inside.concat()
+        )
+    })
+}
+
+/// A presence document in which persons, devices and tuples have much that is theirs, some of it twice.
+pub(super) fn rich_document() -> impl Strategy<Value = String> {
+    let inside = vec![
+        "<timestamp> 1 </timestamp>",
+        "<d:timestamp>2</d:timestamp>",
+        "<d:deviceID> 1 </d:deviceID>",
+        "<d:deviceID><!-- 2 -->2</d:deviceID>",
+        "<o:deviceID>3</o:deviceID>",
+        "<d:note xml:lang='de'>a</d:note>",
+        "<o:x><note>b</note></o:x>",
+        "<r:activities from=' f ' until='u'><r:away/><r:note>c</r:note><r:other> at &#115;ea </r:other></r:activities>",
+        "<r:activities><r:activity>away</r:activity><r:other/></r:activities>",
+        "<o:activities><o:a/></o:activities>",
+        "<r:mood>text<r:happy/>text</r:mood>",
+        "<r:mood><![CDATA[ <sad> ]]><!-- --> a</r:mood>",
+        "<r:mood><r:note>d</r:note>not its own</r:mood>",
+        "<r:sphere/>",
+        "<r:user-input last-input='l'>idle</r:user-input>",
+        "<status><r:mood><r:sad/><note>e</note></r:mood><note>f</note><basic>open</basic></status>",
+        "<status><basic>?</basic><basic>closed</basic><o:y/><r:sphere><r:work/></r:sphere><d:deviceID>4</d:deviceID></status>",
+        "<contact priority='0.5'>sip:a</contact>",
+        "<contact/>",
+        "<o:y p:mustUnderstand='1'/>",
+    ];
+    let inside = prop::collection::vec(prop::sample::select(inside), 0..8);
+    let around = prop::sample::select(vec!["tuple", "person", "d:person", "d:device", "o:device", "note", "status"]);
+    let one = (around, inside).prop_map(|(name, inside)| format!("<{name} id=' i'>{}</{name}>", inside.concat()));
+    prop::collection::vec(one, 0..5).prop_map(|all| {
+        format!(
+            "<presence entity='sip:a' xmlns:p='urn:ietf:params:xml:ns:pidf' xmlns:o='urn:o' \
+             xmlns:d='urn:ietf:params:xml:ns:pidf:data-model' xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'>{}</presence>",
+            all.concat()
         )
     })
 }
