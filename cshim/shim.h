@@ -77,6 +77,9 @@ void pb2b_cfg_update(void);
 /* In child_init: takes the parameters for this process, unless it is the main one. */
 void pb2b_take_cfg(void);
 
+/* the most bytes of a message that comes over TCP; 0 when the server has none */
+unsigned int pb2b_most_over_tcp(void);
+
 /* the number of the connection that SREV_TCP_CLOSED is about; 0 when it was closed because it was idle */
 int pb2b_closed_connection(const sr_event_param_t *event);
 /* the number of the connection that what has just been sent there has taken; 0 when there is none, -1 when it is lost

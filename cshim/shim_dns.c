@@ -13,6 +13,7 @@
 
 #include "core/cfg_core.h"
 #include "core/dns_func.h"
+#include "core/globals.h"
 #include "core/resolve.h"
 #include "core/tcp_options.h"
 
@@ -148,6 +149,12 @@ int pb2b_names_missed(void)
 int pb2b_connects_aside(void)
 {
 	return cfg_get(tcp, tcp_cfg, async) && cfg_get(tcp, tcp_cfg, tcp_connect_wait);
+}
+
+unsigned int pb2b_most_over_tcp(void)
+{
+	/* the last byte of the buffer is for the end of the text */
+	return tcp_disable ? 0 : cfg_get(tcp, tcp_cfg, rd_buf_size) - 1;
 }
 
 int pb2b_may_block(const socket_info_t *socket)

@@ -63,6 +63,8 @@ pub struct Config {
     pub queue_bytes: usize,
     /// Most bytes of messages of one subscription waiting in its queue.
     pub subscription_queue_bytes: usize,
+    /// Most bytes of the body of a NOTIFY.
+    pub max_body: usize,
     /// Most bytes of shared memory for the module; 0 = no limit.
     pub max_memory: usize,
     /// Whether a NOTIFY for which the script has made no transaction is answered without one.
@@ -114,6 +116,9 @@ pub trait Syntax {
 }
 
 impl Config {
+    /// The default of `max_body`.
+    pub const USUAL_BODY: usize = 262_144;
+
     /// Checks every parameter.
     ///
     /// # Errors
@@ -142,6 +147,7 @@ impl Config {
             queue_limit: integers.queue_limit.unsigned_abs(),
             queue_bytes: integers.queue_bytes.unsigned_abs() as usize,
             subscription_queue_bytes: integers.subscription_queue_bytes.unsigned_abs() as usize,
+            max_body: integers.max_body.unsigned_abs() as usize,
             max_memory: (integers.max_memory.unsigned_abs() as usize) << 20,
             stateless_answers: integers.stateless_answers != 0,
             check_bodies: integers.check_bodies != 0,

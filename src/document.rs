@@ -81,5 +81,6 @@ pub use presentity::{Basic, Extension, Note, Presentity, Tuple};
 pub use typed::{Document, FieldText};
 pub use version::Version;
 
-/// Default cap on the size of one body, in bytes.
+/// The cap that tests hold the size of a body against, in bytes.
+#[cfg(test)]
 pub const MAX_DOCUMENT: usize = 256 * 1024;

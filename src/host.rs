@@ -10,6 +10,7 @@ pub mod connection;
 pub mod database;
 pub mod dialog;
 pub mod guard;
+pub mod limits;
 pub mod lock;
 pub mod log;
 pub mod message;

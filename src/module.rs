@@ -16,6 +16,7 @@ use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
 use crate::host::database::DatabaseError;
 use crate::host::guard::guard;
+use crate::host::limits::MostReceived;
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
@@ -134,12 +135,29 @@ fn start() -> Result<(), StartError> {
 /// Before the fork, when every module has had its `mod_init`.
 fn before_fork(engine: &engine::Engine) {
     event::warn_without_consumer(engine);
+    say_body_limit(engine.config.max_body);
     if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
         log::warn(
             "another module listens to closed connections, such as tcpops: call b2b_flow_lost() in event_route[tcp:closed], \
              so that subscriptions are refreshed when their connection is lost",
         );
     }
+}
+
+/// Says when the server itself takes no messages that have room for the largest body. A warning if the operator has asked for larger
+/// bodies.
+fn say_body_limit(max_body: usize) {
+    let most = MostReceived::of_server();
+    if most.best() > max_body {
+        return;
+    }
+    let MostReceived { datagram, stream } = most;
+    let stream = stream.map_or_else(|| "none".to_owned(), |stream| format!("at most {stream} bytes (tcp_rd_buf_size)"));
+    let text = format!(
+        "modparam max_body is {max_body}, but the server receives messages of at most {datagram} bytes over UDP, and over TCP \
+         {stream}: larger bodies do not reach the module"
+    );
+    if max_body > Config::USUAL_BODY { log::warn(&text) } else { log::info(&text) }
 }
 
 unsafe extern "C" fn child_init(rank: c_int) -> c_int {

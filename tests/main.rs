@@ -8,6 +8,7 @@ mod bad_replies;
 mod bench_parts;
 mod bench_stops;
 mod bodies;
+mod body_limits;
 mod breakers;
 mod budgets;
 mod c_api;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 23] = [
+const SAID: [(&str, &str, &str, &str); 24] = [
     ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
     ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
@@ -16,7 +16,8 @@ const SAID: [(&str, &str, &str, &str); 23] = [
     ("src/lookup.rs", "QUICK", "operations.md", "*quick*: its newest lookup took at most {} milliseconds"),
     ("src/lookup.rs", "QUICK", "rpc.md", "took at most {} milliseconds"),
     ("src/engine/turns.rs", "MOST_LINES", "operations.md", "at most {} such lines a second"),
-    ("src/document.rs", "MAX_DOCUMENT", "functions.md", "larger than {} bytes"),
+    ("src/config.rs", "USUAL_BODY", "parameters.md", "Range: 1024 to 16777216. Default: {}"),
+    ("src/host/limits.rs", "DATAGRAM", "parameters.md", "| UDP | {} bytes |"),
     ("src/surface/subscriptions.rs", "MOST_CREDENTIAL", "functions.md", "*password*: at most {} bytes"),
     ("src/config/filter.rs", "LARGEST", "parameters.md", "a regular file of at most {} bytes"),
     ("src/subscription/options.rs", "LONGEST", "options.md", "1 to {}"),

@@ -48,6 +48,8 @@ fn integers_out_of_range_refuse_the_start() {
         ("breaker_failures", -1, "0 to 1000000"),
         ("breaker_time", 0, "1 to 315360000 seconds"),
         ("destination_hold_max", 86_401, "1 to 86400 seconds"),
+        ("max_body", 1023, "1024 to 16777216 bytes"),
+        ("max_body", 16_777_217, "1024 to 16777216 bytes"),
         ("refresh_jitter", 51, "0 to 50 percent"),
     ] {
         assert_refused(name, value, &[&format!("is {value}"), range]);

@@ -128,6 +128,7 @@ parameters! {
         destination_hold_max: Integer::seconds(300, 1, 86_400),
         queue_bytes: Integer::bytes(8_388_608, 524_288, i32::MAX),
         subscription_queue_bytes: Integer::bytes(1_048_576, 4096, i32::MAX),
+        max_body: Integer::bytes(262_144, 1024, 16_777_216),
         fork_bytes: Integer::bytes(32_768, 8192, 1_048_576),
         max_memory: Integer::megabytes(0, 0, 1_048_576),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, Lack, answer, contact};
-use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, Version, check_body};
+use crate::document::{ContentType, PIDF_XML, Version, check_body};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
 use crate::host::message::{Malformed, SipMessage};
@@ -154,7 +154,7 @@ impl Engine {
         if body.is_empty() {
             return Content::Empty;
         }
-        if body.len() > MAX_DOCUMENT {
+        if body.len() > self.config.max_body {
             return Content::TooLarge;
         }
         if is_encoded {
@@ -173,7 +173,7 @@ impl Engine {
         if !of_package && !self.config.invited_types.iter().any(|accept| content_type.is(accept)) {
             return Content::Unsupported;
         }
-        match check_body(&content_type, body, MAX_DOCUMENT, self.config.check_bodies)
+        match check_body(&content_type, body, self.config.max_body, self.config.check_bodies)
             .map_err(|error| error.sip_status())
         {
             Ok(None) => Content::Acceptable,

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use super::fields::FIELDS;
-use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary};
+use crate::document::{ContentType, PIDF_XML, PidfSummary};
 use crate::engine::Engine;
 use crate::host::log;
 use crate::host::pv::Value;
@@ -163,7 +163,8 @@ impl DocumentState {
         let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
         let charset = content_type.parameter("charset");
         let charset = charset.as_ref().map(|charset| charset.as_sent());
-        let PidfSummary { basic, note } = PidfSummary::read(body, charset, MAX_DOCUMENT).ok()?;
+        // The size was held against the limit when the body came in.
+        let PidfSummary { basic, note } = PidfSummary::read(body, charset, body.len()).ok()?;
         Some(Self { basic: Some(basic.as_str()), note })
     }
 }
