@@ -28,6 +28,9 @@
 //! | `extension` | an unknown element as text that is complete by itself |
 //! | `summary` | the one state and the one note of a presentity, and its other fields |
 //! | `pidf_summary` | the same by a walk that takes nothing else |
+//! | `dialog_info`, `reginfo`, `watcherinfo` | RFC 4235, RFC 3680 with RFC 5628, RFC 3858 as values |
+//! | `message_summary` | RFC 3842 as values |
+//! | `values` | how they take attributes and texts |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
 //! | `error` | the room's only error type |
 //!
@@ -41,6 +44,8 @@ mod bytes;
 mod check;
 mod content_type;
 mod cursor;
+#[allow(dead_code, reason = "for the surface")]
+mod dialog_info;
 mod element;
 mod encoding;
 mod error;
@@ -50,6 +55,8 @@ mod fault;
 mod fields;
 #[allow(dead_code, reason = "for readers of formats")]
 mod formats;
+#[allow(dead_code, reason = "for the surface")]
+mod message_summary;
 #[cfg_attr(not(test), allow(dead_code, reason = "the readers of lists and of mixed bodies stand on it"))]
 mod multipart;
 mod name;
@@ -59,6 +66,8 @@ mod prescan;
 mod presence;
 mod presentity;
 mod reader;
+#[allow(dead_code, reason = "for the surface")]
+mod reginfo;
 mod root;
 mod rpid;
 mod scan;
@@ -68,7 +77,11 @@ mod summary;
 mod tests;
 #[allow(dead_code, reason = "for the surface")]
 mod typed;
+#[allow(dead_code, reason = "for the surface")]
+mod values;
 mod version;
+#[allow(dead_code, reason = "for the surface")]
+mod watcherinfo;
 
 pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;

@@ -3,7 +3,7 @@
 use super::content_type::ContentType;
 use super::encoding::decode;
 use super::error::DocumentError;
-use super::formats::Format;
+use super::formats::{Format, XmlFormat};
 use super::root::read_root;
 use super::version::Version;
 
@@ -34,7 +34,7 @@ pub fn check_body(
     if body.is_empty() {
         return Ok(None);
     }
-    let format = match Format::find(content_type) {
+    let format = match Format::find(content_type).and_then(Format::xml) {
         None => return Ok(None),
         Some(format) if !is_strict && !format.has_versions => return Ok(None),
         Some(format) => format,
@@ -49,7 +49,7 @@ pub fn check_body(
 fn read_version(
     content_type: &ContentType<'_>,
     body: &[u8],
-    format: &Format,
+    format: &XmlFormat,
 ) -> Result<Option<Version>, DocumentError> {
     let text = content_type.text_of(body)?;
     let root = format.check(&text)?;

@@ -1,11 +1,15 @@
 //! The formats of documents that the module looks into, one row each.
 
 use super::content_type::ContentType;
+use super::dialog_info::DialogInfo;
 use super::error::DocumentError;
+use super::message_summary::{MESSAGE_SUMMARY, MessageSummary};
 use super::presentity::Presentity;
+use super::reginfo::RegInfo;
 use super::root::read_root;
 use super::scan::RootElement;
 use super::typed::Document;
+use super::watcherinfo::WatcherInfo;
 
 /// The media type of presence documents (RFC 3863 §5).
 pub const PIDF_XML: &str = "application/pidf+xml";
@@ -26,6 +30,18 @@ pub(super) const DIALOG_INFO: &str = "urn:ietf:params:xml:ns:dialog-info";
 pub(super) struct Format {
     /// The media type that a Content-Type names.
     pub(super) media_type: &'static str,
+    pub(super) syntax: FormatSyntax,
+}
+
+/// How documents of a format are written.
+pub(super) enum FormatSyntax {
+    Xml(XmlFormat),
+    /// Lines of text. There is none that cannot be read: what is unknown is skipped.
+    Plain(fn(&str) -> Document),
+}
+
+/// A format of XML documents.
+pub(super) struct XmlFormat {
     /// The root element of its documents, and the namespace that it is in.
     pub(super) root: &'static str,
     pub(super) namespace: &'static str,
@@ -35,39 +51,48 @@ pub(super) struct Format {
     pub(super) read: Option<ReadDocument>,
 }
 
-/// Reads a document whose text and root have passed [`Format::check`]; the last value is how many bytes its body may have.
+/// Reads a document whose text and root have passed [`XmlFormat::check`]; the last value is how many bytes its body may have.
 pub(super) type ReadDocument = fn(&str, &RootElement<'_>, usize) -> Result<Document, DocumentError>;
 
-const PRESENCE: Format = Format {
-    media_type: PIDF_XML,
+const PRESENCE: XmlFormat = XmlFormat {
     root: "presence",
     namespace: PIDF,
     has_versions: false,
     read: Some(|text, root, max_bytes| Presentity::of(text, root, max_bytes).map(Document::Presence)),
 };
 
-static ALL: [Format; 4] = [
-    PRESENCE,
+static ALL: [Format; 5] = [
+    Format { media_type: PIDF_XML, syntax: FormatSyntax::Xml(PRESENCE) },
     Format {
         media_type: "application/dialog-info+xml",
-        root: "dialog-info",
-        namespace: DIALOG_INFO,
-        has_versions: true,
-        read: None,
+        syntax: FormatSyntax::Xml(XmlFormat {
+            root: "dialog-info",
+            namespace: DIALOG_INFO,
+            has_versions: true,
+            read: Some(|text, root, _| Ok(Document::Dialogs(DialogInfo::read(text, root)))),
+        }),
     },
     Format {
         media_type: "application/reginfo+xml",
-        root: "reginfo",
-        namespace: REGINFO,
-        has_versions: true,
-        read: None,
+        syntax: FormatSyntax::Xml(XmlFormat {
+            root: "reginfo",
+            namespace: REGINFO,
+            has_versions: true,
+            read: Some(|text, root, _| Ok(Document::Registrations(RegInfo::read(text, root)))),
+        }),
     },
     Format {
         media_type: "application/watcherinfo+xml",
-        root: "watcherinfo",
-        namespace: WATCHERINFO,
-        has_versions: true,
-        read: None,
+        syntax: FormatSyntax::Xml(XmlFormat {
+            root: "watcherinfo",
+            namespace: WATCHERINFO,
+            has_versions: true,
+            read: Some(|text, root, _| Ok(Document::Watchers(WatcherInfo::read(text, root)))),
+        }),
+    },
+    Format {
+        media_type: MESSAGE_SUMMARY,
+        syntax: FormatSyntax::Plain(|text| Document::Messages(MessageSummary::read(text))),
     },
 ];
 
@@ -78,6 +103,17 @@ impl Format {
         ALL.iter().find(|each| content_type.is(each.media_type))
     }
 
+    /// What is special to XML, if its documents are XML.
+    #[inline]
+    pub(super) fn xml(&self) -> Option<&XmlFormat> {
+        match &self.syntax {
+            FormatSyntax::Xml(xml) => Some(xml),
+            FormatSyntax::Plain(_) => None,
+        }
+    }
+}
+
+impl XmlFormat {
     /// Scans a whole text and holds its root element against the format.
     ///
     /// # Errors
@@ -94,7 +130,7 @@ impl Format {
 /// Scans the text of a presence document and looks at its root.
 ///
 /// # Errors
-/// As [`Format::check`].
+/// As [`XmlFormat::check`].
 pub(super) fn check_presence(text: &str) -> Result<RootElement<'_>, DocumentError> {
     PRESENCE.check(text)
 }

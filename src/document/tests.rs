@@ -3,12 +3,14 @@
 mod content_type;
 mod field;
 mod fields;
+mod formats;
 mod hostile;
 mod multipart;
 mod pidf;
 mod presence;
 mod property;
 mod reader;
+mod readings;
 mod samples;
 mod version;
 

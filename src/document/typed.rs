@@ -4,15 +4,26 @@ use std::borrow::Cow;
 
 use super::check::check_size;
 use super::content_type::ContentType;
-use super::error::DocumentError;
-use super::formats::{Format, ReadDocument};
+use super::dialog_info::DialogInfo;
+use super::formats::{Format, FormatSyntax};
+use super::message_summary::MessageSummary;
 use super::presentity::Presentity;
+use super::reginfo::RegInfo;
+use super::watcherinfo::WatcherInfo;
 
 /// What a document says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Document {
     /// A presence document (RFC 3863).
     Presence(Presentity),
+    /// The dialogs of a user agent (RFC 4235).
+    Dialogs(DialogInfo),
+    /// The registrations of an address of record (RFC 3680).
+    Registrations(RegInfo),
+    /// The watchers of a resource (RFC 3858).
+    Watchers(WatcherInfo),
+    /// Waiting messages (RFC 3842).
+    Messages(MessageSummary),
 }
 
 /// The value of a field of a document.
@@ -40,19 +51,19 @@ impl Document {
     pub fn read(content_type: &[u8], body: &[u8], max_bytes: usize) -> Option<Self> {
         let content_type = ContentType::parse(content_type).ok()?;
         let format = Format::find(&content_type)?;
-        Self::read_as(format, format.read?, &content_type, body, max_bytes).ok()
-    }
-
-    fn read_as(
-        format: &Format,
-        read: ReadDocument,
-        content_type: &ContentType<'_>,
-        body: &[u8],
-        max_bytes: usize,
-    ) -> Result<Self, DocumentError> {
-        check_size(body, max_bytes)?;
-        let text = content_type.text_of(body)?;
-        read(&text, &format.check(&text)?, max_bytes)
+        check_size(body, max_bytes).ok()?;
+        match &format.syntax {
+            FormatSyntax::Xml(xml) => {
+                let text = content_type.text_of(body).ok()?;
+                let root = xml.check(&text).ok()?;
+                xml.read?(&text, &root, max_bytes).ok()
+            }
+            FormatSyntax::Plain(read) => {
+                // One byte that is none of the encoding spoils no line but its own.
+                let text = content_type.text_of(body).unwrap_or_else(|_| String::from_utf8_lossy(body));
+                Some(read(&text))
+            }
+        }
     }
 
     /// The value of a field; `None` when the document does not say it, or its format has no such field. `index` counts
@@ -69,6 +80,10 @@ impl Document {
     fn fields(&self) -> &dyn NamedValues {
         match self {
             Self::Presence(presentity) => presentity,
+            Self::Dialogs(dialogs) => dialogs,
+            Self::Registrations(registrations) => registrations,
+            Self::Watchers(watchers) => watchers,
+            Self::Messages(messages) => messages,
         }
     }
 }
@@ -77,5 +92,10 @@ impl<'a> FieldText<'a> {
     /// A text, not copied.
     pub(super) fn text(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
+    }
+
+    /// A number; one beyond 63 bits is the largest.
+    pub(super) fn number(number: impl TryInto<i64>) -> Self {
+        Self::Number(number.try_into().unwrap_or(i64::MAX))
     }
 }

@@ -1,9 +1,7 @@
 //! Fields of documents by name.
 
-use super::HEAD;
-use crate::document::content_type::ContentType;
+use super::{HEAD, formats};
 use crate::document::fields::FIELDS;
-use crate::document::formats::Format;
 use crate::document::{Document, FieldText, MAX_DOCUMENT};
 
 const RICH: &str = "<tuple id='one'><status><basic>closed</basic></status><contact>sip:one@x</contact>\
@@ -17,7 +15,7 @@ fn read(inside: &str) -> Document {
     Document::read(b"application/pidf+xml;charset=utf-8", body.as_bytes(), MAX_DOCUMENT).unwrap()
 }
 
-fn shown(document: &Document, field: &str, index: Option<usize>) -> Option<String> {
+pub(super) fn shown(document: &Document, field: &str, index: Option<usize>) -> Option<String> {
     document.value(field, index).map(|value| match value {
         FieldText::Text(text) => text.into_owned(),
         FieldText::Number(number) => number.to_string(),
@@ -49,15 +47,32 @@ fn fields_of_presence() {
 
 #[test]
 fn every_field_that_is_declared_is_read() {
-    let document = read(RICH);
-    for field in FIELDS {
-        assert!(Format::find(&ContentType::parse(field.format.as_bytes()).unwrap()).is_some(), "{}", field.format);
-        if field.format == "application/pidf+xml" {
-            assert!(document.count(field.name) > 0 && document.value(field.name, None).is_some(), "{}", field.name);
+    let classes =
+        ["voice", "fax", "pager", "multimedia", "text", "video"].map(|class| format!("{class}-message: 1/2 (3/4)\n"));
+    let messages = format!("Messages-Waiting: yes\nMessage-Account: a\nNone: 0/0 (0/0)\n{}", classes.concat());
+    let presence = format!("{HEAD}{RICH}</presence>");
+    let documents = [
+        ("application/pidf+xml", presence.as_str()),
+        (formats::DIALOGS, formats::CALL),
+        (formats::REGISTRATIONS, formats::GRUU),
+        (formats::WATCHERS, formats::WATCHED),
+        (formats::MESSAGES, &messages),
+    ];
+    for (format, body) in documents {
+        let document = Document::read(format.as_bytes(), body.as_bytes(), MAX_DOCUMENT).unwrap();
+        for field in FIELDS {
+            let is_declared = FIELDS.iter().any(|each| (each.format, each.name) == (format, field.name));
+            assert_eq!(document.value(field.name, None).is_some(), is_declared, "{format} {}", field.name);
+            assert_eq!(document.count(field.name) > 0, is_declared, "{format} {}", field.name);
+            assert!(!field.meaning.is_empty());
         }
-        assert!(!field.meaning.is_empty());
+        assert_eq!((document.count("nothing"), document.value("nothing", None)), (0, None));
     }
-    assert_eq!((document.count("nothing"), document.value("nothing", None)), (0, None));
+    assert!(FIELDS.iter().all(|field| documents.iter().any(|(format, _)| *format == field.format)));
+    let twice = FIELDS.iter().enumerate().find(|(at, field)| {
+        FIELDS.iter().take(*at).any(|other| (other.format, other.name) == (field.format, field.name))
+    });
+    assert_eq!(twice, None);
 }
 
 #[test]
