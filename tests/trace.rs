@@ -2,8 +2,8 @@
 
 use crate::support::kamailio::Server;
 use crate::support::news::TELL;
-use crate::support::notifier::Notifier;
-use crate::support::wait::SOON;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
 
 /// What a line says of a step: input, states, what goes out. The deadline is not compared.
@@ -22,8 +22,17 @@ fn each_step_says_input_states_and_what_goes_out() {
     let mut dialog = notifier.accept(&request, 600);
     watch.await_state("confirmed");
     assert_eq!(dialog.notify(told(600, "here")).status(), 200);
-    watch.end(&mut dialog);
-    let steps = steps(&server);
+    watch.unsubscribe();
+    dialog.accept(&dialog.expect_subscribe(SOON), 0);
+    // Another process may be quicker with the NOTIFY than the first is with the reply.
+    watch.await_state("waiting_for_termination");
+    assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+    watch.await_gone(SOON);
+    // The answer leaves before the step is written.
+    let steps = eventually(SOON, "the last step", || {
+        let steps = steps(&server);
+        steps.iter().any(|step| step.contains("-> destroyed")).then_some(steps)
+    });
     let place = |begins: &str, goes_on: &str| {
         let is_it = |step: &String| step.starts_with(begins) && step.contains(goes_on);
         steps.iter().position(is_it).unwrap_or_else(|| panic!("no {begins} … {goes_on} in {steps:#?}"))
