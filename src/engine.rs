@@ -9,6 +9,7 @@ mod answer;
 mod contact;
 mod flows;
 mod lack;
+mod lists;
 mod notify;
 mod reply;
 mod request;

@@ -14,11 +14,11 @@ use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, assert_unchanged, told};
 
 /// Type and body in hexadecimal digits: no line end of the body is lost in the log.
-const EXACTLY: &str = r#"event_route[qsa:notify] {
+pub const EXACTLY: &str = r#"event_route[qsa:notify] {
     xlog("L_NOTICE", "BODY|$qsa(content_type)|$(qsa(body){s.encode.hexa})|\n");
 }"#;
 
-fn hex(text: &str) -> String {
+pub fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -43,6 +43,8 @@ mod ipv6;
 mod kamcmd;
 mod kemi;
 mod leaks;
+mod lenient;
+mod lists;
 mod named_in_pages;
 mod notify;
 mod numbers;

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::Engine;
+use super::lists::LIST_TYPES;
 use crate::grammar::is_sips;
 use crate::host::message::SipMessage;
 use crate::host::notify_headers::OptionTags;
 use crate::host::socket::ListenSocket;
+use crate::registry::Handle;
 use crate::subscription::{Answer, Package, Socket};
 
 /// Goes with refusals that a later NOTIFY need not get: without it, a notifier that goes by RFC 3265 §3.2.2 removes the
@@ -27,7 +29,7 @@ impl Engine {
         &self,
         answer: Answer,
         message: SipMessage<'_>,
-        socket: Option<Socket>,
+        (handle, socket): (Handle, Option<Socket>),
         package: Option<&'static Package>,
     ) -> Rc<[u8]> {
         match answer {
@@ -41,7 +43,10 @@ impl Engine {
             }
             Answer::UnsupportedMediaType => {
                 let own = package.map_or(&[][..], |package| package.accept).iter().copied();
-                let accepted: Vec<&str> = own.chain(self.config.invited_types.iter().map(String::as_str)).collect();
+                let asks_for_lists = self.registry.view(handle, |subscription, _| subscription.asks_for_lists());
+                let of_lists = LIST_TYPES.into_iter().filter(|_| asks_for_lists == Some(true));
+                let accepted: Vec<&str> =
+                    own.chain(of_lists).chain(self.config.invited_types.iter().map(String::as_str)).collect();
                 format!("Accept: {}\r\n{ENCODINGS}{SOON}", accepted.join(", ")).into_bytes().into()
             }
             Answer::BadEvent => {

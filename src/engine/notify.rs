@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Engine, Lack, answer, contact};
+use super::{Engine, Lack, answer, contact, lists};
 use crate::document::{ContentType, PIDF_XML, Version, check_body};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
@@ -73,7 +73,7 @@ impl Engine {
         mode: AnswerMode,
     ) -> Result<Handled, Refusal> {
         let cseq = message.cseq(b"NOTIFY")?;
-        if let Some(tags) = headers.unsupported(|tag| self.supports(tag))? {
+        if let Some(tags) = headers.unsupported(|tag| self.supports(tag) || self.supports_for(ids, tag))? {
             return Err(Refusal::BadExtension(tags));
         }
         let event = headers.event()?;
@@ -84,7 +84,7 @@ impl Engine {
         let body = message.body()?;
         let package = self.config.packages.find(event.package);
         let content = self.judge(package, content_type, headers.is_encoded(), body);
-        let with_body = content.is_document();
+        let with_body = content.may_be_document();
         let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
         let state = headers.subscription_state().and_then(SubscriptionState::parse);
         let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
@@ -138,7 +138,7 @@ impl Engine {
             mode,
             code,
             phrase,
-            &self.extra_headers(answered, message, stepped.output.socket, package),
+            &self.extra_headers(answered, message, (stepped.handle, stepped.output.socket), package),
         );
         Ok(Handled::Yes)
     }
@@ -158,7 +158,7 @@ impl Engine {
             return Content::TooLarge;
         }
         if is_encoded {
-            return Content::Unsupported;
+            return Content::Encoded;
         }
         // Nothing to parse in what nearly all send.
         if !self.config.check_bodies
@@ -171,7 +171,7 @@ impl Engine {
         // An unknown package is refused by the core, whatever its body.
         let of_package = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
         if !of_package && !self.config.invited_types.iter().any(|accept| content_type.is(accept)) {
-            return Content::Unsupported;
+            return if lists::is_list(&content_type) { Content::List } else { Content::Unsupported };
         }
         match check_body(&content_type, body, self.config.max_body, self.config.check_bodies)
             .map_err(|error| error.sip_status())

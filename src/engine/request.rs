@@ -1,5 +1,6 @@
 //! The SUBSCRIBE on the wire, and its next hop.
 
+use super::lists::{LIST_TAG, LIST_TYPES};
 use crate::config::Config;
 use crate::document::FILTER_XML;
 use crate::grammar::is_sips;
@@ -218,11 +219,11 @@ fn line(text: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 /// One header line, its value a list.
-fn list(text: &mut Vec<u8>, name: &[u8], items: &[&str]) {
-    for (number, item) in items.iter().enumerate() {
+fn list(text: &mut Vec<u8>, name: &[u8], items: &[&str], more: &[&str]) {
+    for (number, item) in items.iter().chain(more).enumerate() {
         add(text, &[if number == 0 { name } else { b", " }, item.as_bytes()]);
     }
-    if !items.is_empty() {
+    if !items.is_empty() || !more.is_empty() {
         text.extend_from_slice(b"\r\n");
     }
 }
@@ -246,8 +247,9 @@ fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> 
     }
     text.extend_from_slice(contact);
     if let Some(Package { accept, supported, .. }) = config.packages.find(request.package.as_bytes()) {
-        list(&mut text, b"Accept: ", accept);
-        list(&mut text, b"Supported: ", supported);
+        let (types, tags) = if request.list { (&LIST_TYPES[..], &[LIST_TAG][..]) } else { (&[][..], &[][..]) };
+        list(&mut text, b"Accept: ", accept, types);
+        list(&mut text, b"Supported: ", supported, tags);
     }
     add(&mut text, &[config.additional_presence_headers.as_bytes(), &request.header_lines]);
     text

@@ -120,6 +120,7 @@ fn advice(code: u16, reason: Option<Reason>) -> &'static str {
         405 | 501 => "The server of the record does not support SUBSCRIBE: check where the record is routed to",
         406 => "The notifier offers no document of a type that the package accepts",
         408 => "There is no answer: check the address, the route there and the firewall",
+        421 => "If the record is a list of resources, subscribe with option list",
         489 => "The notifier does not serve this event package",
         _ => "",
     }

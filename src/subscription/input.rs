@@ -228,8 +228,13 @@ pub enum Content {
         /// It tells the whole state, not only what has changed.
         is_full: bool,
     },
+    /// The states of a list of resources (RFC 4662 §5): [`Content::Acceptable`] if such were asked for, otherwise
+    /// [`Content::Unsupported`].
+    List,
     /// A body of another type: 415.
     Unsupported,
+    /// A body in another encoding than its own: 415.
+    Encoded,
     /// A body that is not what its type says: 400.
     Malformed,
     /// A body beyond the size limit: 413.
@@ -237,12 +242,18 @@ pub enum Content {
 }
 
 impl Content {
-    /// Whether there is a body that can be handed on.
+    /// Whether there is a body that can be handed on if the subscription has asked for such.
+    #[must_use]
+    pub fn may_be_document(self) -> bool {
+        self.is_document() || matches!(self, Self::List | Self::Unsupported | Self::Malformed)
+    }
+
+    /// Whether there is a body that can be handed on, whatever the subscription has asked for.
     #[must_use]
     pub fn is_document(self) -> bool {
         match self {
             Self::Acceptable | Self::Versioned { .. } => true,
-            Self::Empty | Self::Unsupported | Self::Malformed | Self::TooLarge => false,
+            Self::Empty | Self::List | Self::Unsupported | Self::Encoded | Self::Malformed | Self::TooLarge => false,
         }
     }
 
@@ -250,7 +261,7 @@ impl Content {
     pub(super) fn refusal(self) -> Option<Answer> {
         match self {
             Self::Empty | Self::Acceptable | Self::Versioned { .. } => None,
-            Self::Unsupported => Some(Answer::UnsupportedMediaType),
+            Self::List | Self::Unsupported | Self::Encoded => Some(Answer::UnsupportedMediaType),
             Self::Malformed => Some(Answer::BadRequest("Malformed Body")),
             Self::TooLarge => Some(Answer::TooLarge),
         }

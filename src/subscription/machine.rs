@@ -4,6 +4,7 @@
 //! request in flight, has it a dialog? What allocates comes first: an input that finds no memory changes nothing.
 
 mod accepted;
+mod asked;
 mod challenged;
 mod command;
 mod creation;
@@ -213,7 +214,10 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, env)),
             Input::Turn => Ok(self.on_turn(env.now)),
             Input::Reply(reply) => self.on_reply(&reply, env),
-            Input::Notify(notify, fingerprint) => {
+            Input::Notify(mut notify, fingerprint) => {
+                if self.extras.is_some() {
+                    notify = self.as_asked(notify, env.packages);
+                }
                 // A NOTIFY may end the dialog that it is answered in.
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
                 let mut output = self.on_notify(&notify, fingerprint, env)?;

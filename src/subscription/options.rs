@@ -20,7 +20,7 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "id",
     "expires",
     "fetch",
@@ -32,6 +32,8 @@ const NAMES: [&str; 11] = [
     HEADER,
     "outbound",
     "target",
+    "list",
+    "lenient",
 ];
 
 /// The option that may be given several times.
@@ -65,6 +67,10 @@ pub struct Terms {
     pub rates: Rates,
     /// `target`: requests in a dialog go to where its NOTIFYs come from.
     pub follows_source: bool,
+    /// `list`: the record may be a list of resources (RFC 4662).
+    pub list: bool,
+    /// `lenient`: faults of notifiers are borne that break no rule of security.
+    pub lenient: bool,
     /// The filter document: a number its owner understands. It means nothing here.
     pub filter: Option<u16>,
 }
@@ -72,7 +78,15 @@ pub struct Terms {
 impl Terms {
     /// Those of a subscription without options.
     #[cfg(test)]
-    pub const NONE: Self = Self { expires: None, fetch: None, rates: Rates::NONE, follows_source: false, filter: None };
+    pub const NONE: Self = Self {
+        expires: None,
+        fetch: None,
+        rates: Rates::NONE,
+        follows_source: false,
+        list: false,
+        lenient: false,
+        filter: None,
+    };
 }
 
 impl Terms {
@@ -206,7 +220,9 @@ impl Options {
                 let known = is(SOURCE) || is("contact");
                 self.terms.follows_source = known.then(|| is(SOURCE)).ok_or_else(|| wrong("contact or source"))?;
             }
-            "share" if given.is_some() => return Err(wrong("without a value")),
+            "share" | "list" | "lenient" if given.is_some() => return Err(wrong("without a value")),
+            "list" => self.terms.list = true,
+            "lenient" => self.terms.lenient = true,
             "share" => self.share = true,
             "fetch" => {
                 let seconds = given.map_or(Some(FETCH), |value| number_within(value, 1, LONGEST_FETCH));
@@ -235,18 +251,19 @@ impl Options {
 impl std::fmt::Display for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The filter is known by its name.
-        let Terms { expires, fetch, rates, follows_source, filter: _ } = self.terms;
+        let Terms { expires, fetch, rates, follows_source, list, lenient, filter: _ } = self.terms;
         let named = |name: &str, value: &String| (!value.is_empty()).then(|| format!("{name}={value}"));
         let (id, filter) = (named("id", &self.id), named("filter", &self.filter));
         let times = [("expires", expires), ("fetch", fetch)];
         let times = times.into_iter().filter_map(|(name, seconds)| Some(format!("{name}={}", seconds?)));
         let rates = rates.parameters().map(|(name, rate)| format!("{name}={rate}"));
-        let share = self.share.then(|| "share".to_owned());
         let header = header::as_options(&self.header);
         let outbound = (!self.outbound.is_empty()).then(|| format!("outbound={}", in_quotes(&self.outbound)));
         let target = follows_source.then(|| format!("target={SOURCE}"));
         let texts = id.into_iter().chain(times).chain(rates).chain(filter).chain(header).chain(outbound);
-        let all = texts.chain(target).chain(share);
+        let flags = [("list", list), ("lenient", lenient), ("share", self.share)];
+        let flags = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.to_owned());
+        let all = texts.chain(target).chain(flags);
         f.write_str(&all.collect::<Vec<_>>().join(";"))
     }
 }

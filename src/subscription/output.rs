@@ -117,6 +117,8 @@ pub struct Request {
     /// Filter document to go with it, [`Terms::filter`](super::options::Terms): with every request that opens a dialog, which
     /// keeps it (RFC 4660).
     pub filter: Option<u16>,
+    /// Whether lists of resources are supported (RFC 4662).
+    pub list: bool,
     /// The socket of the dialog, once known.
     pub socket: Option<Socket>,
     /// Answers to the challenges that the realms on the way are known to make.

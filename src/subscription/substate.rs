@@ -32,6 +32,9 @@ pub enum StateValue {
 }
 
 impl<'a> SubscriptionState<'a> {
+    /// Active, and nothing else is said.
+    pub const ACTIVE: Self = Self { value: StateValue::Active, reason: None, expires: None, retry_after: None };
+
     /// Reads a header value: `token *( SEMI param )` (RFC 6665 §8.4). White space may be folded (RFC 3261 §7.3.1), words
     /// are compared without case, parameters that are not known are skipped, of a repeated one the first counts. A
     /// parameter with a bad value counts as absent; a header value without a state is `None`.

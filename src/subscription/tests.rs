@@ -20,6 +20,7 @@ mod model;
 mod notifies;
 mod options;
 mod overrides;
+mod own_bodies;
 mod own_ways;
 mod packages;
 mod proxies;

@@ -50,7 +50,9 @@ impl Versions {
             Content::Versioned { .. }
             | Content::Empty
             | Content::Acceptable
+            | Content::List
             | Content::Unsupported
+            | Content::Encoded
             | Content::Malformed
             | Content::TooLarge => Order::Next,
         }

@@ -8,7 +8,6 @@ use super::super::dialog::Dialog;
 use super::super::input::Reply;
 use super::super::marks::Heard;
 use super::super::output::Output;
-use super::super::policy::Policy;
 use super::super::reason::{Reason, Wording};
 use super::super::schedule;
 use super::super::state::{Awaits, State};
@@ -35,8 +34,9 @@ impl<A: SharedAlloc> Subscription<A> {
         if let Some(until) = self.fetch_until() {
             return self.fetch_accepted(reply, until, env.policy);
         }
+        let (keeps, awaits_first) = (self.keeps_route_set(env.policy), self.awaits_first_notify(env.policy));
         let Some(dialog) = self.dialog.as_mut() else { return Ok(self.lost_dialog(env)) };
-        adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
+        adopt_reply(dialog, reply, keeps, self.alloc.clone())?;
         let is_own = dialog.remote_tag() == reply.remote_tag.text();
         let Some(granted) = self.granted(reply) else { return Ok(self.nothing_granted(reply, env)) };
         let until = env.now.after(granted);
@@ -44,7 +44,7 @@ impl<A: SharedAlloc> Subscription<A> {
         // The grant of another notifier does not count.
         let expiry = dialog.expiry().map_or(until, |told| if is_own { told.min(until) } else { told });
         dialog.set_expiry(expiry);
-        let awaits = if dialog.is_made() || !env.policy.timer_n_on_first {
+        let awaits = if dialog.is_made() || !awaits_first {
             Awaits::Nothing
         } else {
             Awaits::FirstNotify { by: self.timer_n(env) }
@@ -99,8 +99,9 @@ impl<A: SharedAlloc> Subscription<A> {
         if self.is_of_ended_fork(reply.remote_tag.text()) {
             return Ok(self.destroy());
         }
+        let keeps = self.keeps_route_set(env.policy);
         if let Some(dialog) = self.dialog.as_mut() {
-            adopt_reply(dialog, reply, env.policy, self.alloc.clone())?;
+            adopt_reply(dialog, reply, keeps, self.alloc.clone())?;
         }
         Ok(self.accepted_for_nobody(reply, env))
     }
@@ -188,14 +189,14 @@ impl<A: SharedAlloc> Subscription<A> {
 pub(super) fn adopt_reply<A: Allocator + Clone>(
     dialog: &mut Dialog<A>,
     reply: &Reply<'_>,
-    policy: &Policy,
+    keeps_route_set: bool,
     alloc: A,
 ) -> Result<(), OutOfMemory> {
     if !dialog.is_made() {
         dialog.try_adopt(reply.remote_tag, reply.contact, reply.route_set, alloc)
     } else if reply.remote_tag.text() == dialog.remote_tag() {
         let target = reply.contact.filter(|_| !dialog.is_target_told());
-        let keeps = policy.keep_route_set && dialog.route_set().is_empty();
+        let keeps = keeps_route_set && dialog.route_set().is_empty();
         dialog.try_complete(target, if keeps { reply.route_set } else { RouteSet::NONE }, alloc)
     } else {
         Ok(())

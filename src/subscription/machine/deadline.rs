@@ -99,7 +99,7 @@ impl<A: SharedAlloc> Subscription<A> {
             // Peers that answer a refresh with a 2xx and no NOTIFY are met in the field: unless the operator says
             // otherwise, only the dialog's first NOTIFY is required.
             Awaits::Nothing | Awaits::Retry => {
-                let is_awaited = env.policy.timer_n_on_refresh && env.policy.timer_n_on_first;
+                let is_awaited = env.policy.timer_n_on_refresh && self.awaits_first_notify(env.policy);
                 is_awaited.then(|| env.now.after(env.policy.timer_n))
             }
             Awaits::Expiry => return self.expire(next, env),

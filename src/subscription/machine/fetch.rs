@@ -42,8 +42,9 @@ impl<A: SharedAlloc> Subscription<A> {
         until: Millis,
         policy: &Policy,
     ) -> Result<Output, OutOfMemory> {
+        let keeps = self.keeps_route_set(policy);
         if let Some(dialog) = self.dialog.as_mut() {
-            adopt_reply(dialog, reply, policy, self.alloc.clone())?;
+            adopt_reply(dialog, reply, keeps, self.alloc.clone())?;
         }
         self.accept(reply);
         self.confirm(until, Awaits::FirstNotify { by: until });

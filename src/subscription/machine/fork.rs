@@ -64,9 +64,13 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(Some(fork))
     }
 
-    /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4).
+    /// Whether NOTIFYs of other forks are welcome: as long as the first NOTIFY may take (RFC 6665 §4.1.2.4), and never for a list
+    /// (RFC 4662 §4.7).
     pub(super) fn welcomes_forks(&self, env: &Env<'_>) -> bool {
-        !self.is_fork() && env.policy.forking.allows(env.packages.get(self.package)) && self.may_be_forked(env)
+        !self.is_fork()
+            && env.policy.forking.allows(env.packages.get(self.package))
+            && self.may_be_forked(env)
+            && !self.asks_for_lists()
     }
 
     pub(super) fn may_be_forked(&self, env: &Env<'_>) -> bool {

@@ -125,8 +125,11 @@ impl<A: SharedAlloc> Subscription<A> {
         if is_other_fork {
             return Judgement::Fork(state.value);
         }
+        let new = |state| if is_end { Judgement::Ended(state) } else { Judgement::Stands(state) };
         match dialog.remote_cseq() {
             Some(newest) if notify.cseq == newest && dialog.is_again(notify.echo) => Judgement::Repeated,
+            // Some never count.
+            Some(newest) if notify.cseq == newest && self.is_lenient() => new(state),
             // The end that was accepted would have been the end.
             Some(newest) if notify.cseq <= newest && is_end => Judgement::StaleEnd,
             Some(_) if dialog.has_accepted(notify.cseq) => Judgement::Repeated,
@@ -136,8 +139,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 Some(answer) => Judgement::Refused(answer),
                 None => Judgement::Stale,
             },
-            Some(_) | None if is_end => Judgement::Ended(state),
-            Some(_) | None => Judgement::Stands(state),
+            Some(_) | None => new(state),
         }
     }
 
@@ -206,8 +208,8 @@ impl<A: SharedAlloc> Subscription<A> {
         fingerprint: Fingerprint,
         env: &Env<'_>,
     ) -> Result<(), OutOfMemory> {
+        let keeps = self.keeps_route_set(env.policy);
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
-        let keeps = env.policy.keep_route_set;
         // An unchanged Contact is not judged again: the target is that of the newest NOTIFY.
         let is_known = dialog.recalls(fingerprint);
         let judged = notify.contact.filter(|_| !is_known).and_then(OfferedUri::judge);

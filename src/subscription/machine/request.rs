@@ -46,6 +46,7 @@ impl<A: SharedAlloc> Subscription<A> {
             rates: self.terms().rates,
             header_lines: self.header_lines().to_vec(),
             filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
+            list: self.terms().list,
             socket: dialog.socket(),
             authorizations,
             reserved: self.turn != Promise::None,

@@ -86,6 +86,9 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("adaptive-min-rate=2;max-rate=1", ["option adaptive-min-rate is \"2\"", "no more than option max-rate"]),
         ("filter=", ["option filter is \"\"", "a token"]),
         ("filter=a/b", ["option filter is \"a/b\"", "a token"]),
+        ("lenient=yes", ["option lenient is \"yes\"", "must be without a value"]),
+        ("list=1", ["option list is \"1\"", "must be without a value"]),
+        ("list;list", ["option list is given again", "once"]),
         ("target", ["option target is \"\"", "must be contact or source"]),
         ("target=sources", ["option target is \"sources\"", "must be contact or source"]),
         ("target=source;target=contact", ["option target is given again, as \"contact\"", "once"]),
@@ -284,14 +287,14 @@ fn any_options() -> impl Strategy<Value = Options> {
     let header =
         proptest::collection::vec("X-[a-z]{1,4}: [!-~]([ -~]{0,8}[!-~])?\r\n", 0..4).prop_map(|all| all.concat());
     let outbound = prop_oneof![Just(String::new()), "sips?:[a-z]{1,4}(;lr)?"];
-    (id, times, rates, filter, header, outbound, any::<[bool; 2]>()).prop_map(
-        |(id, (expires, fetch), rates, filter, header, outbound, [share, follows_source])| Options {
+    (id, times, rates, filter, header, outbound, any::<[bool; 4]>()).prop_map(
+        |(id, (expires, fetch), rates, filter, header, outbound, [share, follows_source, list, lenient])| Options {
             id,
             share: share && fetch.is_none(),
             filter,
             header,
             outbound,
-            terms: Terms { expires, fetch, rates, follows_source, filter: None },
+            terms: Terms { expires, fetch, rates, follows_source, list, lenient, filter: None },
         },
     )
 }
