@@ -8,7 +8,9 @@
 //! | `content_type` | the Content-Type header value as grammar (RFC 3261 §25.1) |
 //! | `encoding` | bytes to text: BOM, charset parameter, XML declaration (RFC 7303 §3) |
 //! | `scan` | XML well-formedness in linear time, without allocation, with every cap |
-//! | `cursor` | the lexical half of `scan` |
+//! | `tags`, `namespaces` | `scan` at a tag; the namespaces in scope |
+//! | `usual`, `block` | the markup of nearly all documents, read sixteen bytes at a time |
+//! | `cursor` | the lexical half of `scan`, for all other markup |
 //! | `prescan`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
 //! | `fault` | what `scan` finds wrong |
 //! | `name` | XML names and characters, as `scan` needs them |
@@ -40,6 +42,7 @@
 //! a parser of XML that builds one.
 #![forbid(unsafe_code)]
 
+mod block;
 mod bytes;
 mod check;
 mod content_type;
@@ -60,6 +63,7 @@ mod message_summary;
 #[cfg_attr(not(test), allow(dead_code, reason = "the readers of lists and of mixed bodies stand on it"))]
 mod multipart;
 mod name;
+mod namespaces;
 mod pidf;
 mod pidf_summary;
 mod prescan;
@@ -73,10 +77,12 @@ mod rpid;
 mod scan;
 mod stand_alone;
 mod summary;
+mod tags;
 #[cfg(test)]
 mod tests;
 #[allow(dead_code, reason = "for the surface")]
 mod typed;
+mod usual;
 #[allow(dead_code, reason = "for the surface")]
 mod values;
 mod version;

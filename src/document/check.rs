@@ -5,6 +5,7 @@ use super::encoding::decode;
 use super::error::DocumentError;
 use super::formats::{Format, XmlFormat};
 use super::root::read_root;
+use super::scan::scan_bytes;
 use super::version::Version;
 
 /// The media type of filter documents (RFC 4661 §6).
@@ -51,9 +52,16 @@ fn read_version(
     body: &[u8],
     format: &XmlFormat,
 ) -> Result<Option<Version>, DocumentError> {
+    // Nearly all are in UTF-8 and in order. The rest is decoded, and scanned for the place of the fault.
+    let quick = content_type.utf8_of(body).and_then(|text| Some((text, scan_bytes(text).ok()?)));
+    if let Some((text, root)) = quick
+        && format.is_root(&root)
+    {
+        return Ok(format.version(text, &root));
+    }
     let text = content_type.text_of(body)?;
     let root = format.check(&text)?;
-    Ok(if format.has_versions { Version::read(&text, &root) } else { None })
+    Ok(format.version(text.as_bytes(), &root))
 }
 
 /// Whether this is a filter document (RFC 4661 §3): well-formed XML within the caps, with a root called `filter-set` in

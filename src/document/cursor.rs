@@ -40,8 +40,8 @@ impl<'a> Attribute<'a> {
 }
 
 /// The attributes of the start tag at the start of `element`, which has passed [`scan`](super::scan::scan).
-pub(super) fn attributes(element: &str) -> impl Iterator<Item = Attribute<'_>> {
-    let mut cursor = Cursor::new(element.as_bytes(), false);
+pub(super) fn attributes(element: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
+    let mut cursor = Cursor::new(element, false);
     cursor.skip(1);
     let named = cursor.qname("not an element name").is_ok();
     std::iter::from_fn(move || cursor.attribute().ok().flatten().filter(|_| named))
@@ -56,10 +56,20 @@ impl<'a> Cursor<'a> {
         Self { rest: text, length: text.len(), suspicious }
     }
 
+    /// So many bytes behind the start of `text`.
+    pub(super) fn at(text: &'a [u8], offset: usize, suspicious: bool) -> Self {
+        Self { rest: text.get(offset..).unwrap_or_default(), length: text.len(), suspicious }
+    }
+
     /// How many bytes were stepped over.
     #[inline(always)]
     pub(super) fn offset(&self) -> usize {
         self.length - self.rest.len()
+    }
+
+    /// The same, where the text is one that [`Text`](super::block::Text) takes.
+    pub(super) fn place(&self) -> u32 {
+        self.offset() as u32
     }
 
     #[cold]

@@ -94,7 +94,7 @@ impl DialogInfo {
     /// Reads a document that has passed its check.
     pub(super) fn read(text: &str, root: &RootElement<'_>) -> Self {
         let mut reader = Reader::new(text, root);
-        let mut info = Self { version: Version::read(text, root), ..Self::default() };
+        let mut info = Self { version: Version::read(text.as_bytes(), root), ..Self::default() };
         let Some(root) = reader.root() else { return info };
         info.entity = attribute(&root, "entity").unwrap_or_default();
         while let Some(element) = reader.child(&root) {

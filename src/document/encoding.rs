@@ -32,6 +32,22 @@ impl ContentType<'_> {
         let charset = self.parameter("charset");
         decode(body, charset.as_ref().map(|charset| charset.as_sent()))
     }
+
+    /// The text of a body in UTF-8, as nearly all are, without BOM and without white space or zeros around it: bytes that
+    /// may be no UTF-8 after all.
+    pub(super) fn utf8_of<'b>(&self, body: &'b [u8]) -> Option<&'b [u8]> {
+        match body {
+            [0xEF, 0xBB, 0xBF, rest @ ..] => Some(trim(rest)),
+            [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] => None,
+            unmarked => {
+                let charset = self.parameter("charset");
+                match unmarked_encoding(unmarked, charset.as_ref().map(|charset| charset.as_sent())) {
+                    Ok(Encoding::Utf8) => Some(trim(unmarked)),
+                    Ok(Encoding::Utf16(_) | Encoding::Latin1) | Err(_) => None,
+                }
+            }
+        }
+    }
 }
 
 /// Decodes `body` to text without BOM and without white space or zeros around it. Borrows when
@@ -50,8 +66,8 @@ pub(super) fn decode<'a>(body: &'a [u8], charset: Option<&str>) -> Result<Cow<'a
         Encoding::Latin1 => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
     };
     let trimmed = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(trim(text)),
-        Cow::Owned(text) => Cow::Owned(trim(&text).to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(trim_text(text)),
+        Cow::Owned(text) => Cow::Owned(trim_text(&text).to_owned()),
     };
     if trimmed.is_empty() {
         return Err(DocumentError::Empty);
@@ -59,11 +75,25 @@ pub(super) fn decode<'a>(body: &'a [u8], charset: Option<&str>) -> Result<Cow<'a
     Ok(trimmed)
 }
 
-fn trim(text: &str) -> &str {
-    let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let start = text.as_bytes().iter().take_while(|byte| space(byte)).count();
-    let last = text.as_bytes().iter().rposition(|byte| !space(byte) && *byte != 0);
-    last.and_then(|last| text.get(start..=last)).unwrap_or_default()
+fn trim_text(text: &str) -> &str {
+    let trimmed = trim(text.as_bytes());
+    let start = text.len() - trim_start(text.as_bytes()).len();
+    text.get(start..start + trimmed.len()).unwrap_or_default()
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    let mut text = trim_start(text);
+    while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n' | 0] = text {
+        text = rest;
+    }
+    text
+}
+
+fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }
 
 fn unmarked_encoding(body: &[u8], charset: Option<&str>) -> Result<Encoding, DocumentError> {

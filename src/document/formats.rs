@@ -9,6 +9,7 @@ use super::reginfo::RegInfo;
 use super::root::read_root;
 use super::scan::RootElement;
 use super::typed::Document;
+use super::version::Version;
 use super::watcherinfo::WatcherInfo;
 
 /// The media type of presence documents (RFC 3863 §5).
@@ -120,10 +121,20 @@ impl XmlFormat {
     /// When it is no well-formed XML within the caps, or another document.
     pub(super) fn check<'a>(&self, text: &'a str) -> Result<RootElement<'a>, DocumentError> {
         let root = read_root(text)?;
-        if !root.may_be(self.root, self.namespace) {
+        if !self.is_root(&root) {
             return Err(root.is_not(self.root, self.namespace));
         }
         Ok(root)
+    }
+
+    /// Whether its documents have this root.
+    pub(super) fn is_root(&self, root: &RootElement<'_>) -> bool {
+        root.may_be(self.root, self.namespace)
+    }
+
+    /// The version of a document with this root, if the format has versions and this one can be read.
+    pub(super) fn version(&self, text: &[u8], root: &RootElement<'_>) -> Option<Version> {
+        if self.has_versions { Version::read(text, root) } else { None }
     }
 }
 

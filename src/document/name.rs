@@ -15,6 +15,17 @@ pub(super) struct QName<'a> {
     pub(super) local: &'a [u8],
 }
 
+impl<'a> QName<'a> {
+    /// A name that is certain to be one, split.
+    #[inline]
+    pub(super) fn of(whole: &'a [u8]) -> Self {
+        match whole.iter().position(|byte| *byte == b':').and_then(|colon| whole.split_at_checked(colon)) {
+            Some((prefix, [_, local @ ..])) => Self { whole, prefix, local },
+            _ => Self { whole, prefix: &[], local: whole },
+        }
+    }
+}
+
 /// Takes the qualified name at the start of `text`, if there is one; the rest is the second value.
 #[inline(always)]
 pub(super) fn take_qname(text: &[u8]) -> Option<(QName<'_>, &[u8])> {

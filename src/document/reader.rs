@@ -23,7 +23,8 @@ use super::bytes::until_any;
 use super::cursor::Cursor;
 use super::element::Element;
 use super::name::{as_text, same_value, take_reference};
-use super::scan::{MAX_DEPTH, MAX_NAMESPACES, RootElement, XML_NAMESPACE};
+use super::namespaces::{MAX_NAMESPACES, XML_NAMESPACE};
+use super::scan::{MAX_DEPTH, RootElement};
 
 /// What comes next in a document.
 #[derive(Clone, Copy, Debug)]

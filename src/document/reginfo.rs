@@ -72,7 +72,7 @@ impl RegInfo {
     /// Reads a document that has passed its check.
     pub(super) fn read(text: &str, root: &RootElement<'_>) -> Self {
         let mut reader = Reader::new(text, root);
-        let mut info = Self { version: Version::read(text, root), ..Self::default() };
+        let mut info = Self { version: Version::read(text.as_bytes(), root), ..Self::default() };
         let Some(root) = reader.root() else { return info };
         while let Some(element) = reader.child(&root) {
             if element.may_be("registration", REGINFO) {

@@ -3,344 +3,240 @@
 //! Checks XML 1.0 well-formedness and Namespaces in XML, and refuses any document type
 //! declaration, so that no entity exists but the five predefined ones (conformance: no DTD, no
 //! external entities, depth and size caps, no quadratic parse). What passes here is accepted by
-//! another parser of XML too; a property test holds the two against each other.
+//! the tree parser too; a property test holds the two against each other.
+//!
+//! Each piece of markup is first read as nearly all documents have it ([`usual`](super::usual)), which takes a small part of the
+//! work. If that refuses it, [`Cursor`] reads it again, which knows all of XML, and finds the fault.
 
-use arrayvec::ArrayVec;
-
-use super::bytes::same_start;
-use super::cursor::{Attribute, Cursor};
+use super::block::{MOST_TEXT, Tail, Text};
+use super::cursor::Cursor;
 use super::fault::XmlFault;
-use super::name::{QName, same_value, value_hash};
+use super::name::QName;
+use super::namespaces::Namespaces;
 use super::prescan::is_suspicious;
+use super::tags::Open;
+use super::usual;
 
 /// Deepest nesting of elements.
 pub(super) const MAX_DEPTH: usize = 64;
-/// Most attributes on one element, namespace declarations not counted.
-pub(super) const MAX_ATTRIBUTES: usize = 32;
-/// Most namespace declarations in scope at one element.
-pub(super) const MAX_NAMESPACES: usize = 32;
 /// Most elements, comments and processing instructions in one document.
 pub(super) const MAX_NODES: usize = 8192;
-
-/// What the prefix `xml` is bound to (Namespaces in XML §3).
-pub(super) const XML_NAMESPACE: &[u8] = b"http://www.w3.org/XML/1998/namespace";
-const XMLNS_NAMESPACE: &[u8] = b"http://www.w3.org/2000/xmlns/";
 
 /// The result of a scan: the top of a document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RootElement<'a> {
     /// The root element's name.
     pub(super) name: QName<'a>,
-    /// Its namespace as written (see [`same_value`]); empty when it has none.
+    /// Its namespace as written (see [`same_value`](super::name::same_value)); empty when it has none.
     pub(super) namespace: &'a [u8],
     /// Where the root's start tag starts.
     pub(super) tag: usize,
 }
 
-/// A namespace declaration in scope.
+/// Knowledge of the characters of a text.
 #[derive(Clone, Copy)]
-struct Binding<'a> {
-    prefix: &'a [u8],
-    namespace: &'a [u8],
-    /// Hash of the namespace, once it was asked for.
-    hash: Option<u64>,
+enum Characters {
+    /// Nothing: perhaps they are none.
+    Unknown,
+    /// They are UTF-8.
+    Utf8,
+    /// They are UTF-8, and [`is_suspicious`] was asked.
+    Seen { suspicious: bool },
 }
 
-/// An element that is open: where its name is, and how many bindings were in scope before it.
-#[derive(Clone, Copy, Default)]
-struct Open {
-    name: usize,
-    name_length: usize,
-    bindings: usize,
-}
-
-/// The name of an attribute of the tag at hand.
-#[derive(Clone, Copy)]
-struct Named<'a> {
-    prefix: &'a [u8],
-    local: &'a [u8],
-    offset: usize,
-    /// Index of its namespace's binding, once it was looked up; none without a prefix.
-    binding: Option<usize>,
-}
-
-/// In place of the index of a binding: the namespace of the prefix `xml`, which needs none.
-const XML_BINDING: usize = MAX_NAMESPACES;
-
-struct Scanner<'a> {
-    text: &'a [u8],
-    cursor: Cursor<'a>,
-    open: ArrayVec<Open, MAX_DEPTH>,
-    bindings: ArrayVec<Binding<'a>, MAX_NAMESPACES>,
-    /// The attributes of the tag at hand.
-    attributes: ArrayVec<Named<'a>, MAX_ATTRIBUTES>,
-    nodes: usize,
+pub(super) struct Scanner<'a> {
+    characters: Characters,
+    pub(super) open: [Open; MAX_DEPTH],
+    /// The open elements that have declared namespaces: a bit for each depth, the innermost one's depth, and how many were
+    /// in scope outside of each.
+    pub(super) declaring: u64,
+    pub(super) innermost: usize,
+    pub(super) outside: [u8; MAX_DEPTH],
+    pub(super) namespaces: Namespaces<'a>,
+    pub(super) nodes: usize,
 }
 
 /// Scans a whole document, as [`super::encoding::decode`] returns it.
 pub(super) fn scan(text: &str) -> Result<RootElement<'_>, XmlFault> {
-    let text = text.as_bytes();
+    scan_characters(text.as_bytes(), Characters::Utf8)
+}
+
+/// The same for bytes that may be no UTF-8. All that is accepted is UTF-8; a fault counts only in a text that is.
+pub(super) fn scan_bytes(bytes: &[u8]) -> Result<RootElement<'_>, XmlFault> {
+    scan_characters(bytes, Characters::Unknown)
+}
+
+#[inline(always)]
+fn scan_characters(bytes: &[u8], characters: Characters) -> Result<RootElement<'_>, XmlFault> {
+    let tail = Tail::of(bytes);
+    let text = Text::new(bytes, &tail).ok_or(XmlFault::Limit { what: "bytes", limit: MOST_TEXT })?;
     let mut scanner = Scanner {
-        text,
-        cursor: Cursor::new(text, is_suspicious(text)),
-        open: ArrayVec::new(),
-        bindings: ArrayVec::new(),
-        attributes: ArrayVec::new(),
+        characters,
+        open: [Open::default(); MAX_DEPTH],
+        declaring: 0,
+        innermost: 0,
+        outside: [0; MAX_DEPTH],
+        namespaces: Namespaces::new(),
         nodes: 0,
     };
-    scanner.document()
+    let found = scanner.document(text);
+    // Once there are too many, nothing else counts.
+    if scanner.nodes > MAX_NODES {
+        return Err(XmlFault::Limit { what: "elements, comments and processing instructions", limit: MAX_NODES });
+    }
+    found
 }
 
 impl<'a> Scanner<'a> {
-    fn document(&mut self) -> Result<RootElement<'a>, XmlFault> {
-        self.cursor.declaration()?;
-        self.misc()?;
-        match self.cursor.rest {
-            [b'<', b'!', b'D', b'O', b'C', b'T', b'Y', b'P', b'E', ..] => return Err(XmlFault::Dtd),
-            [b'<', ..] => {}
-            _ => return Err(self.cursor.fault("no root element")),
+    #[inline(always)]
+    fn document(&mut self, text: Text<'a, '_>) -> Result<RootElement<'a>, XmlFault> {
+        let behind = self.declaration(text)?;
+        let at = self.misc(text, behind)?;
+        if text.byte(at) != b'<' || text.byte(at + 1) == b'!' {
+            return Err(self.no_root(text, at));
         }
-        let root = self.root()?;
-        while !self.open.is_empty() {
-            self.content()?;
-        }
-        self.misc()?;
-        if !self.cursor.rest.is_empty() {
-            return Err(self.cursor.fault("something follows the root element"));
+        let (root, behind) = self.root(text, at)?;
+        let at = self.misc(text, behind)?;
+        if (at as usize) < text.bytes().len() {
+            return Err(XmlFault::malformed(at as usize, "something follows the root element"));
         }
         Ok(root)
     }
 
-    /// Misc of XML 1.0 §2.8: what may surround the root element.
-    fn misc(&mut self) -> Result<(), XmlFault> {
-        loop {
-            self.cursor.skip_space();
-            match self.cursor.rest {
-                [b'<', b'!', b'-', b'-', ..] => self.comment()?,
-                [b'<', b'?', ..] => self.instruction()?,
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// One step inside an element: text, and one piece of markup.
-    #[inline(always)]
-    fn content(&mut self) -> Result<(), XmlFault> {
-        self.cursor.text()?;
-        let [b'<', markup @ ..] = self.cursor.rest else {
-            return Err(self.cursor.fault("document ends inside an element"));
-        };
-        match markup {
-            [b'/', after @ ..] => self.end_tag(after),
-            [b'!', b'-', b'-', ..] => self.comment(),
-            [b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', ..] => self.cursor.cdata(),
-            [b'?', ..] => self.instruction(),
-            _ => self.start_tag(),
-        }
-    }
-
-    fn comment(&mut self) -> Result<(), XmlFault> {
-        self.count()?;
-        self.cursor.comment()
-    }
-
-    fn instruction(&mut self) -> Result<(), XmlFault> {
-        self.count()?;
-        self.cursor.instruction()
-    }
-
-    #[inline(always)]
-    fn count(&mut self) -> Result<(), XmlFault> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(XmlFault::Limit { what: "elements, comments and processing instructions", limit: MAX_NODES });
-        }
-        Ok(())
-    }
-
-    /// The start tag, or empty element, of the root.
-    fn root(&mut self) -> Result<RootElement<'a>, XmlFault> {
-        let offset = self.cursor.offset();
-        let name = self.tag_name()?;
-        self.attributes(name, offset)?;
-        // Nothing more is in scope than what the root declares, though it may be closed already.
-        let namespace = match self.find_binding(name.prefix) {
-            Some(XML_BINDING) => XML_NAMESPACE,
-            Some(index) => self.bindings.as_slice().get(index).map_or(&[][..], |binding| binding.namespace),
-            None => &[],
-        };
-        self.close_tag(name, offset, 0)?;
-        Ok(RootElement { name, namespace, tag: offset })
-    }
-
-    /// A start tag or an empty element.
-    #[inline(always)]
-    fn start_tag(&mut self) -> Result<(), XmlFault> {
-        let offset = self.cursor.offset();
-        let outside = self.bindings.len();
-        let name = self.tag_name()?;
-        if let [b'>', ..] | [b'/', b'>', ..] = self.cursor.rest {
-            self.resolve(name.prefix, offset)?;
-        } else {
-            self.attributes(name, offset)?;
-        }
-        self.close_tag(name, offset, outside)
-    }
-
-    #[inline(always)]
-    fn tag_name(&mut self) -> Result<QName<'a>, XmlFault> {
-        self.count()?;
-        self.cursor.skip(1);
-        self.cursor.qname("not an element name")
-    }
-
-    /// A start tag from behind its `name` up to its end, which is left to [`Self::close_tag`].
-    /// `offset` is where the tag starts.
-    fn attributes(&mut self, name: QName<'a>, offset: usize) -> Result<(), XmlFault> {
-        let outside = self.bindings.len();
-        self.attributes.truncate(0);
-        while let Some(attribute) = self.cursor.attribute()? {
-            let Attribute { name: QName { prefix, local, .. }, value, offset } = attribute;
-            match attribute.declares() {
-                Some(prefix) => self.bind(prefix, value, offset, outside)?,
-                None => {
-                    let named = Named { prefix, local, offset, binding: None };
-                    push(&mut self.attributes, named, "attributes on one element")?;
-                }
-            }
-        }
-        self.resolve(name.prefix, offset)?;
-        match self.attributes.as_slice() {
-            [] => Ok(()),
-            [only] => self.resolve(only.prefix, only.offset).map(|_| ()),
-            _ => self.check_distinct(),
-        }
-    }
-
-    /// The end of a start tag: `>` or `/>`. `offset` is where the tag starts, and `outside` how many
-    /// bindings were in scope before it.
-    #[inline(always)]
-    fn close_tag(&mut self, name: QName<'a>, offset: usize, outside: usize) -> Result<(), XmlFault> {
-        if let [b'/', ..] = self.cursor.rest {
-            self.cursor.skip(2);
-            self.bindings.truncate(outside);
-            return Ok(());
-        }
-        self.cursor.skip(1);
-        let open = Open { name: offset + 1, name_length: name.whole.len(), bindings: outside };
-        push(&mut self.open, open, "elements nested in each other")
-    }
-
-    /// The end tag of the innermost element; `after` begins behind its `</`.
-    #[inline(always)]
-    fn end_tag(&mut self, after: &'a [u8]) -> Result<(), XmlFault> {
-        let open = self.open.pop().unwrap_or_default();
-        let name = self.text.get(open.name..).unwrap_or_default();
-        match after.get(open.name_length..) {
-            Some([b'>', rest @ ..]) if same_start(after, name, open.name_length) => self.cursor.rest = rest,
-            _ => self.other_end_tag(name.get(..open.name_length).unwrap_or_default())?,
-        }
-        self.bindings.truncate(open.bindings);
-        Ok(())
-    }
-
-    /// An end tag of the element `open` that has white space in it, or something wrong.
+    /// A place from which everything can be read.
     #[cold]
-    fn other_end_tag(&mut self, open: &[u8]) -> Result<(), XmlFault> {
-        let offset = self.cursor.offset();
-        self.cursor.skip(2);
-        let name = self.cursor.qname("not an element name")?;
-        self.cursor.skip_space();
-        let [b'>', rest @ ..] = self.cursor.rest else {
-            return Err(self.cursor.fault("end tag is not closed"));
+    pub(super) fn cursor(&mut self, text: Text<'a, '_>, at: u32) -> Result<Cursor<'a>, XmlFault> {
+        let text = text.bytes();
+        let suspicious = match self.characters {
+            Characters::Seen { suspicious } => suspicious,
+            Characters::Unknown if std::str::from_utf8(text).is_err() => {
+                return Err(XmlFault::malformed(at as usize, "not UTF-8"));
+            }
+            Characters::Unknown | Characters::Utf8 => is_suspicious(text),
         };
-        self.cursor.rest = rest;
-        if open != name.whole {
-            return Err(XmlFault::malformed(offset, "end tag does not match the open element"));
-        }
-        Ok(())
+        self.characters = Characters::Seen { suspicious };
+        Ok(Cursor::at(text, at as usize, suspicious))
     }
 
-    /// Puts a namespace declaration in scope (Namespaces in XML §3). `outside` is how many were
-    /// in scope before the element.
-    fn bind(&mut self, prefix: &'a [u8], namespace: &'a [u8], offset: usize, outside: usize) -> Result<(), XmlFault> {
-        let is_xml = same_value(namespace, XML_NAMESPACE);
-        if prefix == b"xmlns" || same_value(namespace, XMLNS_NAMESPACE) || is_xml != (prefix == b"xml") {
-            return Err(XmlFault::malformed(offset, "reserved namespace or prefix"));
-        }
-        let own = self.bindings.as_slice().get(outside..).unwrap_or_default();
-        if own.iter().any(|each| each.prefix == prefix) {
-            return Err(XmlFault::malformed(offset, "namespace declared twice"));
-        }
-        if is_xml {
-            return Ok(());
-        }
-        push(&mut self.bindings, Binding { prefix, namespace, hash: None }, "namespaces in scope")
-    }
-
-    /// The index of what `prefix` is bound to: none for no prefix, or an error.
+    /// Behind the XML declaration, if there is one.
     #[inline(always)]
-    fn resolve(&self, prefix: &[u8], offset: usize) -> Result<Option<usize>, XmlFault> {
-        if prefix.is_empty() {
-            return Ok(None);
+    fn declaration(&mut self, text: Text<'a, '_>) -> Result<u32, XmlFault> {
+        if text.byte(1) != b'?' {
+            return Ok(0);
         }
-        match self.find_binding(prefix) {
-            None => Err(XmlFault::malformed(offset, "namespace prefix is not declared")),
-            found => Ok(found),
+        match usual::declaration_end(text) {
+            Some(end) => Ok(end),
+            None => {
+                let mut cursor = self.cursor(text, 0)?;
+                cursor.declaration()?;
+                Ok(cursor.place())
+            }
         }
     }
 
-    #[inline]
-    fn find_binding(&self, prefix: &[u8]) -> Option<usize> {
-        let bound = self.bindings.as_slice().iter().rposition(|each| each.prefix == prefix);
-        bound.or((prefix == b"xml").then_some(XML_BINDING))
+    /// Misc of XML 1.0 §2.8: all that may surround the root element.
+    #[inline(always)]
+    fn misc(&mut self, text: Text<'a, '_>, at: u32) -> Result<u32, XmlFault> {
+        let mut at = usual::space_end(text, at);
+        while let [b'<', b'?', ..] | [b'<', b'!', b'-', b'-', ..] = text.from(at) {
+            at = usual::space_end(text, self.other_markup(text, at, &mut 0)?);
+        }
+        Ok(at)
     }
 
-    /// No two attributes of one element have the same namespace and name.
-    fn check_distinct(&mut self) -> Result<(), XmlFault> {
-        for at in 0..self.attributes.len() {
-            let Some(&Named { prefix, local, offset, .. }) = self.attributes.as_slice().get(at) else { break };
-            // An attribute without a prefix is in no namespace.
-            let binding = self.resolve(prefix, offset)?;
-            for earlier in 0..at {
-                let Some(&Named { local: other, binding: its, .. }) = self.attributes.as_slice().get(earlier) else {
-                    break;
-                };
-                if other == local && self.is_same_namespace(its, binding) {
-                    return Err(XmlFault::malformed(offset, "attribute given twice"));
+    /// Why there is no root at `at`.
+    #[cold]
+    fn no_root(&mut self, text: Text<'a, '_>, at: u32) -> XmlFault {
+        match text.from(at) {
+            [b'<', b'!', b'D', b'O', b'C', b'T', b'Y', b'P', b'E', ..] => XmlFault::Dtd,
+            [b'<', ..] => self.no_markup(at),
+            _ => XmlFault::malformed(at as usize, "no root element"),
+        }
+    }
+
+    fn no_markup(&mut self, at: u32) -> XmlFault {
+        self.nodes += 1;
+        XmlFault::malformed(at as usize + 1, "not an element name")
+    }
+
+    /// The root element at `at`, and the place behind it.
+    #[inline(always)]
+    fn root(&mut self, text: Text<'a, '_>, at: u32) -> Result<(RootElement<'a>, u32), XmlFault> {
+        let block = text.block(at);
+        let usual = usual::name(block, 1)
+            .and_then(|name| self.usual_tag::<false>(text, at, name.end, |this| this.is_declared(name, block)));
+        let tag = match usual {
+            Some(tag) => tag,
+            None => self.other_tag(text, at, 0)?,
+        };
+        let name = QName::of(text.between(at + 1, at + tag.width));
+        // Nothing more is in scope than what the root declares.
+        let namespace = self.namespaces.namespace(name.prefix);
+        let root = RootElement { name, namespace, tag: at as usize };
+        let mut depth = 0;
+        let behind = self.enter(at, tag, 0, &mut depth)?;
+        let behind = if depth == 0 { behind } else { self.content(text, behind)? };
+        Ok((root, behind))
+    }
+
+    /// The content of the root, and its end tag.
+    #[inline(always)]
+    fn content(&mut self, text: Text<'a, '_>, mut at: u32) -> Result<u32, XmlFault> {
+        let mut depth = 1;
+        loop {
+            let block = text.block(at);
+            let word = block.word();
+            if word as u16 == END_TAG {
+                depth -= 1;
+                at = self.end_tag(text, at, depth)?;
+                if depth == 0 {
+                    return Ok(at);
                 }
+            } else if word as u8 == b'<' {
+                at = self.start_tag(text, at, block, &mut depth)?;
+            } else {
+                at = match usual::text_end(text, at, block) {
+                    Some(end) => end,
+                    None => self.other_text(text, at)?,
+                };
             }
-            if binding.is_some()
-                && let Some(attribute) = self.attributes.get_mut(at)
-            {
-                attribute.binding = binding;
-            }
-        }
-        Ok(())
-    }
-
-    /// The hash spares long comparisons, which is what keeps the whole scan cheap. Hardly any
-    /// document needs it.
-    fn is_same_namespace(&mut self, one: Option<usize>, other: Option<usize>) -> bool {
-        let (Some(one), Some(other)) = (one, other) else { return one == other };
-        if one == other || one == XML_BINDING || other == XML_BINDING {
-            return one == other;
-        }
-        match (self.hashed(one), self.hashed(other)) {
-            (Some(one), Some(other)) => one.hash == other.hash && same_value(one.namespace, other.namespace),
-            _ => false,
         }
     }
 
-    fn hashed(&mut self, index: usize) -> Option<Binding<'a>> {
-        let binding = self.bindings.get_mut(index)?;
-        binding.hash.get_or_insert_with(|| value_hash(binding.namespace));
-        Some(*binding)
+    #[cold]
+    fn other_text(&mut self, text: Text<'a, '_>, at: u32) -> Result<u32, XmlFault> {
+        let mut cursor = self.cursor(text, at)?;
+        cursor.text()?;
+        match cursor.rest {
+            [b'<', ..] => Ok(cursor.place()),
+            _ => Err(cursor.fault("document ends inside an element")),
+        }
+    }
+
+    /// A comment, a processing instruction, a CDATA section, a tag with an unusual name, or none of these.
+    #[cold]
+    pub(super) fn other_markup(&mut self, text: Text<'a, '_>, at: u32, depth: &mut usize) -> Result<u32, XmlFault> {
+        if !matches!(text.byte(at + 1), b'!' | b'?') {
+            let outside = self.namespaces.len();
+            let tag = self.other_tag(text, at, outside)?;
+            return self.enter(at, tag, outside, depth);
+        }
+        let mut cursor = self.cursor(text, at)?;
+        match cursor.rest {
+            [b'<', b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', ..] => cursor.cdata()?,
+            [b'<', b'!', b'-', b'-', ..] => {
+                self.nodes += 1;
+                cursor.comment()?;
+            }
+            [b'<', b'?', ..] => {
+                self.nodes += 1;
+                cursor.instruction()?;
+            }
+            _ => return Err(self.no_markup(at)),
+        }
+        Ok(cursor.place())
     }
 }
 
-/// Appends `item`, or says that there are more of `what` than fit.
-#[inline(always)]
-fn push<T, const N: usize>(to: &mut ArrayVec<T, N>, item: T, what: &'static str) -> Result<(), XmlFault> {
-    to.try_push(item).map_err(|_| XmlFault::Limit { what, limit: N })
-}
+/// How an end tag starts, as the lowest bytes of a word.
+const END_TAG: u16 = u16::from_le_bytes(*b"</");

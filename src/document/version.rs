@@ -16,11 +16,15 @@ pub struct Version {
 
 impl Version {
     /// Of a document with this root; `None` when it has no version that can be read.
-    pub(super) fn read(text: &str, root: &RootElement<'_>) -> Option<Self> {
-        let tag = text.get(root.tag..).unwrap_or_default();
-        let value =
-            |name: &[u8]| attributes(tag).find(|each| each.name.whole == name).map(|found| found.value.trim_ascii());
-        let is_full = value(b"state") != Some(b"partial");
-        value(b"version").and_then(grammar::number).map(|number| Self { number, is_full })
+    pub(super) fn read(text: &[u8], root: &RootElement<'_>) -> Option<Self> {
+        let (mut number, mut is_full) = (None, true);
+        for each in attributes(text.get(root.tag..).unwrap_or_default()) {
+            match each.name.whole {
+                b"version" => number = grammar::number(each.value.trim_ascii()),
+                b"state" => is_full = each.value.trim_ascii() != b"partial",
+                _ => {}
+            }
+        }
+        number.map(|number| Self { number, is_full })
     }
 }

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::samples::{element, presence_document, rich_document};
+use crate::document::block::{BLOCK, Tail, Text};
 use crate::document::bytes;
-use crate::document::scan::scan;
+use crate::document::scan::{scan, scan_bytes};
 use crate::document::{ContentType, MAX_DOCUMENT, PIDF_XML, PidfSummary, Presentity, check_body};
 
 /// Pieces from which documents that are nearly well-formed are put together.
@@ -165,13 +166,44 @@ proptest! {
         let letters = text.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
         let found = bytes::letters(&text);
         prop_assert!(found == letters || found < letters && text.len() - found < 8, "{} of {}", found, letters);
-        let mut other = text.clone();
-        if let Some(byte) = other.get_mut(letters) {
-            *byte ^= 1;
+    }
+
+    /// A vector instruction sees in a text what a loop over its bytes sees, also over its end.
+    #[test]
+    fn blocks_mark_what_a_plain_loop_marks(
+        text in prop::collection::vec(prop::sample::select(&b"azAZ@[`{-:<>&]\"'\r\n\t \0\x1F\x7F\x80\xC1\xFF"[..]), 0..40),
+        place in 0..50_u32,
+        other in 0..50_u32,
+    ) {
+        let tail = Tail::of(&text);
+        let text = Text::new(&text, &tail).unwrap();
+        let byte = |index| text.bytes().get((place + index) as usize).copied().unwrap_or(0);
+        let block = text.block(place);
+        prop_assert_eq!(block.word().to_le_bytes(), [0, 1, 2, 3, 4, 5, 6, 7].map(byte));
+        let (letters, names) = block.letters();
+        for index in 0..BLOCK {
+            let each = byte(index);
+            let is_odd = !(b' '..0x80).contains(&each) || each == b'&';
+            let is_letter = each.is_ascii_alphabetic();
+            let is_same = each == text.byte(other + index);
+            prop_assert_eq!(block.marks(b'<').has(index), each == b'<');
+            prop_assert_eq!(block.same(text.block(other)).has(index), is_same);
+            prop_assert_eq!((letters.has(index), names.has(index)), (is_letter, is_letter || each == b'-'));
+            prop_assert_eq!(block.odd_in_text().has(index), is_odd || each == b']');
+            prop_assert_eq!(block.ends_value::<b'"'>().has(index), is_odd || matches!(each, b'<' | b'"'));
+            prop_assert_eq!(block.line_ends().has(index), matches!(each, b'\r' | b'\n' | b'\t'));
         }
-        for length in 0..=text.len() {
-            prop_assert_eq!(bytes::same_start(&text, &other, length), text[..length] == other[..length]);
-        }
+    }
+
+    /// Bytes of which nothing is known are accepted if they are a text that is accepted.
+    #[test]
+    fn bytes_are_scanned_as_their_text_is(text in pieces(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        prop_assert_eq!(scan_bytes(text.as_bytes()).is_ok(), scan(&text).is_ok());
+        let mut bytes = format!("<presence xmlns='v' xmlns:b='u'><a>\u{E9}</a>{text}</presence>").into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let as_text = std::str::from_utf8(&bytes);
+        prop_assert_eq!(scan_bytes(&bytes).is_ok(), as_text.is_ok_and(|text| scan(text).is_ok()));
     }
 
     #[test]
