@@ -92,21 +92,33 @@ fn what_differs_in_anything_has_a_dialog_of_its_own() {
     let notifier = Notifier::udp();
     leaves_nothing_in(&server, &["presence_b2b", "qsa_test"], || {
         let record = notifier.uri("alice");
+        let through = format!("share;outbound=sip:{}", notifier.endpoint.addr());
         let wishes = [
             (WATCHER, "share"),
             (WATCHER, "share;id=a"),
             (WATCHER, "share;expires=77"),
+            (WATCHER, "share;header=\"X-A: 1\""),
+            (WATCHER, "share;header=\"X-A: 1\";header=\"X-B: 2\""),
+            (WATCHER, &through[..]),
+            (WATCHER, "share;target=source"),
+            (WATCHER, "share;list"),
+            (WATCHER, "share;lenient"),
             ("sip:other@example.org", "share"),
             (WATCHER, ""),
         ];
         let mut all = Vec::new();
-        for (subscriber, options) in wishes {
+        for (number, (subscriber, options)) in wishes.into_iter().enumerate() {
             let id = subscribe(&server, &record, subscriber, options);
             let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 77);
-            assert_eq!(dialog.notify(told(77, options)).status(), 200);
-            assert_told(&server, &[&id], "active", options);
+            let note = number.to_string();
+            assert_eq!(dialog.notify(told(77, &note)).status(), 200, "{options}");
+            assert_told(&server, &[&id], "active", &note);
             all.push((id, dialog));
         }
+        // The same in other words.
+        let same = subscribe(&server, &record, WATCHER, "HEADER=\"X-A:  1 \" ; target=Contact; share");
+        assert_told(&server, &[&same], "active", "3");
+        call(&server, "unsubscribe", json!([same]));
         for (id, mut dialog) in all {
             call(&server, "unsubscribe", json!([id]));
             farewell(&mut dialog);

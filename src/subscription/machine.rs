@@ -214,13 +214,19 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, env)),
             Input::Turn => Ok(self.on_turn(env.now)),
             Input::Reply(reply) => self.on_reply(&reply, env),
-            Input::Notify(mut notify, fingerprint) => {
-                if self.extras.is_some() {
-                    notify = self.as_asked(notify, env.packages);
-                }
+            Input::Notify(notify, fingerprint) => {
+                let as_asked;
+                // A copy only for the few.
+                let notify = match self.extras {
+                    None => &notify,
+                    Some(_) => {
+                        as_asked = self.as_asked(notify, env.packages);
+                        &as_asked
+                    }
+                };
                 // A NOTIFY may end the dialog that it is answered in.
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
-                let mut output = self.on_notify(&notify, fingerprint, env)?;
+                let mut output = self.on_notify(notify, fingerprint, env)?;
                 output.socket = socket;
                 output.wants_source = self.extras.is_some() && self.wants_source(notify.cseq, &output);
                 Ok(output)

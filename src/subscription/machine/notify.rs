@@ -208,7 +208,7 @@ impl<A: SharedAlloc> Subscription<A> {
         fingerprint: Fingerprint,
         env: &Env<'_>,
     ) -> Result<(), OutOfMemory> {
-        let keeps = self.keeps_route_set(env.policy);
+        let keeps = !self.has_made_dialog() && self.keeps_route_set(env.policy);
         let Some(dialog) = self.dialog.as_mut() else { return Ok(()) };
         // An unchanged Contact is not judged again: the target is that of the newest NOTIFY.
         let is_known = dialog.recalls(fingerprint);
