@@ -23,6 +23,7 @@
 //! | `fields` | the fields of documents by name |
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `multipart` | the parts of a multipart body (RFC 2046 §5.1) |
+//! | `mixed` | the one document of such a body |
 //! | `presentity` | the structured presentity as values |
 //! | `pidf` | the walk over a presence document (RFC 3863) |
 //! | `presence` | a presence document read into it as a whole |
@@ -60,7 +61,7 @@ mod fields;
 mod formats;
 #[allow(dead_code, reason = "for the surface")]
 mod message_summary;
-#[cfg_attr(not(test), allow(dead_code, reason = "the readers of lists and of mixed bodies stand on it"))]
+mod mixed;
 mod multipart;
 mod name;
 mod namespaces;
@@ -92,7 +93,8 @@ mod watcherinfo;
 pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;
 pub use formats::PIDF_XML;
-#[cfg_attr(not(test), allow(unused_imports, reason = "the readers of lists and of mixed bodies stand on it"))]
+pub use mixed::only_document;
+#[cfg(test)]
 pub use multipart::{Part, Parts};
 pub use pidf_summary::PidfSummary;
 pub use presentity::{Basic, Extension, Note, Presentity, Tuple};

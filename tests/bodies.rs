@@ -98,8 +98,8 @@ fn what_is_required_is_what_was_said_to_be_supported() {
     server.stop();
 }
 
-/// What was not advertised is refused with what is accepted, and nothing else happens: several parts in one (RFC 3261
-/// §7.4), partial documents (RFC 5263), lists (RFC 4662), compressed ones.
+/// What was not advertised is refused with what is accepted, and nothing else happens: several documents in one (RFC
+/// 3261 §7.4), partial documents (RFC 5263), lists (RFC 4662), compressed ones.
 #[test]
 fn what_was_not_asked_for_is_refused_and_harms_nothing() {
     // No refresh comes before half of what is granted, not even one that follows a refusal.
@@ -109,7 +109,8 @@ fn what_was_not_asked_for_is_refused_and_harms_nothing() {
         format!("--b\r\nContent-Type: {kind}\r\nContent-ID: <{id}>\r\nContent-Length: {}\r\n\r\n{body}\r\n", body.len())
     };
     let inner = pidf("sip:alice@example.com", "closed", Some("bad"));
-    let mixed = format!("{}{}--b--\r\n", part("text/plain", "a", "hello"), part("application/pidf+xml", "d", &inner));
+    let one = part("application/pidf+xml", "d", &inner);
+    let mixed = format!("{one}{one}--b--\r\n");
     let rlmi = "<?xml version=\"1.0\"?><list xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"sip:friends@example.com\" \
                 version=\"0\" fullState=\"true\"/>";
     let related =

@@ -9,6 +9,7 @@ mod bench_parts;
 mod bench_stops;
 mod bodies;
 mod body_limits;
+mod body_types;
 mod breakers;
 mod budgets;
 mod c_api;

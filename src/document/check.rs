@@ -18,7 +18,8 @@ const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
 ///
 /// A presence document has to be well-formed XML within the caps, with a root called `presence`
 /// in the PIDF namespace or in none; likewise watcherinfo, reginfo and dialog-info with theirs, whose
-/// version is given back if it can be read. Other media types are held against `max_bytes` only. Unless
+/// version is given back if it can be read. Other media types are held against `max_bytes` only, and their charset against
+/// those that are accepted. Unless
 /// `is_strict`, a document that cannot be read is accepted as well, as one without a version: its reader finds out. No
 /// body at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
 /// body, and without allocation when the document is UTF-8.
@@ -36,11 +37,12 @@ pub fn check_body(
         return Ok(None);
     }
     let format = match Format::find(content_type).and_then(Format::xml) {
-        None => return Ok(None),
-        Some(format) if !is_strict && !format.has_versions => return Ok(None),
+        None => return content_type.check_charset().map(|()| None),
+        Some(format) if !is_strict && !format.has_versions => return content_type.check_charset().map(|()| None),
         Some(format) => format,
     };
     match read_version(content_type, body, format) {
+        Err(DocumentError::Charset { name }) => Err(DocumentError::Charset { name }),
         Err(_) if !is_strict => Ok(None),
         read => read,
     }

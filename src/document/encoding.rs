@@ -13,6 +13,10 @@ use super::error::{DocumentError, shown};
 /// The declarations that nearly everybody writes; they need no reading.
 const USUAL: [&[u8]; 2] = [b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>", b"<?xml version='1.0' encoding='UTF-8'?>"];
 
+/// The charsets that a Content-Type may name: UTF-8, US-ASCII and ISO-8859-1, with the other names that senders have for
+/// them. A document in UTF-16 is read by its byte order mark, where no parameter says anything.
+const CHARSETS: [&str; 6] = ["utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1"];
+
 #[derive(Clone, Copy)]
 enum Encoding {
     Utf8,
@@ -29,8 +33,24 @@ enum ByteOrder {
 impl ContentType<'_> {
     /// The text of a body that this Content-Type describes, by the rules of [`decode`].
     pub(super) fn text_of<'b>(&self, body: &'b [u8]) -> Result<Cow<'b, str>, DocumentError> {
-        let charset = self.parameter("charset");
-        decode(body, charset.as_ref().map(|charset| charset.as_sent()))
+        decode(body, self.checked_charset()?)
+    }
+
+    /// Whether the charset parameter, if there is one, names a charset that this module hands on: [`CHARSETS`].
+    ///
+    /// # Errors
+    /// [`DocumentError::Charset`].
+    pub(super) fn check_charset(&self) -> Result<(), DocumentError> {
+        self.checked_charset().map(|_| ())
+    }
+
+    fn checked_charset(&self) -> Result<Option<&'static str>, DocumentError> {
+        let Some(charset) = self.parameter("charset") else { return Ok(None) };
+        let is_it = |known: &str| charset.chars().map(|each| each.to_ascii_lowercase()).eq(known.chars());
+        match CHARSETS.into_iter().find(|known| is_it(known)) {
+            Some(known) => Ok(Some(known)),
+            None => Err(DocumentError::Charset { name: shown(&charset.to_string(), 40) }),
+        }
     }
 
     /// The text of a body in UTF-8, as nearly all are, without BOM and without white space or zeros around it: bytes that

@@ -49,6 +49,12 @@ pub enum DocumentError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The Content-Type names a charset that this module does not hand on.
+    #[error("charset \"{name}\" is not one of UTF-8, ISO-8859-1, US-ASCII")]
+    Charset {
+        /// Value of the parameter.
+        name: String,
+    },
     /// The document is in an encoding that this module does not read.
     #[error("encoding \"{name}\" is not one of UTF-8, UTF-16, ISO-8859-1, US-ASCII")]
     Encoding {
@@ -91,11 +97,12 @@ pub enum DocumentError {
 }
 
 impl DocumentError {
-    /// The answer to the NOTIFY that carried the body: 413 when it is too large, 400 otherwise
-    /// (RFC 3261 §21.4.1, §21.4.11).
+    /// The answer to the NOTIFY that carried the body: 413 when it is too large, 415 when its
+    /// charset is not accepted, 400 otherwise (RFC 3261 §21.4.1, §21.4.11, §21.4.13).
     pub fn sip_status(&self) -> u16 {
         match self {
             Self::TooLarge { .. } | Self::ExtensionsTooLarge { .. } => 413,
+            Self::Charset { .. } => 415,
             Self::TooComplex { .. }
             | Self::Empty
             | Self::ContentType { .. }

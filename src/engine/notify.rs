@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, Lack, answer, contact, lists};
-use crate::document::{ContentType, PIDF_XML, Version, check_body};
+use crate::document::{ContentType, PIDF_XML, Version, check_body, only_document};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
 use crate::host::message::{Malformed, SipMessage};
@@ -83,9 +83,7 @@ impl Engine {
         let content_type = headers.content_type();
         let body = message.body()?;
         let package = self.config.packages.find(event.package);
-        let content = self.judge(package, content_type, headers.is_encoded(), body);
-        let with_body = content.may_be_document();
-        let texts = if with_body { (content_type.unwrap_or_default(), body) } else { (&[][..], &[][..]) };
+        let Judged { content, texts } = self.judge(package, content_type, headers.is_encoded(), body);
         let state = headers.subscription_state().and_then(SubscriptionState::parse);
         let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
         let (prepared, content) = match Self::prepare(texts.0, texts.1) {
@@ -144,41 +142,56 @@ impl Engine {
     }
 
     /// Whether the body is one the package's subscriber can be given.
-    fn judge(
+    fn judge<'m>(
         &self,
         package: Option<&'static Package>,
-        content_type: Option<&[u8]>,
+        content_type: Option<&'m [u8]>,
         is_encoded: bool,
-        body: &[u8],
-    ) -> Content {
+        body: &'m [u8],
+    ) -> Judged<'m> {
         if body.is_empty() {
-            return Content::Empty;
+            return Content::Empty.into();
         }
         if body.len() > self.config.max_body {
-            return Content::TooLarge;
+            return Content::TooLarge.into();
         }
         if is_encoded {
-            return Content::Encoded;
+            return Content::Encoded.into();
         }
         // Nothing to parse in what nearly all send.
         if !self.config.check_bodies
             && content_type == Some(PIDF_XML.as_bytes())
             && package.is_some_and(|package| package.accept.contains(&PIDF_XML))
         {
-            return Content::Acceptable;
+            return Judged { content: Content::Acceptable, texts: (PIDF_XML.as_bytes(), body) };
         }
-        let Some(Ok(content_type)) = content_type.map(ContentType::parse) else { return Content::Malformed };
+        let sent = content_type.unwrap_or_default();
+        let Ok(content_type) = ContentType::parse(sent) else { return Judged::of(Content::Malformed, (sent, body)) };
         // An unknown package is refused by the core, whatever its body.
-        let of_package = package.is_some_and(|package| package.accept.iter().any(|accept| content_type.is(accept)));
-        if !of_package && !self.config.invited_types.iter().any(|accept| content_type.is(accept)) {
-            return if lists::is_list(&content_type) { Content::List } else { Content::Unsupported };
+        let accepts = |kind: &ContentType<'_>| {
+            package.is_some_and(|package| package.accept.iter().any(|accept| kind.is(accept)))
+                || self.config.invited_types.iter().any(|accept| kind.is(accept))
+        };
+        if accepts(&content_type) {
+            return Judged::of(self.check(&content_type, body), (sent, body));
         }
-        match check_body(&content_type, body, self.config.max_body, self.config.check_bodies)
+        let part = only_document(&content_type, body, accepts);
+        if let Some((kind, Ok(of_part), part)) = part.map(|(kind, part)| (kind, ContentType::parse(kind), part)) {
+            return Judged::of(self.check(&of_part, part), (kind, part));
+        }
+        let content = if lists::is_list(&content_type) { Content::List } else { Content::Unsupported };
+        Judged::of(content, (sent, body))
+    }
+
+    /// Whether a body of an accepted type is what its type says.
+    fn check(&self, content_type: &ContentType<'_>, body: &[u8]) -> Content {
+        match check_body(content_type, body, self.config.max_body, self.config.check_bodies)
             .map_err(|error| error.sip_status())
         {
             Ok(None) => Content::Acceptable,
             Ok(Some(Version { number, is_full })) => Content::Versioned { version: number, is_full },
             Err(413) => Content::TooLarge,
+            Err(415) => Content::Unsupported,
             Err(_) => Content::Malformed,
         }
     }
@@ -226,6 +239,30 @@ impl Engine {
                 self.lacks(Lack::Answer);
             }
         }
+    }
+}
+
+/// The judgement of a body.
+struct Judged<'m> {
+    content: Content,
+    /// Content-Type and body of what may be handed on; empty when nothing is.
+    texts: (&'m [u8], &'m [u8]),
+}
+
+impl<'m> Judged<'m> {
+    fn of(content: Content, texts: (&'m [u8], &'m [u8])) -> Self {
+        match content.may_be_document() {
+            // A part without anything.
+            true if texts.1.is_empty() => Content::Empty.into(),
+            true => Self { content, texts },
+            false => content.into(),
+        }
+    }
+}
+
+impl From<Content> for Judged<'_> {
+    fn from(content: Content) -> Self {
+        Self { content, texts: (&[], &[]) }
     }
 }
 
