@@ -56,16 +56,15 @@ impl ContentType<'_> {
     /// The text of a body in UTF-8, as nearly all are, without BOM and without white space or zeros around it: bytes that
     /// may be no UTF-8 after all.
     pub(super) fn utf8_of<'b>(&self, body: &'b [u8]) -> Option<&'b [u8]> {
+        // Whoever decodes the body says why one with another charset is refused.
+        let charset = self.checked_charset().ok()?;
         match body {
             [0xEF, 0xBB, 0xBF, rest @ ..] => Some(trim(rest)),
             [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] => None,
-            unmarked => {
-                let charset = self.parameter("charset");
-                match unmarked_encoding(unmarked, charset.as_ref().map(|charset| charset.as_sent())) {
-                    Ok(Encoding::Utf8) => Some(trim(unmarked)),
-                    Ok(Encoding::Utf16(_) | Encoding::Latin1) | Err(_) => None,
-                }
-            }
+            unmarked => match unmarked_encoding(unmarked, charset) {
+                Ok(Encoding::Utf8) => Some(trim(unmarked)),
+                Ok(Encoding::Utf16(_) | Encoding::Latin1) | Err(_) => None,
+            },
         }
     }
 }
