@@ -21,6 +21,7 @@
 //! | `formats` | the formats that the module looks into, one row each |
 //! | `typed` | a document of any format with a reader as typed values, with fields by name |
 //! | `fields` | the fields of documents by name |
+//! | `json` | a document as a JSON object |
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `multipart` | the parts of a multipart body (RFC 2046 §5.1) |
 //! | `mixed` | the one document of such a body |
@@ -48,18 +49,15 @@ mod bytes;
 mod check;
 mod content_type;
 mod cursor;
-#[allow(dead_code, reason = "for the surface")]
 mod dialog_info;
 mod element;
 mod encoding;
 mod error;
 mod extension;
 mod fault;
-#[cfg_attr(not(test), allow(dead_code, reason = "for the surface"))]
 mod fields;
-#[allow(dead_code, reason = "for readers of formats")]
 mod formats;
-#[allow(dead_code, reason = "for the surface")]
+mod json;
 mod message_summary;
 mod mixed;
 mod multipart;
@@ -71,7 +69,6 @@ mod prescan;
 mod presence;
 mod presentity;
 mod reader;
-#[allow(dead_code, reason = "for the surface")]
 mod reginfo;
 mod root;
 mod rpid;
@@ -81,24 +78,21 @@ mod summary;
 mod tags;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "for the surface")]
 mod typed;
 mod usual;
-#[allow(dead_code, reason = "for the surface")]
 mod values;
 mod version;
-#[allow(dead_code, reason = "for the surface")]
 mod watcherinfo;
 
 pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;
+pub use fields::FIELDS;
 pub use formats::PIDF_XML;
 pub use mixed::only_document;
 #[cfg(test)]
 pub use multipart::{Part, Parts};
 pub use pidf_summary::PidfSummary;
 pub use presentity::{Basic, Extension, Note, Presentity, Tuple};
-#[allow(unused_imports, reason = "for the surface")]
 pub use typed::{Document, FieldText};
 pub use version::Version;
 

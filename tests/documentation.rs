@@ -24,6 +24,8 @@ pub mod answers;
 #[path = "../src/surface/commands.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
 mod commands;
+#[path = "../src/document/fields.rs"]
+pub mod document_fields;
 #[path = "../src/surface/fields.rs"]
 pub mod fields;
 #[path = "../src/surface/functions.rs"]
@@ -257,13 +259,33 @@ fn functions_are_described() {
     }
 }
 
+/// All fields of `$qsa(...)`: those of messages, and those of documents.
+pub fn all_fields() -> Vec<&'static str> {
+    let mut fields = FIELDS.to_vec();
+    fields.extend(document_fields::FIELDS.iter().map(|field| field.name));
+    fields
+}
+
 #[test]
 fn fields_are_described() {
     let page = text_of("docs/pseudo-variables.md");
-    assert_same("fields of $qsa()", &FIELDS, &between(&page, "\n| `$qsa(", ")`"));
+    let (of_messages, of_documents) = page.split_once("\n## Fields of documents\n").expect("two sections");
+    assert_same("fields of messages", &FIELDS, &between(of_messages, "\n| `$qsa(", ")`"));
+    for section in of_documents.split("\n### ").skip(1) {
+        let format = between(section, "Documents of the type `", "`")[0];
+        let declared: Vec<_> = document_fields::FIELDS.iter().filter(|field| field.format == format).collect();
+        let names: Vec<_> = declared.iter().map(|field| field.name).collect();
+        assert_same(format, &names, &between(section, "| `$qsa(", ")`"));
+        for row in section.lines().filter_map(|line| line.strip_prefix("| `$qsa(")) {
+            let (name, meaning) = (row.split_once(')').expect("a name").0, row.rsplit(" | ").next());
+            let field = declared.iter().find(|field| field.name == name).expect("a field");
+            assert_eq!(meaning.and_then(|meaning| meaning.strip_suffix(" |")), Some(field.meaning), "{name}");
+        }
+    }
+    let all = all_fields();
     for (name, page) in pages() {
-        for field in between(&page, "$qsa(", ")").into_iter().filter(|field| *field != "...") {
-            assert!(field == "field" || FIELDS.contains(&field), "{name}: $qsa({field})");
+        for field in between(&page, "$qsa(", ")").into_iter().chain(between(&page, "$(qsa(", ")")) {
+            assert!(["field", "..."].contains(&field) || all.contains(&field), "{name}: $qsa({field})");
         }
     }
 }

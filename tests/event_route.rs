@@ -1,6 +1,6 @@
 //! The event route may change its message and much else, and nothing of it is left afterwards.
 
-use crate::documentation::fields::FIELDS;
+use crate::documentation::all_fields;
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
@@ -54,8 +54,9 @@ fn native_abuse() -> String {
 "#
         )
     };
-    let tell = FIELDS.map(|field| format!("{field}=$qsa({field})")).join("|");
-    let abuse: String = FIELDS.map(each).concat();
+    let fields = all_fields();
+    let tell = fields.iter().map(|field| format!("{field}=$qsa({field})")).collect::<Vec<_>>().join("|");
+    let abuse: String = fields.iter().map(|field| each(field)).collect();
     format!(
         "event_route[qsa:notify] {{\n    xlog(\"L_NOTICE\", \"BEFORE {tell}.END\\n\");\n{abuse}\
          xlog(\"L_NOTICE\", \"AFTER {tell}.END\\n\");\n    \
@@ -70,8 +71,11 @@ fn every_field_can_be_assigned() {
     // The server's parser says what it thinks of "active" as a URI.
     let server = builder()
         .global("max_branches=30")
+        .modparam("xlog", "buf_size", 16384)
         .route(&native_abuse())
         .allow_log("parse_phostport(): ")
+        .allow_log("append_branch(): max nr of branches exceeded")
+        .allow_log("pv_set_branch(): append_branch action failed")
         .allow_log("pv_set_force_sock(): invalid socket")
         .allow_log("lval_pvar_assign(): setting pvar failed")
         .allow_log("lval_assign(): assignment failed")

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::documentation::fields::FIELDS;
+use crate::documentation::all_fields;
 use crate::event_route::said;
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
@@ -161,10 +161,11 @@ fn options_have_a_function_of_their_own() {
 /// As [`crate::event_route`] does natively: a text can be assigned to whatever can be assigned to, and stays what it is.
 #[test]
 fn every_field_can_be_assigned() {
+    let fields = all_fields();
     let script = format!(
         r#"{SCRIPT}
 function on_abuse(event) {{
-    var fields = {FIELDS:?};
+    var fields = {fields:?};
     var tell = function () {{
         var line = "";
         for (var i = 0; i < fields.length; i++) {{
@@ -203,6 +204,8 @@ function on_abuse(event) {{
     let server = server
         .global("max_branches=30")
         .allow_log("parse_phostport(): ")
+        .allow_log("append_branch(): max nr of branches exceeded")
+        .allow_log("pv_set_branch(): append_branch action failed")
         .allow_log("pv_set_force_sock(): ")
         .allow_log("pv_set_branch(): str value required")
         .allow_log("sr_kemi_pv_sets(): unable to set pv [$")

@@ -28,6 +28,13 @@ const ELEMENTS: [(&str, Rpid); 11] = [
     ("time-offset", Rpid::TimeOffset),
 ];
 
+impl Rpid {
+    /// The name of its element.
+    pub(super) fn name(self) -> &'static str {
+        ELEMENTS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
 impl RpidElement {
     /// Reads an element of a name that RFC 4480 defines, whatever its namespace; its notes come second.
     pub(super) fn read<'a>(reader: &mut Reader<'a>, element: &Element<'a>) -> Option<(Self, Vec<Note>)> {

@@ -5,6 +5,7 @@ mod field;
 mod fields;
 mod formats;
 mod hostile;
+mod json;
 mod mixed;
 mod multipart;
 mod pidf;

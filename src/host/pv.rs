@@ -1,4 +1,4 @@
-//! Pseudo-variables of the form `$class(field)`.
+//! Pseudo-variables of the form `$class(field)` and `$(class(field)[index])`.
 
 use std::ffi::c_int;
 
@@ -24,6 +24,49 @@ pub unsafe fn parse_name(
     // An int, or a long since 6.0; the same holds below.
     spec.pvp.pvn.u.isname.name.n = number as _;
     0
+}
+
+/// Stores an index in the host's specification; what a parse function for indexes does. There is no iterator (`[+]`).
+///
+/// # Safety
+/// Both must be what the host passes to a parse function.
+#[must_use]
+pub unsafe fn parse_index(spec: *mut ks::pv_spec_t, index: *mut ks::str_) -> c_int {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        match (ks::pv_parse_index(spec, index), spec.as_ref()) {
+            (0, Some(spec)) if spec.pvp.pvi.type_ as u32 != ks::PV_IDX_ITR => 0,
+            _ => -1,
+        }
+    }
+}
+
+/// Which of several values of a field is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PvIndex {
+    /// None is named.
+    Unnamed,
+    /// The one at this place, from 0; negative ones count from the end.
+    At(i32),
+    /// All of them.
+    All,
+}
+
+/// The index that the script names; `None` when it is a variable without a number.
+///
+/// # Safety
+/// The pointers must be what the host passes to a get function.
+#[must_use]
+pub unsafe fn index(message: *mut ks::sip_msg_t, parameter: *mut ks::pv_param_t) -> Option<PvIndex> {
+    // SAFETY: valid by the caller's promise.
+    let kind = unsafe { parameter.as_ref() }?.pvi.type_ as u32;
+    if kind == ks::PV_IDX_NONE {
+        return Some(PvIndex::Unnamed);
+    }
+    let (mut at, mut flags) = (0, 0);
+    // SAFETY: valid by the caller's promise; the rest is ours.
+    let found = unsafe { ks::pv_get_spec_index(message, parameter, &mut at, &mut flags) };
+    (found == 0).then_some(if flags as u32 == ks::PV_IDX_ALL { PvIndex::All } else { PvIndex::At(at) })
 }
 
 /// The number stored by [`parse_name`].

@@ -16,7 +16,7 @@ pub static mut TABLE: Exported<[ks::pv_export_t; 2]> = Exported([
         getf: Some(pv_get),
         setf: None,
         parse_name: Some(pv_parse),
-        parse_index: None,
+        parse_index: Some(pv_parse_index),
         init_param: None,
         iparam: 0,
     },
@@ -37,6 +37,11 @@ unsafe extern "C" fn pv_parse(spec: *mut ks::pv_spec_t, name: *mut ks::str_) -> 
     guard("$qsa(…)", -1, || unsafe { pv::parse_name(spec, name, event::known_field) })
 }
 
+unsafe extern "C" fn pv_parse_index(spec: *mut ks::pv_spec_t, index: *mut ks::str_) -> c_int {
+    // SAFETY: called by the server.
+    guard("$(qsa(…)[…])", -1, || unsafe { pv::parse_index(spec, index) })
+}
+
 unsafe extern "C" fn pv_get(
     message: *mut ks::sip_msg_t,
     parameter: *mut ks::pv_param_t,
@@ -44,8 +49,8 @@ unsafe extern "C" fn pv_get(
 ) -> c_int {
     guard("$qsa(…)", -1, || {
         // SAFETY: called by the server.
-        let field = unsafe { pv::field(parameter) }.unwrap_or(-1);
-        // SAFETY: called by the server; each field has a place of its own until the event route has ended.
-        event::with_value(field, |value, place| unsafe { pv::give(message, parameter, result, value, place) })
+        let (field, index) = unsafe { (pv::field(parameter).unwrap_or(-1), pv::index(message, parameter)) };
+        // SAFETY: called by the server; each value has a place of its own until the event route has ended.
+        event::with_value(field, index, |value, place| unsafe { pv::give(message, parameter, result, value, place) })
     })
 }

@@ -1,7 +1,8 @@
-//! The fields of `$qsa(...)` as they are declared. Uses nothing of the module, so that the tests can read it as well.
+//! The fields of `$qsa(...)` that every message has, as they are declared; those of documents are in `document`. Uses nothing of the
+//! module, so that the tests can read it as well.
 
-/// The fields of `$qsa(...)`.
-pub const FIELDS: [&str; 14] = [
+/// The fields of `$qsa(...)` that every message has.
+pub const FIELDS: [&str; 13] = [
     "record",
     "subscriber",
     "package",
@@ -13,7 +14,6 @@ pub const FIELDS: [&str; 14] = [
     "next_attempt",
     "content_type",
     "body",
-    "basic",
-    "note",
+    "json",
     "fork",
 ];

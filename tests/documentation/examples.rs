@@ -115,24 +115,37 @@ fn kemi_examples_in_other_languages_run() {
     presence.stop();
 }
 
-/// The lamp is read from a real dialog-info document.
+/// The lamps of the pages are read from dialog-info documents.
 #[test]
-fn the_lamp_example_reads_its_document() {
-    let example = blocks_in("docs/event-routes.md", "kamailio").into_iter().find(|block| block.contains("xmlops"));
-    let example = example.expect("the example").replace("loadmodule \"xmlops.so\"\n", "");
-    let notifier = Notifier::udp();
-    let server = Server::b2b().module("htable").module("xmlops");
-    let server = server.modparam("htable", "htable", "state=>size=8;").route(&example).start();
-    let record = notifier.uri("alice");
-    server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher"), "dialog"])).expect("an id");
-    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
-    let body = "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"0\" state=\"full\" \
-                entity=\"sip:alice@example.com\"><dialog id=\"d1\"><state>early</state></dialog></dialog-info>";
-    let notify = Notify::active(600).event("dialog");
-    assert_eq!(dialog.notify(notify.body("application/dialog-info+xml", body.to_owned())).status(), 200);
-    let told = format!("lamp of {record}: early");
-    eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
-    server.stop();
+fn the_lamp_examples_read_their_documents() {
+    let example = |page| blocks_in(page, "kamailio").into_iter().find(|block| block.contains("$qsa(dialog_state)"));
+    let [readme, route] = ["README.md", "docs/event-routes.md"].map(|page| example(page).expect("the example"));
+    let ringing = "<dialog id='d1' direction='recipient'><state>early</state><remote><identity display='Bob'>\
+                   sip:bob@example.org</identity></remote></dialog>";
+    let talking = ringing.replace("early", "confirmed");
+    let said = ["rings: Bob", "is busy with sip:bob@example.org", "is free"];
+    for (example, said) in [
+        (readme, said.map(|said| format!("{{record}} {said}"))),
+        (route, ["early", "confirmed", "terminated"].map(|state| format!("lamp of {{record}}: {state}"))),
+    ] {
+        let notifier = Notifier::udp();
+        let server = Server::b2b().module("htable");
+        let server = server.modparam("htable", "htable", "state=>size=8;").route(&example).start();
+        let record = notifier.uri("alice");
+        server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher"), "dialog"])).expect("an id");
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        for (version, (dialogs, said)) in [ringing, &talking, ""].into_iter().zip(said).enumerate() {
+            let body = format!(
+                "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='{version}' state='full' \
+                 entity='sip:alice@example.com'>{dialogs}</dialog-info>"
+            );
+            let notify = Notify::active(600).event("dialog").body("application/dialog-info+xml", body);
+            assert_eq!(dialog.notify(notify).status(), 200);
+            let told = said.replace("{record}", &record);
+            eventually(SOON, &told, || server.log().text().contains(&told).then_some(()));
+        }
+        server.stop();
+    }
 }
 
 /// The drop-in replaces the command of Debian's unit and adds nothing but the allocator.

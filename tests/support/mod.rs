@@ -31,3 +31,4 @@ pub mod sip;
 pub mod tls;
 pub mod wait;
 pub mod watch;
+pub mod web;

@@ -2,7 +2,7 @@
 
 use parking_lot::RawMutex;
 
-use super::id_of;
+use super::current::id_of;
 use crate::registry::{Handle, Inserted, Limits, Registry};
 use crate::subscription::{Env, Options, Packages, Policy, SharedUris, Subscription, package};
 use crate::testing::Accounted;

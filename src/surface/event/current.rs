@@ -1,0 +1,225 @@
+//! The message that the event route handles, and what `$qsa(…)` shows of it.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use super::json;
+use crate::document::{ContentType, Document, FieldText, PIDF_XML, PidfSummary};
+use crate::engine::Engine;
+use crate::host::pv::PvIndex;
+use crate::host::shm::Shm;
+use crate::qsa::{Delivered, Wanted};
+use crate::registry::Handle;
+use crate::subscription::{Options, Packages, Subject};
+
+/// The values of `$qsa(…)` while the route runs. What is read from the body is read when the route asks for it.
+#[derive(Debug, Default)]
+pub struct Current {
+    pub record: Vec<u8>,
+    pub subscriber: Vec<u8>,
+    pub package: Vec<u8>,
+    pub options: Vec<u8>,
+    /// Of the options.
+    event_id: OnceCell<String>,
+    pub id: u32,
+    pub status: &'static str,
+    pub reason: String,
+    pub code: u16,
+    pub next_attempt: Option<u32>,
+    pub fork: u8,
+    pub content_type: Vec<u8>,
+    pub body: Vec<u8>,
+    /// The state and the note of a presence document, which cost less than the whole of it.
+    summary: OnceCell<Option<PidfSummary>>,
+    document: OnceCell<Option<Document>>,
+    json: OnceCell<String>,
+}
+
+/// What a field shows.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// `$null`.
+    Null,
+    /// A text.
+    Text(Cow<'a, [u8]>),
+    /// A number.
+    Number(u32),
+}
+
+impl Current {
+    /// Of a message that a worker has taken; `None` when its subscription is gone.
+    pub fn of(engine: &Engine, delivered: &Delivered<Shm>) -> Option<Self> {
+        let message = &delivered.message;
+        let texts = |wanted: Wanted<'_>| {
+            [wanted.record, wanted.subscriber, wanted.package, wanted.first_param].map(<[u8]>::to_vec)
+        };
+        let [record, subscriber, package, options] = engine.hub.with_subscription(message.subscription(), texts)?;
+        let names = [&record, &subscriber, &package, &options].map(Vec::as_slice);
+        let id =
+            id_of(&engine.config.packages, delivered.subscriber_data, names, |subject| engine.registry.find(subject));
+        Some(Self {
+            id,
+            record,
+            subscriber,
+            package,
+            options,
+            status: message.status().name(),
+            reason: message.reason().to_owned(),
+            code: message.code(),
+            next_attempt: message.next_attempt(),
+            fork: message.fork(),
+            content_type: message.content_type().to_vec(),
+            body: message.body().to_vec(),
+            ..Self::default()
+        })
+    }
+
+    /// The event id; empty when there is none.
+    pub fn event_id(&self) -> &str {
+        self.event_id.get_or_init(|| Options::id_in(&self.options))
+    }
+
+    /// The document in the body, if it has a reader and can be read. The size was held against the limit when the body came in.
+    pub fn document(&self) -> Option<&Document> {
+        let read = || Document::read(&self.content_type, &self.body, self.body.len());
+        self.document.get_or_init(read).as_ref()
+    }
+
+    fn summary(&self) -> Option<&PidfSummary> {
+        self.summary.get_or_init(|| summary_of(&self.content_type, &self.body)).as_ref()
+    }
+
+    /// The value of a field. A field of the message has one value; those of documents may have several.
+    pub fn shown(&self, field: &str, index: PvIndex) -> Shown<'_> {
+        match index {
+            PvIndex::Unnamed => self.value(field).unwrap_or_else(|| self.of_document(field, None)),
+            PvIndex::At(at) => {
+                let place = usize::try_from(at).ok().or_else(|| {
+                    let from_the_end = usize::try_from(at.unsigned_abs()).ok()?;
+                    self.count(field).checked_sub(from_the_end)
+                });
+                place.map_or(Shown::Null, |place| self.at(field, place))
+            }
+            PvIndex::All => self.joined(field),
+        }
+    }
+
+    /// The value of a field at a place, from 0.
+    fn at(&self, field: &str, place: usize) -> Shown<'_> {
+        match self.of_message(field) {
+            Some(value) if place == 0 => value,
+            Some(_) => Shown::Null,
+            None => self.of_document(field, Some(place)),
+        }
+    }
+
+    fn count(&self, field: &str) -> usize {
+        match self.of_message(field) {
+            Some(_) => 1,
+            None => self.document().map_or(0, |document| document.count(field)),
+        }
+    }
+
+    /// All values of a field, with commas between them; nothing stands for a value that the document does not say.
+    fn joined(&self, field: &str) -> Shown<'_> {
+        let mut joined = Vec::new();
+        let mut any = false;
+        for place in 0..self.count(field) {
+            if place > 0 {
+                joined.push(b',');
+            }
+            match self.at(field, place) {
+                Shown::Null => continue,
+                Shown::Text(text) => joined.extend_from_slice(&text),
+                Shown::Number(number) => joined.extend_from_slice(number.to_string().as_bytes()),
+            }
+            any = true;
+        }
+        if any { Shown::Text(joined.into()) } else { Shown::Null }
+    }
+
+    /// As [`Self::of_message`]; with what a summary of a presence document says, if the document itself has not been read.
+    fn value(&self, field: &str) -> Option<Shown<'_>> {
+        match field {
+            "basic" | "note" if self.document.get().is_none() => Some(match (field, self.summary()) {
+                (_, None) => Shown::Null,
+                ("basic", Some(summary)) => Shown::text(summary.basic.as_str()),
+                (_, Some(summary)) => summary.note.as_deref().map_or(Shown::Null, Shown::text),
+            }),
+            _ => self.of_message(field),
+        }
+    }
+
+    /// A field that is no document's.
+    fn of_message(&self, field: &str) -> Option<Shown<'_>> {
+        Some(match field {
+            "record" => Shown::bytes(&self.record),
+            "subscriber" => Shown::bytes(&self.subscriber),
+            "package" => Shown::bytes(&self.package),
+            "event_id" => Shown::unless_empty(self.event_id().as_bytes()),
+            "id" => Shown::Number(self.id),
+            "status" => Shown::text(self.status),
+            "reason" => Shown::text(&self.reason),
+            "code" => Shown::Number(self.code.into()),
+            "next_attempt" => self.next_attempt.map_or(Shown::Null, Shown::Number),
+            "fork" => Shown::Number(self.fork.into()),
+            "content_type" => Shown::unless_empty(&self.content_type),
+            "body" => Shown::unless_empty(&self.body),
+            "json" => Shown::text(self.json.get_or_init(|| json::of(self))),
+            _ => return None,
+        })
+    }
+
+    fn of_document(&self, field: &str, place: Option<usize>) -> Shown<'_> {
+        match self.document().and_then(|document| document.value(field, place)) {
+            None => Shown::Null,
+            Some(FieldText::Text(Cow::Borrowed(text))) => Shown::text(text),
+            Some(FieldText::Text(Cow::Owned(text))) => Shown::Text(text.into_bytes().into()),
+            Some(FieldText::Number(number)) => Shown::Number(for_script(number)),
+        }
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn bytes(bytes: &'a [u8]) -> Self {
+        Self::Text(Cow::Borrowed(bytes))
+    }
+
+    fn text(text: &'a str) -> Self {
+        Self::bytes(text.as_bytes())
+    }
+
+    fn unless_empty(bytes: &'a [u8]) -> Self {
+        if bytes.is_empty() { Self::Null } else { Self::bytes(bytes) }
+    }
+}
+
+/// A number as the script can hold it: integers of scripts have 31 bits and a sign.
+fn for_script(number: i64) -> u32 {
+    number.clamp(0, i32::MAX.into()).try_into().unwrap_or_default()
+}
+
+/// The facts of a presence document; nothing if the body is none or malformed.
+fn summary_of(content_type: &[u8], body: &[u8]) -> Option<PidfSummary> {
+    let content_type = ContentType::parse(content_type).ok().filter(|kind| kind.is(PIDF_XML))?;
+    let charset = content_type.parameter("charset");
+    PidfSummary::read(body, charset.as_ref().map(|charset| charset.as_sent()), body.len()).ok()
+}
+
+/// The id of a message's subscription. It is the subscriber's value, but for the moment in which the subscription is being made:
+/// then it is found by its name. Without an event id that is another name than with one.
+pub fn id_of(
+    packages: &Packages,
+    subscriber_data: usize,
+    [record, subscriber, package, options]: [&[u8]; 4],
+    find: impl FnOnce(&Subject<'_>) -> Option<Handle>,
+) -> u32 {
+    match u32::try_from(subscriber_data) {
+        Ok(id) if id != 0 => id,
+        _ => packages.find(package).map_or(0, |package| {
+            let event_id = Options::id_in(options);
+            let subject = Subject { record, subscriber, package: package.number, event_id: event_id.as_bytes() };
+            find(&subject).map_or(0, Handle::id)
+        }),
+    }
+}
