@@ -25,6 +25,8 @@
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `multipart` | the parts of a multipart body (RFC 2046 §5.1) |
 //! | `mixed` | the one document of such a body |
+//! | `list` | bodies that tell the states of a list's resources (RFC 4662 §5) |
+//! | `rlmi` | the documents in them that name the resources |
 //! | `presentity` | the structured presentity as values |
 //! | `pidf` | the walk over a presence document (RFC 3863) |
 //! | `presence` | a presence document read into it as a whole |
@@ -58,6 +60,7 @@ mod fault;
 mod fields;
 mod formats;
 mod json;
+mod list;
 mod message_summary;
 mod mixed;
 mod multipart;
@@ -70,6 +73,7 @@ mod presence;
 mod presentity;
 mod reader;
 mod reginfo;
+mod rlmi;
 mod root;
 mod rpid;
 mod scan;
@@ -88,6 +92,10 @@ pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;
 pub use fields::FIELDS;
 pub use formats::PIDF_XML;
+#[allow(unused_imports, reason = "for the consumers of lists")]
+pub use list::{
+    InstanceState, LIST_TYPES, ListHead, ListInstance, ListPart, ListResource, ListUpdate, ListedState, is_list,
+};
 pub use mixed::only_document;
 #[cfg(test)]
 pub use multipart::{Part, Parts};

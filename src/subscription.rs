@@ -37,7 +37,7 @@ pub use digest::{
 };
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
-pub use input::{Content, Flow, Fresh, HeldBy, Input, Notify, Reply, Socket};
+pub use input::{Content, Flow, Fresh, HeldBy, Input, ListContent, ListJudgement, Notify, Reply, Socket};
 pub use machine::{Env, SharedUris, Subject, Subscription};
 pub use options::{OptionError, Options, WRITTEN_HEADERS};
 pub use output::{Answer, News, Output, Request, Status, Turn, Untold};

@@ -38,8 +38,8 @@ fn a_list_is_asked_for_and_taken() {
         let document = pidf("sip:alice@example.com", "open", None);
         for (kind, body) in [
             (KIND, LIST),
-            ("multipart/related", LIST),
-            ("application/rlmi+xml", "<list/>"),
+            ("multipart/related;boundary=b", LIST),
+            ("application/rlmi+xml", "<list uri=\"sip:friends@example.com\"/>"),
             ("application/pidf+xml", &document),
         ] {
             let notify = Notify::active(600).body(kind, body).with("Require", "EventList");

@@ -55,6 +55,12 @@ pub enum DocumentError {
         /// Value of the parameter.
         name: String,
     },
+    /// A body that does not tell the states of a list as it must (RFC 4662 §5).
+    #[error("list of resources: {problem}")]
+    List {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The document is in an encoding that this module does not read.
     #[error("encoding \"{name}\" is not one of UTF-8, UTF-16, ISO-8859-1, US-ASCII")]
     Encoding {
@@ -107,6 +113,7 @@ impl DocumentError {
             | Self::Empty
             | Self::ContentType { .. }
             | Self::Multipart { .. }
+            | Self::List { .. }
             | Self::Encoding { .. }
             | Self::Undecodable { .. }
             | Self::Dtd

@@ -2,14 +2,22 @@
 
 use super::error::{DocumentError, shown};
 use super::name::{as_text, same_value};
-use super::scan::{RootElement, scan};
+use super::scan::{MAX_NODES, RootElement, scan_within};
 
 /// Scans `text`; its root element.
 ///
 /// # Errors
 /// When it is no well-formed XML within the caps.
 pub(super) fn read_root(text: &str) -> Result<RootElement<'_>, DocumentError> {
-    scan(text).map_err(|fault| DocumentError::from_fault(fault, text))
+    read_root_within(text, MAX_NODES)
+}
+
+/// As [`read_root`], with another cap on elements, comments and processing instructions.
+///
+/// # Errors
+/// As [`read_root`].
+pub(super) fn read_root_within(text: &str, most_nodes: usize) -> Result<RootElement<'_>, DocumentError> {
+    scan_within(text, most_nodes).map_err(|fault| DocumentError::from_fault(fault, text))
 }
 
 impl RootElement<'_> {

@@ -57,17 +57,23 @@ pub(super) struct Scanner<'a> {
 }
 
 /// Scans a whole document, as [`super::encoding::decode`] returns it.
+#[cfg(test)]
 pub(super) fn scan(text: &str) -> Result<RootElement<'_>, XmlFault> {
-    scan_characters(text.as_bytes(), Characters::Utf8)
+    scan_within(text, MAX_NODES)
+}
+
+/// The same, with another cap on elements, comments and processing instructions.
+pub(super) fn scan_within(text: &str, most_nodes: usize) -> Result<RootElement<'_>, XmlFault> {
+    scan_characters(text.as_bytes(), Characters::Utf8, most_nodes)
 }
 
 /// The same for bytes that may be no UTF-8. All that is accepted is UTF-8; a fault counts only in a text that is.
 pub(super) fn scan_bytes(bytes: &[u8]) -> Result<RootElement<'_>, XmlFault> {
-    scan_characters(bytes, Characters::Unknown)
+    scan_characters(bytes, Characters::Unknown, MAX_NODES)
 }
 
 #[inline(always)]
-fn scan_characters(bytes: &[u8], characters: Characters) -> Result<RootElement<'_>, XmlFault> {
+fn scan_characters(bytes: &[u8], characters: Characters, most_nodes: usize) -> Result<RootElement<'_>, XmlFault> {
     let tail = Tail::of(bytes);
     let text = Text::new(bytes, &tail).ok_or(XmlFault::Limit { what: "bytes", limit: MOST_TEXT })?;
     let mut scanner = Scanner {
@@ -81,8 +87,8 @@ fn scan_characters(bytes: &[u8], characters: Characters) -> Result<RootElement<'
     };
     let found = scanner.document(text);
     // Once there are too many, nothing else counts.
-    if scanner.nodes > MAX_NODES {
-        return Err(XmlFault::Limit { what: "elements, comments and processing instructions", limit: MAX_NODES });
+    if scanner.nodes > most_nodes {
+        return Err(XmlFault::Limit { what: "elements, comments and processing instructions", limit: most_nodes });
     }
     found
 }

@@ -6,6 +6,7 @@ mod fields;
 mod formats;
 mod hostile;
 mod json;
+mod list;
 mod mixed;
 mod multipart;
 mod pidf;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Engine;
-use super::lists::LIST_TYPES;
+use crate::document::LIST_TYPES;
 use crate::grammar::is_sips;
 use crate::host::message::SipMessage;
 use crate::host::notify_headers::OptionTags;

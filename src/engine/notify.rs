@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Engine, Lack, answer, contact, lists};
-use crate::document::{ContentType, PIDF_XML, Version, check_body, only_document};
+use super::{Engine, Lack, answer, contact};
+use crate::document::{ContentType, PIDF_XML, Version, check_body, is_list, only_document};
 use crate::grammar::{Routes, Tag};
 use crate::host::log;
 use crate::host::message::{Malformed, SipMessage};
@@ -12,7 +12,7 @@ use crate::host::stateless;
 use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::{Arrived, InsertError};
-use crate::subscription::{Content, Echo, Input, Notify, Package, StateValue, SubscriptionState};
+use crate::subscription::{Content, Echo, Input, ListContent, Notify, Package, StateValue, SubscriptionState};
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,15 +172,19 @@ impl Engine {
             package.is_some_and(|package| package.accept.iter().any(|accept| kind.is(accept)))
                 || self.config.invited_types.iter().any(|accept| kind.is(accept))
         };
-        if accepts(&content_type) {
+        let is_accepted = accepts(&content_type);
+        if is_list(&content_type) {
+            let asked = self.judge_list(&content_type, body);
+            return Judged::of(Content::List(ListContent { asked, is_invited: is_accepted }), (sent, body));
+        }
+        if is_accepted {
             return Judged::of(self.check(&content_type, body), (sent, body));
         }
         let part = only_document(&content_type, body, accepts);
         if let Some((kind, Ok(of_part), part)) = part.map(|(kind, part)| (kind, ContentType::parse(kind), part)) {
             return Judged::of(self.check(&of_part, part), (kind, part));
         }
-        let content = if lists::is_list(&content_type) { Content::List } else { Content::Unsupported };
-        Judged::of(content, (sent, body))
+        Judged::of(Content::Unsupported, (sent, body))
     }
 
     /// Whether a body of an accepted type is what its type says.

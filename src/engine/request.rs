@@ -1,8 +1,8 @@
 //! The SUBSCRIBE on the wire, and its next hop.
 
-use super::lists::{LIST_TAG, LIST_TYPES};
+use super::lists::LIST_TAG;
 use crate::config::Config;
-use crate::document::FILTER_XML;
+use crate::document::{FILTER_XML, LIST_TYPES};
 use crate::grammar::is_sips;
 use crate::host::socket::ListenSocket;
 use crate::host::transaction::Outgoing;

@@ -228,9 +228,8 @@ pub enum Content {
         /// It tells the whole state, not only what has changed.
         is_full: bool,
     },
-    /// The states of a list of resources (RFC 4662 §5): [`Content::Acceptable`] if such were asked for, otherwise
-    /// [`Content::Unsupported`].
-    List,
+    /// The states of a list of resources (RFC 4662 §5), which is judged by what the subscription has asked for.
+    List(ListContent),
     /// A body of another type: 415.
     Unsupported,
     /// A body in another encoding than its own: 415.
@@ -241,11 +240,47 @@ pub enum Content {
     TooLarge,
 }
 
+/// A body that tells the states of a list of resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListContent {
+    /// What it is to a subscription that has asked for lists: [`Content::Versioned`], mostly.
+    pub asked: ListJudgement,
+    /// Whether a subscription that has not asked for lists takes such bodies as they are.
+    pub is_invited: bool,
+}
+
+/// What the body of a list is to a subscription that has asked for lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListJudgement {
+    /// One that says of no version, or that nobody has looked into.
+    Acceptable,
+    /// One of a sequence.
+    Versioned {
+        /// As in [`Content::Versioned`].
+        version: u32,
+        /// As in [`Content::Versioned`].
+        is_full: bool,
+    },
+    /// None that its type says.
+    Malformed,
+}
+
+impl ListJudgement {
+    /// The same as the content of a NOTIFY.
+    pub(super) fn content(self) -> Content {
+        match self {
+            Self::Acceptable => Content::Acceptable,
+            Self::Versioned { version, is_full } => Content::Versioned { version, is_full },
+            Self::Malformed => Content::Malformed,
+        }
+    }
+}
+
 impl Content {
     /// Whether there is a body that can be handed on if the subscription has asked for such.
     #[must_use]
     pub fn may_be_document(self) -> bool {
-        self.is_document() || matches!(self, Self::List | Self::Unsupported | Self::Malformed)
+        self.is_document() || matches!(self, Self::List(_) | Self::Unsupported | Self::Malformed)
     }
 
     /// Whether there is a body that can be handed on, whatever the subscription has asked for.
@@ -253,7 +288,8 @@ impl Content {
     pub fn is_document(self) -> bool {
         match self {
             Self::Acceptable | Self::Versioned { .. } => true,
-            Self::Empty | Self::List | Self::Unsupported | Self::Encoded | Self::Malformed | Self::TooLarge => false,
+            Self::List(list) => list.is_invited,
+            Self::Empty | Self::Unsupported | Self::Encoded | Self::Malformed | Self::TooLarge => false,
         }
     }
 
@@ -261,7 +297,8 @@ impl Content {
     pub(super) fn refusal(self) -> Option<Answer> {
         match self {
             Self::Empty | Self::Acceptable | Self::Versioned { .. } => None,
-            Self::List | Self::Unsupported | Self::Encoded => Some(Answer::UnsupportedMediaType),
+            Self::List(ListContent { is_invited: true, .. }) => None,
+            Self::List(_) | Self::Unsupported | Self::Encoded => Some(Answer::UnsupportedMediaType),
             Self::Malformed => Some(Answer::BadRequest("Malformed Body")),
             Self::TooLarge => Some(Answer::TooLarge),
         }

@@ -50,7 +50,7 @@ impl Versions {
             Content::Versioned { .. }
             | Content::Empty
             | Content::Acceptable
-            | Content::List
+            | Content::List(_)
             | Content::Unsupported
             | Content::Encoded
             | Content::Malformed

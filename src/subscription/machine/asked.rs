@@ -13,8 +13,11 @@ impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn as_asked<'a>(&self, notify: Notify<'a>, packages: &Packages) -> Notify<'a> {
         let Terms { list, lenient, .. } = self.terms();
         let content = match notify.content {
-            Content::List if list || lenient => Content::Acceptable,
-            Content::Unsupported | Content::Malformed if lenient => Content::Acceptable,
+            Content::List(of) if list => of.asked.content(),
+            as_it_is => as_it_is,
+        };
+        let content = match content {
+            Content::List(_) | Content::Unsupported | Content::Malformed if lenient => Content::Acceptable,
             as_it_is => as_it_is,
         };
         if !lenient {

@@ -23,6 +23,11 @@ fn taken(life: &mut Life, change: impl FnOnce(&mut Notify<'_>)) -> (Option<Answe
     (output.answer, output.news.is_some_and(|news| news.with_body))
 }
 
+/// A list; `is_invited` by an operator.
+fn list(asked: ListJudgement, is_invited: bool) -> Content {
+    Content::List(ListContent { asked, is_invited })
+}
+
 fn of(content: Content) -> impl FnOnce(&mut Notify<'_>) {
     move |notify| notify.content = content
 }
@@ -31,15 +36,42 @@ fn of(content: Content) -> impl FnOnce(&mut Notify<'_>) {
 fn a_list_is_taken_if_it_was_asked_for() {
     let mut life = active("list");
     assert!(life.request().list);
-    assert_eq!(taken(&mut life, of(Content::List)), (Some(Answer::Ok), true));
+    assert_eq!(taken(&mut life, of(list(ListJudgement::Acceptable, false))), (Some(Answer::Ok), true));
     assert_eq!(taken(&mut life, of(Content::Unsupported)), (Some(Answer::UnsupportedMediaType), false));
     life.due();
     assert!(life.request().list, "a refresh");
     let mut plain = active("");
     assert!(!plain.request().list);
-    assert_eq!(taken(&mut plain, of(Content::List)), (Some(Answer::UnsupportedMediaType), false));
-    let output = with("list;fetch").notify_with("terminated;reason=timeout", of(Content::List));
+    assert_eq!(
+        taken(&mut plain, of(list(ListJudgement::Acceptable, false))),
+        (Some(Answer::UnsupportedMediaType), false)
+    );
+    let output =
+        with("list;fetch").notify_with("terminated;reason=timeout", of(list(ListJudgement::Acceptable, false)));
     assert!(output.news.is_some_and(|news| news.with_body && news.last), "a fetch");
+}
+
+#[test]
+fn a_list_is_judged_by_what_was_asked_for() {
+    let versioned = |version, is_full| list(ListJudgement::Versioned { version, is_full }, false);
+    let malformed = list(ListJudgement::Malformed, false);
+    let mut life = active("list");
+    assert_eq!(taken(&mut life, of(malformed)), (Some(Answer::BadRequest("Malformed Body")), false));
+    assert_eq!(taken(&mut active("list;lenient"), of(malformed)), (Some(Answer::Ok), true));
+    assert_eq!(taken(&mut active(""), of(malformed)).0, Some(Answer::UnsupportedMediaType));
+    // Whoever has invited lists for all takes them unseen.
+    for options in ["", "lenient"] {
+        let invited = list(ListJudgement::Malformed, true);
+        assert_eq!(taken(&mut active(options), of(invited)), (Some(Answer::Ok), true), "{options}");
+    }
+    // A gap in the versions brings a refresh, as with other documents.
+    let mut life = active("list");
+    assert_eq!(taken(&mut life, of(versioned(0, true))), (Some(Answer::Ok), true));
+    let planned = life.due_in();
+    taken(&mut life, of(versioned(1, false)));
+    assert!(life.due_in() >= planned);
+    taken(&mut life, of(versioned(3, false)));
+    assert!(life.due_in() < planned);
 }
 
 /// RFC 4662 §4.7.
@@ -65,7 +97,7 @@ fn a_list_has_no_forks() {
 
 #[test]
 fn a_body_that_is_not_what_was_asked_for_is_told_unchanged() {
-    for content in [Content::Unsupported, Content::Malformed, Content::List] {
+    for content in [Content::Unsupported, Content::Malformed, list(ListJudgement::Acceptable, false)] {
         let mut life = active("lenient");
         assert_eq!(taken(&mut life, of(content)), (Some(Answer::Ok), true), "{content:?}");
         let output = life.notify_with("terminated;reason=noresource", of(content));

@@ -15,7 +15,7 @@ impl Reference {
         }
         let is_end = notify.state.is_some_and(|state| state.value == StateValue::Terminated);
         let cannot_be_used = match notify.content {
-            Content::List | Content::Unsupported | Content::Encoded => Some(415),
+            Content::List(_) | Content::Unsupported | Content::Encoded => Some(415),
             Content::Malformed => Some(400),
             Content::TooLarge => Some(413),
             Content::Acceptable | Content::Versioned { .. } | Content::Empty => None,
