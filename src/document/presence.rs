@@ -19,7 +19,8 @@ impl Presentity {
     ///
     /// `charset` is the parameter of that name of the Content-Type, if there was one; a byte order
     /// mark wins over it, and it wins over the XML declaration (RFC 7303 §3). All extensions
-    /// together, each with the namespace declarations it needs, may take four times `max_bytes`.
+    /// together, each with the namespace declarations it needs, may take four times `max_bytes`, and a
+    /// megabyte whatever the document's length.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -34,12 +35,15 @@ impl Presentity {
     /// # Errors
     /// When its extensions take too much room.
     pub(super) fn of(text: &str, root: &RootElement<'_>, max_bytes: usize) -> Result<Self, DocumentError> {
-        let kept = Extensions::new(max_bytes.saturating_mul(4));
+        let kept = Extensions::new(max_bytes.saturating_mul(4).max(LEAST_KEPT));
         let mut builder = Builder { made: Self::default(), tuple: Tuple::default(), kept };
         visit(&mut Reader::new(text, root), &mut builder)?;
         Ok(builder.made)
     }
 }
+
+/// What the extensions of a document of any length may take, in bytes: in a short one each may need more than its own length.
+const LEAST_KEPT: usize = 1 << 20;
 
 /// A presentity in the making.
 struct Builder {

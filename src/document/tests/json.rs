@@ -53,3 +53,47 @@ fn texts_are_escaped() {
     assert!(text.contains(r#""entity":"\"\t\\😀""#), "{text}");
     assert!(text.contains(r#""id":"\n""#), "{text}");
 }
+
+/// Each extension of a short document needs more than its own length to stand alone.
+#[test]
+fn a_short_document_may_have_many_extensions() {
+    let body = format!(
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:v='urn:example:of:a:vendor' entity='a'>{}</presence>",
+        "<v:x/>".repeat(200)
+    );
+    let document = Document::read(b"application/pidf+xml", body.as_bytes(), body.len()).expect("a document");
+    assert_eq!(document.json()["extensions"].as_array().map(Vec::len), Some(200));
+}
+
+/// The elements that become longest, as many as fit.
+#[test]
+fn the_longest_json_is_a_few_times_the_longest_body() {
+    const MOST: usize = 4 << 20;
+    let pidf = |inside: &str| format!("<presence xmlns='urn:ietf:params:xml:ns:pidf'>{inside}</presence>");
+    let long_name = format!("urn:{}", "&quot;".repeat(8_000));
+    let documents = [
+        ("application/pidf+xml", pidf("{}"), "<tuple/>"),
+        ("application/pidf+xml", pidf("<person>{}</person>"), "<mood/>"),
+        ("application/pidf+xml", pidf("<note>{}</note>"), "\u{7f}\""),
+        (
+            "application/pidf+xml",
+            pidf("{}").replace("<presence", &format!("<presence xmlns:v='{long_name}'")),
+            "<v:x/>",
+        ),
+        ("application/reginfo+xml", "<reginfo><registration>{}</registration></reginfo>".into(), "<contact/>"),
+        ("application/dialog-info+xml", "<dialog-info>{}</dialog-info>".into(), "<dialog/>"),
+        ("application/simple-message-summary", "{}".into(), "a-message:1\n"),
+        ("application/simple-message-summary", "\n{}".into(), "\u{1}:\n"),
+    ];
+    for (content_type, frame, element) in documents {
+        let count = (MAX_DOCUMENT - frame.len()) / element.len();
+        for count in [count, count / 2, 60_000, 3_000, 20] {
+            let body = frame.replace("{}", &element.repeat(count.min((MAX_DOCUMENT - frame.len()) / element.len())));
+            // What cannot be read is no document.
+            if let Some(document) = Document::read(content_type.as_bytes(), body.as_bytes(), body.len()) {
+                let length = document.json().to_string().len() + document.fields_json().to_string().len();
+                assert!(length <= MOST, "{content_type}, {count} of {element:?}: {length} bytes");
+            }
+        }
+    }
+}
