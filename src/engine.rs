@@ -9,6 +9,7 @@ mod answer;
 mod contact;
 mod flows;
 mod lack;
+mod latest;
 mod lists;
 mod notify;
 mod reply;
@@ -64,6 +65,9 @@ pub type ShmGate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 /// The line of those that wait for names and connections, in shared memory.
 pub type ShmLookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>;
 
+/// The newest states of subscriptions, in shared memory.
+pub type ShmLatest = crate::latest::Latest<Shm, SharedLock<{ lock::LATEST }>>;
+
 /// A registry step and the message it queued.
 type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
 
@@ -98,6 +102,8 @@ pub struct Engine {
     pub gate: ShmGate,
     /// The requests that wait for names and connections.
     pub lookups: ShmLookups,
+    /// The states that are at hand.
+    kept: latest::Kept,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -180,6 +186,8 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
     let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
+    let hub = hub.with_whole_state(latest::whole_state);
+    let kept = latest::Kept::new(ShmLatest::try_new(key, Shm)?);
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
@@ -201,6 +209,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         hub,
         gate,
         lookups,
+        kept,
         config,
         event_queues,
         shares,

@@ -10,6 +10,7 @@
 //! - `registry`: all subscriptions, in shared memory.
 //! - `gate`: what keeps the module from hammering a destination, in shared memory.
 //! - `lookup`: the line for names and connections, in shared memory.
+//! - `latest`: the latest news of subscriptions, at hand for the request route, in shared memory.
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
 //! - `c_api`: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
@@ -27,6 +28,7 @@ mod config;
 mod document;
 mod gate;
 mod grammar;
+mod latest;
 mod lookup;
 mod memory;
 mod qsa;

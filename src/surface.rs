@@ -1,5 +1,5 @@
-//! The users' side: script and KEMI functions, RPC commands, the subscriptions that these make, the event route and its
-//! pseudo-variable.
+//! The users' side: script and KEMI functions, RPC commands, the subscriptions that these make, the event route, and the
+//! pseudo-variables.
 #![forbid(unsafe_code)]
 
 mod answers;
@@ -9,4 +9,5 @@ mod fields;
 pub mod functions;
 pub mod rpc;
 pub mod script;
+pub mod state;
 pub mod subscriptions;

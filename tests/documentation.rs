@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::commands::COMMANDS;
-use self::fields::FIELDS;
+use self::fields::{FIELDS, STATE_FIELDS};
 use self::functions::{FUNCTIONS, MOST_PARAMETERS};
 use self::parameters::{Integer, Integers, Lists, Texts};
 use crate::support::kamailio::Server;
@@ -269,6 +269,14 @@ pub fn all_fields() -> Vec<&'static str> {
 #[test]
 fn fields_are_described() {
     let page = text_of("docs/pseudo-variables.md");
+    assert_same(
+        "fields of $b2b()",
+        &[&STATE_FIELDS[..], &["basic"]].concat(),
+        &between(&page, "`$b2b(", ")`")
+            .into_iter()
+            .filter(|field| !field.contains("=>") && *field != "field")
+            .collect::<Vec<_>>(),
+    );
     let (of_messages, of_documents) = page.split_once("\n## Fields of documents\n").expect("two sections");
     assert_same("fields of messages", &FIELDS, &between(of_messages, "\n| `$qsa(", ")`"));
     for section in of_documents.split("\n### ").skip(1) {

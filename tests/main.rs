@@ -77,6 +77,7 @@ mod sharing;
 mod slow;
 mod sockets;
 mod stateless;
+mod states_at_hand;
 mod terminated;
 mod timer_n;
 mod trace;

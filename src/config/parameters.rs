@@ -119,6 +119,7 @@ parameters! {
         stateless_answers: Integer::new(1, 0, 1),
         check_bodies: Integer::new(1, 0, 1),
         refresh_on_flow_loss: Integer::new(1, 0, 1),
+        keep_state: Integer::new(0, 0, 1),
         auth_require_qop: Integer::new(0, 0, 1),
         auth_allow_md5: Integer::new(1, 0, 1),
         destination_rate: Integer::new(1000, 0, 1_000_000),

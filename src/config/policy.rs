@@ -49,6 +49,7 @@ pub(super) fn of(values: &Integers) -> Policy {
         timer_n_on_first: true,
         keep_route_set: false,
         fork_bytes: values.fork_bytes.unsigned_abs() as usize,
+        keep_state: values.keep_state != 0,
         require_qop: values.auth_require_qop != 0,
         allow_md5: values.auth_allow_md5 != 0,
         watchdog: WATCHDOG,

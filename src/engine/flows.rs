@@ -94,6 +94,7 @@ impl Engine {
             match self.registry.step_flow(flow, &self.env(now), deliver) {
                 Ok(Some(stepped)) => {
                     Self::trace(&stepped);
+                    self.keep_up(&stepped);
                     let (pushed, destination) = stepped.delivered;
                     self.settle(stepped.wake, pushed);
                     if let Some(destination) = destination {

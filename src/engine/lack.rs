@@ -19,6 +19,8 @@ pub enum Lack {
     Step,
     /// A state for members of a share.
     Share,
+    /// The state of a subscription that is to be kept.
+    Latest,
     /// A subscription that the script asks for.
     New,
 }
@@ -47,6 +49,10 @@ impl Lack {
                 "out of shared memory: a reply or command is lost; its subscription goes on at its next deadline"
             }
             Self::Share => "out of shared memory: a member of a share misses a message",
+            Self::Latest => {
+                "out of shared memory: the state of a subscription is not kept: it is unknown to $b2b() and b2b_state() until \
+                 there is memory"
+            }
             Self::New => "out of shared memory: b2b_subscribe() made no subscription",
         }
     }

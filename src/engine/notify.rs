@@ -113,7 +113,10 @@ impl Engine {
             let offered = contact.and_then(|header| contact::offered(header, message));
             Notify { contact: offered, has_bad_contact: contact.is_some() && offered.is_none(), ..notify }
         };
-        let step = self.registry.step_notify(arrived, judge, &self.env(Self::now()), self.deliver(prepared))?;
+        let mut gone = None;
+        let deliver = self.deliver_notify(prepared, content, &mut gone);
+        let step = self.registry.step_notify(arrived, judge, &self.env(Self::now()), deliver)?;
+        drop(gone);
         let Some(stepped) = step else { return Ok(Handled::No) };
         Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
@@ -121,6 +124,7 @@ impl Engine {
             self.count_bad_contact(stepped.handle, stepped.owner.subscription, stepped.output.bad_contacts, header);
         }
         self.note_untold(stepped.handle, &stepped.output);
+        self.keep_up(&stepped);
         self.settle(stepped.wake, stepped.delivered);
         if stepped.output.wants_source
             && let Some((address, transport)) = message.source()

@@ -12,7 +12,7 @@ use crate::host::{clock, log};
 use crate::memory::{Defect, OutOfMemory, found};
 use crate::qsa::{Message, Prepared, Pushed};
 use crate::registry::Handle;
-use crate::subscription::{HeldBy, Input, Output, Request, Socket};
+use crate::subscription::{HeldBy, Input, News, Output, Request, Socket};
 use crate::time::Millis;
 
 /// How long a request without a next hop is held: that cannot be, and must not keep a worker busy.
@@ -62,20 +62,29 @@ impl Engine {
         &self,
         message: Prepared<Shm>,
     ) -> impl FnOnce(Handle, &Output, &mut Owner) -> Option<Pushed<Shm>> {
-        move |_, output, owner| {
+        move |handle, output, owner| {
             let news = output.news.as_ref()?;
-            let mut last = owner.last;
-            let pushed =
-                self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.cached, news));
-            owner.last = last;
-            Some(pushed)
+            if news.keep {
+                self.push_latest(handle, output, news, None);
+            }
+            Some(self.queue(news, owner, message))
         }
+    }
+
+    /// Queues a message. Runs under the shard's lock.
+    #[inline]
+    pub(super) fn queue(&self, news: &News, owner: &mut Owner, message: Prepared<Shm>) -> Pushed<Shm> {
+        let mut last = owner.last;
+        let pushed = self.hub.push(owner.queue, &mut last, message.complete(owner.subscription, owner.cached, news));
+        owner.last = last;
+        pushed
     }
 
     /// Does what a deadline's step wants, and says what became of the request, where there is one.
     pub(super) fn perform(&self, stepped: ShmStepped, sender: Sender) -> Option<Sending> {
         Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
+        self.keep_up(&stepped);
         self.settle(stepped.wake, stepped.delivered);
         stepped.output.send.map(|request| self.send(stepped.handle, &request, sender))
     }

@@ -89,6 +89,7 @@ impl Engine {
     /// The internal subscription behind this record has ended: end the SIP side. A stale handle is harmless.
     pub fn end(&self, handle: Handle) {
         self.apply(handle, Input::Unsubscribe);
+        self.forget_states(handle);
     }
 
     /// Asks for a SUBSCRIBE now, as far as `min_resubscribe_time` allows: how long it takes until the module acts. `None` when
@@ -149,6 +150,7 @@ impl Engine {
             Ok(Some(stepped)) => {
                 Self::trace(&stepped);
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
+                self.keep_up(&stepped);
                 self.settle(stepped.wake, stepped.delivered);
                 Some(Concluded {
                     concluded,

@@ -78,17 +78,21 @@ impl Engine {
         }
     }
 
+    /// The dialog of an internal subscription: that of this fork.
+    pub(super) fn dialog_of(&self, subscription: SubscriptionId, fork: u8) -> Option<Handle> {
+        let value = self.hub.notifiers_value(subscription, |notifier| self.is_user_agent(notifier));
+        let root = value.and_then(Handle::from_u64)?;
+        let is_it = |handle: &Handle| self.registry.view(*handle, |of, _| of.fork()) == Some(fork);
+        match fork {
+            0 => Some(root),
+            _ => self.registry.forks_of(root).into_iter().find(is_it),
+        }
+    }
+
     /// A message of a subscription has been lost: it is counted for the dialog that it came from. A dialog that has gone
     /// has no counter of its own.
     fn count_loss(&self, subscription: SubscriptionId, fork: u8, loss: Loss) {
-        let value = self.hub.notifiers_value(subscription, |notifier| self.is_user_agent(notifier));
-        let Some(root) = value.and_then(Handle::from_u64) else { return };
-        let is_it = |handle: &Handle| self.registry.view(*handle, |of, _| of.fork()) == Some(fork);
-        let handle = match fork {
-            0 => Some(root),
-            _ => self.registry.forks_of(root).into_iter().find(is_it),
-        };
-        if let Some(handle) = handle {
+        if let Some(handle) = self.dialog_of(subscription, fork) {
             let why = match loss {
                 Loss::Merged => Untold::Merged,
                 Loss::Dropped => Untold::Dropped,

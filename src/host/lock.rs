@@ -8,7 +8,7 @@ use super::bindings;
 
 /// The things that locks guard.
 #[cfg(feature = "meter_locks")]
-pub const GUARDED: [&str; 5] = ["registry", "hub", "gate", "flows", "lookups"];
+pub const GUARDED: [&str; 6] = ["registry", "hub", "gate", "flows", "lookups", "latest"];
 /// A shard of the table of subscriptions.
 pub const REGISTRY: usize = 0;
 /// A part of the QSA hub, such as a queue, or of the table of shared subscriptions.
@@ -19,6 +19,8 @@ pub const GATE: usize = 2;
 pub const FLOWS: usize = 3;
 /// The line of those that wait for names and connections.
 pub const LOOKUPS: usize = 4;
+/// The newest states of subscriptions, and their names.
+pub const LATEST: usize = 5;
 
 /// One `gen_lock_t`, in place.
 #[repr(transparent)]

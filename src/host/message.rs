@@ -17,6 +17,15 @@ pub struct SipMessage<'m> {
     life: PhantomData<&'m ks::sip_msg>,
 }
 
+/// Tells a message from all others that the process has handled or will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageKey {
+    /// A transaction's copy of the message has its number, and is elsewhere.
+    address: usize,
+    number: u32,
+    process: i32,
+}
+
 /// A header that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
@@ -35,6 +44,14 @@ impl<'m> SipMessage<'m> {
     #[must_use]
     pub fn as_raw(self) -> *mut ks::sip_msg {
         self.raw
+    }
+
+    /// What tells it from all others.
+    #[must_use]
+    pub fn key(self) -> MessageKey {
+        // SAFETY: the message is valid.
+        let (number, process) = unsafe { ((*self.raw).id, (*self.raw).pid) };
+        MessageKey { address: self.raw.addr(), number, process }
     }
 
     /// Whether it is a NOTIFY request.

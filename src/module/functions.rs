@@ -14,6 +14,7 @@ use crate::host::message::SipMessage;
 use crate::host::text::bytes;
 use crate::surface::functions::{self as declared, Function, MOST_PARAMETERS};
 use crate::surface::script;
+use crate::surface::state;
 
 /// The values of a function's parameters; empty where one is not given.
 type Values<'v> = [&'v [u8]; MOST_PARAMETERS];
@@ -81,6 +82,7 @@ functions! {
     Credentials = CREDENTIALS: |_, [record, subscriber, package, username, password]| {
         script::credentials(record, subscriber, package, username, password)
     };
+    State = STATE: |message, [record, subscriber, package, _, _]| state::make_current(message, record, subscriber, package);
 }
 
 // -------------------------------------------------------------------------------------------------------------- native
@@ -131,6 +133,7 @@ const fn native_entry<F: ScriptFunction>(count: usize) -> ks::cmd_export_t {
     let function = unsafe {
         match count {
             0 => native0::<F>,
+            1 => native1::<F>,
             2 => native2::<F>,
             3 => transmute::<Native3, Native>(native3::<F>),
             4 => transmute::<Native4, Native>(native4::<F>),
@@ -194,6 +197,10 @@ fn native<F: ScriptFunction, const N: usize>(message: *mut ks::sip_msg, paramete
 
 unsafe extern "C" fn native0<F: ScriptFunction>(message: *mut ks::sip_msg, _: Parameter, _: Parameter) -> c_int {
     native::<F, 0>(message, [])
+}
+
+unsafe extern "C" fn native1<F: ScriptFunction>(message: *mut ks::sip_msg, a: Parameter, _: Parameter) -> c_int {
+    native::<F, 1>(message, [a])
 }
 
 unsafe extern "C" fn native2<F: ScriptFunction>(message: *mut ks::sip_msg, a: Parameter, b: Parameter) -> c_int {
@@ -316,7 +323,7 @@ mod tests {
     fn each_number_of_parameters_has_a_c_function() {
         for Function { name, parameters, least, kemi, .. } in declared::FUNCTIONS {
             let native: Vec<usize> = (*least..=parameters.len()).collect();
-            assert!(native.iter().all(|count| [0, 2, 3, 4, 5].contains(count)), "{name:?}: {native:?}");
+            assert!(native.iter().all(|count| [0, 1, 2, 3, 4, 5].contains(count)), "{name:?}: {native:?}");
             assert!([0, 3, 4, 5].contains(kemi), "{name:?}: {kemi} texts of KEMI");
         }
     }

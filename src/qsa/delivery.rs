@@ -94,13 +94,26 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     pub fn take(&self, queue: QueueId) -> Result<Delivered<A>, NoMessage> {
         loop {
             let mut spare = None;
-            let Dequeued { message, cached } = self.slot(queue).ok_or(NoMessage::Unknown)?.take(queue, &mut spare)?;
+            let Dequeued { mut message, cached } =
+                self.slot(queue).ok_or(NoMessage::Unknown)?.take(queue, &mut spare)?;
             let look = |entry: &mut InternalSubscription<A>| entry.subscribed.then_some(entry.subscriber_data);
             let subscriber_data = cached.or_else(|| self.with_entry(message.subscription(), look).flatten());
             if let Some(subscriber_data) = subscriber_data {
+                if message.news().merged {
+                    self.tell_all(&mut message);
+                }
                 return Ok(Delivered { message, subscriber_data });
             }
             self.slot(queue).ok_or(NoMessage::Unknown)?.taken_for_nothing(queue);
+        }
+    }
+
+    /// Puts the whole state in the place of a document that tells only what has changed, if it is known.
+    #[cold]
+    fn tell_all(&self, message: &mut Message<A>) {
+        let whole = self.whole_state.filter(|_| message.news().with_body);
+        if let Some(texts) = whole.and_then(|whole| whole(message.subscription(), message.fork())) {
+            message.set_texts(texts);
         }
     }
 

@@ -15,11 +15,14 @@ use super::notifier::Notifier;
 use super::queue::{self, Budget, OnLoss};
 use super::shard::{HubShard, SHARDS, Scan, shard_of};
 use super::wanted::Wanted;
-use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
 use crate::subscription::SharedUris;
 
 /// How many slots are looked at under one lock when a notifier comes late.
 const SCAN_STEP: usize = 256;
+
+/// Content type and body that tell the whole state of a fork of a subscription, if it is known.
+pub type WholeState<A> = fn(SubscriptionId, u8) -> Option<SharedTexts<2, A>>;
 
 /// Everything the QSA knows, in one value for all processes.
 pub struct Hub<A: SharedAlloc, L: RawMutex> {
@@ -31,6 +34,8 @@ pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) budget: Budget,
     /// Is told of messages that are lost.
     pub(super) on_loss: Option<OnLoss>,
+    /// Knows the whole state.
+    pub(super) whole_state: Option<WholeState<A>>,
 }
 
 impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
@@ -50,7 +55,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         queues.extend(std::iter::repeat_with(|| Mutex::new(queue::QueueSlot::new())).take(QueueId::MAX));
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
         let (next_shard, budget) = (AtomicUsize::new(0), Budget::default());
-        Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss: None })
+        Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss: None, whole_state: None })
     }
 
     /// How many bytes may wait in each queue that is made from now on.
@@ -63,6 +68,13 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     #[must_use]
     pub fn with_on_loss(self, on_loss: OnLoss) -> Self {
         Self { on_loss: Some(on_loss), ..self }
+    }
+
+    /// The function that is asked for what a message is to say whose subscriber wants the whole state
+    /// ([`News::merged`](crate::subscription::News::merged)).
+    #[must_use]
+    pub fn with_whole_state(self, whole_state: WholeState<A>) -> Self {
+        Self { whole_state: Some(whole_state), ..self }
     }
 
     /// How many bytes may wait in each queue.

@@ -19,6 +19,11 @@ impl<A: SharedAlloc> Prepared<A> {
         Self { text }
     }
 
+    /// The same texts, for another owner; none if both are empty.
+    pub fn texts(&self) -> Option<SharedTexts<2, A>> {
+        self.text.clone()
+    }
+
     /// The message that tells `news` of `subscription`.
     ///
     /// With the subscriber's value as the notifier was given it, it is taken from the queue without a look at the
@@ -58,6 +63,11 @@ impl<A: SharedAlloc> Message<A> {
     /// Its texts, to be told to others as well.
     pub(super) fn texts(&self) -> MessageTexts<A> {
         self.text.clone()
+    }
+
+    /// Tells something else.
+    pub(super) fn set_texts(&mut self, texts: SharedTexts<2, A>) {
+        self.text = Some(texts);
     }
 
     /// How many bytes its texts take.

@@ -124,7 +124,12 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
     /// A subscription has ended or is to end: its forks end as well, each in its own dialog. Those that need no dialog for
     /// it are given back, to be dropped without the lock.
-    pub(super) fn end_forks(&self, table: &mut ShardTable<S, O, A>, root: u32, env: &Env<'_>) -> Vec<Record<S, O>> {
+    pub(super) fn end_forks(
+        &self,
+        table: &mut ShardTable<S, O, A>,
+        root: u32,
+        env: &Env<'_>,
+    ) -> Vec<(Handle, Record<S, O>)> {
         if table.fork_in(root) != Some(0) {
             return Vec::new();
         }
@@ -134,7 +139,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             // Nobody is told anything by now, and unsubscribing needs no memory.
             let ended = table.step(slot, Input::Unsubscribe, env);
             if ended.is_ok_and(|output| output.is_some_and(|output| output.forget)) {
-                gone.extend(table.remove(slot).inspect(|_| self.unclaim_destroyed()));
+                let handle = table.get(slot).map(|(handle, _)| handle);
+                gone.extend(handle.zip(table.remove(slot).inspect(|_| self.unclaim_destroyed())));
             }
         }
         gone

@@ -69,6 +69,8 @@ pub struct Stepped<O, R> {
     pub wake: Option<Millis>,
     /// The subscription's own deadline as the step has left it; another process may have moved it by now.
     pub deadline: Option<Millis>,
+    /// The forks that have gone with the subscription.
+    pub forks: Vec<Handle>,
     /// The step in words, if [steps are traced](Registry::with_trace).
     pub trace: Option<Box<Trace>>,
 }
@@ -326,8 +328,9 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let delivered = deliver(handle, &output, owner);
         let owner = *owner;
         drop(table);
+        let gone = forks.iter().map(|(handle, _)| *handle).collect();
         drop((removed, forks));
-        Some(Stepped { handle, output, delivered, owner, wake, deadline, trace })
+        Some(Stepped { handle, output, delivered, owner, wake, deadline, forks: gone, trace })
     }
 
     /// Counts one more subscription, unless that were one too many.

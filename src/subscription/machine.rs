@@ -190,7 +190,14 @@ impl<A: SharedAlloc> Subscription<A> {
             (false, true) => Some(Turn::Recovered),
             (true | false, true | false) => None,
         };
-        output.map(|output| Output { turn, bad_contacts, ..output })
+        let terms = self.own_terms().map(|own| own.terms);
+        output.map(|mut output| {
+            if let Some(news) = &mut output.news {
+                news.merged = terms.is_some_and(|terms| terms.merged);
+                news.keep = env.policy.keep_state || terms.is_some_and(|terms| terms.keep || terms.merged);
+            }
+            Output { turn, bad_contacts, ..output }
+        })
     }
 
     /// Nothing has failed since the last success.

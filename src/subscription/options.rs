@@ -20,11 +20,13 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "id",
     "expires",
     "fetch",
     "share",
+    "keep",
+    "merged",
     "max-rate",
     "min-rate",
     "adaptive-min-rate",
@@ -73,6 +75,10 @@ pub struct Terms {
     pub lenient: bool,
     /// The filter document: a number its owner understands. It means nothing here.
     pub filter: Option<u16>,
+    /// `keep`: its newest state is kept at hand.
+    pub keep: bool,
+    /// `merged`: the subscriber gets the whole state in the place of documents that tell only what has changed; implies `keep`.
+    pub merged: bool,
 }
 
 impl Terms {
@@ -86,6 +92,8 @@ impl Terms {
         list: false,
         lenient: false,
         filter: None,
+        keep: false,
+        merged: false,
     };
 }
 
@@ -220,10 +228,14 @@ impl Options {
                 let known = is(SOURCE) || is("contact");
                 self.terms.follows_source = known.then(|| is(SOURCE)).ok_or_else(|| wrong("contact or source"))?;
             }
-            "share" | "list" | "lenient" if given.is_some() => return Err(wrong("without a value")),
+            "share" | "list" | "lenient" | "keep" | "merged" if given.is_some() => {
+                return Err(wrong("without a value"));
+            }
             "list" => self.terms.list = true,
             "lenient" => self.terms.lenient = true,
             "share" => self.share = true,
+            "keep" => self.terms.keep = true,
+            "merged" => self.terms.merged = true,
             "fetch" => {
                 let seconds = given.map_or(Some(FETCH), |value| number_within(value, 1, LONGEST_FETCH));
                 self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
@@ -251,7 +263,7 @@ impl Options {
 impl std::fmt::Display for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The filter is known by its name.
-        let Terms { expires, fetch, rates, follows_source, list, lenient, filter: _ } = self.terms;
+        let Terms { expires, fetch, rates, follows_source, list, lenient, filter: _, keep, merged } = self.terms;
         let named = |name: &str, value: &String| (!value.is_empty()).then(|| format!("{name}={value}"));
         let (id, filter) = (named("id", &self.id), named("filter", &self.filter));
         let times = [("expires", expires), ("fetch", fetch)];
@@ -261,7 +273,7 @@ impl std::fmt::Display for Options {
         let outbound = (!self.outbound.is_empty()).then(|| format!("outbound={}", in_quotes(&self.outbound)));
         let target = follows_source.then(|| format!("target={SOURCE}"));
         let texts = id.into_iter().chain(times).chain(rates).chain(filter).chain(header).chain(outbound);
-        let flags = [("list", list), ("lenient", lenient), ("share", self.share)];
+        let flags = [("list", list), ("lenient", lenient), ("keep", keep), ("merged", merged), ("share", self.share)];
         let flags = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.to_owned());
         let all = texts.chain(target).chain(flags);
         f.write_str(&all.collect::<Vec<_>>().join(";"))

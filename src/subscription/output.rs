@@ -235,12 +235,26 @@ pub struct News {
     /// The fork it is about: 0 for the first dialog, otherwise the number of the fork. `Terminated` or `Rejected` of another
     /// fork than 0 is the end of that fork: there is never another attempt for it.
     pub fork: u8,
+    /// The newest state of the subscription is kept at hand.
+    pub keep: bool,
+    /// The subscriber gets the whole state in the place of a document that tells only what has changed.
+    pub merged: bool,
 }
 
 impl News {
     /// A status and its reason, and nothing more: of no reply, without an attempt to come or a body, of the first dialog, and not the last.
     #[must_use]
     pub fn new(status: Status, reason: impl Into<Brief>) -> Self {
-        Self { status, code: 0, reason: reason.into(), next_attempt: None, with_body: false, last: false, fork: 0 }
+        Self {
+            status,
+            code: 0,
+            reason: reason.into(),
+            next_attempt: None,
+            with_body: false,
+            last: false,
+            fork: 0,
+            keep: false,
+            merged: false,
+        }
     }
 }

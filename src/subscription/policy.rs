@@ -35,6 +35,8 @@ pub struct Policy {
     pub keep_route_set: bool,
     /// `fork_bytes`: what the forks of one subscription may take together.
     pub fork_bytes: usize,
+    /// `keep_state`: whether the newest state of each subscription is kept at hand.
+    pub keep_state: bool,
     /// `auth_require_qop`: whether a challenge without quality of protection is refused.
     pub require_qop: bool,
     /// `auth_allow_md5`: whether a challenge for MD5 is answered.
@@ -77,6 +79,7 @@ impl Policy {
         timer_n_on_first: true,
         keep_route_set: false,
         fork_bytes: 32_768,
+        keep_state: false,
         require_qop: false,
         allow_md5: true,
         watchdog: Duration::from_secs(60),

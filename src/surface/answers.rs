@@ -83,6 +83,10 @@ answer! {
         memory,
         /// Bytes of shared memory that the module may have; 0 for no limit.
         max_memory,
+        /// States that are kept at hand.
+        kept_states,
+        /// Bytes that they take.
+        kept_bytes,
         /// Contacts of notifiers that cannot be a target.
         bad_contacts,
         /// NOTIFYs refused.
@@ -151,6 +155,8 @@ answer! {
         queued_bytes,
         /// Bytes of its shared memory.
         bytes,
+        /// Bytes of the states that are kept of it at hand; absent if none are.
+        kept_bytes,
         /// Contacts that cannot be a target.
         bad_contacts,
         /// NOTIFYs refused.

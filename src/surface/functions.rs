@@ -8,6 +8,8 @@ use std::ffi::CStr;
 pub enum Constant {
     /// Record or subscriber.
     Uri,
+    /// Record or subscriber; empty for any.
+    AnyUri,
     /// Event package, perhaps with an id.
     Package,
     /// Flags of `b2b_subscribe`.
@@ -20,7 +22,7 @@ pub enum Constant {
     Password,
 }
 
-use Constant::{Flags, Options, Package, Password, Uri, Username};
+use Constant::{AnyUri, Flags, Options, Package, Password, Uri, Username};
 
 /// A script function.
 #[derive(Debug)]
@@ -69,9 +71,13 @@ pub const CREDENTIALS: Function = Function {
     anywhere: true,
 };
 
+/// Makes a state current.
+pub const STATE: Function =
+    Function { name: c"b2b_state", parameters: &[Uri, AnyUri, Package], least: 1, kemi: 3, anywhere: true };
+
 /// All functions.
-pub const FUNCTIONS: [&Function; 6] =
-    [&HANDLE_NOTIFY, &FLOW_LOST, &SUBSCRIBE, &SUBSCRIBE_WITH, &UNSUBSCRIBE, &CREDENTIALS];
+pub const FUNCTIONS: [&Function; 7] =
+    [&HANDLE_NOTIFY, &FLOW_LOST, &SUBSCRIBE, &SUBSCRIBE_WITH, &UNSUBSCRIBE, &CREDENTIALS, &STATE];
 
 /// The most parameters that a function has.
 pub const MOST_PARAMETERS: usize = 5;

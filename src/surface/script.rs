@@ -21,6 +21,8 @@ pub const FALSE: i32 = -1;
 pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
     match kind {
         Constant::Uri if uri::is_sip_uri(text) => subscriptions::check_uri(text).map_err(|error| error.to_string()),
+        Constant::AnyUri if text.is_empty() => Ok(()),
+        Constant::AnyUri => judge(Constant::Uri, text),
         Constant::Uri => Err(format!("{} is not a SIP URI", log::peer(text))),
         Constant::Package => engine::engine()
             .map_or(Ok(()), |engine| subscriptions::check_package(engine, text).map_err(|error| error.to_string())),

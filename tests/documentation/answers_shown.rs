@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::answers::{Statistics, SubscriptionFields};
 use super::{between, blocks, blocks_in, named, section, text_of};
 
-/// The fields that a subscription without event id, options and forks does not have.
-pub const ABSENT: [&str; 4] = ["event_id", "options", "source", "fork_of"];
+/// The fields that a subscription without event id, options, a kept state and forks does not have.
+pub const ABSENT: [&str; 5] = ["event_id", "options", "source", "kept_bytes", "fork_of"];
 
 /// The declared fields that every active subscription has.
 pub fn always_there() -> Vec<&'static str> {

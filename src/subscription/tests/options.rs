@@ -287,14 +287,22 @@ fn any_options() -> impl Strategy<Value = Options> {
     let header =
         proptest::collection::vec("X-[a-z]{1,4}: [!-~]([ -~]{0,8}[!-~])?\r\n", 0..4).prop_map(|all| all.concat());
     let outbound = prop_oneof![Just(String::new()), "sips?:[a-z]{1,4}(;lr)?"];
-    (id, times, rates, filter, header, outbound, any::<[bool; 4]>()).prop_map(
-        |(id, (expires, fetch), rates, filter, header, outbound, [share, follows_source, list, lenient])| Options {
+    (id, times, rates, filter, header, outbound, any::<[bool; 6]>()).prop_map(
+        |(
+            id,
+            (expires, fetch),
+            rates,
+            filter,
+            header,
+            outbound,
+            [share, follows_source, list, lenient, keep, merged],
+        )| Options {
             id,
             share: share && fetch.is_none(),
             filter,
             header,
             outbound,
-            terms: Terms { expires, fetch, rates, follows_source, list, lenient, filter: None },
+            terms: Terms { expires, fetch, rates, follows_source, list, lenient, filter: None, keep, merged },
         },
     )
 }

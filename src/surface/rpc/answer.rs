@@ -83,6 +83,7 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         notifies: FieldValue::Number(snapshot.notifies),
         queued_bytes: FieldValue::Number(clamp(engine.queued_bytes(handle) as u64)),
         bytes: FieldValue::Number(clamp(engine.registry.bytes_of(handle) as u64)),
+        kept_bytes: FieldValue::or_absent(Some(clamp(engine.kept_bytes(handle))).filter(|bytes| *bytes > 0)),
         bad_contacts: FieldValue::Number(snapshot.bad_contacts.into()),
         refused,
         stale,
@@ -105,6 +106,7 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
 /// Reads all statistics.
 pub(super) fn statistics(engine: &Engine) -> Statistics {
     let (messages, budget) = (engine.hub.counters(), engine.hub.budget());
+    let kept = engine.kept();
     let (memory, small) = (blocks::usage(), shm::small_blocks());
     let [notifies_refused, notifies_stale, notifies_repeated, notifies_merged, notifies_dropped] =
         Untold::ALL.map(|why| engine.untold(why));
@@ -122,6 +124,8 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         subscription_queue_bytes: budget.subscription as u64,
         memory: memory.used as u64,
         max_memory: memory.most as u64,
+        kept_states: kept.entries,
+        kept_bytes: kept.bytes,
         bad_contacts: engine.bad_contacts(),
         notifies_refused,
         notifies_stale,
