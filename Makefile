@@ -47,8 +47,9 @@ install:
 	@dir=$${KAMAILIO_MODULES:-$$($${KAMAILIO_BIN:-kamailio} -I | sed -n 's/^ *Default paths to modules: *//p' | cut -d: -f1)}; \
 	[ -n "$$dir" ] || { echo "The server's module folder is unknown: set KAMAILIO_MODULES to it." >&2; exit 1; }; \
 	install -D -m 644 -s $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
-	@install -D -m 644 cshim/presence_b2b_api.h "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
-	@echo "$(DESTDIR)$(INCLUDEDIR)/presence_b2b_api.h"
+	@for header in presence_b2b_api.h presence_b2b_documents.h; do \
+		install -D -m 644 "cshim/$$header" "$(DESTDIR)$(INCLUDEDIR)/$$header" && echo "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; \
+	done
 
 # The tests mostly wait for something: four of them at a time for each processor.
 test: setup build

@@ -53,6 +53,7 @@
 #include "core/str.h"
 #include "core/dprint.h"
 #endif
+#include "presence_b2b_documents.h"
 
 /**
  * Version of this interface. Functions, and members of structures that begin with their size, are added at the end under
@@ -99,65 +100,6 @@ enum qsa_status
 	QSA_TERMINATED = 3, /**< there is no subscription now; next_attempt says whether there will be one */
 	QSA_REJECTED = 4	/**< refused for good */
 };
-
-/** Basic status of a tuple (RFC 3863, 4.1.4). */
-enum qsa_basic
-{
-	QSA_BASIC_UNKNOWN = 0, /**< not given, or neither of the others */
-	QSA_BASIC_OPEN = 1,
-	QSA_BASIC_CLOSED = 2
-};
-
-/** A note with its language (empty when none is given). */
-typedef struct qsa_note
-{
-	str lang;
-	str text;
-} qsa_note_t;
-
-/** An element that PIDF does not define, as complete text (with the namespace declarations it needs). */
-typedef struct qsa_extension
-{
-	str ns;	  /**< its namespace; empty when it has none */
-	str name; /**< its local name */
-	str xml;  /**< all of it */
-} qsa_extension_t;
-
-/** A contact address. */
-typedef struct qsa_contact
-{
-	str uri;
-	int priority; /**< in thousandths, 0 to 1000; -1 when none is given */
-} qsa_contact_t;
-
-/** A tuple: one way to reach the presentity. */
-typedef struct qsa_tuple
-{
-	str id;
-	enum qsa_basic basic;
-	int has_contact; /**< 0: `contact` is empty */
-	qsa_contact_t contact;
-	str timestamp; /**< as sent (RFC 3339); empty when none is given */
-	unsigned int notes_no;
-	const qsa_note_t *notes;
-	unsigned int status_extensions_no; /**< elements within `status` */
-	const qsa_extension_t *status_extensions;
-	unsigned int extensions_no; /**< elements beside `status` */
-	const qsa_extension_t *extensions;
-} qsa_tuple_t;
-
-/** A presence document (RFC 3863). */
-typedef struct qsa_presentity
-{
-	unsigned int size; /**< as the module knows it: members beyond are not there */
-	str entity;
-	unsigned int tuples_no;
-	const qsa_tuple_t *tuples;
-	unsigned int notes_no; /**< notes on the presentity as a whole */
-	const qsa_note_t *notes;
-	unsigned int extensions_no; /**< persons, devices and other elements beside the tuples */
-	const qsa_extension_t *extensions;
-} qsa_presentity_t;
 
 /** A message from a queue. The caller owns it until free_message() and may only read it. Members may be added at the end. */
 typedef struct qsa_message
@@ -382,6 +324,12 @@ typedef struct presence_b2b_api
 	void *(*message_take_data)(qsa_message_t *message);
 	/** Frees a message with everything obtained from it. NULL is allowed. */
 	void (*free_message)(qsa_message_t *message);
+	/**
+	 * The body as a document of its kind: see presence_b2b_documents.h. It is read at the first call and valid until
+	 * free_message(). QSA_E_DOCUMENT: there is no body, its type has no reader, or it is malformed.
+	 */
+	int (*message_document)(
+			qsa_message_t *message, const qsa_document_t **document);
 
 	/** @} */
 } presence_b2b_api_t;

@@ -1,4 +1,5 @@
-//! The C face of the hub: the functions behind `cshim/presence_b2b_api.h`, which says what each does.
+//! The C face of the hub: the functions behind `cshim/presence_b2b_api.h`, which says what each does, and the documents of
+//! `cshim/presence_b2b_documents.h`.
 //!
 //! Its `unsafe` relies on the demands of the header on its caller: pointers are null
 //! or point to what their type says, functions are of their type and valid in every process, and a message is given back
@@ -6,15 +7,22 @@
 
 mod blocks;
 mod convert;
+mod dialogs;
+mod document;
+mod document_types;
 mod guard;
+mod kept;
 mod messages;
 mod notifiers;
 mod presentity;
+mod registrations;
 mod subscribers;
 mod table;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waiting;
+mod watchers;
 
 use parking_lot::lock_api::RawMutex;
 

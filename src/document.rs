@@ -90,19 +90,23 @@ mod watcherinfo;
 
 pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;
+pub use dialog_info::{DialogEntry, DialogIdentity, DialogInfo, DialogSide};
 pub use fields::FIELDS;
 pub use formats::PIDF_XML;
 #[allow(unused_imports, reason = "for the consumers of lists")]
 pub use list::{
     InstanceState, LIST_TYPES, ListHead, ListInstance, ListPart, ListResource, ListUpdate, ListedState, is_list,
 };
+pub use message_summary::{MessageClass, MessageSummary};
 pub use mixed::only_document;
 #[cfg(test)]
 pub use multipart::{Part, Parts};
 pub use pidf_summary::PidfSummary;
-pub use presentity::{Basic, Extension, Note, Presentity, Tuple};
+pub use presentity::{Basic, Device, Extension, Note, Person, Presentity, Rpid, RpidElement, Tuple};
+pub use reginfo::{RegInfo, RegisteredContact, Registration};
 pub use typed::{Document, FieldText};
 pub use version::Version;
+pub use watcherinfo::{Watcher, WatcherInfo, WatcherList};
 
 /// The cap that tests hold the size of a body against, in bytes.
 #[cfg(test)]

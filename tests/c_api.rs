@@ -17,7 +17,7 @@ use crate::support::wait::{SOON, eventually};
 /// Builds the C module, once.
 pub fn qsa_test() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("qsa_test", &["qsa_test.c", "status.c", "commands.c"]))
+    BUILT.get_or_init(|| build("qsa_test", &["qsa_test.c", "status.c", "documents.c", "commands.c"]))
 }
 
 /// Builds a C module of `tests/cmodule`.

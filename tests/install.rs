@@ -31,7 +31,9 @@ fn module_and_header_are_installed_below_destdir() {
     for name in ["exports", "module_version", "module_flags", "mod_register"] {
         assert!(symbols.lines().any(|line| line.ends_with(&format!(" {name}"))), "{name} is missing:\n{symbols}");
     }
-    let header = below(Path::new("/usr/include/kamailio/presence_b2b_api.h"));
-    let source = std::fs::read(root.join("cshim/presence_b2b_api.h")).expect("the header");
-    assert!(std::fs::read(&header).expect("the installed header") == source, "{} differs", header.display());
+    for name in ["presence_b2b_api.h", "presence_b2b_documents.h"] {
+        let header = below(&Path::new("/usr/include/kamailio").join(name));
+        let source = std::fs::read(root.join("cshim").join(name)).expect("the header");
+        assert!(std::fs::read(&header).expect("the installed header") == source, "{} differs", header.display());
+    }
 }

@@ -13,6 +13,7 @@ mod body_types;
 mod breakers;
 mod budgets;
 mod c_api;
+mod c_documents;
 mod call;
 mod challenges;
 mod chaos;

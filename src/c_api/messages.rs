@@ -7,9 +7,10 @@ use std::ptr::null_mut;
 use super::Wiring;
 use super::blocks;
 use super::convert::{number_of_status, pointer_of, put, str_of};
+use super::document::DocumentFace;
+use super::document_types::{CDocument, CPresentity};
 use super::guard::{guarded, with_hub};
-use super::presentity::PresentityFace;
-use super::types::{CMessage, CPresentity, Error};
+use super::types::{CMessage, Error};
 use crate::memory::SharedAlloc;
 use crate::qsa::{self, NoMessage, QueueId};
 
@@ -19,7 +20,7 @@ struct DeliveredMessage<A: SharedAlloc> {
     /// First, so that a pointer to one is a pointer to the other.
     face: CMessage,
     message: qsa::Message<A>,
-    document: OnceCell<Option<PresentityFace>>,
+    document: OnceCell<Option<Box<DocumentFace>>>,
 }
 
 impl<A: SharedAlloc> DeliveredMessage<A> {
@@ -65,21 +66,47 @@ pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut C
     })
 }
 
+impl<A: SharedAlloc> DeliveredMessage<A> {
+    /// The document of its body, read once.
+    fn document(&self) -> Result<&DocumentFace, Error> {
+        let read = || DocumentFace::read(self.message.content_type(), self.message.body());
+        self.document.get_or_init(read).as_deref().ok_or(Error::Document)
+    }
+}
+
 pub(super) unsafe extern "C" fn message_presentity<W: Wiring>(
     message: *mut CMessage,
     to: *mut *const CPresentity,
 ) -> c_int {
-    guarded::<W, _>("message_presentity", Error::Internal as c_int, || {
-        // SAFETY: null or obtained from `queue_pop` and not freed, as the header says.
-        let Some(taken) = (unsafe { message.cast::<DeliveredMessage<W::Alloc>>().as_ref() }) else {
-            return Error::Argument as c_int;
-        };
-        let read = || PresentityFace::read(taken.message.content_type(), taken.message.body());
-        match taken.document.get_or_init(read) {
-            // SAFETY: null or to be written, as the header says.
-            Some(document) => unsafe { put(to, document.face()) }.unwrap_or_else(|error| error as c_int),
-            None => Error::Document as c_int,
-        }
+    // SAFETY: as the header says.
+    unsafe { put_document::<W, _>("message_presentity", message, to, DocumentFace::presentity) }
+}
+
+pub(super) unsafe extern "C" fn message_document<W: Wiring>(
+    message: *mut CMessage,
+    to: *mut *const CDocument,
+) -> c_int {
+    // SAFETY: as the header says.
+    unsafe { put_document::<W, _>("message_document", message, to, |document| Some(document.face())) }
+}
+
+/// Writes the part of a message's document that its caller wants.
+///
+/// # Safety
+/// The message is null or obtained from `queue_pop` and not freed; `to` is null or to be written.
+unsafe fn put_document<W: Wiring, T>(
+    function: &'static str,
+    message: *mut CMessage,
+    to: *mut *const T,
+    part: impl FnOnce(&DocumentFace) -> Option<*const T>,
+) -> c_int {
+    guarded::<W, _>(function, Error::Internal as c_int, || {
+        // SAFETY: the caller's promise.
+        let taken = unsafe { message.cast::<DeliveredMessage<W::Alloc>>().as_ref() };
+        let document = taken.ok_or(Error::Argument).and_then(DeliveredMessage::document);
+        let part = document.and_then(|document| part(document).ok_or(Error::Document));
+        // SAFETY: the caller's promise.
+        part.and_then(|part| unsafe { put(to, part) }).unwrap_or_else(|error| error as c_int)
     })
 }
 

@@ -2,106 +2,108 @@
 
 use std::ffi::{c_int, c_uint};
 
-use super::convert::str_of;
-use super::types::{CContact, CExtension, CNote, CPresentity, CTuple, List, Str};
-use crate::document::{self, Basic, ContentType, PIDF_XML};
+use super::document_types::{CContact, CEntity, CExtension, CNote, CPresentity, CRpidElement, CService, CTuple, List};
+use super::kept::{Kept, text, text_or_none};
+use crate::document::{Basic, Device, Extension, Note, Person, Presentity, Rpid, RpidElement, Tuple};
 
-/// A presence document with its C face. The face points into the document and into the lists, none of which changes
-/// or moves as long as this lives.
-pub(super) struct PresentityFace {
-    face: Box<CPresentity>,
-    _document: Box<document::Presentity>,
-    _lists: Lists,
+/// The face of a presence document.
+pub(super) fn face(kept: &mut Kept, document: &Presentity) -> *const CPresentity {
+    let tuples = document.tuples.iter().map(|each| tuple(kept, each)).collect();
+    let services = document.tuples.iter().map(|each| service(kept, each)).collect();
+    let persons = document.persons.iter().map(|each| person(kept, each)).collect();
+    let devices = document.devices.iter().map(|each| device(kept, each)).collect();
+    let face = CPresentity {
+        size: size_of::<CPresentity>() as c_uint,
+        entity: text(&document.entity),
+        tuples: kept.list(tuples),
+        notes: notes(kept, &document.notes),
+        extensions: extensions(kept, &document.extensions),
+        services: kept.list(services),
+        persons: kept.list(persons),
+        devices: kept.list(devices),
+    };
+    kept.one(face)
 }
 
-/// The items that the face's lists point to.
-#[derive(Default)]
-struct Lists {
-    notes: Vec<Box<[CNote]>>,
-    extensions: Vec<Box<[CExtension]>>,
-    tuples: Vec<Box<[CTuple]>>,
-}
-
-impl PresentityFace {
-    /// Reads a body; `None` when it is no presence document, or a malformed one.
-    pub(super) fn read(content_type: &[u8], body: &[u8]) -> Option<Self> {
-        let content_type = ContentType::parse(content_type).ok()?;
-        if !content_type.is(PIDF_XML) {
-            return None;
-        }
-        let charset = content_type.parameter("charset");
-        let charset = charset.as_ref().map(|charset| charset.as_sent());
-        // The size was held against the limit when the body came in.
-        let document = document::Presentity::parse(body, charset, body.len()).ok()?;
-        let mut lists = Lists::default();
-        let tuples = document.tuples.iter().map(|tuple| lists.tuple(tuple)).collect();
-        let face = CPresentity {
-            size: size_of::<CPresentity>() as c_uint,
-            entity: text(&document.entity),
-            tuples: kept(&mut lists.tuples, tuples),
-            notes: lists.notes(&document.notes),
-            extensions: lists.extensions(&document.extensions),
-        };
-        Some(Self { face: Box::new(face), _document: Box::new(document), _lists: lists })
-    }
-
-    pub(super) fn face(&self) -> *const CPresentity {
-        &raw const *self.face
+fn tuple(kept: &mut Kept, tuple: &Tuple) -> CTuple {
+    let contact = tuple.contact.as_ref();
+    let priority = contact.and_then(|contact| contact.priority);
+    CTuple {
+        id: text(&tuple.id),
+        basic: match tuple.basic {
+            Basic::Unknown => 0,
+            Basic::Open => 1,
+            Basic::Closed => 2,
+        },
+        has_contact: c_int::from(contact.is_some()),
+        contact: CContact {
+            uri: text(contact.map_or("", |contact| &contact.uri)),
+            priority: priority.map_or(-1, c_int::from),
+        },
+        timestamp: text_or_none(tuple.timestamp.as_ref()),
+        notes: notes(kept, &tuple.notes),
+        status_extensions: extensions(kept, &tuple.status_extensions),
+        extensions: extensions(kept, &tuple.extensions),
     }
 }
 
-impl Lists {
-    fn tuple(&mut self, tuple: &document::Tuple) -> CTuple {
-        let contact = tuple.contact.as_ref();
-        let priority = contact.and_then(|contact| contact.priority);
-        CTuple {
-            id: text(&tuple.id),
-            basic: match tuple.basic {
-                Basic::Unknown => 0,
-                Basic::Open => 1,
-                Basic::Closed => 2,
-            },
-            has_contact: c_int::from(contact.is_some()),
-            contact: CContact {
-                uri: text(contact.map_or("", |contact| &contact.uri)),
-                priority: priority.map_or(-1, c_int::from),
-            },
-            timestamp: text(tuple.timestamp.as_deref().unwrap_or_default()),
-            notes: self.notes(&tuple.notes),
-            status_extensions: self.extensions(&tuple.status_extensions),
-            extensions: self.extensions(&tuple.extensions),
-        }
-    }
+fn service(kept: &mut Kept, tuple: &Tuple) -> CService {
+    CService { device_id: text_or_none(tuple.device_id.as_ref()), rpid: rpid(kept, &tuple.rpid) }
+}
 
-    fn notes(&mut self, notes: &[document::Note]) -> List<CNote> {
-        let face = |note: &document::Note| CNote {
-            lang: text(note.lang.as_deref().unwrap_or_default()),
-            text: text(&note.text),
-        };
-        kept(&mut self.notes, notes.iter().map(face).collect())
-    }
-
-    fn extensions(&mut self, extensions: &[document::Extension]) -> List<CExtension> {
-        let face = |extension: &document::Extension| CExtension {
-            ns: text(&extension.namespace),
-            name: text(&extension.name),
-            xml: text(&extension.xml),
-        };
-        kept(&mut self.extensions, extensions.iter().map(face).collect())
+fn person(kept: &mut Kept, person: &Person) -> CEntity {
+    CEntity {
+        id: text(&person.id),
+        device_id: text(""),
+        timestamp: text_or_none(person.timestamp.as_ref()),
+        rpid: rpid(kept, &person.rpid),
+        notes: notes(kept, &person.notes),
     }
 }
 
-fn text(text: &str) -> Str {
-    str_of(text.as_bytes())
+fn device(kept: &mut Kept, device: &Device) -> CEntity {
+    CEntity {
+        id: text(&device.id),
+        device_id: text_or_none(device.device_id.as_ref()),
+        timestamp: text_or_none(device.timestamp.as_ref()),
+        rpid: rpid(kept, &device.rpid),
+        notes: notes(kept, &device.notes),
+    }
 }
 
-/// Keeps a list and says where it is; null when it is empty.
-fn kept<T>(lists: &mut Vec<Box<[T]>>, list: Vec<T>) -> List<T> {
-    if list.is_empty() {
-        return List { number: 0, items: std::ptr::null() };
-    }
-    let list = list.into_boxed_slice();
-    let face = List { number: c_uint::try_from(list.len()).unwrap_or(c_uint::MAX), items: list.as_ptr() };
-    lists.push(list);
-    face
+fn rpid(kept: &mut Kept, elements: &[RpidElement]) -> List<CRpidElement> {
+    let mut face = |element: &RpidElement| CRpidElement {
+        values: kept.texts(&element.values),
+        from: text_or_none(element.from.as_ref()),
+        until: text_or_none(element.until.as_ref()),
+        kind: match element.kind {
+            Rpid::Activity => 1,
+            Rpid::Mood => 2,
+            Rpid::PlaceType => 3,
+            Rpid::Privacy => 4,
+            Rpid::Relationship => 5,
+            Rpid::ServiceClass => 6,
+            Rpid::Sphere => 7,
+            Rpid::Class => 8,
+            Rpid::UserInput => 9,
+            Rpid::StatusIcon => 10,
+            Rpid::TimeOffset => 11,
+        },
+    };
+    let faces = elements.iter().map(&mut face).collect();
+    kept.list(faces)
+}
+
+fn notes(kept: &mut Kept, notes: &[Note]) -> List<CNote> {
+    let face = |note: &Note| CNote { lang: text_or_none(note.lang.as_ref()), text: text(&note.text) };
+    kept.list(notes.iter().map(face).collect())
+}
+
+fn extensions(kept: &mut Kept, extensions: &[Extension]) -> List<CExtension> {
+    let face = |extension: &Extension| CExtension {
+        ns: text(&extension.namespace),
+        name: text(&extension.name),
+        xml: text(&extension.xml),
+    };
+    kept.list(extensions.iter().map(face).collect())
 }

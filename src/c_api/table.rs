@@ -2,9 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
-use super::types::{
-    CCounters, CMessage, CNotifierParams, CPresentity, CSubscribeParams, DestroyFn, Error, Str, VERSION, WakeFn,
-};
+use super::document_types::{CDocument, CPresentity};
+use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, DestroyFn, Error, Str, VERSION, WakeFn};
 use super::{Wiring, messages, notifiers, subscribers};
 
 /// A function whose only argument is a number.
@@ -46,10 +45,11 @@ pub struct Api {
     pub(super) message_presentity: unsafe extern "C" fn(*mut CMessage, *mut *const CPresentity) -> c_int,
     pub(super) message_take_data: unsafe extern "C" fn(*mut CMessage) -> *mut c_void,
     pub(super) free_message: unsafe extern "C" fn(*mut CMessage),
+    pub(super) message_document: unsafe extern "C" fn(*mut CMessage, *mut *const CDocument) -> c_int,
 }
 
 /// The size of the table when this version began: every caller knows as much.
-const LEAST: usize = 232;
+pub(super) const LEAST: usize = 232;
 
 impl Api {
     fn of<W: Wiring>() -> Self {
@@ -84,6 +84,7 @@ impl Api {
             message_presentity: messages::message_presentity::<W>,
             message_take_data: messages::message_take_data::<W>,
             free_message: messages::free_message::<W>,
+            message_document: messages::message_document::<W>,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Error {
             Self::Limit => c"all places are taken",
             Self::Room => c"the buffer is too small",
             Self::Empty => c"nothing waits in the queue",
-            Self::Document => c"the message has no presence document, or a malformed one",
+            Self::Document => c"the message has no document of that kind, or a malformed one",
             Self::NotReady => c"the module presence_b2b is not initialised",
             Self::Version => {
                 c"the module presence_b2b has another version of this interface, or the size of a structure is not set"
@@ -64,53 +64,6 @@ impl Error {
 pub struct Str {
     pub s: *mut c_char,
     pub len: c_int,
-}
-
-#[repr(C)]
-pub struct CNote {
-    pub lang: Str,
-    pub text: Str,
-}
-
-#[repr(C)]
-pub struct CExtension {
-    pub ns: Str,
-    pub name: Str,
-    pub xml: Str,
-}
-
-#[repr(C)]
-pub struct CContact {
-    pub uri: Str,
-    pub priority: c_int,
-}
-
-#[repr(C)]
-pub struct CTuple {
-    pub id: Str,
-    pub basic: c_int,
-    pub has_contact: c_int,
-    pub contact: CContact,
-    pub timestamp: Str,
-    pub notes: List<CNote>,
-    pub status_extensions: List<CExtension>,
-    pub extensions: List<CExtension>,
-}
-
-#[repr(C)]
-pub struct CPresentity {
-    pub size: c_uint,
-    pub entity: Str,
-    pub tuples: List<CTuple>,
-    pub notes: List<CNote>,
-    pub extensions: List<CExtension>,
-}
-
-/// The header's pairs of a number and an array: laid out like two members in a row.
-#[repr(C)]
-pub struct List<T> {
-    pub number: c_uint,
-    pub items: *const T,
 }
 
 #[repr(C)]

@@ -74,7 +74,8 @@ impl MessageSummary {
     }
 
     /// Whether messages wait. If the document does not say so, new ones do.
-    fn is_waiting(&self) -> Option<bool> {
+    #[must_use]
+    pub fn is_waiting(&self) -> Option<bool> {
         let counts: Vec<u32> = self.classes.iter().filter_map(|class| class.new).collect();
         let counted = || (!counts.is_empty()).then(|| counts.iter().any(|count| *count > 0));
         self.waiting.or_else(counted)

@@ -1,12 +1,9 @@
 //! A presence document read into a [`Presentity`] as a whole: with rich presence and the data model (RFC 4479, RFC 4480),
 //! and every element from outside PIDF as text too.
 
-use super::check::check_size;
 use super::element::Element;
-use super::encoding::decode;
 use super::error::DocumentError;
 use super::extension::Extensions;
-use super::formats::check_presence;
 use super::pidf::{ExtensionPlace, PresenceVisitor, visit};
 use super::presentity::{Basic, Contact, Device, Note, Person, Presentity, RpidElement, Tuple};
 use super::reader::Reader;
@@ -15,22 +12,8 @@ use super::scan::RootElement;
 use crate::grammar::thousandths;
 
 impl Presentity {
-    /// Reads a presence document of at most `max_bytes`.
-    ///
-    /// `charset` is the parameter of that name of the Content-Type, if there was one; a byte order
-    /// mark wins over it, and it wins over the XML declaration (RFC 7303 §3). All extensions
-    /// together, each with the namespace declarations it needs, may take four times `max_bytes`, and a
-    /// megabyte whatever the document's length.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(body: &[u8], charset: Option<&str>, max_bytes: usize) -> Result<Self, DocumentError> {
-        check_size(body, max_bytes)?;
-        let text = decode(body, charset)?;
-        Self::of(&text, &check_presence(&text)?, max_bytes)
-    }
-
-    /// Reads a presence document that has passed its check.
+    /// Reads a presence document that has passed its check. All extensions together, each with the namespace declarations it
+    /// needs, may take four times `max_bytes`, and a megabyte whatever the document's length.
     ///
     /// # Errors
     /// When its extensions take too much room.

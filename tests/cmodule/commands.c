@@ -150,75 +150,10 @@ static void rpc_data(rpc_t *rpc, void *ctx)
 		fault(rpc, ctx, err); /* the API has destroyed it */
 }
 
-static void add_notes(rpc_t *rpc, void *st, unsigned int no, const qsa_note_t *notes)
-{
-	unsigned int i;
-	void *list, *item;
-
-	if(rpc->struct_add(st, "[", "notes", &list) < 0)
-		return;
-	for(i = 0; i < no; i++) {
-		if(rpc->array_add(list, "{", &item) < 0)
-			return;
-		rpc->struct_add(item, "SS", "lang", &notes[i].lang, "text",
-				&notes[i].text);
-	}
-}
-
-static void add_extensions(rpc_t *rpc, void *st, char *name, unsigned int no,
-		const qsa_extension_t *extensions)
-{
-	unsigned int i;
-	void *list, *item;
-
-	if(rpc->struct_add(st, "[", name, &list) < 0)
-		return;
-	for(i = 0; i < no; i++) {
-		if(rpc->array_add(list, "{", &item) < 0)
-			return;
-		rpc->struct_add(item, "SSS", "ns", &extensions[i].ns, "name",
-				&extensions[i].name, "xml", &extensions[i].xml);
-	}
-}
-
-static void add_tuple(rpc_t *rpc, void *list, const qsa_tuple_t *tuple)
-{
-	static char *basics[] = {"unknown", "open", "closed"};
-	void *item;
-
-	if(rpc->array_add(list, "{", &item) < 0)
-		return;
-	rpc->struct_add(item, "SsSdS", "id", &tuple->id, "basic",
-			basics[tuple->basic], "contact", &tuple->contact.uri, "priority",
-			tuple->contact.priority, "timestamp", &tuple->timestamp);
-	add_notes(rpc, item, tuple->notes_no, tuple->notes);
-	add_extensions(rpc, item, "status_extensions", tuple->status_extensions_no,
-			tuple->status_extensions);
-	add_extensions(
-			rpc, item, "extensions", tuple->extensions_no, tuple->extensions);
-}
-
-static void add_presentity(rpc_t *rpc, void *st, const qsa_presentity_t *p)
-{
-	unsigned int i;
-	void *inner, *list;
-
-	if(rpc->struct_add(st, "{", "presentity", &inner) < 0)
-		return;
-	rpc->struct_add(inner, "S", "entity", &p->entity);
-	if(rpc->struct_add(inner, "[", "tuples", &list) < 0)
-		return;
-	for(i = 0; i < p->tuples_no; i++)
-		add_tuple(rpc, list, &p->tuples[i]);
-	add_notes(rpc, inner, p->notes_no, p->notes);
-	add_extensions(rpc, inner, "extensions", p->extensions_no, p->extensions);
-}
-
 static void rpc_pop(rpc_t *rpc, void *ctx)
 {
 	static char *statuses[] = {
 			"", "active", "pending", "terminated", "rejected"};
-	const qsa_presentity_t *presentity;
 	qsa_message_t *message;
 	void *st;
 	int err;
@@ -238,8 +173,7 @@ static void rpc_pop(rpc_t *rpc, void *ctx)
 			&message->body);
 	if(message->data != NULL)
 		rpc->struct_add(st, "s", "data", (char *)message->data);
-	if(qsa.message_presentity(message, &presentity) == 0)
-		add_presentity(rpc, st, presentity);
+	add_document(rpc, st, message);
 done:
 	qsa.free_message(message);
 }

@@ -60,4 +60,7 @@ int register_status(const char *package, qsa_notifier_t *notifier);
 /** Sets the internal status of a record and tells all who watch it. */
 int set_status(const char *record, int open, const char *note);
 
+/** Adds the document of a message, all of it, under the name of its kind; nothing when there is none. */
+void add_document(rpc_t *rpc, void *st, qsa_message_t *message);
+
 #endif

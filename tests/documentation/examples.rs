@@ -1,7 +1,7 @@
 //! The examples of the pages run: configurations, scripts in every language, the C module.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
@@ -160,13 +160,11 @@ fn the_drop_in_is_the_units_command_with_the_allocator() {
 
 // -------------------------------------------------------------------------------------------------------------------- C
 
-/// The example module is built as the page has it, and does what the page says.
-#[test]
-fn the_c_example_runs() {
-    let source = blocks_in("docs/c-api.md", "c").into_iter().find(|block| block.contains("MODULE_VERSION"));
+/// Builds the page's module of this source.
+fn watch_log(source: &str) -> (TempDir, PathBuf) {
     let dir = TempDir::with_prefix("watch_log-").expect("a folder");
     let [file, module] = ["watch_log.c", "watch_log.so"].map(|name| dir.path().join(name));
-    fs::write(&file, source.expect("a whole module")).expect("the source can be written");
+    fs::write(&file, source).expect("the source can be written");
     let cflags = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
     let mut compiler = Command::new("cc");
     compiler.arg(cflags).args([
@@ -180,13 +178,59 @@ fn the_c_example_runs() {
     compiler.arg("-I").arg(root().join("cshim")).arg("-o").arg(&module).arg(&file);
     let output = compiler.output().expect("cc can be executed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (dir, module)
+}
 
+/// The module and the function of the page.
+fn c_examples() -> (String, String) {
+    let all = blocks_in("docs/c-api.md", "c");
+    let [module, function] =
+        <[String; 2]>::try_from(all).map(|[function, module]| [module, function]).expect("two examples");
+    assert!(module.contains("MODULE_VERSION") && function.starts_with("static void log_document("));
+    (module, function)
+}
+
+/// Loads the module.
+fn load(module: &Path, record: &str) -> String {
+    let param = |name: &str, value: &str| format!("modparam(\"watch_log\", \"{name}\", \"{value}\")\n");
+    format!("loadmodule \"{}\"\n{}{}", module.display(), param("record", record), param("subscriber", SUBSCRIBER))
+}
+
+/// The example module is built as the page has it, and does what the page says.
+#[test]
+fn the_c_example_runs() {
+    let (_dir, module) = watch_log(&c_examples().0);
     let presence = PresenceServer::start();
     presence.publish("alice", &pidf(&presence.uri("alice"), "closed", None));
-    let param = |name: &str, value: &str| format!("modparam(\"watch_log\", \"{name}\", \"{value}\")\n");
-    let params = param("record", &presence.uri("alice")) + &param("subscriber", SUBSCRIBER);
-    let server = Server::b2b().route(&format!("loadmodule \"{}\"\n{params}", module.display())).start();
+    let server = Server::b2b().route(&load(&module, &presence.uri("alice"))).start();
     eventually(SOON, "the state is logged", || server.log().text().contains("tuple 't1' is closed").then_some(()));
     server.stop();
     presence.stop();
+}
+
+/// The function for other kinds of documents, called by the module where it logs a message.
+#[test]
+fn the_c_example_reads_other_documents() {
+    let (module, function) = c_examples();
+    let place = "static void log_message(";
+    let call = "\tif(qsa.message_presentity(message, &presentity) < 0)";
+    assert!(module.contains(place) && module.contains(call));
+    let with_function = module.replace(place, &format!("{function}\n{place}"));
+    let with_function = with_function.replace(call, &format!("\tlog_document(message);\n{call}"));
+    let dialogs = "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"0\" state=\"full\" entity=\"sip:a@h\">\
+                   <dialog id=\"1\"><state>early</state><remote><identity>sip:bob@h</identity></remote></dialog></dialog-info>";
+    for (package, media_type, body, told) in [
+        ("dialog", "application/dialog-info+xml", dialogs, "lamp: early with sip:bob@h"),
+        ("message-summary", "application/simple-message-summary", "Voice-Message: 2/8\r\n", "voice-message: 2 new"),
+    ] {
+        let (_dir, module) =
+            watch_log(&with_function.replace("str_init(\"presence\")", &format!("str_init(\"{package}\")")));
+        let notifier = Notifier::udp();
+        let server = Server::b2b().route(&load(&module, &notifier.uri("alice"))).start();
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        let notify = Notify::active(600).event(package).body(media_type, body.to_owned());
+        assert_eq!(dialog.notify(notify).status(), 200);
+        eventually(SOON, told, || server.log().text().contains(told).then_some(()));
+        server.stop();
+    }
 }
