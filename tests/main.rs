@@ -15,6 +15,7 @@ mod budgets;
 mod c_api;
 mod c_documents;
 mod call;
+mod captured;
 mod challenges;
 mod chaos;
 mod conditional;
