@@ -4,6 +4,7 @@
 #   make test     runs all tests; ends with "N passed, N failed"
 #   make search   after a change of the state machine: tries more courses of a subscription than the tests do (MISHAPS=4: still more)
 #   make chaos    kills processes of busy servers at 1000 random moments; each server has to end in time (MOMENTS=100: fewer moments)
+#   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
 #   make demo     shows the main job: presence states arrive inside Kamailio
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
 #   make install  copies the module to the server's module folder, and the header for C modules to INCLUDEDIR (below DESTDIR, if set)
@@ -22,7 +23,7 @@ MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test search chaos demo bench clean help
+.PHONY: build metered setup install test search chaos fuzz demo bench clean help
 
 build:
 	@.ci/setup --check
@@ -63,6 +64,15 @@ search:
 # Ten minutes. The tests try a few of these moments only.
 chaos: setup build
 	@PRESENCE_B2B_MOMENTS=$(or $(MOMENTS),1000) PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) test --test integration -- chaos:: --nocapture
+
+# With a nightly toolchain. What it finds goes to target/fuzz; the corpus in tests/fuzz is what `make test` mutates.
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: run 'cargo install cargo-fuzz' and 'rustup toolchain install nightly'." >&2; exit 1; }
+	@for target in $(or $(TARGETS),$(basename $(notdir $(wildcard tests/fuzz/targets/*.rs)))); do \
+		mkdir -p target/fuzz/$$target; \
+		$(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz/build $$target target/fuzz/$$target tests/fuzz/corpus/$$target \
+			-- -max_total_time=$(or $(TIME),60) -timeout=10 -artifact_prefix=target/fuzz/$$target-; \
+	done
 
 # Ctrl-C is a way to end it, not an error.
 demo: setup build

@@ -73,9 +73,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The project's own files below `folder` (from the root), without what is made or fetched.
+/// The project's own files below `folder` (from the root), without what is made or fetched, and without input of readers that is no text.
 fn files_in(folder: &str) -> Vec<String> {
-    let made = ["target", ".git", "cache"];
+    let made = ["target", ".git", "cache", "corpus"];
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {

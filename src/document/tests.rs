@@ -1,5 +1,6 @@
 //! Tests of the room, by subject.
 
+mod captured;
 mod content_type;
 mod field;
 mod fields;
@@ -9,6 +10,7 @@ mod json;
 mod list;
 mod mixed;
 mod multipart;
+mod mutations;
 mod pidf;
 mod presence;
 mod property;

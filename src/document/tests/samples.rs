@@ -2,6 +2,10 @@
 
 use proptest::prelude::*;
 
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../../../tests/support/captured.rs"]
+pub(super) mod captured;
+
 /// A well-formed element with whatever inside.
 pub(super) fn element() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
