@@ -142,6 +142,20 @@ impl RegisteredContact {
         }
     }
 
+    /// The value of a field that contacts have.
+    fn value(&self, field: &str) -> Option<FieldText<'_>> {
+        let text = match field {
+            "contact" => Some(self.uri.as_str()),
+            "contact_event" => Some(self.event.as_str()),
+            "contact_state" => Some(self.state.as_str()),
+            "pub_gruu" => self.pub_gruu.as_deref(),
+            "temp_gruu" => self.temp_gruu.as_ref().map(|(uri, _)| uri.as_str()),
+            "expires" => return self.expires.map(FieldText::number),
+            _ => None,
+        };
+        text.filter(|text| !text.is_empty()).map(FieldText::text)
+    }
+
     /// Whether the address of record can be reached by it.
     fn is_active(&self) -> bool {
         self.state.eq_ignore_ascii_case("active")
@@ -150,7 +164,6 @@ impl RegisteredContact {
 
 impl NamedValues for RegInfo {
     fn value(&self, field: &str, index: Option<usize>) -> Option<FieldText<'_>> {
-        let said = |text: &'_ str| !text.is_empty();
         if field == "contacts" {
             let active = || self.contacts().filter(|(_, contact)| contact.is_active()).count();
             return (index.unwrap_or_default() == 0).then(|| FieldText::number(active()));
@@ -161,22 +174,13 @@ impl NamedValues for RegInfo {
                 None => self.shown().map(|(registration, _)| registration).or(self.registrations.first())?,
             };
             let text = if field == "aor" { &registration.aor } else { &registration.state };
-            return Some(text.as_str()).filter(|text| said(text)).map(FieldText::text);
+            return Some(text.as_str()).filter(|text| !text.is_empty()).map(FieldText::text);
         }
         let (_, contact) = match index {
             Some(index) => self.contacts().nth(index)?,
             None => self.shown()?,
         };
-        let text = match field {
-            "contact" => Some(contact.uri.as_str()),
-            "contact_event" => Some(contact.event.as_str()),
-            "contact_state" => Some(contact.state.as_str()),
-            "pub_gruu" => contact.pub_gruu.as_deref(),
-            "temp_gruu" => contact.temp_gruu.as_ref().map(|(uri, _)| uri.as_str()),
-            "expires" => return contact.expires.map(FieldText::number),
-            _ => None,
-        };
-        text.filter(|text| said(text)).map(FieldText::text)
+        contact.value(field)
     }
 
     fn count(&self, field: &str) -> usize {
@@ -187,6 +191,15 @@ impl NamedValues for RegInfo {
                 self.contacts().count()
             }
             _ => 0,
+        }
+    }
+    fn values(&self, field: &str) -> Vec<Option<FieldText<'_>>> {
+        match field {
+            "contacts" | "aor" | "reg_state" => {
+                (0..self.count(field)).map(|index| self.value(field, Some(index))).collect()
+            }
+            _ if self.count(field) == 0 => Vec::new(),
+            _ => self.contacts().map(|(_, contact)| contact.value(field)).collect(),
         }
     }
 }

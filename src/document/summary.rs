@@ -39,8 +39,10 @@ impl Presentity {
 
     /// The tuple that [`Self::basic`] is taken from, or one in document order.
     fn tuple(&self, index: Option<usize>) -> Option<&Tuple> {
-        let basic = self.basic();
-        let deciding = || self.tuples.iter().find(|tuple| tuple.basic == basic);
+        let deciding = || {
+            let basic = self.basic();
+            self.tuples.iter().find(|tuple| tuple.basic == basic)
+        };
         index.map_or_else(deciding, |index| self.tuples.get(index))
     }
 }
@@ -83,6 +85,15 @@ impl NamedValues for Presentity {
             "entity" => usize::from(!self.entity.is_empty()),
             "contact" | "tuple_id" | "tuple_basic" => self.tuples.len(),
             _ => 0,
+        }
+    }
+    fn values(&self, field: &str) -> Vec<Option<FieldText<'_>>> {
+        let shown = |text| Some(FieldText::text(text));
+        match field {
+            "note" => self.notes_by_weight().map(shown).collect(),
+            "activity" => self.rich(Rpid::Activity).map(shown).collect(),
+            "mood" => self.rich(Rpid::Mood).map(shown).collect(),
+            _ => (0..self.count(field)).map(|index| self.value(field, Some(index))).collect(),
         }
     }
 }

@@ -43,6 +43,11 @@ pub(super) trait NamedValues {
 
     /// How many values a field has by index.
     fn count(&self, field: &str) -> usize;
+
+    /// All values of a field by index, in time linear in the document: to be given where a value by index has to be searched for.
+    fn values(&self, field: &str) -> Vec<Option<FieldText<'_>>> {
+        (0..self.count(field)).map(|index| self.value(field, Some(index))).collect()
+    }
 }
 
 impl Document {
@@ -75,6 +80,11 @@ impl Document {
     /// How many values a field has by index.
     pub fn count(&self, field: &str) -> usize {
         self.fields().count(field)
+    }
+
+    /// All values of a field by index.
+    pub fn values(&self, field: &str) -> Vec<Option<FieldText<'_>>> {
+        self.fields().values(field)
     }
 
     fn fields(&self) -> &dyn NamedValues {

@@ -98,6 +98,17 @@ impl Watcher {
         }
     }
 
+    /// The value of a field that watchers have.
+    fn value(&self, field: &str) -> Option<FieldText<'_>> {
+        let text = match field {
+            "watcher" => &self.uri,
+            "watcher_status" => &self.status,
+            "watcher_event" => &self.event,
+            _ => return None,
+        };
+        Some(text.as_str()).filter(|text| !text.is_empty()).map(FieldText::text)
+    }
+
     fn has_ended(&self) -> bool {
         self.status.eq_ignore_ascii_case("terminated")
     }
@@ -113,13 +124,7 @@ impl NamedValues for WatcherInfo {
             Some(index) => self.watchers().nth(index)?,
             None => present.next().or_else(|| self.watchers().next())?,
         };
-        let text = match field {
-            "watcher" => &watcher.uri,
-            "watcher_status" => &watcher.status,
-            "watcher_event" => &watcher.event,
-            _ => return None,
-        };
-        Some(text.as_str()).filter(|text| !text.is_empty()).map(FieldText::text)
+        watcher.value(field)
     }
 
     fn count(&self, field: &str) -> usize {
@@ -127,6 +132,13 @@ impl NamedValues for WatcherInfo {
             "watchers" => 1,
             "watcher" | "watcher_status" | "watcher_event" => self.watchers().count(),
             _ => 0,
+        }
+    }
+    fn values(&self, field: &str) -> Vec<Option<FieldText<'_>>> {
+        match field {
+            "watchers" => vec![self.value(field, None)],
+            _ if self.count(field) == 0 => Vec::new(),
+            _ => self.watchers().map(|watcher| watcher.value(field)).collect(),
         }
     }
 }

@@ -97,3 +97,35 @@ fn what_has_no_reader_or_cannot_be_read_is_no_document() {
     }
     assert_eq!(Document::read(b"application/pidf+xml", b"<presence/>", 10), None, "too large");
 }
+
+/// All values at once are the values one by one, and a large document does not take long.
+#[test]
+fn all_values_are_the_values_by_index() {
+    let contact = "<contact id='c' state='active' event='created' expires='7'><uri>sip:c@x</uri></contact><contact/>";
+    let watcher = "<watcher id='w' status='active' event='subscribe'>sip:w@x</watcher><watcher/>";
+    let documents = |times: usize| {
+        let reginfo = format!("<registration aor='a'>{}</registration><registration/>", contact.repeat(times));
+        let watchers = format!("<watcher-list>{}</watcher-list><watcher-list/>", watcher.repeat(times));
+        [
+            ("application/pidf+xml", format!("{HEAD}{}</presence>", RICH.repeat(times))),
+            ("application/reginfo+xml", format!("<reginfo>{reginfo}{reginfo}</reginfo>")),
+            ("application/watcherinfo+xml", format!("<watcherinfo>{watchers}{watchers}</watcherinfo>")),
+            ("application/dialog-info+xml", format!("<dialog-info>{}</dialog-info>", "<dialog id='d'/>".repeat(times))),
+            ("application/simple-message-summary", "Messages-Waiting: yes\nVoice-Message: 1/2".to_owned()),
+        ]
+    };
+    let read =
+        |(format, body): &(&str, String)| Document::read(format.as_bytes(), body.as_bytes(), body.len()).unwrap();
+    for document in documents(3).iter().map(read) {
+        for field in FIELDS {
+            let one_by_one: Vec<_> =
+                (0..document.count(field.name)).map(|index| document.value(field.name, Some(index))).collect();
+            assert_eq!(document.values(field.name), one_by_one, "{}", field.name);
+        }
+    }
+    let begun = std::time::Instant::now();
+    for document in documents(150).iter().map(read) {
+        assert!(FIELDS.iter().map(|field| document.values(field.name).len()).sum::<usize>() > 0);
+    }
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}

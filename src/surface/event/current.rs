@@ -122,20 +122,20 @@ impl Current {
 
     /// All values of a field, with commas between them; nothing stands for a value that the document does not say.
     fn joined(&self, field: &str) -> Shown<'_> {
-        let mut joined = Vec::new();
-        let mut any = false;
-        for place in 0..self.count(field) {
-            if place > 0 {
-                joined.push(b',');
-            }
-            match self.at(field, place) {
-                Shown::Null => continue,
-                Shown::Text(text) => joined.extend_from_slice(&text),
-                Shown::Number(number) => joined.extend_from_slice(number.to_string().as_bytes()),
-            }
-            any = true;
+        if let Some(value) = self.of_message(field) {
+            return value;
         }
-        if any { Shown::Text(joined.into()) } else { Shown::Null }
+        let values = self.document().map_or_else(Vec::new, |document| document.values(field));
+        if values.iter().all(Option::is_none) {
+            return Shown::Null;
+        }
+        let texts = values.into_iter().map(|value| match value {
+            None => Cow::default(),
+            Some(FieldText::Text(text)) => text,
+            Some(FieldText::Number(number)) => number.to_string().into(),
+        });
+        let texts: Vec<_> = texts.collect();
+        Shown::Text(texts.join(",").into_bytes().into())
     }
 
     /// As [`Self::of_message`]; with what a summary of a presence document says, if the document itself has not been read.
