@@ -3,13 +3,13 @@
 use std::ffi::{c_int, c_uint};
 
 use super::document_types::{CDialog, CDialogSide, CDialogs, CIdentity};
-use super::kept::{Kept, number_or_none, place, text, text_or_none};
+use super::pinned::{Pinned, number_or_none, place, text, text_or_none};
 use crate::document::{DialogEntry, DialogIdentity, DialogInfo, DialogSide};
 
 /// The face of a document of RFC 4235.
-pub(super) fn face(kept: &mut Kept, info: &DialogInfo) -> *const CDialogs {
-    let dialogs = info.dialogs.iter().map(|each| dialog(kept, each)).collect();
-    let dialogs = kept.list(dialogs);
+pub(super) fn face(pinned: &mut Pinned, info: &DialogInfo) -> *const CDialogs {
+    let dialogs = info.dialogs.iter().map(|each| dialog(pinned, each)).collect();
+    let dialogs = pinned.list(dialogs);
     let shown = info.lamp().and_then(|lamp| info.dialogs.iter().position(|each| std::ptr::eq(each, lamp)));
     let face = CDialogs {
         size: size_of::<CDialogs>() as c_uint,
@@ -18,10 +18,10 @@ pub(super) fn face(kept: &mut Kept, info: &DialogInfo) -> *const CDialogs {
         lamp: shown.map_or(std::ptr::null(), |index| dialogs.items.wrapping_add(index)),
         dialogs,
     };
-    kept.one(face)
+    pinned.one(face)
 }
 
-fn dialog(kept: &mut Kept, dialog: &DialogEntry) -> CDialog {
+fn dialog(pinned: &mut Pinned, dialog: &DialogEntry) -> CDialog {
     let replaces = dialog.replaces.as_ref();
     CDialog {
         id: text(&dialog.id),
@@ -38,19 +38,19 @@ fn dialog(kept: &mut Kept, dialog: &DialogEntry) -> CDialog {
         replaces_local_tag: text_or_none(replaces.map(|each| &each.local_tag)),
         replaces_remote_tag: text_or_none(replaces.map(|each| &each.remote_tag)),
         referred_by: identity(dialog.referred_by.as_ref()),
-        route_set: kept.texts(&dialog.route_set),
-        local: side(kept, &dialog.local),
-        remote: side(kept, &dialog.remote),
+        route_set: pinned.texts(&dialog.route_set),
+        local: side(pinned, &dialog.local),
+        remote: side(pinned, &dialog.remote),
     }
 }
 
-fn side(kept: &mut Kept, side: &DialogSide) -> CDialogSide {
+fn side(pinned: &mut Pinned, side: &DialogSide) -> CDialogSide {
     let session = side.session.as_ref();
     let params = side.params.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()));
     CDialogSide {
         identity: identity(side.identity.as_ref()),
         target: text_or_none(side.target.as_ref()),
-        params: kept.pairs(params),
+        params: pinned.pairs(params),
         session_type: text_or_none(session.and_then(|(media_type, _)| media_type.as_ref())),
         session: text_or_none(session.map(|(_, description)| description)),
         cseq: number_or_none(side.cseq),

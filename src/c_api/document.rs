@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_uint, c_void};
 
 use super::document_types::{CDocument, CPresentity};
-use super::kept::Kept;
+use super::pinned::Pinned;
 use super::{dialogs, presentity, registrations, waiting, watchers};
 use crate::document::Document;
 
@@ -12,7 +12,7 @@ use crate::document::Document;
 pub(super) struct DocumentFace {
     face: CDocument,
     _document: Document,
-    _kept: Kept,
+    _pinned: Pinned,
 }
 
 /// The header's `enum qsa_kind`.
@@ -31,16 +31,18 @@ impl DocumentFace {
     pub(super) fn read(content_type: &[u8], body: &[u8]) -> Option<Box<Self>> {
         // The size was held against the limit when the body came in.
         let document = Document::read(content_type, body, body.len())?;
-        let mut kept = Kept::default();
+        let mut pinned = Pinned::default();
         let (kind, at): (_, *const c_void) = match &document {
-            Document::Presence(presence) => (DocumentKind::Presence, presentity::face(&mut kept, presence).cast()),
-            Document::Dialogs(info) => (DocumentKind::Dialogs, dialogs::face(&mut kept, info).cast()),
-            Document::Registrations(info) => (DocumentKind::Registrations, registrations::face(&mut kept, info).cast()),
-            Document::Watchers(info) => (DocumentKind::Watchers, watchers::face(&mut kept, info).cast()),
-            Document::Messages(summary) => (DocumentKind::Waiting, waiting::face(&mut kept, summary).cast()),
+            Document::Presence(presence) => (DocumentKind::Presence, presentity::face(&mut pinned, presence).cast()),
+            Document::Dialogs(info) => (DocumentKind::Dialogs, dialogs::face(&mut pinned, info).cast()),
+            Document::Registrations(info) => {
+                (DocumentKind::Registrations, registrations::face(&mut pinned, info).cast())
+            }
+            Document::Watchers(info) => (DocumentKind::Watchers, watchers::face(&mut pinned, info).cast()),
+            Document::Messages(summary) => (DocumentKind::Waiting, waiting::face(&mut pinned, summary).cast()),
         };
         let face = CDocument { size: size_of::<CDocument>() as c_uint, kind: kind as c_int, document: at };
-        Some(Box::new(Self { face, _document: document, _kept: kept }))
+        Some(Box::new(Self { face, _document: document, _pinned: pinned }))
     }
 
     pub(super) fn face(&self) -> *const CDocument {

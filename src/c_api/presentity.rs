@@ -3,29 +3,29 @@
 use std::ffi::{c_int, c_uint};
 
 use super::document_types::{CContact, CEntity, CExtension, CNote, CPresentity, CRpidElement, CService, CTuple, List};
-use super::kept::{Kept, text, text_or_none};
+use super::pinned::{Pinned, text, text_or_none};
 use crate::document::{Basic, Device, Extension, Note, Person, Presentity, Rpid, RpidElement, Tuple};
 
 /// The face of a presence document.
-pub(super) fn face(kept: &mut Kept, document: &Presentity) -> *const CPresentity {
-    let tuples = document.tuples.iter().map(|each| tuple(kept, each)).collect();
-    let services = document.tuples.iter().map(|each| service(kept, each)).collect();
-    let persons = document.persons.iter().map(|each| person(kept, each)).collect();
-    let devices = document.devices.iter().map(|each| device(kept, each)).collect();
+pub(super) fn face(pinned: &mut Pinned, document: &Presentity) -> *const CPresentity {
+    let tuples = document.tuples.iter().map(|each| tuple(pinned, each)).collect();
+    let services = document.tuples.iter().map(|each| service(pinned, each)).collect();
+    let persons = document.persons.iter().map(|each| person(pinned, each)).collect();
+    let devices = document.devices.iter().map(|each| device(pinned, each)).collect();
     let face = CPresentity {
         size: size_of::<CPresentity>() as c_uint,
         entity: text(&document.entity),
-        tuples: kept.list(tuples),
-        notes: notes(kept, &document.notes),
-        extensions: extensions(kept, &document.extensions),
-        services: kept.list(services),
-        persons: kept.list(persons),
-        devices: kept.list(devices),
+        tuples: pinned.list(tuples),
+        notes: notes(pinned, &document.notes),
+        extensions: extensions(pinned, &document.extensions),
+        services: pinned.list(services),
+        persons: pinned.list(persons),
+        devices: pinned.list(devices),
     };
-    kept.one(face)
+    pinned.one(face)
 }
 
-fn tuple(kept: &mut Kept, tuple: &Tuple) -> CTuple {
+fn tuple(pinned: &mut Pinned, tuple: &Tuple) -> CTuple {
     let contact = tuple.contact.as_ref();
     let priority = contact.and_then(|contact| contact.priority);
     CTuple {
@@ -41,39 +41,39 @@ fn tuple(kept: &mut Kept, tuple: &Tuple) -> CTuple {
             priority: priority.map_or(-1, c_int::from),
         },
         timestamp: text_or_none(tuple.timestamp.as_ref()),
-        notes: notes(kept, &tuple.notes),
-        status_extensions: extensions(kept, &tuple.status_extensions),
-        extensions: extensions(kept, &tuple.extensions),
+        notes: notes(pinned, &tuple.notes),
+        status_extensions: extensions(pinned, &tuple.status_extensions),
+        extensions: extensions(pinned, &tuple.extensions),
     }
 }
 
-fn service(kept: &mut Kept, tuple: &Tuple) -> CService {
-    CService { device_id: text_or_none(tuple.device_id.as_ref()), rpid: rpid(kept, &tuple.rpid) }
+fn service(pinned: &mut Pinned, tuple: &Tuple) -> CService {
+    CService { device_id: text_or_none(tuple.device_id.as_ref()), rpid: rpid(pinned, &tuple.rpid) }
 }
 
-fn person(kept: &mut Kept, person: &Person) -> CEntity {
+fn person(pinned: &mut Pinned, person: &Person) -> CEntity {
     CEntity {
         id: text(&person.id),
         device_id: text(""),
         timestamp: text_or_none(person.timestamp.as_ref()),
-        rpid: rpid(kept, &person.rpid),
-        notes: notes(kept, &person.notes),
+        rpid: rpid(pinned, &person.rpid),
+        notes: notes(pinned, &person.notes),
     }
 }
 
-fn device(kept: &mut Kept, device: &Device) -> CEntity {
+fn device(pinned: &mut Pinned, device: &Device) -> CEntity {
     CEntity {
         id: text(&device.id),
         device_id: text_or_none(device.device_id.as_ref()),
         timestamp: text_or_none(device.timestamp.as_ref()),
-        rpid: rpid(kept, &device.rpid),
-        notes: notes(kept, &device.notes),
+        rpid: rpid(pinned, &device.rpid),
+        notes: notes(pinned, &device.notes),
     }
 }
 
-fn rpid(kept: &mut Kept, elements: &[RpidElement]) -> List<CRpidElement> {
+fn rpid(pinned: &mut Pinned, elements: &[RpidElement]) -> List<CRpidElement> {
     let mut face = |element: &RpidElement| CRpidElement {
-        values: kept.texts(&element.values),
+        values: pinned.texts(&element.values),
         from: text_or_none(element.from.as_ref()),
         until: text_or_none(element.until.as_ref()),
         kind: match element.kind {
@@ -91,19 +91,19 @@ fn rpid(kept: &mut Kept, elements: &[RpidElement]) -> List<CRpidElement> {
         },
     };
     let faces = elements.iter().map(&mut face).collect();
-    kept.list(faces)
+    pinned.list(faces)
 }
 
-fn notes(kept: &mut Kept, notes: &[Note]) -> List<CNote> {
+fn notes(pinned: &mut Pinned, notes: &[Note]) -> List<CNote> {
     let face = |note: &Note| CNote { lang: text_or_none(note.lang.as_ref()), text: text(&note.text) };
-    kept.list(notes.iter().map(face).collect())
+    pinned.list(notes.iter().map(face).collect())
 }
 
-fn extensions(kept: &mut Kept, extensions: &[Extension]) -> List<CExtension> {
+fn extensions(pinned: &mut Pinned, extensions: &[Extension]) -> List<CExtension> {
     let face = |extension: &Extension| CExtension {
         ns: text(&extension.namespace),
         name: text(&extension.name),
         xml: text(&extension.xml),
     };
-    kept.list(extensions.iter().map(face).collect())
+    pinned.list(extensions.iter().map(face).collect())
 }

@@ -3,31 +3,31 @@
 use std::ffi::c_uint;
 
 use super::document_types::{CRegistered, CRegistration, CRegistrations};
-use super::kept::{Kept, number_or_none, place, text, text_or_none};
+use super::pinned::{Pinned, number_or_none, place, text, text_or_none};
 use crate::document::{RegInfo, RegisteredContact, Registration};
 
 /// The face of a document of RFC 3680.
-pub(super) fn face(kept: &mut Kept, info: &RegInfo) -> *const CRegistrations {
-    let registrations = info.registrations.iter().map(|each| registration(kept, each)).collect();
+pub(super) fn face(pinned: &mut Pinned, info: &RegInfo) -> *const CRegistrations {
+    let registrations = info.registrations.iter().map(|each| registration(pinned, each)).collect();
     let face = CRegistrations {
         size: size_of::<CRegistrations>() as c_uint,
         place: place(info.version),
-        registrations: kept.list(registrations),
+        registrations: pinned.list(registrations),
     };
-    kept.one(face)
+    pinned.one(face)
 }
 
-fn registration(kept: &mut Kept, registration: &Registration) -> CRegistration {
-    let contacts = registration.contacts.iter().map(|each| contact(kept, each)).collect();
+fn registration(pinned: &mut Pinned, registration: &Registration) -> CRegistration {
+    let contacts = registration.contacts.iter().map(|each| contact(pinned, each)).collect();
     CRegistration {
         aor: text(&registration.aor),
         id: text(&registration.id),
         state: text(&registration.state),
-        contacts: kept.list(contacts),
+        contacts: pinned.list(contacts),
     }
 }
 
-fn contact(kept: &mut Kept, contact: &RegisteredContact) -> CRegistered {
+fn contact(pinned: &mut Pinned, contact: &RegisteredContact) -> CRegistered {
     let temp_gruu = contact.temp_gruu.as_ref();
     CRegistered {
         id: text(&contact.id),
@@ -41,7 +41,7 @@ fn contact(kept: &mut Kept, contact: &RegisteredContact) -> CRegistered {
         duration: number_or_none(contact.duration_registered),
         expires: number_or_none(contact.expires),
         retry_after: number_or_none(contact.retry_after),
-        params: kept.pairs(contact.unknown_params.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        params: pinned.pairs(contact.unknown_params.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
         pub_gruu: text_or_none(contact.pub_gruu.as_ref()),
         temp_gruu: text_or_none(temp_gruu.map(|(uri, _)| uri)),
         first_cseq: number_or_none(temp_gruu.and_then(|(_, first_cseq)| *first_cseq)),

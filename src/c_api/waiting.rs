@@ -3,24 +3,24 @@
 use std::ffi::{c_int, c_uint};
 
 use super::document_types::{CWaiting, CWaitingClass, CWaitingMessage};
-use super::kept::{Kept, number_or_none, text, text_or_none};
+use super::pinned::{Pinned, number_or_none, text, text_or_none};
 use crate::document::{MessageClass, MessageSummary};
 
 /// The face of a document of RFC 3842.
-pub(super) fn face(kept: &mut Kept, summary: &MessageSummary) -> *const CWaiting {
+pub(super) fn face(pinned: &mut Pinned, summary: &MessageSummary) -> *const CWaiting {
     let message = |headers: &Vec<(String, String)>| {
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        CWaitingMessage { headers: kept.pairs(pairs) }
+        CWaitingMessage { headers: pinned.pairs(pairs) }
     };
     let messages = summary.messages.iter().map(message).collect();
     let face = CWaiting {
         size: size_of::<CWaiting>() as c_uint,
         waiting: summary.is_waiting().map_or(-1, c_int::from),
         account: text_or_none(summary.account.as_ref()),
-        classes: kept.list(summary.classes.iter().map(class).collect()),
-        messages: kept.list(messages),
+        classes: pinned.list(summary.classes.iter().map(class).collect()),
+        messages: pinned.list(messages),
     };
-    kept.one(face)
+    pinned.one(face)
 }
 
 fn class(class: &MessageClass) -> CWaitingClass {

@@ -3,22 +3,22 @@
 use std::ffi::c_uint;
 
 use super::document_types::{CWatcher, CWatcherList, CWatchers};
-use super::kept::{Kept, number_or_none, place, text, text_or_none};
+use super::pinned::{Pinned, number_or_none, place, text, text_or_none};
 use crate::document::{Watcher, WatcherInfo, WatcherList};
 
 /// The face of a document of RFC 3858.
-pub(super) fn face(kept: &mut Kept, info: &WatcherInfo) -> *const CWatchers {
-    let lists = info.lists.iter().map(|each| list(kept, each)).collect();
+pub(super) fn face(pinned: &mut Pinned, info: &WatcherInfo) -> *const CWatchers {
+    let lists = info.lists.iter().map(|each| list(pinned, each)).collect();
     let face =
-        CWatchers { size: size_of::<CWatchers>() as c_uint, place: place(info.version), lists: kept.list(lists) };
-    kept.one(face)
+        CWatchers { size: size_of::<CWatchers>() as c_uint, place: place(info.version), lists: pinned.list(lists) };
+    pinned.one(face)
 }
 
-fn list(kept: &mut Kept, list: &WatcherList) -> CWatcherList {
+fn list(pinned: &mut Pinned, list: &WatcherList) -> CWatcherList {
     CWatcherList {
         resource: text(&list.resource),
         package: text(&list.package),
-        watchers: kept.list(list.watchers.iter().map(watcher).collect()),
+        watchers: pinned.list(list.watchers.iter().map(watcher).collect()),
     }
 }
 

@@ -10,9 +10,9 @@ use crate::document::Version;
 
 /// Values that stay where they are as long as this lives.
 #[derive(Default)]
-pub(super) struct Kept(Vec<Box<dyn Any>>);
+pub(super) struct Pinned(Vec<Box<dyn Any>>);
 
-impl Kept {
+impl Pinned {
     /// Keeps a list and says where it is; null when it is empty.
     pub(super) fn list<T: 'static>(&mut self, list: Vec<T>) -> List<T> {
         if list.is_empty() {
