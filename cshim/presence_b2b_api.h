@@ -117,6 +117,11 @@ typedef struct qsa_message
 	void *data;			   /**< the pointer of notify_subscriber_data(); NULL if the message has a body instead */
 	unsigned int fork;	   /**< number of the dialog: 0 the first one; others if the SUBSCRIBE was forked. If it is not 0,
 								QSA_TERMINATED and QSA_REJECTED end that fork alone; see modparam forking */
+	str list;			   /**< URI of the list that the message tells a resource of; empty for all other messages */
+	str resource;		   /**< URI of the resource; `status`, `reason` and `body` are those of its instance. QSA_TERMINATED is the end
+								of the resource or instance, not of the subscription: that has no list, and `last` */
+	str resource_name;	   /**< its name in the list; may be empty */
+	str instance;		   /**< the id of the instance; may be empty */
 } qsa_message_t;
 
 /** A subscription as it is offered to a notifier. Valid during the callback only. */
@@ -305,7 +310,10 @@ typedef struct presence_b2b_api
 			qsa_queue_t *queue);
 	/** Ends a queue with all its messages. Its subscriptions remain, but their messages are lost from now on. */
 	int (*queue_destroy)(qsa_queue_t queue);
-	/** Takes the oldest message; QSA_E_EMPTY if nothing waits. The message is in the memory of this process. */
+	/**
+	 * Takes the oldest message; QSA_E_EMPTY if nothing waits. The message is in the memory of this process. The message of a list
+	 * (option list) comes as one message for each resource, all to the process that takes the first: take until QSA_E_EMPTY.
+	 */
 	int (*queue_pop)(qsa_queue_t queue, qsa_message_t **message);
 	/** 1 if nothing waits, 0 if something does (perhaps only of an ended subscription, and then it is not delivered). */
 	int (*queue_is_empty)(qsa_queue_t queue);

@@ -11,6 +11,7 @@ mod dialogs;
 mod document;
 mod document_types;
 mod guard;
+mod lists;
 mod messages;
 mod notifiers;
 mod pinned;
@@ -26,6 +27,7 @@ mod watchers;
 
 use parking_lot::lock_api::RawMutex;
 
+use crate::lists::Rosters;
 use crate::memory::SharedAlloc;
 use crate::qsa::Hub;
 
@@ -40,6 +42,9 @@ pub trait Wiring: 'static {
 
     /// The hub; `None` before it is made and after its end.
     fn hub() -> Option<&'static Hub<Self::Alloc, Self::Lock>>;
+
+    /// What is remembered of lists; `None` before it is made and after its end.
+    fn rosters() -> Option<&'static Rosters<Self::Alloc, Self::Lock>>;
 
     /// Logs that `function` has panicked. Its caller gets the error `QSA_E_INTERNAL`.
     fn panicked(function: &'static str, message: &str);

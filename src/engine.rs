@@ -18,6 +18,7 @@ mod resolver;
 mod send;
 mod shares;
 mod start;
+mod tellings;
 mod trace;
 mod turns;
 mod untold;
@@ -59,6 +60,9 @@ pub type ShmHub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
 /// Internal subscriptions that share a dialog, in shared memory.
 pub type ShmShares = qsa::Shares<Shm, SharedLock<{ lock::HUB }>>;
 
+/// What is remembered of lists of resources, in shared memory.
+pub type ShmRosters = crate::lists::Rosters<Shm, SharedLock<{ lock::HUB }>>;
+
 /// The gate, in shared memory.
 pub type ShmGate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 
@@ -98,6 +102,8 @@ pub struct Engine {
     pub registry: ShmRegistry,
     /// The hub.
     pub hub: ShmHub,
+    /// What is remembered of lists of resources.
+    pub rosters: ShmRosters,
     /// Keeps the rates of destinations, and holds those that fail.
     pub gate: ShmGate,
     /// The requests that wait for names and connections.
@@ -185,9 +191,10 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let key = HashKey::new(clock::random_bytes());
     let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
-    let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss);
+    let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(lists::on_end);
     let hub = hub.with_whole_state(latest::whole_state);
     let kept = latest::Kept::new(ShmLatest::try_new(key, Shm)?);
+    let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
@@ -207,6 +214,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let engine = Engine {
         registry,
         hub,
+        rosters,
         gate,
         lookups,
         kept,

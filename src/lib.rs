@@ -12,6 +12,7 @@
 //! - `lookup`: the line for names and connections, in shared memory.
 //! - `latest`: the latest news of subscriptions, at hand for the request route, in shared memory.
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
+//! - `lists`: lists of resources: one message for each resource.
 //! - `c_api`: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
 //! - `notifier`: the QSA notifiers that come with the module.
@@ -29,6 +30,7 @@ mod document;
 mod gate;
 mod grammar;
 mod latest;
+mod lists;
 mod lookup;
 mod memory;
 mod qsa;

@@ -33,7 +33,7 @@ pub use cached_data::CachedSubscriberData;
 pub use error::QsaError;
 pub use hub::Hub;
 pub use ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
-pub use message::{Delivered, Destroy, Message, Prepared};
+pub use message::{Delivered, Destroy, Listed, Message, Prepared};
 pub use notifier::{Notifier, Refused};
 pub use queue::{Budget, LastQueued, Loss, NoMessage, Pushed, Wake};
 pub use share::{NotShared, ShareHash, Shares};

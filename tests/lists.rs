@@ -14,7 +14,9 @@ const KIND: &str = "multipart/related;type=\"application/rlmi+xml\";start=\"<l@x
 
 /// RFC 4662 §5.5, shortened.
 const LIST: &str = "--b\r\nContent-Type: application/rlmi+xml\r\nContent-ID: <l@x>\r\n\r\n<list \
-                    xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"sip:friends@example.com\" version=\"0\" fullState=\"true\"/>\r\n--b--";
+                    xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"sip:friends@example.com\" version=\"0\" fullState=\"true\">\
+                    <resource uri=\"sip:a@example.com\"><instance id=\"1\" state=\"active\" cid=\"a@x\"/></resource></list>\r\n--b\r\n\
+                    Content-Type: text/plain\r\nContent-ID: <a@x>\r\n\r\nhere\r\n--b--";
 
 /// What a SUBSCRIBE says of lists.
 fn said(message: &Message) -> [Option<&str>; 2] {
@@ -47,7 +49,8 @@ fn a_list_is_asked_for_and_taken() {
         }
         let bodies = || server.log().since(mark, "BODY|");
         let all = eventually(SOON, "the lists", || Some(bodies()).filter(|told| told.len() == 4));
-        assert!(all[0].ends_with(&format!("BODY|{KIND}|{}|", hex(LIST))), "{all:?}");
+        assert!(all[0].ends_with(&format!("BODY|text/plain|{}|", hex("here"))), "{all:?}");
+        assert!(all[2].ends_with("BODY|<null>||"), "{all:?}");
         let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!((&shown["options"], &shown["notifies"]), (&"list".into(), &4.into()));
         for kind in ["multipart/related;type=\"text/html\"", "multipart/mixed;boundary=b"] {

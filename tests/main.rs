@@ -49,6 +49,7 @@ mod kamcmd;
 mod kemi;
 mod leaks;
 mod lenient;
+mod list_resources;
 mod lists;
 mod named_in_pages;
 mod notify;

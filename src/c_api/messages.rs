@@ -10,6 +10,7 @@ use super::convert::{number_of_status, pointer_of, put, str_of};
 use super::document::DocumentFace;
 use super::document_types::{CDocument, CPresentity};
 use super::guard::{guarded, with_hub};
+use super::lists;
 use super::types::{CMessage, Error};
 use crate::memory::SharedAlloc;
 use crate::qsa::{self, NoMessage, QueueId};
@@ -19,13 +20,13 @@ use crate::qsa::{self, NoMessage, QueueId};
 struct DeliveredMessage<A: SharedAlloc> {
     /// First, so that a pointer to one is a pointer to the other.
     face: CMessage,
-    message: qsa::Message<A>,
+    delivered: qsa::Delivered<A>,
     document: OnceCell<Option<Box<DocumentFace>>>,
 }
 
 impl<A: SharedAlloc> DeliveredMessage<A> {
     fn placed(delivered: qsa::Delivered<A>) -> *mut Self {
-        let message = delivered.message;
+        let message = &delivered.message;
         let face = CMessage {
             size: size_of::<CMessage>() as c_uint,
             subscription: message.subscription().to_u64(),
@@ -39,13 +40,23 @@ impl<A: SharedAlloc> DeliveredMessage<A> {
             body: str_of(&[]),
             data: message.data().map_or(null_mut(), pointer_of),
             fork: message.fork().into(),
+            list: str_of(&[]),
+            resource: str_of(&[]),
+            resource_name: str_of(&[]),
+            instance: str_of(&[]),
         };
-        let at = blocks::place(Self { face, message, document: OnceCell::new() });
+        let at = blocks::place(Self { face, delivered, document: OnceCell::new() });
         // SAFETY: just made, and nobody else's.
         let taken = unsafe { &mut *at };
         // Only now does the message have its place.
-        taken.face.reason = str_of(taken.message.news().reason.as_bytes());
-        [taken.face.content_type, taken.face.body] = taken.message.content().map(str_of);
+        taken.face.reason = str_of(taken.delivered.message.news().reason.as_bytes());
+        [taken.face.content_type, taken.face.body] = taken.delivered.content().map(str_of);
+        if let Some(listed) = &taken.delivered.listed {
+            taken.face.list = str_of(listed.list.as_bytes());
+            taken.face.resource = str_of(listed.record.as_bytes());
+            taken.face.resource_name = str_of(listed.name.as_deref().unwrap_or_default().as_bytes());
+            taken.face.instance = str_of(listed.instance.as_deref().unwrap_or_default().as_bytes());
+        }
         at
     }
 }
@@ -56,7 +67,7 @@ pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut C
             return Err(Error::Argument);
         }
         let queue = QueueId::from_u64(queue);
-        let delivered = hub.take(queue).map_err(|none| match none {
+        let delivered = lists::pop::<W>(hub, queue).map_err(|none| match none {
             NoMessage::Empty => Error::Empty,
             NoMessage::Unknown => Error::Unknown,
         })?;
@@ -69,7 +80,10 @@ pub(super) unsafe extern "C" fn queue_pop<W: Wiring>(queue: u64, to: *mut *mut C
 impl<A: SharedAlloc> DeliveredMessage<A> {
     /// The document of its body, read once.
     fn document(&self) -> Result<&DocumentFace, Error> {
-        let read = || DocumentFace::read(self.message.content_type(), self.message.body());
+        let read = || {
+            let [content_type, body] = self.delivered.content();
+            DocumentFace::read(content_type, body)
+        };
         self.document.get_or_init(read).as_deref().ok_or(Error::Document)
     }
 }
@@ -115,7 +129,7 @@ pub(super) unsafe extern "C" fn message_take_data<W: Wiring>(message: *mut CMess
         // SAFETY: null or obtained from `queue_pop` and not freed, and in this process only, as the header says.
         let Some(taken) = (unsafe { message.cast::<DeliveredMessage<W::Alloc>>().as_mut() }) else { return null_mut() };
         taken.face.data = null_mut();
-        taken.message.take_data().map_or(null_mut(), pointer_of)
+        taken.delivered.message.take_data().map_or(null_mut(), pointer_of)
     })
 }
 

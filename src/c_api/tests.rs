@@ -14,13 +14,16 @@ use parking_lot::RawMutex;
 use super::convert::{bytes, str_of};
 use super::table::LEAST;
 use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, CSubscribed, Error, Str};
-use super::{Api, Hub, Wiring, bind};
+use super::{Api, Hub, Rosters, Wiring, bind};
 use crate::testing::Accounted;
 
 type TestHub = Hub<Accounted, RawMutex>;
 
+type TestRosters = Rosters<Accounted, RawMutex>;
+
 static MEMORY: OnceLock<Accounted> = OnceLock::new();
 static HUB: OnceLock<TestHub> = OnceLock::new();
+static ROSTERS: OnceLock<TestRosters> = OnceLock::new();
 static PANICS: parking_lot::Mutex<Vec<String>> = parking_lot::Mutex::new(Vec::new());
 /// The tests share one hub.
 static ONE_AT_A_TIME: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
@@ -33,6 +36,10 @@ impl Wiring for Wired {
 
     fn hub() -> Option<&'static TestHub> {
         Some(HUB.get_or_init(|| Hub::try_new(MEMORY.get_or_init(Accounted::new).clone()).unwrap()))
+    }
+
+    fn rosters() -> Option<&'static TestRosters> {
+        Some(ROSTERS.get_or_init(|| Rosters::try_new(1.into(), MEMORY.get_or_init(Accounted::new).clone()).unwrap()))
     }
 
     fn panicked(function: &'static str, message: &str) {
@@ -51,6 +58,10 @@ impl Wiring for Unwired {
         None
     }
 
+    fn rosters() -> Option<&'static TestRosters> {
+        None
+    }
+
     fn panicked(_: &'static str, _: &str) {}
 }
 
@@ -63,6 +74,10 @@ impl Wiring for Broken {
 
     fn hub() -> Option<&'static TestHub> {
         panic!("a defect")
+    }
+
+    fn rosters() -> Option<&'static TestRosters> {
+        None
     }
 
     fn panicked(function: &'static str, message: &str) {

@@ -80,6 +80,10 @@ pub struct CMessage {
     pub body: Str,
     pub data: *mut c_void,
     pub fork: c_uint,
+    pub list: Str,
+    pub resource: Str,
+    pub resource_name: Str,
+    pub instance: Str,
 }
 
 #[repr(C)]

@@ -20,7 +20,7 @@ const RLMI: &str = "urn:ietf:params:xml:ns:rlmi";
 const MOST_NODES: usize = 3 * 65_536 + 1;
 
 /// The most bytes of a URI: what a record may have.
-const MOST_URI: usize = 4096;
+const MOST_URI: usize = 1024;
 
 /// The most bytes of a name or of an id; what is longer is left out.
 const MOST_NAME: usize = 1024;

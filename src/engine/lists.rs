@@ -4,6 +4,8 @@ use super::Engine;
 use crate::document::{ContentType, ListUpdate, Version};
 use crate::grammar::Tag;
 use crate::host::notify_headers::DialogIds;
+use crate::qsa::SubscriptionId;
+use crate::registry::Handle;
 use crate::subscription::ListJudgement;
 
 /// The option tag (RFC 4662 §4.1).
@@ -26,5 +28,23 @@ impl Engine {
         let find = || self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag);
         let asks = |handle| self.registry.view(handle, |subscription, _| subscription.asks_for_lists());
         tag.eq_ignore_ascii_case(LIST_TAG.as_bytes()) && find().and_then(asks).unwrap_or(false)
+    }
+}
+
+/// A subscriber has ended a subscription: what is remembered of its lists goes.
+pub(super) fn on_end(subscription: SubscriptionId) {
+    if let Some(engine) = super::engine() {
+        engine.rosters.remove(subscription);
+    }
+}
+
+/// The consumer of a list misses one of its documents: the whole state is asked for, unless the dialog has missed it as well, and has
+/// asked already.
+pub(super) fn on_gap(subscription: SubscriptionId) {
+    let Some(engine) = super::engine() else { return };
+    let value = engine.hub.notifiers_value(subscription, |notifier| engine.is_user_agent(notifier));
+    let Some(handle) = value.and_then(Handle::from_u64) else { return };
+    if engine.registry.view(handle, |subscription, _| subscription.misses_document()) == Some(false) {
+        let _ = engine.refresh(handle);
     }
 }

@@ -1,8 +1,10 @@
 //! The b2b workers: they send due SUBSCRIBEs and give messages to the event route.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use super::send::{Sender, Sending};
+use super::tellings::Tellings;
 use super::{Engine, Lack};
 use crate::host::blocks;
 use crate::host::clock;
@@ -58,13 +60,14 @@ impl Engine {
     /// When one cannot be forked.
     pub fn fork_workers(&'static self, on_event: EventHandler) -> Result<(), ProcessError> {
         for worker in 0..self.event_queues.len() {
-            process::fork("presence_b2b worker", || self.work(worker, on_event))?;
+            let tellings = RefCell::new(Tellings::default());
+            process::fork("presence_b2b worker", || self.work(worker, on_event, &mut tellings.borrow_mut()))?;
         }
         Ok(())
     }
 
     /// One round of the worker with this number.
-    fn work(&self, worker: usize, on_event: EventHandler) {
+    fn work(&self, worker: usize, on_event: EventHandler, tellings: &mut Tellings) {
         if let Some(defect) = self.defects.news() {
             log::error(&format!("BUG: {}; please report this", defect.text()));
         }
@@ -72,7 +75,7 @@ impl Engine {
             log::error(&line);
         }
         let due = self.send_due(worker);
-        let told = self.tell(worker, on_event);
+        let told = self.tell(worker, on_event, tellings);
         let handed_on = self.hand_on(worker, BATCH);
         let lost = self.see_to_lost_flows(BATCH);
         match (due, told) {
@@ -135,19 +138,8 @@ impl Engine {
     }
 
     /// Hands this worker's messages to the event route.
-    fn tell(&self, worker: usize, on_event: EventHandler) -> WorkFound {
+    fn tell(&self, worker: usize, on_event: EventHandler, tellings: &mut Tellings) -> WorkFound {
         let Some(&queue) = self.event_queues.get(worker) else { return WorkFound::Nothing };
-        let end = Self::now().after(LONGEST_TURN);
-        for done in 0..BATCH {
-            if Self::now() > end {
-                return WorkFound::More;
-            }
-            match self.hub.pop(queue) {
-                Some(delivered) => on_event(self, &delivered),
-                None if done > 0 => return WorkFound::Done,
-                None => return WorkFound::Nothing,
-            }
-        }
-        WorkFound::More
+        self.tell_from((queue, BATCH), tellings, on_event, Self::now().after(LONGEST_TURN))
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 
 use crate::c_api::{Api, Wiring, bind};
-use crate::engine::{ShmHub, engine};
+use crate::engine::{ShmHub, ShmRosters, engine};
 use crate::host::lock::HUB;
 use crate::host::log;
 use crate::host::shared_lock::SharedLock;
@@ -18,6 +18,10 @@ impl Wiring for Wired {
 
     fn hub() -> Option<&'static ShmHub> {
         engine().map(|engine| &engine.hub)
+    }
+
+    fn rosters() -> Option<&'static ShmRosters> {
+        engine().map(|engine| &engine.rosters)
     }
 
     fn panicked(function: &'static str, message: &str) {

@@ -102,7 +102,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
                 if message.news().merged {
                     self.tell_all(&mut message);
                 }
-                return Ok(Delivered { message, subscriber_data });
+                return Ok(Delivered { message, subscriber_data, listed: None });
             }
             self.slot(queue).ok_or(NoMessage::Unknown)?.taken_for_nothing(queue);
         }

@@ -24,6 +24,9 @@ const SCAN_STEP: usize = 256;
 /// Content type and body that tell the whole state of a fork of a subscription, if it is known.
 pub type WholeState<A> = fn(SubscriptionId, u8) -> Option<SharedTexts<2, A>>;
 
+/// Learns that a subscriber has ended a subscription. Called without a lock.
+pub type OnEnd = fn(SubscriptionId);
+
 /// Everything the QSA knows, in one value for all processes.
 pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) alloc: A,
@@ -36,6 +39,8 @@ pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) on_loss: Option<OnLoss>,
     /// Knows the whole state.
     pub(super) whole_state: Option<WholeState<A>>,
+    /// Is told of subscriptions that end.
+    pub(super) on_end: Option<OnEnd>,
 }
 
 impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
@@ -55,7 +60,8 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         queues.extend(std::iter::repeat_with(|| Mutex::new(queue::QueueSlot::new())).take(QueueId::MAX));
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
         let (next_shard, budget) = (AtomicUsize::new(0), Budget::default());
-        Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss: None, whole_state: None })
+        let (on_loss, whole_state, on_end) = (None, None, None);
+        Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss, whole_state, on_end })
     }
 
     /// How many bytes may wait in each queue that is made from now on.
@@ -75,6 +81,12 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     #[must_use]
     pub fn with_whole_state(self, whole_state: WholeState<A>) -> Self {
         Self { whole_state: Some(whole_state), ..self }
+    }
+
+    /// The function that hears of each subscription that is ended by its subscriber.
+    #[must_use]
+    pub fn with_on_end(self, on_end: OnEnd) -> Self {
+        Self { on_end: Some(on_end), ..self }
     }
 
     /// How many bytes may wait in each queue.
@@ -219,6 +231,12 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// Looks at what a subscription was made for. `look` runs under the lock of its shard and must call nothing that locks.
     pub fn with_subscription<R>(&self, id: SubscriptionId, look: impl FnOnce(Wanted<'_>) -> R) -> Option<R> {
         self.with_entry(id, |entry| look(entry.wanted()))
+    }
+
+    /// Whether messages of the subscription are delivered: its subscriber has not ended it.
+    #[must_use]
+    pub fn is_subscribed(&self, id: SubscriptionId) -> bool {
+        self.with_entry(id, |entry| entry.subscribed).unwrap_or(false)
     }
 
     /// How many subscriptions there are, those only held on to included.

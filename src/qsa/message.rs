@@ -1,5 +1,7 @@
 //! The messages to a subscriber.
 
+use std::ops::Range;
+
 use super::cached_data::CachedSubscriberData;
 use super::ids::SubscriptionId;
 use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
@@ -97,6 +99,19 @@ impl<A: SharedAlloc> Message<A> {
         }
     }
 
+    /// Another message with the same texts, which tells `news` of a resource of its list. It carries no value.
+    #[must_use]
+    pub fn about_resource(&self, news: News) -> Self {
+        Self { subscription: self.subscription, cached: self.cached, news, text: self.text.clone(), data: None }
+    }
+
+    /// The same without its body.
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        self.strip();
+        self
+    }
+
     /// The subscription it belongs to.
     #[must_use]
     pub fn subscription(&self) -> SubscriptionId {
@@ -151,24 +166,27 @@ impl<A: SharedAlloc> Message<A> {
         self.news.fork
     }
 
-    /// [Type](Message::content_type) and [body](Message::body), found in one look.
+    /// Type of the body or of the data, and the body; empty where there is none.
     #[must_use]
     pub fn content(&self) -> [&[u8]; 2] {
         self.text.as_ref().filter(|_| self.news.with_body).map_or([&[]; 2], SharedTexts::all)
     }
 
     /// Type of the body or of the data; empty when there is neither.
+    #[cfg(test)]
     #[must_use]
     pub fn content_type(&self) -> &[u8] {
         self.text_at(0)
     }
 
     /// The body; empty when there is none.
+    #[cfg(test)]
     #[must_use]
     pub fn body(&self) -> &[u8] {
         self.text_at(1)
     }
 
+    #[cfg(test)]
     fn text_at(&self, index: usize) -> &[u8] {
         self.text.as_ref().filter(|_| self.news.with_body).map_or(&[], |text| text.get(index))
     }
@@ -236,4 +254,37 @@ pub struct Delivered<A: SharedAlloc> {
     pub message: Message<A>,
     /// The subscriber's own value for the subscription.
     pub subscriber_data: usize,
+    /// The resource that it is about, if its subscription is to a list and the body has been taken apart.
+    pub listed: Option<Box<Listed>>,
+}
+
+/// A resource of a list, and where its state is in the body of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The URI of the list.
+    pub list: String,
+    /// The URI of the resource.
+    pub record: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// What names the instance.
+    pub instance: Option<String>,
+    /// Where the Content-Type of its state is; empty for none.
+    pub content_type: Range<usize>,
+    /// Where its state is; empty for none.
+    pub body: Range<usize>,
+}
+
+impl<A: SharedAlloc> Delivered<A> {
+    /// Content type and body; those of the resource, if it is about one.
+    #[must_use]
+    pub fn content(&self) -> [&[u8]; 2] {
+        let [content_type, body] = self.message.content();
+        match &self.listed {
+            None => [content_type, body],
+            Some(listed) => {
+                [&listed.content_type, &listed.body].map(|range| body.get(range.clone()).unwrap_or_default())
+            }
+        }
+    }
 }

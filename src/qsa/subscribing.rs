@@ -92,6 +92,9 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
             entry.end().then_some((entry.package, entry.queue, taken, is_offered))
         });
         let (package, queue, taken, is_offered) = ended.flatten().ok_or(QsaError::UnknownSubscription)?;
+        if let Some(on_end) = self.on_end {
+            on_end(id);
+        }
         let notifiers = self.directory.lock().notifiers(package);
         let mut all_told = !is_offered;
         for (registered, (notifier, value)) in

@@ -346,6 +346,11 @@ impl<A: Allocator> Dialog<A> {
         self.marks.known() == Completeness::Missing
     }
 
+    /// Whether a document is missing, asked for or not.
+    pub(super) fn has_gap(&self) -> bool {
+        matches!(self.marks.known(), Completeness::Missing | Completeness::Asked)
+    }
+
     pub(super) fn socket(&self) -> Option<Socket> {
         (self.socket != U48::default()).then_some(Socket(self.socket.get()))
     }

@@ -5,7 +5,7 @@
 pub const STATE_FIELDS: [&str; 6] = ["status", "reason", "code", "age", "content_type", "body"];
 
 /// The fields of `$qsa(...)` that every message has.
-pub const FIELDS: [&str; 13] = [
+pub const FIELDS: [&str; 16] = [
     "record",
     "subscriber",
     "package",
@@ -19,4 +19,7 @@ pub const FIELDS: [&str; 13] = [
     "body",
     "json",
     "fork",
+    "list",
+    "resource_name",
+    "instance",
 ];

@@ -156,9 +156,8 @@ static void rpc_pop(rpc_t *rpc, void *ctx)
 			"", "active", "pending", "terminated", "rejected"};
 	qsa_message_t *message;
 	void *st;
-	int err;
-
-	if((err = qsa.queue_pop(queue, &message)) < 0) {
+	int err = qsa.queue_pop(queue, &message);
+	if(err < 0) {
 		fault(rpc, ctx, err);
 		return;
 	}
@@ -171,6 +170,7 @@ static void rpc_pop(rpc_t *rpc, void *ctx)
 			&message->reason, "next_attempt", message->next_attempt, "last",
 			message->last, "content_type", &message->content_type, "body",
 			&message->body);
+	add_list(rpc, st, message);
 	if(message->data != NULL)
 		rpc->struct_add(st, "s", "data", (char *)message->data);
 	add_document(rpc, st, message);

@@ -54,6 +54,9 @@ extern qsa_queue_t queue;
 extern qsa_content_type_t text_data;
 extern rpc_export_t commands[];
 
+/** Adds what a message says of a resource of a list, if it does. */
+void add_list(rpc_t *rpc, void *st, qsa_message_t *message);
+
 /** Registers the notifier of the internal status for a package. */
 int register_status(const char *package, qsa_notifier_t *notifier);
 

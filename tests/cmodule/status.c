@@ -169,3 +169,11 @@ int set_status(const char *record, int open, const char *note)
 		tell(watchers[i], &status); /* who has gone meanwhile is not there */
 	return 0;
 }
+
+void add_list(rpc_t *rpc, void *st, qsa_message_t *message)
+{
+	if(message->list.len > 0)
+		rpc->struct_add(st, "SSSS", "list", &message->list, "resource",
+				&message->resource, "resource_name", &message->resource_name,
+				"instance", &message->instance);
+}

@@ -209,7 +209,7 @@ fn what_is_refused() {
         (KIND, list.replace("</list>", ""), "line 1"),
         (KIND, list.replace("uri=\"sip:l@x\"", ""), "the list has no URI"),
         (KIND, list.replace("sip:l@x", "a&#10;b"), "the list has no URI, or one that cannot be used"),
-        (KIND, list.replace("sip:l@x", &"x".repeat(4097)), "the list has no URI, or one that cannot be used"),
+        (KIND, list.replace("sip:l@x", &"x".repeat(1025)), "the list has no URI, or one that cannot be used"),
         (KIND, rlmi_part(&rlmi("", "<resource/>")), "a resource has no URI"),
         (KIND, list.replace("<list", "<!DOCTYPE x><list"), "DTD"),
         ("application/rlmi+xml", String::new(), "body is empty"),

@@ -43,6 +43,12 @@ impl<A: SharedAlloc> Subscription<A> {
         policy.keep_route_set || self.is_lenient()
     }
 
+    /// Whether a document before the newest is missing, and a refresh asks for the whole state or has asked for it.
+    #[must_use]
+    pub fn misses_document(&self) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| dialog.has_gap())
+    }
+
     /// Whether lists of resources are supported (RFC 4662).
     #[must_use]
     pub fn asks_for_lists(&self) -> bool {

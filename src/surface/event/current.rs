@@ -8,7 +8,7 @@ use crate::document::{ContentType, Document, FieldText, PIDF_XML, PidfSummary};
 use crate::engine::Engine;
 use crate::host::pv::PvIndex;
 use crate::host::shm::Shm;
-use crate::qsa::{Delivered, Wanted};
+use crate::qsa::{Delivered, Listed, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{Options, Packages, Subject};
 
@@ -29,6 +29,10 @@ pub struct Current {
     pub fork: u8,
     pub content_type: Vec<u8>,
     pub body: Vec<u8>,
+    /// The list that the record is a resource of.
+    pub list: Option<String>,
+    pub resource_name: Option<String>,
+    pub instance: Option<String>,
     /// The state and the note of a presence document, which cost less than the whole of it.
     summary: OnceCell<Option<PidfSummary>>,
     document: OnceCell<Option<Document>>,
@@ -57,9 +61,16 @@ impl Current {
         let names = [&record, &subscriber, &package, &options].map(Vec::as_slice);
         let id =
             id_of(&engine.config.packages, delivered.subscriber_data, names, |subject| engine.registry.find(subject));
+        let [content_type, body] = delivered.content().map(<[u8]>::to_vec);
+        let listed = delivered.listed.as_deref().cloned();
+        let Listed { list, record: resource, name: resource_name, instance, .. } = listed.clone().unwrap_or_default();
+        let record = if listed.is_some() { resource.into_bytes() } else { record };
         Some(Self {
             id,
             record,
+            list: listed.map(|_| list),
+            resource_name,
+            instance,
             subscriber,
             package,
             options,
@@ -68,8 +79,8 @@ impl Current {
             code: message.code(),
             next_attempt: message.next_attempt(),
             fork: message.fork(),
-            content_type: message.content_type().to_vec(),
-            body: message.body().to_vec(),
+            content_type,
+            body,
             ..Self::default()
         })
     }
@@ -165,6 +176,9 @@ impl Current {
             "fork" => Shown::Number(self.fork.into()),
             "content_type" => Shown::unless_empty(&self.content_type),
             "body" => Shown::unless_empty(&self.body),
+            "list" => self.list.as_deref().map_or(Shown::Null, Shown::text),
+            "resource_name" => self.resource_name.as_deref().map_or(Shown::Null, Shown::text),
+            "instance" => self.instance.as_deref().map_or(Shown::Null, Shown::text),
             "json" => Shown::text(self.json.get_or_init(|| json::of(self))),
             _ => return None,
         })

@@ -26,6 +26,13 @@ pub fn of(current: &Current) -> String {
     if !current.reason.is_empty() {
         add("reason", current.reason.as_str().into());
     }
+    for (name, text) in
+        [("list", &current.list), ("resource_name", &current.resource_name), ("instance", &current.instance)]
+    {
+        if let Some(text) = text {
+            add(name, text.as_str().into());
+        }
+    }
     if let Some(seconds) = current.next_attempt {
         add("next_attempt", seconds.into());
     }

@@ -1,0 +1,122 @@
+//! Rosters of resources (RFC 4662): one message for each resource, and which resources there were.
+//!
+//! The body of a list is taken apart where its message is consumed, in the memory of that process ([`Expansion`]). What is remembered of
+//! the lists of a subscription, so that a resource that has vanished is told, is its roster in shared memory.
+//!
+//! The lock of a shard of rosters is never held together with another one.
+#![forbid(unsafe_code)]
+
+mod expansion;
+mod roster;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use hashbrown::HashTable;
+use parking_lot::lock_api::{Mutex, RawMutex};
+
+use self::roster::{Roster, Vanished};
+use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
+use crate::qsa::{Hub, SubscriptionId};
+
+pub use expansion::Expansion;
+
+/// How many shards of rosters there are.
+const SHARDS: usize = 64;
+
+/// Learns that a document of the subscription's lists is missing. Called without a lock.
+pub type OnGap = fn(SubscriptionId);
+
+/// A roster and its subscription.
+type RosterPlace<A> = (SubscriptionId, Box<Roster<A>, A>);
+
+/// The rosters of all subscriptions to lists whose messages have been consumed.
+pub struct Rosters<A: SharedAlloc, L> {
+    key: HashKey,
+    shards: Vec<Mutex<L, HashTable<RosterPlace<A>, A>>, A>,
+    /// How many rosters there are.
+    count: AtomicU64,
+    /// How many resources are in them.
+    resources: AtomicU64,
+    on_gap: Option<OnGap>,
+    alloc: A,
+}
+
+impl<A: SharedAlloc, L: RawMutex> Rosters<A, L> {
+    /// No rosters yet. `key` should not be guessable: peers choose the resources.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_new(key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
+        let mut shards = Vec::new_in(alloc.clone());
+        shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
+        shards.extend(std::iter::repeat_with(|| Mutex::new(HashTable::new_in(alloc.clone()))).take(SHARDS));
+        let [count, resources] = [(); 2].map(|()| AtomicU64::new(0));
+        Ok(Self { key, shards, count, resources, on_gap: None, alloc })
+    }
+
+    /// The function that hears of missing documents.
+    #[must_use]
+    pub fn with_on_gap(self, on_gap: OnGap) -> Self {
+        Self { on_gap: Some(on_gap), ..self }
+    }
+
+    /// How many resources of lists are remembered.
+    #[cfg(test)]
+    #[must_use]
+    pub fn resources(&self) -> u64 {
+        self.resources.load(Ordering::Relaxed)
+    }
+
+    /// The subscription has ended: its roster goes.
+    pub fn remove(&self, id: SubscriptionId) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let hash = self.key.hash(id);
+        let Some(shard) = self.shard(hash) else { return };
+        let mut rosters = shard.lock();
+        let removed = rosters.find_entry(hash, |(of, _)| *of == id).ok().map(|found| found.remove().0);
+        // Lists are few: no room is kept for others.
+        let empty = rosters.is_empty().then(|| std::mem::replace(&mut *rosters, HashTable::new_in(self.alloc.clone())));
+        drop(rosters);
+        drop(empty);
+        if let Some((_, roster)) = removed {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.resources.fetch_sub(roster.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks at the roster of a subscription, and makes it if there is none. `None` for want of memory.
+    fn with_roster<R>(&self, id: SubscriptionId, look: impl FnOnce(&mut Roster<A>) -> R) -> Option<R> {
+        let hash = self.key.hash(id);
+        let mut rosters = self.shard(hash)?.lock();
+        if rosters.find(hash, |(of, _)| *of == id).is_none() {
+            let roster = Box::try_new_in(Roster::new(self.alloc.clone()), self.alloc.clone()).ok()?;
+            rosters.try_reserve(1, |(of, _)| self.key.hash(of)).ok()?;
+            rosters.insert_unique(hash, (id, roster), |(of, _)| self.key.hash(of));
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+        let (_, roster) = rosters.find_mut(hash, |(of, _)| *of == id)?;
+        let before = roster.len() as u64;
+        let result = look(roster);
+        // The difference may be negative.
+        self.resources.fetch_add((roster.len() as u64).wrapping_sub(before), Ordering::Relaxed);
+        Some(result)
+    }
+
+    /// Forgets what was made for a subscription that had ended in the meantime: nobody else would.
+    fn forget_if_ended(&self, hub: &Hub<A, L>, id: SubscriptionId) {
+        if !hub.is_subscribed(id) {
+            self.remove(id);
+        }
+    }
+
+    fn shard(&self, hash: u64) -> Option<&Mutex<L, HashTable<RosterPlace<A>, A>>> {
+        let index = (hash >> 32).checked_rem(self.shards.len() as u64)?;
+        self.shards.get(usize::try_from(index).ok()?)
+    }
+}

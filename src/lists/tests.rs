@@ -1,0 +1,3 @@
+//! Lists of resources.
+
+mod rosters;
