@@ -14,6 +14,7 @@ mod breakers;
 mod budgets;
 mod c_api;
 mod c_documents;
+mod c_rls;
 mod call;
 mod captured;
 mod challenges;
