@@ -91,12 +91,19 @@ pub enum Qop {
 pub struct PresenceBuilder {
     server: Builder,
     database: bool,
+    packages: &'static [&'static str],
 }
 
 impl PresenceBuilder {
     /// All state on SQLite in place of memory.
     pub fn sqlite(mut self) -> PresenceBuilder {
         self.database = true;
+        self
+    }
+
+    /// With these modules, which add event packages to `presence` and need it to be there before them.
+    pub fn packages(mut self, modules: &'static [&'static str]) -> PresenceBuilder {
+        self.packages = modules;
         self
     }
 
@@ -178,6 +185,7 @@ impl PresenceBuilder {
         let server = server.modparam("presence", "subs_remove_match", 1);
         let server =
             server.module("presence").module("presence_xml").modparam("presence_xml", "integrated_xcap_server", 1);
+        let server = self.packages.iter().fold(server, |server, module| server.module(module));
         let server = if server.has_request_route() { server } else { server.route(ROUTE) };
         PresenceServer { server: server.start(), publisher: Endpoint::udp(), etags: Mutex::default(), _data: data }
     }
@@ -200,7 +208,7 @@ impl PresenceServer {
         // the unsubscription has removed.
         let server =
             Server::builder().children(1).allow_log("delete_subs(): Failed to delete subscription from memory");
-        PresenceBuilder { server, database: false }.force_active(1)
+        PresenceBuilder { server, database: false, packages: &[] }.force_active(1)
     }
 
     /// A presence server with nothing special.
@@ -224,36 +232,45 @@ impl PresenceServer {
         assert_eq!(answer.status(), 200, "PUBLISH for {user}: {}", answer.message);
     }
 
+    /// Publishes a document of another package as the state of `user`: the first one, or in place of the one before.
+    pub fn publish_as(&self, package: &str, content_type: &str, user: &str, document: &str) {
+        let answer = self.send_publish(package, user, Some((content_type, document)), 3600);
+        assert_eq!(answer.status(), 200, "PUBLISH of {package} for {user}: {}", answer.message);
+    }
+
     /// Publishes for `expires` seconds and returns the answer, whatever it is.
     pub fn publish_for(&self, user: &str, document: &str, expires: u32) -> Received {
-        self.send_publish(user, Some(document), expires)
+        self.send_publish("presence", user, Some((PIDF, document)), expires)
     }
 
     /// Takes back what was published for `user`.
     pub fn unpublish(&self, user: &str) {
-        let answer = self.send_publish(user, None, 0);
-        assert_eq!(answer.status(), 200, "PUBLISH for {user}: {}", answer.message);
+        self.unpublish_as("presence", user);
     }
 
-    fn send_publish(&self, user: &str, document: Option<&str>, expires: u32) -> Received {
+    /// Takes back what was published for `user` in another package.
+    pub fn unpublish_as(&self, package: &str, user: &str) {
+        let answer = self.send_publish(package, user, None, 0);
+        assert_eq!(answer.status(), 200, "PUBLISH of {package} for {user}: {}", answer.message);
+    }
+
+    fn send_publish(&self, package: &str, user: &str, document: Option<(&str, &str)>, expires: u32) -> Received {
         let uri = self.uri(user);
+        let published = format!("{package} {user}");
         let mut etags = self.etags.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut request = self
-            .publisher
-            .fresh_request("PUBLISH", &uri, &uri, &uri)
-            .with("Event", "presence")
-            .with("Expires", expires);
-        if let Some(etag) = etags.get(user) {
+        let mut request =
+            self.publisher.fresh_request("PUBLISH", &uri, &uri, &uri).with("Event", package).with("Expires", expires);
+        if let Some(etag) = etags.get(&published) {
             request = request.with("SIP-If-Match", etag);
         }
-        if let Some(document) = document {
-            request = request.with_body(PIDF, document);
+        if let Some((content_type, document)) = document {
+            request = request.with_body(content_type, document);
         }
         let answer = self.publisher.exchange(&request, self.server.addr(), SOON);
         if expires == 0 {
-            etags.remove(user);
+            etags.remove(&published);
         } else if let Some(etag) = answer.header("SIP-ETag") {
-            etags.insert(user.to_owned(), etag.to_owned());
+            etags.insert(published, etag.to_owned());
         }
         answer
     }
