@@ -176,9 +176,12 @@ proptest! {
         const PIECES: [&str; 14] = [
             "--b", "--b", "\r\n--b\r\n", "\n--b\n", "\r\n", "\n", "--", "-", "b", " ", "\t", "x", "\r\n\r\n", "A: <b>\r\n",
         ];
-        let body: String = pieces.iter().map(|piece| PIECES[*piece]).collect();
-        // A line of blanks behind a header goes on with it; line by line it would be the empty one.
-        prop_assume!(!body.contains("\n ") && !body.contains("\n\t"));
+        let mut body = String::new();
+        for piece in pieces {
+            // A line of blanks behind a header goes on with it; line by line it would be the empty one.
+            let is_blank = matches!(PIECES[piece], " " | "\t");
+            body += if is_blank && body.ends_with('\n') { "x" } else { PIECES[piece] };
+        }
         let expected = slow_parts(body.as_bytes(), "b");
         match parts("multipart/mixed;boundary=b", body.as_bytes()) {
             Ok(found) => {
