@@ -2,6 +2,7 @@
 //!
 //! A pure room: no clock, no I/O, no shared memory, no parameter read behind the caller's back.
 //! Bytes and limits come in, values or a [`DocumentError`](error::DocumentError) go out.
+//! The process remembers the shapes of a few documents (`shapes`), which decides how long a check takes, never what it finds.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | `scan` | XML well-formedness in linear time, without allocation, with every cap |
 //! | `tags`, `namespaces` | `scan` at a tag; the namespaces in scope |
 //! | `usual`, `block` | the markup of nearly all documents, read sixteen bytes at a time |
+//! | `shape`, `shapes` | documents of the shape of an earlier one need no scan |
 //! | `cursor` | the lexical half of `scan`, for all other markup |
 //! | `prescan`, `bytes` | what `scan` need not look for in a text; searches eight bytes at a time |
 //! | `fault` | what `scan` finds wrong |
@@ -77,6 +79,8 @@ mod rlmi;
 mod root;
 mod rpid;
 mod scan;
+mod shape;
+mod shapes;
 mod stand_alone;
 mod summary;
 mod tags;

@@ -6,6 +6,7 @@ use super::error::DocumentError;
 use super::formats::{Format, XmlFormat};
 use super::root::read_root;
 use super::scan::scan_bytes;
+use super::shapes::{Comparison, Shapes, with_shapes};
 use super::version::Version;
 
 /// The media type of filter documents (RFC 4661 §6).
@@ -22,7 +23,8 @@ const SIMPLE_FILTER: &str = "urn:ietf:params:xml:ns:simple-filter";
 /// those that are accepted. Unless
 /// `is_strict`, a document that cannot be read is accepted as well, as one without a version: its reader finds out. No
 /// body at all is fine: a NOTIFY may come without one (RFC 6665 §4.2.2). Linear in the size of the
-/// body, and without allocation when the document is UTF-8.
+/// body, and without allocation when the document is UTF-8. A document that has the shape of
+/// one of the last documents is only compared with it.
 ///
 /// # Errors
 /// Its fault.
@@ -52,18 +54,33 @@ pub fn check_body(
 fn read_version(
     content_type: &ContentType<'_>,
     body: &[u8],
-    format: &XmlFormat,
+    format: &'static XmlFormat,
 ) -> Result<Option<Version>, DocumentError> {
     // Nearly all are in UTF-8 and in order. The rest is decoded, and scanned for the place of the fault.
-    let quick = content_type.utf8_of(body).and_then(|text| Some((text, scan_bytes(text).ok()?)));
-    if let Some((text, root)) = quick
-        && format.is_root(&root)
-    {
-        return Ok(format.version(text, &root));
+    if let Some(text) = content_type.utf8_of(body) {
+        let quick = with_shapes(|shapes| quick_version(text, format, shapes));
+        if let Some(version) = quick {
+            return Ok(version);
+        }
     }
     let text = content_type.text_of(body)?;
     let root = format.check(&text)?;
     Ok(format.version(text.as_bytes(), &root))
+}
+
+/// The version of a document in UTF-8, if it is in order. One that has the shape of an earlier one is not scanned.
+#[inline(always)]
+fn quick_version(text: &[u8], format: &'static XmlFormat, shapes: &mut Shapes) -> Option<Option<Version>> {
+    let is_new = match shapes.compare(text, format) {
+        Comparison::Known(version) => return Some(version),
+        Comparison::Unknown => false,
+        Comparison::New => true,
+    };
+    let root = scan_bytes(text).ok().filter(|root| format.is_root(root))?;
+    if is_new {
+        shapes.learn(text, format, &root);
+    }
+    Some(format.version(text, &root))
 }
 
 /// Whether this is a filter document (RFC 4661 §3): well-formed XML within the caps, with a root called `filter-set` in

@@ -12,6 +12,7 @@
 use std::fmt;
 
 use super::error::{DocumentError, shown};
+use super::formats::PIDF_XML;
 use crate::grammar::is_token_byte;
 
 /// A parsed Content-Type. Borrows the header value and never allocates, but for an error.
@@ -51,8 +52,16 @@ pub struct Parameters<'a> {
 }
 
 impl<'a> ContentType<'a> {
+    /// [`PIDF_XML`].
+    const PIDF: Self =
+        Self { essence: Essence { kind: "application", subtype: "pidf+xml" }, parameters: Parameters { rest: "" } };
+
     /// Parses a Content-Type header value.
     pub fn parse(value: &'a [u8]) -> Result<Self, DocumentError> {
+        // Nearly all bodies.
+        if value == PIDF_XML.as_bytes() {
+            return Ok(Self::PIDF);
+        }
         let refused =
             |problem| DocumentError::ContentType { value: shown(&String::from_utf8_lossy(value), 80), problem };
         let text = std::str::from_utf8(value).map_err(|_| refused("is not UTF-8"))?;

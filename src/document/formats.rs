@@ -106,7 +106,7 @@ impl Format {
 
     /// What is special to XML, if its documents are XML.
     #[inline]
-    pub(super) fn xml(&self) -> Option<&XmlFormat> {
+    pub(super) fn xml(&'static self) -> Option<&'static XmlFormat> {
         match &self.syntax {
             FormatSyntax::Xml(xml) => Some(xml),
             FormatSyntax::Plain(_) => None,

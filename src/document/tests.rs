@@ -17,6 +17,7 @@ mod property;
 mod reader;
 mod readings;
 mod samples;
+mod shapes;
 mod version;
 
 use super::check::check_size;

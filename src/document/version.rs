@@ -17,14 +17,21 @@ pub struct Version {
 impl Version {
     /// Of a document with this root; `None` when it has no version that can be read.
     pub(super) fn read(text: &[u8], root: &RootElement<'_>) -> Option<Self> {
-        let (mut number, mut is_full) = (None, true);
+        let (mut number, mut state) = (None, None);
         for each in attributes(text.get(root.tag..).unwrap_or_default()) {
             match each.name.whole {
-                b"version" => number = grammar::number(each.value.trim_ascii()),
-                b"state" => is_full = each.value.trim_ascii() != b"partial",
+                b"version" => number = Some(each.value),
+                b"state" => state = Some(each.value),
                 _ => {}
             }
         }
-        number.map(|number| Self { number, is_full })
+        Self::of(number?, state)
+    }
+
+    /// Of the values of these attributes, as written; `None` when the version cannot be read.
+    #[inline]
+    pub(super) fn of(version: &[u8], state: Option<&[u8]>) -> Option<Self> {
+        let number = grammar::number(version.trim_ascii())?;
+        Some(Self { number, is_full: state.is_none_or(|state| state.trim_ascii() != b"partial") })
     }
 }
