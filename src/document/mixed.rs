@@ -27,6 +27,12 @@ pub fn only_document<'a>(
     if !is_related && !content_type.is("multipart/mixed") {
         return None;
     }
+    // Not even where the part that names the resources cannot be found: the state of one of them is not that of the list.
+    if is_related
+        && content_type.parameter("type").is_some_and(|kind| kind.to_string().trim().eq_ignore_ascii_case(RLMI))
+    {
+        return None;
+    }
     let start = content_type.parameter("start").map(|start| start.to_string());
     let start = start.as_deref().map(|start| start.trim_matches(['<', '>', ' ']).as_bytes());
     let mut found = None;

@@ -177,16 +177,17 @@ impl Engine {
                 || self.config.invited_types.iter().any(|accept| kind.is(accept))
         };
         let is_accepted = accepts(&content_type);
+        // What does not say what it is may be a list or have one document: it is a list where a part names resources.
+        let part = if is_accepted { None } else { only_document(&content_type, body, accepts) };
+        if let Some((kind, Ok(of_part), part)) = part.map(|(kind, part)| (kind, ContentType::parse(kind), part)) {
+            return Judged::of(self.check(&of_part, part), (kind, part));
+        }
         if is_list(&content_type) {
             let asked = self.judge_list(&content_type, body);
             return Judged::of(Content::List(ListContent { asked, is_invited: is_accepted }), (sent, body));
         }
         if is_accepted {
             return Judged::of(self.check(&content_type, body), (sent, body));
-        }
-        let part = only_document(&content_type, body, accepts);
-        if let Some((kind, Ok(of_part), part)) = part.map(|(kind, part)| (kind, ContentType::parse(kind), part)) {
-            return Judged::of(self.check(&of_part, part), (kind, part));
         }
         Judged::of(Content::Unsupported, (sent, body))
     }

@@ -74,4 +74,6 @@ fn of_related_parts_the_root() {
     }
     assert_eq!(found(&format!("{related};start=\"<l@x>\""), &body(&[list, with_id])), None);
     assert_eq!(found(&format!("{related};start=\"<none>\""), &body(&[with_id])), None);
+    // Not even where the document that names the resources is damaged.
+    assert_eq!(found("multipart/related;boundary=b;type=\"Application/RLMI+xml\"", &body(&[with_id])), None);
 }
