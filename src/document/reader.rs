@@ -205,7 +205,8 @@ impl<'a> Reader<'a> {
         let name = self.cursor.qname("").ok()?;
         let behind_name = self.cursor.rest;
         while let Some(attribute) = self.cursor.attribute().ok()? {
-            if let Some(prefix) = attribute.declares() {
+            // That of the prefix `xml` takes no place: the scanner has not counted it either.
+            if let Some(prefix) = attribute.declares().filter(|prefix| *prefix != b"xml") {
                 self.declarations.try_push(Declaration { prefix, namespace: attribute.value }).ok()?;
             }
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::parse;
 use crate::document::error::DocumentError;
-use crate::document::{MAX_DOCUMENT, Presentity};
+use crate::document::{ContentType, ListUpdate, MAX_DOCUMENT, Presentity};
 
 fn within(inside: &str) -> Result<Presentity, DocumentError> {
     parse(format!("<presence>{inside}</presence>"))
@@ -75,6 +75,30 @@ fn a_long_namespace_is_not_copied_without_end() {
     let limit = 4 * MAX_DOCUMENT;
     assert_eq!(error, DocumentError::ExtensionsTooLarge { limit });
     assert_eq!(error.sip_status(), 413);
+}
+
+/// The prefix `xml` needs no declaration, and takes no place where it has one.
+#[test]
+fn a_declaration_of_the_prefix_xml_hides_nothing() {
+    let xml = " xmlns:xml='http://www.w3.org/XML/1998/namespace'";
+    let many = (0..32).fold(String::new(), |all, each| all + &format!(" xmlns:n{each}='u'"));
+    let found = within(&format!("<a{xml}{many}><b/></a><note>here</note>")).unwrap();
+    assert_eq!(found.note(), Some("here"));
+    let everywhere = format!("{}<b/>{}", format!("<a{xml}>").repeat(40), "</a>".repeat(40));
+    assert_eq!(within(&format!("{everywhere}<note>here</note>")).unwrap().note(), Some("here"));
+}
+
+/// Each element is held against the format's namespace.
+#[test]
+fn a_long_namespace_is_not_read_again_for_each_element() {
+    let list = ContentType::parse(b"application/rlmi+xml").unwrap();
+    let uri = "u".repeat(2_000_000);
+    let foreign = "<p:resource uri='a'/>".repeat(60_000);
+    let body = format!("<list uri='l' xmlns:p='&#117;{uri}'>{foreign}<resource uri='a'/></list>");
+    let started = std::time::Instant::now();
+    let found = ListUpdate::read(&list, body.as_bytes(), 1 << 23).unwrap();
+    assert_eq!(found.resources.len(), 1);
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
 }
 
 #[test]
