@@ -32,7 +32,7 @@ pub const WRITTEN: [&str; 25] = [
 ];
 
 /// Headers that promise what NOTIFYs may be like: what they say of a body is not known when one comes.
-const PROMISES: [&str; 5] = ["Accept", "Accept-Encoding", "Content-Encoding", "Supported", "k"];
+const PROMISES: [&str; 6] = ["Accept", "Accept-Encoding", "Content-Encoding", "e", "Supported", "k"];
 
 /// The most lines of one subscription.
 const MOST_LINES: usize = 8;

@@ -49,7 +49,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
     for (text, parts) in [
         ("exipres=60", ["unknown option \"exipres\": did you mean expires?", ""]),
         (";", ["unknown option \"\"", "known are"]),
-        ("colour=60", ["unknown option \"colour\"", "known are id, expires, fetch, share, max-rate"]),
+        ("colour=60", ["unknown option \"colour\"", "known are id, expires, fetch, share, keep, merged, max-rate"]),
         ("expires=60;", ["unknown option \"\"", "known are"]),
         ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
         ("id", ["option id is \"\"", "a token"]),
@@ -118,6 +118,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ),
         ("header=\"L : 5\"", ["option header is", "than L, which the module or the server writes itself"]),
         ("header=\"Accept: a/b\"", ["option header is", "than Accept, which modparam additional_presence_headers"]),
+        ("header=\"E: gzip\"", ["option header is", "than E, which modparam additional_presence_headers can have"]),
         ("header=\"k: a\"", ["option header is", "than k, which modparam additional_presence_headers can have"]),
         ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
     ] {
