@@ -16,11 +16,11 @@ const DIALOG_INFO: &str = "application/dialog-info+xml";
 const DIALOGS: &str = "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='0' state='full' entity='sip:a@x'>\
     <dialog id='one'><state>terminated</state><remote><identity>sip:one@x</identity></remote></dialog>\
     <dialog id='two' direction='recipient'><state>confirmed</state></dialog>\
-    <dialog id='three'><state>early</state><remote><identity display='Three'>sip:three@x</identity></remote></dialog>\
+    <dialog id='three'><state>early</state><remote><identity display='T&#13;&#10;ree'>sip:three@x</identity></remote></dialog>\
     </dialog-info>";
 
 /// What a script shows, and what it is for [`DIALOGS`].
-const SHOWN: [(&str, &str); 20] = [
+const SHOWN: [(&str, &str); 22] = [
     ("$qsa(dialog_state)", "confirmed"),
     ("$qsa(dialog_id)", "two"),
     ("$qsa(direction)", "recipient"),
@@ -38,6 +38,8 @@ const SHOWN: [(&str, &str); 20] = [
     ("$(qsa(remote_uri)[*])", "sip:one@x,,sip:three@x"),
     ("$(qsa(local_tag)[*])", "<null>"),
     ("$(qsa(dialog_id)[*]{s.len})", "13"),
+    ("$(qsa(remote_name)[2])", "T  ree"),
+    ("$(qsa(remote_name)[*])", ",,T  ree"),
     ("$(qsa(package)[0])", "dialog"),
     ("$(qsa(package)[1])", "<null>"),
     ("$qsa(basic)", "<null>"),

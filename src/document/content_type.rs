@@ -183,9 +183,39 @@ fn plain(text: &str) -> ParameterValue<'_> {
     ParameterValue { escaped: text, quoted: false }
 }
 
-/// SWS of RFC 3261 §25.1; a bare CR or LF counts as a fold.
+/// SWS of RFC 3261 §25.1, and folds without CR. A line end that is no fold ends it: whoever writes the value into a header would begin
+/// another one there.
+#[inline]
 fn skip_space(text: &str) -> &str {
-    take_while(text, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).1
+    match text.as_bytes() {
+        [b' ' | b'\t' | b'\r' | b'\n', ..] => skip_spaces(text),
+        _ => text,
+    }
+}
+
+fn skip_spaces(mut text: &str) -> &str {
+    loop {
+        let width = match text.as_bytes() {
+            [b' ' | b'\t', ..] => 1,
+            [b'\n', b' ' | b'\t', ..] => 2,
+            [b'\r', b'\n', b' ' | b'\t', ..] => 3,
+            _ => return text,
+        };
+        text = text.get(width..).unwrap_or_default();
+    }
+}
+
+/// Whether a quoted value has a control character that is neither a tab nor part of a fold.
+fn has_control(value: &str) -> bool {
+    let mut rest = value.as_bytes();
+    loop {
+        rest = match rest {
+            [] => return false,
+            [byte, after @ ..] if !byte.is_ascii_control() => after,
+            [b'\t', after @ ..] | [b'\n', b' ' | b'\t', after @ ..] | [b'\r', b'\n', b' ' | b'\t', after @ ..] => after,
+            [..] => return true,
+        };
+    }
 }
 
 fn take_token(text: &str) -> (&str, &str) {
@@ -217,7 +247,7 @@ fn take_value(text: &str) -> Result<(ParameterValue<'_>, &str), &'static str> {
     });
     let (value, rest) =
         end.and_then(|end| inside.split_at_checked(end)).ok_or("has a parameter value whose quote is not closed")?;
-    if value.chars().any(|each| each.is_ascii_control() && !matches!(each, '\t' | '\r' | '\n')) {
+    if has_control(value) {
         return Err("has a control character in a quoted parameter value");
     }
     let value = ParameterValue { escaped: value, quoted: true };

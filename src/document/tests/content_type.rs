@@ -97,3 +97,14 @@ fn every_prefix_of_a_value_is_an_error_or_fine() {
         }
     }
 }
+
+/// A script may write it into a header: what is no fold would begin another one there.
+#[test]
+fn line_ends_are_folds() {
+    for value in ["a/b;c=\"d\re\"", "a/b;c=\"d\r\ne\"", "a/b;\rc=d", "a/b;\nc=d", "a/b;c=d\r", "a/b\r\n\r\n ;c=d"] {
+        assert!(ContentType::parse(value.as_bytes()).is_err(), "{value:?}");
+    }
+    for value in ["a/b;c=\"d\r\n e\"", "a/b;c=\"d\n\te\"", "a/b;\r\n c=d", "a/b\n ;c=d"] {
+        assert!(ContentType::parse(value.as_bytes()).is_ok(), "{value:?}");
+    }
+}

@@ -142,11 +142,11 @@ impl Current {
         }
         let texts = values.into_iter().map(|value| match value {
             None => Cow::default(),
-            Some(FieldText::Text(text)) => text,
-            Some(FieldText::Number(number)) => number.to_string().into(),
+            Some(FieldText::Text(text)) => one_line(text),
+            Some(FieldText::Number(number)) => number.to_string().into_bytes().into(),
         });
-        let texts: Vec<_> = texts.collect();
-        Shown::Text(texts.join(",").into_bytes().into())
+        let texts: Vec<Cow<'_, [u8]>> = texts.collect();
+        Shown::Text(texts.join(&b","[..]).into())
     }
 
     /// As [`Self::of_message`]; with what a summary of a presence document says, if the document itself has not been read.
@@ -155,7 +155,9 @@ impl Current {
             "basic" | "note" if self.document.get().is_none() => Some(match (field, self.summary()) {
                 (_, None) => Shown::Null,
                 ("basic", Some(summary)) => Shown::text(summary.basic.as_str()),
-                (_, Some(summary)) => summary.note.as_deref().map_or(Shown::Null, Shown::text),
+                (_, Some(summary)) => {
+                    summary.note.as_deref().map_or(Shown::Null, |note| Shown::Text(one_line(note.into())))
+                }
             }),
             _ => self.of_message(field),
         }
@@ -187,8 +189,7 @@ impl Current {
     fn of_document(&self, field: &str, place: Option<usize>) -> Shown<'_> {
         match self.document().and_then(|document| document.value(field, place)) {
             None => Shown::Null,
-            Some(FieldText::Text(Cow::Borrowed(text))) => Shown::text(text),
-            Some(FieldText::Text(Cow::Owned(text))) => Shown::Text(text.into_bytes().into()),
+            Some(FieldText::Text(text)) => Shown::Text(one_line(text)),
             Some(FieldText::Number(number)) => Shown::Number(for_script(number)),
         }
     }
@@ -206,6 +207,19 @@ impl<'a> Shown<'a> {
     fn unless_empty(bytes: &'a [u8]) -> Self {
         if bytes.is_empty() { Self::Null } else { Self::bytes(bytes) }
     }
+}
+
+/// A text of a document with a blank for each control character: a notifier that writes a line end as a reference would begin another line
+/// wherever a script puts the text, into a header or a log. The body and its JSON keep them.
+fn one_line(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    let mut bytes = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    if bytes.iter().any(u8::is_ascii_control) {
+        bytes.to_mut().iter_mut().filter(|byte| byte.is_ascii_control()).for_each(|byte| *byte = b' ');
+    }
+    bytes
 }
 
 /// A number as the script can hold it: integers of scripts have 31 bits and a sign.
