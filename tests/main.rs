@@ -68,6 +68,7 @@ mod processes;
 mod proxies;
 mod proxy_holds;
 mod races;
+mod real_lists;
 mod real_packages;
 mod real_presence;
 mod redirect;

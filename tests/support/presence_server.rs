@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
@@ -18,6 +18,9 @@ use super::wait::SOON;
 
 /// Where Debian's `kamailio-sqlite-modules` keeps the table definitions.
 const TABLES: &str = "/usr/share/kamailio/db_sqlite";
+
+/// Where Debian's `kamailio` keeps those of db_text.
+const TEXT_TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
 
 const ROUTE: &str = r#"
 request_route {
@@ -37,6 +40,30 @@ request_route {
     sl_send_reply("405", "Method Not Allowed");
 }
 "#;
+
+/// The same with a server of resource lists, which sends SUBSCRIBEs to the presence server beside it.
+const LISTS: &str = r#"
+request_route {
+    if (!t_newtran()) {
+        sl_reply_error();
+        exit;
+    }
+    if (is_method("PUBLISH")) {
+        handle_publish();
+    } else if (is_method("SUBSCRIBE")) {
+        $var(code) = rls_handle_subscribe();
+        if ($var(code) == 10) {
+            handle_subscribe();
+        }
+    } else if (is_method("NOTIFY")) {
+        rls_handle_notify();
+    }
+    t_release();
+}
+"#;
+
+/// Who the lists belong to: the user and the domain of the watcher that asks for them.
+const OWNER: [&str; 2] = ["watcher", "example.org"];
 
 /// The same with authentication: first to a proxy, if there is one, then to the server itself.
 const GUARDED: &str = r#"
@@ -92,6 +119,7 @@ pub struct PresenceBuilder {
     server: Builder,
     database: bool,
     packages: &'static [&'static str],
+    lists: Option<String>,
 }
 
 impl PresenceBuilder {
@@ -105,6 +133,12 @@ impl PresenceBuilder {
     pub fn packages(mut self, modules: &'static [&'static str]) -> PresenceBuilder {
         self.packages = modules;
         self
+    }
+
+    /// A server of resource lists (`rls`) as well, with this list called `friends` of `sip:watcher@example.org`: users of this server.
+    pub fn list(mut self, users: &[&str]) -> PresenceBuilder {
+        self.lists = Some(services(self.ip(), users));
+        self.sqlite()
     }
 
     /// 1 (which is the default): every watcher is active. 0 asks the `xcap` table and needs SQLite.
@@ -167,6 +201,23 @@ impl PresenceBuilder {
             let file = data.path().join("presence.sqlite");
             create_database(&file);
             let url = format!("sqlite:///{}", file.display());
+            if let Some(lists) = &self.lists {
+                keep_list(&file, lists);
+                let address = format!("sip:rls@{}:5060", server.ip());
+                server = server
+                    .module("db_text")
+                    .module("pua")
+                    .module("rls")
+                    .modparam("pua", "db_url", url.clone())
+                    .route(LISTS);
+                // db_sqlite has no affected_rows, which rls calls without a look.
+                let tables = format!("text://{}", copy_text_tables(data.path()).display());
+                server = server.modparam("rls", "db_url", tables.clone());
+                server = server.modparam("rls", "rlpres_db_url", tables).modparam("rls", "xcap_db_url", url.clone());
+                server = server.modparam("rls", "server_address", address);
+                server = server.modparam("rls", "integrated_xcap_server", 1).modparam("rls", "to_presence_code", 10);
+                server = server.modparam("rls", "waitn_time", 1).modparam("rls", "notifier_poll_rate", 10);
+            }
             server = server.module("db_sqlite").modparam("presence", "db_url", url.clone()).modparam(
                 "presence_xml",
                 "db_url",
@@ -208,7 +259,7 @@ impl PresenceServer {
         // the unsubscription has removed.
         let server =
             Server::builder().children(1).allow_log("delete_subs(): Failed to delete subscription from memory");
-        PresenceBuilder { server, database: false, packages: &[] }.force_active(1)
+        PresenceBuilder { server, database: false, packages: &[], lists: None }.force_active(1)
     }
 
     /// A presence server with nothing special.
@@ -291,6 +342,43 @@ fn create_database(file: &Path) {
         let _ = writeln!(sql, "{text}");
     }
     sql.push_str("COMMIT;\n");
+    execute(file, &sql);
+}
+
+/// The document of list services (RFC 4826).
+fn services(ip: Ipv4Addr, users: &[&str]) -> String {
+    let entries: String = users.iter().map(|user| format!("<rl:entry uri=\"sip:{user}@{ip}\"/>")).collect();
+    format!(
+        "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\" xmlns:rl=\"urn:ietf:params:xml:ns:resource-lists\">\
+         <service uri=\"sip:friends@{ip}\"><list>{entries}</list><packages><package>presence</package></packages></service>\
+         </rls-services>"
+    )
+}
+
+/// The tables of `rls` for db_text, in a folder of their own.
+fn copy_text_tables(data: &Path) -> PathBuf {
+    let folder = data.join("text");
+    std::fs::create_dir(&folder).expect("a folder");
+    for table in ["version", "rls_presentity", "rls_watchers"] {
+        let from = Path::new(TEXT_TABLES).join(table);
+        std::fs::copy(&from, folder.join(table)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
+    folder
+}
+
+fn keep_list(file: &Path, services: &str) {
+    let [user, domain] = OWNER;
+    // 8 is a document of list services.
+    execute(
+        file,
+        &format!(
+            "PRAGMA busy_timeout=5000; DELETE FROM xcap; INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) \
+             VALUES ('{user}', '{domain}', '{services}', 8, 'e', 0, 'lists', 0);\n"
+        ),
+    );
+}
+
+fn execute(file: &Path, sql: &str) {
     let mut sqlite = Command::new("sqlite3")
         .arg("-bail")
         .arg(file)
@@ -299,5 +387,5 @@ fn create_database(file: &Path) {
         .spawn()
         .expect("sqlite3 can be executed");
     sqlite.stdin.take().expect("a pipe").write_all(sql.as_bytes()).expect("sqlite3 reads");
-    assert!(sqlite.wait().expect("sqlite3 ends").success(), "sqlite3 did not make {}", file.display());
+    assert!(sqlite.wait().expect("sqlite3 ends").success(), "sqlite3 did not change {}", file.display());
 }
