@@ -39,6 +39,10 @@
 //! | `dialog_info`, `reginfo`, `watcherinfo` | RFC 4235, RFC 3680 with RFC 5628, RFC 3858 as values |
 //! | `message_summary` | RFC 3842 as values |
 //! | `values` | how they take attributes and texts |
+//! | `merge` | one whole document from those that tell what has changed |
+//! | `pidf_diff` | the same for presence documents (RFC 5262) |
+//! | `patch`, `locate`, `selector` | patch operations (RFC 5261), the places they are for, the selectors that name those |
+//! | `members` | the elements of such documents, by the attributes that name them |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
 //! | `error` | the room's only error type |
 //!
@@ -63,12 +67,17 @@ mod fields;
 mod formats;
 mod json;
 mod list;
+mod locate;
+mod members;
+mod merge;
 mod message_summary;
 mod mixed;
 mod multipart;
 mod name;
 mod namespaces;
+mod patch;
 mod pidf;
+mod pidf_diff;
 mod pidf_summary;
 mod prescan;
 mod presence;
@@ -79,6 +88,7 @@ mod rlmi;
 mod root;
 mod rpid;
 mod scan;
+mod selector;
 mod shape;
 mod shapes;
 mod stand_alone;
@@ -101,6 +111,7 @@ pub use formats::PIDF_XML;
 pub use list::{
     InstanceState, LIST_TYPES, ListHead, ListInstance, ListPart, ListResource, ListUpdate, ListedState, is_list,
 };
+pub use merge::{KeptDocument, MergedDocument, merge};
 pub use message_summary::{MessageClass, MessageSummary};
 pub use mixed::only_document;
 #[cfg(test)]

@@ -109,7 +109,7 @@ pub struct Engine {
     /// The requests that wait for names and connections.
     pub lookups: ShmLookups,
     /// The states that are at hand.
-    kept: latest::Kept,
+    kept: latest::KeptStates,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -193,7 +193,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
     let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(lists::on_end);
     let hub = hub.with_whole_state(latest::whole_state);
-    let kept = latest::Kept::new(ShmLatest::try_new(key, Shm)?);
+    let kept = latest::KeptStates::new(ShmLatest::try_new(key, Shm)?);
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;

@@ -32,7 +32,7 @@ use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
 use crate::subscription::News;
 use crate::time::Millis;
 
-pub use entry::{LatestDocument, LatestView, MadeState, Settled, Unsettled};
+pub use entry::{LatestDocument, LatestView, Settled, Unsettled};
 pub use fields::{KeptValue, field, pack_fields};
 
 /// How many shards of entries there are, and how many of names.
@@ -45,7 +45,7 @@ const MOST_TRIES: usize = 8;
 pub type StateSubject<'a> = [&'a [u8]; 4];
 
 /// An entry and the handle of its subscription: apart, so that few bytes are moved when a shard grows.
-type Place<A> = (u64, Box<LatestEntry<A>, A>);
+type EntryPlace<A> = (u64, Box<LatestEntry<A>, A>);
 
 /// One shard: entries by handle, or names by hash.
 type Shard<A, L, T> = Mutex<L, HashTable<T, A>>;
@@ -53,7 +53,7 @@ type Shard<A, L, T> = Mutex<L, HashTable<T, A>>;
 /// The latest news of all subscriptions that have an entry.
 pub struct Latest<A: SharedAlloc, L> {
     key: HashKey,
-    entries: Vec<Shard<A, L, Place<A>>, A>,
+    entries: Vec<Shard<A, L, EntryPlace<A>>, A>,
     names: Vec<Shard<A, L, NamePlace>, A>,
     count: AtomicU64,
     bytes: AtomicU64,
@@ -176,7 +176,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
     pub fn settle<E>(
         &self,
         handle: u64,
-        mut make: impl FnMut(&Unsettled<A>) -> Result<MadeState<A>, E>,
+        mut make: impl FnMut(&Unsettled<A>) -> Result<Settled<A>, E>,
     ) -> Result<bool, E> {
         let mut asks = false;
         let ended = self.with_entry(handle, LatestEntry::tidy);
@@ -186,7 +186,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
             let made = make(&unsettled).inspect_err(|_| {
                 self.with_entry(handle, LatestEntry::fall_behind);
             })?;
-            let bytes = made.settled.bytes();
+            let bytes = made.bytes();
             // Before it is there: whoever removes the entry takes it off.
             self.bytes.fetch_add(bytes, Ordering::Relaxed);
             let taken = self.with_entry(handle, |entry| entry.take(&unsettled, made));

@@ -52,6 +52,7 @@ mod leaks;
 mod lenient;
 mod list_resources;
 mod lists;
+mod merged_states;
 mod named_in_pages;
 mod notify;
 mod numbers;

@@ -90,6 +90,14 @@ pub enum DocumentError {
         /// The fault.
         problem: &'static str,
     },
+    /// A patch operation that does not fit the document that was told before.
+    #[error("patch operation {operation}: {problem}")]
+    Patch {
+        /// Which one, from 1.
+        operation: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// Well-formed XML, but not a document of its type.
     #[error("root element is \"{root}\", not {wanted} in {namespace}")]
     WrongRoot {
@@ -118,6 +126,7 @@ impl DocumentError {
             | Self::Undecodable { .. }
             | Self::Dtd
             | Self::Malformed { .. }
+            | Self::Patch { .. }
             | Self::WrongRoot { .. } => 400,
         }
     }

@@ -27,6 +27,12 @@ pub(super) const REGINFO: &str = "urn:ietf:params:xml:ns:reginfo";
 /// Namespace of dialog documents (RFC 4235 §4.1).
 pub(super) const DIALOG_INFO: &str = "urn:ietf:params:xml:ns:dialog-info";
 
+/// Namespace of presence documents that tell what has changed (RFC 5262 §3).
+pub(super) const PIDF_DIFF: &str = "urn:ietf:params:xml:ns:pidf-diff";
+
+/// The root of those that tell all.
+const FULL_PRESENCE: &str = "pidf-full";
+
 /// A format of documents.
 pub(super) struct Format {
     /// The media type that a Content-Type names.
@@ -50,6 +56,35 @@ pub(super) struct XmlFormat {
     pub(super) has_versions: bool,
     /// Reads a document; none when the module looks at its root only.
     pub(super) read: Option<ReadDocument>,
+    pub(super) changes: DocumentChanges,
+}
+
+/// How documents say what has changed since the one before.
+#[derive(Clone, Copy)]
+pub(super) enum DocumentChanges {
+    /// Each document tells all.
+    None,
+    /// By elements with names.
+    Keyed(&'static KeyedElements),
+    /// By operations; documents that tell all have this root.
+    Patches { full_root: &'static str },
+}
+
+/// Elements of which each has a name of its own in the documents of one subscription.
+pub(super) struct KeyedElements {
+    pub(super) local: &'static str,
+    /// The attributes that name one.
+    pub(super) keys: &'static [&'static str],
+    pub(super) ended: EndOfElement,
+    /// The elements inside, if those are told one by one as well.
+    pub(super) inside: Option<&'static KeyedElements>,
+}
+
+/// What says that an element is told for the last time, by the word `terminated`.
+pub(super) enum EndOfElement {
+    Never,
+    Attribute(&'static str),
+    Child(&'static str),
 }
 
 /// Reads a document whose text and root have passed [`XmlFormat::check`]; the last value is how many bytes its body may have.
@@ -60,9 +95,40 @@ const PRESENCE: XmlFormat = XmlFormat {
     namespace: PIDF,
     has_versions: false,
     read: Some(|text, root, max_bytes| Presentity::of(text, root, max_bytes).map(Document::Presence)),
+    changes: DocumentChanges::None,
 };
 
-static ALL: [Format; 5] = [
+/// RFC 4235 §4.3.
+const DIALOGS: KeyedElements =
+    KeyedElements { local: "dialog", keys: &["id"], ended: EndOfElement::Child("state"), inside: None };
+
+/// RFC 3680 §5.1.
+const REGISTRATIONS: KeyedElements = KeyedElements {
+    local: "registration",
+    keys: &["id"],
+    ended: EndOfElement::Attribute("state"),
+    inside: Some(&KeyedElements {
+        local: "contact",
+        keys: &["id"],
+        ended: EndOfElement::Attribute("state"),
+        inside: None,
+    }),
+};
+
+/// RFC 3858 §4.5.
+const WATCHER_LISTS: KeyedElements = KeyedElements {
+    local: "watcher-list",
+    keys: &["resource", "package"],
+    ended: EndOfElement::Never,
+    inside: Some(&KeyedElements {
+        local: "watcher",
+        keys: &["id"],
+        ended: EndOfElement::Attribute("status"),
+        inside: None,
+    }),
+};
+
+static ALL: [Format; 6] = [
     Format { media_type: PIDF_XML, syntax: FormatSyntax::Xml(PRESENCE) },
     Format {
         media_type: "application/dialog-info+xml",
@@ -71,6 +137,7 @@ static ALL: [Format; 5] = [
             namespace: DIALOG_INFO,
             has_versions: true,
             read: Some(|text, root, _| Ok(Document::Dialogs(DialogInfo::read(text, root)))),
+            changes: DocumentChanges::Keyed(&DIALOGS),
         }),
     },
     Format {
@@ -80,6 +147,7 @@ static ALL: [Format; 5] = [
             namespace: REGINFO,
             has_versions: true,
             read: Some(|text, root, _| Ok(Document::Registrations(RegInfo::read(text, root)))),
+            changes: DocumentChanges::Keyed(&REGISTRATIONS),
         }),
     },
     Format {
@@ -89,6 +157,17 @@ static ALL: [Format; 5] = [
             namespace: WATCHERINFO,
             has_versions: true,
             read: Some(|text, root, _| Ok(Document::Watchers(WatcherInfo::read(text, root)))),
+            changes: DocumentChanges::Keyed(&WATCHER_LISTS),
+        }),
+    },
+    Format {
+        media_type: "application/pidf-diff+xml",
+        syntax: FormatSyntax::Xml(XmlFormat {
+            root: "pidf-diff",
+            namespace: PIDF_DIFF,
+            has_versions: true,
+            read: Some(read_full_presence),
+            changes: DocumentChanges::Patches { full_root: FULL_PRESENCE },
         }),
     },
     Format {
@@ -129,7 +208,11 @@ impl XmlFormat {
 
     /// Whether its documents have this root.
     pub(super) fn is_root(&self, root: &RootElement<'_>) -> bool {
-        root.may_be(self.root, self.namespace)
+        let is_full = || match self.changes {
+            DocumentChanges::Patches { full_root } => root.may_be(full_root, self.namespace),
+            DocumentChanges::None | DocumentChanges::Keyed(_) => false,
+        };
+        root.may_be(self.root, self.namespace) || is_full()
     }
 
     /// The version of a document with this root, if the format has versions and this one can be read.
@@ -144,4 +227,12 @@ impl XmlFormat {
 /// As [`XmlFormat::check`].
 pub(super) fn check_presence(text: &str) -> Result<RootElement<'_>, DocumentError> {
     PRESENCE.check(text)
+}
+
+/// A presence document under another root. One with operations says nothing by itself.
+fn read_full_presence(text: &str, root: &RootElement<'_>, max_bytes: usize) -> Result<Document, DocumentError> {
+    if !root.may_be(FULL_PRESENCE, PIDF_DIFF) {
+        return Err(root.is_not(FULL_PRESENCE, PIDF_DIFF));
+    }
+    Presentity::of(text, root, max_bytes).map(Document::Presence)
 }

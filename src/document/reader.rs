@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use arrayvec::ArrayVec;
 
 use super::bytes::until_any;
-use super::cursor::Cursor;
+use super::cursor::{Attribute, Cursor};
 use super::element::Element;
 use super::name::{as_text, same_value, take_reference};
 use super::namespaces::{MAX_NAMESPACES, XML_NAMESPACE};
@@ -75,9 +75,18 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// In front of the root element of `text`.
     pub(super) fn new(text: &'a str, root: &RootElement<'a>) -> Self {
-        let text = text.get(root.tag..).unwrap_or_default();
+        Self::of_root(text.get(root.tag..).unwrap_or_default())
+    }
+
+    /// In front of the root element, with which a text begins that was made of such texts. What is wrong with it ends the reading.
+    pub(super) fn of_root(text: &'a str) -> Self {
         let cursor = Cursor::new(text.as_bytes(), false);
         Self { text, cursor, open: ArrayVec::new(), declarations: ArrayVec::new(), is_empty: false }
+    }
+
+    /// How much of the text is read.
+    pub(super) fn offset(&self) -> usize {
+        self.cursor.offset()
     }
 
     /// The root element, to begin with.
@@ -145,6 +154,12 @@ impl<'a> Reader<'a> {
         self.text.get(element.start..self.cursor.offset()).unwrap_or_default()
     }
 
+    /// The start tag as written, without its `>` or `/>`, of an element that has just started.
+    pub(super) fn start_tag(&self, element: &Element<'a>) -> &'a str {
+        let tag = self.text.get(element.start..self.cursor.offset()).unwrap_or_default();
+        tag.strip_suffix("/>").or_else(|| tag.strip_suffix('>')).unwrap_or(tag)
+    }
+
     /// The declarations of namespaces in scope around an element that is open, or ended last: the outermost first, and
     /// those that are taken back or hidden by inner ones too.
     pub(super) fn around(&self, element: &Element<'a>) -> &[Declaration<'a>] {
@@ -152,17 +167,20 @@ impl<'a> Reader<'a> {
     }
 
     /// All declarations of namespaces in scope, as [`Self::around`] has them.
-    #[cfg(test)]
     pub(super) fn in_scope(&self) -> &[Declaration<'a>] {
         &self.declarations
     }
 
     /// The value as written of the attribute `local` in `namespace` of the element that has just started.
     pub(super) fn attribute_in(&self, element: &Element<'a>, local: &str, namespace: &str) -> Option<&'a [u8]> {
+        self.attribute_named(element, local, namespace).map(|found| found.value)
+    }
+
+    /// The attribute `local` in `namespace` of the element that has just started.
+    pub(super) fn attribute_named(&self, element: &Element<'a>, local: &str, namespace: &str) -> Option<Attribute<'a>> {
         let wanted = |prefix| same_value(self.namespace(prefix), namespace.as_bytes());
         let mut named = element.attributes().filter(|each| each.name.local == local.as_bytes());
-        let found = named.find(|each| !each.name.prefix.is_empty() && wanted(each.name.prefix));
-        found.map(|found| found.value)
+        named.find(|each| !each.name.prefix.is_empty() && wanted(each.name.prefix))
     }
 
     /// What comes next; `None` at the end of the root element.

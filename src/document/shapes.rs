@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use super::block::{Tail, Text};
-use super::formats::XmlFormat;
+use super::formats::{DocumentChanges, XmlFormat};
 use super::scan::RootElement;
 use super::shape::Shape;
 use super::version::Version;
@@ -106,6 +106,10 @@ impl Shapes {
     /// Keeps the shape of a document of `format` that has been accepted, in place of the one that was met longest ago.
     #[cold]
     pub(super) fn learn(&mut self, text: &[u8], format: &'static XmlFormat, root: &RootElement<'_>) {
+        // The name of their root, which is no part of a shape, says whether they tell everything.
+        if matches!(format.changes, DocumentChanges::Patches { .. }) {
+            return;
+        }
         self.move_up(MOST - 1);
         let first = self.order.first().and_then(|place| self.kept.get_mut(usize::from(*place)));
         if let Some((of, shape)) = first {

@@ -3,22 +3,22 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Engine, Lack, Owner, ShmLatest};
-use crate::document::{Document, FIELDS, FieldText};
+use crate::document::{Document, FIELDS, FieldText, KeptDocument, MergedDocument, merge};
 use crate::host::shm::Shm;
-use crate::latest::{KeptValue, LatestDocument, LatestView, MadeState, Settled, Unsettled, pack_fields};
+use crate::latest::{KeptValue, LatestDocument, LatestView, Settled, Unsettled, pack_fields};
 use crate::memory::{OutOfMemory, SharedTexts};
 use crate::qsa::{Prepared, Pushed, SubscriptionId};
 use crate::registry::{Handle, Stepped};
 use crate::subscription::{Content, Input, News, Output, Status};
 
 /// The states, and how many of them found no room.
-pub(super) struct Kept {
+pub(super) struct KeptStates {
     pub(super) states: ShmLatest,
     /// Since it was last said.
     lost: AtomicUsize,
 }
 
-impl Kept {
+impl KeptStates {
     pub(super) fn new(states: ShmLatest) -> Self {
         Self { states, lost: AtomicUsize::new(0) }
     }
@@ -144,19 +144,32 @@ impl Engine {
         }
     }
 
-    fn make_state(&self, unsettled: &Unsettled<Shm>) -> Result<MadeState<Shm>, OutOfMemory> {
-        let mut texts = unsettled.settled.as_ref().map(|settled| settled.texts.clone());
-        let mut is_whole = texts.is_some() && !unsettled.has_gap;
+    /// One state of what has come. A document that cannot be merged is the state as it came.
+    fn make_state(&self, unsettled: &Unsettled<Shm>) -> Result<Settled<Shm>, OutOfMemory> {
+        let mut state = unsettled.settled.clone();
+        let mut has_gap = unsettled.has_gap;
         for (document, is_partial) in &unsettled.documents {
-            is_whole = !is_partial;
-            texts = Some(document.clone());
+            let is_known = !std::mem::take(&mut has_gap);
+            let kept = state.as_ref().filter(|state| state.is_merged).map(|state| KeptDocument {
+                document: state.texts.get(1),
+                version: state.version,
+                is_whole: state.is_whole && is_known,
+            });
+            let [content_type, body] = document.all();
+            let merged = merge(content_type, kept, body, self.config.max_body);
+            let (texts, version, is_whole, is_merged) = match merged {
+                Ok(MergedDocument { document, content_type: Some(content_type), version, is_whole }) => {
+                    (SharedTexts::try_new([content_type.as_bytes(), &document], &Shm)?, version, is_whole, true)
+                }
+                Ok(MergedDocument { content_type: None, .. }) => (document.clone(), None, true, false),
+                Err(_) => (document.clone(), None, !is_partial, false),
+            };
+            let fields = SharedTexts::try_new([&[][..]], &Shm);
+            state = Some(Settled { texts, fields: fields?, version, is_whole, is_merged });
         }
-        let texts = match texts {
-            Some(texts) => texts,
-            None => SharedTexts::try_new([b"", b""], &Shm)?,
-        };
-        let fields = SharedTexts::try_new([&self.fields_of(&texts)], &Shm)?;
-        Ok(MadeState { settled: Settled { texts, fields }, is_whole })
+        let mut state = state.ok_or(OutOfMemory)?;
+        state.fields = SharedTexts::try_new([&self.fields_of(&state.texts)], &Shm)?;
+        Ok(state)
     }
 
     /// The fields of a document, packed.
@@ -210,5 +223,6 @@ pub(super) fn whole_state(subscription: SubscriptionId, fork: u8) -> Option<Late
     let engine = super::engine()?;
     let handle = engine.dialog_of(subscription, fork)?;
     engine.settle_state(handle);
-    Some(engine.kept.states.read(handle.to_u64())?.settled?.texts)
+    let settled = engine.kept.states.read(handle.to_u64())?.settled.filter(|settled| settled.is_merged)?;
+    Some(settled.texts)
 }

@@ -17,6 +17,12 @@ pub struct Settled<A: SharedAlloc> {
     pub texts: LatestDocument<A>,
     /// Its fields as [`pack_fields`](super::pack_fields) makes them.
     pub fields: SharedTexts<1, A>,
+    /// The version of the newest document in it, if the state does not say it itself.
+    pub version: Option<u32>,
+    /// No document is missing in it.
+    pub is_whole: bool,
+    /// It is of documents that may tell only what has changed.
+    pub is_merged: bool,
 }
 
 impl<A: SharedAlloc> Settled<A> {
@@ -32,7 +38,7 @@ impl<A: SharedAlloc> Settled<A> {
 
 impl<A: SharedAlloc> Clone for Settled<A> {
     fn clone(&self) -> Self {
-        Self { texts: self.texts.clone(), fields: self.fields.clone() }
+        Self { texts: self.texts.clone(), fields: self.fields.clone(), ..*self }
     }
 }
 
@@ -53,14 +59,6 @@ pub struct Unsettled<A: SharedAlloc> {
     settlements: u32,
     /// How often the state had ended.
     ends: u32,
-}
-
-/// A state that was made, and whether nothing is missing in it.
-pub struct MadeState<A: SharedAlloc> {
-    /// The state.
-    pub settled: Settled<A>,
-    /// Whether it is the whole state, as far as that can be told.
-    pub is_whole: bool,
 }
 
 /// What is known of a subscription.
@@ -198,7 +196,7 @@ impl<A: SharedAlloc> LatestEntry<A> {
 
     /// Takes a state that was made of `of`, unless another one was faster; whether the whole state is to be asked for. What is left to the
     /// caller is to be dropped without the lock.
-    pub(super) fn take(&mut self, of: &Unsettled<A>, made: MadeState<A>) -> Result<(Gone<A>, bool), MadeState<A>> {
+    pub(super) fn take(&mut self, of: &Unsettled<A>, made: Settled<A>) -> Result<(Gone<A>, bool), Settled<A>> {
         if self.settlements != of.settlements || self.ends != of.ends {
             return Err(made);
         }
@@ -213,7 +211,7 @@ impl<A: SharedAlloc> LatestEntry<A> {
         (self.settled_at, self.is_behind) = (self.ends, false);
         let asks = !made.is_whole && !self.has_asked;
         self.has_asked = !made.is_whole;
-        Ok((Gone { settled: self.settled.replace(made.settled), _documents: documents }, asks))
+        Ok((Gone { settled: self.settled.replace(made), _documents: documents }, asks))
     }
 
     /// Takes away what an end has left; to be dropped without the lock.

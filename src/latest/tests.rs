@@ -4,7 +4,7 @@ use std::thread;
 
 use parking_lot::RawMutex;
 
-use super::{KeptValue, Latest, LatestDocument, LatestUsage, MadeState, Settled, Unsettled, field, pack_fields};
+use super::{KeptValue, Latest, LatestDocument, LatestUsage, Settled, Unsettled, field, pack_fields};
 use crate::memory::{OutOfMemory, SharedTexts};
 use crate::subscription::{News, Status};
 use crate::testing::Accounted;
@@ -28,7 +28,7 @@ fn push(table: &Table, account: &Accounted, handle: u64, body: &str, is_partial:
 }
 
 /// A full document replaces, a partial one is appended.
-fn append(account: &Accounted, unsettled: &Unsettled<Accounted>) -> Result<MadeState<Accounted>, OutOfMemory> {
+fn append(account: &Accounted, unsettled: &Unsettled<Accounted>) -> Result<Settled<Accounted>, OutOfMemory> {
     let mut all = unsettled.settled.as_ref().map(|settled| settled.texts.get(1).to_vec()).unwrap_or_default();
     let mut is_whole = unsettled.settled.is_some() && !unsettled.has_gap;
     if unsettled.has_gap {
@@ -43,7 +43,8 @@ fn append(account: &Accounted, unsettled: &Unsettled<Accounted>) -> Result<MadeS
     }
     let fields = pack_fields([("all", KeptValue::Text(&all))]);
     let texts = SharedTexts::try_new([b"text/plain", &all], account)?;
-    Ok(MadeState { settled: Settled { texts, fields: SharedTexts::try_new([&fields], account)? }, is_whole })
+    let fields = SharedTexts::try_new([&fields[..]], account)?;
+    Ok(Settled { texts, fields, version: None, is_whole, is_merged: true })
 }
 
 fn settle(table: &Table, account: &Accounted, handle: u64) -> bool {

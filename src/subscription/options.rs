@@ -25,8 +25,6 @@ const NAMES: [&str; 15] = [
     "expires",
     "fetch",
     "share",
-    "keep",
-    "merged",
     "max-rate",
     "min-rate",
     "adaptive-min-rate",
@@ -36,6 +34,8 @@ const NAMES: [&str; 15] = [
     "target",
     "list",
     "lenient",
+    "keep",
+    "merged",
 ];
 
 /// The option that may be given several times.
