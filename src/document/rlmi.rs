@@ -96,7 +96,9 @@ impl ListInstance {
     }
 }
 
+/// A text of one line: scripts write it into headers.
 fn short(text: String) -> Option<String> {
+    let text = if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text };
     Some(text).filter(|text| !text.is_empty() && text.len() <= MOST_NAME)
 }
 

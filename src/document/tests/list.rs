@@ -250,6 +250,18 @@ fn ten_thousand_resources() {
     assert!(read(KIND, unnamed).unwrap().states.is_empty());
 }
 
+/// Scripts write them into headers.
+#[test]
+fn names_have_one_line() {
+    let resource = "<resource uri='a'><name>a&#13;&#10;b</name><instance id='c&#10;d' state='active' reason='e&#x85;f'/></resource>";
+    let update = read("application/rlmi+xml", rlmi("", resource)).unwrap();
+    let instance = update.states[0].instance.as_ref().unwrap();
+    let said = [&update.resources[0].name, &instance.id, &instance.reason].map(|text| text.as_deref().unwrap());
+    assert_eq!(said, ["a  b", "c d", "e f"]);
+    let refused = rlmi("", "<resource uri='a&#10;b'/>");
+    assert!(read("application/rlmi+xml", refused).is_err());
+}
+
 #[test]
 fn truncated_at_every_byte() {
     let mut body = rlmi_part(&rlmi("version=\"1\"", &(resource("sip:in@x", "in@x") + &resource("sip:a@x", "a@x"))));
