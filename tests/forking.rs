@@ -245,7 +245,7 @@ fn they_are_bounded_in_bytes() {
     const MOST: u64 = 9000;
     let notifiers: Vec<_> = (0..6).map(|_| Notifier::udp()).collect();
     let server = forking()
-        .allow_log("was refused, or its body was")
+        .allow_log("was refused: handle_notify() is false")
         .b2b_param("fork_bytes", i64::try_from(MOST).expect("small"))
         .start();
     leaves_nothing(&server, || {

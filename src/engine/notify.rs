@@ -224,7 +224,7 @@ impl Engine {
         let Some(handle) = self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag) else {
             return Handled::No;
         };
-        self.count_refused(handle, remote_tag, (code == 503).then_some(RETRY_PAUSE));
+        self.count_refused(handle, remote_tag, (code == 503).then_some(RETRY_PAUSE), (code, phrase));
         self.answer(message, mode, code, phrase, headers);
         Handled::Yes
     }

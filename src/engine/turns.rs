@@ -138,6 +138,7 @@ const fn advice_for(reason: Reason) -> &'static str {
             "Nothing can be sent to the Contact or Record-Route that the notifier gave: check DNS, and that the server listens \
              on that transport"
         }
+        Reason::NotifyRefused => "An earlier line of the log says which answer its first refused NOTIFY got, and why",
         Reason::DroppedByScript => "event_route[tm:local-request] dropped the SUBSCRIBE",
         Reason::NoCredentialsHere => {
             "A redirection led to a host outside the domain of the credentials: check modparam credential_domain"
@@ -163,7 +164,6 @@ const fn advice_for(reason: Reason) -> &'static str {
         | Reason::Rejected
         | Reason::Timeout
         | Reason::Invariant
-        | Reason::NotifyRefused
         | Reason::NothingGranted
         | Reason::CountLost
         | Reason::NoDialog

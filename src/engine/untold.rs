@@ -7,7 +7,7 @@ use super::Engine;
 use crate::host::log;
 use crate::qsa::{Loss, SubscriptionId};
 use crate::registry::Handle;
-use crate::subscription::{Input, Output, Untold};
+use crate::subscription::{Answer, Input, Output, Untold};
 
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
 #[derive(Default)]
@@ -22,7 +22,13 @@ impl Engine {
 
     /// Counts for all what a step has counted for its subscription, and logs the first.
     pub(super) fn note_untold(&self, handle: Handle, output: &Output) {
-        let Some((why, is_first)) = output.untold else { return };
+        if let Some(untold) = output.untold {
+            self.note(handle, untold, output.answer.map(Answer::code_and_phrase));
+        }
+    }
+
+    /// The same, with the answer that the NOTIFY gets, if the module answers it.
+    fn note(&self, handle: Handle, (why, is_first): (Untold, bool), answer: Option<(u16, &str)>) {
         if let Some(count) = self.untold.0.get(why as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -33,7 +39,7 @@ impl Engine {
         let of = format!("{} (subscription {})", record.unwrap_or_default(), handle.id());
         let more = "further ones are only counted (presence_b2b.show)";
         match why {
-            Untold::Refused => log::warn(&format!("a NOTIFY of {of} was refused, or its body was; {more}")),
+            Untold::Refused => log::warn(&format!("{}; {more}", refusal(&of, answer))),
             Untold::Stale => {
                 log::warn(&format!(
                     "a NOTIFY of {of} was refused, because its CSeq is not higher than the last one; {more}"
@@ -53,26 +59,34 @@ impl Engine {
 
     /// Counts one that was not handed in.
     pub(super) fn count_untold(&self, handle: Handle, why: Untold) {
-        self.count(handle, Input::Untold(why));
+        self.count(handle, Input::Untold(why), None);
     }
 
-    /// The same of one that was refused, from the notifier with this tag, and for want of memory only `put_off`. If that is another
-    /// notifier than the dialog's, it is no word about the dialog.
-    pub(super) fn count_refused(&self, handle: Handle, remote_tag: &[u8], put_off: Option<Duration>) {
+    /// The same of one that is refused with `answer`, from the notifier with this tag, and for want of memory only `put_off`. If
+    /// that is another notifier than the dialog's, it is no word about the dialog.
+    pub(super) fn count_refused(
+        &self,
+        handle: Handle,
+        remote_tag: &[u8],
+        put_off: Option<Duration>,
+        answer: (u16, &str),
+    ) {
         let is_other = self.registry.view(handle, |of, _| of.has_other_notifier_than(remote_tag));
         let input = match (is_other, put_off) {
             (Some(true), _) => Input::NotForked,
             (_, Some(pause)) => Input::PutOff(pause),
             (_, None) => Input::Untold(Untold::Refused),
         };
-        self.count(handle, input);
+        self.count(handle, input, Some(answer));
     }
 
-    fn count(&self, handle: Handle, input: Input<'_>) {
+    fn count(&self, handle: Handle, input: Input<'_>, answer: Option<(u16, &str)>) {
         let nothing = |_, _: &Output, _: &mut super::Owner| {};
         if let Ok(Some(stepped)) = self.registry.step(handle, input, &self.env(Self::now()), nothing) {
             Self::trace(&stepped);
-            self.note_untold(stepped.handle, &stepped.output);
+            if let Some(untold) = stepped.output.untold {
+                self.note(stepped.handle, untold, answer);
+            }
             // One that is refused may bring the refresh forward.
             self.settle(stepped.wake, None);
         }
@@ -107,4 +121,33 @@ pub(super) fn on_loss(subscription: SubscriptionId, fork: u8, loss: Loss) {
     if let Some(engine) = super::engine() {
         engine.count_loss(subscription, fork, loss);
     }
+}
+
+/// What the log says of a refused NOTIFY: the answer, and what an operator can do.
+fn refusal(of: &str, answer: Option<(u16, &str)>) -> String {
+    let hint = match answer {
+        None => {
+            return format!(
+                "a NOTIFY of {of} was refused: handle_notify() is false, see modparam forking and fork_bytes"
+            );
+        }
+        Some((200, _)) => {
+            return format!("the last NOTIFY of {of} was accepted without its body, which cannot be used");
+        }
+        Some((400, _)) => "the notifier breaks a rule of SIP or of the format; the option lenient accepts some faults",
+        Some((413, _)) => "raise modparam max_body",
+        Some((415, _)) => {
+            "its body has a type that the package does not accept, or an encoding; modparam additional_presence_headers adds \
+             types, the option list accepts resource lists, and the option lenient accepts every type"
+        }
+        Some((420, _)) => {
+            "it requires an extension: for resource lists give the option list, for others a Supported line in modparam \
+             additional_presence_headers"
+        }
+        Some((489, _)) => "its Event header is not that of the subscription; the option lenient accepts some faults",
+        Some((503, _)) => "shared memory is used up, or max_subscriptions is reached",
+        Some(_) => "the notifier breaks a rule of SIP",
+    };
+    let (code, phrase) = answer.unwrap_or_default();
+    format!("a NOTIFY of {of} was refused with {code} {phrase}: {hint}")
 }

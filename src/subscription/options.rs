@@ -288,10 +288,17 @@ fn in_quotes(text: &str) -> String {
 /// How many letters a name may be wrong in, or too short or long, to be taken for another.
 const NEAR: usize = 2;
 
+/// Parameters of a SIP URI that look like options if the URI has no quotes.
+const URI_PARAMETERS: [&str; 6] = ["transport", "lr", "maddr", "user", "ttl", "method"];
+
 /// The known name that was perhaps meant, or else all of them.
 fn meant(name: &str) -> String {
+    // What remains of a URI whose value ended at its semicolon.
+    if URI_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return format!("put a value with semicolons in double quotes; known are {}", NAMES.join(", "));
+    }
     let distance = |known: &&str| strsim::damerau_levenshtein(&name.to_ascii_lowercase(), known);
-    match NAMES.iter().min_by_key(|known| distance(known)).filter(|known| !name.is_empty() && distance(known) <= NEAR) {
+    match NAMES.iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= NEAR.min(name.len() / 2)) {
         Some(known) => format!("did you mean {known}?"),
         None => format!("known are {}", NAMES.join(", ")),
     }

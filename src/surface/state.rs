@@ -54,7 +54,9 @@ impl StateField {
         let found = names().find(|known| known.as_bytes() == name).map(Self);
         if found.is_none() {
             let (name, known) = (String::from_utf8_lossy(name), names().collect::<Vec<_>>().join(", "));
-            log::error(&format!("$b2b(...): there is no field {name}: the fields are {known}"));
+            log::error(&format!(
+                "$b2b(...): there is no field {name}: the fields are {known}; write $b2b(record=>field), or $b2b(field) after b2b_state()"
+            ));
         }
         found
     }

@@ -55,7 +55,9 @@ pub(super) fn add(lines: &mut String, line: &[u8]) -> Result<(), String> {
         return Err(format!("another header than {name}, which the module or the server writes itself"));
     }
     if is_one_of(&PROMISES) {
-        return Err(format!("another header than {name}, which modparam additional_presence_headers can have"));
+        return Err(format!(
+            "another header than {name}: only modparam additional_presence_headers can set that one, for all subscriptions"
+        ));
     }
     let line = format!("{name}: {value}\r\n");
     if lines.matches('\n').count() == MOST_LINES || lines.len().saturating_add(line.len()) > MOST_BYTES {

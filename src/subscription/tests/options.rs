@@ -49,7 +49,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
     for (text, parts) in [
         ("exipres=60", ["unknown option \"exipres\": did you mean expires?", ""]),
         (";", ["unknown option \"\"", "known are"]),
-        ("colour=60", ["unknown option \"colour\"", "known are id, expires, fetch, share, max-rate"]),
+        ("colour=60", ["unknown option \"colour\"", "known are id, expires, fetch, share, keep, merged, max-rate"]),
         ("expires=60;", ["unknown option \"\"", "known are"]),
         ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
         ("id", ["option id is \"\"", "a token"]),
@@ -101,7 +101,11 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("outbound=\"sip:a sip:b\"", ["option outbound is", "a SIP URI"]),
         ("outbound=sip:0.0.0.0", ["option outbound is", "a SIP URI"]),
         ("outbound=sip:a;outbound=sip:b", ["option outbound is given again, as \"sip:b\"", "once"]),
-        ("outbound=sip:a;transport=tcp", ["unknown option \"transport\"", "known are"]),
+        ("0=", ["unknown option \"0\": known are", ""]),
+        (
+            "outbound=sip:a;transport=tcp",
+            ["unknown option \"transport\": put a value with semicolons in double quotes", "known are"],
+        ),
         ("header", ["option header is \"\"", "one header line, such as \"X-Name: value\""]),
         ("header=X-A", ["option header is \"X-A\"", "one header line"]),
         ("header=\"X-A:\"", ["option header is \"X-A:\"", "one header line"]),
@@ -117,9 +121,9 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
             ["option header is", "than cseq, which the module or the server writes itself"],
         ),
         ("header=\"L : 5\"", ["option header is", "than L, which the module or the server writes itself"]),
-        ("header=\"Accept: a/b\"", ["option header is", "than Accept, which modparam additional_presence_headers"]),
-        ("header=\"E: gzip\"", ["option header is", "than E, which modparam additional_presence_headers can have"]),
-        ("header=\"k: a\"", ["option header is", "than k, which modparam additional_presence_headers can have"]),
+        ("header=\"Accept: a/b\"", ["option header is", "than Accept: only modparam additional_presence_headers"]),
+        ("header=\"E: gzip\"", ["option header is", "than E: only modparam additional_presence_headers can set"]),
+        ("header=\"k: a\"", ["option header is", "than k: only modparam additional_presence_headers can set"]),
         ("expires=1\n2", ["option expires is \"1\\n2\"", seconds]),
     ] {
         let said = refused(text);

@@ -37,8 +37,18 @@ pub(super) fn next_number(rpc: &RpcContext, name: &str) -> Result<Option<usize>,
     let number = text.parse::<i64>().ok().or_else(|| text.parse::<u64>().ok().map(u64::cast_signed));
     let fits = number.and_then(|number| i32::try_from(number).ok()).and_then(|number| usize::try_from(number).ok());
     let given = number.map_or(text, |number| number.to_string());
-    fits.map(Some)
-        .ok_or_else(|| Fault(400, format!("{name} is \"{given}\", but must be a number from 0 to {}", i32::MAX)))
+    fits.map(Some).ok_or_else(|| {
+        Fault(400, format!("{name} is \"{given}\", but must be a number from 0 to {}{}", i32::MAX, help(name)))
+    })
+}
+
+/// What else to say of a number that is none.
+fn help(name: &str) -> &'static str {
+    match name {
+        "id" => ": presence_b2b.list shows the ids",
+        "offset" | "limit" => ": offset and limit come before any filter",
+        _ => "",
+    }
 }
 
 /// The id of a subscription.
