@@ -87,3 +87,37 @@ fn many_at_once_do_not_flood_the_log() {
     assert!(ends >= 1 && told <= 10 * (ends + 1), "{told} lines, {ends} times cut");
     server.stop();
 }
+
+/// A NOTIFY that is refused is said with its answer and with what helps.
+#[test]
+fn a_refused_notify_is_explained() {
+    for (type_of_body, require, said) in [
+        (
+            "text/plain",
+            None,
+            "was refused with 415 Unsupported Media Type: its body has a type that the package does not accept",
+        ),
+        ("application/pidf+xml", None, "was refused with 400 Malformed Body: the notifier breaks a rule"),
+        (
+            "application/pidf+xml",
+            Some("eventlist"),
+            "was refused with 420 Bad Extension: it requires an extension: for resource lists",
+        ),
+    ] {
+        let notifier = Notifier::udp();
+        let server = Server::b2b().allow_log(" was refused with ").start();
+        let record = notifier.uri("alice");
+        server.subscribe(&record, &server.uri("watcher"));
+        let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+        let notify = Notify::active(600).body(type_of_body, "<presence");
+        let notify = match require {
+            Some(tag) => notify.with("Require", tag),
+            None => notify,
+        };
+        assert!(dialog.notify(notify).status() >= 400);
+        let log =
+            eventually(SOON, "the refusal is told", || Some(server.log().text()).filter(|log| log.contains(said)));
+        assert!(log.contains(&format!("a NOTIFY of {record} (subscription ")), "{log}");
+        server.stop();
+    }
+}

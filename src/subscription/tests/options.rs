@@ -49,7 +49,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
     for (text, parts) in [
         ("exipres=60", ["unknown option \"exipres\": did you mean expires?", ""]),
         (";", ["unknown option \"\"", "known are"]),
-        ("colour=60", ["unknown option \"colour\"", "known are id, expires, fetch, share, keep, merged, max-rate"]),
+        ("colour=60", ["unknown option \"colour\"", "known are id, expires, fetch, share, max-rate"]),
         ("expires=60;", ["unknown option \"\"", "known are"]),
         ("id=a;expires=6;ID=b", ["option id is given again, as \"b\"", "once"]),
         ("id", ["option id is \"\"", "a token"]),
