@@ -20,7 +20,7 @@ thread_local! {
 pub(super) fn pop<W: Wiring>(hub: &HubOf<W>, queue: QueueId) -> Result<Delivered<W::Alloc>, NoMessage> {
     let Some(lists) = W::rosters() else { return hub.take(queue) };
     // Nobody else is told while this process has it open.
-    let open = OPEN.with_borrow_mut(|open| open.remove(&queue.to_u64()));
+    let open = OPEN.with_borrow_mut(|open| if open.is_empty() { None } else { open.remove(&queue.to_u64()) });
     let mut open = open.and_then(|open| open.downcast::<Expansion<W::Alloc>>().ok());
     loop {
         if let Some(mut list) = open.take()
@@ -30,7 +30,11 @@ pub(super) fn pop<W: Wiring>(hub: &HubOf<W>, queue: QueueId) -> Result<Delivered
             OPEN.with_borrow_mut(|all| all.insert(queue.to_u64(), list));
             return Ok(told);
         }
-        match Expansion::open(hub.take(queue)?, hub) {
+        let delivered = hub.take(queue)?;
+        if !Expansion::may_be(&delivered) {
+            return Ok(delivered);
+        }
+        match Expansion::open(delivered, hub) {
             Ok(list) => open = Some(Box::new(list)),
             Err(message) => return Ok(*message),
         }

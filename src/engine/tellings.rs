@@ -110,7 +110,9 @@ impl Engine {
                 found = if done > 0 { WorkFound::Done } else { WorkFound::Nothing };
                 break;
             };
-            if let Some(message) = tellings.take(&self.hub, delivered) {
+            if tellings.open.is_empty() && !Expansion::may_be(&delivered) {
+                on_event(self, &delivered);
+            } else if let Some(message) = tellings.take(&self.hub, delivered) {
                 on_event(self, &message);
             }
             done += 1;

@@ -38,7 +38,18 @@ enum ExpansionStage {
     Over,
 }
 
+/// What the Content-Type of each list begins with.
+const MULTIPART: &[u8] = b"multipart/";
+
 impl<A: SharedAlloc> Expansion<A> {
+    /// Whether a message may be that of a list: what nearly all are is told without a closer look.
+    #[must_use]
+    pub fn may_be(of: &Delivered<A>) -> bool {
+        let [kind, _] = of.message.content();
+        let kind = kind.trim_ascii_start();
+        kind.get(..MULTIPART.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART))
+    }
+
     /// Takes the message of a list apart, if it is one and its subscription has asked for lists.
     ///
     /// # Errors
