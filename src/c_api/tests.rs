@@ -230,6 +230,7 @@ fn everything_a_module_does() {
     let _alone = ONE_AT_A_TIME.lock();
     let api = api::<Wired>();
     Wired::hub().unwrap();
+    Wired::rosters().unwrap();
     let memory = MEMORY.get().unwrap();
     let before = memory.out();
     // SAFETY: every call is as the header says, but for what is checked to be caught.

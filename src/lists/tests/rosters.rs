@@ -69,6 +69,9 @@ impl World {
     }
 }
 
+/// As [`shown`]: the list is active, and nothing is said of a resource.
+const ITSELF: &str = "  active  ";
+
 fn shown(told: &Delivered<Accounted>) -> String {
     let listed = told.listed.clone().unwrap_or_default();
     let [kind, body] = told.content().map(|text| String::from_utf8_lossy(text).into_owned());
@@ -145,7 +148,9 @@ fn what_has_vanished_is_told() {
     let others: BTreeSet<_> = others.iter().map(String::as_str).collect();
     let gone = ["sip:l@x sip:a@x terminated noresource ", "sip:l@x sip:d@x terminated noresource "];
     assert_eq!(others, BTreeSet::from(gone));
-    assert_eq!(world.told(&list("sip:l@x", 3, true, &[])), ["sip:l@x sip:b@x terminated noresource "]);
+    // What names no resource says that the list itself is active.
+    let told = world.told(&list("sip:l@x", 3, true, &[]));
+    assert_eq!(told, ["sip:l@x sip:b@x terminated noresource ", ITSELF]);
     assert_eq!(world.lists.resources(), 0);
 }
 
@@ -235,7 +240,11 @@ proptest! {
                 .map(|(uri, state)| (format!("sip:{uri}@x"), ["open", "terminated", "none"][usize::from(*state)]))
                 .collect();
             let rows: Vec<_> = uris.iter().map(|(uri, state)| (uri.as_str(), *state)).collect();
-            let told = world.told(&list("sip:l@x", version, *is_full, &rows));
+            let mut told = world.told(&list("sip:l@x", version, *is_full, &rows));
+            if rows.is_empty() {
+                let last = told.pop();
+                prop_assert_eq!(last.as_deref(), Some(ITSELF));
+            }
             let vanished: BTreeSet<_> =
                 told.iter().skip(rows.len()).map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
             let expected: BTreeSet<_> =
