@@ -38,8 +38,8 @@ enum ExpansionStage {
     Over,
 }
 
-/// What the Content-Type of each list begins with.
-const MULTIPART: &[u8] = b"multipart/";
+/// What the Content-Type of each list begins with; the second is of one without parts.
+const KINDS: [&[u8]; 2] = [b"multipart/", b"application/rlmi+xml"];
 
 impl<A: SharedAlloc> Expansion<A> {
     /// Whether a message may be that of a list: what nearly all are is told without a closer look.
@@ -47,7 +47,7 @@ impl<A: SharedAlloc> Expansion<A> {
     pub fn may_be(of: &Delivered<A>) -> bool {
         let [kind, _] = of.message.content();
         let kind = kind.trim_ascii_start();
-        kind.get(..MULTIPART.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART))
+        KINDS.iter().any(|known| kind.get(..known.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(known)))
     }
 
     /// Takes the message of a list apart, if it is one and its subscription has asked for lists.
