@@ -2,6 +2,7 @@
 #   make          builds target/release/presence_b2b.so
 #   make setup    installs what the build and the tests need from Debian
 #   make test     runs all tests; ends with "N passed, N failed"
+#   make lint     what must hold of the sources before they are merged: format, clippy, links between the comments
 #   make search   after a change of the state machine: tries more courses of a subscription than the tests do (MISHAPS=4: still more)
 #   make chaos    kills processes of busy servers at 1000 random moments; each server has to end in time (MOMENTS=100: fewer moments)
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
@@ -23,7 +24,7 @@ MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test search chaos fuzz demo bench clean help
+.PHONY: build metered setup install test lint search chaos fuzz demo bench clean help
 
 build:
 	@.ci/setup --check
@@ -55,6 +56,16 @@ install:
 # The tests mostly wait for something: four of them at a time for each processor.
 test: setup build
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((4 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
+
+# Debian's own toolchain comes without some of these programs.
+lint:
+	@kamailio-headers/fetch >/dev/null
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --check; fi
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+		$(CARGO) clippy --quiet --all-targets -- -D warnings && \
+		$(CARGO) clippy --quiet --all-targets --features meter_locks -- -D warnings; \
+	fi
+	@if rustdoc --version >/dev/null 2>&1; then RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items; fi
 
 # Without the server and optimised: minutes, and some GB of memory. MISHAPS is how many things may go wrong in one life.
 search:

@@ -39,7 +39,7 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// The attributes of the start tag at the start of `element`, which has passed [`scan`](super::scan::scan).
+/// The attributes of the start tag at the start of `element`, which has passed [`scan_bytes`](super::scan::scan_bytes).
 pub(super) fn attributes(element: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
     let mut cursor = Cursor::new(element, false);
     cursor.skip(1);

@@ -52,7 +52,7 @@ pub(super) struct XmlFormat {
     /// The root element of its documents, and the namespace that it is in.
     pub(super) root: &'static str,
     pub(super) namespace: &'static str,
-    /// Whether the root says of each document where it belongs in the sequence (see [`Version`](super::Version)).
+    /// Whether the root says of each document where it belongs in the sequence (see [`Version`]).
     pub(super) has_versions: bool,
     /// Reads a document; none when the module looks at its root only.
     pub(super) read: Option<ReadDocument>,

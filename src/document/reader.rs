@@ -60,7 +60,7 @@ impl<'a> Declaration<'a> {
     }
 }
 
-/// A place in a text that has passed [`scan`](super::scan::scan): no step fails.
+/// A place in a text that has passed [`scan_bytes`](super::scan::scan_bytes): no step fails.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
     text: &'a str,

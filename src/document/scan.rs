@@ -5,7 +5,7 @@
 //! external entities, depth and size caps, no quadratic parse). What passes here is accepted by
 //! the tree parser too; a property test holds the two against each other.
 //!
-//! Each piece of markup is first read as nearly all documents have it ([`usual`](super::usual)), which takes a small part of the
+//! Each piece of markup is first read as nearly all documents have it ([`usual`]), which takes a small part of the
 //! work. If that refuses it, [`Cursor`] reads it again, which knows all of XML, and finds the fault.
 
 use super::block::{MOST_TEXT, Tail, Text};

@@ -14,7 +14,7 @@ pub enum Described {
     Challenge,
 }
 
-/// Makes [`Reason`] of the table below: the meaning of each reason, its text and which page [describes](Described) it.
+/// Makes [`Reason`] of the table below: the meaning of each reason, its text and which page describes it (`Described`).
 macro_rules! reasons {
     ($($(#[$meaning:meta])* $name:ident($text:literal, $described:ident);)+) => {
         /// A reason that needs no memory: what the module itself says, and what most peers say.
