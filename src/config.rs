@@ -5,6 +5,7 @@ mod credentials;
 mod error;
 mod filter;
 mod headers;
+mod local_domains;
 mod next_hop;
 mod package;
 mod package_policy;
@@ -20,6 +21,7 @@ use crate::subscription::{Domains, Packages, Policy, RealmName};
 pub use crate::subscription::{Concealed, Credential};
 pub use error::ConfigError;
 pub use filter::Filter;
+pub use local_domains::LocalDomains;
 pub use parameters::{Integers, Lists, Texts};
 
 /// Parameters as they are in the configuration file, not yet checked.
@@ -101,6 +103,8 @@ pub struct Config {
     pub credential_domains: Vec<(RealmName, Domains)>,
     /// Filter documents; subscriptions know them by their place here.
     pub filters: Vec<Filter>,
+    /// The domains whose users are local.
+    pub local_domains: LocalDomains,
     /// See [`Texts::db_url`].
     pub db_url: Concealed<Zeroizing<String>>,
     /// See [`Texts::credentials_table`].
@@ -166,6 +170,7 @@ impl Config {
             credentials,
             credential_domains,
             filters: filter::read(&as_texts(&lists.filter))?,
+            local_domains: local_domains::read(&lists.local_domains)?,
             db_url: Concealed(texts.db_url.into()),
             credentials_table: texts.credentials_table,
         })

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod aor;
 mod line;
 mod lines;
 mod number;
@@ -18,6 +19,7 @@ mod transport;
 mod uri;
 
 pub use address::{Addresses, parameters, preference};
+pub use aor::Aor;
 pub use line::{is_disruptive, one_line};
 pub use lines::{reduced, seconds};
 pub use number::{delta_seconds, number, thousandths};

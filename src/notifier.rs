@@ -2,5 +2,6 @@
 //! at the end.
 #![forbid(unsafe_code)]
 
+mod local;
 mod share;
 pub mod sip;

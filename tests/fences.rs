@@ -18,7 +18,7 @@ use self::tokens::{Token, places, test_modules, tokens_of, without_tests};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("module", &["surface", "notifier", "engine", "config", "c_api", "host"]),
     ("surface", &["engine", "registry", "latest", "qsa", "subscription", "document", "host", "time"]),
-    ("notifier", &["engine", "registry", "qsa", "subscription", "host", "memory"]),
+    ("notifier", &["engine", "registry", "qsa", "subscription", "host", "grammar", "memory"]),
     (
         "engine",
         &[

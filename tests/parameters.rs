@@ -77,6 +77,11 @@ fn malformed_texts_refuse_the_start() {
     }
 }
 
+#[test]
+fn local_domains_are_hosts() {
+    assert_refused("local_domains", "sip:example.com", &["\"sip:example.com\" is wrong", "such as example.com"]);
+}
+
 /// The error says what of the text is wrong and what is allowed.
 #[test]
 fn what_contradicts_the_module_refuses_the_start() {

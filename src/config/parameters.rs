@@ -168,5 +168,7 @@ parameters! {
         package,
         /// `name=/path`.
         filter,
+        /// `domain,domain`.
+        local_domains,
     }
 }

@@ -1,4 +1,5 @@
 //! Tests of the grammar.
 
+mod aor;
 mod gate;
 mod plain;

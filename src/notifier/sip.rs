@@ -1,5 +1,6 @@
 //! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
 
+use super::local::{self, LocalPackage};
 use super::share;
 use crate::engine::{self, ShmHub};
 use crate::host::log;
@@ -39,7 +40,16 @@ fn subscribe(_user: usize, _: NotifierId, id: SubscriptionId, wanted: &Wanted<'_
     if options.share {
         return share::join(engine, id, wanted, options);
     }
-    engine.start(id, wanted, options).map(Handle::to_u64)
+    match local::user_of(engine, wanted) {
+        None => engine.start(id, wanted, options).map(Handle::to_u64),
+        Some(Ok((LocalPackage::Calls, _))) => {
+            Err(Refused::new("the calls of local users are not tracked: load the module dialog before presence_b2b"))
+        }
+        Some(Ok((LocalPackage::Registrations, _))) => Err(Refused::new(
+            "the registrations of local users are not known: load the module usrloc before presence_b2b",
+        )),
+        Some(Err(refused)) => Err(refused),
+    }
 }
 
 fn unsubscribe(_user: usize, subscription: SubscriptionId, value: u64) {
