@@ -88,6 +88,10 @@ fn many_at_once_do_not_flood_the_log() {
     server.stop();
 }
 
+/// A type with bytes that a log must not have as they are, and more than it shows.
+const LONG_TYPE: &str = "image/svg+xml;note=\"ü, a name that is longer than what one line of the log can hold; it is cut \
+                         somewhere in here, not later\"";
+
 /// A NOTIFY that is refused is said with its answer and with what helps.
 #[test]
 fn a_refused_notify_is_explained() {
@@ -95,7 +99,13 @@ fn a_refused_notify_is_explained() {
         (
             "text/plain",
             None,
-            "was refused with 415 Unsupported Media Type: its body has a type that the package does not accept",
+            "was refused with 415 Unsupported Media Type: its body is \"text/plain\", which the package does not accept",
+        ),
+        (
+            LONG_TYPE,
+            None,
+            "Unsupported Media Type: its body is \"image/svg+xml;note=\\\"\\xc3\\xbc, a name that is longer than what one \
+             line of the log can hold; it is cut some...\", which",
         ),
         ("application/pidf+xml", None, "was refused with 400 Malformed Body: the notifier breaks a rule"),
         (

@@ -9,6 +9,9 @@ use crate::qsa::{Loss, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Answer, Input, Output, Untold};
 
+/// How many bytes of a Content-Type the log shows.
+const MOST_SHOWN: usize = 100;
+
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
 #[derive(Default)]
 pub(super) struct UntoldCounters([AtomicU64; Untold::ALL.len()]);
@@ -20,15 +23,21 @@ impl Engine {
         self.untold.0.get(why as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    /// Counts for all what a step has counted for its subscription, and logs the first.
-    pub(super) fn note_untold(&self, handle: Handle, output: &Output) {
+    /// Counts for all what a step has counted for its subscription, and logs the first. `content_type` is that of the NOTIFY.
+    pub(super) fn note_untold(&self, handle: Handle, output: &Output, content_type: Option<&[u8]>) {
         if let Some(untold) = output.untold {
-            self.note(handle, untold, output.answer.map(Answer::code_and_phrase));
+            self.note(handle, untold, output.answer.map(Answer::code_and_phrase), content_type);
         }
     }
 
     /// The same, with the answer that the NOTIFY gets, if the module answers it.
-    fn note(&self, handle: Handle, (why, is_first): (Untold, bool), answer: Option<(u16, &str)>) {
+    fn note(
+        &self,
+        handle: Handle,
+        (why, is_first): (Untold, bool),
+        answer: Option<(u16, &str)>,
+        content_type: Option<&[u8]>,
+    ) {
         if let Some(count) = self.untold.0.get(why as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -39,7 +48,7 @@ impl Engine {
         let of = format!("{} (subscription {})", record.unwrap_or_default(), handle.id());
         let more = "further ones are only counted (presence_b2b.show)";
         match why {
-            Untold::Refused => log::warn(&format!("{}; {more}", refusal(&of, answer))),
+            Untold::Refused => log::warn(&format!("{}; {more}", refusal(&of, answer, content_type))),
             Untold::Stale => {
                 log::warn(&format!(
                     "a NOTIFY of {of} was refused, because its CSeq is not higher than the last one; {more}"
@@ -85,7 +94,7 @@ impl Engine {
         if let Ok(Some(stepped)) = self.registry.step(handle, input, &self.env(Self::now()), nothing) {
             Self::trace(&stepped);
             if let Some(untold) = stepped.output.untold {
-                self.note(stepped.handle, untold, answer);
+                self.note(stepped.handle, untold, answer, None);
             }
             // One that is refused may bring the refresh forward.
             self.settle(stepped.wake, None);
@@ -124,7 +133,8 @@ pub(super) fn on_loss(subscription: SubscriptionId, fork: u8, loss: Loss) {
 }
 
 /// What the log says of a refused NOTIFY: the answer, and what an operator can do.
-fn refusal(of: &str, answer: Option<(u16, &str)>) -> String {
+fn refusal(of: &str, answer: Option<(u16, &str)>, content_type: Option<&[u8]>) -> String {
+    let (code, phrase) = answer.unwrap_or_default();
     let hint = match answer {
         None => {
             return format!(
@@ -137,8 +147,12 @@ fn refusal(of: &str, answer: Option<(u16, &str)>) -> String {
         Some((400, _)) => "the notifier breaks a rule of SIP or of the format; the option lenient accepts some faults",
         Some((413, _)) => "raise modparam max_body",
         Some((415, _)) => {
-            "its body has a type that the package does not accept, or an encoding; modparam additional_presence_headers adds \
-             types, the option list accepts resource lists, and the option lenient accepts every type"
+            let sent = shown_type(content_type.unwrap_or_default());
+            return format!(
+                "a NOTIFY of {of} was refused with {code} {phrase}: its body is \"{sent}\", which the package does not \
+                 accept, or has an encoding; modparam additional_presence_headers adds types, the option list accepts \
+                 resource lists, and the option lenient accepts every type"
+            );
         }
         Some((420, _)) => {
             "it requires an extension: for resource lists give the option list, for others a Supported line in modparam \
@@ -148,6 +162,11 @@ fn refusal(of: &str, answer: Option<(u16, &str)>) -> String {
         Some((503, _)) => "shared memory is used up, or max_subscriptions is reached",
         Some(_) => "the notifier breaks a rule of SIP",
     };
-    let (code, phrase) = answer.unwrap_or_default();
     format!("a NOTIFY of {of} was refused with {code} {phrase}: {hint}")
+}
+
+/// The beginning of a Content-Type as one line of the log can hold it.
+fn shown_type(sent: &[u8]) -> String {
+    let beginning = sent.get(..MOST_SHOWN).unwrap_or(sent);
+    format!("{}{}", beginning.escape_ascii(), if sent.len() > MOST_SHOWN { "..." } else { "" })
 }
