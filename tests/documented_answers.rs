@@ -303,7 +303,7 @@ fn faults_are_those_of_the_page() {
             "subscribe",
             json!([alice, watcher, "", "expires=77"]),
             400,
-            "there is this subscription with other options: …",
+            "other options (expires) than subscription …",
         ),
         (&off, "subscribe", json!([alice, watcher]), 500, "modparam handle_presence_subscriptions is 0: …"),
         (&server, "list", json!([0, 5000]), 400, "limit is 5000, but must be 1 to 1000"),

@@ -160,7 +160,7 @@ fn a_fetch_is_ended_without_a_word() {
         for is_answered in [false, true] {
             let id = subscribe(&server, &record, "presence", "fetch").expect("an id");
             let fault = subscribe(&server, &record, "presence", "").expect_err("it is no fetch");
-            assert!(fault.contains("with other options"), "{fault}");
+            assert!(fault.contains("other options (fetch) than subscription "), "{fault}");
             let first = fetched(&notifier);
             let mut dialog = notifier.dialog(&first);
             if is_answered {

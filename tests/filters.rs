@@ -64,7 +64,7 @@ fn a_filter_goes_with_what_opens_a_dialog() {
         let first = fetched(&notifier);
         assert!(body(&first).1.starts_with("<a:filter-set "), "{}", first.message);
         let fault = subscribe(&server, &record, "presence", "filter=open;fetch").expect_err("another filter");
-        assert!(fault.contains("with other options"), "{fault}");
+        assert!(fault.contains("other options (filter) than subscription "), "{fault}");
         notifier.reject(&first, 415, &[]);
         server.await_no_subscription();
         assert!(server.rpc("presence_b2b.show", json!([other])).is_err());

@@ -244,14 +244,16 @@ fn wrong_options_are_refused() {
 fn asked_for_again_with_other_options() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = builder().allow_log("there is this subscription with other options").start();
+    let server = builder().allow_log("other options (expires) than subscription ").start();
     leaves_nothing(&server, || {
         let id = subscribe(&server, &record, "", "expires=60").expect("an id");
         let mut dialog = accepted(&notifier, "presence", "60");
         assert_eq!(subscribe(&server, &record, "presence", "Expires=\"60\""), Ok(id));
         for other in ["", "expires=61"] {
             let fault = subscribe(&server, &record, "presence", other).expect_err(other);
-            assert!(fault.contains("there is this subscription with other options"), "{fault}");
+            let said =
+                format!("other options (expires) than subscription {id} has, which asks for the same: end it first");
+            assert!(fault.contains(&said), "{fault}");
             assert!(!call(&server, "subscribe", &record, "presence", other));
         }
         assert_eq!(server.trace()["subscriptions"], 1);

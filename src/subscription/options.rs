@@ -1,5 +1,6 @@
 //! The options of one subscription, given when it is made: a text of SIP parameters (RFC 3261 §25.1, generic-param).
 
+mod difference;
 mod header;
 
 use std::borrow::Cow;

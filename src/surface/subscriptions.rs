@@ -61,8 +61,16 @@ pub enum SubscriptionError {
     #[error("option share is for C modules only: omit it, as script and RPC always share one subscription")]
     Share,
     /// Asked for again, but not the same.
-    #[error("there is this subscription with other options: end it first, or give the new one another id")]
-    Differs,
+    #[error(
+        "other options ({}) than subscription {id} has, which asks for the same: end it first, or give the new one another id",
+        names.join(", ")
+    )]
+    Differs {
+        /// The id of the subscription that there is.
+        id: u32,
+        /// The names of the options that differ.
+        names: Vec<&'static str>,
+    },
     /// The hub or the SIP user agent refused.
     #[error("no subscription to {record}: {cause}")]
     Refused {
@@ -220,8 +228,8 @@ fn find_named(
 
 /// The subscription that is there already, if its options are those asked for; `None` when it has ended by now.
 fn same(engine: &Engine, handle: Handle, options: &Options) -> Result<Option<Handle>, SubscriptionError> {
-    match engine.registry.view(handle, |subscription, _| subscription.is_made_with(options)) {
-        Some(false) => Err(SubscriptionError::Differs),
+    match engine.registry.view(handle, |subscription, _| subscription.other_options(options)) {
+        Some(names) if !names.is_empty() => Err(SubscriptionError::Differs { id: handle.id(), names }),
         same => Ok(same.map(|_| handle)),
     }
 }

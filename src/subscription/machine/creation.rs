@@ -87,11 +87,10 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(made)
     }
 
-    /// Whether it was made with the same options, but for its id.
+    /// The names of the options in which it differs from these: the id is not compared.
     #[must_use]
-    pub fn is_made_with(&self, options: &Options) -> bool {
-        let texts = [options.header.as_bytes(), options.outbound.as_bytes()];
-        self.terms() == options.terms && [self.header_lines(), self.outbound()] == texts
+    pub fn other_options(&self, wanted: &Options) -> Vec<&'static str> {
+        self.options().differences(wanted)
     }
 
     /// The options that it was made with; the filter has its number only.

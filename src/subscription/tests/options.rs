@@ -184,6 +184,28 @@ fn header_lines_are_bounded_and_said_as_they_are_read() {
     assert!(refused(&[one(&"y".repeat(1000)), one(&"z".repeat(30))].join(";")).contains("1024 bytes together"));
 }
 
+/// Each option is compared, but for the id, the name of the filter and `share`.
+#[test]
+fn options_that_differ_are_named() {
+    let rates = "max-rate=2;min-rate=1;adaptive-min-rate=1";
+    for (text, names) in [
+        ("", &[][..]),
+        ("id=a;share;filter=any", &[]),
+        ("expires=60;list", &["expires", "list"]),
+        ("fetch", &["fetch"]),
+        (rates, &["max-rate", "min-rate", "adaptive-min-rate"]),
+        ("outbound=sip:proxy.example.com;target=source", &["outbound", "target"]),
+        ("header=\"X-A: 1\";lenient;keep;merged", &["header", "lenient", "keep", "merged"]),
+    ] {
+        let options = parse(text);
+        assert_eq!(options.differences(&Options::default()), names, "{text}");
+        assert_eq!(Options::default().differences(&options), names, "{text}");
+        assert!(options.differences(&options).is_empty(), "{text}");
+    }
+    let with_filter = |filter| Options { terms: Terms { filter, ..Terms::NONE }, ..Options::default() };
+    assert_eq!(with_filter(Some(1)).differences(&with_filter(Some(2))), ["filter"]);
+}
+
 #[test]
 fn header_lines_are_in_every_request() {
     let options = parse("header=\"X-A: 1\";header=\"X-B: 2\"");
@@ -195,7 +217,8 @@ fn header_lines_are_in_every_request() {
         life.reply(200);
         life.notify("active");
     }
-    assert!(life.subscription.is_made_with(&options) && !life.subscription.is_made_with(&Options::default()));
+    assert!(life.subscription.other_options(&options).is_empty());
+    assert_eq!(life.subscription.other_options(&Options::default()), ["header"]);
     assert_eq!(life.snapshot().options, options);
     life.reply(481);
     life.due();

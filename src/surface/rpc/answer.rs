@@ -27,7 +27,7 @@ impl From<SubscriptionError> for Fault {
             | SubscriptionError::TooLong(_)
             | SubscriptionError::Options(_)
             | SubscriptionError::Name(_)
-            | SubscriptionError::Differs
+            | SubscriptionError::Differs { .. }
             | SubscriptionError::Refused { .. }
             | SubscriptionError::Call(_)
             | SubscriptionError::Credentials(_) => 400,
