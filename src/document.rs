@@ -43,6 +43,7 @@
 //! | `pidf_diff` | the same for presence documents (RFC 5262) |
 //! | `patch`, `locate`, `selector` | patch operations (RFC 5261), the places they are for, the selectors that name those |
 //! | `members` | the elements of such documents, by the attributes that name them |
+//! | `write` | documents that the module writes itself |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
 //! | `error` | the room's only error type |
 //!
@@ -101,6 +102,8 @@ mod usual;
 mod values;
 mod version;
 mod watcherinfo;
+#[allow(dead_code, reason = "for the notifiers of local states")]
+mod write;
 
 pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;

@@ -11,7 +11,7 @@ use super::values::{attribute, first, number, text};
 use super::version::Version;
 
 /// Namespace of the URIs of RFC 5628 §6.
-const GRUU_INFO: &str = "urn:ietf:params:xml:ns:gruuinfo";
+pub(super) const GRUU_INFO: &str = "urn:ietf:params:xml:ns:gruuinfo";
 
 /// A document of RFC 3680.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

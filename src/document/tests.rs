@@ -22,6 +22,7 @@ mod readings;
 mod samples;
 mod shapes;
 mod version;
+mod write_reginfo;
 
 use super::check::check_size;
 use super::encoding::decode;
