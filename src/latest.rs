@@ -142,7 +142,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
             added?;
         }
         let packed = entry::pack(subject, self.alloc.clone());
-        let kept = packed.and_then(|packed| {
+        let kept = packed.map(|packed| {
             let bytes = packed.size() as u64;
             let try_name = |entry: &mut LatestEntry<A>| {
                 let named = entry.try_name(packed);
@@ -150,21 +150,14 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
                 self.bytes.fetch_add(if named.is_ok() { bytes } else { 0 }, Ordering::Relaxed);
                 named
             };
-            self.with_entry(handle, try_name).ok_or(OutOfMemory)
+            self.with_entry(handle, try_name)
         });
-        match kept {
-            Ok(Ok(())) => Ok(()),
-            // Another process was faster: its names are the same, and one of each is enough.
-            Ok(Err(twice)) => {
-                names.into_iter().for_each(|hash| self.remove_name(NamePlace { hash, handle }));
-                drop(twice);
-                Ok(())
-            }
-            Err(error) => {
-                names.into_iter().for_each(|hash| self.remove_name(NamePlace { hash, handle }));
-                Err(error)
-            }
+        if matches!(kept, Ok(Some(Ok(())))) {
+            return Ok(());
         }
+        // No memory; or the entry has gone, or another process was faster: its names are the same, and one of each is enough.
+        names.into_iter().for_each(|hash| self.remove_name(NamePlace { hash, handle }));
+        kept.map(drop)
     }
 
     /// Makes one state of what was settled and what was pushed since: `make` says which. It runs without a lock, and again if another process
@@ -172,7 +165,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
     /// once, until it has come.
     ///
     /// # Errors
-    /// What `make` says: until the next call makes a state, none is known.
+    /// What `make` says: until the next call makes a state, none is known. If the whole state is to be asked for, that call says so.
     pub fn settle<E>(
         &self,
         handle: u64,
@@ -184,7 +177,8 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
         for _ in 0..MOST_TRIES {
             let Some(unsettled) = self.with_entry(handle, LatestEntry::unsettled).flatten() else { break };
             let made = make(&unsettled).inspect_err(|_| {
-                self.with_entry(handle, LatestEntry::fall_behind);
+                let gone = self.with_entry(handle, |entry| entry.fall_behind(&unsettled, asks));
+                self.drop_gone(gone);
             })?;
             let bytes = made.bytes();
             // Before it is there: whoever removes the entry takes it off.

@@ -148,7 +148,9 @@ impl Engine {
     fn make_state(&self, unsettled: &Unsettled<Shm>) -> Result<Settled<Shm>, OutOfMemory> {
         let mut state = unsettled.settled.clone();
         let mut has_gap = unsettled.has_gap;
-        for (document, is_partial) in &unsettled.documents {
+        // A document that tells everything replaces what was before it.
+        let replaced = unsettled.documents.iter().rposition(|(_, is_partial)| !is_partial).unwrap_or(0);
+        for (document, is_partial) in unsettled.documents.iter().skip(replaced) {
             let is_known = !std::mem::take(&mut has_gap);
             let kept = state.as_ref().filter(|state| state.is_merged).map(|state| KeptDocument {
                 document: state.texts.get(1),

@@ -176,13 +176,12 @@ impl<A: SharedAlloc> LatestEntry<A> {
 
     pub(super) fn unsettled(&mut self) -> Option<Unsettled<A>> {
         let overtaken = usize::from(self.overtaken);
-        let partial = |index: usize| self.partial.checked_shr(index as u32).is_some_and(|bits| bits & 1 != 0);
         let documents: ArrayVec<_, MOST_PENDING> = self
             .pending
             .iter()
             .enumerate()
             .skip(overtaken)
-            .map(|(index, document)| (document.clone(), partial(index)))
+            .map(|(index, document)| (document.clone(), self.is_partial(index)))
             .collect();
         (!documents.is_empty()).then(|| Unsettled {
             settled: self.settled.as_ref().filter(|_| !self.is_over()).cloned(),
@@ -194,18 +193,21 @@ impl<A: SharedAlloc> LatestEntry<A> {
         })
     }
 
+    /// Nothing has been settled or has ended since then.
+    fn is_unchanged_since(&self, then: &Unsettled<A>) -> bool {
+        (self.settlements, self.ends) == (then.settlements, then.ends)
+    }
+
     /// Takes a state that was made of `of`, unless another one was faster; whether the whole state is to be asked for. What is left to the
     /// caller is to be dropped without the lock.
     pub(super) fn take(&mut self, of: &Unsettled<A>, made: Settled<A>) -> Result<(Gone<A>, bool), Settled<A>> {
-        if self.settlements != of.settlements || self.ends != of.ends {
+        if !self.is_unchanged_since(of) {
             return Err(made);
         }
         self.settlements = self.settlements.wrapping_add(1);
         let since = usize::try_from(self.pushed.wrapping_sub(of.pushed)).unwrap_or(MOST_PENDING);
         let done = self.pending.len().saturating_sub(since);
-        self.partial = self.partial.checked_shr(done as u32).unwrap_or(0);
-        self.overtaken = self.overtaken.saturating_sub(u8::try_from(done).unwrap_or(u8::MAX));
-        let documents = self.pending.drain(..done).collect();
+        let documents = self.drop_first(done);
         // Of those that made room since then, the first were in what was settled now.
         self.has_gap &= since > MOST_PENDING;
         (self.settled_at, self.is_behind) = (self.ends, false);
@@ -217,14 +219,34 @@ impl<A: SharedAlloc> LatestEntry<A> {
     /// Takes away what an end has left; to be dropped without the lock.
     pub(super) fn tidy(&mut self) -> Gone<A> {
         let settled = if self.is_over() { self.settled.take() } else { None };
-        let overtaken = usize::from(std::mem::take(&mut self.overtaken)).min(self.pending.len());
-        self.partial = self.partial.checked_shr(overtaken as u32).unwrap_or(0);
-        Gone { settled, _documents: self.pending.drain(..overtaken).collect() }
+        Gone { settled, _documents: self.drop_first(self.overtaken.into()) }
     }
 
-    /// There was no memory for the newest state: the one that is there is not known to be true.
-    pub(super) fn fall_behind(&mut self) {
+    /// There was no memory to settle `of`: the state that is there is not known to be true, unless another process was faster. `has_asked`: the
+    /// whole state was to be asked for, and now is not. What a waiting document replaces goes: it would take the memory that is missing.
+    pub(super) fn fall_behind(&mut self, of: &Unsettled<A>, has_asked: bool) -> Gone<A> {
+        if !self.is_unchanged_since(of) {
+            return Gone { settled: None, _documents: ArrayVec::new() };
+        }
         self.is_behind = true;
+        self.has_asked &= !has_asked;
+        let overtaken = usize::from(self.overtaken);
+        let newest_full = (overtaken..self.pending.len()).rev().find(|index| !self.is_partial(*index));
+        let Some(replaced) = newest_full else { return Gone { settled: None, _documents: ArrayVec::new() } };
+        Gone { settled: self.settled.take(), _documents: self.drop_first(replaced) }
+    }
+
+    /// Whether a waiting document tells only what has changed.
+    fn is_partial(&self, index: usize) -> bool {
+        self.partial.checked_shr(index as u32).is_some_and(|bits| bits & 1 != 0)
+    }
+
+    /// Takes away the oldest of what waits.
+    fn drop_first(&mut self, count: usize) -> ArrayVec<LatestDocument<A>, MOST_PENDING> {
+        let count = count.min(self.pending.len());
+        self.partial = self.partial.checked_shr(count as u32).unwrap_or(0);
+        self.overtaken = self.overtaken.saturating_sub(u8::try_from(count).unwrap_or(u8::MAX));
+        self.pending.drain(..count).collect()
     }
 
     pub(super) fn view(&self) -> LatestView<A> {

@@ -1,5 +1,8 @@
 //! The latest news: order, gaps, names, races, want of memory.
 
+mod behind;
+mod storm;
+
 use std::thread;
 
 use parking_lot::RawMutex;
@@ -30,7 +33,7 @@ fn push(table: &Table, account: &Accounted, handle: u64, body: &str, is_partial:
 /// A full document replaces, a partial one is appended.
 fn append(account: &Accounted, unsettled: &Unsettled<Accounted>) -> Result<Settled<Accounted>, OutOfMemory> {
     let mut all = unsettled.settled.as_ref().map(|settled| settled.texts.get(1).to_vec()).unwrap_or_default();
-    let mut is_whole = unsettled.settled.is_some() && !unsettled.has_gap;
+    let mut is_whole = unsettled.settled.as_ref().is_some_and(|settled| settled.is_whole) && !unsettled.has_gap;
     if unsettled.has_gap {
         all.push(b'?');
     }
