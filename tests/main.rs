@@ -62,6 +62,7 @@ mod overflow;
 mod own_options;
 mod own_packages;
 mod parameters;
+mod partial_presence;
 mod peer_targets;
 mod peer_texts;
 mod policy;

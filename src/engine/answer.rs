@@ -43,10 +43,17 @@ impl Engine {
             }
             Answer::UnsupportedMediaType => {
                 let own = package.map_or(&[][..], |package| package.accept).iter().copied();
-                let asks_for_lists = self.registry.view(handle, |subscription, _| subscription.asks_for_lists());
-                let of_lists = LIST_TYPES.into_iter().filter(|_| asks_for_lists == Some(true));
-                let accepted: Vec<&str> =
-                    own.chain(of_lists).chain(self.config.invited_types.iter().map(String::as_str)).collect();
+                let asks = self
+                    .registry
+                    .view(handle, |subscription, _| (subscription.asks_for_lists(), subscription.asks_for_changes()));
+                let (lists, changes) = asks.unwrap_or_default();
+                let partial = package.filter(|_| changes).map_or(&[][..], |package| package.partial).iter().copied();
+                let of_lists = LIST_TYPES.into_iter().filter(|_| lists);
+                let accepted: Vec<&str> = own
+                    .chain(partial)
+                    .chain(of_lists)
+                    .chain(self.config.invited_types.iter().map(String::as_str))
+                    .collect();
                 format!("Accept: {}\r\n{ENCODINGS}{SOON}", accepted.join(", ")).into_bytes().into()
             }
             Answer::BadEvent => {

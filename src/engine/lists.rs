@@ -4,9 +4,10 @@ use super::Engine;
 use crate::document::{ContentType, ListUpdate, Version};
 use crate::grammar::Tag;
 use crate::host::notify_headers::DialogIds;
+use crate::host::shm::Shm;
 use crate::qsa::SubscriptionId;
 use crate::registry::Handle;
-use crate::subscription::ListJudgement;
+use crate::subscription::{ListJudgement, Subscription};
 
 /// The option tag (RFC 4662 §4.1).
 pub(super) const LIST_TAG: &str = "eventlist";
@@ -24,10 +25,19 @@ impl Engine {
 
     /// Whether the subscription with this dialog supports what this option tag means, beside what all support.
     pub(super) fn supports_for(&self, ids: &DialogIds<'_>, tag: &[u8]) -> bool {
+        tag.eq_ignore_ascii_case(LIST_TAG.as_bytes()) && self.with_dialog(ids, Subscription::asks_for_lists)
+    }
+
+    /// Whether the subscription with this dialog takes documents that tell only what has changed.
+    pub(super) fn asks_for_changes(&self, ids: &DialogIds<'_>) -> bool {
+        self.with_dialog(ids, Subscription::asks_for_changes)
+    }
+
+    /// What the subscription with this dialog says; false if there is none.
+    fn with_dialog(&self, ids: &DialogIds<'_>, ask: impl FnOnce(&Subscription<Shm>) -> bool) -> bool {
         let remote_tag = ids.remote_tag.map_or(&b""[..], Tag::text);
-        let find = || self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag);
-        let asks = |handle| self.registry.view(handle, |subscription, _| subscription.asks_for_lists());
-        tag.eq_ignore_ascii_case(LIST_TAG.as_bytes()) && find().and_then(asks).unwrap_or(false)
+        let handle = self.registry.find_dialog(ids.call_id, ids.local_tag, remote_tag);
+        handle.and_then(|handle| self.registry.view(handle, |subscription, _| ask(subscription))).unwrap_or(false)
     }
 }
 

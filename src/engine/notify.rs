@@ -83,7 +83,7 @@ impl Engine {
         let content_type = headers.content_type();
         let body = message.body()?;
         let package = self.config.packages.find(event.package);
-        let Judged { content, texts } = self.judge(package, content_type, headers.is_encoded(), body);
+        let Judged { content, texts } = self.judge(package, ids, content_type, headers.is_encoded(), body);
         let state = headers.subscription_state().and_then(SubscriptionState::parse);
         let is_last = state.is_some_and(|state| state.value == StateValue::Terminated);
         let (prepared, content) = match Self::prepare(texts.0, texts.1) {
@@ -149,6 +149,7 @@ impl Engine {
     fn judge<'m>(
         &self,
         package: Option<&'static Package>,
+        ids: &DialogIds<'_>,
         content_type: Option<&'m [u8]>,
         is_encoded: bool,
         body: &'m [u8],
@@ -173,8 +174,10 @@ impl Engine {
         let Ok(content_type) = ContentType::parse(sent) else { return Judged::of(Content::Malformed, (sent, body)) };
         // An unknown package is refused by the core, whatever its body.
         let accepts = |kind: &ContentType<'_>| {
-            package.is_some_and(|package| package.accept.iter().any(|accept| kind.is(accept)))
-                || self.config.invited_types.iter().any(|accept| kind.is(accept))
+            package.is_some_and(|package| {
+                package.accept.iter().any(|accept| kind.is(accept))
+                    || package.partial.iter().any(|partial| kind.is(partial)) && self.asks_for_changes(ids)
+            }) || self.config.invited_types.iter().any(|accept| kind.is(accept))
         };
         let is_accepted = accepts(&content_type);
         // What does not say what it is may be a list or have one document: it is a list where a part names resources.

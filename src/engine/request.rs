@@ -219,11 +219,11 @@ fn line(text: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 /// One header line, its value a list.
-fn list(text: &mut Vec<u8>, name: &[u8], items: &[&str], more: &[&str]) {
-    for (number, item) in items.iter().chain(more).enumerate() {
+fn list(text: &mut Vec<u8>, name: &[u8], items: [&[&str]; 3]) {
+    for (number, item) in items.iter().copied().flatten().enumerate() {
         add(text, &[if number == 0 { name } else { b", " }, item.as_bytes()]);
     }
-    if !items.is_empty() || !more.is_empty() {
+    if items.iter().any(|items| !items.is_empty()) {
         text.extend_from_slice(b"\r\n");
     }
 }
@@ -246,10 +246,11 @@ fn headers(request: &Request, route: &[u8], contact: &[u8], config: &Config) -> 
         line(&mut text, b"Suppress-If-Match", &request.known_state);
     }
     text.extend_from_slice(contact);
-    if let Some(Package { accept, supported, .. }) = config.packages.find(request.package.as_bytes()) {
+    if let Some(Package { accept, partial, supported, .. }) = config.packages.find(request.package.as_bytes()) {
         let (types, tags) = if request.list { (&LIST_TYPES[..], &[LIST_TAG][..]) } else { (&[][..], &[][..]) };
-        list(&mut text, b"Accept: ", accept, types);
-        list(&mut text, b"Supported: ", supported, tags);
+        let partial = if request.partial { partial } else { &[][..] };
+        list(&mut text, b"Accept: ", [accept, partial, types]);
+        list(&mut text, b"Supported: ", [supported, tags, &[]]);
     }
     add(&mut text, &[config.additional_presence_headers.as_bytes(), &request.header_lines]);
     text

@@ -119,6 +119,8 @@ pub struct Request {
     pub filter: Option<u16>,
     /// Whether lists of resources are supported (RFC 4662).
     pub list: bool,
+    /// Whether the package's [partial types](super::package::Package::partial) are accepted.
+    pub partial: bool,
     /// The socket of the dialog, once known.
     pub socket: Option<Socket>,
     /// Answers to the challenges that the realms on the way are known to make.

@@ -12,6 +12,8 @@ pub struct Package {
     pub name: &'static str,
     /// Value of the Accept header: the body types its NOTIFYs may have.
     pub accept: &'static [&'static str],
+    /// Body types that tell only what has changed of those: accepted as well where the subscriber is told the whole state.
+    pub partial: &'static [&'static str],
     /// Option tags for the Supported header: what this module does, nothing else.
     pub supported: &'static [&'static str],
     /// Whether one SUBSCRIBE may make several subscriptions, one with each notifier it is forked to (RFC 6665 §4.1.4).
@@ -27,6 +29,7 @@ pub static PRESENCE: &Package = &Package {
     number: PackageNumber(0),
     name: "presence",
     accept: &["application/pidf+xml"],
+    partial: &["application/pidf-diff+xml"],
     supported: &[],
     forks: false,
 };
@@ -36,6 +39,7 @@ pub static PRESENCE_WINFO: &Package = &Package {
     number: PackageNumber(1),
     name: "presence.winfo",
     accept: &["application/watcherinfo+xml"],
+    partial: &[],
     supported: &[],
     forks: true,
 };
@@ -45,6 +49,7 @@ pub static DIALOG: &Package = &Package {
     number: PackageNumber(2),
     name: "dialog",
     accept: &["application/dialog-info+xml"],
+    partial: &[],
     supported: &[],
     forks: true,
 };
@@ -54,6 +59,7 @@ pub static REG: &Package = &Package {
     number: PackageNumber(3),
     name: "reg",
     accept: &["application/reginfo+xml"],
+    partial: &[],
     supported: &[],
     forks: false,
 };
@@ -63,6 +69,7 @@ pub static MESSAGE_SUMMARY: &Package = &Package {
     number: PackageNumber(4),
     name: "message-summary",
     accept: &["application/simple-message-summary"],
+    partial: &[],
     supported: &[],
     forks: true,
 };
@@ -128,6 +135,7 @@ impl Packages {
             number: PackageNumber(number),
             name: name.leak(),
             accept: accept.leak(),
+            partial: &[],
             supported: &[],
             forks: forking == Forking::All,
         };

@@ -54,4 +54,11 @@ impl<A: SharedAlloc> Subscription<A> {
     pub fn asks_for_lists(&self) -> bool {
         self.own_terms().is_some_and(|kept| kept.terms.list)
     }
+
+    /// Whether documents of the package's [partial types](super::super::package::Package::partial) are asked for (RFC 5263). The
+    /// documents of a list are not merged.
+    #[must_use]
+    pub fn asks_for_changes(&self) -> bool {
+        self.own_terms().is_some_and(|kept| kept.terms.merged && !kept.terms.list)
+    }
 }

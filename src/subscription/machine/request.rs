@@ -47,6 +47,7 @@ impl<A: SharedAlloc> Subscription<A> {
             header_lines: self.header_lines().to_vec(),
             filter: self.terms().filter.filter(|_| dialog.remote_tag().is_empty()),
             list: self.terms().list,
+            partial: self.asks_for_changes(),
             socket: dialog.socket(),
             authorizations,
             reserved: self.turn != Promise::None,
