@@ -109,6 +109,8 @@ pub struct Config {
     pub db_url: Concealed<Zeroizing<String>>,
     /// See [`Texts::credentials_table`].
     pub credentials_table: String,
+    /// See [`Texts::provision_table`].
+    pub provision_table: String,
 }
 
 /// Syntax only the host can judge.
@@ -139,7 +141,8 @@ impl Config {
         let credential_domains = credentials::domains(lists.credential_domain, &presence_outbound_proxies)?;
         let credentials = credentials::read(&lists.credential, &credential_domains)?;
         lists.credential.zeroize();
-        credentials::check_database(&texts.db_url, &texts.credentials_table)?;
+        let tables = [("credentials_table", &texts.credentials_table), ("provision_table", &texts.provision_table)];
+        credentials::check_database(&texts.db_url, tables)?;
         Ok(Self {
             packages,
             policy,
@@ -173,7 +176,14 @@ impl Config {
             local_domains: local_domains::read(&lists.local_domains)?,
             db_url: Concealed(texts.db_url.into()),
             credentials_table: texts.credentials_table,
+            provision_table: texts.provision_table,
         })
+    }
+
+    /// Whether there are tables to read.
+    #[must_use]
+    pub fn has_tables(&self) -> bool {
+        !self.provision_table.is_empty() || !self.credentials_table.is_empty()
     }
 
     /// Adds credentials that are kept elsewhere; those of parameters go before them.

@@ -18,6 +18,7 @@ mod resolver;
 mod send;
 mod shares;
 mod start;
+mod tables;
 mod tellings;
 mod trace;
 mod turns;
@@ -50,6 +51,7 @@ pub use lack::Lack;
 pub use notify::Handled;
 pub use reply::on_reply;
 pub use start::{EXISTS, NO_MEMORY};
+pub use tables::NoReading;
 
 /// The table of subscriptions, in shared memory.
 pub type ShmRegistry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
@@ -71,6 +73,12 @@ pub type ShmLookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>
 
 /// The newest states of subscriptions, in shared memory.
 pub type ShmLatest = crate::latest::Latest<Shm, SharedLock<{ lock::LATEST }>>;
+
+/// The subscriptions that rows of a table have made, in shared memory.
+pub type ShmProvisioned = crate::provision::Provisioned<Shm, SharedLock<{ lock::PROVISION }>>;
+
+/// The reading of tables, in shared memory.
+pub type ShmReading = crate::provision::TableReading<SharedLock<{ lock::PROVISION }>>;
 
 /// A registry step and the message it queued.
 type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
@@ -110,6 +118,10 @@ pub struct Engine {
     pub lookups: ShmLookups,
     /// The states that are at hand.
     kept: latest::KeptStates,
+    /// The subscriptions of a table's rows.
+    pub provisioned: ShmProvisioned,
+    /// The reading of tables.
+    pub reading: ShmReading,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -142,6 +154,8 @@ pub struct Engine {
     said: AtomicBool,
     /// Wakes one resolver each.
     resolver_bells: Vec<Bell>,
+    /// Wakes the process that reads tables.
+    table_bell: Option<Bell>,
 }
 
 /// The engine of this server.
@@ -191,7 +205,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let key = HashKey::new(clock::random_bytes());
     let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
-    let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(lists::on_end);
+    let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(tables::on_end);
     let hub = hub.with_whole_state(latest::whole_state);
     let kept = latest::KeptStates::new(ShmLatest::try_new(key, Shm)?);
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
@@ -207,6 +221,8 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     }
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
+    let table_bell = config.has_tables().then(Bell::hung).transpose()?;
+    let provisioned = ShmProvisioned::new(key, Shm);
     let shares = ShmShares::try_new(key, Shm).map_err(QsaError::from)?;
     let share_domain = shares::domain(&hub)?;
     let user_agent = register(&hub, &config.packages, share_domain).map_err(EngineError::UserAgent)?;
@@ -218,6 +234,8 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         gate,
         lookups,
         kept,
+        provisioned,
+        reading: ShmReading::default(),
         config,
         event_queues,
         shares,
@@ -234,6 +252,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         bells,
         said: AtomicBool::new(false),
         resolver_bells,
+        table_bell,
     };
     ENGINE.place(engine).map_err(|_| OutOfMemory)?;
     on_defect(|defect| {

@@ -12,6 +12,7 @@
 //! - `lookup`: the line for names and connections, in shared memory.
 //! - `latest`: the latest news of subscriptions, at hand for the request route, in shared memory.
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
+//! - `provision`: the subscriptions of a table's rows, in shared memory.
 //! - `lists`: lists of resources: one message for each resource.
 //! - `c_api`: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
@@ -33,6 +34,7 @@ mod latest;
 mod lists;
 mod lookup;
 mod memory;
+mod provision;
 mod qsa;
 mod registry;
 mod subscription;

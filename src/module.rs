@@ -14,7 +14,7 @@ use std::ptr::null_mut;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
-use crate::host::database::DatabaseError;
+use crate::host::database::{Database, DatabaseError};
 use crate::host::guard::guard;
 use crate::host::limits::MostReceived;
 use crate::host::process::{self, ProcessError};
@@ -22,6 +22,7 @@ use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
 use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
+use crate::surface::tables::TableReader;
 use crate::surface::{event, subscriptions};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
@@ -89,6 +90,8 @@ enum StartError {
     Tm(#[from] NoTm),
     #[error("modparam credentials_table: {0}")]
     Credentials(#[from] DatabaseError),
+    #[error("modparam provision_table: {0}")]
+    ProvisionTable(DatabaseError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -121,7 +124,10 @@ fn start() -> Result<(), StartError> {
     }
     event::find_route(&config.event_callback)?;
     credentials::read(&mut config)?;
-    process::announce(config.workers + config.resolvers)?;
+    if !config.provision_table.is_empty() {
+        Database::check(&config.db_url.0).map_err(StartError::ProvisionTable)?;
+    }
+    process::announce(config.workers + config.resolvers + u16::from(config.has_tables()))?;
     names::watch();
     engine::create(config, notifier::sip::register)?;
     // SAFETY: needed once before event routes run; mod_init is the place.
@@ -171,13 +177,20 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
     }
     process::take_parameters();
     guard("child_init", -1, || match (rank == ks::PROC_MAIN as c_int, engine::engine()) {
-        (true, Some(engine)) => match engine.fork_workers(event::on_message).and_then(|()| engine.fork_resolvers()) {
-            Ok(()) => 0,
-            Err(error) => {
+        (true, Some(engine)) => {
+            if let Err(error) = fork_processes(engine) {
                 log::error(&error.to_string());
-                -1
+                return -1;
             }
-        },
+            0
+        }
         _ => 0,
     })
+}
+
+fn fork_processes(engine: &'static engine::Engine) -> Result<(), ProcessError> {
+    engine.fork_workers(event::on_message)?;
+    engine.fork_resolvers()?;
+    let mut reader = TableReader::of(&engine.config);
+    engine.fork_tables(move |engine| reader.round(engine))
 }

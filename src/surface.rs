@@ -11,3 +11,4 @@ pub mod rpc;
 pub mod script;
 pub mod state;
 pub mod subscriptions;
+pub mod tables;

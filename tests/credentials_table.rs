@@ -1,13 +1,12 @@
 //! Credentials from a database table, read at the start.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::support::config::Builder;
+use crate::support::database::{self, sqlite, url};
 use crate::support::kamailio::Server;
 use crate::support::news::{Newsreader, TELL};
 use crate::support::notifier::Notifier;
@@ -22,34 +21,12 @@ const GUARD: Credentials<'static> =
 
 /// The table as the page on authentication makes it.
 fn schema() -> String {
-    let page = include_str!("../docs/authentication.md");
-    let (_, rest) = page.split_once("```sql\n").expect("a schema");
-    let (schema, _) = rest.split_once("```").expect("its end");
-    assert!(schema.contains(TABLE), "{schema}");
-    schema.to_owned()
+    database::schema(include_str!("../docs/authentication.md"), TABLE)
 }
 
-/// A database of this SQL.
-fn database(sql: &str) -> TempDir {
-    let dir = TempDir::with_prefix("credentials-").expect("a folder");
-    let mut sqlite = Command::new("sqlite3")
-        .arg("-bail")
-        .arg(dir.path().join("db"))
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("sqlite3 can be executed");
-    sqlite.stdin.take().expect("a pipe").write_all(sql.as_bytes()).expect("sqlite3 reads");
-    assert!(sqlite.wait().expect("sqlite3 ends").success(), "{sql:.1000}");
-    dir
-}
-
-/// A database with the table and no rows in it.
-pub fn empty_table() -> TempDir {
-    database(&schema())
-}
-
-fn url(dir: &Path) -> String {
-    format!("sqlite:///{}", dir.join("db").display())
+/// A database with all tables and no rows in them.
+pub fn empty_tables() -> TempDir {
+    sqlite(&(schema() + &crate::provisioning::schema()))
 }
 
 fn row(realm: &str, username: &str, password: &str) -> String {
@@ -88,7 +65,7 @@ fn what_a_table_says_is_answered_with() {
         row("*", GUARD.user, GUARD.password),
         row("", GUARD.user, GUARD.password),
     ] {
-        let dir = database(&(schema() + &others + &right));
+        let dir = sqlite(&(schema() + &others + &right));
         let server = with(&url(dir.path())).debug(3).start();
         assert_closed(&server, dir.path());
         leaves_nothing(&server, || {
@@ -115,7 +92,7 @@ fn what_a_table_says_is_answered_with() {
 fn a_parameter_goes_before_the_table() {
     let presence = PresenceServer::builder().credentials(GUARD).start();
     let alice = presence.uri("alice");
-    let dir = database(&(schema() + &row(GUARD.realm, GUARD.user, GUARD.password)));
+    let dir = sqlite(&(schema() + &row(GUARD.realm, GUARD.user, GUARD.password)));
     let own = format!("{}:{}:wrong", GUARD.user, GUARD.realm);
     let server = with(&url(dir.path())).b2b_param("credential", own).start();
     let id = server.subscribe(&alice, &server.uri("watcher"));
@@ -128,7 +105,7 @@ fn a_parameter_goes_before_the_table() {
 /// Where a credential is good for is said apart, for those of the table as well.
 #[test]
 fn a_row_is_good_for_the_domains_of_its_realm() {
-    let dir = database(&(schema() + &row("here", "user", "x") + &row("everywhere", "user", "x")));
+    let dir = sqlite(&(schema() + &row("here", "user", "x") + &row("everywhere", "user", "x")));
     let server = with(&url(dir.path()));
     let server = server.b2b_param("credential_domain", "here=example.org").start();
     let notifier = Notifier::udp();
@@ -187,7 +164,7 @@ const THOUSANDS: usize = 5000;
 #[test]
 fn five_thousand_rows() {
     let rows: String = (0..THOUSANDS).rev().map(|n| row(&format!("realm{n}"), &format!("user{n}"), "x")).collect();
-    let dir = database(&format!("{}BEGIN;\n{rows}COMMIT;\n", schema()));
+    let dir = sqlite(&format!("{}BEGIN;\n{rows}COMMIT;\n", schema()));
     let server = with(&url(dir.path())).start();
     of_thousands_each_realm_has_its_own(&server, THOUSANDS);
     server.stop();
@@ -225,7 +202,7 @@ fn bad_rows_are_named_and_left_out() {
         many,
         row("last", "v", "swordfish"),
     ];
-    let dir = database(&(loose + &rows.concat()));
+    let dir = sqlite(&(loose + &rows.concat()));
     let server = with(&url(dir.path())).start();
     let text = server.log().text();
     for line in [
@@ -259,7 +236,7 @@ fn bad_rows_are_named_and_left_out() {
 #[test]
 fn ten_bad_rows_are_ten_lines() {
     let rows: String = (0..10).map(|n| row(&format!("bad{n}"), "", "x")).collect();
-    let dir = database(&(schema() + &rows));
+    let dir = sqlite(&(schema() + &rows));
     let server = with(&url(dir.path())).start();
     let lines = server.log().since(Default::default(), " skipped");
     assert!(lines.len() == 10 && lines[9].contains("row 10, of the realm \"bad9\""), "{lines:#?}");
@@ -270,7 +247,7 @@ fn ten_bad_rows_are_ten_lines() {
 #[test]
 fn columns_may_be_blobs() {
     let table = format!("CREATE TABLE {TABLE} (realm BLOB, username BLOB, password BLOB);\n");
-    let dir = database(&(table + &row("realm0", "user0", "x") + &row("realm1", "user1", "x")));
+    let dir = sqlite(&(table + &row("realm0", "user0", "x") + &row("realm1", "user1", "x")));
     let server = with(&url(dir.path())).start();
     of_thousands_each_realm_has_its_own(&server, 2);
     server.stop();
@@ -279,8 +256,8 @@ fn columns_may_be_blobs() {
 /// What keeps the server from starting says what to do, and shows no password.
 #[test]
 fn what_cannot_be_read_keeps_the_server_from_starting() {
-    let empty = database("SELECT 1;");
-    let other = database(&format!("CREATE TABLE {TABLE} (realm, login, secret);"));
+    let empty = sqlite("SELECT 1;");
+    let other = sqlite(&format!("CREATE TABLE {TABLE} (realm, login, secret);"));
     let nowhere = "sqlite:////nowhere/at/all".to_owned();
     let cases = [
         (

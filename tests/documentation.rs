@@ -228,7 +228,7 @@ fn values_out_of_range_are_refused() {
 #[test]
 fn example_values_are_accepted() {
     // Some of the examples name files, one of them a database.
-    let database = crate::credentials_table::empty_table();
+    let database = crate::credentials_table::empty_tables();
     let examples = blocks_in("docs/parameters.md", "kamailio").concat();
     let examples = examples.replace("/etc/kamailio/kamailio.sqlite", &database.path().join("db").display().to_string());
     let examples = examples.replace("/etc/kamailio/", "{dir}/");

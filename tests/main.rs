@@ -67,6 +67,7 @@ mod peer_targets;
 mod peer_texts;
 mod policy;
 mod processes;
+mod provisioning;
 mod proxies;
 mod proxy_holds;
 mod races;

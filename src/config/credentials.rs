@@ -22,15 +22,16 @@ pub(super) fn arrange(all: &mut [Credential], domains: &[(RealmName, Domains)]) 
     set_domains(all, domains);
 }
 
-/// Table and database go together.
+/// Tables and database go together.
 ///
 /// # Errors
 /// [`ConfigError::NoDatabase`], [`ConfigError::NoTable`].
-pub(super) fn check_database(url: &str, table: &str) -> Result<(), ConfigError> {
-    match (url.is_empty(), table.is_empty()) {
-        (true, false) => Err(ConfigError::NoDatabase(table.to_owned())),
-        (false, true) => Err(ConfigError::NoTable),
-        (true, true) | (false, false) => Ok(()),
+pub(super) fn check_database(url: &str, tables: [(&'static str, &String); 2]) -> Result<(), ConfigError> {
+    let first = tables.into_iter().find(|(_, table)| !table.is_empty());
+    match (url.is_empty(), first) {
+        (true, Some((name, table))) => Err(ConfigError::NoDatabase { name, table: table.clone() }),
+        (false, None) => Err(ConfigError::NoTable),
+        (true, None) | (false, Some(_)) => Ok(()),
     }
 }
 

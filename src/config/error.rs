@@ -67,12 +67,15 @@ pub enum ConfigError {
     OwnHeader(String),
     /// A database without a table. Its URL is not shown, because it may hold a password.
     #[error(
-        "modparam db_url is set, but credentials_table, the table to read from it, is not: set it, or remove db_url"
+        "modparam db_url is set, but credentials_table or provision_table, the tables to read from it, are not: set one, or remove db_url"
     )]
     NoTable,
     /// A table without a database.
-    #[error(
-        "modparam credentials_table is \"{0}\", but db_url, its database, is not set: set it, or remove credentials_table"
-    )]
-    NoDatabase(String),
+    #[error("modparam {name} is \"{table}\", but db_url, its database, is not set: set it, or remove {name}")]
+    NoDatabase {
+        /// Name of the parameter.
+        name: &'static str,
+        /// Name of the table.
+        table: String,
+    },
 }

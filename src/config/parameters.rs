@@ -152,6 +152,8 @@ parameters! {
         db_url,
         /// Name of the table with more credentials.
         credentials_table,
+        /// Name of the table with subscriptions.
+        provision_table,
     }
 }
 

@@ -41,13 +41,6 @@ impl Engine {
     }
 }
 
-/// A subscriber has ended a subscription: what is remembered of its lists goes.
-pub(super) fn on_end(subscription: SubscriptionId) {
-    if let Some(engine) = super::engine() {
-        engine.rosters.remove(subscription);
-    }
-}
-
 /// The consumer of a list misses one of its documents: the whole state is asked for, unless the dialog has missed it as well, and has
 /// asked already.
 pub(super) fn on_gap(subscription: SubscriptionId) {

@@ -9,6 +9,9 @@ use super::text::{bytes, lend, lend_secret};
 /// How many rows are held in memory at a time, where the database module can do so.
 const PAGE: c_int = 1000;
 
+/// A database module that gives no rows in parts: it is asked for a part of the table at a time.
+const SQLITE: &str = "db_sqlite";
+
 /// Why a table cannot be read. What the database itself says, its module has logged before.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
@@ -50,24 +53,20 @@ pub struct Database {
 }
 
 impl Database {
+    /// Whether a database module can be asked for the rows of a table at this URL. Does not connect.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Url`], [`DatabaseError::NoModule`], [`DatabaseError::NoQueries`].
+    pub fn check(url: &str) -> Result<(), DatabaseError> {
+        bind(url).map(drop)
+    }
+
     /// Connects. Blocks for as long as the database module does.
     ///
     /// # Errors
     /// See [`DatabaseError`].
     pub fn open(url: &str) -> Result<Self, DatabaseError> {
-        let kind = url.split_once(':').map(|(kind, _)| kind).filter(|kind| is_name(kind)).ok_or(DatabaseError::Url)?;
-        let module = format!("db_{kind}");
-        let name = CString::new(module.as_str()).map_err(|_| DatabaseError::Url)?;
-        let mut api = ks::db_func_t::default();
-        // SAFETY: the name ends with zero, the output is ours.
-        match unsafe { ks::pb2b_db_bind(name.as_ptr(), &mut api) } {
-            0 => {}
-            -2 => return Err(DatabaseError::NoQueries(module)),
-            _ => return Err(DatabaseError::NoModule(module)),
-        }
-        if url.contains('\0') {
-            return Err(DatabaseError::Url);
-        }
+        let (module, api) = bind(url)?;
         let _hushed = Hushed::new();
         // SAFETY: the module copies what it keeps of the URL.
         let connection = api.init.map(|init| lend_secret(url.as_bytes(), |url| unsafe { init(&url) }));
@@ -88,13 +87,18 @@ impl Database {
         columns: [&str; N],
         mut take: impl FnMut([Option<Vec<u8>>; N]),
     ) -> Result<(), DatabaseError> {
+        // Dropped last: the values are freed before.
+        let _hushed = Hushed::new();
         let failed = || DatabaseError::Query {
             table: table.to_owned(),
             columns: columns.join(", "),
             module: self.module.clone(),
         };
-        // Dropped last: the values are freed before.
-        let _hushed = Hushed::new();
+        match self.read_by_row_numbers(table, &columns, &mut take) {
+            RowNumbers::Read => return Ok(()),
+            RowNumbers::Failed => return Err(failed()),
+            RowNumbers::None => {}
+        }
         let mut result = Rows { database: self, raw: null_mut() };
         let connection = self.connection.as_ptr();
         let count = c_int::try_from(N).unwrap_or(0);
@@ -127,6 +131,69 @@ impl Database {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Database {
+    /// Reads a table of SQLite in parts: its module holds all rows that it is asked for in private memory, which has room for some
+    /// ten thousand of them. Each part begins behind the last row of the one before, so that a change of the table in the meantime
+    /// hides no row.
+    fn read_by_row_numbers<const N: usize>(
+        &self,
+        table: &str,
+        columns: &[&str; N],
+        take: &mut impl FnMut([Option<Vec<u8>>; N]),
+    ) -> RowNumbers {
+        let Some(raw_query) = self.api.raw_query.filter(|_| self.module == SQLITE) else { return RowNumbers::None };
+        let (connection, columns) = (self.connection.as_ptr(), columns.join(", "));
+        let mut last: Option<String> = None;
+        loop {
+            let behind = last.as_deref().map_or_else(String::new, |last| format!(" WHERE rowid > {last}"));
+            let text =
+                format!("SELECT CAST(rowid AS TEXT), {columns} FROM {table}{behind} ORDER BY rowid LIMIT {PAGE}");
+            let mut result = Rows { database: self, raw: null_mut() };
+            let place = &raw mut result.raw;
+            // SAFETY: the connection is open; the module copies the text.
+            if lend([text.as_bytes()], |[text]| unsafe { raw_query(connection, &text, place) }) < 0 {
+                // A view has no row numbers.
+                return if last.is_none() { RowNumbers::None } else { RowNumbers::Failed };
+            }
+            let rows = result.count();
+            if rows == 0 {
+                return RowNumbers::Read;
+            }
+            (0..rows).for_each(|row| take(std::array::from_fn(|column| result.text(row, column + 1))));
+            let number = result.text(rows - 1, 0).and_then(|number| String::from_utf8(number).ok());
+            let is_number =
+                |text: &String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+            let Some(number) = number.filter(is_number) else { return RowNumbers::Failed };
+            last = Some(number);
+        }
+    }
+}
+
+/// The result of reading by row numbers.
+enum RowNumbers {
+    /// All rows have been read.
+    Read,
+    /// The table was not read to its end.
+    Failed,
+    /// The table has none, or the module does not need them: nothing was read.
+    None,
+}
+
+/// The database module that a URL names.
+fn bind(url: &str) -> Result<(String, ks::db_func_t), DatabaseError> {
+    let kind = url.split_once(':').map(|(kind, _)| kind).filter(|kind| is_name(kind)).ok_or(DatabaseError::Url)?;
+    let module = format!("db_{kind}");
+    let name = CString::new(module.as_str()).map_err(|_| DatabaseError::Url)?;
+    let mut api = ks::db_func_t::default();
+    // SAFETY: the name ends with zero, the output is ours.
+    match unsafe { ks::pb2b_db_bind(name.as_ptr(), &mut api) } {
+        0 if url.contains('\0') => Err(DatabaseError::Url),
+        0 => Ok((module, api)),
+        -2 => Err(DatabaseError::NoQueries(module)),
+        _ => Err(DatabaseError::NoModule(module)),
     }
 }
 

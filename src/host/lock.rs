@@ -8,7 +8,7 @@ use super::bindings;
 
 /// The things that locks guard.
 #[cfg(feature = "meter_locks")]
-pub const GUARDED: [&str; 6] = ["registry", "hub", "gate", "flows", "lookups", "latest"];
+pub const GUARDED: [&str; 7] = ["registry", "hub", "gate", "flows", "lookups", "latest", "provision"];
 /// A shard of the table of subscriptions.
 pub const REGISTRY: usize = 0;
 /// A part of the QSA hub, such as a queue, or of the table of shared subscriptions.
@@ -21,6 +21,8 @@ pub const FLOWS: usize = 3;
 pub const LOOKUPS: usize = 4;
 /// The newest states of subscriptions, and their names.
 pub const LATEST: usize = 5;
+/// The marks of the subscriptions of a table.
+pub const PROVISION: usize = 6;
 
 /// One `gen_lock_t`, in place.
 #[repr(transparent)]

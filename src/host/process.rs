@@ -82,7 +82,7 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
     }
     put_off_ending();
     loop {
-        take_ending();
+        end_if_asked();
         // SAFETY: takes over changed parameters of the host; the process's own loop is the place.
         unsafe { ks::pb2b_cfg_update() };
         let whole = guard("a b2b worker", false, || {
@@ -171,8 +171,8 @@ fn end() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Ends this process if it is to end; called where it holds nothing.
-fn take_ending() {
+/// Ends this process if it is to end; called where it holds nothing, now and then in long work.
+pub fn end_if_asked() {
     if IS_TO_END.load(Ordering::SeqCst) {
         end();
     }
@@ -186,7 +186,7 @@ fn wait_for(watched: &mut libc::pollfd, limit: Duration) -> i32 {
     };
     // In this order: a signal is seen here, or sees that this process waits.
     IS_WAITING.store(true, Ordering::SeqCst);
-    take_ending();
+    end_if_asked();
     // SAFETY: one entry; it and the time live as long as the call.
     let came = unsafe { libc::ppoll(watched, 1, &time, std::ptr::null()) };
     IS_WAITING.store(false, Ordering::SeqCst);

@@ -45,6 +45,8 @@ commands! {
     LOOKUPS: rpc::lookups;
     VERSION: |call| rpc::version(call, super::BUILT_FOR);
     DESTINATION_RELEASE: rpc::destination_release;
+    RELOAD: rpc::reload;
+    PROVISIONING: rpc::provisioning;
     #[cfg(feature = "meter_locks")]
     LOCKS: rpc::locks;
 }

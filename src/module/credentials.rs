@@ -22,9 +22,7 @@ pub fn read(config: &mut Config) -> Result<(), DatabaseError> {
     }
     let table = &config.credentials_table;
     let (mut good, mut bad, mut number) = (Vec::new(), 0usize, 0usize);
-    // Overwritten once the table has been read, with each password of it.
-    let url = std::mem::take(&mut config.db_url.0);
-    Database::open(&url)?.read(table, COLUMNS, |row| {
+    Database::open(&config.db_url.0)?.read(table, COLUMNS, |row| {
         number += 1;
         let [realm, username, password] = row.map(|text| Zeroizing::new(text.unwrap_or_default()));
         match Credential::new(&realm, &username, &password) {

@@ -169,9 +169,41 @@ answer! {
         merged,
         /// Messages lost.
         dropped,
+        /// 1 if a row of `provision_table` has made it; otherwise absent.
+        provisioned,
         /// Number of the fork; 0 for a subscription.
         fork,
         /// Id of the fork's subscription; absent for a subscription.
         fork_of,
+    }
+}
+
+answer! {
+    /// The fields of the answer of `presence_b2b.reload` and `.provisioning`.
+    pub struct ProvisioningFields<'a>: FieldValue<'a> {
+        /// never, reading, done or failed.
+        state,
+        /// Rows read.
+        rows,
+        /// Rows that have made a subscription.
+        added,
+        /// Rows whose subscription was replaced.
+        changed,
+        /// Rows whose subscription stays.
+        kept,
+        /// Subscriptions without a row that have ended.
+        ended,
+        /// Rows that are disabled.
+        disabled,
+        /// Rows that cannot be used.
+        skipped,
+        /// Milliseconds that the reading has taken.
+        took,
+        /// Subscriptions that rows have made.
+        subscriptions,
+        /// Bytes that it takes to remember which ones these are.
+        bytes,
+        /// Why the reading has failed; absent if it has not.
+        reason,
     }
 }

@@ -67,6 +67,14 @@ pub const DESTINATION_RELEASE: Command = answer(
     c"Lifts the hold of a destination and closes its breaker. Parameters: address",
 );
 
+/// `presence_b2b.reload`.
+pub const RELOAD: Command =
+    answer(c"presence_b2b.reload", c"Reads the tables of db_url again and applies the difference.");
+
+/// `presence_b2b.provisioning`.
+pub const PROVISIONING: Command =
+    answer(c"presence_b2b.provisioning", c"What came of the newest reading of the tables, or how far it is.");
+
 #[cfg(feature = "meter_locks")]
 /// `presence_b2b.locks`.
 pub const LOCKS: Command =
@@ -84,6 +92,8 @@ pub const COMMANDS: &[&Command] = &[
     &LOOKUPS,
     &VERSION,
     &DESTINATION_RELEASE,
+    &RELOAD,
+    &PROVISIONING,
     #[cfg(feature = "meter_locks")]
     &LOCKS,
 ];

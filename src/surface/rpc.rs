@@ -3,6 +3,7 @@
 mod answer;
 mod pages;
 mod parameters;
+mod tables;
 
 use std::ffi::CStr;
 
@@ -13,6 +14,8 @@ use crate::time::seconds_up;
 use answer::{Fault, answer, clamp, fill, fitting, lossy, statistics};
 use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
+
+pub use tables::{provisioning, reload};
 
 /// `presence_b2b.version`: the versions of the module and of the server that it was built for. Works without the engine.
 pub fn version(rpc: &RpcContext, built_for: &CStr) {

@@ -1,6 +1,8 @@
 //! Subscriptions made by the script and by operators over RPC: the module itself is their subscriber, and tells their messages in
 //! `event_route[qsa:notify]`.
 
+pub mod provisioned;
+
 use crate::engine::{self, EXISTS, Engine, NO_MEMORY, ShmHub};
 use crate::host::dialog::{CallError, TrackedCall};
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
@@ -117,6 +119,43 @@ pub fn subscribe(
     [record, subscriber, package, options]: [&[u8]; 4],
     call: Option<&TrackedCall>,
 ) -> Result<Handle, SubscriptionError> {
+    with_wanted(engine, [record, subscriber, package, options], |wanted, package, options| {
+        for _ in 0..MOST_ROUNDS {
+            if let Some(handle) = find_named(engine, record, subscriber, package, &options.id)
+                && let Some(same) = same(engine, handle, options)?
+            {
+                watch(same, call)?;
+                return Ok(same);
+            }
+            match make(engine, wanted)? {
+                SubscribeOutcome::Made(subscription, handle) => {
+                    return match watch(handle, call) {
+                        Ok(()) => Ok(handle),
+                        Err(error) => {
+                            let _ = engine.hub.unsubscribe(subscription);
+                            Err(error.into())
+                        }
+                    };
+                }
+                // Another process was faster: its subscription is the one, unless that has ended by now.
+                SubscribeOutcome::Refused(EXISTS) => {}
+                SubscribeOutcome::Refused(cause) => return Err(refused(wanted, cause.into())),
+                SubscribeOutcome::Failed(cause) => return Err(refused(wanted, cause)),
+            }
+        }
+        Err(SubscriptionError::Ended)
+    })
+}
+
+/// Reads a wish of script, RPC or a table.
+///
+/// # Errors
+/// See [`SubscriptionError`]; nothing has been made.
+fn with_wanted<R, E: From<SubscriptionError>>(
+    engine: &Engine,
+    [record, subscriber, package, options]: [&[u8]; 4],
+    work: impl FnOnce(&Wanted<'_>, &'static Package, &Options) -> Result<R, E>,
+) -> Result<R, E> {
     let given = Wanted {
         package,
         record,
@@ -130,7 +169,7 @@ pub fn subscribe(
     let (package, id) = named(engine, package)?;
     let options = options_of(engine, id, options)?;
     if !engine.config.handle_presence_subscriptions {
-        return Err(SubscriptionError::Off);
+        return Err(SubscriptionError::Off.into());
     }
     let first_param = options.to_string();
     let wanted = Wanted {
@@ -140,32 +179,11 @@ pub fn subscribe(
         queue: engine.event_queue_of(record, subscriber),
         ..given
     };
-    for _ in 0..MOST_ROUNDS {
-        if let Some(handle) = find_named(engine, record, subscriber, package, &options.id)
-            && let Some(same) = same(engine, handle, &options)?
-        {
-            watch(same, call)?;
-            return Ok(same);
-        }
-        let refused =
-            |cause| SubscriptionError::Refused { record: String::from_utf8_lossy(record).into_owned(), cause };
-        match make(engine, &wanted)? {
-            SubscribeOutcome::Made(subscription, handle) => {
-                return match watch(handle, call) {
-                    Ok(()) => Ok(handle),
-                    Err(error) => {
-                        let _ = engine.hub.unsubscribe(subscription);
-                        Err(error.into())
-                    }
-                };
-            }
-            // Another process was faster: its subscription is the one, unless that has ended by now.
-            SubscribeOutcome::Refused(EXISTS) => {}
-            SubscribeOutcome::Refused(cause) => return Err(refused(cause.into())),
-            SubscribeOutcome::Failed(cause) => return Err(refused(cause)),
-        }
-    }
-    Err(SubscriptionError::Ended)
+    work(&wanted, package, &options)
+}
+
+fn refused(wanted: &Wanted<'_>, cause: QsaError) -> SubscriptionError {
+    SubscriptionError::Refused { record: String::from_utf8_lossy(wanted.record).into_owned(), cause }
 }
 
 /// Makes an internal subscription, which is kept if the SIP user agent takes it up: other notifiers may do so as well, but it is the

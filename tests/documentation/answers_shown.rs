@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::answers::{Statistics, SubscriptionFields};
+use super::answers::{ProvisioningFields, Statistics, SubscriptionFields};
 use super::{between, blocks, blocks_in, named, section, text_of};
 
 /// The fields that a subscription without event id, options, a kept state and forks does not have.
-pub const ABSENT: [&str; 5] = ["event_id", "options", "source", "kept_bytes", "fork_of"];
+pub const ABSENT: [&str; 6] = ["event_id", "options", "source", "kept_bytes", "provisioned", "fork_of"];
 
 /// The declared fields that every active subscription has.
 pub fn always_there() -> Vec<&'static str> {
@@ -71,4 +71,14 @@ fn fields_of_subscriptions_are_described() {
     assert_eq!(keys(&shown[0]), sorted(always_there()), "the JSON example");
     let sessions = in_readme("presence_b2b.show ");
     assert!(!sessions.is_empty() && sessions.iter().all(|names| *names == always_there()), "README: {sessions:?}");
+}
+
+#[test]
+fn fields_of_the_reading_of_tables_are_described() {
+    let page = text_of("docs/rpc.md");
+    let section = section(&page, "presence_b2b.provisioning");
+    assert_eq!(in_tables(section), ProvisioningFields::NAMES.map(named));
+    let shown = in_json(section);
+    let there = ProvisioningFields::NAMES.map(named).into_iter().filter(|name| *name != "reason");
+    assert_eq!(keys(&shown), sorted(there), "the JSON example");
 }

@@ -8,6 +8,7 @@ pub mod address;
 pub mod b2b;
 pub mod captured;
 pub mod config;
+pub mod database;
 pub mod destination;
 pub mod digest;
 pub mod dns;

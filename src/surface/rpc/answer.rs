@@ -1,5 +1,7 @@
 //! The answer of a command: rows of a subscription, or a fault.
 
+use std::ffi::CStr;
+
 use crate::engine::{self, Engine};
 use crate::host::rpc::{NoRoom, Row, RpcContext};
 use crate::host::{blocks, shm};
@@ -7,6 +9,7 @@ use crate::registry::Handle;
 use crate::subscription::{Snapshot, Untold};
 use crate::surface::answers::{FieldValue, Statistics, SubscriptionFields};
 use crate::surface::subscriptions::SubscriptionError;
+use crate::surface::subscriptions::provisioned::is_provisioned;
 
 /// Why a command failed: a code as in SIP, and what to tell the operator.
 pub(super) struct Fault(pub(super) i32, pub(super) String);
@@ -90,10 +93,19 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         repeated,
         merged,
         dropped,
+        provisioned: FieldValue::or_absent(is_provisioned(engine, handle).then_some(1)),
         fork: FieldValue::Number(snapshot.fork.into()),
         fork_of: FieldValue::or_absent(engine.registry.root_of(handle).map(Handle::id)),
     };
-    for (name, value) in fields.into_fields() {
+    add_fields(row, fields.into_fields())
+}
+
+/// Adds the fields that are there.
+pub(super) fn add_fields<'v>(
+    row: &Row<'_>,
+    fields: impl Iterator<Item = (&'static CStr, FieldValue<'v>)>,
+) -> Result<(), Fault> {
+    for (name, value) in fields {
         match value {
             FieldValue::Number(number) => row.number(name, number)?,
             FieldValue::Text(text) => row.text(name, text.as_bytes())?,

@@ -1,0 +1,59 @@
+//! Tables of the database: the process that reads them, and the request to read them again.
+//!
+//! A database may be slow or away, so that no worker waits for it: a process of its own reads, and the requests of what it finds go the
+//! way of all others.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use super::Engine;
+use crate::host::process::{self, ProcessError};
+use crate::qsa::SubscriptionId;
+
+/// Why tables are not read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoReading {
+    /// There are none.
+    #[error("there is no table to read: set modparam db_url, and provision_table or credentials_table")]
+    NoTable,
+    /// They are being read.
+    #[error("the tables are being read already: presence_b2b.provisioning shows how far that is")]
+    UnderWay,
+}
+
+impl Engine {
+    /// Forks the process that reads tables, if there are some; call in `child_init(PROC_MAIN)`. A round says when the next one is to
+    /// be at the latest.
+    ///
+    /// # Errors
+    /// When it cannot be forked.
+    pub fn fork_tables(&'static self, round: impl FnMut(&'static Self) -> Duration) -> Result<(), ProcessError> {
+        let Some(bell) = &self.table_bell else { return Ok(()) };
+        let round = RefCell::new(round);
+        process::fork("presence_b2b tables", || {
+            let pause = (round.borrow_mut())(self);
+            bell.wait(pause);
+        })
+    }
+
+    /// Has the tables read again.
+    ///
+    /// # Errors
+    /// See [`NoReading`].
+    pub fn ask_for_tables(&self) -> Result<(), NoReading> {
+        let bell = self.table_bell.as_ref().ok_or(NoReading::NoTable)?;
+        if !self.reading.ask(Self::now().0) {
+            return Err(NoReading::UnderWay);
+        }
+        bell.ring();
+        Ok(())
+    }
+}
+
+/// A subscriber has ended a subscription: what is remembered of its lists goes, and no row has made it any more.
+pub(super) fn on_end(subscription: SubscriptionId) {
+    if let Some(engine) = super::engine() {
+        engine.rosters.remove(subscription);
+        engine.provisioned.remove(subscription);
+    }
+}
