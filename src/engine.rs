@@ -11,6 +11,7 @@ mod flows;
 mod lack;
 mod latest;
 mod lists;
+mod local;
 mod notify;
 mod reply;
 mod request;

@@ -39,6 +39,20 @@ impl Engine {
     /// # Errors
     /// Why not, for the operator; nothing is left behind.
     pub fn start(&self, id: SubscriptionId, wanted: &Wanted<'_>, options: &Options) -> Result<Handle, Refused> {
+        self.enter(id, wanted, options, |subscription| subscription)
+    }
+
+    /// Enters the subscription that `make` makes of an internal one with these options.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(super) fn enter(
+        &self,
+        id: SubscriptionId,
+        wanted: &Wanted<'_>,
+        options: &Options,
+        make: impl FnOnce(Subscription<Shm>) -> Subscription<Shm>,
+    ) -> Result<Handle, Refused> {
         let package = self.config.packages.find(wanted.package).ok_or_else(|| Refused::new("unknown event package"))?;
         if !uri::is_sip_uri(wanted.record) {
             return Err(Refused::new("the record is not a SIP URI"));
@@ -54,7 +68,7 @@ impl Engine {
         let names = self.hub.names(id).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();
         let made = Subscription::try_named(names, package.number, options.id.as_bytes(), Shm);
-        let subscription = made.and_then(|made| made.try_with(options)).map_err(|OutOfMemory| NO_MEMORY)?;
+        let subscription = made.and_then(|made| made.try_with(options)).map(make).map_err(|OutOfMemory| NO_MEMORY)?;
         let named = self.is_event_queue(wanted.queue);
         let owner = Owner {
             subscription: id,

@@ -105,6 +105,8 @@ pub enum Input<'a> {
         /// Password or hash, as [`Secret::parse`](super::Secret::parse) takes it.
         secret: Concealed<&'a [u8]>,
     },
+    /// The server itself tells the state of a [local](super::State::Local) subscription, in a message with a body.
+    Told,
     /// The connection that the dialog's SUBSCRIBEs go over is lost: one that is under way over it has failed; otherwise a
     /// refresh makes a new one, and shows whether the notifier still knows the subscription.
     FlowLost(Flow),

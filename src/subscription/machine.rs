@@ -18,6 +18,7 @@ mod first_end;
 mod fork;
 mod held;
 mod left;
+mod local;
 mod notify;
 #[cfg(test)]
 mod picture;
@@ -244,6 +245,7 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::NotForked => Ok(self.not_told(Untold::Refused)),
             Input::Refresh => Ok(self.on_refresh(env)),
             Input::Credentials { username, secret } => self.on_credentials(username, secret.0, env),
+            Input::Told => Ok(self.on_told()),
             Input::FlowLost(flow) => self.on_flow_lost(flow, env),
             Input::Unsubscribe => Ok(self.on_unsubscribe(env.now)),
         }

@@ -1,4 +1,4 @@
-//! The nine states of a subscription.
+//! The nine states of a subscription, and that of one which needs no notifier elsewhere.
 
 use crate::memory::{Defect, found};
 use crate::time::{Millis, PackedMillis};
@@ -33,6 +33,8 @@ pub enum State {
     WaitingForTermination,
     /// Over.
     Destroyed,
+    /// The server itself tells the state: there is no dialog, and there are no requests.
+    Local,
 }
 
 /// The next action of a waiting subscription.
@@ -93,12 +95,13 @@ impl State {
             Self::Predestroyed(_) => "predestroyed",
             Self::WaitingForTermination => "waiting_for_termination",
             Self::Destroyed => "destroyed",
+            Self::Local => "local",
         }
     }
 
     /// The names of all states.
     #[must_use]
-    pub fn names() -> [&'static str; 9] {
+    pub fn names() -> [&'static str; 10] {
         let (attempt, farewell) = (Attempt::Fresh, Farewell::Due);
         [
             Self::Waiting(attempt),
@@ -110,6 +113,7 @@ impl State {
             Self::Predestroyed(farewell),
             Self::WaitingForTermination,
             Self::Destroyed,
+            Self::Local,
         ]
         .map(Self::name)
     }
@@ -118,7 +122,11 @@ impl State {
     #[must_use]
     pub fn is_wanted(self) -> bool {
         match self {
-            Self::Waiting(_) | Self::Unconfirmed | Self::Confirmed { .. } | Self::Resubscription { .. } => true,
+            Self::Waiting(_)
+            | Self::Unconfirmed
+            | Self::Confirmed { .. }
+            | Self::Resubscription { .. }
+            | Self::Local => true,
             Self::UnconfirmedDestroy
             | Self::ResubscriptionDestroy
             | Self::Predestroyed(_)
@@ -130,7 +138,7 @@ impl State {
     /// Whether it has a dialog, or the half of one, that NOTIFYs belong into. An attempt that goes on later has none.
     #[must_use]
     pub fn has_dialog(self) -> bool {
-        !matches!(self, Self::Waiting(_) | Self::Destroyed)
+        !matches!(self, Self::Waiting(_) | Self::Destroyed | Self::Local)
     }
 
     /// The request that waits for its outcome.
@@ -146,7 +154,8 @@ impl State {
             | Self::Confirmed { .. }
             | Self::Predestroyed(Farewell::Due)
             | Self::WaitingForTermination
-            | Self::Destroyed => None,
+            | Self::Destroyed
+            | Self::Local => None,
         }
     }
 
@@ -204,6 +213,7 @@ enum Kind {
     FarewellSent,
     WaitingForTermination,
     Destroyed,
+    Local,
 }
 
 impl From<State> for PackedState {
@@ -240,6 +250,7 @@ impl From<State> for PackedState {
             State::Predestroyed(Farewell::Sent) => Kind::FarewellSent,
             State::WaitingForTermination => Kind::WaitingForTermination,
             State::Destroyed => Kind::Destroyed,
+            State::Local => Kind::Local,
         };
         Self { kind, next, by }
     }
@@ -269,6 +280,7 @@ impl From<PackedState> for State {
             Kind::FarewellSent => Self::Predestroyed(Farewell::Sent),
             Kind::WaitingForTermination => Self::WaitingForTermination,
             Kind::Destroyed => Self::Destroyed,
+            Kind::Local => Self::Local,
         }
     }
 }

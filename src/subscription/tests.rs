@@ -15,6 +15,7 @@ mod forks;
 mod holds;
 mod jitter;
 mod left;
+mod local;
 mod memory;
 mod model;
 mod notifies;

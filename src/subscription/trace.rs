@@ -33,6 +33,7 @@ impl Display for Input<'_> {
             Self::NotForked => f.write_str("a NOTIFY opens no further fork"),
             Self::Refresh => f.write_str("refresh by an operator"),
             Self::Credentials { .. } => f.write_str("credentials"),
+            Self::Told => f.write_str("state told by the server itself"),
             Self::FlowLost(_) => f.write_str("connection lost"),
             Self::Unsubscribe => f.write_str("unsubscribe"),
         }

@@ -198,6 +198,7 @@ impl Life for Told {
             | Input::NoWay { .. }
             | Input::Dropped { .. }
             | Input::Refresh
+            | Input::Told
             | Input::Held { .. }
             | Input::Credentials { .. } => {}
         }

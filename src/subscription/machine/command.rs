@@ -148,7 +148,7 @@ impl<A: SharedAlloc> Subscription<A> {
     pub(super) fn on_unsubscribe(&mut self, now: Millis) -> Output {
         self.forget_left();
         match self.state() {
-            State::Waiting(_) => self.destroy(),
+            State::Waiting(_) | State::Local => self.destroy(),
             State::Unconfirmed | State::Confirmed { .. } if self.fetch_until().is_some() => self.destroy(),
             State::Unconfirmed => {
                 self.state = State::UnconfirmedDestroy.into();

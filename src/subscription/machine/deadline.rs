@@ -46,7 +46,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 Ok(self.send(State::Predestroyed(Farewell::Sent), 0, fresh.cnonce, env))
             }
             State::WaitingForTermination => Ok(self.destroy()),
-            State::Waiting(Attempt::Unstarted) | State::Destroyed => {
+            State::Waiting(Attempt::Unstarted) | State::Destroyed | State::Local => {
                 self.deadline = PackedMillis::NONE;
                 Ok(Output::default())
             }

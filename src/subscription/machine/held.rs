@@ -59,7 +59,7 @@ impl<A: SharedAlloc> Subscription<A> {
                 self.take_back(undo);
                 Output::default()
             }
-            State::WaitingForTermination | State::Destroyed => Output::default(),
+            State::WaitingForTermination | State::Destroyed | State::Local => Output::default(),
         }
     }
 

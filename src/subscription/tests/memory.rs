@@ -106,6 +106,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::NotForked => Input::NotForked,
         Input::Refresh => Input::Refresh,
         Input::Credentials { username, secret } => Input::Credentials { username, secret: *secret },
+        Input::Told => Input::Told,
         Input::FlowLost(flow) => Input::FlowLost(*flow),
         Input::Unsubscribe => Input::Unsubscribe,
     }

@@ -228,6 +228,7 @@ fn cell(life: &Life, output: &Output) -> String {
         State::Predestroyed(_) => "P",
         State::WaitingForTermination => "T",
         State::Destroyed => "D",
+        State::Local => "L",
     }
     .to_owned();
     cell.extend(output.send.is_some().then_some('>'));

@@ -1,0 +1,45 @@
+//! Subscriptions whose state the server itself tells. The notifiers of local calls and of local registrations drive them.
+
+use super::Engine;
+use crate::memory::OutOfMemory;
+use crate::qsa::{Refused, SubscriptionId, Wanted};
+use crate::registry::Handle;
+use crate::subscription::{Content, Input, Options, Subscription};
+
+#[expect(dead_code, reason = "the notifiers of local users come next")]
+impl Engine {
+    /// Starts a subscription that needs no SIP: [`tell_local`](Self::tell_local) brings its news.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_local(&self, id: SubscriptionId, wanted: &Wanted<'_>, options: &Options) -> Result<Handle, Refused> {
+        self.enter(id, wanted, options, Subscription::local)
+    }
+
+    /// Tells the state of a local subscription by a document that has all of it, with this version. The messages of one subscription come
+    /// in the order of these calls if one process makes them. `false` if it wants no other: it has ended, or was a fetch.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: nothing is told, and it may be tried again.
+    pub fn tell_local(
+        &self,
+        handle: Handle,
+        version: u32,
+        content_type: &[u8],
+        body: &[u8],
+    ) -> Result<bool, OutOfMemory> {
+        let message = Self::prepare(content_type, body)?;
+        let content = Content::Versioned { version, is_full: true };
+        let mut gone = None;
+        let deliver = self.deliver_notify(message, content, &mut gone);
+        let Some(stepped) = self.registry.step(handle, Input::Told, &self.env(Self::now()), deliver)? else {
+            return Ok(false);
+        };
+        drop(gone);
+        Self::trace(&stepped);
+        self.keep_up(&stepped);
+        let goes_on = !stepped.output.forget;
+        self.settle(stepped.wake, stepped.delivered);
+        Ok(goes_on)
+    }
+}
