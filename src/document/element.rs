@@ -39,7 +39,6 @@ impl<'a> Element<'a> {
     }
 
     /// Whether this is the element `local` of `namespace`, or one of that name in no namespace.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of formats"))]
     #[inline]
     pub(super) fn may_be(&self, local: &str, namespace: &str) -> bool {
         self.name.local == local.as_bytes() && self.may_be_in(namespace)

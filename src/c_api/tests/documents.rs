@@ -11,7 +11,7 @@ use crate::c_api::document_types::{
     CRpidElement, CWaiting, CWatchers, List,
 };
 use crate::c_api::types::Str;
-use crate::document::Document;
+use crate::document::{Document, FieldText};
 
 const RICH: &str = r#"<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:d="urn:ietf:params:xml:ns:pidf:data-model"
  xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" xmlns:x="urn:x" entity="sip:a@h"><tuple id="t"><status><basic>open</basic><x:in/></status>
@@ -233,6 +233,37 @@ fn every_kind_says_what_its_document_says() {
     assert!(calls.texts.join(" ").ends_with(call), "{:?}", calls.texts);
     let contact = "sip:a@h r active k active registered sip:a@c A 0.8 c sip:pub sip:temp n v sip:b@h  ";
     assert_eq!(contacts.texts.join(" "), contact);
+}
+
+/// However a notifier ends its lines, texts have them as XML 1.0 §2.11 says, and are those of the script's fields.
+#[test]
+fn line_ends_are_those_of_xml() {
+    let note = "two<!-- in one -->\nlines, <![CDATA[three\n]]>and a &#13;&#10;reference";
+    let presence = RICH.replace(">here<", &format!(">{note}<")).replace(">out<", ">o\nut<");
+    let calls = CALLS.replace("v=0", "v=0\no=-\n").replace("display=\"A\"", "display=\"A\nB\"");
+    let contacts = CONTACTS.replace(">A<", ">A\nB<");
+    let watching = WATCHING.replace("sip:w@h", "\nsip:w@h\n");
+    let texts = [presence.as_str(), &calls, &contacts, &watching];
+    for ((kind, media_type, _), text) in SAMPLES.into_iter().zip(texts) {
+        let (_, wanted) = read(media_type, text.as_bytes()).unwrap();
+        for line_end in ["\r\n", "\r"] {
+            let (found, seen) = read(media_type, text.replace('\n', line_end).as_bytes()).unwrap();
+            // An extension is as it was written.
+            let texts = seen.texts.into_iter();
+            let texts = texts.map(|text| if text.starts_with('<') { text.replace(line_end, "\n") } else { text });
+            assert_eq!((found, seen.numbers), (kind, wanted.numbers.clone()), "{text}");
+            assert_eq!(texts.collect::<Vec<_>>(), wanted.texts, "{text}");
+        }
+    }
+    for (field, text, media_type) in [("note", &presence, SAMPLES[0].1), ("remote_uri", &calls, SAMPLES[1].1)] {
+        let body = text.replace('\n', "\r\n");
+        let document = Document::read(media_type.as_bytes(), body.as_bytes(), body.len()).unwrap();
+        let Some(FieldText::Text(of_script)) = document.value(field, None) else { panic!("no {field}") };
+        let (_, seen) = read(media_type, body.as_bytes()).unwrap();
+        assert!(seen.texts.iter().any(|text| *text == of_script), "{of_script:?} in {:?}", seen.texts);
+    }
+    let (_, seen) = read(SAMPLES[0].1, presence.replace('\n', "\r\n").as_bytes()).unwrap();
+    assert!(seen.texts.iter().any(|text| text == "two\nlines, three\nand a \r\nreference"), "{:?}", seen.texts);
 }
 
 #[test]
