@@ -67,6 +67,8 @@ mod peer_targets;
 mod peer_texts;
 mod policy;
 mod processes;
+mod provision_many;
+mod provision_postgres;
 mod provisioning;
 mod proxies;
 mod proxy_holds;

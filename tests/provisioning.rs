@@ -169,7 +169,7 @@ fn bad_rows_are_named_and_skipped() {
         row("sip:i@192.0.2.1", "sip:lamp@x\nFrom: <sip:j@x>", "presence", ""),
     ];
     let dir = sqlite(&(loose + &rows.concat()));
-    let server = with(&url(dir.path())).b2b_param("max_subscribe_delay", 100_000).start();
+    let server = with(&url(dir.path())).b2b_param("max_subscribe_delay", 315_360_000).start();
     assert_eq!(counts(&read(&server)), [3, 0, 0, 0, 1, 12]);
     let text = server.log().text();
     for line in [
@@ -199,8 +199,11 @@ fn bad_rows_are_named_and_skipped() {
 fn what_cannot_be_read_is_tried_again() {
     let folder = TempDir::with_prefix("database-").expect("a folder");
     let dir = folder.path().join("later");
-    let server =
-        with(&url(&dir)).b2b_param("max_subscribe_delay", 100_000).allow_log("db_sqlite").allow_log("db_do_").start();
+    let server = with(&url(&dir))
+        .b2b_param("max_subscribe_delay", 315_360_000)
+        .allow_log("db_sqlite")
+        .allow_log("db_do_")
+        .start();
     let answer = read(&server);
     assert_eq!(answer["state"], "failed", "{answer}");
     let why = "the database of db_url cannot be reached through db_sqlite";
@@ -262,7 +265,7 @@ fn a_table_of_text() {
     write(0..2500, "");
     let server = Server::eager(100).module("db_text").modparam("db_text", "db_mode", 1);
     let server = server.b2b_param("db_url", format!("text://{}", dir.path().display()));
-    let server = server.b2b_param("provision_table", TABLE).b2b_param("max_subscribe_delay", 100_000).start();
+    let server = server.b2b_param("provision_table", TABLE).b2b_param("max_subscribe_delay", 315_360_000).start();
     assert_eq!(counts(&read(&server)), [2500, 0, 0, 0, 0, 0]);
     // The module looks at the time of the file, in whole seconds.
     std::thread::sleep(Duration::from_millis(1100));
@@ -275,7 +278,7 @@ fn a_table_of_text() {
 #[test]
 fn rows_that_come_and_go_leave_nothing() {
     let dir = sqlite(&schema());
-    let server = with(&url(dir.path())).b2b_param("max_subscribe_delay", 100_000).start();
+    let server = with(&url(dir.path())).b2b_param("max_subscribe_delay", 315_360_000).start();
     assert_eq!(counts(&read(&server)), [0; 6]);
     leaves_nothing(&server, || {
         let rows: String = (0..300).map(|n| row(&format!("sip:a{n}@192.0.2.1"), "sip:lamp@x", "dialog", "")).collect();

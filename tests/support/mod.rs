@@ -23,6 +23,7 @@ pub mod news;
 pub mod notifier;
 pub mod pidf;
 pub mod place;
+pub mod postgres;
 pub mod presence_server;
 pub mod process;
 pub mod rpc;
