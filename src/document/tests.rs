@@ -8,6 +8,7 @@ mod formats;
 mod hostile;
 mod json;
 mod list;
+mod list_readings;
 mod merge;
 mod merge_model;
 mod mixed;

@@ -33,7 +33,7 @@ const MISC: [&str; 4] =
     ["<!-- terminated -->", "<?pi x?>", "<![CDATA[early&]]>", "<o:x xmlns:o='urn:o' id='1'>x</o:x>"];
 
 /// A document of `root` with elements of these names and attributes, also where they do not belong.
-fn document(
+pub(super) fn document(
     root: &'static str,
     names: &'static [&'static str],
     attributes: &'static [&'static str],
@@ -66,7 +66,11 @@ fn document(
 }
 
 /// The children of a node that have this name, in the namespace or in none.
-fn children<'a>(node: Node<'a, 'a>, namespace: &'a str, name: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
+pub(super) fn children<'a>(
+    node: Node<'a, 'a>,
+    namespace: &'a str,
+    name: &'a str,
+) -> impl Iterator<Item = Node<'a, 'a>> {
     let is_own = move |node: &Node<'_, '_>| {
         let its = node.tag_name().namespace().unwrap_or_default();
         node.is_element() && node.tag_name().name() == name && (its.is_empty() || its.ends_with(namespace))
@@ -74,12 +78,12 @@ fn children<'a>(node: Node<'a, 'a>, namespace: &'a str, name: &'a str) -> impl I
     node.children().filter(is_own)
 }
 
-fn text(node: Node<'_, '_>) -> String {
+pub(super) fn text(node: Node<'_, '_>) -> String {
     let texts = node.descendants().filter(Node::is_text).filter_map(|text| text.text());
     texts.collect::<String>().trim().to_owned()
 }
 
-fn value(node: Node<'_, '_>, name: &str) -> Option<String> {
+pub(super) fn value(node: Node<'_, '_>, name: &str) -> Option<String> {
     node.attribute(name).map(|value| value.trim().to_owned())
 }
 
