@@ -38,7 +38,7 @@ use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shared_lock::SharedLock;
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, lock, log};
-use crate::memory::{Defect, Defects, HashKey, OutOfMemory, found, on_defect};
+use crate::memory::{Defect, Defects, HashKey, OutOfMemory, Seldom, found, on_defect};
 use crate::qsa::{
     self, Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId,
 };
@@ -51,6 +51,7 @@ pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
 pub use reply::on_reply;
+pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
 pub use tables::NoReading;
 
@@ -145,6 +146,8 @@ pub struct Engine {
     untold: untold::UntoldCounters,
     /// The things that there was no memory for.
     lacks: lack::Lacks,
+    /// Lists that could not be read and were handed on.
+    list_faults: Seldom,
     /// Defects that were found.
     defects: Defects,
     /// Which workers sleep.
@@ -210,6 +213,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let hub = hub.with_whole_state(latest::whole_state);
     let kept = latest::KeptStates::new(ShmLatest::try_new(key, Shm)?);
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
+    let rosters = rosters.with_on_unremembered(lists::on_unremembered).with_on_fault(lists::on_fault);
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
@@ -248,6 +252,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         bad_contacts: contact::BadContacts::default(),
         untold: untold::UntoldCounters::default(),
         lacks: lack::Lacks::default(),
+        list_faults: Seldom::default(),
         defects: Defects::default(),
         board: WorkerBoard::new(workers),
         bells,

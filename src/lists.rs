@@ -11,6 +11,7 @@ mod roster;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use allocator_api2::boxed::Box;
@@ -18,7 +19,7 @@ use allocator_api2::vec::Vec;
 use hashbrown::HashTable;
 use parking_lot::lock_api::{Mutex, RawMutex};
 
-use self::roster::{Roster, Vanished};
+use self::roster::Roster;
 use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
 use crate::qsa::{Hub, SubscriptionId};
 
@@ -29,6 +30,12 @@ const SHARDS: usize = 64;
 
 /// Learns that a document of the subscription's lists is missing. Called without a lock.
 pub type OnGap = fn(SubscriptionId);
+
+/// Learns that so many resources of the subscription's lists found no room in its roster. Called without a lock.
+pub type OnUnremembered = fn(SubscriptionId, u64);
+
+/// Learns why the body of a subscription's list cannot be read: it is told as one message. Called without a lock.
+pub type OnFault = fn(SubscriptionId, &dyn Display);
 
 /// A roster and its subscription.
 type RosterPlace<A> = (SubscriptionId, Box<Roster<A>, A>);
@@ -41,7 +48,11 @@ pub struct Rosters<A: SharedAlloc, L> {
     count: AtomicU64,
     /// How many resources are in them.
     resources: AtomicU64,
+    /// How often a resource was told that found no room.
+    unremembered: AtomicU64,
     on_gap: Option<OnGap>,
+    on_unremembered: Option<OnUnremembered>,
+    on_fault: Option<OnFault>,
     alloc: A,
 }
 
@@ -54,8 +65,9 @@ impl<A: SharedAlloc, L: RawMutex> Rosters<A, L> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
         shards.extend(std::iter::repeat_with(|| Mutex::new(HashTable::new_in(alloc.clone()))).take(SHARDS));
-        let [count, resources] = [(); 2].map(|()| AtomicU64::new(0));
-        Ok(Self { key, shards, count, resources, on_gap: None, alloc })
+        let [count, resources, unremembered] = [(); 3].map(|()| AtomicU64::new(0));
+        let (on_gap, on_unremembered, on_fault) = (None, None, None);
+        Ok(Self { key, shards, count, resources, unremembered, on_gap, on_unremembered, on_fault, alloc })
     }
 
     /// The function that hears of missing documents.
@@ -64,11 +76,28 @@ impl<A: SharedAlloc, L: RawMutex> Rosters<A, L> {
         Self { on_gap: Some(on_gap), ..self }
     }
 
+    /// The function that hears of resources without room.
+    #[must_use]
+    pub fn with_on_unremembered(self, on_unremembered: OnUnremembered) -> Self {
+        Self { on_unremembered: Some(on_unremembered), ..self }
+    }
+
+    /// The function that hears of bodies that cannot be read.
+    #[must_use]
+    pub fn with_on_fault(self, on_fault: OnFault) -> Self {
+        Self { on_fault: Some(on_fault), ..self }
+    }
+
     /// How many resources of lists are remembered.
-    #[cfg(test)]
     #[must_use]
     pub fn resources(&self) -> u64 {
         self.resources.load(Ordering::Relaxed)
+    }
+
+    /// How often a resource was told that found no room: it is not told if it vanishes.
+    #[must_use]
+    pub fn unremembered(&self) -> u64 {
+        self.unremembered.load(Ordering::Relaxed)
     }
 
     /// The subscription has ended: its roster goes.

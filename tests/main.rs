@@ -50,6 +50,7 @@ mod kamcmd;
 mod kemi;
 mod leaks;
 mod lenient;
+mod list_faults;
 mod list_resources;
 mod lists;
 mod merged_states;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 24] = [
+const SAID: [(&str, &str, &str, &str); 37] = [
     ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
     ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
@@ -29,6 +29,19 @@ const SAID: [(&str, &str, &str, &str); 24] = [
     ("src/subscription/digest/challenge.rs", "MOST_BYTES", "authentication.md", "more than {kB}, a realm"),
     ("src/subscription/digest/challenge.rs", "MOST_REALM", "authentication.md", "a realm of more than {} bytes"),
     ("src/subscription/digest/challenge.rs", "MOST_NONCE", "authentication.md", "a nonce or opaque of more than {kB}"),
+    ("src/document/rlmi.rs", "MOST_URI", "lists.md", "or with one of more than {} bytes"),
+    ("src/document/list.rs", "MOST_LISTS", "lists.md", "more than {} lists inside one another"),
+    ("src/document/list.rs", "MOST_LISTS", "operations.md", "more than {} lists inside one another"),
+    ("src/document/list.rs", "MOST_TOLD", "lists.md", "more than {} times the size of the body"),
+    ("src/document/multipart.rs", "MOST_PARTS", "lists.md", "| Parts of one body | {} | 400 |"),
+    ("src/config.rs", "USUAL_BODY", "lists.md", "{kB} are about 600 resources"),
+    ("src/lists/roster.rs", "MOST_RESOURCES", "lists.md", "remembered for one subscription | {}, and"),
+    ("src/lists/roster.rs", "MOST_BYTES", "lists.md", "and {MB} of URIs"),
+    ("src/lists/roster.rs", "MOST_LISTS", "lists.md", "Lists of one subscription that are remembered | {} |"),
+    ("src/engine/tellings.rs", "TURN", "lists.md", "A worker tells {} resources of a list"),
+    ("src/engine/lists.rs", "PAUSE", "lists.md", "every {} seconds at most"),
+    ("src/engine/lists.rs", "PAUSE", "operations.md", "Logged every {} seconds at most"),
+    ("src/engine/lack.rs", "PAUSE", "operations.md", "Each kind is logged every {} seconds at most"),
 ];
 
 const WORDS: [&str; 13] =
@@ -39,7 +52,7 @@ fn text_of(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The value of `const <name>: … = …;`, a product of numbers or a duration of one.
+/// The value of `const <name>: … = …;`, a product of numbers, a number of bits further left, or a duration of one.
 fn constant(file: &str, name: &str) -> u64 {
     let text = text_of(file);
     let (_, rest) = text.split_once(&format!("const {name}: ")).unwrap_or_else(|| panic!("{file} has no {name}"));
@@ -49,16 +62,24 @@ fn constant(file: &str, name: &str) -> u64 {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         digits.parse().unwrap_or_else(|_| panic!("{file}: {name} is {value}, which is no number"))
     };
-    value.split(" * ").map(factor).product()
+    match value.split_once(" << ") {
+        Some((number, bits)) => factor(number) << factor(bits),
+        None => value.split(" * ").map(factor).product(),
+    }
 }
 
 /// The page in one line, or `false` when it does not say this.
 fn says(page: &str, sentence: &str, value: u64) -> bool {
     let text = text_of(&format!("docs/{page}")).split_whitespace().collect::<Vec<_>>().join(" ");
-    let kilo = format!("{} kB", value / 1024);
+    let (kilo, mega) = (format!("{} kB", value / 1024), format!("{} MB", value >> 20));
     let mut written = vec![value.to_string()];
+    if value >= 1000 {
+        written.push(format!("{},{:03}", value / 1000, value % 1000));
+    }
     written.extend(usize::try_from(value).ok().and_then(|value| WORDS.get(value)).map(|word| (*word).to_owned()));
-    written.iter().any(|value| text.contains(&sentence.replace("{kB}", &kilo).replace("{}", value)))
+    written
+        .iter()
+        .any(|value| text.contains(&sentence.replace("{kB}", &kilo).replace("{MB}", &mega).replace("{}", value)))
 }
 
 #[test]
@@ -82,7 +103,9 @@ fn the_room_for_destinations_is_that_of_all_shards() {
 /// A number that has changed on one side only is noticed.
 #[test]
 fn another_number_is_not_found() {
-    for &(file, name, page, sentence) in SAID.iter().filter(|(.., sentence)| !sentence.contains("kB")) {
+    for &(file, name, page, sentence) in
+        SAID.iter().filter(|(.., sentence)| !sentence.contains("kB}") && !sentence.contains("{MB}"))
+    {
         assert!(!says(page, sentence, constant(file, name) + 1), "{page}: {sentence}");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn pop<W: Wiring>(hub: &HubOf<W>, queue: QueueId) -> Result<Delivered
         if !Expansion::may_be(&delivered) {
             return Ok(delivered);
         }
-        match Expansion::open(delivered, hub) {
+        match Expansion::open(delivered, lists, hub) {
             Ok(list) => open = Some(Box::new(list)),
             Err(message) => return Ok(*message),
         }

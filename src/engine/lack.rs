@@ -21,6 +21,8 @@ pub enum Lack {
     Share,
     /// The state of a subscription that is to be kept.
     Latest,
+    /// A resource of a list that is to be remembered; that may be for want of room in its roster as well.
+    Resource,
     /// A subscription that the script asks for.
     New,
 }
@@ -52,6 +54,10 @@ impl Lack {
             Self::Latest => {
                 "out of shared memory: the state of a subscription is not kept: it is unknown to $b2b() and b2b_state() until \
                  there is memory"
+            }
+            Self::Resource => {
+                "a resource of a list is not remembered, so that nobody is told if it vanishes: its list has reached a limit in \
+                 docs/lists.md and is to be divided, or there is no shared memory"
             }
             Self::New => "out of shared memory: b2b_subscribe() made no subscription",
         }

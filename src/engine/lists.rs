@@ -1,13 +1,18 @@
 //! Lists of resources (RFC 4662): what their subscriptions say and take.
 
-use super::Engine;
-use crate::document::{ContentType, ListUpdate, Version};
+use std::fmt::Display;
+
+use super::{Engine, Lack};
+use crate::document::{ContentType, ListUpdate, Version, check_body, is_list};
 use crate::grammar::Tag;
+use crate::host::log;
 use crate::host::notify_headers::DialogIds;
 use crate::host::shm::Shm;
 use crate::qsa::SubscriptionId;
-use crate::registry::Handle;
 use crate::subscription::{ListJudgement, Subscription};
+
+/// Seconds between two lines about lists that cannot be read.
+const PAUSE: u64 = 10;
 
 /// The option tag (RFC 4662 §4.1).
 pub(super) const LIST_TAG: &str = "eventlist";
@@ -21,6 +26,19 @@ impl Engine {
             Err(_) if !self.config.check_bodies => ListJudgement::Acceptable,
             Err(_) => ListJudgement::Malformed,
         }
+    }
+
+    /// What is wrong with a body that was refused; none if it was refused for something else.
+    pub(super) fn fault_of(&self, content_type: Option<&[u8]>, body: &[u8]) -> Option<String> {
+        if body.is_empty() {
+            return None;
+        }
+        let fault = match ContentType::parse(content_type.unwrap_or_default()) {
+            Err(error) => Some(error),
+            Ok(kind) if is_list(&kind) => ListUpdate::read(&kind, body, self.config.max_body).err(),
+            Ok(kind) => check_body(&kind, body, self.config.max_body, true).err(),
+        };
+        fault.map(|fault| fault.to_string())
     }
 
     /// Whether the subscription with this dialog supports what this option tag means, beside what all support.
@@ -41,12 +59,30 @@ impl Engine {
     }
 }
 
+/// Resources of a subscription's lists found no room in its roster.
+pub(super) fn on_unremembered(_: SubscriptionId, times: u64) {
+    if let Some(engine) = super::engine() {
+        engine.lacks_for(Lack::Resource, usize::try_from(times).unwrap_or(usize::MAX));
+    }
+}
+
+/// The body of a list cannot be read, and is handed on whole: said every few seconds at most.
+pub(super) fn on_fault(subscription: SubscriptionId, fault: &dyn Display) {
+    let Some(engine) = super::engine() else { return };
+    let Some(times) = engine.list_faults.note(1, PAUSE, Engine::now().0 / 1000) else { return };
+    let record = engine.hub.with_subscription(subscription, |wanted| wanted.record.escape_ascii().to_string());
+    log::warn(&format!(
+        "the list of resources in a NOTIFY of {} cannot be read and is handed on as one message ({fault}; {times} since the last \
+         such line): with check_bodies=1 and without the option lenient the module refuses it",
+        record.unwrap_or_default()
+    ));
+}
+
 /// The consumer of a list misses one of its documents: the whole state is asked for, unless the dialog has missed it as well, and has
-/// asked already.
+/// asked already. The dialog of a member of a share is that of its root.
 pub(super) fn on_gap(subscription: SubscriptionId) {
     let Some(engine) = super::engine() else { return };
-    let value = engine.hub.notifiers_value(subscription, |notifier| engine.is_user_agent(notifier));
-    let Some(handle) = value.and_then(Handle::from_u64) else { return };
+    let Some(handle) = engine.handle_of(subscription) else { return };
     if engine.registry.view(handle, |subscription, _| subscription.misses_document()) == Some(false) {
         let _ = engine.refresh(handle);
     }

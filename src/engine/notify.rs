@@ -123,7 +123,7 @@ impl Engine {
         if let Some(header) = contact {
             self.count_bad_contact(stepped.handle, stepped.owner.subscription, stepped.output.bad_contacts, header);
         }
-        self.note_untold(stepped.handle, &stepped.output, content_type);
+        self.note_untold(stepped.handle, &stepped.output, (content_type, body));
         self.keep_up(&stepped);
         self.settle(stepped.wake, stepped.delivered);
         if stepped.output.wants_source

@@ -3,10 +3,27 @@
 use super::{Engine, Lack, ShmHub, ShmShares};
 use crate::host::shm::Shm;
 use crate::memory::{Defect, found};
-use crate::qsa::{DomainId, Message, QsaError, QueueId, ShareHash};
+use crate::qsa::{DomainId, Message, QsaError, QueueId, ShareHash, SubscriptionId};
+use crate::registry::Handle;
 
 /// Name of the module's own QSA domain for shared subscriptions. The SIP user agent is its only notifier.
 pub(super) const DOMAIN: &[u8] = b"shared";
+
+/// The lower half of a notifier's value for a member: no handle has it.
+const MEMBER: u32 = u32::MAX;
+
+/// The notifier's value for a member of a share.
+#[must_use]
+pub fn value_of_member(hash: ShareHash) -> u64 {
+    u64::from(hash) << 32 | u64::from(MEMBER)
+}
+
+/// The share of the member with this value; none if it is no member.
+// Cut on purpose: the two halves of the number.
+#[must_use]
+pub fn share_of_member(value: u64) -> Option<ShareHash> {
+    (value as u32 == MEMBER).then_some((value >> 32) as ShareHash)
+}
 
 impl Engine {
     /// The domain of the subscriptions that are shared.
@@ -51,6 +68,16 @@ impl Engine {
     pub(super) fn hand_on_lost(&self, message: &Message<Shm>) {
         if let Some(value) = self.hub.subscriber_data(message.subscription()) {
             self.hand_on_one(share_of(value), message);
+        }
+    }
+
+    /// The SIP subscription of an internal one, or of the share that it is a member of; none if another notifier has it.
+    pub(super) fn handle_of(&self, subscription: SubscriptionId) -> Option<Handle> {
+        let value = |of| self.hub.notifiers_value(of, |notifier| self.is_user_agent(notifier));
+        let own = value(subscription)?;
+        match share_of_member(own) {
+            None => Handle::from_u64(own),
+            Some(hash) => Handle::from_u64(value(self.shares.root_of(hash, subscription)?)?),
         }
     }
 

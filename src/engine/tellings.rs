@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
+use super::Engine;
 use super::worker::{EventHandler, WorkFound};
-use super::{Engine, ShmHub};
 use crate::host::shm::Shm;
 use crate::lists::Expansion;
 use crate::qsa::{Delivered, QueueId};
@@ -42,14 +42,14 @@ impl Tellings {
     }
 
     /// Takes a message behind the list of its subscription, or as a list; gives it back if it can be told at once.
-    pub(super) fn take(&mut self, hub: &ShmHub, delivered: Delivered<Shm>) -> Option<Box<Delivered<Shm>>> {
+    fn take(&mut self, engine: &Engine, delivered: Delivered<Shm>) -> Option<Box<Delivered<Shm>>> {
         let id = delivered.message.subscription();
         if let Some(open) = self.open.iter_mut().find(|open| open.list.subscription() == id) {
             self.behind += 1;
             open.behind.push_back(delivered);
             return None;
         }
-        match Expansion::open(delivered, hub) {
+        match Expansion::open(delivered, &engine.rosters, &engine.hub) {
             Ok(list) => {
                 self.open.push_back(OpenTelling { list, behind: VecDeque::new() });
                 None
@@ -74,7 +74,7 @@ impl Tellings {
                 }
                 let Some(next) = open.behind.pop_front() else { break };
                 self.behind = self.behind.saturating_sub(1);
-                match Expansion::open(next, &engine.hub) {
+                match Expansion::open(next, &engine.rosters, &engine.hub) {
                     Ok(list) => open.list = list,
                     Err(message) if engine.hub.is_subscribed(message.message.subscription()) => {
                         on_event(engine, &message);
@@ -112,7 +112,7 @@ impl Engine {
             };
             if tellings.open.is_empty() && !Expansion::may_be(&delivered) {
                 on_event(self, &delivered);
-            } else if let Some(message) = tellings.take(&self.hub, delivered) {
+            } else if let Some(message) = tellings.take(self, delivered) {
                 on_event(self, &message);
             }
             done += 1;

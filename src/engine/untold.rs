@@ -23,10 +23,10 @@ impl Engine {
         self.untold.0.get(why as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    /// Counts for all what a step has counted for its subscription, and logs the first. `content_type` is that of the NOTIFY.
-    pub(super) fn note_untold(&self, handle: Handle, output: &Output, content_type: Option<&[u8]>) {
+    /// Counts for all what a step has counted for its subscription, and logs the first. `sent` is Content-Type and body of the NOTIFY.
+    pub(super) fn note_untold(&self, handle: Handle, output: &Output, sent: (Option<&[u8]>, &[u8])) {
         if let Some(untold) = output.untold {
-            self.note(handle, untold, output.answer.map(Answer::code_and_phrase), content_type);
+            self.note(handle, untold, output.answer.map(Answer::code_and_phrase), sent);
         }
     }
 
@@ -36,7 +36,7 @@ impl Engine {
         handle: Handle,
         (why, is_first): (Untold, bool),
         answer: Option<(u16, &str)>,
-        content_type: Option<&[u8]>,
+        (content_type, body): (Option<&[u8]>, &[u8]),
     ) {
         if let Some(count) = self.untold.0.get(why as usize) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +48,10 @@ impl Engine {
         let of = format!("{} (subscription {})", record.unwrap_or_default(), handle.id());
         let more = "further ones are only counted (presence_b2b.show)";
         match why {
-            Untold::Refused => log::warn(&format!("{}; {more}", refusal(&of, answer, content_type))),
+            Untold::Refused => {
+                let fault = if matches!(answer, Some((400, _))) { self.fault_of(content_type, body) } else { None };
+                log::warn(&format!("{}; {more}", refusal(&of, answer, content_type, fault)));
+            }
             Untold::Stale => {
                 log::warn(&format!(
                     "a NOTIFY of {of} was refused, because its CSeq is not higher than the last one; {more}"
@@ -94,7 +97,7 @@ impl Engine {
         if let Ok(Some(stepped)) = self.registry.step(handle, input, &self.env(Self::now()), nothing) {
             Self::trace(&stepped);
             if let Some(untold) = stepped.output.untold {
-                self.note(stepped.handle, untold, answer, None);
+                self.note(stepped.handle, untold, answer, (None, &[]));
             }
             // One that is refused may bring the refresh forward.
             self.settle(stepped.wake, None);
@@ -133,7 +136,7 @@ pub(super) fn on_loss(subscription: SubscriptionId, fork: u8, loss: Loss) {
 }
 
 /// What the log says of a refused NOTIFY: the answer, and what an operator can do.
-fn refusal(of: &str, answer: Option<(u16, &str)>, content_type: Option<&[u8]>) -> String {
+fn refusal(of: &str, answer: Option<(u16, &str)>, content_type: Option<&[u8]>, fault: Option<String>) -> String {
     let (code, phrase) = answer.unwrap_or_default();
     let hint = match answer {
         None => {
@@ -162,7 +165,8 @@ fn refusal(of: &str, answer: Option<(u16, &str)>, content_type: Option<&[u8]>) -
         Some((503, _)) => "shared memory is used up, or max_subscriptions is reached",
         Some(_) => "the notifier breaks a rule of SIP",
     };
-    format!("a NOTIFY of {of} was refused with {code} {phrase}: {hint}")
+    let fault = fault.map_or_else(String::new, |fault| format!(", because of its body ({fault})"));
+    format!("a NOTIFY of {of} was refused with {code} {phrase}{fault}: {hint}")
 }
 
 /// The beginning of a Content-Type as one line of the log can hold it.

@@ -1,11 +1,12 @@
 //! The message of a list, taken apart: one message for each instance of a resource, and for each resource that has vanished.
 
+use std::sync::atomic::Ordering;
 use std::vec::IntoIter;
 
 use parking_lot::lock_api::RawMutex;
 
-use super::roster::{Begun, ListPlace};
-use super::{Rosters, Vanished};
+use super::Rosters;
+use super::roster::{Begun, Leaving, ListPlace, Roster, Vanished};
 use crate::document::{ContentType, InstanceState, ListInstance, ListUpdate, ListedState, is_list};
 use crate::memory::SharedAlloc;
 use crate::qsa::{Delivered, Hub, Listed, SubscriptionId};
@@ -24,8 +25,12 @@ pub struct Expansion<A: SharedAlloc> {
     goes_on: Vec<bool>,
     /// Where its lists are in the roster; none for want of memory.
     begun: Option<Begun>,
-    /// Resources that have vanished, and are to be told next.
-    vanished: IntoIter<(String, Vanished<A>)>,
+    /// What is to be taken out of the roster, a few at a time.
+    leaving: Leaving,
+    /// Resources that have vanished, each behind the URI of its list: they are told next.
+    vanished: IntoIter<(Vec<u8>, Vanished<A>)>,
+    /// Resources that found no room in the roster.
+    unremembered: u64,
     stage: ExpansionStage,
 }
 
@@ -37,6 +42,9 @@ enum ExpansionStage {
     Swept,
     Over,
 }
+
+/// How many resources are taken out of the roster at a time: others wait for its lock.
+const MOST_TAKEN: usize = 64;
 
 /// What the Content-Type of each list begins with; the second is of one without parts.
 const KINDS: [&[u8]; 2] = [b"multipart/", b"application/rlmi+xml"];
@@ -54,21 +62,33 @@ impl<A: SharedAlloc> Expansion<A> {
     ///
     /// # Errors
     /// Any other message, to be told as it is.
-    pub fn open<L: RawMutex>(of: Delivered<A>, hub: &Hub<A, L>) -> Result<Self, Box<Delivered<A>>> {
+    pub fn open<L: RawMutex>(
+        of: Delivered<A>,
+        lists: &Rosters<A, L>,
+        hub: &Hub<A, L>,
+    ) -> Result<Self, Box<Delivered<A>>> {
         let [kind, body] = of.message.content();
         let kind = if body.is_empty() { None } else { ContentType::parse(kind).ok().filter(is_list) };
         let Some(kind) = kind.filter(|_| asks_for_lists(hub, of.message.subscription())) else {
             return Err(Box::new(of));
         };
-        let Ok(update) = ListUpdate::read(&kind, body, body.len()) else { return Err(Box::new(of)) };
+        let update = match ListUpdate::read(&kind, body, body.len()) {
+            Ok(update) => update,
+            Err(fault) => {
+                if let Some(on_fault) = lists.on_fault {
+                    on_fault(of.message.subscription(), &fault);
+                }
+                return Err(Box::new(of));
+            }
+        };
         let mut goes_on = vec![false; update.resources.len()];
         for state in &update.states {
             if let Some(goes_on) = state.resource.and_then(|resource| goes_on.get_mut(resource)) {
                 *goes_on |= state.instance.as_ref().is_none_or(|of| of.state != InstanceState::Terminated);
             }
         }
-        let (begun, vanished, stage) = (None, Vec::new().into_iter(), ExpansionStage::Begins);
-        Ok(Self { of, update, next: 0, goes_on, begun, vanished, stage })
+        let (leaving, vanished, stage) = (Leaving::default(), Vec::new().into_iter(), ExpansionStage::Begins);
+        Ok(Self { of, update, next: 0, goes_on, begun: None, leaving, vanished, unremembered: 0, stage })
     }
 
     /// The subscription.
@@ -88,9 +108,17 @@ impl<A: SharedAlloc> Expansion<A> {
                 if vanished.is_list {
                     continue;
                 }
-                let record = String::from_utf8_lossy(vanished.uri()).into_owned();
+                let [list, record] = [&list, vanished.uri()].map(|uri| String::from_utf8_lossy(uri).into_owned());
                 let listed = Listed { list, record, ..Listed::default() };
                 return Some(self.told(Status::Terminated, NO_RESOURCE, listed));
+            }
+            if !self.leaving.is_empty() {
+                let take = |roster: &mut Roster<A>| roster.take(&lists.key, &mut self.leaving, MOST_TAKEN);
+                match lists.with_roster(self.of.message.subscription(), take) {
+                    Some(taken) => self.vanished = taken.into_iter(),
+                    None => self.leaving = Leaving::default(),
+                }
+                continue;
             }
             match self.stage {
                 ExpansionStage::Begins => {
@@ -105,13 +133,18 @@ impl<A: SharedAlloc> Expansion<A> {
                         }
                     }
                     None => {
-                        self.sweep(lists);
+                        self.sweep();
                         self.stage = ExpansionStage::Swept;
                     }
                 },
                 ExpansionStage::Swept => {
                     lists.forget_if_ended(hub, self.subscription());
                     self.stage = ExpansionStage::Over;
+                    if self.unremembered > 0
+                        && let Some(on_unremembered) = lists.on_unremembered
+                    {
+                        on_unremembered(self.subscription(), self.unremembered);
+                    }
                     // What names no resource says at least that the subscription is active.
                     if self.of.message.is_last() || self.update.states.is_empty() {
                         let message = self.of.message.about_resource(*self.of.message.news()).without_body();
@@ -140,18 +173,22 @@ impl<A: SharedAlloc> Expansion<A> {
     fn state<L: RawMutex>(&mut self, lists: &Rosters<A, L>, state: ListedState) -> Option<Delivered<A>> {
         let list = self.update.lists.get(state.list).map(|list| list.uri.clone()).unwrap_or_default();
         let resource = state.resource.and_then(|resource| self.update.resources.get(resource));
-        if let (Some(resource), Some(place), Some(begun)) = (resource, self.place(state.list), &self.begun) {
-            let goes_on = state.resource.and_then(|resource| self.goes_on.get(resource)).copied().unwrap_or(true);
-            let named = (place, resource.uri.as_bytes());
-            let ended = lists.with_roster(self.subscription(), |roster| {
+        let goes_on = state.resource.and_then(|resource| self.goes_on.get(resource)).copied().unwrap_or(true);
+        if let Some(resource) = resource {
+            let of_list = self.begun.as_ref().zip(self.place(state.list));
+            let note = |roster: &mut Roster<A>| {
+                let (begun, place) = of_list?;
+                let named = (place, resource.uri.as_bytes());
                 if goes_on {
-                    let _ = roster.name(&lists.key, named, state.opened.is_some(), begun.round);
-                    return Vec::new();
+                    return roster.name(&lists.key, named, state.opened.is_some(), begun.round).ok();
                 }
-                let ended = roster.end(&lists.key, named.0, named.1);
-                ended.into_iter().map(|each| (text(roster.list_uri(each.list)), each)).collect()
-            });
-            self.vanished = ended.unwrap_or_default().into_iter();
+                roster.end(&lists.key, named, &mut self.leaving);
+                Some(())
+            };
+            if lists.with_roster(self.of.message.subscription(), note).flatten().is_none() && goes_on {
+                self.unremembered += 1;
+                lists.unremembered.fetch_add(1, Ordering::Relaxed);
+            }
         }
         if state.opened.is_some() {
             return None;
@@ -178,20 +215,11 @@ impl<A: SharedAlloc> Expansion<A> {
     }
 
     /// Looks for what whole lists no longer have. The end of the subscription says nothing of that.
-    fn sweep<L: RawMutex>(&mut self, lists: &Rosters<A, L>) {
+    fn sweep(&mut self) {
         let Some(begun) = self.begun.as_ref().filter(|_| !self.of.message.is_last()) else { return };
         let whole = self.update.lists.iter().zip(&begun.places).filter(|(list, _)| list.is_full);
-        let whole: Vec<_> = whole.filter_map(|(_, place)| *place).collect();
-        let swept = lists.with_roster(self.subscription(), |roster| {
-            let vanished = roster.sweep(&whole, begun.round);
-            vanished.into_iter().map(|each| (text(roster.list_uri(each.list)), each)).collect::<Vec<_>>()
-        });
-        self.vanished = swept.unwrap_or_default().into_iter();
+        self.leaving = Leaving::unnamed(whole.filter_map(|(_, place)| *place), begun.round);
     }
-}
-
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_default()
 }
 
 fn asks_for_lists<A: SharedAlloc, L: RawMutex>(hub: &Hub<A, L>, id: SubscriptionId) -> bool {

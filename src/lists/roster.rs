@@ -4,7 +4,7 @@ use allocator_api2::vec::Vec;
 use hashbrown::HashTable;
 
 use crate::document::{ListHead, ListUpdate};
-use crate::memory::{HashKey, OutOfMemory, Packed, SharedAlloc};
+use crate::memory::{HashKey, OutOfMemory, Packed, SharedAlloc, Slots};
 
 /// The most lists of one subscription that are remembered, lists in lists included.
 const MOST_LISTS: usize = 256;
@@ -15,16 +15,15 @@ const MOST_RESOURCES: usize = 65_536;
 /// The most bytes of their URIs.
 const MOST_BYTES: usize = 4 << 20;
 
-/// How often resources that vanish with their list are looked for: lists inside one another.
-const MOST_PASSES: usize = 8;
-
 /// The place of a list in its roster.
 pub(super) type ListPlace = u16;
 
 /// The resources of one subscription's lists.
 pub(super) struct Roster<A: SharedAlloc> {
     lists: Vec<RosterList<A>, A>,
-    members: HashTable<Member<A>, A>,
+    members: Slots<Member<A>, A>,
+    /// Their slots, by list and URI.
+    slots: HashTable<u32, A>,
     /// Bytes of all their URIs.
     bytes: usize,
     /// Counts the updates.
@@ -36,13 +35,28 @@ pub(super) struct Roster<A: SharedAlloc> {
 struct RosterList<A: SharedAlloc> {
     uri: Packed<1, A>,
     version: Option<u32>,
+    /// Its resources: the one that was named longest ago first.
+    ends: ChainEnds,
 }
+
+/// The first and the last of a chain of resources.
+#[derive(Clone, Copy)]
+struct ChainEnds {
+    first: u32,
+    last: u32,
+}
+
+/// Where a chain of resources ends.
+const NONE: u32 = u32::MAX;
 
 /// A resource of a list that has not ended.
 struct Member<A: SharedAlloc> {
     uri: Packed<1, A>,
     /// The update that has named it last.
     round: u64,
+    /// The one of its list that was named before it, and the one that was named behind it.
+    before: u32,
+    after: u32,
     list: ListPlace,
     /// It is a list, whose resources are told in its place.
     is_list: bool,
@@ -51,8 +65,23 @@ struct Member<A: SharedAlloc> {
 /// A resource that is in its list no longer.
 pub(super) struct Vanished<A: SharedAlloc> {
     uri: Packed<1, A>,
-    pub(super) list: ListPlace,
     pub(super) is_list: bool,
+}
+
+/// What is to be taken out of lists: all that was named last before a round. The last list is the next.
+#[derive(Default)]
+pub(super) struct Leaving(std::vec::Vec<(ListPlace, u64)>);
+
+impl Leaving {
+    /// What these lists have not named in this round.
+    pub(super) fn unnamed(lists: impl IntoIterator<Item = ListPlace>, round: u64) -> Self {
+        Self(lists.into_iter().map(|list| (list, round)).collect())
+    }
+
+    /// Nothing is left to be taken out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl<A: SharedAlloc> Vanished<A> {
@@ -73,13 +102,13 @@ pub(super) struct Begun {
 
 impl<A: SharedAlloc> Roster<A> {
     pub(super) fn new(alloc: A) -> Self {
-        let (lists, members) = (Vec::new_in(alloc.clone()), HashTable::new_in(alloc));
-        Self { lists, members, bytes: 0, round: 0, has_asked: false }
+        let (lists, members) = (Vec::new_in(alloc.clone()), Slots::new_in(MOST_RESOURCES, alloc.clone()));
+        Self { lists, members, slots: HashTable::new_in(alloc), bytes: 0, round: 0, has_asked: false }
     }
 
     /// How many resources it has.
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.slots.len()
     }
 
     /// An update has come: notes its versions.
@@ -111,7 +140,8 @@ impl<A: SharedAlloc> Roster<A> {
             None => {
                 let uri = Packed::try_new([list.uri.as_bytes()], self.lists.allocator().clone()).ok()?;
                 self.lists.try_reserve(1).ok()?;
-                self.lists.push(RosterList { uri, version: None });
+                let ends = ChainEnds { first: NONE, last: NONE };
+                self.lists.push(RosterList { uri, version: None, ends });
                 self.lists.len() - 1
             }
         };
@@ -130,77 +160,122 @@ impl<A: SharedAlloc> Roster<A> {
         round: u64,
     ) -> Result<(), OutOfMemory> {
         let hash = key.hash((list, uri));
-        let is_it = |member: &Member<A>| member.list == list && member.uri.get(0) == uri;
-        if let Some(member) = self.members.find_mut(hash, is_it) {
-            (member.round, member.is_list) = (round.max(member.round), is_list);
+        if let Some(slot) = self.slot_of(hash, list, uri) {
+            self.unlink(slot);
+            if let Some(member) = self.members.get_mut(slot) {
+                (member.round, member.is_list) = (round.max(member.round), is_list);
+            }
+            self.link(slot);
             return Ok(());
         }
         let bytes = self.bytes.saturating_add(uri.len());
-        if self.members.len() >= MOST_RESOURCES || bytes > MOST_BYTES {
+        if bytes > MOST_BYTES || self.members.is_full() {
             return Err(OutOfMemory);
         }
         let uri = Packed::try_new([uri], self.lists.allocator().clone())?;
-        let hash_of = |member: &Member<A>| key.hash((member.list, member.uri.get(0)));
-        self.members.try_reserve(1, hash_of).map_err(|_| OutOfMemory)?;
-        self.members.insert_unique(hash, Member { uri, round, list, is_list }, hash_of);
+        self.members.try_reserve()?;
+        let Self { members, slots, .. } = self;
+        let hash_of = |slot: &u32| members.get(*slot).map_or(0, |member| key.hash((member.list, member.uri.get(0))));
+        slots.try_reserve(1, hash_of).map_err(|_| OutOfMemory)?;
+        let member = Member { uri, round, before: NONE, after: NONE, list, is_list };
+        let slot = self.members.insert(|_| member).ok_or(OutOfMemory)?;
+        let Self { members, slots, .. } = self;
+        let hash_of = |slot: &u32| members.get(*slot).map_or(0, |member| key.hash((member.list, member.uri.get(0))));
+        slots.insert_unique(hash, slot, hash_of);
+        self.link(slot);
         self.bytes = bytes;
         Ok(())
     }
 
-    /// A resource has ended: it is in its list, but there is nothing more to be told of it. What was told in its place vanishes.
-    pub(super) fn end(&mut self, key: &HashKey, list: ListPlace, uri: &[u8]) -> std::vec::Vec<Vanished<A>> {
+    fn slot_of(&self, hash: u64, list: ListPlace, uri: &[u8]) -> Option<u32> {
         let is_it = |member: &Member<A>| member.list == list && member.uri.get(0) == uri;
-        let Ok(found) = self.members.find_entry(key.hash((list, uri)), is_it) else { return std::vec::Vec::new() };
-        let (member, _) = found.remove();
-        self.bytes = self.bytes.saturating_sub(uri.len());
-        let ended = Vanished { uri: member.uri, list, is_list: member.is_list };
-        self.with_inner(std::vec::Vec::from([ended])).into_iter().skip(1).collect()
+        self.slots.find(hash, |slot| self.members.get(*slot).is_some_and(is_it)).copied()
     }
 
-    /// What whole lists have not named in this update has vanished, and is taken out.
-    pub(super) fn sweep(&mut self, lists: &[ListPlace], round: u64) -> std::vec::Vec<Vanished<A>> {
-        let vanished = self.take(|member| member.round < round && lists.contains(&member.list));
-        self.with_inner(vanished)
-    }
-
-    /// Adds what has vanished with its list.
-    fn with_inner(&mut self, mut vanished: std::vec::Vec<Vanished<A>>) -> std::vec::Vec<Vanished<A>> {
-        let mut seen = 0;
-        for _ in 0..MOST_PASSES {
-            let gone: std::vec::Vec<_> = vanished
-                .iter()
-                .skip(seen)
-                .filter(|each| each.is_list)
-                .filter_map(|each| self.lists.iter().position(|list| list.uri.get(0) == each.uri()))
-                .collect();
-            if gone.is_empty() {
-                break;
-            }
-            seen = vanished.len();
-            let mut is_gone = std::vec![false; self.lists.len()];
-            for place in gone {
-                if let Some(is_gone) = is_gone.get_mut(place) {
-                    *is_gone = true;
-                }
-                if let Some(list) = self.lists.get_mut(place) {
-                    list.version = None;
-                }
-            }
-            vanished.extend(self.take(|member| is_gone.get(usize::from(member.list)).copied().unwrap_or(false)));
+    /// Makes a resource the last of its list.
+    fn link(&mut self, slot: u32) {
+        let Some(member) = self.members.get_mut(slot) else { return };
+        let Some(list) = self.lists.get_mut(usize::from(member.list)) else { return };
+        (member.before, member.after) = (list.ends.last, NONE);
+        let before = std::mem::replace(&mut list.ends.last, slot);
+        match self.members.get_mut(before) {
+            Some(before) => before.after = slot,
+            None => list.ends.first = slot,
         }
-        vanished
     }
 
-    fn take(&mut self, is_gone: impl Fn(&Member<A>) -> bool) -> std::vec::Vec<Vanished<A>> {
-        let taken = self.members.extract_if(|member| is_gone(member));
-        let taken: std::vec::Vec<_> =
-            taken.map(|Member { uri, list, is_list, .. }| Vanished { uri, list, is_list }).collect();
-        self.bytes = self.bytes.saturating_sub(taken.iter().map(|each| each.uri().len()).sum());
+    /// Takes a resource out of the chain of its list.
+    fn unlink(&mut self, slot: u32) {
+        let Some(member) = self.members.get(slot) else { return };
+        let (before, after) = (member.before, member.after);
+        let Some(list) = self.lists.get_mut(usize::from(member.list)) else { return };
+        match self.members.get_mut(before) {
+            Some(before) => before.after = after,
+            None => list.ends.first = after,
+        }
+        match self.members.get_mut(after) {
+            Some(after) => after.before = before,
+            None => list.ends.last = before,
+        }
+    }
+
+    fn remove(&mut self, key: &HashKey, slot: u32) -> Option<Vanished<A>> {
+        self.unlink(slot);
+        let Member { uri, list, is_list, .. } = self.members.remove(slot)?;
+        if let Ok(found) = self.slots.find_entry(key.hash((list, uri.get(0))), |each| *each == slot) {
+            found.remove();
+        }
+        self.bytes = self.bytes.saturating_sub(uri.get(0).len());
+        Some(Vanished { uri, is_list })
+    }
+
+    /// A resource has ended: it is in its list, but there is nothing more to be told of it. If it is a list, all in it is leaving.
+    pub(super) fn end(&mut self, key: &HashKey, (list, uri): (ListPlace, &[u8]), leaving: &mut Leaving) {
+        let slot = self.slot_of(key.hash((list, uri)), list, uri);
+        if let Some(ended) = slot.and_then(|slot| self.remove(key, slot)) {
+            self.leave_with(&ended, leaving);
+        }
+    }
+
+    /// What is in a list leaves with it.
+    fn leave_with(&mut self, vanished: &Vanished<A>, leaving: &mut Leaving) {
+        let is_it = |list: &RosterList<A>| vanished.is_list && list.uri.get(0) == vanished.uri();
+        let Some(place) = self.lists.iter().position(is_it) else { return };
+        if let Some(list) = self.lists.get_mut(place) {
+            list.version = None;
+        }
+        leaving.0.extend(ListPlace::try_from(place).map(|place| (place, u64::MAX)));
+    }
+
+    /// Takes at most so many out, each with the URI of its list. Time is linear in that number, and in the lists that have nothing to be
+    /// taken out.
+    pub(super) fn take(
+        &mut self,
+        key: &HashKey,
+        leaving: &mut Leaving,
+        most: usize,
+    ) -> std::vec::Vec<(std::vec::Vec<u8>, Vanished<A>)> {
+        let mut taken = std::vec::Vec::new();
+        while taken.len() < most
+            && let Some(&(place, before)) = leaving.0.last()
+        {
+            let slot = self.lists.get(usize::from(place)).map_or(NONE, |list| list.ends.first);
+            let leaves = self.members.get(slot).is_some_and(|member| member.round < before);
+            match if leaves { self.remove(key, slot) } else { None } {
+                Some(vanished) => {
+                    self.leave_with(&vanished, leaving);
+                    taken.push((self.list_uri(place), vanished));
+                }
+                None => {
+                    leaving.0.pop();
+                }
+            }
+        }
         taken
     }
 
     /// The URI of a list.
-    pub(super) fn list_uri(&self, place: ListPlace) -> std::vec::Vec<u8> {
+    fn list_uri(&self, place: ListPlace) -> std::vec::Vec<u8> {
         self.lists.get(usize::from(place)).map_or_else(std::vec::Vec::new, |list| list.uri.get(0).to_vec())
     }
 }

@@ -1,12 +1,9 @@
 //! Internal subscriptions that share a dialog: the module itself holds the one that leads to SIP, the root.
 
-use crate::engine::{Engine, Lack, NO_MEMORY};
+use crate::engine::{Engine, Lack, NO_MEMORY, share_of_member, value_of_member};
 use crate::memory::OutOfMemory;
-use crate::qsa::{NotShared, QsaError, Refused, ShareHash, SubscriptionId, Wanted};
+use crate::qsa::{NotShared, QsaError, Refused, SubscriptionId, Wanted};
 use crate::subscription::Options;
-
-/// The lower half of a notifier's value for a member: no handle has it.
-const MEMBER: u64 = u32::MAX as u64;
 
 /// Lets an internal subscription share the dialog of equal ones, or be the first. Returns the notifier's value for it, for
 /// [`leave`].
@@ -31,16 +28,13 @@ pub(super) fn join(
         }
         refusal(error)
     })?;
-    Ok(u64::from(hash) << 32 | MEMBER)
+    Ok(value_of_member(hash))
 }
 
 /// An internal subscription with this notifier's value has ended; false when it is none that shares.
-// Cut on purpose: the two halves of the number.
 pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, value: u64) -> bool {
-    if value as u32 != u32::MAX {
-        return false;
-    }
-    if let Some(root) = engine.shares().leave((value >> 32) as ShareHash, subscription) {
+    let Some(hash) = share_of_member(value) else { return false };
+    if let Some(root) = engine.shares().leave(hash, subscription) {
         let _ = engine.hub.unsubscribe(root);
     }
     true

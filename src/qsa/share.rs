@@ -257,7 +257,7 @@ impl<A: SharedAlloc, L: RawMutex> Shares<A, L> {
     }
 
     /// The root of the share that has this member.
-    #[cfg(test)]
+    #[must_use]
     pub fn root_of(&self, hash: ShareHash, member: SubscriptionId) -> Option<SubscriptionId> {
         self.shard(hash)?.lock().find(hash.into(), |share| share.members.contains(&member)).map(|share| share.root)
     }

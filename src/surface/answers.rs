@@ -87,6 +87,10 @@ answer! {
         kept_states,
         /// Bytes that they take.
         kept_bytes,
+        /// Resources of lists that are remembered.
+        list_resources,
+        /// How often a resource of a list was told that is not remembered.
+        list_resources_lost,
         /// Contacts of notifiers that cannot be a target.
         bad_contacts,
         /// NOTIFYs refused.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::RawMutex;
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ impl World {
     }
 
     fn pop(&self) -> Result<Expansion<Accounted>, Box<Delivered<Accounted>>> {
-        Expansion::open(self.hub.pop(self.queue).unwrap(), &self.hub)
+        Expansion::open(self.hub.pop(self.queue).unwrap(), &self.lists, &self.hub)
     }
 
     /// Everything that an update tells: record, status, reason, body, list.
@@ -171,6 +171,44 @@ fn lists_in_the_list_vanish_with_what_is_in_them() {
     world.told(&list("sip:l@x", 3, true, &[("sip:in@x", &one)]));
     let told = world.told(&list("sip:l@x", 4, false, &[("sip:in@x", "terminated")]));
     assert_eq!(told, ["sip:l@x sip:in@x terminated r ", "sip:in@x sip:a@x terminated noresource "]);
+}
+
+/// How many resources found no room, as it was said.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn what_is_not_remembered_is_counted_and_said() {
+    let mut world = World::new();
+    world.lists = world.lists.with_on_unremembered(|_, count| {
+        LOST.fetch_add(count, Ordering::SeqCst);
+    });
+    let lost = |world: &World| (LOST.swap(0, Ordering::SeqCst), world.lists.unremembered());
+    let (most, more) = (65_536, 10);
+    let named = |from: usize, to: usize| {
+        let all: String = (from..to).map(|each| format!("<resource uri=\"{each}\"/>")).collect();
+        format!(
+            "--b\r\nContent-Type: application/rlmi+xml\r\n\r\n<list uri=\"l\" fullState=\"true\">{all}</list>\r\n--b--"
+        )
+    };
+    assert_eq!(world.told(&named(0, most)).len(), most);
+    assert_eq!(lost(&world), (0, 0));
+    // Those that have vanished make room, but not for what was told before.
+    assert_eq!(world.told(&named(0, most + more).replace("true", "false")).len(), most + more);
+    assert_eq!((world.lists.resources(), lost(&world)), (most as u64, (10, 10)));
+    let told = world.told(&named(most, most + more));
+    assert_eq!((told.len(), lost(&world)), (more + most, (10, 20)));
+    assert_eq!(told[more], "l 0 terminated noresource ");
+    assert_eq!(told.last().map(String::as_str), Some("l 65535 terminated noresource "));
+    assert_eq!((world.told(&named(most, most + more)).len(), lost(&world)), (more, (0, 20)));
+    assert_eq!(world.lists.resources(), 10);
+    // The same for want of memory.
+    world.push(Status::Active, &named(0, 3));
+    let mut list = world.pop().ok().expect("a list");
+    world.account.allow(0);
+    let told = std::iter::from_fn(|| list.next(&world.lists, &world.hub)).count();
+    world.account.allow_all();
+    assert_eq!(told, 3 + more);
+    assert_eq!(lost(&world), (3, 23));
 }
 
 static GAPS: AtomicUsize = AtomicUsize::new(0);

@@ -138,6 +138,8 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         max_memory: memory.most as u64,
         kept_states: kept.entries,
         kept_bytes: kept.bytes,
+        list_resources: engine.rosters.resources(),
+        list_resources_lost: engine.rosters.unremembered(),
         bad_contacts: engine.bad_contacts(),
         notifies_refused,
         notifies_stale,
