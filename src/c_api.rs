@@ -17,10 +17,13 @@ mod notifiers;
 mod pinned;
 mod presentity;
 mod registrations;
+#[cfg(test)]
+pub(crate) mod seen;
 mod subscribers;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod types;
 mod waiting;
 mod watchers;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::documentation::{RECORD, SUBSCRIBER, blocks, blocks_in, text_of};
+use crate::support::captured::{Captured, Says};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
@@ -124,6 +125,50 @@ fn other_bodies_are_text_or_base64() {
         }
         dialog.notify(Notify::terminated("noresource", 0));
         posted(&web);
+        server.await_no_subscription();
+    });
+    server.stop();
+}
+
+/// What real notifiers have sent: the JSON is what another reader of XML makes of it.
+#[test]
+fn captured_bodies_are_posted_as_another_reader_has_read_them() {
+    let web = Web::start();
+    let notifier = Notifier::udp();
+    let server = builder(&web).start();
+    leaves_nothing(&server, || {
+        for captured in Captured::all() {
+            let name = captured.name.as_str();
+            let package = captured.header("Event").expect(name);
+            let (options, count) = match &captured.says {
+                Says::Refused => continue,
+                Says::List { resources, .. } => ("list", resources.len()),
+                Says::Fields(_) => ("", 1),
+            };
+            let options = json!([notifier.uri("alice"), server.uri("watcher"), package, options]);
+            server.rpc("presence_b2b.subscribe", options).expect(name);
+            let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
+            let notify = Notify::active(600).event(package);
+            let notify = match captured.body.as_slice() {
+                [] => notify,
+                body => notify.body(captured.content_type(), body),
+            };
+            let is_list = matches!(captured.says, Says::List { .. });
+            let notify = if is_list { notify.with("Require", "eventlist") } else { notify };
+            assert_eq!(dialog.notify(notify).status(), 200, "{name}");
+            let posted_now: Vec<_> = (0..count).map(|_| posted(&web)).collect();
+            for (at, message) in posted_now.iter().enumerate() {
+                let document = captured.documents.get(at).filter(|document| !document.is_null());
+                assert_eq!(message.get("document"), document, "{name}");
+                assert_eq!(message.get("fields").is_some(), document.is_some(), "{name}");
+            }
+            if let Says::Fields(fields) = &captured.says {
+                let said = posted_now[0].get("fields").and_then(Value::as_object).cloned().unwrap_or_default();
+                assert_eq!(&said, fields, "{name}");
+            }
+            dialog.notify(Notify::terminated("noresource", 0).event(package));
+            posted(&web);
+        }
         server.await_no_subscription();
     });
     server.stop();

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use super::types::Str;
+use super::text::Str;
 
 /// The header's pairs of a number and an array: laid out like two members in a row, if nothing smaller than a pointer is
 /// before them.

@@ -6,11 +6,12 @@ use std::ptr::null_mut;
 
 use super::Wiring;
 use super::blocks;
-use super::convert::{number_of_status, pointer_of, put, str_of};
+use super::convert::{number_of_status, pointer_of, put};
 use super::document::DocumentFace;
 use super::document_types::{CDocument, CPresentity};
 use super::guard::{guarded, with_hub};
 use super::lists;
+use super::text::str_of;
 use super::types::{CMessage, Error};
 use crate::memory::SharedAlloc;
 use crate::qsa::{self, NoMessage, QueueId};

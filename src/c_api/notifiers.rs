@@ -3,11 +3,10 @@
 use std::ffi::{c_int, c_uint, c_void};
 
 use super::Wiring;
-use super::convert::{
-    bytes, bytes_at, domain, known_domain, number_of, pointer_of, put, sized_at, status_of, terminated,
-};
+use super::convert::{bytes, bytes_at, domain, known_domain, number_of, pointer_of, put, sized_at, status_of};
 use super::guard::{HubOf, with_hub};
-use super::types::{CNotifierParams, CSubscribed, DestroyFn, Error, Str, SubscribeFn, UnsubscribeFn};
+use super::text::{Str, terminated};
+use super::types::{CNotifierParams, CSubscribed, DestroyFn, Error, SubscribeFn, UnsubscribeFn};
 use crate::qsa::{ContentTypeId, Destroy, Hub, Notifier, NotifierId, Refused, SubscriptionId, Wanted};
 
 pub(super) unsafe extern "C" fn default_domain<W: Wiring>(to: *mut u64) -> c_int {

@@ -3,9 +3,8 @@
 use std::any::Any;
 use std::ffi::c_uint;
 
-use super::convert::str_of;
 use super::document_types::{CPair, CPlace, List};
-use super::types::Str;
+use super::text::{Str, str_of};
 use crate::document::Version;
 
 /// Values that stay where they are as long as this lives.

@@ -7,7 +7,8 @@ use parking_lot::lock_api::RawMutex;
 use super::Wiring;
 use super::convert::{bytes, domain, number_of, pointer_of, put, put_sized, sized_at};
 use super::guard::with_hub;
-use super::types::{CCounters, CSubscribeParams, Error, Str, WakeFn};
+use super::text::Str;
+use super::types::{CCounters, CSubscribeParams, Error, WakeFn};
 use crate::memory::SharedAlloc;
 use crate::qsa::{Hub, QueueId, SubscriptionId, Wake, Wanted};
 

@@ -3,7 +3,8 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 use super::document_types::{CDocument, CPresentity};
-use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, DestroyFn, Error, Str, VERSION, WakeFn};
+use super::text::Str;
+use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, DestroyFn, Error, VERSION, WakeFn};
 use super::{Wiring, messages, notifiers, subscribers};
 
 /// A function whose only argument is a number.

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use parking_lot::RawMutex;
 
-use super::convert::{bytes, str_of};
+use super::convert::bytes;
 use super::table::LEAST;
-use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, CSubscribed, Error, Str};
+use super::text::{Str, str_of};
+use super::types::{CCounters, CMessage, CNotifierParams, CSubscribeParams, CSubscribed, Error};
 use super::{Api, Hub, Rosters, Wiring, bind};
 use crate::testing::Accounted;
 

@@ -1,7 +1,8 @@
 //! The header's types: its `qsa_message_t` is `CMessage` here, and so on.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 
+use super::text::Str;
 use crate::memory::OutOfMemory;
 
 /// Version of the interface.
@@ -56,14 +57,6 @@ impl Error {
             Self::Internal => c"a defect in the module presence_b2b, see the log",
         }
     }
-}
-
-/// Kamailio's `str`.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Str {
-    pub s: *mut c_char,
-    pub len: c_int,
 }
 
 #[repr(C)]

@@ -1,6 +1,7 @@
 //! The NOTIFYs in `tests/data/bodies`, which real notifiers have sent, and what each of them says.
 //!
 //! `expected.json` there was written by people who read the bodies, without the module's readers. A field that it does not name is not in the body.
+//! `documents.json` has the JSON of their documents, as Python's tree parser and the tables of docs/json.md make it.
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +18,8 @@ pub struct Captured {
     pub body: Vec<u8>,
     /// What it says.
     pub says: Says,
+    /// Its document as JSON, or those of the resources of a list, null for one without; empty if it has no document.
+    pub documents: Vec<Value>,
 }
 
 /// What a NOTIFY says.
@@ -39,11 +42,19 @@ impl Captured {
     pub fn all() -> Vec<Captured> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bodies");
         let read = |name: &str| fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let expected: Map<String, Value> = serde_json::from_slice(&read("expected.json")).expect("JSON");
-        expected.into_iter().map(|(name, says)| Captured::of(&read(&name), name, says)).collect()
+        let object = |name| -> Map<String, Value> { serde_json::from_slice(&read(name)).expect("JSON") };
+        let mut documents = object("documents.json");
+        let captured = |(name, says): (String, Value)| {
+            let documents = match documents.remove(&name) {
+                Some(Value::Array(all)) => all,
+                one => Vec::from_iter(one),
+            };
+            Captured::of(&read(&name), name, says, documents)
+        };
+        object("expected.json").into_iter().map(captured).collect()
     }
 
-    fn of(message: &[u8], name: String, says: Value) -> Captured {
+    fn of(message: &[u8], name: String, says: Value, documents: Vec<Value>) -> Captured {
         let end = message.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("an empty line");
         let (head, body) = message.split_at(end + 4);
         let says = match says {
@@ -58,7 +69,7 @@ impl Captured {
             other => panic!("{name}: {other}"),
         };
         let head = String::from_utf8(head.to_vec()).expect("UTF-8");
-        Captured { name, head, body: body.to_vec(), says }
+        Captured { name, head, body: body.to_vec(), says, documents }
     }
 
     /// A header of it.

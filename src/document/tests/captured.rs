@@ -18,6 +18,11 @@ fn fields_of(content_type: &str, body: &[u8]) -> Option<Map<String, Value>> {
     Some(said.collect())
 }
 
+/// A document as JSON; null if it is none.
+fn json_of(content_type: &[u8], body: &[u8]) -> Value {
+    Document::read(content_type, body, MAX_DOCUMENT).map_or(Value::Null, |document| document.json())
+}
+
 /// What is told of a resource of a list, as `expected.json` says it.
 fn of_resource(update: &ListUpdate, state: &ListedState, body: &[u8]) -> Map<String, Value> {
     let resource = &update.resources[state.resource.unwrap()];
@@ -49,13 +54,21 @@ fn captured_bodies_say_what_was_read_in_them() {
         let content_type = ContentType::parse(kind.as_bytes()).expect(name);
         assert!(check_body(&content_type, body, MAX_DOCUMENT, true).is_ok(), "{name}");
         match &captured.says {
-            Says::Fields(fields) => assert_eq!(fields_of(kind, body).as_ref(), Some(fields), "{name}"),
+            Says::Fields(fields) => {
+                assert_eq!(fields_of(kind, body).as_ref(), Some(fields), "{name}");
+                assert_eq!(&[json_of(kind.as_bytes(), body)], captured.documents.as_slice(), "{name}");
+            }
             Says::Refused => assert_eq!(fields_of(kind, body), None, "{name}"),
             Says::List { uri, resources } => {
                 let update = ListUpdate::read(&content_type, body, MAX_DOCUMENT).expect(name);
                 assert_eq!(&update.lists[0].uri, uri, "{name}");
                 let told: Vec<_> = update.states.iter().map(|state| of_resource(&update, state, body)).collect();
                 assert_eq!(&told, resources, "{name}");
+                let parts = update.states.iter().map(|state| state.part.as_ref());
+                let documents = parts.map(|part| {
+                    part.map_or(Value::Null, |part| json_of(&body[part.content_type.clone()], &body[part.body.clone()]))
+                });
+                assert_eq!(documents.collect::<Vec<_>>(), captured.documents, "{name}");
             }
         }
         read += 1;

@@ -16,7 +16,7 @@ mod entries;
 use entries::ENTRIES;
 
 /// The readers whose input begins with a line that is the Content-Type.
-const WITH_TYPE: [&str; 3] = ["content_type", "multipart", "list"];
+const WITH_TYPE: [&str; 5] = ["content_type", "multipart", "list", "merging", "c_document"];
 
 /// How many mutations of all seeds of one reader there are.
 const MUTATIONS: usize = 2000;
@@ -28,7 +28,7 @@ const LONG: Duration = Duration::from_secs(10);
 const MOST_CORPUS: u64 = 500_000;
 
 /// Pieces that the readers look at.
-const PIECES: [&[u8]; 24] = [
+const PIECES: [&[u8]; 26] = [
     b"<",
     b">",
     b"/>",
@@ -51,6 +51,8 @@ const PIECES: [&[u8]; 24] = [
     b"\xEF\xBB\xBF",
     b"--",
     b"99999999999999999999",
+    b"\n%%\n",
+    b" state='partial' version='1'",
     b"Content-Length: 1\r\n\r\n",
     b"<?xml version='1.0' encoding='ISO-8859-1'?>",
 ];
@@ -167,6 +169,16 @@ fn no_input_breaks_the_reader_of_waiting_messages() {
 fn no_input_breaks_the_reader_of_parts() {
     run("multipart");
     run("list");
+}
+
+#[test]
+fn no_input_breaks_the_merging_of_states() {
+    run("merging");
+}
+
+#[test]
+fn no_input_breaks_what_c_sees() {
+    run("c_document");
 }
 
 /// Each reader has a corpus and a fuzz target, and all of that is small.

@@ -4,16 +4,17 @@
 
 use std::ops::Range;
 
+use crate::c_api::seen::shows_all_texts;
 use crate::document::{
-    ContentType, Document, FIELDS, FieldText, ListUpdate, PIDF_XML, PidfSummary, check_body, check_filter,
-    only_document,
+    ContentType, Document, FIELDS, FieldText, KeptDocument, ListUpdate, MergedDocument, PIDF_XML, PidfSummary,
+    check_body, check_filter, merge, only_document,
 };
 
 /// Takes any bytes.
 pub type Entry = fn(&[u8]);
 
 /// All of them, by the names of the fuzz targets.
-pub const ENTRIES: [(&str, Entry); 10] = [
+pub const ENTRIES: [(&str, Entry); 12] = [
     ("check", check),
     ("content_type", content_type),
     ("presence", presence),
@@ -23,6 +24,8 @@ pub const ENTRIES: [(&str, Entry); 10] = [
     ("message_summary", |body| document("application/simple-message-summary", body)),
     ("multipart", multipart),
     ("list", list),
+    ("merging", merging),
+    ("c_document", c_document),
     ("filter", |body| drop(check_filter(body, MOST))),
 ];
 
@@ -143,4 +146,54 @@ fn list(input: &[u8]) {
         }
     }
     assert_eq!(opened + 1, update.lists.len());
+}
+
+/// Between two documents of one input.
+const NEXT: &[u8] = b"\n%%\n";
+
+/// One state of documents that come one behind the other: it is a whole document of its type.
+fn merging(input: &[u8]) {
+    let (kind, mut rest) = typed(input);
+    let mut kept: Option<MergedDocument> = None;
+    loop {
+        let end = rest.windows(NEXT.len()).position(|part| part == NEXT);
+        let body = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let before = kept.as_ref().map(|kept| KeptDocument {
+            document: &kept.document,
+            version: kept.version,
+            is_whole: kept.is_whole,
+        });
+        let alone = merge(kind, None, body, MOST);
+        let merged = merge(kind, before, body, MOST);
+        // What tells everything is the state whatever was kept.
+        if alone.as_ref().is_ok_and(|alone| alone.is_whole) {
+            assert_eq!(merged, alone);
+        }
+        // A body with a fault has it whatever was kept.
+        if let Ok(merged) = merged {
+            assert!(alone.is_ok());
+            is_whole_document(&merged);
+            kept = Some(merged);
+        }
+        let Some(end) = end else { break };
+        rest = rest.get(end + NEXT.len()..).unwrap_or_default();
+    }
+}
+
+fn is_whole_document(merged: &MergedDocument) {
+    let Some(kind) = merged.content_type else { return };
+    assert!(merged.document.len() <= MOST);
+    let content_type = ContentType::parse(kind.as_bytes()).expect("a Content-Type");
+    let version = check_body(&content_type, &merged.document, MOST, true).expect("a document");
+    assert!(version.is_none_or(|version| version.is_full));
+    assert!(Document::read(kind.as_bytes(), &merged.document, MOST).is_some());
+    let again = merge(kind.as_bytes(), None, &merged.document, MOST).expect("a document");
+    assert_eq!(again.document, merged.document);
+    assert!(again.is_whole);
+}
+
+/// C sees all texts of a document, and nothing outside.
+fn c_document(input: &[u8]) {
+    let (kind, body) = typed(input);
+    shows_all_texts(kind, body);
 }

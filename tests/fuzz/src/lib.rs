@@ -8,9 +8,23 @@ mod entries;
 mod rooms {
     pub mod document;
     pub mod grammar;
+
+    /// What C sees of documents.
+    pub mod c_api {
+        mod dialogs;
+        mod document;
+        mod document_types;
+        mod pinned;
+        mod presentity;
+        mod registrations;
+        pub mod seen;
+        mod text;
+        mod waiting;
+        mod watchers;
+    }
 }
 
-use rooms::{document, grammar};
+use rooms::{c_api, document, grammar};
 
 /// Gives bytes to the reader of this name.
 pub fn run(name: &str, input: &[u8]) {
