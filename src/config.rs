@@ -97,7 +97,7 @@ pub struct Config {
     pub presence_outbound_proxies: Vec<String>,
     /// See [`Texts::event_callback`].
     pub event_callback: String,
-    /// User names and secrets for realms, [sorted](Credential::sort).
+    /// User names and secrets for realms, those of the parameter `credential`.
     pub credentials: Vec<Credential>,
     /// The domains of the credentials of a realm, where they are not those of the record.
     pub credential_domains: Vec<(RealmName, Domains)>,
@@ -139,7 +139,7 @@ impl Config {
         let policy = policy::read(&integers, texts.forking, &lists.package_policy, &packages, proxies)?;
         let additional_presence_headers = headers::header_lines(texts.additional_presence_headers)?;
         let credential_domains = credentials::domains(lists.credential_domain, &presence_outbound_proxies)?;
-        let credentials = credentials::read(&lists.credential, &credential_domains)?;
+        let credentials = credentials::read(&lists.credential)?;
         lists.credential.zeroize();
         let tables = [("credentials_table", &texts.credentials_table), ("provision_table", &texts.provision_table)];
         credentials::check_database(&texts.db_url, tables)?;
@@ -184,12 +184,6 @@ impl Config {
     #[must_use]
     pub fn has_tables(&self) -> bool {
         !self.provision_table.is_empty() || !self.credentials_table.is_empty()
-    }
-
-    /// Adds credentials that are kept elsewhere; those of parameters go before them.
-    pub fn add_credentials(&mut self, more: Vec<Credential>) {
-        self.credentials.extend(more);
-        credentials::arrange(&mut self.credentials, &self.credential_domains);
     }
 }
 

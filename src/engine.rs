@@ -82,6 +82,9 @@ pub type ShmProvisioned = crate::provision::Provisioned<Shm, SharedLock<{ lock::
 /// The reading of tables, in shared memory.
 pub type ShmReading = crate::provision::TableReading<SharedLock<{ lock::PROVISION }>>;
 
+/// The credentials, in shared memory.
+type ShmCredentials = crate::provision::CredentialStore<Shm, SharedLock<{ lock::PROVISION }>>;
+
 /// A registry step and the message it queued.
 type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
 
@@ -124,6 +127,8 @@ pub struct Engine {
     pub provisioned: ShmProvisioned,
     /// The reading of tables.
     pub reading: ShmReading,
+    /// User names and secrets for realms.
+    credentials: ShmCredentials,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -228,6 +233,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let table_bell = config.has_tables().then(Bell::hung).transpose()?;
     let provisioned = ShmProvisioned::new(key, Shm);
+    let credentials = ShmCredentials::new(config.credential_domains.clone(), Shm);
     let shares = ShmShares::try_new(key, Shm).map_err(QsaError::from)?;
     let share_domain = shares::domain(&hub)?;
     let user_agent = register(&hub, &config.packages, share_domain).map_err(EngineError::UserAgent)?;
@@ -241,6 +247,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         kept,
         provisioned,
         reading: ShmReading::default(),
+        credentials,
         config,
         event_queues,
         shares,
@@ -307,7 +314,7 @@ impl Engine {
             policy: &self.config.policy,
             packages: &self.config.packages,
             random: clock::spread(),
-            credentials: &self.config.credentials,
+            credentials: &self.credentials,
         }
     }
 

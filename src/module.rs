@@ -3,7 +3,6 @@
 
 mod c_api;
 mod commands;
-mod credentials;
 mod functions;
 mod parameters;
 mod variables;
@@ -22,7 +21,7 @@ use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
 use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
-use crate::surface::tables::TableReader;
+use crate::surface::tables::{self, TableReader};
 use crate::surface::{event, subscriptions};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
@@ -123,13 +122,16 @@ fn start() -> Result<(), StartError> {
         config.stateless_answers = false;
     }
     event::find_route(&config.event_callback)?;
-    credentials::read(&mut config)?;
+    let credentials = tables::credentials::read(&config)?;
     if !config.provision_table.is_empty() {
         Database::check(&config.db_url.0).map_err(StartError::ProvisionTable)?;
     }
     process::announce(config.workers + config.resolvers + u16::from(config.has_tables()))?;
     names::watch();
     engine::create(config, notifier::sip::register)?;
+    if let Some(engine) = engine::engine() {
+        engine.take_credentials(&credentials).map_err(EngineError::from)?;
+    }
     // SAFETY: needed once before event routes run; mod_init is the place.
     if unsafe { ks::faked_msg_init() } < 0 {
         return Err(StartError::FakedMessage);

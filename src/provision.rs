@@ -1,9 +1,10 @@
-//! The subscriptions that rows of a table have made, and the reading of that table, in shared memory.
+//! What is read from tables, in shared memory: credentials, the subscriptions that rows have made, and how far a reading is.
 //!
 //! A reading has a number, its round. It marks the subscription of each row with it; the subscriptions that have an earlier mark
 //! when all rows have been read are those whose rows have gone.
 #![forbid(unsafe_code)]
 
+mod credentials;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use parking_lot::lock_api::{Mutex, RawMutex};
 use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
 use crate::qsa::SubscriptionId;
 
+pub use credentials::CredentialStore;
 pub use reading::{Count, ReadingState, TableReading};
 
 /// The number of a reading of the table.

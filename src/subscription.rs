@@ -33,7 +33,8 @@ mod version;
 
 pub use brief::Brief;
 pub use digest::{
-    Challenge, Challenger, Concealed, Credential, CredentialError, DomainList, Domains, RealmName, Secret,
+    Challenge, Challenger, Concealed, Credential, CredentialError, DomainList, Domains, KnownCredentials, RealmName,
+    Secret,
 };
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;

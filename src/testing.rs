@@ -12,6 +12,7 @@ use allocator_api2::vec::Vec;
 
 use crate::grammar::{EntityTag, OfferedUri, PeerUri, Tag};
 use crate::memory::{OutOfMemory, SharedAlloc};
+use crate::subscription::Credential;
 
 /// The heap, with an account. Clones share the account.
 #[derive(Clone, Debug)]
@@ -132,6 +133,9 @@ impl SharedAlloc for Global {
         Arc::ptr_eq(&one.0, &other.0)
     }
 }
+
+/// No user name and password for any realm.
+pub const NO_CREDENTIALS: [Credential; 0] = [];
 
 /// A URI that is known to be good.
 pub fn uri(text: &[u8]) -> PeerUri<'_> {

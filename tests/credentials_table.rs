@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::config::Builder;
-use crate::support::database::{self, sqlite, url};
+use crate::support::database::{self, change, sqlite, url};
 use crate::support::kamailio::Server;
 use crate::support::news::{Newsreader, TELL};
 use crate::support::notifier::Notifier;
@@ -284,4 +285,34 @@ fn what_cannot_be_read_keeps_the_server_from_starting() {
     // A database that nothing is read from is a slip of the pen.
     let log = Server::b2b().b2b_param("db_url", "mysql://me:swordfish@localhost/x").start_refused();
     assert!(log.contains("modparam db_url is set, but credentials_table") && !log.contains("swordfish"), "{log}");
+}
+
+/// A reload takes what the table says by then; a table that cannot be read leaves all as it is.
+#[test]
+fn a_reload_takes_the_credentials_of_that_moment() {
+    let presence = PresenceServer::builder().credentials(GUARD).start();
+    let alice = presence.uri("alice");
+    presence.publish("alice", &pidf(&alice, "open", None));
+    let dir = sqlite(&(schema() + &row("Other", "nobody", "x") + &row(GUARD.realm, GUARD.user, "wrong")));
+    let server = with(&url(dir.path())).allow_log("db_sqlite").allow_log("db_do_").start();
+    let id = server.subscribe(&alice, &server.uri("watcher"));
+    let is_refused = |shown: &Value| shown["last_reason"] == "credentials rejected";
+    server.show_when(id, "refused", is_refused);
+    let right = format!("UPDATE {TABLE} SET password = '{}' WHERE realm = '{}';", GUARD.password, GUARD.realm);
+    change(dir.path(), &(right + &format!("DELETE FROM {TABLE} WHERE realm = 'Other'; {}", row("bad", "", "x"))));
+    let reload = || server.rpc("presence_b2b.reload", json!([]));
+    let answer = reload().expect("the table can be read");
+    assert_eq!((&answer["state"], &answer["credentials"], &answer["rows"]), (&json!("done"), &json!(1), &json!(0)));
+    assert!(server.log().text().contains("row 2, of the realm \"bad\", is skipped"));
+    server.refresh(id);
+    server.show_when(id, "active", |shown| shown["status"] == "active" && shown["last_reply"] == 200);
+    change(dir.path(), &format!("ALTER TABLE {TABLE} RENAME COLUMN password TO secret;"));
+    let fault = reload().expect_err("a column is missing");
+    assert!(fault.code == 500 && fault.message.starts_with("modparam credentials_table: the columns"), "{fault}");
+    server.refresh(id);
+    server.show_when(id, "still active", |shown| shown["local_cseq"].as_u64() > Some(4) && shown["last_reply"] == 200);
+    assert!(!server.log().text().contains("swordfish"));
+    assert_closed(&server, dir.path());
+    server.stop();
+    presence.stop();
 }

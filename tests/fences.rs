@@ -57,7 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gate", &["subscription", "memory", "time"]),
     ("lookup", &["memory", "time"]),
     ("latest", &["subscription", "memory", "time"]),
-    ("provision", &["qsa", "memory"]),
+    ("provision", &["qsa", "subscription", "memory"]),
     ("c_api", &["lists", "qsa", "subscription", "document", "memory"]),
     ("lists", &["qsa", "subscription", "document", "memory"]),
     ("qsa", &["subscription", "memory"]),

@@ -7,19 +7,11 @@ use crate::subscription::{Credential, DomainList, Domains, RealmName};
 ///
 /// # Errors
 /// [`ConfigError::Credential`].
-pub(super) fn read(texts: &[Vec<u8>], domains: &[(RealmName, Domains)]) -> Result<Vec<Credential>, ConfigError> {
+pub(super) fn read(texts: &[Vec<u8>]) -> Result<Vec<Credential>, ConfigError> {
     let read = |(text, number): (&Vec<u8>, usize)| {
         Credential::parse(text).map_err(|problem| ConfigError::Credential { number, problem })
     };
-    let mut all = texts.iter().zip(1..).map(read).collect::<Result<Vec<_>, _>>()?;
-    arrange(&mut all, domains);
-    Ok(all)
-}
-
-/// Puts credentials in order and says where each is good for.
-pub(super) fn arrange(all: &mut [Credential], domains: &[(RealmName, Domains)]) {
-    Credential::sort(all);
-    set_domains(all, domains);
+    texts.iter().zip(1..).map(read).collect()
 }
 
 /// Tables and database go together.
@@ -53,12 +45,4 @@ pub(super) fn domains(texts: Vec<Vec<u8>>, proxies: &[String]) -> Result<Vec<(Re
     }
     let proxies = || proxies.iter().map(String::as_bytes);
     Ok(all.into_iter().map(|(realm, domains)| (realm, Domains::listed(domains, proxies()))).collect())
-}
-
-fn set_domains(credentials: &mut [Credential], all: &[(RealmName, Domains)]) {
-    for credential in credentials {
-        if let Some((_, domains)) = all.iter().find(|(realm, _)| *realm == credential.realm) {
-            credential.domains = domains.clone();
-        }
-    }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::host::process::{self, ProcessError};
+use crate::memory::OutOfMemory;
 use crate::qsa::SubscriptionId;
+use crate::subscription::Credential;
 
 /// Why tables are not read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,14 @@ impl Engine {
             let pause = (round.borrow_mut())(self);
             bell.wait(pause);
         })
+    }
+
+    /// Takes the credentials of a table in place of those read before. Those of parameters go before them, for the same realm.
+    ///
+    /// # Errors
+    /// There is no room: the ones before stay.
+    pub fn take_credentials(&self, of_table: &[Credential]) -> Result<(), OutOfMemory> {
+        self.credentials.replace(self.config.credentials.iter().chain(of_table))
     }
 
     /// Has the tables read again.

@@ -2,9 +2,10 @@
 
 use parking_lot::RawMutex;
 
-use super::{Count, Provisioned, ReadingState, Round, TableReading};
+use super::{Count, CredentialStore, Provisioned, ReadingState, Round, TableReading};
 use crate::memory::{HashKey, OutOfMemory};
 use crate::qsa::SubscriptionId;
+use crate::subscription::{Credential, Domains, KnownCredentials};
 use crate::testing::Accounted;
 
 fn id(number: u64) -> SubscriptionId {
@@ -82,4 +83,55 @@ fn of_many_that_ask_one_is_first() {
         all.into_iter().map(|one| one.join().unwrap()).sum()
     });
     assert_eq!(first, 1);
+}
+
+fn credentials(texts: &[&str]) -> Vec<Credential> {
+    texts.iter().map(|text| Credential::parse(text.as_bytes()).unwrap()).collect()
+}
+
+#[test]
+fn a_realm_has_its_own_credential_before_that_of_every_realm() {
+    let account = Accounted::new();
+    let domains = Domains::listed(vec![b"example.org".to_vec()], [].into_iter());
+    let store = CredentialStore::<_, RawMutex>::new(vec![(Some(b"s".to_vec()), domains.clone())], account.clone());
+    assert!(store.of_realm(b"r").is_none());
+    let all = ["any:*:x", "zed:s:x", "own:r:swordfish", "second::x", "late:r:x", "less:R:x", "more:rr:x"];
+    store.replace(credentials(&all).iter()).unwrap();
+    for (realm, username) in
+        [("r", "own"), ("s", "zed"), ("R", "less"), ("rr", "more"), ("other", "any"), ("", "any"), ("zzz", "any")]
+    {
+        assert_eq!(store.of_realm(realm.as_bytes()).unwrap().username, username.as_bytes(), "{realm}");
+    }
+    assert_eq!(store.of_realm(b"r"), Some(credentials(&["own:r:swordfish"])[0].clone()));
+    assert_eq!(store.of_realm(b"s").unwrap().domains, domains);
+    let hash = "u:h:HA1:0123456789abcdef0123456789abcdef";
+    store.replace(credentials(&["own:r:x", hash]).iter()).unwrap();
+    assert_eq!(store.of_realm(b"h"), Some(credentials(&[hash])[0].clone()));
+    for other in ["", "q", "s", "rr"] {
+        assert!(store.of_realm(other.as_bytes()).is_none(), "{other}");
+    }
+    store.replace([].into_iter()).unwrap();
+    assert!(store.of_realm(b"r").is_none() && account.out() == 0);
+}
+
+/// What is replaced is overwritten, and without memory nothing changes.
+#[test]
+fn replaced_credentials_leave_no_secret() {
+    let account = Accounted::new();
+    account.look_for(b"swordfish");
+    let store = CredentialStore::<_, RawMutex>::new(Vec::new(), account.clone());
+    store.replace(credentials(&["u:r:swordfish"]).iter()).unwrap();
+    for allowed in 0..4 {
+        account.allow(allowed);
+        assert_eq!(store.replace(credentials(&["u:r:swordfish2", "v:s:swordfish3"]).iter()), Err(OutOfMemory));
+        assert_eq!(store.of_realm(b"r"), Some(credentials(&["u:r:swordfish"])[0].clone()));
+        account.allow_all();
+        if allowed == 2 {
+            break;
+        }
+    }
+    store.replace(credentials(&["u:r:x"]).iter()).unwrap();
+    assert_eq!(format!("{store:?}"), "***");
+    drop(store);
+    assert!(!account.has_leaked() && account.out() == 0);
 }

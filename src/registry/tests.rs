@@ -23,7 +23,7 @@ use parking_lot::RawMutex;
 use super::{Inserted, Limits, Registry, Stepped};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Input, Output, Packages, Policy, Subscription};
-use crate::testing::Accounted;
+use crate::testing::{Accounted, NO_CREDENTIALS};
 use crate::time::Millis;
 use life::Told;
 
@@ -43,7 +43,7 @@ pub(super) const POLICY: Policy = {
 };
 
 pub(super) const ENV: Env<'static> =
-    Env { now: NOW, policy: &POLICY, packages: Packages::KNOWN, random: 0, credentials: &[] };
+    Env { now: NOW, policy: &POLICY, packages: Packages::KNOWN, random: 0, credentials: &NO_CREDENTIALS };
 
 /// At another moment.
 pub(super) fn env_at(now: Millis) -> Env<'static> {

@@ -16,7 +16,7 @@ pub(super) use algorithm::Algorithm;
 pub use authorization::Authorization;
 pub use challenge::Challenge;
 pub(super) use challenge::{ParsedChallenge, choose, next_nonce};
-pub use credential::{Concealed, Credential, CredentialError, Secret};
+pub use credential::{Concealed, Credential, CredentialError, KnownCredentials, Secret};
 pub(super) use domain::{AskedBy, place};
 pub use domain::{DomainList, Domains, RealmName};
 pub use scheme::{Challenger, Qop};

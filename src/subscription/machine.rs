@@ -33,7 +33,7 @@ use allocator_api2::boxed::Box;
 
 use super::brief::Brief;
 use super::dialog::Dialog;
-use super::digest::Credential;
+use super::digest::KnownCredentials;
 use super::input::Input;
 use super::options::Terms;
 use super::output::{News, Output, Status, Turn, Untold};
@@ -75,8 +75,8 @@ pub struct Env<'a> {
     pub packages: &'a Packages,
     /// A random number, fresh for every input.
     pub random: u64,
-    /// User names and secrets for realms, [sorted](Credential::sort).
-    pub credentials: &'a [Credential],
+    /// User names and secrets for realms.
+    pub credentials: &'a dyn KnownCredentials,
 }
 
 /// Record, subscriber, and what else their owners keep with them.

@@ -201,6 +201,8 @@ answer! {
         disabled,
         /// Rows that cannot be used.
         skipped,
+        /// Credentials read.
+        credentials,
         /// Milliseconds that the reading has taken.
         took,
         /// Subscriptions that rows have made.

@@ -1,5 +1,7 @@
 //! The process that reads the tables of the database: at the start, until that has worked once, and whenever it is asked to.
 
+pub mod credentials;
+
 use std::time::Duration;
 
 use super::subscriptions::provisioned::{RowOutcome, is_enabled, provision};
@@ -8,6 +10,7 @@ use crate::engine::Engine;
 use crate::host::database::{Database, DatabaseError};
 use crate::host::log;
 use crate::host::process::end_if_asked;
+use crate::memory::OutOfMemory;
 use crate::provision::{Count, ReadingState, Round};
 use crate::time::Millis;
 
@@ -67,7 +70,9 @@ impl TableReader {
                 if std::mem::take(&mut self.has_said) {
                     log::notice("the tables of db_url can be read now");
                 }
-                log::info(&summary(engine));
+                if !engine.config.provision_table.is_empty() {
+                    log::info(&summary(engine));
+                }
             }
             (Some(failure), Some(_)) => {
                 self.at = Some(Engine::now().after(RETRY));
@@ -83,6 +88,20 @@ impl TableReader {
     }
 }
 
+/// Why tables are not read.
+#[derive(Debug, thiserror::Error)]
+enum TableError {
+    /// The table of credentials.
+    #[error("modparam credentials_table: {0}")]
+    Credentials(DatabaseError),
+    /// The table of subscriptions.
+    #[error(transparent)]
+    Rows(#[from] DatabaseError),
+    /// No room for the credentials.
+    #[error("{0} for the credentials of the table: those read before stay")]
+    OutOfMemory(#[from] OutOfMemory),
+}
+
 /// A reading that a defect interrupts has failed.
 struct Unfinished<'e>(&'e Engine);
 
@@ -95,7 +114,11 @@ impl Drop for Unfinished<'_> {
 }
 
 /// Reads all tables, and ends the subscriptions whose rows have gone.
-fn read(engine: &Engine, round: Round) -> Result<(), DatabaseError> {
+fn read(engine: &Engine, round: Round) -> Result<(), TableError> {
+    // First: the subscriptions of new rows may need them.
+    let credentials = credentials::read(&engine.config).map_err(TableError::Credentials)?;
+    engine.take_credentials(&credentials)?;
+    engine.reading.count(Count::Credentials, credentials.len() as u64);
     let table = &engine.config.provision_table;
     if table.is_empty() {
         return Ok(());

@@ -53,6 +53,17 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// The text that [`Secret::parse`] reads.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Password(password) => password.clone(),
+            Self::Hashed(digits) => [HASHED, digits].concat().into(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
@@ -140,19 +151,19 @@ impl Credential {
         let fits = text.iter().all(|byte| !byte.is_ascii_control() && *byte != b':');
         if fits { Ok(()) } else { Err(CredentialError::Username) }
     }
+}
 
-    /// Puts them into the order in which one is found. Of one realm the first stays the first.
-    pub fn sort(all: &mut [Self]) {
-        all.sort_by(|one, other| one.realm.cmp(&other.realm));
-    }
+/// Where credentials are looked for.
+pub trait KnownCredentials: std::fmt::Debug {
+    /// The credential for this realm: its own before one for every realm.
+    fn of_realm(&self, realm: &[u8]) -> Option<Credential>;
+}
 
-    /// The one for this realm: its own before one for every realm. They have to be [sorted](Self::sort); the time it takes
-    /// grows with the logarithm of their number.
-    pub(in super::super) fn find<'c>(all: &'c [Self], realm: &[u8]) -> Option<&'c Self> {
-        let first_of = |realm: Option<&[u8]>| {
-            let at = all.partition_point(|one| one.realm.as_deref() < realm);
-            all.get(at).filter(|one| one.realm.as_deref() == realm)
-        };
-        first_of(Some(realm)).or_else(|| first_of(None))
+#[cfg(test)]
+impl<T: AsRef<[Credential]> + std::fmt::Debug> KnownCredentials for T {
+    fn of_realm(&self, realm: &[u8]) -> Option<Credential> {
+        let all: &[Credential] = self.as_ref();
+        let of = |realm: Option<&[u8]>| all.iter().find(|one| one.realm.as_deref() == realm);
+        of(Some(realm)).or_else(|| of(None)).cloned()
     }
 }

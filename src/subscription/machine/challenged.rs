@@ -5,8 +5,8 @@ use std::cell::Cell;
 use allocator_api2::boxed::Box;
 
 use super::super::digest::{
-    self, AskedBy, Authorization, CNONCE_LEN, Challenger, Credential, Domains, KnownRealm, MOST_ANSWERS, MOST_STALES,
-    Qop, Secret, Sessions,
+    self, AskedBy, Authorization, CNONCE_LEN, Challenger, Domains, KnownRealm, MOST_ANSWERS, MOST_STALES, Qop, Secret,
+    Sessions,
 };
 use super::super::input::Reply;
 use super::super::output::Output;
@@ -99,11 +99,11 @@ impl<A: SharedAlloc> Subscription<A> {
         let (username, secret, domains) = match self.own_credentials() {
             Some(own) => {
                 let secret = Secret::parse(own.get(SECRET)).map_err(|_| none)?;
-                (own.get(USERNAME).to_vec(), secret, &Domains::OfRecord)
+                (own.get(USERNAME).to_vec(), secret, Domains::OfRecord)
             }
             None => {
-                let found = Credential::find(env.credentials, known.realm).ok_or(none)?;
-                (found.username.clone(), found.secret.clone(), &found.domains)
+                let found = env.credentials.of_realm(known.realm).ok_or(none)?;
+                (found.username, found.secret, found.domains)
             }
         };
         let via = self.targets().map(Targets::via).filter(|via| !via.is_empty()).map(digest::place);

@@ -1,7 +1,7 @@
 //! NOTIFYs that say what the one before said of the dialog, known at a glance.
 
 use super::*;
-use crate::testing::offered;
+use crate::testing::{NO_CREDENTIALS, offered};
 use crate::testing::{etag, tag, uri};
 
 /// The fingerprint that the subscription keeps, and whether it is that of this NOTIFY.
@@ -43,7 +43,8 @@ fn a_known_one_is_taken_without_a_look_at_the_texts() {
     let mut life = Life::active(3600);
     let known = life.subscription.fingerprint();
     life.now = life.now.after(secs(1));
-    let env = Env { now: life.now, policy: &life.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
+    let env =
+        Env { now: life.now, policy: &life.policy, packages: Packages::KNOWN, random: 0, credentials: &NO_CREDENTIALS };
     let same = Notify {
         cseq: life.remote_cseq + 1,
         remote_tag: tag(b"unread"),

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::grammar::RouteSet;
-use crate::testing::offered;
 use crate::testing::tag;
 use crate::testing::uris;
+use crate::testing::{NO_CREDENTIALS, offered};
 use crate::time::Millis;
 
 const OTHER: &[u8] = b"sip:other@192.0.2.2";
@@ -298,7 +298,8 @@ fn without_memory_there_is_no_fork() {
     let mut root = root(all());
     root.give(Input::Credentials { username: b"own", secret: Concealed(b"word") });
     let out = root.account.out();
-    let env = Env { now: root.now, policy: &root.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
+    let env =
+        Env { now: root.now, policy: &root.policy, packages: Packages::KNOWN, random: 0, credentials: &NO_CREDENTIALS };
     let mut failures = 0;
     for allowed in 0.. {
         root.account.allow(allowed);

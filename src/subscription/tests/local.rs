@@ -2,6 +2,7 @@
 
 use super::super::package;
 use super::*;
+use crate::testing::NO_CREDENTIALS;
 
 fn local(terms: Terms) -> (Subscription<Accounted>, Accounted) {
     let alloc = Accounted::new();
@@ -12,7 +13,8 @@ fn local(terms: Terms) -> (Subscription<Accounted>, Accounted) {
 
 fn give(subscription: &mut Subscription<Accounted>, input: Input<'_>) -> Output {
     let policy = policy();
-    let env = Env { now: Millis(5000), policy: &policy, packages: Packages::KNOWN, random: 7, credentials: &[] };
+    let env =
+        Env { now: Millis(5000), policy: &policy, packages: Packages::KNOWN, random: 7, credentials: &NO_CREDENTIALS };
     let output = subscription.handle(input, &env).expect("memory");
     assert!(output.send.is_none() && subscription.deadline().is_none(), "it never sends and never waits");
     output

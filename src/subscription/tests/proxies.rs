@@ -1,8 +1,8 @@
 //! Outbound proxies: who fails is followed by the next one (RFC 3263 §4.3); and the proxy of a 305 (RFC 3261 §21.3.4).
 
 use super::*;
-use crate::testing::tag;
 use crate::testing::uris;
+use crate::testing::{NO_CREDENTIALS, tag};
 
 fn behind(proxies: u8) -> Life {
     let mut life = Life::unstarted(Policy { proxies, ..policy() });
@@ -205,7 +205,8 @@ fn a_fork_begins_with_the_proxy_of_its_dialog() {
     life.due();
     life.reply(200);
     life.notify("active");
-    let env = Env { now: life.now, policy: &life.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
+    let env =
+        Env { now: life.now, policy: &life.policy, packages: Packages::KNOWN, random: 0, credentials: &NO_CREDENTIALS };
     let fork = life.subscription.try_fork(1, &env).unwrap().unwrap();
     let mut fork = life.beside(fork);
     fork.notify_with("active", |notify| notify.remote_tag = tag(b"other"));

@@ -5,7 +5,7 @@ use parking_lot::RawMutex;
 use super::current::id_of;
 use crate::registry::{Handle, Inserted, Limits, Registry};
 use crate::subscription::{Env, Options, Packages, Policy, SharedUris, Subscription, package};
-use crate::testing::Accounted;
+use crate::testing::{Accounted, NO_CREDENTIALS};
 use crate::time::Millis;
 
 type Table = Registry<Subscription<Accounted>, u64, Accounted, RawMutex>;
@@ -20,7 +20,8 @@ fn insert(table: &Table, options: &str) -> Handle {
     let names = SharedUris::try_new([RECORD, SUBSCRIBER, b"", b""], &alloc).expect("memory");
     let made = Subscription::try_named(names, package::PRESENCE.number, options.id.as_bytes(), alloc).expect("memory");
     let policy = Policy::FOR_TESTS;
-    let env = Env { now: Millis(1), policy: &policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
+    let env =
+        Env { now: Millis(1), policy: &policy, packages: Packages::KNOWN, random: 0, credentials: &NO_CREDENTIALS };
     match table.insert(made, 0, true, &env).expect("room") {
         Inserted::New { handle, .. } => handle,
         Inserted::Existing(_) => panic!("it is there already"),

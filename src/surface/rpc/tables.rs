@@ -57,6 +57,7 @@ fn fill(rpc: &RpcContext, engine: &Engine) -> Result<(), Fault> {
         ended: count(Count::Ended),
         disabled: count(Count::Disabled),
         skipped: count(Count::Skipped),
+        credentials: count(Count::Credentials),
         took: FieldValue::Number(clamp(reading.took(Engine::now().0))),
         subscriptions: FieldValue::Number(clamp(engine.provisioned.len())),
         bytes: FieldValue::Number(clamp(engine.provisioned.bytes())),

@@ -9,8 +9,8 @@ use super::super::*;
 use crate::grammar::RouteSet;
 use crate::grammar::Tag;
 use crate::subscription::machine::Picture;
-use crate::testing::offered;
 use crate::testing::uri;
+use crate::testing::{NO_CREDENTIALS, offered};
 use crate::time::Millis;
 
 const TAGS: [&[u8]; 3] = [b"A", b"B", b"C"];
@@ -106,7 +106,13 @@ impl World {
     fn step(&mut self, place: usize, input: Input<'_>) -> Result<Output, String> {
         let is_root = place == 0 && self.root.is_some();
         let ends = matches!(input, Input::Unsubscribe);
-        let env = Env { now: self.now, policy: &self.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
+        let env = Env {
+            now: self.now,
+            policy: &self.policy,
+            packages: Packages::KNOWN,
+            random: 0,
+            credentials: &NO_CREDENTIALS,
+        };
         let at = place - usize::from(self.root.is_some() && place > 0);
         let one = if is_root { self.root.as_mut() } else { self.forks.get_mut(at) };
         let Some(one) = one else { return Ok(Output::default()) };
@@ -157,8 +163,13 @@ impl World {
             rule!(self.policy.forking == Forking::All, "a fork that is not allowed");
             rule!(!self.unsubscribed, "a fork that nobody wants");
             let number = (1..).find(|number| self.forks.iter().all(|fork| fork.fork() != *number)).unwrap_or(0);
-            let env =
-                Env { now: self.now, policy: &self.policy, packages: Packages::KNOWN, random: 0, credentials: &[] };
+            let env = Env {
+                now: self.now,
+                policy: &self.policy,
+                packages: Packages::KNOWN,
+                random: 0,
+                credentials: &NO_CREDENTIALS,
+            };
             let fork = root.try_fork(number, &env).map_err(|error| error.to_string())?;
             self.forks.push(fork.ok_or("no dialog to be forked")?);
             let place = self.forks.len() - 1 + usize::from(self.root.is_some());

@@ -76,7 +76,7 @@ impl World {
             policy: self.book.policy(),
             packages: Packages::KNOWN,
             random: 0,
-            credentials: &CREDENTIALS,
+            credentials: &*CREDENTIALS,
         }
     }
 

@@ -1,10 +1,11 @@
-//! Credentials from a table: read once, before the fork, over a connection that is closed again.
+//! Credentials from a table: read before the fork, and again when the operator asks for it.
 
 use zeroize::Zeroizing;
 
-use crate::config::{Config, Credential};
+use crate::config::Config;
 use crate::host::database::{Database, DatabaseError};
 use crate::host::log;
+use crate::subscription::Credential;
 
 /// The table's columns.
 const COLUMNS: [&str; 3] = ["realm", "username", "password"];
@@ -15,13 +16,16 @@ const MOST_NAMED: usize = 10;
 /// How much of a realm is logged.
 const SHOWN: usize = 60;
 
-/// Adds the rows of `credentials_table`, if there is one. A bad row is skipped, and the log names it.
-pub fn read(config: &mut Config) -> Result<(), DatabaseError> {
-    if config.credentials_table.is_empty() {
-        return Ok(());
-    }
+/// The credentials of `credentials_table`; none if there is no table. A bad row is skipped, and the log names it.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn read(config: &Config) -> Result<Vec<Credential>, DatabaseError> {
     let table = &config.credentials_table;
     let (mut good, mut bad, mut number) = (Vec::new(), 0usize, 0usize);
+    if table.is_empty() {
+        return Ok(good);
+    }
     Database::open(&config.db_url.0)?.read(table, COLUMNS, |row| {
         number += 1;
         let [realm, username, password] = row.map(|text| Zeroizing::new(text.unwrap_or_default()));
@@ -40,6 +44,5 @@ pub fn read(config: &mut Config) -> Result<(), DatabaseError> {
         log::warn(&format!("{table}: {bad} rows of {number} are skipped"));
     }
     log::debug(|| format!("{table}: {} credentials", good.len()));
-    config.add_credentials(good);
-    Ok(())
+    Ok(good)
 }
