@@ -16,6 +16,7 @@ mod notify;
 mod reply;
 mod request;
 mod resolver;
+mod resources;
 mod send;
 mod shares;
 mod start;
@@ -219,6 +220,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let kept = latest::KeptStates::new(ShmLatest::try_new(key, Shm)?);
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
     let rosters = rosters.with_on_unremembered(lists::on_unremembered).with_on_fault(lists::on_fault);
+    let rosters = rosters.with_on_state(resources::on_state, resources::on_gone);
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;

@@ -32,7 +32,7 @@ use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
 use crate::subscription::News;
 use crate::time::Millis;
 
-pub use entry::{LatestDocument, LatestView, Settled, Unsettled};
+pub use entry::{LatestDocument, LatestView, Settled, StateOwner, Unsettled};
 pub use fields::{KeptValue, field, pack_fields};
 
 /// How many shards of entries there are, and how many of names.
@@ -218,10 +218,32 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
         self.with_entry(handle, |entry| entry.view())
     }
 
-    /// The latest news of a record in a package, and the handle of its subscription: of this subscriber, or of any. If there are several, one whose state is known is
-    /// preferred, and then the one that was told last.
+    /// How often the state of the subscription with this handle has ended; none if it has no entry.
     #[must_use]
-    pub fn find(&self, record: &[u8], subscriber: Option<&[u8]>, package: &[u8]) -> Option<(u64, LatestView<A>)> {
+    pub fn ends(&self, handle: u64) -> Option<u32> {
+        self.with_entry(handle, |entry| entry.ends())
+    }
+
+    /// Says which list the state with this number comes from. Another list or instance than before, or a list that has ended since, ends the
+    /// state that there was.
+    pub fn set_owner(&self, number: u64, owner: StateOwner) {
+        self.with_entry(number, |entry| {
+            if entry.set_owner(owner).is_some_and(|before| before != owner) {
+                entry.end();
+            }
+        });
+    }
+
+    /// The latest news of a record in a package, and the handle of its subscription: of this subscriber, or of any. If there are several, one whose state is known is
+    /// preferred, and then the one that was told last. `judge` says what each is worth; it runs without a lock.
+    #[must_use]
+    pub fn find(
+        &self,
+        record: &[u8],
+        subscriber: Option<&[u8]>,
+        package: &[u8],
+        judge: impl Fn(LatestView<A>) -> Option<LatestView<A>>,
+    ) -> Option<(u64, LatestView<A>)> {
         let hash = self.hash(record, subscriber, package);
         let candidates: ArrayVec<u64, MOST_CANDIDATES> = {
             let names = shard(&self.names, hash)?.lock();
@@ -230,7 +252,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
         };
         let looked = candidates.into_iter().filter_map(|handle| {
             let look = |entry: &mut LatestEntry<A>| entry.is_of(record, subscriber, package).then(|| entry.view());
-            Some((handle, self.with_entry(handle, look).flatten()?))
+            Some((handle, judge(self.with_entry(handle, look).flatten()?)?))
         });
         looked.max_by_key(|(_, view)| (view.is_known(), view.updated))
     }

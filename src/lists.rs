@@ -19,9 +19,9 @@ use allocator_api2::vec::Vec;
 use hashbrown::HashTable;
 use parking_lot::lock_api::{Mutex, RawMutex};
 
-use self::roster::Roster;
+use self::roster::{ListPlace, Roster};
 use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
-use crate::qsa::{Hub, SubscriptionId};
+use crate::qsa::{Delivered, Hub, SubscriptionId};
 
 pub use expansion::Expansion;
 
@@ -36,6 +36,13 @@ pub type OnUnremembered = fn(SubscriptionId, u64);
 
 /// Learns why the body of a subscription's list cannot be read: it is told as one message. Called without a lock.
 pub type OnFault = fn(SubscriptionId, &dyn Display);
+
+/// Hears of the state of a resource, which has this number as long as the resource is remembered, and may tell another document of it.
+/// Whether the state is kept. Called without a lock.
+pub type OnState<A> = fn(SubscriptionId, u64, &mut Delivered<A>) -> bool;
+
+/// Learns that the state with this number is that of no resource any more. Called without a lock.
+pub type OnGone = fn(u64);
 
 /// A roster and its subscription.
 type RosterPlace<A> = (SubscriptionId, Box<Roster<A>, A>);
@@ -53,6 +60,9 @@ pub struct Rosters<A: SharedAlloc, L> {
     on_gap: Option<OnGap>,
     on_unremembered: Option<OnUnremembered>,
     on_fault: Option<OnFault>,
+    on_state: Option<(OnState<A>, OnGone)>,
+    /// The number of the next resource's state.
+    number: AtomicU64,
     alloc: A,
 }
 
@@ -65,9 +75,21 @@ impl<A: SharedAlloc, L: RawMutex> Rosters<A, L> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
         shards.extend(std::iter::repeat_with(|| Mutex::new(HashTable::new_in(alloc.clone()))).take(SHARDS));
-        let [count, resources, unremembered] = [(); 3].map(|()| AtomicU64::new(0));
-        let (on_gap, on_unremembered, on_fault) = (None, None, None);
-        Ok(Self { key, shards, count, resources, unremembered, on_gap, on_unremembered, on_fault, alloc })
+        let [count, resources, unremembered, number] = [(); 4].map(|()| AtomicU64::new(0));
+        let (on_gap, on_unremembered, on_fault, on_state) = (None, None, None, None);
+        Ok(Self {
+            key,
+            shards,
+            count,
+            resources,
+            unremembered,
+            on_gap,
+            on_unremembered,
+            on_fault,
+            on_state,
+            number,
+            alloc,
+        })
     }
 
     /// The function that hears of missing documents.
@@ -86,6 +108,12 @@ impl<A: SharedAlloc, L: RawMutex> Rosters<A, L> {
     #[must_use]
     pub fn with_on_fault(self, on_fault: OnFault) -> Self {
         Self { on_fault: Some(on_fault), ..self }
+    }
+
+    /// The functions that hear of states.
+    #[must_use]
+    pub fn with_on_state(self, on_state: OnState<A>, on_gone: OnGone) -> Self {
+        Self { on_state: Some((on_state, on_gone)), ..self }
     }
 
     /// How many resources of lists are remembered.
@@ -116,6 +144,32 @@ impl<A: SharedAlloc, L: RawMutex> Rosters<A, L> {
         if let Some((_, roster)) = removed {
             self.count.fetch_sub(1, Ordering::Relaxed);
             self.resources.fetch_sub(roster.len() as u64, Ordering::Relaxed);
+            roster.numbers().for_each(|number| self.gone(number));
+        }
+    }
+
+    /// The state with this number is that of no resource any more.
+    fn gone(&self, number: u64) {
+        if let Some((_, on_gone)) = self.on_state {
+            on_gone(number);
+        }
+    }
+
+    /// Tells the state of a resource. Another process may have forgotten the resource in the meantime: then its state goes as well.
+    fn keep(&self, (place, number): (ListPlace, u64), told: &mut Delivered<A>) {
+        let Some((on_state, _)) = self.on_state else { return };
+        let id = told.message.subscription();
+        if !on_state(id, number, told) {
+            return;
+        }
+        let uri = told.listed.as_ref().map(|listed| listed.record.as_bytes()).unwrap_or_default();
+        let hash = self.key.hash(id);
+        let known = self.shard(hash).and_then(|shard| {
+            let rosters = shard.lock();
+            rosters.find(hash, |(of, _)| *of == id).and_then(|(_, roster)| roster.number_of(&self.key, (place, uri)))
+        });
+        if known != Some(number) {
+            self.gone(number);
         }
     }
 

@@ -52,6 +52,7 @@ mod leaks;
 mod lenient;
 mod list_faults;
 mod list_resources;
+mod list_states;
 mod lists;
 mod merged_states;
 mod named_in_pages;

@@ -13,7 +13,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS asks for the state of X-Record, once with the record and once by b2b_state(); the reason phrase of the answer has both.
-const ROUTE: &str = r#"
+pub const ROUTE: &str = r#"
 request_route {
     if (is_method("NOTIFY")) {
         if (!handle_notify()) {
@@ -65,12 +65,12 @@ function ksr_request_route() {
 /// Nothing is known of a record.
 const NOTHING: &str = "-2 <null>/<null>/<null> <null>/<null>/<null> <null>/<null>/<null>/<null>/<null>";
 
-fn builder() -> Builder {
+pub fn builder() -> Builder {
     Server::b2b().b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", 600)
 }
 
 /// What the script says of a record.
-fn said(server: &Server, method: &str, record: &str, subscriber: &str, package: &str) -> String {
+pub fn said(server: &Server, method: &str, record: &str, subscriber: &str, package: &str) -> String {
     let peer = Endpoint::udp();
     let uri = server.uri("script");
     let request = peer.fresh_request(method, &uri, &uri, &uri).with("X-Record", record);
@@ -80,7 +80,7 @@ fn said(server: &Server, method: &str, record: &str, subscriber: &str, package: 
     first.strip_prefix("SIP/2.0 200 ").unwrap_or_else(|| panic!("{answer}")).trim_end().to_owned()
 }
 
-fn state(server: &Server, record: &str) -> String {
+pub fn state(server: &Server, record: &str) -> String {
     said(server, "OPTIONS", record, "", "")
 }
 

@@ -145,7 +145,7 @@ impl Engine {
     }
 
     /// One state of what has come. A document that cannot be merged is the state as it came.
-    fn make_state(&self, unsettled: &Unsettled<Shm>) -> Result<Settled<Shm>, OutOfMemory> {
+    pub(super) fn make_state(&self, unsettled: &Unsettled<Shm>) -> Result<Settled<Shm>, OutOfMemory> {
         let mut state = unsettled.settled.clone();
         let mut has_gap = unsettled.has_gap;
         // A document that tells everything replaces what was before it.
@@ -192,15 +192,19 @@ impl Engine {
     /// What is known of a record in a package: of this subscriber, or of any.
     #[must_use]
     pub fn state_of(&self, record: &[u8], subscriber: Option<&[u8]>, package: &[u8]) -> Option<LatestView<Shm>> {
-        let (handle, view) = self.kept.states.find(record, subscriber, package)?;
+        let (state, view) = self.kept.states.find(record, subscriber, package, |view| self.believed(view))?;
         if !view.is_behind {
             return Some(view);
         }
         // There was no memory when it came; perhaps there is now.
-        if let Some(handle) = Handle::from_u64(handle) {
-            self.settle_state(handle);
+        match Handle::from_u64(state) {
+            Some(handle) => self.settle_state(handle),
+            None => {
+                let settled = self.kept.states.settle(state, |unsettled| self.make_state(unsettled));
+                settled.is_err().then(|| self.lacks(Lack::Latest));
+            }
         }
-        self.kept.states.read(handle)
+        self.kept.states.read(state).and_then(|view| self.believed(view))
     }
 
     /// How many states there are, and what they take.

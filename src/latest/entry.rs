@@ -1,5 +1,7 @@
 //! The latest news of one subscription.
 
+use std::num::NonZero;
+
 use arrayvec::ArrayVec;
 
 use super::StateSubject;
@@ -61,7 +63,18 @@ pub struct Unsettled<A: SharedAlloc> {
     ends: u32,
 }
 
-/// What is known of a subscription.
+/// The list that a state comes from: that of a resource, which has no subscription of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateOwner {
+    /// The handle of the list's subscription.
+    pub handle: NonZero<u64>,
+    /// How often the state of the list had ended when this one came.
+    pub ends: u32,
+    /// Tells the instances of the resource apart.
+    pub instance: u32,
+}
+
+/// What is known of a subscription, or of a resource of a list.
 pub struct LatestView<A: SharedAlloc> {
     /// Its status.
     pub status: Status,
@@ -73,6 +86,10 @@ pub struct LatestView<A: SharedAlloc> {
     pub updated: Millis,
     /// There was no memory to settle the newest state.
     pub is_behind: bool,
+    /// The list that it comes from.
+    pub owner: Option<StateOwner>,
+    /// How often it has ended.
+    pub ends: u32,
     /// The state as it was settled last; none of a subscription that has lapsed or has been ended, whose state nobody knows.
     pub settled: Option<Settled<A>>,
 }
@@ -87,6 +104,7 @@ impl<A: SharedAlloc> LatestView<A> {
 
 pub(super) struct LatestEntry<A: SharedAlloc> {
     subject: Option<Packed<4, A>>,
+    owner: Option<StateOwner>,
     settled: Option<Settled<A>>,
     pending: ArrayVec<LatestDocument<A>, MOST_PENDING>,
     updated: Millis,
@@ -113,6 +131,7 @@ impl<A: SharedAlloc> LatestEntry<A> {
     pub(super) fn new(news: &News, now: Millis) -> Self {
         Self {
             subject: None,
+            owner: None,
             settled: None,
             pending: ArrayVec::new(),
             updated: now,
@@ -157,7 +176,7 @@ impl<A: SharedAlloc> LatestEntry<A> {
     }
 
     /// Nobody knows the state any more: what has come so far counts for nothing.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.ends = self.ends.wrapping_add(1);
         self.overtaken = u8::try_from(self.pending.len()).unwrap_or(u8::MAX);
         (self.has_gap, self.is_behind, self.has_asked) = (false, false, false);
@@ -250,7 +269,7 @@ impl<A: SharedAlloc> LatestEntry<A> {
     }
 
     pub(super) fn view(&self) -> LatestView<A> {
-        let Self { status, reason, code, updated, .. } = *self;
+        let Self { status, reason, code, updated, owner, ends, .. } = *self;
         let is_known = goes_on(status) && !self.is_over() && !self.is_behind;
         let is_behind = self.is_behind;
         LatestView {
@@ -259,8 +278,20 @@ impl<A: SharedAlloc> LatestEntry<A> {
             code,
             updated,
             is_behind,
+            owner,
+            ends,
             settled: self.settled.as_ref().filter(|_| is_known).cloned(),
         }
+    }
+
+    /// How often it has ended.
+    pub(super) fn ends(&self) -> u32 {
+        self.ends
+    }
+
+    /// Says which list it comes from; the one that was said before.
+    pub(super) fn set_owner(&mut self, owner: StateOwner) -> Option<StateOwner> {
+        self.owner.replace(owner)
     }
 
     pub(super) fn is_named(&self) -> bool {

@@ -176,7 +176,7 @@ fn an_end_overtakes_what_has_not_been_settled() {
 fn an_entry_is_found_by_its_name() {
     let account = Accounted::new();
     let table = table(&account);
-    let find = |subscriber| table.find(b"sip:a@x", subscriber, b"presence").map(|(_, view)| view.updated);
+    let find = |subscriber| table.find(b"sip:a@x", subscriber, b"presence", Some).map(|(_, view)| view.updated);
     push(&table, &account, 5, "a", false);
     assert_eq!(find(None), None);
     table.name(5, SUBJECT).unwrap();
@@ -184,7 +184,7 @@ fn an_entry_is_found_by_its_name() {
     assert_eq!(find(None), Some(Millis(1)));
     assert_eq!(find(Some(b"sip:w@x")), Some(Millis(1)));
     assert_eq!(find(Some(b"sip:other@x")), None);
-    assert!(table.find(b"sip:a@x", None, b"dialog").is_none());
+    assert!(table.find(b"sip:a@x", None, b"dialog", Some).is_none());
     // Another subscriber, told later, but of a state that is not known.
     let news = News::new(Status::Terminated, crate::subscription::Brief::default());
     table.push(6, &news, None, Millis(9)).unwrap();
@@ -213,7 +213,7 @@ fn nothing_is_left_and_each_refused_allocation_harms_nothing() {
         let named = table.name(5, SUBJECT);
         let settled = table.settle(5, |unsettled| append(&account, unsettled));
         account.allow_all();
-        assert_eq!(named.is_ok() && pushed, table.find(b"sip:a@x", None, b"presence").is_some(), "{allowed}");
+        assert_eq!(named.is_ok() && pushed, table.find(b"sip:a@x", None, b"presence", Some).is_some(), "{allowed}");
         assert_eq!(settled.is_ok() && pushed, table.read(5).is_some_and(|view| view.is_known()), "{allowed}");
         table.remove(5);
         assert_eq!(table.usage(), LatestUsage::default(), "{allowed}");
@@ -235,7 +235,7 @@ fn many_processes_settle_one_entry() {
                 for _ in 0..2000 {
                     push(&table, &account, 5, "x", true);
                     settle(&table, &account, 5);
-                    assert!(table.find(b"sip:a@x", Some(b"sip:w@x"), b"presence").is_some());
+                    assert!(table.find(b"sip:a@x", Some(b"sip:w@x"), b"presence", Some).is_some());
                 }
             });
         }

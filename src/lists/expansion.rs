@@ -101,6 +101,7 @@ impl<A: SharedAlloc> Expansion<A> {
     pub fn next<L: RawMutex>(&mut self, lists: &Rosters<A, L>, hub: &Hub<A, L>) -> Option<Delivered<A>> {
         if self.stage != ExpansionStage::Over && !hub.is_subscribed(self.subscription()) {
             self.stage = ExpansionStage::Over;
+            (self.leaving, self.vanished) = (Leaving::default(), Vec::new().into_iter());
             lists.forget_if_ended(hub, self.subscription());
         }
         loop {
@@ -115,7 +116,10 @@ impl<A: SharedAlloc> Expansion<A> {
             if !self.leaving.is_empty() {
                 let take = |roster: &mut Roster<A>| roster.take(&lists.key, &mut self.leaving, MOST_TAKEN);
                 match lists.with_roster(self.of.message.subscription(), take) {
-                    Some(taken) => self.vanished = taken.into_iter(),
+                    Some(taken) => {
+                        taken.iter().for_each(|(_, vanished)| lists.gone(vanished.number));
+                        self.vanished = taken.into_iter();
+                    }
                     None => self.leaving = Leaving::default(),
                 }
                 continue;
@@ -174,20 +178,29 @@ impl<A: SharedAlloc> Expansion<A> {
         let list = self.update.lists.get(state.list).map(|list| list.uri.clone()).unwrap_or_default();
         let resource = state.resource.and_then(|resource| self.update.resources.get(resource));
         let goes_on = state.resource.and_then(|resource| self.goes_on.get(resource)).copied().unwrap_or(true);
+        let mut kept = None;
         if let Some(resource) = resource {
             let of_list = self.begun.as_ref().zip(self.place(state.list));
             let note = |roster: &mut Roster<A>| {
                 let (begun, place) = of_list?;
                 let named = (place, resource.uri.as_bytes());
                 if goes_on {
-                    return roster.name(&lists.key, named, state.opened.is_some(), begun.round).ok();
+                    let next = || lists.number.fetch_add(1, Ordering::Relaxed);
+                    return Some((
+                        place,
+                        roster.name(&lists.key, named, state.opened.is_some(), begun.round, next).ok()?,
+                    ));
                 }
-                roster.end(&lists.key, named, &mut self.leaving);
-                Some(())
+                Some((place, roster.end(&lists.key, named, &mut self.leaving)?))
             };
-            if lists.with_roster(self.of.message.subscription(), note).flatten().is_none() && goes_on {
-                self.unremembered += 1;
-                lists.unremembered.fetch_add(1, Ordering::Relaxed);
+            match lists.with_roster(self.of.message.subscription(), note).flatten() {
+                Some(noted) if goes_on => kept = Some(noted),
+                Some((_, number)) => lists.gone(number),
+                None if goes_on => {
+                    self.unremembered += 1;
+                    lists.unremembered.fetch_add(1, Ordering::Relaxed);
+                }
+                None => {}
             }
         }
         if state.opened.is_some() {
@@ -203,8 +216,13 @@ impl<A: SharedAlloc> Expansion<A> {
             None => (Status::Pending, None, None),
         };
         let [content_type, body] = state.part.map_or([0..0, 0..0], |part| [part.content_type, part.body]);
-        let listed = Listed { list, record, name, instance: id, content_type, body };
-        Some(self.told(status, reason.as_deref().unwrap_or_default().as_bytes(), listed))
+        let listed = Listed { list, record, name, instance: id, content_type, body, is_alone: false };
+        let mut told = self.told(status, reason.as_deref().unwrap_or_default().as_bytes(), listed);
+        // Of a resource that goes on, an instance that has ended says nothing.
+        if let Some(noted) = kept.filter(|_| status != Status::Terminated) {
+            lists.keep(noted, &mut told);
+        }
+        Some(told)
     }
 
     fn told(&self, status: Status, reason: &[u8], listed: Listed) -> Delivered<A> {

@@ -52,6 +52,8 @@ const NONE: u32 = u32::MAX;
 /// A resource of a list that has not ended.
 struct Member<A: SharedAlloc> {
     uri: Packed<1, A>,
+    /// The number of its state.
+    number: u64,
     /// The update that has named it last.
     round: u64,
     /// The one of its list that was named before it, and the one that was named behind it.
@@ -65,6 +67,8 @@ struct Member<A: SharedAlloc> {
 /// A resource that is in its list no longer.
 pub(super) struct Vanished<A: SharedAlloc> {
     uri: Packed<1, A>,
+    /// The number of its state.
+    pub(super) number: u64,
     pub(super) is_list: bool,
 }
 
@@ -148,7 +152,7 @@ impl<A: SharedAlloc> Roster<A> {
         ListPlace::try_from(place).ok()
     }
 
-    /// A resource has been named.
+    /// A resource has been named. Gives the number of its state: `number` if it is new.
     ///
     /// # Errors
     /// There is no room for it: if it vanishes, that cannot be told.
@@ -158,15 +162,16 @@ impl<A: SharedAlloc> Roster<A> {
         (list, uri): (ListPlace, &[u8]),
         is_list: bool,
         round: u64,
-    ) -> Result<(), OutOfMemory> {
+        number: impl FnOnce() -> u64,
+    ) -> Result<u64, OutOfMemory> {
         let hash = key.hash((list, uri));
         if let Some(slot) = self.slot_of(hash, list, uri) {
             self.unlink(slot);
-            if let Some(member) = self.members.get_mut(slot) {
-                (member.round, member.is_list) = (round.max(member.round), is_list);
-            }
+            let member = self.members.get_mut(slot).ok_or(OutOfMemory)?;
+            (member.round, member.is_list) = (round.max(member.round), is_list);
+            let number = member.number;
             self.link(slot);
-            return Ok(());
+            return Ok(number);
         }
         let bytes = self.bytes.saturating_add(uri.len());
         if bytes > MOST_BYTES || self.members.is_full() {
@@ -177,14 +182,26 @@ impl<A: SharedAlloc> Roster<A> {
         let Self { members, slots, .. } = self;
         let hash_of = |slot: &u32| members.get(*slot).map_or(0, |member| key.hash((member.list, member.uri.get(0))));
         slots.try_reserve(1, hash_of).map_err(|_| OutOfMemory)?;
-        let member = Member { uri, round, before: NONE, after: NONE, list, is_list };
+        let number = number();
+        let member = Member { uri, number, round, before: NONE, after: NONE, list, is_list };
         let slot = self.members.insert(|_| member).ok_or(OutOfMemory)?;
         let Self { members, slots, .. } = self;
         let hash_of = |slot: &u32| members.get(*slot).map_or(0, |member| key.hash((member.list, member.uri.get(0))));
         slots.insert_unique(hash, slot, hash_of);
         self.link(slot);
         self.bytes = bytes;
-        Ok(())
+        Ok(number)
+    }
+
+    /// The number of a resource's state.
+    pub(super) fn number_of(&self, key: &HashKey, (list, uri): (ListPlace, &[u8])) -> Option<u64> {
+        let slot = self.slot_of(key.hash((list, uri)), list, uri)?;
+        self.members.get(slot).map(|member| member.number)
+    }
+
+    /// Those of all.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.members.iter().map(|member| member.number)
     }
 
     fn slot_of(&self, hash: u64, list: ListPlace, uri: &[u8]) -> Option<u32> {
@@ -221,20 +238,21 @@ impl<A: SharedAlloc> Roster<A> {
 
     fn remove(&mut self, key: &HashKey, slot: u32) -> Option<Vanished<A>> {
         self.unlink(slot);
-        let Member { uri, list, is_list, .. } = self.members.remove(slot)?;
+        let Member { uri, number, list, is_list, .. } = self.members.remove(slot)?;
         if let Ok(found) = self.slots.find_entry(key.hash((list, uri.get(0))), |each| *each == slot) {
             found.remove();
         }
         self.bytes = self.bytes.saturating_sub(uri.get(0).len());
-        Some(Vanished { uri, is_list })
+        Some(Vanished { uri, number, is_list })
     }
 
     /// A resource has ended: it is in its list, but there is nothing more to be told of it. If it is a list, all in it is leaving.
-    pub(super) fn end(&mut self, key: &HashKey, (list, uri): (ListPlace, &[u8]), leaving: &mut Leaving) {
-        let slot = self.slot_of(key.hash((list, uri)), list, uri);
-        if let Some(ended) = slot.and_then(|slot| self.remove(key, slot)) {
-            self.leave_with(&ended, leaving);
-        }
+    /// Gives the number of its state.
+    pub(super) fn end(&mut self, key: &HashKey, (list, uri): (ListPlace, &[u8]), leaving: &mut Leaving) -> Option<u64> {
+        let slot = self.slot_of(key.hash((list, uri)), list, uri)?;
+        let ended = self.remove(key, slot)?;
+        self.leave_with(&ended, leaving);
+        Some(ended.number)
     }
 
     /// What is in a list leaves with it.

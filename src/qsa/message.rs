@@ -273,15 +273,26 @@ pub struct Listed {
     pub content_type: Range<usize>,
     /// Where its state is; empty for none.
     pub body: Range<usize>,
+    /// The body of the message is the state of this resource alone.
+    pub is_alone: bool,
 }
 
 impl<A: SharedAlloc> Delivered<A> {
+    /// Tells the whole state of its resource in the place of a document that says what has changed.
+    pub fn tell_whole(&mut self, texts: SharedTexts<2, A>) {
+        if let Some(listed) = &mut self.listed {
+            listed.is_alone = true;
+            self.message.set_texts(texts);
+        }
+    }
+
     /// Content type and body; those of the resource, if it is about one.
     #[must_use]
     pub fn content(&self) -> [&[u8]; 2] {
         let [content_type, body] = self.message.content();
         match &self.listed {
             None => [content_type, body],
+            Some(listed) if listed.is_alone => [content_type, body],
             Some(listed) => {
                 [&listed.content_type, &listed.body].map(|range| body.get(range.clone()).unwrap_or_default())
             }

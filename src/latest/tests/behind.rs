@@ -101,6 +101,6 @@ fn what_has_gone_needs_no_name() {
     drop(document(&account, "b", false));
     table.remove(5);
     table.name(5, SUBJECT).unwrap();
-    assert!(table.find(SUBJECT[0], None, SUBJECT[2]).is_none());
+    assert!(table.find(SUBJECT[0], None, SUBJECT[2], Some).is_none());
     assert_eq!((table.usage(), account.out()), (LatestUsage::default(), before));
 }

@@ -104,7 +104,7 @@ fn process(table: &Table, account: &Accounted, all: &[Mutex<Subscription>], mut 
             assert!((handle, newest) >= seen[slot] || handle < seen[slot].0, "{newest} after {:?}", seen[slot]);
             seen[slot] = seen[slot].max((handle, newest));
         }
-        let _ = table.find(SUBJECT[0], None, SUBJECT[2]);
+        let _ = table.find(SUBJECT[0], None, SUBJECT[2], Some);
     }
 }
 
