@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::RawMutex;
+use parking_lot::{Mutex, RawMutex};
 use proptest::prelude::*;
 
 use crate::lists::{Expansion, Rosters};
@@ -209,6 +209,47 @@ fn what_is_not_remembered_is_counted_and_said() {
     world.account.allow_all();
     assert_eq!(told, 3 + more);
     assert_eq!(lost(&world), (3, 23));
+}
+
+/// The resources whose states are kept, by number.
+static KEPT: Mutex<BTreeMap<u64, String>> = Mutex::new(BTreeMap::new());
+
+fn kept() -> Vec<String> {
+    let mut all: Vec<_> = KEPT.lock().values().cloned().collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn the_state_of_a_resource_goes_with_it() {
+    let mut world = World::new();
+    world.lists = world.lists.with_on_state(
+        |_, number, told| {
+            let record = told.listed.as_deref().map(|listed| listed.record.clone()).unwrap_or_default();
+            KEPT.lock().insert(number, record);
+            true
+        },
+        |number| {
+            KEPT.lock().remove(&number);
+        },
+    );
+    let inner = |resources: &[_]| list("sip:in@x", 0, true, resources).replace("--b", "--c");
+    let two = inner(&[("sip:a@x", "open"), ("sip:b@x", "open")]);
+    world.told(&list("sip:l@x", 0, true, &[("sip:in@x", &two), ("sip:c@x", "open"), ("sip:d@x", "terminated")]));
+    assert_eq!(kept(), ["sip:a@x", "sip:b@x", "sip:c@x"]);
+    world.told(&list("sip:l@x", 1, false, &[("sip:c@x", "terminated"), ("sip:e@x", "pending")]));
+    assert_eq!(kept(), ["sip:a@x", "sip:b@x", "sip:e@x"]);
+    world.told(&list("sip:l@x", 2, true, &[("sip:e@x", "open"), ("sip:f@x", "none")]));
+    assert_eq!(kept(), ["sip:e@x", "sip:f@x"]);
+    // Ended while a resource is told: another process would find it in the roster no longer.
+    world.push(Status::Active, &list("sip:l@x", 3, true, &[("sip:e@x", "open"), ("sip:g@x", "open")]));
+    let mut list = world.pop().ok().unwrap();
+    list.next(&world.lists, &world.hub).unwrap();
+    world.hub.unsubscribe(world.id).unwrap();
+    world.lists.remove(world.id);
+    assert!(kept().is_empty());
+    assert!(list.next(&world.lists, &world.hub).is_none());
+    assert!(kept().is_empty());
 }
 
 static GAPS: AtomicUsize = AtomicUsize::new(0);
