@@ -13,7 +13,6 @@
 #![forbid(unsafe_code)]
 
 mod call_id;
-mod deadlines;
 mod due;
 mod error;
 mod flows;

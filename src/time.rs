@@ -1,6 +1,7 @@
 //! GROUND. Time as an argument (law L9): nothing in this room reads a clock.
 #![forbid(unsafe_code)]
 
+mod deadlines;
 #[cfg(any(test, feature = "meter_locks"))]
 mod histogram;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::memory::U48;
 
+pub use deadlines::{Deadlines, Due};
 #[cfg(feature = "meter_locks")]
 pub use histogram::Histogram;
 

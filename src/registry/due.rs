@@ -5,14 +5,13 @@ use std::time::Duration;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 
-use super::deadlines::Due;
 use super::life::Life;
 use super::steps::{LockedSlot, Step, Stepped};
 use super::trace::begin;
 use super::{Handle, RANDOM_LEN, Registry};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Input, Output};
-use crate::time::Millis;
+use crate::time::{Due, Millis};
 
 /// How long a deadline is put off when its step fails.
 const RETRY: Duration = Duration::from_secs(1);

@@ -2,7 +2,6 @@
 
 use allocator_api2::alloc::Allocator;
 
-use super::deadlines::{Deadlines, Due};
 use super::flows::{Flows, Link};
 use super::handle::Handle;
 use super::index::Index;
@@ -11,7 +10,7 @@ use super::life::Life;
 use super::records::Records;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
-use crate::time::Millis;
+use crate::time::{Deadlines, Due, Millis};
 
 /// A subscription and what belongs to it.
 pub(super) struct Record<S, O> {

@@ -2,7 +2,6 @@
 
 mod by_dialog;
 mod by_name;
-mod deadlines;
 mod due;
 mod flows;
 mod forks;

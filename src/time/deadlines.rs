@@ -1,4 +1,4 @@
-//! The deadlines of a shard: lists of slots in the buckets of a timing wheel.
+//! Deadlines of slots: lists in the buckets of a timing wheel.
 
 mod wheel;
 
@@ -31,7 +31,7 @@ struct DeadlineNode {
 
 /// A search for the next due deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub enum Due {
     /// The deadline of this slot.
     Slot(u32),
     /// Nothing yet.
@@ -42,19 +42,24 @@ pub(super) enum Due {
 
 /// At most one deadline a slot, exact to the millisecond. Arming, moving and cancelling are O(1). Until it is due one is taken to
 /// a narrower bucket three times at most; when it is days away, once more each third day.
-pub(super) struct Deadlines<A: Allocator + Clone> {
+pub struct Deadlines<A: Allocator + Clone> {
     wheel: Wheel,
     /// For each slot.
     nodes: Chunks<DeadlineNode, CHUNK, A>,
 }
 
 impl<A: Allocator + Clone> Deadlines<A> {
-    pub(super) fn new_in(alloc: A) -> Self {
+    /// No deadlines.
+    #[must_use]
+    pub fn new_in(alloc: A) -> Self {
         Self { wheel: Wheel::new(), nodes: Chunks::new_in(alloc) }
     }
 
     /// Makes room for deadlines of all slots below `slots`: arming them cannot fail afterwards.
-    pub(super) fn try_reserve(&mut self, slots: usize) -> Result<(), OutOfMemory> {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_reserve(&mut self, slots: usize) -> Result<(), OutOfMemory> {
         while self.nodes.len() < slots {
             self.nodes.try_grow(|_| DeadlineNode { at: Millis(0), before: NOWHERE, after: NONE })?;
         }
@@ -63,12 +68,13 @@ impl<A: Allocator + Clone> Deadlines<A> {
 
     /// Nothing is due before; `None` without deadlines. That is the earliest deadline, unless one was moved or cancelled, or it is
     /// days away.
-    pub(super) fn earliest(&self) -> Option<Millis> {
+    #[must_use]
+    pub fn earliest(&self) -> Option<Millis> {
         self.wheel.next().map(|place| Millis(place.at))
     }
 
     /// The earliest deadline, when it is due. Time never goes back.
-    pub(super) fn due(&mut self, now: Millis) -> Due {
+    pub fn due(&mut self, now: Millis) -> Due {
         let mut moves = MOST_MOVES;
         while let Some(next) = self.wheel.next().filter(|next| next.at <= now.0) {
             self.wheel.turn_to(Millis(next.at));
@@ -88,7 +94,7 @@ impl<A: Allocator + Clone> Deadlines<A> {
     }
 
     /// Arms, moves (`Some`) or cancels (`None`) the deadline of a slot there is room for.
-    pub(super) fn set(&mut self, slot: u32, deadline: Option<Millis>) {
+    pub fn set(&mut self, slot: u32, deadline: Option<Millis>) {
         let Some(&node) = self.node(slot) else { return };
         let is_armed = node.before != NOWHERE;
         // Most NOTIFYs leave it where it is.
@@ -154,3 +160,6 @@ impl<A: Allocator + Clone> Deadlines<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

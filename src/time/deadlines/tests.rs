@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::registry::deadlines::{Deadlines, Due, MOST_MOVES};
+use super::{Deadlines, Due, MOST_MOVES};
 use crate::testing::Accounted;
 use crate::time::Millis;
 
