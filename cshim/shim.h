@@ -214,6 +214,19 @@ int pb2b_db_rows(const db1_res_t *result);
  * point into the result. */
 int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str *out);
 
+/* ---- the presence server: shim_presence.c ---- */
+
+/* once, before the fork; negative if the module presence is not loaded */
+int pb2b_presence_bind(void);
+/* The value of a parameter of another module; negative if that is not loaded or has no such parameter. */
+int pb2b_param_int(char *module, char *name, int *out);
+int pb2b_param_str(char *module, char *name, str *out);
+/* 1 if the presence server has this event package */
+int pb2b_presence_knows(str *event);
+/* Makes `body` the state with this etag, for so many seconds; 0 takes the state with it away, and watchers may be told `body`.
+ * Sends NOTIFYs. The texts end with a NUL, which the modules of packages rely on. */
+int pb2b_presence_update(str *event, str *realm, str *user, str *etag, str *body, int expires);
+
 /* ---- names: shim_dns.c ---- */
 
 /* the server's cache only; not a word of what is not there in the log */

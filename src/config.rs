@@ -11,6 +11,7 @@ mod package;
 mod package_policy;
 mod parameters;
 mod policy;
+mod publish;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use error::ConfigError;
 pub use filter::Filter;
 pub use local_domains::LocalDomains;
 pub use parameters::{Integers, Lists, Texts};
+pub use publish::OutOfReach;
 
 /// Parameters as they are in the configuration file, not yet checked.
 #[derive(Clone)]
@@ -111,6 +113,10 @@ pub struct Config {
     pub credentials_table: String,
     /// See [`Texts::provision_table`].
     pub provision_table: String,
+    /// How long the presence server keeps a published state that is not renewed.
+    pub publish_expires: Duration,
+    /// What becomes of a published state while its notifier is out of reach, if the operator has said it.
+    pub publish_out_of_reach: Option<OutOfReach>,
 }
 
 /// Syntax only the host can judge.
@@ -177,6 +183,8 @@ impl Config {
             db_url: Concealed(texts.db_url.into()),
             credentials_table: texts.credentials_table,
             provision_table: texts.provision_table,
+            publish_expires: duration(integers.publish_expires),
+            publish_out_of_reach: publish::out_of_reach(texts.publish_out_of_reach)?,
         })
     }
 

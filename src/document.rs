@@ -42,6 +42,7 @@
 //! | `merge` | one whole document from those that tell what has changed |
 //! | `pidf_diff` | the same for presence documents (RFC 5262) |
 //! | `patch`, `locate`, `selector` | patch operations (RFC 5261), the places they are for, the selectors that name those |
+//! | `rehome` | a document as the state of another user |
 //! | `members` | the elements of such documents, by the attributes that name them |
 //! | `write` | documents that the module writes itself |
 //! | `version` | watcherinfo, reginfo and dialog-info: their place in the sequence of documents |
@@ -85,6 +86,7 @@ mod presence;
 mod presentity;
 mod reader;
 mod reginfo;
+mod rehome;
 mod rlmi;
 mod root;
 mod rpid;
@@ -122,6 +124,7 @@ pub use multipart::{Part, Parts};
 pub use pidf_summary::PidfSummary;
 pub use presentity::{Basic, Device, Extension, Note, Person, Presentity, Rpid, RpidElement, Tuple};
 pub use reginfo::{RegInfo, RegisteredContact, Registration};
+pub use rehome::{PublishedPackage, RehomeError, RehomedDocument};
 pub use typed::{Document, FieldText};
 pub use version::Version;
 pub use watcherinfo::{Watcher, WatcherInfo, WatcherList};

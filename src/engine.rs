@@ -13,11 +13,14 @@ mod latest;
 mod lists;
 mod local;
 mod notify;
+mod publish;
+mod publish_target;
 mod reply;
 mod request;
 mod resolver;
 mod resources;
 mod send;
+mod shared;
 mod shares;
 mod start;
 mod tables;
@@ -32,59 +35,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::FixedState;
 
+use self::shared::ShmCredentials;
 use crate::config::Config;
 use crate::gate::{self, Destination};
 use crate::host::blocks::Root;
 use crate::host::process::{self, Bell, ProcessError};
-use crate::host::shared_lock::SharedLock;
 use crate::host::shm::{self, Shm};
-use crate::host::{clock, lock, log};
+use crate::host::{clock, log};
 use crate::memory::{Defect, Defects, HashKey, OutOfMemory, Seldom, found, on_defect};
-use crate::qsa::{
-    self, Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId,
-};
+use crate::qsa::{Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
-use crate::subscription::{Env, Packages, Subscription};
+use crate::subscription::{Env, Packages};
 use crate::time::Millis;
 
 pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
+pub use publish_target::TAKEN;
 pub use reply::on_reply;
+pub use shared::{
+    ShmGate, ShmHub, ShmLatest, ShmLookups, ShmProvisioned, ShmPublications, ShmReading, ShmRegistry, ShmRosters,
+    ShmShares,
+};
 pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
 pub use tables::NoReading;
-
-/// The table of subscriptions, in shared memory.
-pub type ShmRegistry = crate::registry::Registry<Subscription<Shm>, Owner, Shm, SharedLock<{ lock::REGISTRY }>>;
-
-/// The QSA hub, in shared memory.
-pub type ShmHub = qsa::Hub<Shm, SharedLock<{ lock::HUB }>>;
-
-/// Internal subscriptions that share a dialog, in shared memory.
-pub type ShmShares = qsa::Shares<Shm, SharedLock<{ lock::HUB }>>;
-
-/// What is remembered of lists of resources, in shared memory.
-pub type ShmRosters = crate::lists::Rosters<Shm, SharedLock<{ lock::HUB }>>;
-
-/// The gate, in shared memory.
-pub type ShmGate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
-
-/// The line of those that wait for names and connections, in shared memory.
-pub type ShmLookups = crate::lookup::Lookups<Shm, SharedLock<{ lock::LOOKUPS }>>;
-
-/// The newest states of subscriptions, in shared memory.
-pub type ShmLatest = crate::latest::Latest<Shm, SharedLock<{ lock::LATEST }>>;
-
-/// The subscriptions that rows of a table have made, in shared memory.
-pub type ShmProvisioned = crate::provision::Provisioned<Shm, SharedLock<{ lock::PROVISION }>>;
-
-/// The reading of tables, in shared memory.
-pub type ShmReading = crate::provision::TableReading<SharedLock<{ lock::PROVISION }>>;
-
-/// The credentials, in shared memory.
-type ShmCredentials = crate::provision::CredentialStore<Shm, SharedLock<{ lock::PROVISION }>>;
 
 /// A registry step and the message it queued.
 type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
@@ -130,6 +106,8 @@ pub struct Engine {
     pub reading: ShmReading,
     /// User names and secrets for realms.
     credentials: ShmCredentials,
+    /// The states that are published.
+    bridge: publish::Bridge,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -218,6 +196,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(tables::on_end);
     let hub = hub.with_whole_state(latest::whole_state);
     let kept = latest::KeptStates::new(ShmLatest::try_new(key, Shm)?);
+    let bridge = publish::Bridge::new(ShmPublications::new(key, Shm));
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
     let rosters = rosters.with_on_unremembered(lists::on_unremembered).with_on_fault(lists::on_fault);
     let rosters = rosters.with_on_state(resources::on_state, resources::on_gone);
@@ -250,6 +229,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         provisioned,
         reading: ShmReading::default(),
         credentials,
+        bridge,
         config,
         event_queues,
         shares,

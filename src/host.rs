@@ -19,6 +19,7 @@ pub mod meter;
 pub mod names;
 pub mod notify_headers;
 mod pool;
+pub mod presence;
 pub mod process;
 pub mod pv;
 pub mod reply_headers;

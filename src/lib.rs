@@ -11,6 +11,7 @@
 //! - `gate`: what keeps the module from hammering a destination, in shared memory.
 //! - `lookup`: the line for names and connections, in shared memory.
 //! - `latest`: the latest news of subscriptions, at hand for the request route, in shared memory.
+//! - `bridge`: which states are published as those of users of the presence server, in shared memory.
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
 //! - `provision`: the subscriptions of a table's rows, in shared memory.
 //! - `lists`: lists of resources: one message for each resource.
@@ -25,6 +26,7 @@
 #![cfg_attr(not(test), deny(clippy::missing_docs_in_private_items))]
 // Unit tests hold all rooms. Their executable is linked without the server's symbols: a test that reaches one is not linked.
 
+mod bridge;
 mod c_api;
 mod config;
 mod document;

@@ -16,6 +16,7 @@ use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
 use crate::host::database::{Database, DatabaseError};
 use crate::host::guard::guard;
 use crate::host::limits::MostReceived;
+use crate::host::presence::{self, NoPresence};
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
@@ -87,6 +88,8 @@ enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Tm(#[from] NoTm),
+    #[error("modparam publish_out_of_reach is set, but {0}")]
+    Presence(NoPresence),
     #[error("modparam credentials_table: {0}")]
     Credentials(#[from] DatabaseError),
     #[error("modparam provision_table: {0}")]
@@ -120,6 +123,11 @@ fn start() -> Result<(), StartError> {
     if !stateless::bind() && config.stateless_answers {
         log::debug(|| "the module sl is not loaded: every NOTIFY is answered in a transaction".into());
         config.stateless_answers = false;
+    }
+    match presence::bind() {
+        Err(missing) if config.publish_out_of_reach.is_some() => return Err(StartError::Presence(missing)),
+        Err(missing) => log::debug(|| format!("no subscription can publish its state: {missing}")),
+        Ok(()) => {}
     }
     event::find_route(&config.event_callback)?;
     let credentials = tables::credentials::read(&config)?;

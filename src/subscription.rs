@@ -40,7 +40,7 @@ pub use echo::Echo;
 pub use fingerprint::Fingerprint;
 pub use input::{Content, Flow, Fresh, HeldBy, Input, ListContent, ListJudgement, Notify, Reply, Socket};
 pub use machine::{Env, SharedUris, Subject, Subscription};
-pub use options::{OptionError, Options, WRITTEN_HEADERS};
+pub use options::{OptionError, Options, PublishAs, WRITTEN_HEADERS};
 pub use output::{Answer, News, Output, Request, Status, Turn, Untold};
 pub use package::{OwnPackage, Package, PackageError, PackageNumber, Packages};
 pub use policy::{Action, After, Forking, Override, Policy};

@@ -236,6 +236,9 @@ fn example_values_are_accepted() {
     let [filter] = &filters[..] else { panic!("not one filter: {filters:?}") };
     // Another names a KEMI function.
     let server = Server::b2b().kemi("function ksr_request_route() {}").file("basic.xml", filter);
+    // And a third needs a presence server.
+    let server =
+        server.module("presence").modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2);
     server.module("db_sqlite").route(&examples).start().stop();
 }
 

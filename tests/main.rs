@@ -74,6 +74,7 @@ mod provision_postgres;
 mod provisioning;
 mod proxies;
 mod proxy_holds;
+mod publish;
 mod races;
 mod real_lists;
 mod real_packages;

@@ -20,6 +20,7 @@ mod presence;
 mod property;
 mod reader;
 mod readings;
+mod rehome;
 mod samples;
 mod shapes;
 mod version;

@@ -207,6 +207,12 @@ impl Engine {
         self.kept.states.read(state).and_then(|view| self.believed(view))
     }
 
+    /// What is known of the dialog of a subscription; none if nothing is kept of it.
+    pub(super) fn state_of_dialog(&self, handle: Handle) -> Option<LatestView<Shm>> {
+        self.settle_state(handle);
+        self.kept.states.read(handle.to_u64())
+    }
+
     /// How many states there are, and what they take.
     #[must_use]
     pub fn kept(&self) -> crate::latest::LatestUsage {

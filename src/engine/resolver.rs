@@ -31,7 +31,7 @@ impl Engine {
     /// When one cannot be forked.
     pub fn fork_resolvers(&'static self) -> Result<(), ProcessError> {
         for resolver in 0..self.resolver_bells.len() {
-            process::fork("presence_b2b resolver", || self.resolve(resolver))?;
+            process::fork("presence_b2b resolver", None, || self.resolve(resolver))?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Engine {
     pub fn fork_tables(&'static self, round: impl FnMut(&'static Self) -> Duration) -> Result<(), ProcessError> {
         let Some(bell) = &self.table_bell else { return Ok(()) };
         let round = RefCell::new(round);
-        process::fork("presence_b2b tables", || {
+        process::fork("presence_b2b tables", None, || {
             let pause = (round.borrow_mut())(self);
             bell.wait(pause);
         })
@@ -60,10 +60,12 @@ impl Engine {
     }
 }
 
-/// A subscriber has ended a subscription: what is remembered of its lists goes, and no row has made it any more.
+/// A subscriber has ended a subscription: what is remembered of its lists goes, no row has made it any more, and
+/// its state is not published any more.
 pub(super) fn on_end(subscription: SubscriptionId) {
     if let Some(engine) = super::engine() {
         engine.rosters.remove(subscription);
         engine.provisioned.remove(subscription);
+        engine.end_publication(subscription);
     }
 }

@@ -110,6 +110,7 @@ impl Engine {
                 found = if done > 0 { WorkFound::Done } else { WorkFound::Nothing };
                 break;
             };
+            self.publish_news(&delivered);
             if tellings.open.is_empty() && !Expansion::may_be(&delivered) {
                 on_event(self, &delivered);
             } else if let Some(message) = tellings.take(self, delivered) {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use super::publish::LAST_WORDS;
 use super::send::{Sender, Sending};
 use super::tellings::Tellings;
 use super::{Engine, Lack};
@@ -61,7 +62,9 @@ impl Engine {
     pub fn fork_workers(&'static self, on_event: EventHandler) -> Result<(), ProcessError> {
         for worker in 0..self.event_queues.len() {
             let tellings = RefCell::new(Tellings::default());
-            process::fork("presence_b2b worker", || self.work(worker, on_event, &mut tellings.borrow_mut()))?;
+            process::fork("presence_b2b worker", Some(LAST_WORDS), || {
+                self.work(worker, on_event, &mut tellings.borrow_mut())
+            })?;
         }
         Ok(())
     }
@@ -78,17 +81,23 @@ impl Engine {
         let told = self.tell(worker, on_event, tellings);
         let handed_on = self.hand_on(worker, BATCH);
         let lost = self.see_to_lost_flows(BATCH);
+        let published = self.publish_due();
         match (due, told) {
             (WorkFound::More, _) => self.ring(self.board.help(Self::now())),
             (_, WorkFound::More) => {}
-            (WorkFound::Done | WorkFound::Nothing, _) if handed_on || lost => {}
+            (WorkFound::Done | WorkFound::Nothing, _) if handed_on || lost || published => {}
             (WorkFound::Done | WorkFound::Nothing, WorkFound::Done) => std::thread::sleep(NAP),
             (WorkFound::Done, WorkFound::Nothing) => self.wait(worker, REST),
             (WorkFound::Nothing, WorkFound::Nothing) => {
-                let limit = self.board.sleeps(worker, Self::now(), || self.registry.next_due());
+                let limit = self.board.sleeps(worker, Self::now(), || self.next_due());
                 self.wait(worker, limit);
             }
         }
+    }
+
+    /// When a worker has something to do next.
+    fn next_due(&self) -> Option<Millis> {
+        self.registry.next_due().into_iter().chain(self.next_publication()).min()
     }
 
     /// Waits until the worker's bell is rung, `limit` at most.

@@ -17,20 +17,31 @@ impl Aor {
     /// Reads a URI; `None` if it is no SIP or SIPS URI, or has a user that is none.
     #[must_use]
     pub fn read(uri: &[u8]) -> Option<Self> {
-        let (scheme, rest) = split_once(uri, b':')?;
-        if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
-            return None;
-        }
-        let (user, place) = match split_once(rest, b'@') {
-            Some((userinfo, place)) if is_all(userinfo, USERINFO) => {
-                (split_once(userinfo, b':').map_or(userinfo, |(user, _)| user), place)
-            }
-            Some(_) => return None,
-            None => (&[][..], rest),
-        };
-        let host = host(place)?;
+        let (user, host) = parts(uri)?;
         Some(Self { user: resolved(user)?, host: host.to_ascii_lowercase() })
     }
+
+    /// The user of a URI with its escapes, which others may compare letter by letter; empty for none.
+    #[must_use]
+    pub fn user_as_written(uri: &[u8]) -> &[u8] {
+        parts(uri).map_or(&[], |(user, _)| user)
+    }
+}
+
+/// User and host as they are written.
+fn parts(uri: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (scheme, rest) = split_once(uri, b':')?;
+    if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
+        return None;
+    }
+    let (user, place) = match split_once(rest, b'@') {
+        Some((userinfo, place)) if is_all(userinfo, USERINFO) => {
+            (split_once(userinfo, b':').map_or(userinfo, |(user, _)| user), place)
+        }
+        Some(_) => return None,
+        None => (&[][..], rest),
+    };
+    Some((user, host(place)?))
 }
 
 /// The host at the beginning of what is behind a user.

@@ -45,6 +45,12 @@ pub enum DatabaseError {
     },
 }
 
+/// Whether the module of a database URL is loaded and cannot replace rows.
+#[must_use]
+pub fn cannot_replace(url: &str) -> bool {
+    bind(url).is_ok_and(|(_, api)| api.replace.is_none())
+}
+
 /// A connection of this process's own; closed when it is dropped.
 pub struct Database {
     api: ks::db_func_t,

@@ -8,7 +8,7 @@ use super::bindings;
 
 /// The things that locks guard.
 #[cfg(feature = "meter_locks")]
-pub const GUARDED: [&str; 7] = ["registry", "hub", "gate", "flows", "lookups", "latest", "provision"];
+pub const GUARDED: [&str; 8] = ["registry", "hub", "gate", "flows", "lookups", "latest", "provision", "bridge"];
 /// A shard of the table of subscriptions.
 pub const REGISTRY: usize = 0;
 /// A part of the QSA hub, such as a queue, or of the table of shared subscriptions.
@@ -23,6 +23,8 @@ pub const LOOKUPS: usize = 4;
 pub const LATEST: usize = 5;
 /// The marks of the subscriptions of a table.
 pub const PROVISION: usize = 6;
+/// What is published.
+pub const BRIDGE: usize = 7;
 
 /// One `gen_lock_t`, in place.
 #[repr(transparent)]

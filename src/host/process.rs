@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::CString;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -57,11 +58,23 @@ pub enum ProcessError {
     Pipe,
 }
 
+/// What a process does before it ends.
+#[derive(Clone, Copy)]
+pub struct LastWords {
+    /// Whether there is anything to do. A signal handler asks: it may read atomic numbers and nothing else.
+    pub is_wanted: fn() -> bool,
+    /// Does it, in less than a second.
+    pub say: fn(),
+}
+
+/// That of this process.
+static LAST_WORDS: OnceLock<LastWords> = OnceLock::new();
+
 /// Forks one worker that runs `round` for ever; call in `child_init(PROC_MAIN)`. A round waits when there is nothing to do.
 ///
 /// # Errors
 /// When the fork fails.
-pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
+pub fn fork(name: &str, farewell: Option<LastWords>, round: impl Fn()) -> Result<(), ProcessError> {
     let Ok(mut name) = CString::new(name).map(CString::into_bytes_with_nul) else { return Err(ProcessError::Fork) };
     // SAFETY: the name is copied by the host.
     let pid = unsafe { ks::fork_process(ks::PROC_RPC, name.as_mut_ptr().cast(), 1) };
@@ -72,6 +85,9 @@ pub fn fork(name: &str, round: impl Fn()) -> Result<(), ProcessError> {
         return Ok(());
     }
     OURS.set(true);
+    if let Some(farewell) = farewell {
+        let _ = LAST_WORDS.set(farewell);
+    }
     // SAFETY: this is the child; the host wants this call once before parameters are read.
     if unsafe { ks::cfg_child_init() } < 0 {
         log::error(
@@ -141,7 +157,8 @@ fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
 
 extern "C" fn on_ending(_: libc::c_int) {
     let was_to_end = IS_TO_END.swap(true, Ordering::SeqCst);
-    if IS_WAITING.load(Ordering::SeqCst) {
+    // Otherwise it stops waiting.
+    if IS_WAITING.load(Ordering::SeqCst) && !are_last_words_wanted() {
         end();
     }
     // A second signal does not postpone it.
@@ -171,11 +188,18 @@ fn end() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Ends this process if it is to end; called where it holds nothing, now and then in long work.
+/// Ends this process if it is to end; called where it holds nothing, now and then in long work. Says its last words before.
 pub fn end_if_asked() {
     if IS_TO_END.load(Ordering::SeqCst) {
+        if let Some(last_words) = LAST_WORDS.get().filter(|_| are_last_words_wanted()) {
+            guard("the end of a b2b worker", (), last_words.say);
+        }
         end();
     }
+}
+
+fn are_last_words_wanted() -> bool {
+    LAST_WORDS.get().is_some_and(|last_words| (last_words.is_wanted)())
 }
 
 /// Waits for a descriptor; less than 1 when nothing came. What ends the process does so here.
@@ -186,7 +210,13 @@ fn wait_for(watched: &mut libc::pollfd, limit: Duration) -> i32 {
     };
     // In this order: a signal is seen here, or sees that this process waits.
     IS_WAITING.store(true, Ordering::SeqCst);
-    end_if_asked();
+    if IS_TO_END.load(Ordering::SeqCst) {
+        if are_last_words_wanted() {
+            IS_WAITING.store(false, Ordering::SeqCst);
+            return 0;
+        }
+        end();
+    }
     // SAFETY: one entry; it and the time live as long as the call.
     let came = unsafe { libc::ppoll(watched, 1, &time, std::ptr::null()) };
     IS_WAITING.store(false, Ordering::SeqCst);

@@ -37,6 +37,14 @@ fn subscribe(_user: usize, _: NotifierId, id: SubscriptionId, wanted: &Wanted<'_
             &read
         }
     };
+    if options.publish.is_some() && !engine.is_event_queue(wanted.queue) {
+        log::error(&format!(
+            "no subscription to {}: the options publish and publish_as are for script, RPC and provisioned subscriptions only: \
+             remove them",
+            String::from_utf8_lossy(wanted.record)
+        ));
+        return Err(Refused::new("only subscriptions of script and RPC publish"));
+    }
     if options.share {
         return share::join(engine, id, wanted, options);
     }

@@ -67,6 +67,12 @@ impl<A: SharedAlloc> Message<A> {
         self.text.clone()
     }
 
+    /// Content type and body, for another owner; none if there is no body.
+    #[must_use]
+    pub fn document(&self) -> Option<SharedTexts<2, A>> {
+        self.text.clone().filter(|_| self.news.with_body && self.data.is_none())
+    }
+
     /// Tells something else.
     pub(super) fn set_texts(&mut self, texts: SharedTexts<2, A>) {
         self.text = Some(texts);

@@ -29,6 +29,25 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.offer_to_all(self.enter(domain, wanted)?, wanted)
     }
 
+    /// As [`Hub::subscribe`]; `prepare` learns the subscription before any notifier does, and may refuse it. If nothing comes of it after that,
+    /// nobody tells what it has prepared.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe`], and what `prepare` refuses.
+    pub fn subscribe_prepared(
+        &self,
+        domain: DomainId,
+        wanted: &Wanted<'_>,
+        prepare: impl FnOnce(SubscriptionId) -> Result<(), Refused>,
+    ) -> Result<Made, QsaError> {
+        let entered = self.enter(domain, wanted)?;
+        if let Err(refused) = prepare(entered.id) {
+            self.withdraw(entered.id, entered.package);
+            return Err(refused.into());
+        }
+        self.offer_to_all(entered, wanted)
+    }
+
     /// The first half of [`Hub::subscribe`]: the subscription is there, but no notifier was asked. Takes only locks of the hub and
     /// calls no notifier.
     ///

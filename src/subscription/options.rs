@@ -2,14 +2,17 @@
 
 mod difference;
 mod header;
+mod publish;
 
 use std::borrow::Cow;
 
+use self::publish::{A_USER, PUBLISH, PUBLISH_AS};
 use super::rates::{Rate, Rates};
 use crate::grammar::{PeerUri, is_token, number, quoted, split_unquoted, unescaped};
 use crate::memory::{Defect, found};
 
 pub use header::WRITTEN as WRITTEN_HEADERS;
+pub use publish::PublishAs;
 
 /// The longest time an option may name: ten years.
 const LONGEST: u32 = 315_360_000;
@@ -21,7 +24,7 @@ const FETCH: u32 = 32;
 const LONGEST_FETCH: u32 = 3600;
 
 /// Every option there is.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "id",
     "expires",
     "fetch",
@@ -37,6 +40,8 @@ const NAMES: [&str; 15] = [
     "lenient",
     "keep",
     "merged",
+    PUBLISH,
+    PUBLISH_AS,
 ];
 
 /// The option that may be given several times.
@@ -55,6 +60,8 @@ pub struct Options {
     pub outbound: String,
     /// `share`: one dialog for all subscriptions that ask for the same.
     pub share: bool,
+    /// `publish` and `publish_as`: the state becomes that of a user of the presence server.
+    pub publish: Option<PublishAs>,
     /// The part that the subscription keeps.
     pub terms: Terms,
 }
@@ -184,6 +191,7 @@ impl Options {
                 wanted: "omitted if option fetch is given".into(),
             });
         }
+        options.publishes_alone()?;
         options.terms.consistent()?;
         Ok(options)
     }
@@ -229,7 +237,7 @@ impl Options {
                 let known = is(SOURCE) || is("contact");
                 self.terms.follows_source = known.then(|| is(SOURCE)).ok_or_else(|| wrong("contact or source"))?;
             }
-            "share" | "list" | "lenient" | "keep" | "merged" if given.is_some() => {
+            "share" | "list" | "lenient" | "keep" | "merged" | PUBLISH if given.is_some() => {
                 return Err(wrong("without a value"));
             }
             "list" => self.terms.list = true,
@@ -237,6 +245,8 @@ impl Options {
             "share" => self.share = true,
             "keep" => self.terms.keep = true,
             "merged" => self.terms.merged = true,
+            PUBLISH => self.publish = self.publish.take().or(Some(PublishAs::Record)),
+            PUBLISH_AS => self.publish = Some(PublishAs::read(value).ok_or_else(|| wrong(A_USER))?),
             "fetch" => {
                 let seconds = given.map_or(Some(FETCH), |value| number_within(value, 1, LONGEST_FETCH));
                 self.terms.fetch = Some(seconds.ok_or_else(|| wrong("1 to 3600 seconds, or without a value"))?);
@@ -274,9 +284,10 @@ impl std::fmt::Display for Options {
         let outbound = (!self.outbound.is_empty()).then(|| format!("outbound={}", in_quotes(&self.outbound)));
         let target = follows_source.then(|| format!("target={SOURCE}"));
         let texts = id.into_iter().chain(times).chain(rates).chain(filter).chain(header).chain(outbound);
+        let publish = self.publish.as_ref().map(PublishAs::to_string);
         let flags = [("list", list), ("lenient", lenient), ("keep", keep), ("merged", merged), ("share", self.share)];
         let flags = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.to_owned());
-        let all = texts.chain(target).chain(flags);
+        let all = texts.chain(target).chain(flags).chain(publish);
         f.write_str(&all.collect::<Vec<_>>().join(";"))
     }
 }

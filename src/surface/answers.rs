@@ -91,6 +91,14 @@ answer! {
         list_resources,
         /// How often a resource of a list was told that is not remembered.
         list_resources_lost,
+        /// Users whose state is that of a subscription.
+        publications,
+        /// Updates that the presence server has taken.
+        published,
+        /// Updates that the presence server has refused.
+        publish_failed,
+        /// Documents that could not be published.
+        publish_unfit,
         /// Contacts of notifiers that cannot be a target.
         bad_contacts,
         /// NOTIFYs refused.

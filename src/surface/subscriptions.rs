@@ -3,7 +3,7 @@
 
 pub mod provisioned;
 
-use crate::engine::{self, EXISTS, Engine, NO_MEMORY, ShmHub};
+use crate::engine::{self, EXISTS, Engine, NO_MEMORY, ShmHub, TAKEN};
 use crate::host::dialog::{CallError, TrackedCall};
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
@@ -139,6 +139,12 @@ pub fn subscribe(
                 }
                 // Another process was faster: its subscription is the one, unless that has ended by now.
                 SubscribeOutcome::Refused(EXISTS) => {}
+                // Perhaps that publishes the same.
+                SubscribeOutcome::Refused(TAKEN) => {
+                    let theirs = find_named(engine, record, subscriber, package, &options.id);
+                    let same = theirs.map(|handle| same(engine, handle, options)).transpose()?.flatten();
+                    return same.ok_or_else(|| refused(wanted, TAKEN.into()));
+                }
                 SubscribeOutcome::Refused(cause) => return Err(refused(wanted, cause.into())),
                 SubscribeOutcome::Failed(cause) => return Err(refused(wanted, cause)),
             }
@@ -189,7 +195,15 @@ fn refused(wanted: &Wanted<'_>, cause: QsaError) -> SubscriptionError {
 /// Makes an internal subscription, which is kept if the SIP user agent takes it up: other notifiers may do so as well, but it is the
 /// user agent that script and RPC ask.
 fn make(engine: &Engine, wanted: &Wanted<'_>) -> Result<SubscribeOutcome, SubscriptionError> {
-    let made = match engine.hub.subscribe(ShmHub::DEFAULT_DOMAIN, wanted) {
+    let mut entered = None;
+    let made = engine.hub.subscribe_prepared(ShmHub::DEFAULT_DOMAIN, wanted, |id| {
+        entered = Some(id);
+        engine.claim_user(id, wanted)
+    });
+    if let (Err(_), Some(id)) = (&made, entered) {
+        engine.give_up_user(id);
+    }
+    let made = match made {
         Ok(made) => made,
         // The user agent has the first place among the notifiers, so that the first refusal is its own.
         Err(QsaError::Refused(refused)) => return Ok(SubscribeOutcome::Refused(refused)),
@@ -246,9 +260,15 @@ fn find_named(
 
 /// The subscription that is there already, if its options are those asked for; `None` when it has ended by now.
 fn same(engine: &Engine, handle: Handle, options: &Options) -> Result<Option<Handle>, SubscriptionError> {
-    match engine.registry.view(handle, |subscription, _| subscription.other_options(options)) {
-        Some(names) if !names.is_empty() => Err(SubscriptionError::Differs { id: handle.id(), names }),
-        same => Ok(same.map(|_| handle)),
+    let looked = engine.registry.view(handle, |subscription, owner| {
+        (subscription.options(), subscription.record().to_vec(), owner.subscription)
+    });
+    let Some((there, record, subscription)) = looked else { return Ok(None) };
+    let there = Options { publish: engine.publishes(subscription, &record), ..there };
+    let publish = options.publish.as_ref().map(|publish| engine.as_published(publish, &record));
+    match there.differences(&Options { publish, ..options.clone() }) {
+        names if names.is_empty() => Ok(Some(handle)),
+        names => Err(SubscriptionError::Differs { id: handle.id(), names }),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod leaks;
 pub mod log;
 pub mod news;
 pub mod notifier;
+pub mod phone;
 pub mod pidf;
 pub mod place;
 pub mod postgres;

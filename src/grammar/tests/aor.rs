@@ -22,6 +22,12 @@ fn the_same_address_has_the_same_text() {
 }
 
 #[test]
+fn the_user_as_it_is_written() {
+    assert_eq!(Aor::user_as_written(b"sips:%61lice:secret@EXAMPLE.com:5061"), b"%61lice");
+    assert_eq!(Aor::user_as_written(b"sip:example.com"), b"");
+}
+
+#[test]
 fn what_is_no_address_of_record_is_refused() {
     for uri in [
         "",

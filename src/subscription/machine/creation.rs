@@ -87,13 +87,7 @@ impl<A: SharedAlloc> Subscription<A> {
         Ok(made)
     }
 
-    /// The names of the options in which it differs from these: the id is not compared.
-    #[must_use]
-    pub fn other_options(&self, wanted: &Options) -> Vec<&'static str> {
-        self.options().differences(wanted)
-    }
-
-    /// The options that it was made with; the filter has its number only.
+    /// The options that it was made with; the filter has its number only, and whether its state is published others know.
     #[must_use]
     pub fn options(&self) -> Options {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

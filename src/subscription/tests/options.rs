@@ -44,6 +44,32 @@ fn the_grammar() {
 }
 
 #[test]
+fn whose_state_it_becomes() {
+    assert_eq!(parse("publish").publish, Some(PublishAs::Record));
+    let uri = "sip:desk@example.com;transport=tcp";
+    for text in [
+        format!("publish_as=\"{uri}\""),
+        format!("publish;Publish_As=\"{uri}\""),
+        format!("publish_as=\"{uri}\";publish"),
+    ] {
+        assert_eq!(parse(&text).publish, Some(PublishAs::Uri(uri.to_owned())), "{text}");
+        assert!(parse(&text).terms.keep, "{text}");
+    }
+    for (text, why) in [
+        ("publish=1", "option publish is \"1\", but must be without a value"),
+        ("publish_as", "option publish_as is \"\", but must be a SIP URI with a user"),
+        ("publish_as=sip:example.com", "option publish_as is \"sip:example.com\", but must be a SIP URI with a user"),
+        ("publish_as=desk", "option publish_as is \"desk\""),
+        ("publish_as=\"sip:a\\\"b@example.com\"", "must be a SIP URI with a user"),
+        ("publish;fetch", "option publish is \"\", but must be omitted if option fetch is given"),
+        ("publish_as=sip:a@b;list", "option publish_as is \"sip:a@b\", but must be omitted if option list is given"),
+        ("share;publish", "option publish is \"\", but must be omitted if option share is given"),
+    ] {
+        assert!(refused(text).contains(why), "{text}: {}", refused(text));
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_with_what_is_allowed() {
     let seconds = "1 to 315360000 seconds";
     for (text, parts) in [
@@ -217,8 +243,8 @@ fn header_lines_are_in_every_request() {
         life.reply(200);
         life.notify("active");
     }
-    assert!(life.subscription.other_options(&options).is_empty());
-    assert_eq!(life.subscription.other_options(&Options::default()), ["header"]);
+    assert!(life.subscription.options().differences(&options).is_empty());
+    assert_eq!(life.subscription.options().differences(&Options::default()), ["header"]);
     assert_eq!(life.snapshot().options, options);
     life.reply(481);
     life.due();
@@ -315,7 +341,7 @@ fn any_options() -> impl Strategy<Value = Options> {
     let header =
         proptest::collection::vec("X-[a-z]{1,4}: [!-~]([ -~]{0,8}[!-~])?\r\n", 0..4).prop_map(|all| all.concat());
     let outbound = prop_oneof![Just(String::new()), "sips?:[a-z]{1,4}(;lr)?"];
-    (id, times, rates, filter, header, outbound, any::<[bool; 6]>()).prop_map(
+    (id, times, rates, filter, header, outbound, any::<[bool; 6]>(), 0u8..3).prop_map(
         |(
             id,
             (expires, fetch),
@@ -324,13 +350,18 @@ fn any_options() -> impl Strategy<Value = Options> {
             header,
             outbound,
             [share, follows_source, list, lenient, keep, merged],
-        )| Options {
-            id,
-            share: share && fetch.is_none(),
-            filter,
-            header,
-            outbound,
-            terms: Terms { expires, fetch, rates, follows_source, list, lenient, filter: None, keep, merged },
+            publish,
+        )| {
+            let share = share && fetch.is_none();
+            let publish = match publish {
+                _ if share || list || fetch.is_some() => None,
+                0 => None,
+                1 => Some(PublishAs::Record),
+                _ => Some(PublishAs::Uri("sip:de%22sk@example.com;x=1".to_owned())),
+            };
+            let keep = keep || publish.is_some();
+            let terms = Terms { expires, fetch, rates, follows_source, list, lenient, filter: None, keep, merged };
+            Options { id, share, publish, filter, header, outbound, terms }
         },
     )
 }

@@ -10,8 +10,8 @@ const PROXY: &str = "sip:p.proxy.example;transport=tcp;lr";
 fn through(policy: Policy) -> Life {
     let options = Options { outbound: PROXY.to_owned(), ..Options::default() };
     let mut life = Life::with(&options, policy);
-    assert!(life.subscription.other_options(&options).is_empty());
-    assert_eq!(life.subscription.other_options(&Options::default()), ["outbound"]);
+    assert!(life.subscription.options().differences(&options).is_empty());
+    assert_eq!(life.subscription.options().differences(&Options::default()), ["outbound"]);
     assert_eq!(life.snapshot().options, options);
     life.give(Input::Start);
     life.due();

@@ -6,7 +6,7 @@ use crate::engine::{self, Engine};
 use crate::host::rpc::{NoRoom, Row, RpcContext};
 use crate::host::{blocks, shm};
 use crate::registry::Handle;
-use crate::subscription::{Snapshot, Untold};
+use crate::subscription::{Options, Snapshot, Untold};
 use crate::surface::answers::{FieldValue, Statistics, SubscriptionFields};
 use crate::surface::subscriptions::SubscriptionError;
 use crate::surface::subscriptions::provisioned::is_provisioned;
@@ -61,7 +61,7 @@ pub(super) fn fitting<T>(rpc: &RpcContext, rows: Vec<T>) -> impl Iterator<Item =
 /// Adds the fields of one subscription.
 pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
     let [refused, stale, repeated, merged, dropped] = snapshot.untold.map(FieldValue::Number);
-    let options = engine.options_text(snapshot.options.clone());
+    let options = engine.options_text(Options { publish: engine.publisher_of(handle), ..snapshot.options.clone() });
     let fields = SubscriptionFields {
         id: FieldValue::Number(handle.id()),
         record: FieldValue::Text(&snapshot.record),
@@ -119,6 +119,7 @@ pub(super) fn add_fields<'v>(
 pub(super) fn statistics(engine: &Engine) -> Statistics {
     let (messages, budget) = (engine.hub.counters(), engine.hub.budget());
     let kept = engine.kept();
+    let bridge = engine.bridge_counts();
     let (memory, small) = (blocks::usage(), shm::small_blocks());
     let [notifies_refused, notifies_stale, notifies_repeated, notifies_merged, notifies_dropped] =
         Untold::ALL.map(|why| engine.untold(why));
@@ -140,6 +141,10 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         kept_bytes: kept.bytes,
         list_resources: engine.rosters.resources(),
         list_resources_lost: engine.rosters.unremembered(),
+        publications: bridge.publications,
+        published: bridge.published,
+        publish_failed: bridge.refused,
+        publish_unfit: bridge.unfit,
         bad_contacts: engine.bad_contacts(),
         notifies_refused,
         notifies_stale,

@@ -1,0 +1,281 @@
+//! States that subscriptions publish: given to the presence server of this Kamailio, by the b2b workers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::publish_target::PublishTarget;
+use super::{Engine, ShmPublications};
+use crate::bridge::{Outcome, PublishTask, PublishedDocument};
+use crate::config::OutOfReach;
+use crate::document::{PublishedPackage, RehomeError, RehomedDocument};
+use crate::host::log;
+use crate::host::presence::{self, PublishedState};
+use crate::host::process::LastWords;
+use crate::host::shm::Shm;
+use crate::memory::Seldom;
+use crate::qsa::{Delivered, SubscriptionId};
+use crate::subscription::Status;
+use crate::time::Millis;
+
+/// What names a published state among those of its user. It is always the same, so that a new state replaces the one before, also one that
+/// an earlier run of the server has left.
+const ETAG: &str = "presence_b2b.1";
+
+/// How long a state waits that the presence server has refused.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// How long the end of a worker may take; after two seconds it is ended.
+const LONGEST_FAREWELL: Duration = Duration::from_millis(900);
+
+/// How many due states are published in one round.
+const BATCH: usize = 16;
+
+/// Seconds between two lines of one kind.
+const PAUSE: u64 = 10;
+
+/// What is published, and how it went.
+pub(super) struct Bridge {
+    pub(super) publications: ShmPublications,
+    published: AtomicU64,
+    refused: AtomicU64,
+    unfit: AtomicU64,
+    refusals: Seldom,
+    unfits: Seldom,
+}
+
+/// How often each has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BridgeCounts {
+    /// Users whose state is that of a subscription.
+    pub publications: u64,
+    /// Updates that the presence server has taken.
+    pub published: u64,
+    /// Updates that it has refused.
+    pub refused: u64,
+    /// Documents that cannot be published.
+    pub unfit: u64,
+}
+
+impl Bridge {
+    pub(super) fn new(publications: ShmPublications) -> Self {
+        let [published, refused, unfit] = [const { AtomicU64::new(0) }; 3];
+        Self { publications, published, refused, unfit, refusals: Seldom::default(), unfits: Seldom::default() }
+    }
+}
+
+/// A task until its outcome is known: it fails if a panic ends the work.
+struct Work<'e> {
+    engine: &'e Engine,
+    task: PublishTask<Shm>,
+    is_done: bool,
+}
+
+impl Work<'_> {
+    /// Whether there is more to tell right away.
+    fn finish(mut self, outcome: Outcome) -> bool {
+        self.is_done = true;
+        self.engine.bridge.publications.done(&self.task, outcome, Engine::now())
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.engine.bridge.publications.done(&self.task, Outcome::Failed(RETRY), Engine::now());
+        }
+    }
+}
+
+/// What a message says of the state.
+enum Newest {
+    /// This is the state.
+    State(PublishedDocument<Shm>),
+    /// It is not known any more.
+    Unknown,
+    /// Nothing that is to be told.
+    Unchanged,
+}
+
+impl Engine {
+    /// What is published now, and how it went.
+    #[must_use]
+    pub fn bridge_counts(&self) -> BridgeCounts {
+        let Bridge { publications, published, refused, unfit, .. } = &self.bridge;
+        let [published, refused, unfit] = [published, refused, unfit].map(|count| count.load(Ordering::Relaxed));
+        BridgeCounts { publications: publications.len(), published, refused, unfit }
+    }
+
+    /// A worker has taken a message: if its subscription publishes, watchers are told the newest state first.
+    pub(super) fn publish_news(&self, delivered: &Delivered<Shm>) {
+        if !self.bridge.publications.is_empty() {
+            self.publish_message(delivered);
+        }
+    }
+
+    #[cold]
+    fn publish_message(&self, delivered: &Delivered<Shm>) {
+        let message = &delivered.message;
+        let subscription = message.subscription();
+        let publications = &self.bridge.publications;
+        // A user has one state of a subscription: that of its first dialog.
+        if message.fork() != 0 || !publications.has(subscription.to_u64()) {
+            return;
+        }
+        match self.newest_state(delivered) {
+            Newest::State(document) => publications.note(subscription.to_u64(), Some(document)),
+            Newest::Unknown => publications.note(subscription.to_u64(), None),
+            Newest::Unchanged => return,
+        }
+        while let Some(task) = publications.take(subscription.to_u64()) {
+            if !self.tell_presence(task) {
+                break;
+            }
+        }
+    }
+
+    /// The newest state of a subscription, which may be newer than its message.
+    fn newest_state(&self, delivered: &Delivered<Shm>) -> Newest {
+        let message = &delivered.message;
+        let goes_on = |status| matches!(status, Status::Active | Status::Pending);
+        let (status, document) = match self.dialog_of(message.subscription(), 0) {
+            Some(handle) => match self.state_of_dialog(handle) {
+                Some(view) => {
+                    let is_known = view.settled.is_some() || !view.is_behind;
+                    (if is_known { view.status } else { Status::Terminated }, view.settled.map(|state| state.texts))
+                }
+                None => (message.status(), None),
+            },
+            // A notifier without dialogs tells all in each message.
+            None => (message.status(), message.document()),
+        };
+        match document {
+            Some(document) if goes_on(status) => Newest::State(document),
+            _ if goes_on(status) => Newest::Unchanged,
+            // The module asks at once: nobody is out of reach yet. Or the state ends with the subscription.
+            _ if message.next_attempt() == Some(0) || message.is_last() => Newest::Unchanged,
+            _ if self.config.publish_out_of_reach == Some(OutOfReach::Keep) => Newest::Unchanged,
+            _ => Newest::Unknown,
+        }
+    }
+
+    /// Publishes what is due: renewals, what could not be told before, the ends of states. Whether there was anything.
+    pub(super) fn publish_due(&self) -> bool {
+        let mut done = 0;
+        while done < BATCH
+            && let Some(task) = self.bridge.publications.take_due(Self::now())
+        {
+            self.tell_presence(task);
+            done += 1;
+        }
+        done > 0
+    }
+
+    /// Tells the presence server of one state. Whether there is more to tell of it right away.
+    fn tell_presence(&self, task: PublishTask<Shm>) -> bool {
+        let work = Work { engine: self, task, is_done: false };
+        let outcome = if work.task.is_end { self.take_back(&work.task) } else { self.publish(&work.task) };
+        work.finish(outcome)
+    }
+
+    fn publish(&self, task: &PublishTask<Shm>) -> Outcome {
+        let (package, uri) = (task.package, String::from_utf8_lossy(&task.uri));
+        let state = task.document.as_ref().and_then(|texts| {
+            let [content_type, body] = texts.all();
+            let state = package.rehome(content_type, body, &uri, self.config.max_body);
+            state.inspect_err(|error| self.note_unfit(&uri, error)).ok()
+        });
+        // Where nothing has been published there is nothing to correct.
+        let unknown = || task.is_there.then(|| RehomedDocument::of(package.unknown(&uri)));
+        let Some(RehomedDocument { document, meaning }) = state.or_else(unknown) else { return Outcome::Nothing };
+        let (lives, renewal) = (self.config.publish_expires, self.config.publish_expires * 3 / 4);
+        let fingerprint = self.bridge.publications.fingerprint(&meaning);
+        let is_fresh = Self::now().since(task.told_at) < renewal;
+        if task.told == Some(fingerprint) && is_fresh {
+            return Outcome::Unchanged(renewal);
+        }
+        if self.update_presence(package, &task.uri, &document, lives) {
+            Outcome::Told(fingerprint, renewal)
+        } else {
+            Outcome::Failed(RETRY)
+        }
+    }
+
+    /// Takes a state away. Watchers are told an empty one before, as the presence server tells its last one once more otherwise.
+    fn take_back(&self, task: &PublishTask<Shm>) -> Outcome {
+        if !task.is_there {
+            return Outcome::Removed;
+        }
+        let (package, lives) = (task.package, self.config.publish_expires);
+        let last = package.ended(&String::from_utf8_lossy(&task.uri));
+        let is_told =
+            package == PublishedPackage::MessageSummary || self.update_presence(package, &task.uri, &last, lives);
+        if is_told && self.update_presence(package, &task.uri, &last, Duration::ZERO) {
+            return Outcome::Removed;
+        }
+        // By then it has ended by itself.
+        let is_over = Self::now().since(task.told_at) > lives;
+        if is_over { Outcome::Removed } else { Outcome::Failed(RETRY) }
+    }
+
+    fn update_presence(&self, package: PublishedPackage, uri: &[u8], document: &[u8], lives: Duration) -> bool {
+        let presentity = PublishTarget::user_and_host(uri);
+        let is_taken =
+            presence::update(PublishedState { package: package.name(), presentity, etag: ETAG, body: document }, lives);
+        if is_taken {
+            self.bridge.published.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        self.bridge.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(times) = self.bridge.refusals.note(1, PAUSE, Self::now().0 / 1000) {
+            log::error(&format!(
+                "the module presence has refused the state of {} in package {}, and {times} updates in all since the last such \
+                 line: its message above says why; the module tries again every 10 s",
+                String::from_utf8_lossy(uri),
+                package.name()
+            ));
+        }
+        false
+    }
+
+    fn note_unfit(&self, uri: &str, error: &RehomeError) {
+        self.bridge.unfit.fetch_add(1, Ordering::Relaxed);
+        if let Some(times) = self.bridge.unfits.note(1, PAUSE, Self::now().0 / 1000) {
+            log::warn(&format!(
+                "a document is not published as the state of {uri}, which watchers see as unknown until the next one: {error}; \
+                 {times} documents since the last such line"
+            ));
+        }
+    }
+
+    /// A subscription has ended: a worker takes its state back.
+    pub(super) fn end_publication(&self, subscription: SubscriptionId) {
+        let now = Self::now();
+        if self.bridge.publications.end(subscription.to_u64(), now) {
+            self.ring(self.board.nearer(now, now));
+        }
+    }
+
+    /// When a worker is to publish next.
+    pub(super) fn next_publication(&self) -> Option<Millis> {
+        self.bridge.publications.next_due()
+    }
+}
+
+/// What a worker does before it ends.
+pub(super) const LAST_WORDS: LastWords = LastWords { is_wanted: is_publishing, say: take_all_back };
+
+/// Runs in a signal handler.
+fn is_publishing() -> bool {
+    super::engine().is_some_and(|engine| !engine.bridge.publications.is_empty())
+}
+
+/// The server ends: so do the states, as far as there is time. Others end when the time is over that they live.
+fn take_all_back() {
+    let Some(engine) = super::engine() else { return };
+    let end = Engine::now().after(LONGEST_FAREWELL);
+    while Engine::now() < end
+        && let Some(task) = engine.bridge.publications.take_any()
+    {
+        engine.tell_presence(task);
+    }
+}
