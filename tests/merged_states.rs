@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
@@ -11,9 +11,8 @@ use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
+use crate::support::states::{self, dialog as one, dialogs};
 use crate::support::wait::{SOON, eventually};
-
-const DIALOG_INFO: &str = "application/dialog-info+xml";
 
 /// An OPTIONS is answered with what is known of X-Record; the event route says what it is told.
 const ROUTE: &str = r#"
@@ -42,37 +41,16 @@ fn builder() -> Builder {
     Server::b2b().b2b_param("min_resubscribe_time", 0).route(ROUTE)
 }
 
-/// What the script says of a record.
 fn said(server: &Server, peer: &Endpoint, method: &str, record: &str) -> String {
-    let uri = server.uri("script");
-    let request = peer.fresh_request(method, &uri, &uri, &uri).with("X-Record", record);
-    let answer = peer.exchange(&request, server.addr(), SOON).to_string();
-    let (first, _) = answer.split_once('\n').expect("a first line");
-    first.strip_prefix("SIP/2.0 200 ").unwrap_or_else(|| panic!("{answer}")).trim_end().to_owned()
+    states::said(server, peer, method, &[("X-Record", record)])
 }
 
 fn subscribed(server: &Server, notifier: &Notifier, record: &str, package: &str, options: &str) -> (u64, Dialog) {
-    let parameters = json!([record, server.uri("watcher"), package, options]);
-    let id = server.rpc("presence_b2b.subscribe", parameters).expect("an id").as_u64().expect("a number");
-    (id, notifier.accept(&notifier.expect_subscribe(SOON), 600))
+    states::subscribed(server, notifier, "watcher", [record, package, options])
 }
 
 fn count(server: &Server, name: &str) -> u64 {
     server.trace()[name].as_u64().expect("a number")
-}
-
-/// One dialog of a document: its id, its state and who is at the other side.
-fn one(id: &str, state: &str, remote: &str) -> String {
-    format!("<dialog id=\"{id}\"><state>{state}</state><remote><identity>{remote}</identity></remote></dialog>")
-}
-
-fn dialogs(version: u32, state: &str, dialogs: &[String]) -> Notify {
-    let dialogs = dialogs.concat();
-    let body = format!(
-        "<?xml version=\"1.0\"?><dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
-         state=\"{state}\" entity=\"sip:101@example.com\">{dialogs}</dialog-info>"
-    );
-    Notify::active(600).body(DIALOG_INFO, body)
 }
 
 /// A lamp sees all dialogs, whichever document told of them; a subscriber with `merged` is told all of them.

@@ -10,6 +10,7 @@ use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
+use crate::support::states;
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS asks for the state of X-Record, once with the record and once by b2b_state(); the reason phrase of the answer has both.
@@ -71,13 +72,8 @@ pub fn builder() -> Builder {
 
 /// What the script says of a record.
 pub fn said(server: &Server, method: &str, record: &str, subscriber: &str, package: &str) -> String {
-    let peer = Endpoint::udp();
-    let uri = server.uri("script");
-    let request = peer.fresh_request(method, &uri, &uri, &uri).with("X-Record", record);
-    let request = request.with("X-Subscriber", subscriber).with("X-Package", package);
-    let answer = peer.exchange(&request, server.addr(), SOON).to_string();
-    let (first, _) = answer.split_once('\n').expect("a first line");
-    first.strip_prefix("SIP/2.0 200 ").unwrap_or_else(|| panic!("{answer}")).trim_end().to_owned()
+    let headers = [("X-Record", record), ("X-Subscriber", subscriber), ("X-Package", package)];
+    states::said(server, &Endpoint::udp(), method, &headers)
 }
 
 pub fn state(server: &Server, record: &str) -> String {
@@ -85,9 +81,7 @@ pub fn state(server: &Server, record: &str) -> String {
 }
 
 fn subscribed(server: &Server, notifier: &Notifier, record: &str, subscriber: &str, options: &str) -> (u64, Dialog) {
-    let parameters = json!([record, server.uri(subscriber), "presence", options]);
-    let id = server.rpc("presence_b2b.subscribe", parameters).expect("an id").as_u64().expect("a number");
-    (id, notifier.accept(&notifier.expect_subscribe(SOON), 600))
+    states::subscribed(server, notifier, subscriber, [record, "presence", options])
 }
 
 fn tells(dialog: &mut Dialog, record: &str, basic: &str, note: Option<&str>) {

@@ -32,6 +32,7 @@ pub mod setting;
 pub mod shm;
 pub mod side;
 pub mod sip;
+pub mod states;
 pub mod tls;
 pub mod wait;
 pub mod watch;
