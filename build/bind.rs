@@ -17,7 +17,7 @@ const TYPES: &[&str] = &[
     "module_exports_t|cmd_export_t|param_export_t|rpc_export_t|rpc_t|pv_export_t|pv_(spec|param|value)_t|sr_kemi_t|fparam_t",
     "str|sip_msg_t|hdr_field_t|_hdr_types_t|to_body_t|event_t|contact_t|param_t|rr_t|sip_uri_t|request_method|sip_protos",
     "sr_event_param_t|socket_info_t|gen_lock_t|tm_binds|tm_xapi_t|sl_api_t|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|cell|tmcb_params",
-    "dlg_binds|dlg_cell|dlg_cb_params|db_func_t|db1_con_t|db1_res_t|db_key_t",
+    "dlg_binds|dlg_cell|dlg_cb_params|db_func_t|db1_con_t|db1_res_t|db_key_t|usrloc_api_t|ucontact_t|urecord_t",
 ];
 
 const FUNCTIONS: &[&str] = &[
@@ -30,9 +30,9 @@ const FUNCTIONS: &[&str] = &[
 
 const VARIABLES: &[&str] = &[
     "PB2B_.*",
-    "TMCB_(LOCAL_COMPLETED|REQUEST_SENT)|DLGCB_.*|PROC_(INIT|MAIN|RPC)|SREV_TCP_CLOSED|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|NOTICE|INFO|DBG)|METHOD_NOTIFY",
+    "TMCB_(LOCAL_COMPLETED|REQUEST_SENT)|DLGCB_.*|PROC_(INIT|MAIN|SIPINIT|RPC)|SREV_TCP_CLOSED|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|NOTICE|INFO|DBG)|METHOD_NOTIFY",
     "PARAM_(INT|STR)|NO_SCRIPT|E_(OUT_OF_MEM|NO_SOCKET)|(REQUEST|ANY)_ROUTE|PVT_OTHER|PV_NAME_(INTSTR|OTHER)|PV_IDX_.*",
-    "HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS",
+    "HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS|UL_CONTACT_(INSERT|UPDATE|DELETE|EXPIRE)|DB_ONLY",
 ];
 
 /// Lets the preprocessor put the two strings together and reads them from its output.

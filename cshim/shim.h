@@ -50,6 +50,7 @@
 #include "modules/tm/tm_load.h"
 #include "modules/dialog/dlg_load.h"
 #include "modules/dialog/dlg_hash.h"
+#include "modules/usrloc/usrloc.h"
 
 /* ---- constants that are expressions bindgen cannot read ---- */
 
@@ -202,6 +203,17 @@ void pb2b_forget_route(void);
 int pb2b_load_dlg(struct dlg_binds *out);
 /* 1 if this callback with this parameter is registered for the dialog */
 int pb2b_dlg_has_callback(const struct dlg_cell *dlg, dialog_cb *callback, const void *param);
+
+/* ---- the location service: shim_usrloc.c ---- */
+
+/* 1 if the module usrloc is loaded */
+int pb2b_has_usrloc(void);
+/* Call it when usrloc has had its mod_init: it logs an error otherwise. */
+int pb2b_load_usrloc(usrloc_api_t *out);
+/* an integer parameter of another module as it is set; `otherwise` if the module is not loaded, or has none of this name */
+int pb2b_int_param(const char *module, const char *name, int otherwise);
+/* 1 if the message is a REGISTER request */
+int pb2b_is_register(const sip_msg_t *msg);
 
 /* ---- databases: shim_db.c ---- */
 

@@ -104,7 +104,6 @@ mod usual;
 mod values;
 mod version;
 mod watcherinfo;
-#[allow(dead_code, reason = "for the notifiers of local states")]
 mod write;
 
 pub use check::{FILTER_XML, check_body, check_filter};

@@ -15,6 +15,7 @@ mod local;
 mod notify;
 mod publish;
 mod publish_target;
+mod registrations;
 mod reply;
 mod request;
 mod resolver;
@@ -43,7 +44,7 @@ use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, log};
 use crate::memory::{Defect, Defects, HashKey, OutOfMemory, Seldom, found, on_defect};
-use crate::qsa::{Budget, CachedSubscriberData, DomainId, LastQueued, Message, NotifierId, Pushed, QsaError, QueueId};
+use crate::qsa::{Budget, CachedSubscriberData, DomainId, LastQueued, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
 use crate::subscription::{Env, Packages};
@@ -53,10 +54,11 @@ pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
 pub use publish_target::TAKEN;
+pub use registrations::{RegistrationError, on_contact};
 pub use reply::on_reply;
 pub use shared::{
-    ShmGate, ShmHub, ShmLatest, ShmLookups, ShmProvisioned, ShmPublications, ShmReading, ShmRegistry, ShmRosters,
-    ShmShares,
+    ShmGate, ShmHub, ShmLatest, ShmLookups, ShmProvisioned, ShmPublications, ShmReading, ShmRegistrations, ShmRegistry,
+    ShmRosters, ShmShares,
 };
 pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
@@ -94,6 +96,8 @@ pub struct Engine {
     pub hub: ShmHub,
     /// What is remembered of lists of resources.
     pub rosters: ShmRosters,
+    /// Whose registrations somebody follows.
+    pub registrations: ShmRegistrations,
     /// Keeps the rates of destinations, and holds those that fail.
     pub gate: ShmGate,
     /// The requests that wait for names and connections.
@@ -200,6 +204,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
     let rosters = rosters.with_on_unremembered(lists::on_unremembered).with_on_fault(lists::on_fault);
     let rosters = rosters.with_on_state(resources::on_state, resources::on_gone);
+    let registrations = ShmRegistrations::try_new(key, Shm)?;
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
@@ -223,6 +228,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         registry,
         hub,
         rosters,
+        registrations,
         gate,
         lookups,
         kept,
@@ -348,19 +354,6 @@ impl Engine {
     fn ring(&self, worker: impl Into<Option<usize>>) {
         if let Some(bell) = worker.into().and_then(|worker| self.bells.get(worker)) {
             bell.ring();
-        }
-    }
-
-    /// The last message of a subscription fell out of a full queue. If the module itself is the subscriber, nothing
-    /// else would end the internal subscription.
-    fn end_untold(&self, gone: &Message<Shm>) {
-        let subscription = gone.subscription();
-        match self.hub.with_subscription(subscription, |view| view.queue) {
-            Some(queue) if self.is_event_queue(queue) => {
-                let _ = self.hub.unsubscribe(subscription);
-            }
-            Some(queue) if self.is_shared(queue) => self.hand_on_lost(gone),
-            Some(_) | None => {}
         }
     }
 

@@ -34,3 +34,4 @@ pub mod text;
 pub mod transaction;
 mod transport;
 pub mod uri;
+pub mod usrloc;

@@ -15,6 +15,7 @@
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
 //! - `provision`: the subscriptions of a table's rows, in shared memory.
 //! - `lists`: lists of resources: one message for each resource.
+//! - `registrations`: addresses of record whose registrations somebody follows, in shared memory.
 //! - `c_api`: its C face.
 //! - `engine`: drives; an event of the host becomes an input, an output becomes work for the host.
 //! - `notifier`: the QSA notifiers that come with the module.
@@ -38,6 +39,7 @@ mod lookup;
 mod memory;
 mod provision;
 mod qsa;
+mod registrations;
 mod registry;
 mod subscription;
 mod time;

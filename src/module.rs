@@ -20,10 +20,11 @@ use crate::host::presence::{self, NoPresence};
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
 use crate::host::transaction::{self, NoTm};
+use crate::host::usrloc::{self, UsrlocError};
 use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
 use crate::surface::tables::{self, TableReader};
-use crate::surface::{event, subscriptions};
+use crate::surface::{event, ties};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]
@@ -117,7 +118,7 @@ unsafe extern "C" fn mod_init() -> c_int {
 fn start() -> Result<(), StartError> {
     let mut config = Config::check(parameters::as_set(), &parameters::HostSyntax)?;
     transaction::bind(engine::on_reply)?;
-    if !dialog::bind(subscriptions::on_call_end) {
+    if !dialog::bind(ties::on_call_end) {
         log::debug(|| "the module dialog is not loaded: no subscription can be bound to a call".into());
     }
     if !stateless::bind() && config.stateless_answers {
@@ -151,12 +152,27 @@ fn start() -> Result<(), StartError> {
 /// Before the fork, when every module has had its `mod_init`.
 fn before_fork(engine: &engine::Engine) {
     event::warn_without_consumer(engine);
+    bind_usrloc(engine);
     say_body_limit(engine.config.max_body);
     if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
         log::warn(
             "another module listens to closed connections, such as tcpops: call b2b_flow_lost() in event_route[tcp:closed], \
              so that subscriptions are refreshed when their connection is lost",
         );
+    }
+}
+
+/// Registrations of local users are known from now on, if the location service is there. Whoever needs them and finds none is told so when
+/// they are asked for.
+fn bind_usrloc(engine: &engine::Engine) {
+    match usrloc::bind(engine::on_contact) {
+        Ok(()) => {}
+        Err(UsrlocError::NoModule) if engine.config.local_domains.is_empty() => {}
+        Err(UsrlocError::DatabaseOnly) if engine.config.local_domains.is_empty() => {}
+        Err(UsrlocError::Failed) => log::error(&UsrlocError::Failed.to_string()),
+        Err(error) => {
+            log::warn(&format!("modparam local_domains: the package reg is refused for local users: {error}"))
+        }
     }
 }
 
@@ -186,6 +202,15 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
         });
     }
     process::take_parameters();
+    if rank == ks::PROC_SIPINIT as c_int {
+        // By now usrloc has read its database here, and says nothing of what it has found.
+        return guard("child_init", -1, || {
+            if let Some(engine) = engine::engine() {
+                engine.read_registrations_again();
+            }
+            0
+        });
+    }
     guard("child_init", -1, || match (rank == ks::PROC_MAIN as c_int, engine::engine()) {
         (true, Some(engine)) => {
             if let Err(error) = fork_processes(engine) {
@@ -199,7 +224,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
 }
 
 fn fork_processes(engine: &'static engine::Engine) -> Result<(), ProcessError> {
-    engine.fork_workers(event::on_message)?;
+    engine.fork_workers(event::on_message, notifier::work)?;
     engine.fork_resolvers()?;
     let mut reader = TableReader::of(&engine.config);
     engine.fork_tables(move |engine| reader.round(engine))

@@ -3,5 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod local;
+pub mod registrations;
 mod share;
 pub mod sip;
+
+use crate::engine::Engine;
+
+/// The work of notifiers that is done in the b2b worker with this number; whether there was any.
+pub fn work(engine: &Engine, worker: usize) -> bool {
+    registrations::work(engine, worker)
+}

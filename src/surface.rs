@@ -12,3 +12,4 @@ pub mod script;
 pub mod state;
 pub mod subscriptions;
 pub mod tables;
+pub mod ties;

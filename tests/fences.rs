@@ -33,7 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "time",
         ],
     ),
-    ("notifier", &["engine", "registry", "qsa", "subscription", "host", "grammar", "memory"]),
+    (
+        "notifier",
+        &["engine", "registry", "registrations", "qsa", "subscription", "document", "host", "grammar", "memory"],
+    ),
     (
         "engine",
         &[
@@ -43,6 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "latest",
             "provision",
             "lists",
+            "registrations",
             "bridge",
             "qsa",
             "subscription",
@@ -60,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("latest", &["subscription", "memory", "time"]),
     ("provision", &["qsa", "subscription", "memory"]),
     ("bridge", &["document", "memory", "time"]),
+    ("registrations", &["memory"]),
     ("c_api", &["lists", "qsa", "subscription", "document", "memory"]),
     ("lists", &["qsa", "subscription", "document", "memory"]),
     ("qsa", &["subscription", "memory"]),

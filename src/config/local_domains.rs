@@ -7,6 +7,12 @@ use super::ConfigError;
 pub struct LocalDomains(Vec<Vec<u8>>);
 
 impl LocalDomains {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a host, in lower case, is one of them.
     #[must_use]
     pub fn hold(&self, host: &[u8]) -> bool {

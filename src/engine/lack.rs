@@ -23,6 +23,10 @@ pub enum Lack {
     Latest,
     /// A resource of a list that is to be remembered; that may be for want of room in its roster as well.
     Resource,
+    /// The registrations of a local user.
+    Registration,
+    /// A contact that is gone, in the document that tells so.
+    Contact,
     /// A subscription that the script asks for.
     New,
 }
@@ -58,6 +62,11 @@ impl Lack {
             Self::Resource => {
                 "a resource of a list is not remembered, so that nobody is told if it vanishes: its list has reached a limit in \
                  docs/lists.md and is to be divided, or there is no shared memory"
+            }
+            Self::Registration => "out of shared memory: the registrations of a local user are told later",
+            Self::Contact => {
+                "out of shared memory, or too many at once: contacts that are gone are not named in a document of registrations, \
+                 only omitted"
             }
             Self::New => "out of shared memory: b2b_subscribe() made no subscription",
         }

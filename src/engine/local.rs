@@ -6,7 +6,6 @@ use crate::qsa::{Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{Content, Input, Options, Subscription};
 
-#[expect(dead_code, reason = "the notifiers of local users come next")]
 impl Engine {
     /// Starts a subscription that needs no SIP: [`tell_local`](Self::tell_local) brings its news.
     ///

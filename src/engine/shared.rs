@@ -19,6 +19,9 @@ pub type ShmShares = qsa::Shares<Shm, SharedLock<{ lock::HUB }>>;
 /// What is remembered of lists of resources, in shared memory.
 pub type ShmRosters = crate::lists::Rosters<Shm, SharedLock<{ lock::HUB }>>;
 
+/// Addresses of record whose registrations somebody follows, in shared memory.
+pub type ShmRegistrations = crate::registrations::Registrations<Shm, SharedLock<{ lock::HUB }>>;
+
 /// The gate, in shared memory.
 pub type ShmGate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 

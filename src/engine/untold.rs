@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::host::log;
-use crate::qsa::{Loss, SubscriptionId};
+use crate::host::shm::Shm;
+use crate::qsa::{Loss, Message, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Answer, Input, Output, Untold};
 
@@ -17,6 +18,19 @@ const MOST_SHOWN: usize = 100;
 pub(super) struct UntoldCounters([AtomicU64; Untold::ALL.len()]);
 
 impl Engine {
+    /// The last message of a subscription fell out of a full queue. If the module itself is the subscriber, nothing
+    /// else would end the internal subscription.
+    pub(super) fn end_untold(&self, gone: &Message<Shm>) {
+        let subscription = gone.subscription();
+        match self.hub.with_subscription(subscription, |view| view.queue) {
+            Some(queue) if self.is_event_queue(queue) => {
+                let _ = self.hub.unsubscribe(subscription);
+            }
+            Some(queue) if self.is_shared(queue) => self.hand_on_lost(gone),
+            Some(_) | None => {}
+        }
+    }
+
     /// How many NOTIFYs were not told for this reason.
     #[must_use]
     pub fn untold(&self, why: Untold) -> u64 {

@@ -19,6 +19,9 @@ use crate::time::Millis;
 /// The function that a worker calls for a message of a subscription made by script or RPC.
 pub type EventHandler = fn(&Engine, &Delivered<Shm>);
 
+/// The work of notifiers in the worker with this number: whether there was any.
+pub type NotifierWork = fn(&Engine, usize) -> bool;
+
 /// How much of one kind of work a worker does before it looks at the other.
 const BATCH: usize = 32;
 
@@ -55,22 +58,28 @@ pub(super) enum WorkFound {
 }
 
 impl Engine {
+    /// How many b2b workers there are.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.event_queues.len()
+    }
+
     /// Forks the workers; call in `child_init(PROC_MAIN)`.
     ///
     /// # Errors
     /// When one cannot be forked.
-    pub fn fork_workers(&'static self, on_event: EventHandler) -> Result<(), ProcessError> {
+    pub fn fork_workers(&'static self, on_event: EventHandler, notifiers: NotifierWork) -> Result<(), ProcessError> {
         for worker in 0..self.event_queues.len() {
             let tellings = RefCell::new(Tellings::default());
             process::fork("presence_b2b worker", Some(LAST_WORDS), || {
-                self.work(worker, on_event, &mut tellings.borrow_mut())
+                self.work(worker, on_event, notifiers, &mut tellings.borrow_mut())
             })?;
         }
         Ok(())
     }
 
     /// One round of the worker with this number.
-    fn work(&self, worker: usize, on_event: EventHandler, tellings: &mut Tellings) {
+    fn work(&self, worker: usize, on_event: EventHandler, notifiers: NotifierWork, tellings: &mut Tellings) {
         if let Some(defect) = self.defects.news() {
             log::error(&format!("BUG: {}; please report this", defect.text()));
         }
@@ -80,12 +89,13 @@ impl Engine {
         let due = self.send_due(worker);
         let told = self.tell(worker, on_event, tellings);
         let handed_on = self.hand_on(worker, BATCH);
+        let noticed = notifiers(self, worker);
         let lost = self.see_to_lost_flows(BATCH);
         let published = self.publish_due();
         match (due, told) {
             (WorkFound::More, _) => self.ring(self.board.help(Self::now())),
             (_, WorkFound::More) => {}
-            (WorkFound::Done | WorkFound::Nothing, _) if handed_on || lost || published => {}
+            (WorkFound::Done | WorkFound::Nothing, _) if handed_on || lost || published || noticed => {}
             (WorkFound::Done | WorkFound::Nothing, WorkFound::Done) => std::thread::sleep(NAP),
             (WorkFound::Done, WorkFound::Nothing) => self.wait(worker, REST),
             (WorkFound::Nothing, WorkFound::Nothing) => {

@@ -21,6 +21,13 @@ pub fn now() -> Millis {
     Millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }
 
+/// Seconds since 1970, as the host counts the time at which things expire.
+#[must_use]
+pub fn unix_seconds() -> i64 {
+    // SAFETY: without a place to write to it only gives the time.
+    unsafe { libc::time(std::ptr::null_mut()) }
+}
+
 /// Nanoseconds on the monotonic clock.
 #[cfg(feature = "meter_locks")]
 #[must_use]

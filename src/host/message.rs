@@ -61,6 +61,17 @@ impl<'m> SipMessage<'m> {
         unsafe { ks::pb2b_is_request(self.raw) != 0 && ks::pb2b_method_id(self.raw) == ks::METHOD_NOTIFY as i32 }
     }
 
+    /// The URI that a REGISTER is for: that of its To. `None` for any other message, and if its To cannot be read.
+    #[must_use]
+    pub fn registered_uri(self) -> Option<&'m [u8]> {
+        // SAFETY: the message is valid.
+        if unsafe { ks::pb2b_is_register(self.raw) } == 0 || self.parse().is_err() {
+            return None;
+        }
+        // SAFETY: the message is valid; the result is null or its To, whose URI lies in the message.
+        unsafe { ks::pb2b_to(self.raw).as_ref().map(|to| bytes(&to.uri)) }
+    }
+
     /// The Request-URI, unchanged; empty for a reply.
     #[must_use]
     pub fn request_uri(self) -> &'m [u8] {

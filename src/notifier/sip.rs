@@ -1,7 +1,7 @@
 //! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
 
 use super::local::{self, LocalPackage};
-use super::share;
+use super::{registrations, share};
 use crate::engine::{self, ShmHub};
 use crate::host::log;
 use crate::qsa::{DomainId, Notifier, NotifierId, QsaError, Refused, SubscriptionId, Wanted};
@@ -53,9 +53,9 @@ fn subscribe(_user: usize, _: NotifierId, id: SubscriptionId, wanted: &Wanted<'_
         Some(Ok((LocalPackage::Calls, _))) => {
             Err(Refused::new("the calls of local users are not tracked: load the module dialog before presence_b2b"))
         }
-        Some(Ok((LocalPackage::Registrations, _))) => Err(Refused::new(
-            "the registrations of local users are not known: load the module usrloc before presence_b2b",
-        )),
+        Some(Ok((LocalPackage::Registrations, aor))) => {
+            registrations::start(engine, id, wanted, options, &aor).map(Handle::to_u64)
+        }
         Some(Err(refused)) => Err(refused),
     }
 }
@@ -66,6 +66,7 @@ fn unsubscribe(_user: usize, subscription: SubscriptionId, value: u64) {
         return;
     }
     if let Some(handle) = Handle::from_u64(value) {
+        registrations::leave(engine, subscription, handle);
         engine.end(handle);
     }
 }

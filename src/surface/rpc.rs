@@ -8,6 +8,7 @@ mod tables;
 use std::ffi::CStr;
 
 use super::subscriptions::{self, SubscriptionError};
+use super::ties::Ties;
 use crate::engine::Engine;
 use crate::host::rpc::{NoRoom, RpcContext};
 use crate::time::seconds_up;
@@ -160,7 +161,7 @@ pub fn subscribe(rpc: &RpcContext) {
         let subscriber = next_required(rpc, "subscriber")?;
         let package = rpc.next_text().unwrap_or_default();
         let options = rpc.next_text().unwrap_or_default();
-        let handle = subscriptions::subscribe(engine, [record, subscriber, package, options], None)?;
+        let handle = subscriptions::subscribe(engine, [record, subscriber, package, options], &Ties::default())?;
         Ok(rpc.add_number(i32::try_from(handle.id()).unwrap_or(i32::MAX))?)
     });
 }

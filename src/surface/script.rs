@@ -1,9 +1,9 @@
 //! Script functions; the same for native scripts and KEMI. They return 1 for true and -1 for false, never 0.
 
 use super::functions::Constant;
-use super::subscriptions::{self, Flags, SubscriptionError};
-use crate::engine::{self, Engine, Handled, Lack};
-use crate::host::dialog::{self, CallError, TrackedCall};
+use super::subscriptions::{self, SubscriptionError};
+use super::ties::{Flags, Ties};
+use crate::engine::{self, Engine, Handled, Lack, RegistrationError};
 use crate::host::log;
 use crate::host::message::SipMessage;
 use crate::host::{route, transaction, uri};
@@ -13,6 +13,9 @@ pub const TRUE: i32 = 1;
 
 /// The result that is false for the script.
 pub const FALSE: i32 = -1;
+
+/// The result of `b2b_subscribe()` with the flag `r` where nobody is registered: false for the script.
+const NOT_REGISTERED: i32 = -2;
 
 /// Judges a constant parameter before the server runs. Filters are not known then, and looked for when the function is called.
 ///
@@ -26,19 +29,11 @@ pub fn judge(kind: Constant, text: &[u8]) -> Result<(), String> {
         Constant::Uri => Err(format!("{} is not a SIP URI", log::peer(text))),
         Constant::Package => engine::engine()
             .map_or(Ok(()), |engine| subscriptions::check_package(engine, text).map_err(|error| error.to_string())),
-        Constant::Flags if flags(text)?.with_call && !dialog::is_bound() => Err(CallError::NoModule.to_string()),
-        Constant::Flags => Ok(()),
+        Constant::Flags => Flags::parse(text)?.check(),
         Constant::Options => subscriptions::check_options(text).map_err(|error| error.to_string()),
         Constant::Username => subscriptions::check_credentials(text, b"-").map_err(|error| error.to_string()),
         Constant::Password => subscriptions::check_credentials(b"-", text).map_err(|error| error.to_string()),
     }
-}
-
-fn flags(text: &[u8]) -> Result<Flags, String> {
-    Flags::parse(text).ok_or_else(|| {
-        let hint = if text.contains(&b'=') { "; options are the fifth parameter" } else { "" };
-        format!("unknown flag in \"{}\": known is d (ends with the call){hint}", String::from_utf8_lossy(text))
-    })
 }
 
 /// `handle_notify()`: true when the NOTIFY belongs to a subscription and was answered; false when not, nothing answered then.
@@ -77,7 +72,7 @@ pub fn subscribe(
     flags: &[u8],
     options: &[u8],
 ) -> i32 {
-    let flags = match self::flags(flags) {
+    let flags = match Flags::parse(flags) {
         Ok(flags) => flags,
         Err(error) => {
             log::error(&format!("b2b_subscribe: {error}"));
@@ -85,8 +80,8 @@ pub fn subscribe(
         }
     };
     verdict("b2b_subscribe", record, subscriber, |engine| {
-        let call = if flags.with_call { Some(TrackedCall::of(message)?) } else { None };
-        subscriptions::subscribe(engine, [record, subscriber, package, options], call.as_ref()).map(drop)
+        let ties = Ties::of(flags, message, subscriber)?;
+        subscriptions::subscribe(engine, [record, subscriber, package, options], &ties).map(drop)
     })
 }
 
@@ -129,6 +124,7 @@ fn verdict(
     let Some(engine) = engine::engine() else { return FALSE };
     match work(engine) {
         Ok(()) => TRUE,
+        Err(SubscriptionError::Registration(RegistrationError::NotRegistered)) => NOT_REGISTERED,
         Err(error) if error.is_memory() => {
             engine.lacks(Lack::New);
             FALSE

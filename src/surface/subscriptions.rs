@@ -3,8 +3,9 @@
 
 pub mod provisioned;
 
-use crate::engine::{self, EXISTS, Engine, NO_MEMORY, ShmHub, TAKEN};
-use crate::host::dialog::{CallError, TrackedCall};
+use super::ties::Ties;
+use crate::engine::{EXISTS, Engine, NO_MEMORY, RegistrationError, ShmHub, TAKEN};
+use crate::host::dialog::CallError;
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{
@@ -16,28 +17,6 @@ const MOST_ROUNDS: usize = 100;
 
 /// The most bytes of a user name, and of a password.
 const MOST_CREDENTIAL: usize = 256;
-
-/// How `b2b_subscribe` is to behave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags {
-    /// `d`: the subscription ends with the call it was made in.
-    pub with_call: bool,
-}
-
-impl Flags {
-    /// Reads the flags of the script; `None` when one is unknown.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut flags = Self::default();
-        for letter in text {
-            match letter {
-                b'd' => flags.with_call = true,
-                _ => return None,
-            }
-        }
-        Some(flags)
-    }
-}
 
 /// Why script or RPC did not get their way.
 #[derive(Debug, thiserror::Error)]
@@ -99,13 +78,23 @@ pub enum SubscriptionError {
     /// No call to bind to.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// No registration to bind to.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// The address of record cannot be read.
+    #[error("the flag r needs an address of record, but {0} is no SIP URI with a user")]
+    Aor(String),
 }
 
 impl SubscriptionError {
     /// Whether there is no shared memory.
     #[must_use]
     pub fn is_memory(&self) -> bool {
-        matches!(self, Self::Refused { cause: QsaError::OutOfMemory(_) | QsaError::Refused(NO_MEMORY), .. })
+        matches!(
+            self,
+            Self::Refused { cause: QsaError::OutOfMemory(_) | QsaError::Refused(NO_MEMORY), .. }
+                | Self::Registration(RegistrationError::OutOfMemory(_))
+        )
     }
 }
 
@@ -117,23 +106,32 @@ impl SubscriptionError {
 pub fn subscribe(
     engine: &Engine,
     [record, subscriber, package, options]: [&[u8]; 4],
-    call: Option<&TrackedCall>,
+    ties: &Ties,
 ) -> Result<Handle, SubscriptionError> {
     with_wanted(engine, [record, subscriber, package, options], |wanted, package, options| {
+        ties.check(engine)?;
         for _ in 0..MOST_ROUNDS {
             if let Some(handle) = find_named(engine, record, subscriber, package, &options.id)
                 && let Some(same) = same(engine, handle, options)?
             {
-                watch(same, call)?;
-                return Ok(same);
+                match ties.tie(engine, same) {
+                    Ok(()) => return Ok(same),
+                    // A worker ends it, and may not have come to it yet: it is ended here and now, and another one is made.
+                    Err(SubscriptionError::Registration(RegistrationError::Ending)) => {
+                        let _ = unsubscribe(engine, same);
+                        engine.end(same);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             match make(engine, wanted)? {
                 SubscribeOutcome::Made(subscription, handle) => {
-                    return match watch(handle, call) {
+                    return match ties.tie(engine, handle) {
                         Ok(()) => Ok(handle),
                         Err(error) => {
                             let _ = engine.hub.unsubscribe(subscription);
-                            Err(error.into())
+                            Err(error)
                         }
                     };
                 }
@@ -308,10 +306,6 @@ enum SubscribeOutcome {
     Failed(QsaError),
 }
 
-fn watch(handle: Handle, call: Option<&TrackedCall>) -> Result<(), CallError> {
-    call.map_or(Ok(()), |call| call.watch(handle.to_u64()))
-}
-
 /// Judges a URI of record or subscriber by its length.
 ///
 /// # Errors
@@ -377,12 +371,4 @@ pub fn known_package(engine: &Engine, name: &[u8]) -> Result<&'static Package, S
         name: String::from_utf8_lossy(name).into_owned(),
         known: packages.names(),
     })
-}
-
-/// A call has ended: so does the subscription bound to it. What dialog callbacks come to.
-pub fn on_call_end(parameter: u64) {
-    if let (Some(engine), Some(handle)) = (engine::engine(), Handle::from_u64(parameter)) {
-        // Ended already, perhaps by the script: nothing is left to do.
-        let _ = unsubscribe(engine, handle);
-    }
 }

@@ -17,8 +17,22 @@ use crate::support::presence_server::PresenceServer;
 use crate::support::wait::{SOON, eventually};
 
 /// Around examples that are a part of a configuration.
-const FRAME: &[&str] =
-    &["tm", "sl", "rr", "pv", "textops", "siputils", "xlog", "htable", "dialog", "ctl", "jsonrpcs", "presence_b2b"];
+const FRAME: &[&str] = &[
+    "tm",
+    "sl",
+    "rr",
+    "pv",
+    "textops",
+    "siputils",
+    "xlog",
+    "htable",
+    "dialog",
+    "usrloc",
+    "registrar",
+    "ctl",
+    "jsonrpcs",
+    "presence_b2b",
+];
 
 /// A part of a configuration, made whole.
 fn framed(example: &str) -> String {

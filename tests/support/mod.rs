@@ -27,6 +27,7 @@ pub mod place;
 pub mod postgres;
 pub mod presence_server;
 pub mod process;
+pub mod registrar;
 pub mod rpc;
 pub mod setting;
 pub mod shm;

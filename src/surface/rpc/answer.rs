@@ -33,6 +33,8 @@ impl From<SubscriptionError> for Fault {
             | SubscriptionError::Differs { .. }
             | SubscriptionError::Refused { .. }
             | SubscriptionError::Call(_)
+            | SubscriptionError::Registration(_)
+            | SubscriptionError::Aor(_)
             | SubscriptionError::Credentials(_) => 400,
             SubscriptionError::Foreign => 403,
             SubscriptionError::Unknown => 404,
