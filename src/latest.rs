@@ -18,16 +18,18 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use arrayvec::ArrayVec;
+use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use parking_lot::lock_api::{Mutex, RawMutex};
 
 use self::entry::{Gone, LatestEntry};
-use self::names::{MOST_CANDIDATES, NamePlace};
+use self::names::{HashedName, MOST_CANDIDATES, NamePlace};
 use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
 use crate::subscription::News;
 use crate::time::Millis;
@@ -104,18 +106,18 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
         document: Option<(LatestDocument<A>, bool)>,
         now: Millis,
     ) -> Result<Option<LatestDocument<A>>, OutOfMemory> {
-        let hash = self.key.hash(handle);
+        let hash = hash_of(handle);
         let mut entries = shard(&self.entries, hash).ok_or(OutOfMemory)?.lock();
         if let Some((_, entry)) = entries.find_mut(hash, |(of, _)| *of == handle) {
             return Ok(entry.push(news, document, now));
         }
-        entries.try_reserve(1, |(of, _)| self.key.hash(*of)).map_err(|_| OutOfMemory)?;
+        entries.try_reserve(1, |(of, _)| hash_of(*of)).map_err(|_| OutOfMemory)?;
         let made = Box::try_new_in(LatestEntry::new(news, now), self.alloc.clone());
         let mut entry = made.map_err(|_| OutOfMemory)?;
         let gone = entry.push(news, document, now);
         self.count.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(entry.bytes(), Ordering::Relaxed);
-        entries.insert_unique(hash, (handle, entry), |(of, _)| self.key.hash(*of));
+        entries.insert_unique(hash, (handle, entry), |(of, _)| hash_of(*of));
         Ok(gone)
     }
 
@@ -250,11 +252,16 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
             let named = names.iter_hash(hash).filter(|name| name.hash == hash);
             named.map(|name| name.handle).take(MOST_CANDIDATES).collect()
         };
-        let looked = candidates.into_iter().filter_map(|handle| {
+        let mut best: Option<(u64, LatestView<A>)> = None;
+        for handle in candidates {
             let look = |entry: &mut LatestEntry<A>| entry.is_of(record, subscriber, package).then(|| entry.view());
-            Some((handle, judge(self.with_entry(handle, look).flatten()?)?))
-        });
-        looked.max_by_key(|(_, view)| (view.is_known(), view.updated))
+            let Some(view) = self.with_entry(handle, look).flatten().and_then(&judge) else { continue };
+            let rank = |view: &LatestView<A>| (view.is_known(), view.updated);
+            if best.as_ref().is_none_or(|(_, best)| rank(best) <= rank(&view)) {
+                best = Some((handle, view));
+            }
+        }
+        best
     }
 
     /// The subscription has ended: its entry goes.
@@ -262,7 +269,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
         }
-        let hash = self.key.hash(handle);
+        let hash = hash_of(handle);
         let Some(shard) = shard(&self.entries, hash) else { return };
         let mut entries = shard.lock();
         let Ok(found) = entries.find_entry(hash, |(of, _)| *of == handle) else { return };
@@ -278,7 +285,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
     }
 
     fn with_entry<R>(&self, handle: u64, look: impl FnOnce(&mut LatestEntry<A>) -> R) -> Option<R> {
-        let hash = self.key.hash(handle);
+        let hash = hash_of(handle);
         let mut entries = shard(&self.entries, hash)?.lock();
         entries.find_mut(hash, |(of, _)| *of == handle).map(|(_, entry)| look(entry))
     }
@@ -312,8 +319,13 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
     }
 
     fn hash(&self, record: &[u8], subscriber: Option<&[u8]>, package: &[u8]) -> u64 {
-        self.key.hash((record, subscriber, package))
+        self.key.hash(HashedName { record, subscriber, package })
     }
+}
+
+/// The hash of a handle. Nobody else chooses handles, so it needs no key.
+fn hash_of(handle: u64) -> u64 {
+    FixedState::default().hash_one(handle)
 }
 
 /// Where a hash belongs: the table inside uses other bits of it.
