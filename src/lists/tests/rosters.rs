@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::lists::{Expansion, Rosters};
 use crate::qsa::{Delivered, Hub, Notifier, NotifierId, QueueId, Refused, SubscriptionId, Wake, Wanted};
 use crate::subscription::Status;
-use crate::testing::Accounted;
+use crate::testing::{Accounted, cpu_time};
 
 const KIND: &[u8] = b"multipart/related;boundary=b";
 
@@ -152,6 +152,24 @@ fn what_has_vanished_is_told() {
     let told = world.told(&list("sip:l@x", 3, true, &[]));
     assert_eq!(told, ["sip:l@x sip:b@x terminated noresource ", ITSELF]);
     assert_eq!(world.lists.resources(), 0);
+}
+
+/// The rest of the list is not looked at.
+#[test]
+fn an_update_takes_no_longer_in_a_long_list() {
+    let [short, long] = [10, 20_000].map(|length| {
+        let world = World::new();
+        let uris: Vec<String> = (0..length).map(|number| format!("sip:r{number}@x")).collect();
+        let all: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "pending")).collect();
+        assert_eq!(world.told(&list("sip:l@x", 0, true, &all)).len(), length);
+        let begin = cpu_time();
+        for version in 1..200 {
+            let one = [(uris[version % 10].as_str(), "pending")];
+            assert_eq!(world.told(&list("sip:l@x", version as u32, false, &one)).len(), 1);
+        }
+        cpu_time() - begin
+    });
+    assert!(long < short * 4, "{short:?} in a short list, {long:?} in a long one");
 }
 
 #[test]
