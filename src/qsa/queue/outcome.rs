@@ -71,12 +71,12 @@ pub struct Pushed<A: SharedAlloc> {
     /// The messages that had to go, to be dropped without a lock (their data may have a destructor).
     pub gone: LostMessages<A>,
     /// Is told of them.
-    pub(in crate::qsa) on_loss: Option<OnLoss>,
+    pub(in super::super) on_loss: Option<OnLoss>,
 }
 
 impl<A: SharedAlloc> Pushed<A> {
     /// Nobody will ever see this message.
-    pub(in crate::qsa) fn lost(message: Message<A>) -> Self {
+    pub(in super::super) fn lost(message: Message<A>) -> Self {
         Self { outcome: QueueOutcome::Lost, wake: None, gone: LostMessages::of(message), on_loss: None }
     }
 
