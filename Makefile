@@ -91,7 +91,7 @@ demo: setup build
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo || { status=$$?; [ $$status = 130 ] || exit $$status; }
 
 bench: setup metered build
-	@$(CARGO) build --release --example bench 2> >(grep -v '^ *Finished ' >&2 || true)
+	@$(CARGO) build --release --example bench --example bodies 2> >(grep -v '^ *Finished ' >&2 || true)
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" PRESENCE_B2B_METERED_SO="$(CURDIR)/$(METERED)" QUICK="$(QUICK)" ONLY="$(ONLY)" target/release/examples/bench
 
 clean:

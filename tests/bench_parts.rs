@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "the benchmark uses the rest")]
 
+#[path = "bench/asker.rs"]
+mod asker;
 #[path = "bench/dialogs.rs"]
 mod dialogs;
 #[path = "bench/message.rs"]

@@ -1,6 +1,7 @@
 //! The measurements, goal by goal.
 
 mod allocator;
+mod bodies;
 mod instructions;
 mod latency;
 mod locks;
@@ -9,6 +10,7 @@ mod refreshes;
 mod requests;
 mod scaling;
 mod setup;
+mod states;
 mod watched;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +21,13 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 10] = [
+const CASES: [(&str, Case); 12] = [
     ("NOTIFYs", notify::run),
     ("instructions", instructions::run),
+    ("bodies", bodies::run),
     ("allocator", allocator::run),
     ("event route", watched::run),
+    ("states at hand", states::run),
     ("set-ups", setup::run),
     ("refreshes", refreshes::run),
     ("set-ups and refreshes in instructions", requests::run),

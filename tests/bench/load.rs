@@ -1,10 +1,11 @@
-//! The load: NOTIFYs in the dialogs that a notifier has learnt, as many as the server takes or so many a second.
+//! The load: NOTIFYs in the dialogs that a notifier has learnt, or requests about its records, as many as the server takes or so many a second.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::asker::Asker;
 use crate::dialogs::Dialogs;
 use crate::message::{branch_number, status};
 use crate::net::{self, Batch};
@@ -46,7 +47,7 @@ impl Outcome {
     }
 }
 
-/// Sends NOTIFYs.
+/// Sends NOTIFYs, or other requests.
 pub struct Load {
     lines: Vec<Line>,
     inbox: Batch,
@@ -57,24 +58,61 @@ pub struct Load {
 /// A socket, and what goes through it.
 struct Line {
     socket: UdpSocket,
-    writer: Writer,
+    requests: Requests,
     outbox: Batch,
     in_flight: usize,
+}
+
+/// The requests that a socket sends.
+enum Requests {
+    /// NOTIFYs.
+    Notifies(Writer),
+    /// Requests about records.
+    Questions(Asker),
+}
+
+impl Requests {
+    fn push(&mut self, batch: &mut Batch, dialogs: &mut Dialogs, to: SocketAddrV4, record: usize, id: u64) -> bool {
+        match self {
+            Requests::Notifies(writer) => writer.push(batch, dialogs, to, record, id),
+            Requests::Questions(asker) => {
+                asker.push(batch, to, record, id);
+                true
+            }
+        }
+    }
+
+    fn stamp(&mut self, mark: &str, stamp: &str) {
+        match self {
+            Requests::Notifies(writer) => writer.stamp(mark, stamp),
+            Requests::Questions(_) => {}
+        }
+    }
 }
 
 impl Load {
     /// In the dialogs of `desk`.
     pub fn new(desk: &Desk) -> io::Result<Load> {
+        Load::with(desk, |addr| Requests::Notifies(desk.writer(addr)))
+    }
+
+    /// About the records of `desk`, whose numbers have so many digits.
+    pub fn asking(desk: &Desk, width: usize) -> io::Result<Load> {
+        let host = desk.addr.ip().to_string();
+        Load::with(desk, |addr| Requests::Questions(Asker::new(addr, host.clone(), width)))
+    }
+
+    fn with(desk: &Desk, requests: impl Fn(SocketAddrV4) -> Requests) -> io::Result<Load> {
         let line = |_| {
             let socket = net::socket(SocketAddrV4::new(*desk.addr.ip(), 0))?;
             let SocketAddr::V4(addr) = socket.local_addr()? else { return Err(io::Error::other("not an IPv4 socket")) };
-            Ok(Line { socket, writer: desk.writer(addr), outbox: Batch::default(), in_flight: 0 })
+            Ok(Line { socket, requests: requests(addr), outbox: Batch::default(), in_flight: 0 })
         };
         let lines = (0..SOCKETS).map(line).collect::<io::Result<_>>()?;
         Ok(Load { lines, inbox: Batch::default(), next_id: 0, next_record: 0 })
     }
 
-    /// `count` NOTIFYs of the first `records` records, as many at once as the server takes.
+    /// `count` requests of the first `records` records, as many at once as the server takes.
     pub fn saturate(&mut self, desk: &Desk, to: SocketAddrV4, records: usize, count: usize) -> io::Result<Outcome> {
         let begun = Instant::now();
         let mut outcome = Outcome::default();
@@ -134,7 +172,7 @@ impl Load {
                 if times.len() >= due || self.lines[line].outbox.is_full() {
                     break;
                 }
-                self.lines[line].writer.stamp("sent at ", &format!("{:020}", monotonic()));
+                self.lines[line].requests.stamp("sent at ", &format!("{:020}", monotonic()));
                 if !self.push(line, &mut desk.dialogs(), to, records) {
                     return Err(io::Error::other("no dialog to send a NOTIFY in"));
                 }
@@ -158,14 +196,14 @@ impl Load {
     /// What the NOTIFYs say from now on of how long their subscription lasts.
     pub fn expires(&mut self, seconds: i64) {
         for line in &mut self.lines {
-            line.writer.stamp("active;expires=", &format!("{seconds:04}"));
+            line.requests.stamp("active;expires=", &format!("{seconds:04}"));
         }
     }
 
     fn push(&mut self, line: usize, dialogs: &mut Dialogs, to: SocketAddrV4, records: usize) -> bool {
         self.next_record = (self.next_record + STEP) % records;
         let line = &mut self.lines[line];
-        let pushed = line.writer.push(&mut line.outbox, dialogs, to, self.next_record, self.next_id);
+        let pushed = line.requests.push(&mut line.outbox, dialogs, to, self.next_record, self.next_id);
         self.next_id += u64::from(pushed);
         pushed
     }

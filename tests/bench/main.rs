@@ -12,6 +12,7 @@ mod support;
 #[path = "../demo/signals.rs"]
 mod signals;
 
+mod asker;
 mod cases;
 mod compare;
 mod dialogs;

@@ -1,7 +1,7 @@
 //! The options of the benchmark: `QUICK=1`, `ONLY=P1,P5`.
 
 /// All that there is to show, in the order in which it is shown.
-pub const ALL: [&str; 11] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P12"];
+pub const ALL: [&str; 13] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P12", "P13", "P14"];
 
 /// How much is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]

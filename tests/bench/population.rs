@@ -53,11 +53,16 @@ impl Population {
         &self.notifier.desk
     }
 
+    /// Digits of the numbers of its records.
+    pub fn width(&self) -> usize {
+        URI_LENGTH.saturating_sub("sip:r@".len() + self.desk().addr.ip().to_string().len())
+    }
+
     /// Makes subscriptions until there are `count`, and waits until all are active and have had their first NOTIFY.
     pub fn grow(&mut self, count: usize) -> Result<Duration, Failure> {
         let begun = Instant::now();
         let host = self.desk().addr.ip().to_string();
-        let width = URI_LENGTH.saturating_sub("sip:r@".len() + host.len());
+        let width = self.width();
         let counts = &self.notifier.desk.counts;
         let standing = || counts.accepted.load(Ordering::Relaxed) as usize;
         let mut asked = self.count;

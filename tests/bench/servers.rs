@@ -90,6 +90,37 @@ pub const UAC_REPLY: &str = "event_route[uac:reply] {\n    $var(code) = $uac_req
 /// Has the script subscribe for its own event route.
 pub const WATCH: Way = Way { name: "b2b_subscribe", port: 5065, script: "b2b_subscribe(\"$ru\", \"$fu\"); exit;" };
 
+/// As [`FLOOR`], for all but one record: the least of a route that decides by something.
+pub const COMPARED: Way = Way {
+    name: "condition with $ru, t_newtran + t_reply",
+    port: 5068,
+    script: r#"if ($ru == "sip:nobody@nowhere.invalid") { sl_send_reply("480", "Closed"); exit; } t_newtran(); t_reply("200", "OK"); exit;"#,
+};
+/// As [`BARE_SL`] in the same way.
+pub const COMPARED_SL: Way = Way {
+    name: "condition with $ru, sl_send_reply",
+    port: 5069,
+    script: r#"if ($ru == "sip:nobody@nowhere.invalid") { sl_send_reply("480", "Closed"); exit; } sl_send_reply("200", "OK"); exit;"#,
+};
+/// Whether a state is known, which [`ASKED`] does not tell.
+pub const KNOWN: Way = Way {
+    name: "known state",
+    port: 5070,
+    script: r#"if ($b2b($ru=>basic) == "open") { sl_send_reply("200", "OK"); exit; } sl_send_reply("480", "Not known"); exit;"#,
+};
+/// As [`COMPARED`], for what is not known to be closed.
+pub const ASKED: Way = Way {
+    name: "condition with $b2b($ru=>basic), t_newtran + t_reply",
+    port: 5066,
+    script: r#"if ($b2b($ru=>basic) == "closed") { sl_send_reply("480", "Closed"); exit; } t_newtran(); t_reply("200", "OK"); exit;"#,
+};
+/// As [`COMPARED_SL`] in the same way.
+pub const ASKED_SL: Way = Way {
+    name: "condition with $b2b($ru=>basic), sl_send_reply",
+    port: 5067,
+    script: r#"if ($b2b($ru=>basic) == "closed") { sl_send_reply("480", "Closed"); exit; } sl_send_reply("200", "OK"); exit;"#,
+};
+
 /// A server with these ways, without the module.
 pub fn plain(ways: &[Way]) -> Builder {
     base(ways, 1).route(&route(ways))
@@ -97,13 +128,27 @@ pub fn plain(ways: &[Way]) -> Builder {
 
 /// A server with these ways and `children` workers for each, the module, and the C module of the benchmark.
 pub fn b2b(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
+    with_module(base(ways, children), ways, consumer)
+}
+
+/// A server whose `writers` workers take NOTIFYs at [`MAIN`], and each of these ways has one worker. All newest states are at hand.
+pub fn kept(ways: &[Way], writers: u32) -> Builder {
+    let mut builder = base(&[STATEFUL], writers);
+    for way in ways {
+        let addr = SocketAddrV4::new(builder.ip(), way.port);
+        builder = builder.listen(Listen::on("udp", addr.into()).workers(1));
+    }
+    with_module(builder, &[&[STATEFUL], ways].concat(), Consumer::Callback).b2b_param("keep_state", 1)
+}
+
+fn with_module(builder: Builder, ways: &[Way], consumer: Consumer) -> Builder {
     let own_process = i32::from(consumer == Consumer::Process);
     let load = format!("loadmodule \"{}\"\nmodparam(\"bench\", \"consumer\", {own_process})\n", c_module().display());
     // All subscriptions of the benchmark go to one notifier.
     let unlimited = |builder: Builder| builder.b2b_param("destination_rate", 0).b2b_param("total_rate", 0);
     // Nor is a queue, which is read after all has been queued.
     let unlimited = |builder: Builder| unlimited(builder).b2b_param("queue_bytes", 1 << 30);
-    unlimited(base(ways, children).b2b()).b2b_param("check_bodies", 0).route(&load).route(&route(ways))
+    unlimited(builder.b2b()).b2b_param("check_bodies", 0).route(&load).route(&route(ways))
 }
 
 /// The same with bodies looked into before they are answered, which is the default.
@@ -118,10 +163,10 @@ pub fn metered(ways: &[Way], children: u32, consumer: Consumer) -> Option<Builde
     Some(b2b(ways, children, consumer).b2b_at(module))
 }
 
-/// The script of these ways.
+/// The script of these ways. A switch takes as long for each of them; a chain of conditions would not.
 fn route(ways: &[Way]) -> String {
-    let branch = |way: &Way| format!("    if ($Rp == {}) {{ {} }}\n", way.port, way.script);
-    format!("request_route {{\n{}}}", ways.iter().map(branch).collect::<String>())
+    let branch = |way: &Way| format!("    case {}:\n        {}\n        break;\n", way.port, way.script);
+    format!("request_route {{\n    switch ($Rp) {{\n{}    }}\n}}", ways.iter().map(branch).collect::<String>())
 }
 
 /// A server that listens for these ways.

@@ -267,11 +267,11 @@ impl Builder {
         line(format!("children={}", self.children));
         line(format!("tcp_children={}", self.children));
         for listen in &self.listens {
-            line(format!("listen={}", listen.0));
+            line(listen.lines());
         }
         if self.listens.is_empty() {
-            line(format!("listen={}", Listen::udp(self.ip).0));
-            line(format!("listen={}", Listen::tcp(self.ip).0));
+            line(Listen::udp(self.ip).lines());
+            line(Listen::tcp(self.ip).lines());
         }
         if version() >= (6, 0) {
             // That server drops messages of more than about 32 kB unless told. 6.1 takes no larger value.

@@ -33,32 +33,43 @@ impl From<String> for Value {
 
 /// An address that a server listens on: `udp:127.5.0.1:5060`, perhaps with an advertised address.
 #[derive(Clone, Debug)]
-pub struct Listen(pub(super) String);
+pub struct Listen(String, Option<u32>);
 
 impl Listen {
     /// UDP on the SIP port of `ip`.
     pub fn udp(ip: Ipv4Addr) -> Listen {
-        Listen(format!("udp:{ip}:{SIP_PORT}"))
+        Listen(format!("udp:{ip}:{SIP_PORT}"), None)
     }
 
     /// TCP on the SIP port of `ip`.
     pub fn tcp(ip: Ipv4Addr) -> Listen {
-        Listen(format!("tcp:{ip}:{SIP_PORT}"))
+        Listen(format!("tcp:{ip}:{SIP_PORT}"), None)
     }
 
     /// `udp`, `tcp` or `tls` on any address, IPv4 or IPv6.
     pub fn on(protocol: &str, addr: SocketAddr) -> Listen {
-        Listen(format!("{protocol}:{addr}"))
+        Listen(format!("{protocol}:{addr}"), None)
     }
 
     /// With `host` or `host:port` written into Via and Record-Route in place of the real address.
     pub fn advertise(self, address: &str) -> Listen {
-        Listen(format!("{} advertise {address}", self.0))
+        Listen(format!("{} advertise {address}", self.0), self.1)
     }
 
     /// With a name that `$fs`-like variables and the module's socket parameters take.
     pub fn named(self, name: &str) -> Listen {
-        Listen(format!("{} name \"{name}\"", self.0))
+        Listen(format!("{} name \"{name}\"", self.0), self.1)
+    }
+
+    /// With so many SIP workers of its own, whatever others have.
+    pub fn workers(self, count: u32) -> Listen {
+        Listen(self.0, Some(count))
+    }
+
+    /// Its lines in the configuration.
+    pub(super) fn lines(&self) -> String {
+        let workers = self.1.map(|count| format!("socket_workers={count}\n")).unwrap_or_default();
+        format!("{workers}listen={}", self.0)
     }
 }
 
