@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 37] = [
+const SAID: [(&str, &str, &str, &str); 39] = [
     ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
     ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
@@ -42,6 +42,8 @@ const SAID: [(&str, &str, &str, &str); 37] = [
     ("src/engine/lists.rs", "PAUSE", "lists.md", "every {} seconds at most"),
     ("src/engine/lists.rs", "PAUSE", "operations.md", "Logged every {} seconds at most"),
     ("src/engine/lack.rs", "PAUSE", "operations.md", "Each kind is logged every {} seconds at most"),
+    ("tests/bench/bodies/main.rs", "TIMES", "performance.md", "before and after {} readings of a body"),
+    ("tests/bench/cases/states.rs", "WRITERS", "performance.md", "while {} workers take NOTIFYs"),
 ];
 
 const WORDS: [&str; 13] =
