@@ -323,7 +323,7 @@ impl<A: SharedAlloc, L: RawMutex> Latest<A, L> {
     }
 }
 
-/// The hash of a handle. Nobody else chooses handles, so it needs no key.
+/// The hash of the number of a state, which is a handle or counted. Peers choose neither, so it needs no key.
 fn hash_of(handle: u64) -> u64 {
     FixedState::default().hash_one(handle)
 }
