@@ -12,6 +12,7 @@ mod package_policy;
 mod parameters;
 mod policy;
 mod publish;
+mod unsolicited;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub use filter::Filter;
 pub use local_domains::LocalDomains;
 pub use parameters::{Integers, Lists, Texts};
 pub use publish::OutOfReach;
+pub use unsolicited::Unsolicited;
 
 /// Parameters as they are in the configuration file, not yet checked.
 #[derive(Clone)]
@@ -107,6 +109,8 @@ pub struct Config {
     pub filters: Vec<Filter>,
     /// The domains whose users are local.
     pub local_domains: LocalDomains,
+    /// Packages whose NOTIFYs are taken without a subscription.
+    pub unsolicited: Vec<Unsolicited>,
     /// See [`Texts::db_url`].
     pub db_url: Concealed<Zeroizing<String>>,
     /// See [`Texts::credentials_table`].
@@ -149,7 +153,9 @@ impl Config {
         lists.credential.zeroize();
         let tables = [("credentials_table", &texts.credentials_table), ("provision_table", &texts.provision_table)];
         credentials::check_database(&texts.db_url, tables)?;
+        let unsolicited = unsolicited::read(&as_texts(&lists.unsolicited), &packages)?;
         Ok(Self {
+            unsolicited,
             packages,
             policy,
             handle_presence_subscriptions: integers.handle_presence_subscriptions != 0,

@@ -58,7 +58,7 @@ pub use registrations::{RegistrationError, on_contact};
 pub use reply::on_reply;
 pub use shared::{
     ShmGate, ShmHub, ShmLatest, ShmLookups, ShmProvisioned, ShmPublications, ShmReading, ShmRegistrations, ShmRegistry,
-    ShmRosters, ShmShares,
+    ShmRosters, ShmShares, ShmUnsolicitedQueue,
 };
 pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
@@ -112,6 +112,8 @@ pub struct Engine {
     credentials: ShmCredentials,
     /// The states that are published.
     bridge: publish::Bridge,
+    /// NOTIFYs that nobody subscribed to.
+    unsolicited: notify::UnsolicitedNotifies,
     /// The parameters.
     pub config: Config,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
@@ -218,6 +220,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let table_bell = config.has_tables().then(Bell::hung).transpose()?;
+    let unsolicited = notify::UnsolicitedNotifies::try_new(&config)?;
     let provisioned = ShmProvisioned::new(key, Shm);
     let credentials = ShmCredentials::new(config.credential_domains.clone(), Shm);
     let shares = ShmShares::try_new(key, Shm).map_err(QsaError::from)?;
@@ -236,6 +239,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         reading: ShmReading::default(),
         credentials,
         bridge,
+        unsolicited,
         config,
         event_queues,
         shares,

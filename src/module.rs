@@ -224,7 +224,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
 }
 
 fn fork_processes(engine: &'static engine::Engine) -> Result<(), ProcessError> {
-    engine.fork_workers(event::on_message, notifier::work)?;
+    engine.fork_workers(event::on_message, event::on_unsolicited, notifier::work)?;
     engine.fork_resolvers()?;
     let mut reader = TableReader::of(&engine.config);
     engine.fork_tables(move |engine| reader.round(engine))

@@ -26,6 +26,7 @@ mod share;
 mod subscribing;
 #[cfg(test)]
 mod tests;
+mod unsolicited;
 mod waiting;
 mod wanted;
 
@@ -37,4 +38,5 @@ pub use message::{Delivered, Destroy, Listed, Message, Prepared};
 pub use notifier::{Notifier, Refused};
 pub use queue::{Budget, LastQueued, Loss, NoMessage, Pushed, Wake};
 pub use share::{NotShared, ShareHash, Shares};
+pub use unsolicited::{NotQueued, UnsolicitedQueue, UnsolicitedState};
 pub use wanted::Wanted;

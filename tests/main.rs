@@ -102,5 +102,6 @@ mod trace;
 mod transports;
 mod transports_tls;
 mod unchecked_bodies;
+mod unsolicited;
 mod versions;
 mod watch;

@@ -175,5 +175,7 @@ parameters! {
         filter,
         /// `domain,domain`.
         local_domains,
+        /// `package: from=address, network/bits`.
+        unsolicited,
     }
 }

@@ -23,7 +23,18 @@ pub(super) fn of_bad_extension(tags: &OptionTags) -> Vec<u8> {
     [b"Unsupported: ", tags.as_bytes(), b"\r\n", SOON.as_bytes()].concat()
 }
 
+/// The headers of a 415 (RFC 3261 §8.2.3).
+fn of_types(accepted: &[&str]) -> Vec<u8> {
+    format!("Accept: {}\r\n{ENCODINGS}{SOON}", accepted.join(", ")).into_bytes()
+}
+
 impl Engine {
+    /// The headers of a 415 to a NOTIFY of no subscription.
+    pub(super) fn accepted_types(&self, package: &Package) -> Vec<u8> {
+        let invited = self.config.invited_types.iter().map(String::as_str);
+        of_types(&package.accept.iter().copied().chain(invited).collect::<Vec<_>>())
+    }
+
     /// The headers an answer needs beside those of the transaction.
     pub(super) fn extra_headers(
         &self,
@@ -54,7 +65,7 @@ impl Engine {
                     .chain(of_lists)
                     .chain(self.config.invited_types.iter().map(String::as_str))
                     .collect();
-                format!("Accept: {}\r\n{ENCODINGS}{SOON}", accepted.join(", ")).into_bytes().into()
+                of_types(&accepted).into()
             }
             Answer::BadEvent => {
                 let packages = self.config.packages.names();

@@ -1,5 +1,7 @@
 //! A NOTIFY has come: `handle_notify()`.
 
+mod unsolicited;
+
 use std::time::Duration;
 
 use super::{Engine, Lack, answer, contact};
@@ -13,6 +15,8 @@ use crate::host::transaction::{self, Transaction};
 use crate::memory::OutOfMemory;
 use crate::registry::{Arrived, InsertError};
 use crate::subscription::{Content, Echo, Input, ListContent, Notify, Package, StateValue, SubscriptionState};
+
+pub use unsolicited::UnsolicitedNotifies;
 
 /// Whether a NOTIFY was one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +34,7 @@ impl Engine {
             return Handled::No;
         }
         let headers = NotifyHeaders::of(message);
-        let Ok(ids) = headers.dialog_ids() else { return Handled::No };
+        let Ok(ids) = headers.dialog_ids() else { return self.handle_unsolicited(message, &headers) };
         let mode = self.answer_mode();
         match self.take(message, &headers, &ids, mode) {
             // A subscription that has ended does not know its NOTIFYs any more, but the last one was answered by tm.

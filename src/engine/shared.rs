@@ -42,3 +42,6 @@ pub(super) type ShmCredentials = crate::provision::CredentialStore<Shm, SharedLo
 
 /// What is published, in shared memory.
 pub type ShmPublications = crate::bridge::Publications<Shm, SharedLock<{ lock::BRIDGE }>>;
+
+/// States that nobody subscribed to, for one worker, in shared memory.
+pub type ShmUnsolicitedQueue = qsa::UnsolicitedQueue<Shm, SharedLock<{ lock::HUB }>>;

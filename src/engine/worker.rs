@@ -13,7 +13,7 @@ use crate::host::log;
 use crate::host::process::{self, ProcessError};
 use crate::host::shm::Shm;
 use crate::memory::OutOfMemory;
-use crate::qsa::Delivered;
+use crate::qsa::{Delivered, UnsolicitedState};
 use crate::time::Millis;
 
 /// The function that a worker calls for a message of a subscription made by script or RPC.
@@ -21,6 +21,9 @@ pub type EventHandler = fn(&Engine, &Delivered<Shm>);
 
 /// The work of notifiers in the worker with this number: whether there was any.
 pub type NotifierWork = fn(&Engine, usize) -> bool;
+
+/// The function that a worker calls for a state that nobody subscribed to.
+pub type UnsolicitedHandler = fn(&Engine, &UnsolicitedState<Shm>);
 
 /// How much of one kind of work a worker does before it looks at the other.
 const BATCH: usize = 32;
@@ -68,11 +71,17 @@ impl Engine {
     ///
     /// # Errors
     /// When one cannot be forked.
-    pub fn fork_workers(&'static self, on_event: EventHandler, notifiers: NotifierWork) -> Result<(), ProcessError> {
+    pub fn fork_workers(
+        &'static self,
+        on_event: EventHandler,
+        on_unsolicited: UnsolicitedHandler,
+        notifiers: NotifierWork,
+    ) -> Result<(), ProcessError> {
         for worker in 0..self.event_queues.len() {
             let tellings = RefCell::new(Tellings::default());
             process::fork("presence_b2b worker", Some(LAST_WORDS), || {
-                self.work(worker, on_event, notifiers, &mut tellings.borrow_mut())
+                self.tell_unsolicited(worker, on_unsolicited);
+                self.work(worker, on_event, notifiers, &mut tellings.borrow_mut());
             })?;
         }
         Ok(())
@@ -154,6 +163,22 @@ impl Engine {
             }
         }
         WorkFound::More
+    }
+
+    /// Hands this worker's states that nobody subscribed to to the event route; those that are left have rung its bell for the next round.
+    fn tell_unsolicited(&self, worker: usize, on_unsolicited: UnsolicitedHandler) {
+        let Some(queue) = self.unsolicited.queues.get(worker) else { return };
+        let end = Self::now().after(LONGEST_TURN);
+        for _ in 0..BATCH {
+            let Some(state) = queue.pop() else { return };
+            on_unsolicited(self, &state);
+            if Self::now() > end {
+                break;
+            }
+        }
+        if queue.len() > 0 {
+            self.ring(worker);
+        }
     }
 
     /// Hands this worker's messages to the event route.

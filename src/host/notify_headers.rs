@@ -83,6 +83,15 @@ impl<'m> NotifyHeaders<'m> {
         Ok(DialogIds { call_id, local_tag, remote_tag })
     }
 
+    /// The URI of the To header of a NOTIFY that belongs to no dialog: `None` if it has a tag, or cannot be read.
+    #[must_use]
+    pub fn recipient(&self) -> Option<&'m [u8]> {
+        // SAFETY: the message is valid; the result is null or points at a parsed header that lives with it.
+        let to = unsafe { ks::pb2b_to(self.message.as_raw()).as_ref() }?;
+        // SAFETY: the strings of parsed headers point into the message.
+        unsafe { bytes(&to.tag_value).is_empty().then(|| bytes(&to.uri)) }
+    }
+
     /// The Event header; its default when there is none.
     ///
     /// # Errors

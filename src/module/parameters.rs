@@ -41,7 +41,7 @@ static LISTS: [Mutex<Vec<Vec<u8>>>; Lists::COUNT] = [const { Mutex::new(Vec::new
 type Add = unsafe extern "C" fn(c_uint, *mut c_void) -> c_int;
 
 /// The functions that take each value of a list, in the same order.
-const ADD: [Add; Lists::COUNT] = [add::<0>, add::<1>, add::<2>, add::<3>, add::<4>, add::<5>];
+const ADD: [Add; Lists::COUNT] = [add::<0>, add::<1>, add::<2>, add::<3>, add::<4>, add::<5>, add::<6>];
 
 /// All parameters and the empty entry.
 const LENGTH: usize = Integers::COUNT + Texts::COUNT + Lists::COUNT + 1;

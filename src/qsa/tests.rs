@@ -10,3 +10,4 @@ mod shares;
 mod subscriptions;
 mod support;
 mod threads;
+mod unsolicited;

@@ -111,6 +111,12 @@ answer! {
         notifies_merged,
         /// Messages of NOTIFYs lost.
         notifies_dropped,
+        /// NOTIFYs accepted that nobody subscribed to.
+        unsolicited,
+        /// NOTIFYs of no subscription that were not accepted.
+        unsolicited_refused,
+        /// NOTIFYs accepted that nobody subscribed to, and not told yet.
+        unsolicited_queued,
         /// Small blocks of shared memory in use.
         small_blocks,
         /// Bytes of these blocks.

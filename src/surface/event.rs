@@ -25,7 +25,7 @@ use crate::host::pv::{PvIndex, Value};
 use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::host::text::HeldText;
-use crate::qsa::Delivered;
+use crate::qsa::{Delivered, UnsolicitedState};
 
 /// The route, found before the fork.
 static ROUTE: OnceLock<EventRoute> = OnceLock::new();
@@ -64,9 +64,22 @@ thread_local! {
 
 /// A worker has taken a message of a subscription made by script or RPC.
 pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
-    if let Some(route) = ROUTE.get().filter(|route| route.exists())
-        && let Some(current) = Current::of(engine, delivered)
-    {
+    if let Some(current) = Current::of(engine, delivered) {
+        tell(engine, current);
+    }
+    if delivered.message.is_last() {
+        // The module is the subscriber: nothing else would end the internal subscription.
+        let _ = engine.hub.unsubscribe(delivered.message.subscription());
+    }
+}
+
+/// A worker has taken a state that nobody subscribed to.
+pub fn on_unsolicited(engine: &Engine, state: &UnsolicitedState<Shm>) {
+    tell(engine, Current::unsolicited(state.all()));
+}
+
+fn tell(engine: &Engine, current: Current) {
+    if let Some(route) = ROUTE.get().filter(|route| route.exists()) {
         CURRENT.replace(Some(current));
         LOOKED.set(false);
         let ran = route.run();
@@ -86,10 +99,6 @@ pub fn on_message(engine: &Engine, delivered: &Delivered<Shm>) {
             }),
             Some(_) | None => {}
         }
-    }
-    if delivered.message.is_last() {
-        // The module is the subscriber: nothing else would end the internal subscription.
-        let _ = engine.hub.unsubscribe(delivered.message.subscription());
     }
 }
 

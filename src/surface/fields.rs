@@ -5,7 +5,7 @@
 pub const STATE_FIELDS: [&str; 6] = ["status", "reason", "code", "age", "content_type", "body"];
 
 /// The fields of `$qsa(...)` that every message has.
-pub const FIELDS: [&str; 16] = [
+pub const FIELDS: [&str; 17] = [
     "record",
     "subscriber",
     "package",
@@ -22,4 +22,5 @@ pub const FIELDS: [&str; 16] = [
     "list",
     "resource_name",
     "instance",
+    "unsolicited",
 ];

@@ -10,7 +10,7 @@ use crate::host::pv::PvIndex;
 use crate::host::shm::Shm;
 use crate::qsa::{Delivered, Listed, Wanted};
 use crate::registry::Handle;
-use crate::subscription::{Options, Packages, Subject};
+use crate::subscription::{Options, Packages, Status, Subject};
 
 /// The values of `$qsa(…)` while the route runs. What is read from the body is read when the route asks for it.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ pub struct Current {
     pub list: Option<String>,
     pub resource_name: Option<String>,
     pub instance: Option<String>,
+    /// Nobody subscribed to it.
+    pub unsolicited: bool,
     /// The state and the note of a presence document, which cost less than the whole of it.
     summary: OnceCell<Option<PidfSummary>>,
     document: OnceCell<Option<Document>>,
@@ -83,6 +85,20 @@ impl Current {
             body,
             ..Self::default()
         })
+    }
+
+    /// Of a state that nobody subscribed to: record, package, content type and body.
+    pub fn unsolicited(texts: [&[u8]; 4]) -> Self {
+        let [record, package, content_type, body] = texts.map(<[u8]>::to_vec);
+        Self {
+            record,
+            package,
+            content_type,
+            body,
+            status: Status::Active.name(),
+            unsolicited: true,
+            ..Self::default()
+        }
     }
 
     /// The event id; empty when there is none.
@@ -181,6 +197,7 @@ impl Current {
             "list" => self.list.as_deref().map_or(Shown::Null, Shown::text),
             "resource_name" => self.resource_name.as_deref().map_or(Shown::Null, Shown::text),
             "instance" => self.instance.as_deref().map_or(Shown::Null, Shown::text),
+            "unsolicited" => Shown::Number(self.unsolicited.into()),
             "json" => Shown::text(self.json.get_or_init(|| json::of(self))),
             _ => return None,
         })

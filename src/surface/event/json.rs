@@ -20,6 +20,9 @@ pub fn of(current: &Current) -> String {
     add("status", current.status.into());
     add("code", current.code.into());
     add("fork", current.fork.into());
+    if current.unsolicited {
+        add("unsolicited", true.into());
+    }
     if !current.event_id().is_empty() {
         add("event_id", current.event_id().into());
     }

@@ -120,7 +120,7 @@ pub(super) fn add_fields<'v>(
 /// Reads all statistics.
 pub(super) fn statistics(engine: &Engine) -> Statistics {
     let (messages, budget) = (engine.hub.counters(), engine.hub.budget());
-    let kept = engine.kept();
+    let (kept, unsolicited) = (engine.kept(), engine.unsolicited());
     let bridge = engine.bridge_counts();
     let (memory, small) = (blocks::usage(), shm::small_blocks());
     let [notifies_refused, notifies_stale, notifies_repeated, notifies_merged, notifies_dropped] =
@@ -153,6 +153,9 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         notifies_repeated,
         notifies_merged,
         notifies_dropped,
+        unsolicited: unsolicited.accepted,
+        unsolicited_refused: unsolicited.refused,
+        unsolicited_queued: unsolicited.queued,
         small_blocks: small.blocks as u64,
         small_bytes: small.bytes as u64,
     }
