@@ -1,18 +1,22 @@
 //! Registrations of local users as a notifier: package `reg` without SIP, against Kamailio's registrar.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::provisioning;
 use crate::support::config::Builder;
+use crate::support::database;
+use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
 use crate::support::registrar::{UserPhone, location_database};
-use crate::support::shm::{Shm, leaves_nothing};
+use crate::support::shm::leaves_nothing;
+use crate::support::states;
 use crate::support::wait::{SOON, eventually};
 
-const DOMAIN: &str = "example.com";
+pub const DOMAIN: &str = "example.com";
 
 /// Each message as JSON, in one line.
 const TELL: &str = r#"event_route[qsa:notify] {
@@ -29,13 +33,13 @@ request_route {
 }
 "#;
 
-fn builder() -> Builder {
+pub fn builder() -> Builder {
     let server = Server::b2b().registrar().modparam("xlog", "buf_size", 65_000);
     server.b2b_param("local_domains", DOMAIN).route(ROUTE).route(TELL)
 }
 
 /// Subscribes to the registrations of a user; the id.
-fn follow(server: &Server, user: &str, subscriber: &str) -> u64 {
+pub fn follow(server: &Server, user: &str, subscriber: &str) -> u64 {
     let record = format!("sip:{user}@{DOMAIN}");
     server.rpc("presence_b2b.subscribe", json!([record, subscriber, "reg"])).expect("an id").as_u64().expect("a number")
 }
@@ -48,7 +52,7 @@ fn told(server: &Server, id: u64) -> Vec<Value> {
 }
 
 /// The registration in a message.
-fn registration(message: &Value) -> &Value {
+pub fn registration(message: &Value) -> &Value {
     &message["document"]["registrations"][0]
 }
 
@@ -211,6 +215,94 @@ fn contacts_of_the_time_before_a_restart_are_known() {
     server.stop();
 }
 
+/// A row of a table subscribes at the start, perhaps before the location service has read its database.
+#[test]
+fn a_row_of_a_table_knows_the_contacts_of_the_time_before_a_restart() {
+    let (_dir, url) = location_database();
+    let rows = provisioning::schema() + &provisioning::row("sip:alice@example.com", "sip:w@example.com", "reg", "");
+    let table = database::sqlite(&rows);
+    let with = |server: Builder| {
+        let server = server.children(1).module("db_sqlite").modparam("usrloc", "db_url", url.clone());
+        let server = server.modparam("usrloc", "db_mode", 1).b2b_param("db_url", database::url(table.path()));
+        server.b2b_param("provision_table", provisioning::TABLE)
+    };
+    let mut phone = UserPhone::of("alice", DOMAIN);
+    let active = ("active".to_owned(), of(&[(&phone.contact(), "registered")]));
+    let server = with(builder()).start();
+    let newest = |server: &Server| {
+        let lines = server.log().since(Mark::default(), "REG {");
+        let line = lines.last()?.split_once("REG ")?.1.to_owned();
+        Some(events(registration(&serde_json::from_str(&line).ok()?)))
+    };
+    phone.register(&server, 600, &[]);
+    eventually(SOON, "the contact is told", || newest(&server).filter(|told| *told == active));
+    server.stop();
+    let server = with(builder()).start();
+    eventually(SOON, "the contact is told again", || newest(&server).filter(|told| *told == active));
+    server.stop();
+}
+
+/// Operators remove contacts, and routes subscribe while the location service has its lock.
+#[test]
+fn contacts_are_removed_by_operators_and_looked_at_by_routes() {
+    let expired = r#"event_route[usrloc:contact-expired] {
+        b2b_subscribe("sip:bob@example.com", "sip:route@example.com", "reg");
+        b2b_subscribe("sip:alice@example.com", "sip:route@example.com", "reg", "r");
+        xlog("L_NOTICE", "ROUTE $rc\n");
+    }"#;
+    let server = builder().route(expired).start();
+    let mut phone = UserPhone::of("alice", DOMAIN);
+    let contact = phone.contact();
+    leaves_nothing(&server, || {
+        phone.register(&server, 600, &[]);
+        let id = follow(&server, "alice", "sip:watcher@example.com");
+        nth(&server, id, 0);
+        server.rpc("ul.rm", json!(["location", "alice"])).expect("the contacts are removed");
+        assert_eq!(events(&nth(&server, id, 1)), ("terminated".to_owned(), of(&[(&contact, "unregistered")])));
+        let before = server.log().mark();
+        phone.register(&server, 1, &[]);
+        eventually(SOON, "the route has run", || (!server.log().since(before, "ROUTE -2").is_empty()).then_some(()));
+        let bob = server.rpc("presence_b2b.list", json!([])).expect("a list");
+        let bob = bob.as_array().and_then(|rows| rows.iter().find(|row| row["record"] == "sip:bob@example.com"));
+        let bob = bob.and_then(|row| row["id"].as_u64()).expect("the subscription that the route has made");
+        assert_eq!(events(&nth(&server, bob, 0)), ("init".to_owned(), of(&[])));
+        server.end_all(&[id, bob]);
+    });
+    server.stop();
+}
+
+/// With `keep` the registration is at hand in any route.
+#[test]
+fn registrations_are_at_hand_for_routing() {
+    let route = r#"request_route {
+        if (is_method("REGISTER")) {
+            save("location");
+            exit;
+        }
+        pv_printf("$var(said)", "$b2b(sip:alice@example.com=>reg_state) $b2b(sip:alice@example.com=>contacts)");
+        sl_send_reply("200", "$var(said)");
+    }"#;
+    let server = Server::b2b().registrar().b2b_param("local_domains", DOMAIN).route(route).start();
+    let mut phone = UserPhone::of("alice", DOMAIN);
+    let peer = Endpoint::udp();
+    let said = |wanted: &str| {
+        eventually(SOON, wanted, || (states::said(&server, &peer, "OPTIONS", &[]) == wanted).then_some(()));
+    };
+    leaves_nothing(&server, || {
+        let asked = json!(["sip:alice@example.com", "sip:w@example.com", "reg", "keep"]);
+        let id = server.rpc("presence_b2b.subscribe", asked).expect("an id").as_u64().expect("a number");
+        said("init 0");
+        phone.register(&server, 600, &[]);
+        said("active 1");
+        assert_eq!(server.show(id)["state"], "local");
+        phone.register(&server, 0, &[]);
+        said("terminated 0");
+        server.end_all(&[id]);
+        said("<null> <null>");
+    });
+    server.stop();
+}
+
 /// `db_mode` 3: the package is refused for local users, and the start says so.
 #[test]
 fn contacts_in_the_database_only_are_refused() {
@@ -253,90 +345,4 @@ fn a_fetch_is_told_once() {
         phone.register(&server, 0, &[]);
     });
     server.stop();
-}
-
-/// A thousand users, whose phones do at random what phones do, while others come and go as subscribers: no state is wrong at the end.
-#[test]
-fn a_thousand_users_at_random_have_the_right_state_at_the_end() {
-    const USERS: usize = 1000;
-    const THREADS: usize = 4;
-    let server = builder().children(4).shm_megabytes(64).tlsf().start();
-    let user = |number: usize| format!("user{number}");
-    let mut phones: Vec<UserPhone> = (0..THREADS).map(|_| UserPhone::of("nobody", DOMAIN)).collect();
-    let mut round = || {
-        let ids: Vec<u64> = (0..USERS).map(|number| follow(&server, &user(number), "sip:w@example.com")).collect();
-        let registered: BTreeMap<usize, BTreeSet<String>> = thread::scope(|scope| {
-            let workers: Vec<_> = (phones.iter_mut().enumerate())
-                .map(|(at, phone)| {
-                    let server = &server;
-                    scope.spawn(move || churn(server, phone, (at..USERS).step_by(THREADS)))
-                })
-                .collect();
-            workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
-        });
-        eventually(SOON * 3, "each follower has the state", || {
-            let mut last: BTreeMap<u64, Value> = BTreeMap::new();
-            for line in server.log().since(Mark::default(), "REG {") {
-                let message: Value = serde_json::from_str(line.split_once("REG ")?.1).ok()?;
-                last.insert(message["id"].as_u64()?, message);
-            }
-            let is_right = |(number, id): (usize, &u64)| {
-                let contacts = registration(last.get(id)?)["contacts"].as_array()?;
-                let active = contacts.iter().filter(|contact| contact["state"] == "active");
-                let active: BTreeSet<String> = active.filter_map(|it| it["uri"].as_str().map(str::to_owned)).collect();
-                (active == registered[&number]).then_some(())
-            };
-            ids.iter().enumerate().all(|each| is_right(each).is_some()).then_some(())
-        });
-        for number in 0..USERS {
-            let phone = &mut phones[number % THREADS];
-            phone.aor = format!("sip:{}@{DOMAIN}", user(number));
-            assert_eq!(phone.register_with(&server, &["*"], &[("Expires", "0")]), 200);
-        }
-        server.end_all(&ids);
-    };
-    round();
-    let base = Shm::at_rest(&server);
-    round();
-    // Queues may have grown a little more than before: less than what a few users would take.
-    let last = eventually(SOON, "the memory of all users is free again", || {
-        let now = Shm::at_rest(&server);
-        ((now.bytes() - base.bytes()).abs() < 4096).then_some(now)
-    });
-    assert_eq!(last.by_line()["presence_b2b small blocks"], base.by_line()["presence_b2b small blocks"]);
-    server.stop();
-}
-
-/// Registers and unregisters contacts of these users at random; the contacts that are there in the end.
-fn churn(server: &Server, phone: &mut UserPhone, users: impl Iterator<Item = usize>) -> Vec<(usize, BTreeSet<String>)> {
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: u64| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed % below
-    };
-    let users: Vec<usize> = users.collect();
-    let mut all: BTreeMap<usize, BTreeSet<String>> = users.iter().map(|user| (*user, BTreeSet::new())).collect();
-    for _ in 0..4 * users.len() {
-        let user = users[random(users.len() as u64) as usize];
-        phone.aor = format!("sip:user{user}@{DOMAIN}");
-        let contact = format!("sip:user{user}@192.0.2.{}", random(3));
-        let contacts = all.get_mut(&user).expect("a user");
-        match random(8) {
-            0 => {
-                assert_eq!(phone.register_with(server, &["*"], &[("Expires", "0")]), 200);
-                contacts.clear();
-            }
-            1..=3 => {
-                assert_eq!(phone.register_with(server, &[&format!("<{contact}>;expires=0")], &[]), 200);
-                contacts.remove(&contact);
-            }
-            _ => {
-                assert_eq!(phone.register_with(server, &[&format!("<{contact}>;expires=600")], &[]), 200);
-                contacts.insert(contact);
-            }
-        }
-    }
-    all.into_iter().collect()
 }

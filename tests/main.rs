@@ -55,6 +55,7 @@ mod list_resources;
 mod list_states;
 mod lists;
 mod local_registrations;
+mod many_registrations;
 mod merged_messages;
 mod merged_states;
 mod named_in_pages;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 39] = [
+const SAID: [(&str, &str, &str, &str); 42] = [
     ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
     ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
@@ -41,6 +41,9 @@ const SAID: [(&str, &str, &str, &str); 39] = [
     ("src/engine/tellings.rs", "TURN", "lists.md", "A worker tells {} resources of a list"),
     ("src/engine/lists.rs", "PAUSE", "lists.md", "every {} seconds at most"),
     ("src/engine/lists.rs", "PAUSE", "operations.md", "Logged every {} seconds at most"),
+    ("src/registrations/entry.rs", "MOST_NOTED", "local-users.md", "If more than {} contacts of a user"),
+    ("src/registrations/entry.rs", "MOST_NOTED", "safety.md", "{} contacts that are gone"),
+    ("src/registrations/entry.rs", "MOST_BYTES", "safety.md", "with {kB} of texts"),
     ("src/engine/lack.rs", "PAUSE", "operations.md", "Each kind is logged every {} seconds at most"),
     ("tests/bench/bodies/main.rs", "TIMES", "performance.md", "before and after {} readings of a body"),
     ("tests/bench/cases/states.rs", "WRITERS", "performance.md", "while {} workers take NOTIFYs"),

@@ -1,10 +1,9 @@
 //! A phone that registers with the server under test, and the location service there.
 
-use std::process::Command;
-
 use tempfile::TempDir;
 
 use super::config::Builder;
+use super::database;
 use super::endpoint::{Endpoint, fresh};
 use super::kamailio::Server;
 use super::wait::SOON;
@@ -70,12 +69,8 @@ impl UserPhone {
 
 /// A database of SQLite for the location service, and its URL. It goes when the folder is dropped.
 pub fn location_database() -> (TempDir, String) {
-    let dir = TempDir::with_prefix("location-").expect("a folder");
-    let file = dir.path().join("db");
-    for part in ["standard", "usrloc"] {
-        let mut sqlite = Command::new("sqlite3");
-        sqlite.arg("-bail").arg(&file).arg(format!(".read {TABLES}/{part}-create.sql"));
-        assert!(sqlite.status().expect("sqlite3 can be executed").success(), "{part}");
-    }
-    (dir, format!("sqlite:///{}", file.display()))
+    let read = |part: &str| format!(".read {TABLES}/{part}-create.sql\n");
+    let dir = database::sqlite(&(read("standard") + &read("usrloc")));
+    let url = database::url(dir.path());
+    (dir, url)
 }

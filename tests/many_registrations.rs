@@ -1,0 +1,99 @@
+//! Registrations of many local users, with many changes at random.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::local_registrations::{DOMAIN, builder, follow, registration};
+use crate::support::kamailio::Server;
+use crate::support::log::Mark;
+use crate::support::registrar::UserPhone;
+use crate::support::shm::Shm;
+use crate::support::wait::{SOON, eventually};
+
+/// A thousand users, whose phones do at random what phones do, while others come and go as subscribers: no state is wrong at the end.
+#[test]
+fn a_thousand_users_at_random_have_the_right_state_at_the_end() {
+    const USERS: usize = 1000;
+    const THREADS: usize = 4;
+    let server = builder().children(4).shm_megabytes(64).tlsf().start();
+    let user = |number: usize| format!("user{number}");
+    let mut phones: Vec<UserPhone> = (0..THREADS).map(|_| UserPhone::of("nobody", DOMAIN)).collect();
+    let mut round = || {
+        let ids: Vec<u64> = (0..USERS).map(|number| follow(&server, &user(number), "sip:w@example.com")).collect();
+        let registered: BTreeMap<usize, BTreeSet<String>> = thread::scope(|scope| {
+            let workers: Vec<_> = (phones.iter_mut().enumerate())
+                .map(|(at, phone)| {
+                    let server = &server;
+                    scope.spawn(move || churn(server, phone, (at..USERS).step_by(THREADS)))
+                })
+                .collect();
+            workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+        });
+        eventually(SOON * 3, "each follower has the state", || {
+            let mut last: BTreeMap<u64, Value> = BTreeMap::new();
+            for line in server.log().since(Mark::default(), "REG {") {
+                let message: Value = serde_json::from_str(line.split_once("REG ")?.1).ok()?;
+                last.insert(message["id"].as_u64()?, message);
+            }
+            let is_right = |(number, id): (usize, &u64)| {
+                let contacts = registration(last.get(id)?)["contacts"].as_array()?;
+                let active = contacts.iter().filter(|contact| contact["state"] == "active");
+                let active: BTreeSet<String> = active.filter_map(|it| it["uri"].as_str().map(str::to_owned)).collect();
+                (active == registered[&number]).then_some(())
+            };
+            ids.iter().enumerate().all(|each| is_right(each).is_some()).then_some(())
+        });
+        for number in 0..USERS {
+            let phone = &mut phones[number % THREADS];
+            phone.aor = format!("sip:{}@{DOMAIN}", user(number));
+            assert_eq!(phone.register_with(&server, &["*"], &[("Expires", "0")]), 200);
+        }
+        server.end_all(&ids);
+    };
+    round();
+    let base = Shm::at_rest(&server);
+    round();
+    // Queues may have grown a little more than before: less than what a few users would take.
+    let last = eventually(SOON, "the memory of all users is free again", || {
+        let now = Shm::at_rest(&server);
+        ((now.bytes() - base.bytes()).abs() < 4096).then_some(now)
+    });
+    assert_eq!(last.by_line()["presence_b2b small blocks"], base.by_line()["presence_b2b small blocks"]);
+    server.stop();
+}
+
+/// Registers and unregisters contacts of these users at random; the contacts that are there in the end.
+fn churn(server: &Server, phone: &mut UserPhone, users: impl Iterator<Item = usize>) -> Vec<(usize, BTreeSet<String>)> {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    let users: Vec<usize> = users.collect();
+    let mut all: BTreeMap<usize, BTreeSet<String>> = users.iter().map(|user| (*user, BTreeSet::new())).collect();
+    for _ in 0..4 * users.len() {
+        let user = users[random(users.len() as u64) as usize];
+        phone.aor = format!("sip:user{user}@{DOMAIN}");
+        let contact = format!("sip:user{user}@192.0.2.{}", random(3));
+        let contacts = all.get_mut(&user).expect("a user");
+        match random(8) {
+            0 => {
+                assert_eq!(phone.register_with(server, &["*"], &[("Expires", "0")]), 200);
+                contacts.clear();
+            }
+            1..=3 => {
+                assert_eq!(phone.register_with(server, &[&format!("<{contact}>;expires=0")], &[]), 200);
+                contacts.remove(&contact);
+            }
+            _ => {
+                assert_eq!(phone.register_with(server, &[&format!("<{contact}>;expires=600")], &[]), 200);
+                contacts.insert(contact);
+            }
+        }
+    }
+    all.into_iter().collect()
+}
