@@ -18,9 +18,23 @@ thread_local! {
 
 /// The next message of a queue.
 pub(super) fn pop<W: Wiring>(hub: &HubOf<W>, queue: QueueId) -> Result<Delivered<W::Alloc>, NoMessage> {
-    let Some(lists) = W::rosters() else { return hub.take(queue) };
+    if OPEN.with_borrow(|open| !open.is_empty()) {
+        return pop_listed::<W>(hub, queue, None);
+    }
+    let delivered = hub.take(queue)?;
+    if Expansion::may_be(&delivered) { pop_listed::<W>(hub, queue, Some(delivered)) } else { Ok(delivered) }
+}
+
+/// The same where a list is open, or `first`, which has been taken, may be one.
+#[cold]
+fn pop_listed<W: Wiring>(
+    hub: &HubOf<W>,
+    queue: QueueId,
+    mut first: Option<Delivered<W::Alloc>>,
+) -> Result<Delivered<W::Alloc>, NoMessage> {
+    let Some(lists) = W::rosters() else { return first.map_or_else(|| hub.take(queue), Ok) };
     // Nobody else is told while this process has it open.
-    let open = OPEN.with_borrow_mut(|open| if open.is_empty() { None } else { open.remove(&queue.to_u64()) });
+    let open = OPEN.with_borrow_mut(|open| open.remove(&queue.to_u64()));
     let mut open = open.and_then(|open| open.downcast::<Expansion<W::Alloc>>().ok());
     loop {
         if let Some(mut list) = open.take()
@@ -30,7 +44,7 @@ pub(super) fn pop<W: Wiring>(hub: &HubOf<W>, queue: QueueId) -> Result<Delivered
             OPEN.with_borrow_mut(|all| all.insert(queue.to_u64(), list));
             return Ok(told);
         }
-        let delivered = hub.take(queue)?;
+        let delivered = first.take().map_or_else(|| hub.take(queue), Ok)?;
         if !Expansion::may_be(&delivered) {
             return Ok(delivered);
         }

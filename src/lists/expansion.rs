@@ -52,7 +52,13 @@ const KINDS: [&[u8]; 2] = [b"multipart/", b"application/rlmi+xml"];
 impl<A: SharedAlloc> Expansion<A> {
     /// Whether a message may be that of a list: what nearly all are is told without a closer look.
     #[must_use]
+    #[inline]
     pub fn may_be(of: &Delivered<A>) -> bool {
+        of.message.news().list && Self::begins_as_list(of)
+    }
+
+    #[cold]
+    fn begins_as_list(of: &Delivered<A>) -> bool {
         let [kind, _] = of.message.content();
         let kind = kind.trim_ascii_start();
         KINDS.iter().any(|known| kind.get(..known.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(known)))

@@ -209,10 +209,10 @@ impl<A: SharedAlloc> Message<A> {
     }
 }
 
-/// A message that a notifier sends by itself.
+/// A message that a notifier sends by itself: of which subscription, and whether it has asked for lists, is not looked up.
 pub(super) fn news(status: Status, reason: &[u8], with_body: bool) -> News {
     let last = matches!(status, Status::Terminated | Status::Rejected);
-    News { with_body, last, ..News::new(status, Brief::new(reason)) }
+    News { with_body, last, list: true, ..News::new(status, Brief::new(reason)) }
 }
 
 /// How a carried value is destroyed.

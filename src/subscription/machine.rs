@@ -183,6 +183,8 @@ impl<A: SharedAlloc> Subscription<A> {
         // The answer to a fetch is its end, and no failure.
         let is_answer = matches!(input, Input::Notify(..)) && self.fetch_until().is_some();
         let bad_contacts = self.bad_contacts();
+        // What ends it takes its options away, and may tell of a list all the same.
+        let list = self.asks_for_lists();
         let output = self.take(input, env);
         self.tidy();
         let bad_contacts = Some(self.bad_contacts()).filter(|count| *count > bad_contacts);
@@ -194,6 +196,7 @@ impl<A: SharedAlloc> Subscription<A> {
         let terms = self.own_terms().map(|own| own.terms);
         output.map(|mut output| {
             if let Some(news) = &mut output.news {
+                news.list = list;
                 news.merged = terms.is_some_and(|terms| terms.merged);
                 news.keep = env.policy.keep_state || terms.is_some_and(|terms| terms.keep || terms.merged);
             }

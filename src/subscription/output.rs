@@ -241,6 +241,8 @@ pub struct News {
     pub keep: bool,
     /// The subscriber gets the whole state in the place of a document that tells only what has changed.
     pub merged: bool,
+    /// The subscription has asked for lists of resources: the body may be one.
+    pub list: bool,
 }
 
 impl News {
@@ -257,6 +259,7 @@ impl News {
             fork: 0,
             keep: false,
             merged: false,
+            list: false,
         }
     }
 }
