@@ -268,6 +268,15 @@ impl<A: SharedAlloc, L: RawMutex> Publications<A, L> {
         if self.is_empty() { None } else { self.table.lock().deadlines.earliest() }
     }
 
+    /// Nothing of the subscription of a task is published any more: watchers see its state as unknown until it ends.
+    pub fn stop(&self, task: &PublishTask<A>) {
+        let mut table = self.table.lock();
+        let found = table.slots.get_mut(task.slot).filter(|found| found.subscription == task.subscription);
+        if let Some(found) = found {
+            found.stopped = true;
+        }
+    }
+
     /// A worker has done with a task. Whether there is more to tell right away.
     pub fn done(&self, task: &PublishTask<A>, outcome: Outcome, now: Millis) -> bool {
         let mut table = self.table.lock();

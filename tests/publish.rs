@@ -1,5 +1,9 @@
 //! The options `publish` and `publish_as`: remote states become those of users of Kamailio's own presence server.
 
+mod ends;
+mod loops;
+mod many;
+mod refusals;
 mod states;
 
 use serde_json::{Value, json};

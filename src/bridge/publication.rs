@@ -23,6 +23,8 @@ pub struct PublishTask<A: SharedAlloc> {
     pub uri: Vec<u8>,
     /// The state; `None` while it is not known.
     pub document: Option<PublishedDocument<A>>,
+    /// 0 once it has ended.
+    pub(super) subscription: u64,
     /// The subscription has ended, and so does the state.
     pub is_end: bool,
     /// The presence server may have a state of it.
@@ -57,6 +59,8 @@ pub(super) struct Publication<A: SharedAlloc> {
     /// A worker is busy with it.
     busy: bool,
     is_there: bool,
+    /// Nothing of its subscription is published any more.
+    pub(super) stopped: bool,
     noted: u32,
     /// 0 once it has ended.
     pub(super) subscription: u64,
@@ -73,6 +77,7 @@ impl<A: SharedAlloc> Publication<A> {
             package: claim.package,
             busy: false,
             is_there: false,
+            stopped: false,
             noted: 0,
             subscription,
             document: None,
@@ -85,6 +90,7 @@ impl<A: SharedAlloc> Publication<A> {
     pub(super) fn take_over(&mut self, subscription: u64, record: &[u8], alloc: A) -> Result<(), OutOfMemory> {
         self.record = Packed::try_new([record], alloc)?;
         self.subscription = subscription;
+        self.stopped = false;
         self.noted = self.noted.wrapping_add(1);
         Ok(())
     }
@@ -187,7 +193,8 @@ impl<A: SharedAlloc> PublicationTable<A> {
             noted: found.noted,
             package: found.package,
             uri: found.uri().to_vec(),
-            document: found.document.clone(),
+            document: found.document.clone().filter(|_| !found.stopped),
+            subscription: found.subscription,
             is_end: found.subscription == 0,
             is_there: found.is_there,
             told: found.told,

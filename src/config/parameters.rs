@@ -132,7 +132,7 @@ parameters! {
         max_body: Integer::bytes(262_144, 1024, 16_777_216),
         fork_bytes: Integer::bytes(32_768, 8192, 1_048_576),
         max_memory: Integer::megabytes(0, 0, 1_048_576),
-        publish_expires: Integer::seconds(3600, 60, 86_400),
+        publish_expires: Integer::seconds(3600, 10, 86_400),
     }
 }
 

@@ -36,7 +36,7 @@ pub enum RehomeError {
     #[error("a {0} in it has no id")]
     NoId(&'static str),
     /// As above; a state that has been published by itself again and again in a circle of servers looks like this.
-    #[error("the dialog {0} is in it twice: perhaps two servers publish each other's states of one user")]
+    #[error("the dialog {0} is in it twice: two servers publish each other's states of one user")]
     Twice(String),
     /// A zero byte.
     #[error("it has a zero byte")]

@@ -21,6 +21,9 @@ use crate::time::Millis;
 /// an earlier run of the server has left.
 const ETAG: &str = "presence_b2b.1";
 
+/// An attempt that is no later than this, in seconds, comes at once.
+const AT_ONCE: u32 = 1;
+
 /// How long a state waits that the presence server has refused.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -151,8 +154,10 @@ impl Engine {
         match document {
             Some(document) if goes_on(status) => Newest::State(document),
             _ if goes_on(status) => Newest::Unchanged,
-            // The module asks at once: nobody is out of reach yet. Or the state ends with the subscription.
-            _ if message.next_attempt() == Some(0) || message.is_last() => Newest::Unchanged,
+            // The state ends with the subscription.
+            _ if message.is_last() => Newest::Unchanged,
+            // Nobody is out of reach yet: the module asks at once.
+            _ if message.next_attempt().is_some_and(|seconds| seconds <= AT_ONCE) => Newest::Unchanged,
             _ if self.config.publish_out_of_reach == Some(OutOfReach::Keep) => Newest::Unchanged,
             _ => Newest::Unknown,
         }
@@ -182,7 +187,7 @@ impl Engine {
         let state = task.document.as_ref().and_then(|texts| {
             let [content_type, body] = texts.all();
             let state = package.rehome(content_type, body, &uri, self.config.max_body);
-            state.inspect_err(|error| self.note_unfit(&uri, error)).ok()
+            state.inspect_err(|error| self.note_unfit(task, &uri, error)).ok()
         });
         // Where nothing has been published there is nothing to correct.
         let unknown = || task.is_there.then(|| RehomedDocument::of(package.unknown(&uri)));
@@ -237,8 +242,16 @@ impl Engine {
         false
     }
 
-    fn note_unfit(&self, uri: &str, error: &RehomeError) {
+    fn note_unfit(&self, task: &PublishTask<Shm>, uri: &str, error: &RehomeError) {
         self.bridge.unfit.fetch_add(1, Ordering::Relaxed);
+        if matches!(error, RehomeError::Twice(_)) {
+            // The state would go on and off for ever.
+            self.bridge.publications.stop(task);
+            return log::error(&format!(
+                "nothing of the subscription that publishes the state of {uri} is published any more, and watchers see it as unknown: \
+                 {error}; end the subscription, and have only one of the servers publish the state of the other"
+            ));
+        }
         if let Some(times) = self.bridge.unfits.note(1, PAUSE, Self::now().0 / 1000) {
             log::warn(&format!(
                 "a document is not published as the state of {uri}, which watchers see as unknown until the next one: {error}; \

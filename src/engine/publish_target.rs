@@ -11,11 +11,8 @@ use crate::registry::Handle;
 use crate::subscription::PublishAs;
 
 /// Another subscription has the user.
-pub const TAKEN: Refused = Refused {
-    reason: "another subscription publishes the state of this user in this package: end that one, or name another user with the option \
-             publish_as",
-    code: -2,
-};
+pub const TAKEN: Refused =
+    Refused { reason: "another subscription publishes this user: end it, or set publish_as", code: -2 };
 
 /// A user of the presence server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,27 +48,21 @@ impl Engine {
     pub fn claim_user(&self, id: SubscriptionId, wanted: &Wanted<'_>) -> Result<(), Refused> {
         let Some(publish) = wanted.options.and_then(|options| options.publish.as_ref()) else { return Ok(()) };
         let name = std::str::from_utf8(wanted.package).unwrap_or_default();
-        let package = PublishedPackage::find(name).ok_or_else(|| {
-            Refused::new("only states of the packages presence, dialog and message-summary can be published")
-        })?;
+        let package = PublishedPackage::find(name)
+            .ok_or_else(|| Refused::new("only presence, dialog and message-summary can be published"))?;
         presence::takes(name).map_err(|missing| Refused::new(missing.sentence()))?;
         let record = PublishTarget::read(wanted.record);
         let target = match publish {
             PublishAs::Record => record.clone(),
             PublishAs::Uri(uri) => PublishTarget::read(uri.as_bytes()),
         };
-        let target = target.ok_or_else(|| {
-            Refused::new("the record has no user whose state could be published: name one with the option publish_as")
-        })?;
+        let target = target.ok_or_else(|| Refused::new("the record has no user: name one with option publish_as"))?;
         let record = record.map_or_else(|| wanted.record.to_vec(), |record| record.key);
         let claim = Claim { package, target: &target.key, uri: &target.uri, record: &record };
         let now = Self::now();
         self.bridge.publications.claim(id.to_u64(), &claim, now).map_err(|why| match why {
             NotClaimed::Taken => TAKEN,
-            NotClaimed::Circle => Refused::new(
-                "the record's state is published by a subscription that goes back to the user this one would publish, so that the \
-                 state would go round in a circle: name another user with the option publish_as",
-            ),
+            NotClaimed::Circle => Refused::new("its state would go round in a circle: set another publish_as"),
             NotClaimed::OutOfMemory => NO_MEMORY,
         })?;
         if self.next_publication().is_some_and(|due| due <= now) {

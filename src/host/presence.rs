@@ -29,26 +29,14 @@ pub enum NoPresence {
 }
 
 impl NoPresence {
-    /// The same for those that keep the text.
+    /// The same for those that keep the text. It is short, as answers of RPC cut long ones.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::NotLoaded => {
-                "publishing needs the module presence: load it, and the module that knows the package: presence_xml, \
-                 presence_dialoginfo or presence_mwi"
-            }
-            Self::Library => {
-                "publishing needs a presence server, but the module presence is only a library: set its parameter publ_cache \
-                 to 2, or its db_url"
-            }
-            Self::NoReplace => {
-                "publishing needs a database that can replace a row, which that of the module presence cannot (db_sqlite, for \
-                 example): set its parameter publ_cache to 2, or use another database"
-            }
-            Self::UnknownPackage => {
-                "publishing needs a module that makes the package known to the module presence: load presence_xml for \
-                 presence, presence_dialoginfo for dialog, presence_mwi for message-summary"
-            }
+            Self::NotLoaded => "publishing needs the module presence: load it",
+            Self::Library => "the module presence is only a library: set its publ_cache to 2, or its db_url",
+            Self::NoReplace => "the database of the module presence cannot replace rows: set its publ_cache to 2",
+            Self::UnknownPackage => "load the module of the package: presence_xml, presence_dialoginfo or presence_mwi",
         }
     }
 }

@@ -334,7 +334,7 @@ impl PresenceServer {
 
 /// The tables of presence and presence_xml, by the SQL that comes with the database module. The file remembers that it
 /// is in WAL mode; asking for it again in every process (`db_set_journal_mode`) now and then finds the database locked.
-fn create_database(file: &Path) {
+pub fn create_database(file: &Path) {
     let mut sql = String::from("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; BEGIN;\n");
     for tables in ["standard", "presence"] {
         let path = format!("{TABLES}/{tables}-create.sql");
