@@ -1,5 +1,6 @@
 //! The options `publish` and `publish_as`: remote states become those of users of Kamailio's own presence server.
 
+mod database;
 mod ends;
 mod loops;
 mod many;
@@ -39,19 +40,21 @@ request_route {
 }
 "#;
 
-/// A server with the module and a presence server with its packages, not told where its states are.
-fn with_presence() -> Builder {
+/// A server with the module and a presence server with its packages, not told where its states are; with these modules before it.
+fn on(modules: &[&str]) -> Builder {
     let server = Server::eager(1).tlsf().route(ROUTE).modparam("presence", "subs_remove_match", 1);
-    ["presence", "presence_xml", "presence_dialoginfo", "presence_mwi"]
-        .into_iter()
-        .fold(server, Builder::module)
+    let presence = ["presence", "presence_xml", "presence_dialoginfo", "presence_mwi"];
+    modules
+        .iter()
+        .chain(&presence)
+        .fold(server, |server, module| server.module(module))
         .modparam("presence_xml", "force_active", 1)
         .modparam("presence_xml", "integrated_xcap_server", 1)
 }
 
 /// The same with all states in memory.
 fn bridging() -> Builder {
-    with_presence().modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2)
+    on(&[]).modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2)
 }
 
 /// Subscribes to a package of a record, with these options.

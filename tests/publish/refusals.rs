@@ -1,6 +1,6 @@
 //! What cannot be published, and why.
 
-use super::{DIALOGS, bridging, count, dialogs, published, subscribe, tell, with_presence};
+use super::{DIALOGS, bridging, count, dialogs, on, published, subscribe, tell};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
@@ -78,7 +78,7 @@ fn without_a_presence_server_nothing_is_published() {
         server.stop();
     }
     let keeps = |server: Builder| server.b2b_param("publish_out_of_reach", "keep").start_refused();
-    let sqlite = with_presence().module("db_sqlite").modparam("presence", "db_url", url);
+    let sqlite = on(&["db_sqlite"]).modparam("presence", "db_url", url);
     for (server, wanted) in [
         (Server::b2b(), "modparam publish_out_of_reach is set, but publishing needs the module presence: load it"),
         (library(Server::b2b()), "modparam publish_out_of_reach is set, but the module presence is only a library"),

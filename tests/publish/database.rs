@@ -1,0 +1,95 @@
+//! Published states in a database of the presence server.
+
+use super::{count, on, published, subscribe, tell};
+use crate::support::b2b::farewell;
+use crate::support::config::Builder;
+use crate::support::notifier::Notifier;
+use crate::support::phone::Phone;
+use crate::support::postgres::Postgres;
+use crate::support::shm::leaves_nothing_in;
+use crate::support::wait::SOON;
+
+/// The tables of presence, by the SQL that comes with the database module.
+const TABLES: &str = "/usr/share/kamailio/postgres";
+
+fn database() -> Postgres {
+    let database = Postgres::start();
+    for tables in ["standard", "presence"] {
+        let path = format!("{TABLES}/{tables}-create.sql");
+        database.run(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
+    }
+    database
+}
+
+/// A server whose presence server has all states in a database.
+fn bridging(database: &Postgres) -> Builder {
+    on(&["db_postgres"]).modparam("presence", "db_url", database.url()).modparam("presence", "subs_db_mode", 1)
+}
+
+fn assert_states(database: &Postgres, wanted: usize) {
+    database.run(&format!("DO $$ BEGIN ASSERT (SELECT count(*) FROM presentity) = {wanted}; END $$;"));
+}
+
+#[test]
+fn states_are_replaced_and_taken_back() {
+    let database = database();
+    let (server, notifier) = (bridging(&database).start(), Notifier::udp());
+    leaves_nothing_in(&server, &["presence_b2b"], || {
+        let (id, mut dialog) = published(&server, &notifier, "dialog");
+        let mut lamp = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
+        for (version, state, shown) in [
+            (1, Some("early"), "early"),
+            (2, Some("terminated"), "off"),
+            (101, Some("early"), "early"),
+            (102, None, "off"),
+            (201, Some("confirmed"), "confirmed"),
+        ] {
+            tell(&mut dialog, version, state);
+            lamp.await_lamp(shown);
+            assert_states(&database, 1);
+        }
+        server.end(id, &mut dialog);
+        lamp.await_lamp("off");
+        lamp.hang_up();
+    });
+    assert_states(&database, 0);
+    // The next is there when the server stops.
+    let (_, mut dialog) = published(&server, &notifier, "dialog");
+    let mut lamp = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
+    tell(&mut dialog, 1, Some("confirmed"));
+    lamp.await_lamp("confirmed");
+    server.stop();
+    lamp.await_lamp("off");
+    assert_states(&database, 0);
+}
+
+/// A server that was killed has left a state: the next one replaces it, as its etag is the same.
+#[test]
+fn a_state_that_was_left_behind_is_replaced() {
+    let database = database();
+    let notifier = Notifier::udp();
+    let server = bridging(&database).start();
+    let ip = server.ip();
+    let (_, mut dialog) = published(&server, &notifier, "dialog");
+    let lamp = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
+    tell(&mut dialog, 1, Some("confirmed"));
+    let mut lamp = lamp;
+    lamp.await_lamp("confirmed");
+    server.signal_all(libc::SIGKILL);
+    server.ends(SOON, |_| String::new()).expect("all have ended");
+    assert_states(&database, 1);
+    let server = bridging(&database).at(ip).start();
+    let options = format!("publish_as=\"{}\"", server.uri("desk"));
+    let id = subscribe(&server, &notifier.uri("alice"), "dialog", &options).expect("an id");
+    let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 3600);
+    tell(&mut dialog, 1, Some("early"));
+    let mut late = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
+    let shown = late.await_lamp("early");
+    assert!(!shown.contains("confirmed"), "{shown}");
+    assert_states(&database, 1);
+    server.unsubscribe(id);
+    farewell(&mut dialog);
+    late.await_lamp("off");
+    assert_eq!(count(&server, "publish_failed"), 0);
+    server.stop();
+}
