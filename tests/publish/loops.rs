@@ -69,5 +69,5 @@ fn a_circle_through_another_server_dies_down() {
     lamp.await_lamp("confirmed");
     let told = all().map(|(published, _)| published).iter().sum::<u64>();
     assert!(told < 40, "{told} updates");
-    servers.map(Server::stop);
+    servers.into_iter().for_each(Server::stop);
 }

@@ -1,5 +1,7 @@
 //! What cannot be published, and why.
 
+use serde_json::json;
+
 use super::{DIALOGS, bridging, count, dialogs, on, published, subscribe, tell};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
@@ -134,5 +136,16 @@ fn a_user_with_unusual_letters_is_written_as_it_must_be() {
     assert_eq!(dialog.notify(bad).status(), 400);
     assert_eq!(server.show(id)["options"], format!("keep;publish_as=\"{desk}\""));
     eventually(SOON, "one update", || (count(&server, "published") == 1).then_some(()));
+    server.stop();
+}
+
+#[test]
+fn a_c_module_cannot_publish() {
+    let said = "the options publish and publish_as are for script, RPC and provisioned subscriptions only: remove them";
+    let server = crate::c_api::builder(100).allow_log(said).start();
+    let params = json!(["presence", "sip:bob@192.0.2.1", "sip:watcher@example.org", "publish"]);
+    let refusal = server.rpc("qsa_test.subscribe", params).expect_err("it is refused");
+    assert!(refusal.message.contains("refused"), "{refusal}");
+    eventually(SOON, "a line in the log", || (!server.log().since(Mark::default(), said).is_empty()).then_some(()));
     server.stop();
 }
