@@ -5,6 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::c_api;
 use crate::provisioning;
 use crate::support::config::Builder;
 use crate::support::database;
@@ -239,6 +240,46 @@ fn a_row_of_a_table_knows_the_contacts_of_the_time_before_a_restart() {
     server.stop();
     let server = with(builder()).start();
     eventually(SOON, "the contact is told again", || newest(&server).filter(|told| *told == active));
+    server.stop();
+}
+
+/// C modules follow local users as they follow others, alone or in a share.
+#[test]
+fn c_modules_follow_local_users() {
+    let server = c_api::builder(100).registrar().b2b_param("local_domains", DOMAIN).route(ROUTE).start();
+    let mut phone = UserPhone::of("alice", DOMAIN);
+    let subscribe = |options: &str| {
+        let asked = json!(["reg", "sip:alice@example.com", "sip:w@example.com", options]);
+        c_api::call(&server, "subscribe", asked).as_str().expect("an id").to_owned()
+    };
+    let pops = || {
+        let mut all: Vec<(String, String, String)> = Vec::new();
+        for _ in 0..3 {
+            let message = eventually(SOON, "a message", || server.rpc("qsa_test.pop", json!([])).ok());
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let registration = &message["registrations"]["registrations"][0];
+            let event = text(&registration["contacts"][0]["event"]);
+            all.push((text(&message["id"]), text(&registration["state"]), event));
+        }
+        all.sort();
+        all
+    };
+    leaves_nothing(&server, || {
+        let mut ids = ["", "share", "share"].map(subscribe);
+        ids.sort();
+        let all = |state: &str, event: &str| ids.each_ref().map(|id| (id.clone(), state.to_owned(), event.to_owned()));
+        assert_eq!(pops(), all("init", ""));
+        assert_eq!(server.trace()["followed_users"], 1);
+        phone.register(&server, 600, &[]);
+        assert_eq!(pops(), all("active", "registered"));
+        phone.register(&server, 0, &[]);
+        assert_eq!(pops(), all("terminated", "unregistered"));
+        for id in &ids {
+            c_api::call(&server, "unsubscribe", json!([id]));
+        }
+        server.await_no_subscription();
+        assert_eq!(server.trace()["followed_users"], 0);
+    });
     server.stop();
 }
 

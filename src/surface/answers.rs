@@ -91,6 +91,8 @@ answer! {
         list_resources,
         /// How often a resource of a list was told that is not remembered.
         list_resources_lost,
+        /// Users whose registrations are followed here.
+        followed_users,
         /// Users whose state is that of a subscription.
         publications,
         /// Updates that the presence server has taken.

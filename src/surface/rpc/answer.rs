@@ -143,6 +143,7 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         kept_bytes: kept.bytes,
         list_resources: engine.rosters.resources(),
         list_resources_lost: engine.rosters.unremembered(),
+        followed_users: engine.registrations.count(),
         publications: bridge.publications,
         published: bridge.published,
         publish_failed: bridge.refused,
