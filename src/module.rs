@@ -91,6 +91,8 @@ enum StartError {
     Tm(#[from] NoTm),
     #[error("modparam publish_out_of_reach is set, but {0}")]
     Presence(NoPresence),
+    #[error("modparam unsolicited has publish, but {0}")]
+    Unsolicited(NoPresence),
     #[error("modparam credentials_table: {0}")]
     Credentials(#[from] DatabaseError),
     #[error("modparam provision_table: {0}")]
@@ -127,6 +129,9 @@ fn start() -> Result<(), StartError> {
     }
     match presence::bind() {
         Err(missing) if config.publish_out_of_reach.is_some() => return Err(StartError::Presence(missing)),
+        Err(missing) if config.unsolicited.iter().any(|one| one.publish.is_some()) => {
+            return Err(StartError::Unsolicited(missing));
+        }
         Err(missing) => log::debug(|| format!("no subscription can publish its state: {missing}")),
         Ok(()) => {}
     }

@@ -6,6 +6,7 @@ mod loops;
 mod many;
 mod refusals;
 mod states;
+mod unsolicited;
 
 use serde_json::{Value, json};
 

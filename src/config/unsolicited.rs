@@ -1,15 +1,27 @@
-//! NOTIFYs that nobody subscribed to: `package: from=address/bits, address`.
+//! NOTIFYs that nobody subscribed to: `package: from=address/bits, address; publish=seconds`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::ConfigError;
 use super::package_policy::Wrong;
+use crate::document::PublishedPackage;
 use crate::subscription::{PackageNumber, Packages};
 
 /// The most addresses and networks of one package.
 const MOST_SOURCES: usize = 256;
 
 const FROM: &str = "from";
+const PUBLISH: &str = "publish";
+
+/// How long a published state lives unless the operator says so: a day.
+const LIVES: u64 = 86_400;
+
+/// The longest that it may live: ten years.
+const LONGEST: u64 = 315_360_000;
+
+/// The shortest.
+const SHORTEST: u64 = 60;
 
 /// A package whose NOTIFYs are taken without a subscription, and from whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +29,8 @@ pub struct Unsolicited {
     /// The package.
     pub package: PackageNumber,
     from: Vec<Network>,
+    /// Its states become those of the users that they are sent to, for so long.
+    pub publish: Option<(PublishedPackage, Duration)>,
 }
 
 impl Unsolicited {
@@ -70,7 +84,10 @@ pub(super) fn read(texts: &[String], known: &Packages) -> Result<Vec<Unsolicited
         };
         let one = describe(text, known).map_err(wrong)?;
         match all.iter_mut().find(|other| other.package == one.package) {
-            Some(other) => other.from.extend(one.from),
+            Some(other) => {
+                other.from.extend(one.from);
+                other.publish = one.publish.or(other.publish);
+            }
             None => all.push(one),
         }
     }
@@ -78,29 +95,56 @@ pub(super) fn read(texts: &[String], known: &Packages) -> Result<Vec<Unsolicited
 }
 
 fn describe<'t>(text: &'t str, known: &Packages) -> Result<Unsolicited, Wrong<'t>> {
-    let (name, setting) = text.split_once(':').ok_or_else(|| (text, form()))?;
-    let (name, setting) = (name.trim(), setting.trim());
+    let (name, settings) = text.split_once(':').ok_or_else(|| (text, form()))?;
+    let name = name.trim();
     let unknown = || (name, format!("the package must be one of {}", known.names()));
     let package = known.find(name.as_bytes()).ok_or_else(unknown)?.number;
-    let (key, list) = setting.split_once('=').ok_or_else(|| (setting, form()))?;
-    if key.trim() != FROM {
-        return Err((setting, form()));
+    let (mut from, mut publish) = (None, None);
+    for setting in settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
+        let (key, value) =
+            setting.split_once('=').map_or((setting, None), |(key, value)| (key.trim(), Some(value.trim())));
+        match (key, value) {
+            (FROM, Some(list)) if from.is_none() => from = Some(sources(list)?),
+            (PUBLISH, seconds) if publish.is_none() => publish = Some(published(name, setting, seconds)?),
+            _ => return Err((setting, form())),
+        }
     }
-    let parse = |source: &'t str| {
+    let from = from.ok_or_else(|| (settings.trim(), form()))?;
+    Ok(Unsolicited { package, from, publish })
+}
+
+fn published<'t>(
+    name: &'t str,
+    setting: &'t str,
+    seconds: Option<&str>,
+) -> Result<(PublishedPackage, Duration), Wrong<'t>> {
+    let package = PublishedPackage::find(name);
+    let package = package.ok_or_else(|| {
+        (setting, "only the packages presence, dialog and message-summary can be published".to_owned())
+    })?;
+    let seconds = seconds.map_or(Some(LIVES), |seconds| seconds.parse().ok());
+    let seconds = seconds.filter(|seconds| (SHORTEST..=LONGEST).contains(seconds));
+    let seconds = seconds.ok_or_else(|| (setting, format!("{PUBLISH} must be {SHORTEST} to {LONGEST} seconds")))?;
+    Ok((package, Duration::from_secs(seconds)))
+}
+
+fn sources(list: &str) -> Result<Vec<Network>, Wrong<'_>> {
+    fn parse(source: &str) -> Result<Network, Wrong<'_>> {
         let source = source.trim();
         Network::parse(source)
             .ok_or_else(|| (source, "it must be an address, or a network such as 192.0.2.0/24".to_owned()))
-    };
+    }
     let from = list.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
     if from.len() > MOST_SOURCES {
         return Err((list, format!("there may be {MOST_SOURCES} addresses and networks")));
     }
-    Ok(Unsolicited { package, from })
+    Ok(from)
 }
 
 fn form() -> String {
     format!(
-        "it must be \"package: {FROM}=address, network/bits\", such as \"message-summary: {FROM}=192.0.2.7, 2001:db8::/32\""
+        "it must be \"package: {FROM}=address, network/bits; {PUBLISH}=seconds\", where {PUBLISH} may be omitted, such as \
+         \"message-summary: {FROM}=192.0.2.7, 2001:db8::/32\""
     )
 }
 
@@ -141,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn states_may_be_published() {
+        let lives = |text| read_all(&[text]).unwrap()[0].publish.map(|(package, lives)| (package, lives.as_secs()));
+        assert_eq!(lives("presence: from=::1"), None);
+        assert_eq!(lives("presence: from=::1; publish"), Some((PublishedPackage::Presence, 86_400)));
+        assert_eq!(lives("dialog:publish = 60;from=::1;"), Some((PublishedPackage::Dialog, 60)));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, part, wanted) in [
             ("message-summary", "\"message-summary\" is wrong", "it must be \"package: from="),
@@ -153,6 +205,11 @@ mod tests {
             ("presence: from=192.0.2.0/33", "\"192.0.2.0/33\" is wrong", "a network such as"),
             ("presence: from=192.0.2.0/+8", "\"192.0.2.0/+8\" is wrong", "a network such as"),
             ("presence: from=2001:db8::/129", "\"2001:db8::/129\" is wrong", "a network such as"),
+            ("presence: publish", "\"publish\" is wrong", "it must be \"package: from="),
+            ("presence: from=::1; from=::2", "\"from=::2\" is wrong", "it must be \"package: from="),
+            ("presence: from=::1; publish=59", "\"publish=59\" is wrong", "publish must be 60 to 315360000 seconds"),
+            ("presence: from=::1; publish=", "\"publish=\" is wrong", "publish must be 60 to"),
+            ("reg: publish; from=::1", "\"publish\" is wrong", "only the packages presence, dialog"),
         ] {
             let error = read_all(&[text]).expect_err(text);
             for part in ["modparam unsolicited is ", part, wanted] {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::publish_target::PublishTarget;
 use super::{Engine, ShmPublications};
 use crate::bridge::{Outcome, PublishTask, PublishedDocument};
-use crate::config::OutOfReach;
+use crate::config::{OutOfReach, Unsolicited};
 use crate::document::{PublishedPackage, RehomeError, RehomedDocument};
 use crate::host::log;
 use crate::host::presence::{self, PublishedState};
 use crate::host::process::LastWords;
 use crate::host::shm::Shm;
 use crate::memory::Seldom;
-use crate::qsa::{Delivered, SubscriptionId};
+use crate::qsa::{Delivered, SubscriptionId, UnsolicitedState};
 use crate::subscription::Status;
 use crate::time::Millis;
 
@@ -23,6 +23,9 @@ const ETAG: &str = "presence_b2b.1";
 
 /// An attempt that is no later than this, in seconds, comes at once.
 const AT_ONCE: u32 = 1;
+
+/// The same for a state that nobody subscribed to, beside which one of a subscription may be.
+const UNSOLICITED_ETAG: &str = "presence_b2b.2";
 
 /// How long a state waits that the presence server has refused.
 const RETRY: Duration = Duration::from_secs(10);
@@ -187,7 +190,7 @@ impl Engine {
         let state = task.document.as_ref().and_then(|texts| {
             let [content_type, body] = texts.all();
             let state = package.rehome(content_type, body, &uri, self.config.max_body);
-            state.inspect_err(|error| self.note_unfit(task, &uri, error)).ok()
+            state.inspect_err(|error| self.note_unfit(Some(task), &uri, error)).ok()
         });
         // Where nothing has been published there is nothing to correct.
         let unknown = || task.is_there.then(|| RehomedDocument::of(package.unknown(&uri)));
@@ -223,9 +226,18 @@ impl Engine {
     }
 
     fn update_presence(&self, package: PublishedPackage, uri: &[u8], document: &[u8], lives: Duration) -> bool {
+        self.give_to_presence(package, uri, (ETAG, document), lives)
+    }
+
+    fn give_to_presence(
+        &self,
+        package: PublishedPackage,
+        uri: &[u8],
+        (etag, body): (&str, &[u8]),
+        lives: Duration,
+    ) -> bool {
         let presentity = PublishTarget::user_and_host(uri);
-        let is_taken =
-            presence::update(PublishedState { package: package.name(), presentity, etag: ETAG, body: document }, lives);
+        let is_taken = presence::update(PublishedState { package: package.name(), presentity, etag, body }, lives);
         if is_taken {
             self.bridge.published.fetch_add(1, Ordering::Relaxed);
             return true;
@@ -234,7 +246,7 @@ impl Engine {
         if let Some(times) = self.bridge.refusals.note(1, PAUSE, Self::now().0 / 1000) {
             log::error(&format!(
                 "the module presence has refused the state of {} in package {}, and {times} updates in all since the last such \
-                 line: its message above says why; the module tries again every 10 s",
+                 line: its message above says why; the module tries again every 10 s, but for unsolicited states",
                 String::from_utf8_lossy(uri),
                 package.name()
             ));
@@ -242,9 +254,26 @@ impl Engine {
         false
     }
 
-    fn note_unfit(&self, task: &PublishTask<Shm>, uri: &str, error: &RehomeError) {
+    /// A worker has taken a state that nobody subscribed to: if the operator wants it, it is the state of its user for so long, unless a
+    /// new one comes. It is not renewed, as nobody knows whether it is still true.
+    pub(super) fn publish_unsolicited(&self, state: &UnsolicitedState<Shm>) {
+        let [record, package, content_type, body] = state.all();
+        let of_package = |one: &&Unsolicited| self.config.packages.get(one.package).name.as_bytes() == package;
+        let wanted = self.config.unsolicited.iter().find(of_package).and_then(|one| one.publish);
+        let Some((package, lives)) = wanted.filter(|_| !body.is_empty()) else { return };
+        let Some(target) = PublishTarget::read(record) else { return };
+        let uri = String::from_utf8_lossy(&target.uri);
+        match package.rehome(content_type, body, &uri, self.config.max_body) {
+            Ok(RehomedDocument { document, .. }) => {
+                self.give_to_presence(package, &target.uri, (UNSOLICITED_ETAG, &document), lives);
+            }
+            Err(error) => self.note_unfit(None, &uri, &error),
+        }
+    }
+
+    fn note_unfit(&self, task: Option<&PublishTask<Shm>>, uri: &str, error: &RehomeError) {
         self.bridge.unfit.fetch_add(1, Ordering::Relaxed);
-        if matches!(error, RehomeError::Twice(_)) {
+        if let (Some(task), RehomeError::Twice(_)) = (task, error) {
             // The state would go on and off for ever.
             self.bridge.publications.stop(task);
             return log::error(&format!(
@@ -253,8 +282,9 @@ impl Engine {
             ));
         }
         if let Some(times) = self.bridge.unfits.note(1, PAUSE, Self::now().0 / 1000) {
+            let seen = task.map_or("whose earlier state stays", |_| "which watchers see as unknown until the next one");
             log::warn(&format!(
-                "a document is not published as the state of {uri}, which watchers see as unknown until the next one: {error}; \
+                "a document is not published as the state of {uri}, {seen}: {error}; \
                  {times} documents since the last such line"
             ));
         }

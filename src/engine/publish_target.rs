@@ -20,12 +20,12 @@ pub(super) struct PublishTarget {
     /// The same for all URIs of the user.
     key: Vec<u8>,
     /// `sip:user@host`.
-    uri: Vec<u8>,
+    pub(super) uri: Vec<u8>,
 }
 
 impl PublishTarget {
     /// Of a URI; `None` if it has no user.
-    fn read(uri: &[u8]) -> Option<Self> {
+    pub(super) fn read(uri: &[u8]) -> Option<Self> {
         let Aor { user, host } = Aor::read(uri).filter(|aor| !aor.user.is_empty())?;
         let uri = [b"sip:", Aor::user_as_written(uri), b"@", &host].concat();
         Some(Self { key: [&user[..], b"@", &host].concat(), uri })

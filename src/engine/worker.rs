@@ -171,6 +171,7 @@ impl Engine {
         let end = Self::now().after(LONGEST_TURN);
         for _ in 0..BATCH {
             let Some(state) = queue.pop() else { return };
+            self.publish_unsolicited(&state);
             on_unsolicited(self, &state);
             if Self::now() > end {
                 break;
