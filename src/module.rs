@@ -170,11 +170,11 @@ fn before_fork(engine: &engine::Engine) {
 /// Registrations of local users are known from now on, if the location service is there. Whoever needs them and finds none is told so when
 /// they are asked for.
 fn bind_usrloc(engine: &engine::Engine) {
-    match usrloc::bind(engine::on_contact) {
+    let is_wanted = !engine.config.local_domains.is_empty();
+    match usrloc::bind(engine::on_contact, is_wanted) {
         Ok(()) => {}
-        Err(UsrlocError::NoModule) if engine.config.local_domains.is_empty() => {}
-        Err(UsrlocError::DatabaseOnly) if engine.config.local_domains.is_empty() => {}
         Err(UsrlocError::Failed) => log::error(&UsrlocError::Failed.to_string()),
+        Err(_) if !is_wanted => {}
         Err(error) => {
             log::warn(&format!("modparam local_domains: the package reg is refused for local users: {error}"))
         }

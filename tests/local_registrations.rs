@@ -175,7 +175,7 @@ fn contacts_expire_once_in_each_mode_of_the_database() {
         leaves_nothing(&server, || {
             let id = follow(&server, "alice", "sip:watcher@example.com");
             nth(&server, id, 0);
-            phone.register(&server, 1, &[]);
+            phone.register(&server, 2, &[]);
             nth(&server, id, 1);
             let expired = ("terminated".to_owned(), of(&[(&contact, "expired")]));
             assert_eq!(events(&nth(&server, id, 2)), expired, "db_mode {mode}");

@@ -78,7 +78,7 @@ fn an_expired_contact_and_a_star_end_it_too() {
     let record = notifier.uri("alice");
     let headers = [("X-Record", record.as_str())];
     leaves_nothing(&server, || {
-        phone.register(&server, 1, &headers);
+        phone.register(&server, 2, &headers);
         let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         farewell(&mut dialog);
         server.await_no_subscription();
@@ -165,6 +165,20 @@ fn without_the_location_service_the_flag_is_refused() {
         said.contains("the flag r needs the registrations of local users: the module usrloc is not loaded"),
         "{said}"
     );
+}
+
+/// A server whose contacts are in another table: nothing is asked of the database for this one, and the flag says why it is refused.
+#[test]
+fn another_table_is_not_followed() {
+    let (_dir, url) = location_database();
+    let route = ROUTE.replace("save(\"location\")", "save(\"aliases\")");
+    let server = Server::b2b().registrar().module("db_sqlite").modparam("usrloc", "db_url", url);
+    let server = server.modparam("usrloc", "db_mode", 0).route(&route).allow_log("has no table \"location\"").start();
+    let mark = server.log().mark();
+    assert_eq!(ask(&server, "sip:alice@example.com", "sip:box@example.com"), 500);
+    let lines = server.log().since(mark, "ERROR: presence_b2b");
+    assert!(matches!(&lines[..], [line] if line.contains("name it in save()")), "{lines:?}");
+    server.stop();
 }
 
 /// With `db_mode` 3 nothing of the contacts is in memory.

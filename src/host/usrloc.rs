@@ -60,6 +60,11 @@ pub enum UsrlocError {
         "modparam db_mode of usrloc is 3, so that the contacts are in the database only: set it to 0, 1, 2 or 4 to know the registrations of local users"
     )]
     DatabaseOnly,
+    /// Nobody uses the table.
+    #[error(
+        "the module usrloc has no table \"location\": name it in save(), or in modparam preload of usrloc, to know the registrations of local users"
+    )]
+    NoTable,
     /// Something of it does not work.
     #[error("the module usrloc cannot be used: the line before says why")]
     Failed,
@@ -72,15 +77,16 @@ pub fn is_loaded() -> bool {
     unsafe { ks::pb2b_has_usrloc() != 0 }
 }
 
-/// Binds to the location service; call once, before the fork and when each module has had its `mod_init`.
+/// Binds to the location service; call once, before the fork and when each module has had its `mod_init`. The table is made if it
+/// `is_wanted` and not there: a table can cost a question to the database, and memory for what is in it.
 ///
 /// # Errors
 /// [`UsrlocError`].
-pub fn bind(on_contact: OnContact) -> Result<(), UsrlocError> {
-    USRLOC.get_or_init(|| load(on_contact)).as_ref().map(|_| ()).map_err(|error| *error)
+pub fn bind(on_contact: OnContact, is_wanted: bool) -> Result<(), UsrlocError> {
+    USRLOC.get_or_init(|| load(on_contact, is_wanted)).as_ref().map(|_| ()).map_err(|error| *error)
 }
 
-fn load(on_contact: OnContact) -> Result<Usrloc, UsrlocError> {
+fn load(on_contact: OnContact, is_wanted: bool) -> Result<Usrloc, UsrlocError> {
     if !is_loaded() {
         return Err(UsrlocError::NoModule);
     }
@@ -92,13 +98,21 @@ fn load(on_contact: OnContact) -> Result<Usrloc, UsrlocError> {
     if api.db_mode == ks::DB_ONLY as c_int {
         return Err(UsrlocError::DatabaseOnly);
     }
-    let (Some(register_table), Some(register_callback)) = (api.register_udomain, api.register_ulcb) else {
+    let (Some(find_table), Some(make_table), Some(register_callback)) =
+        (api.get_udomain, api.register_udomain, api.register_ulcb)
+    else {
         return Err(UsrlocError::Failed);
     };
     let mut table = null_mut();
-    // SAFETY: the name is copied, the output is ours.
-    if unsafe { register_table(TABLE.as_ptr(), &mut table) } < 0 || table.is_null() {
-        return Err(UsrlocError::Failed);
+    // SAFETY: the name is only compared, the output is ours.
+    if unsafe { find_table(TABLE.as_ptr(), &mut table) } < 0 || table.is_null() {
+        if !is_wanted {
+            return Err(UsrlocError::NoTable);
+        }
+        // SAFETY: the name is copied, the output is ours.
+        if unsafe { make_table(TABLE.as_ptr(), &mut table) } < 0 || table.is_null() {
+            return Err(UsrlocError::Failed);
+        }
     }
     let setting = |name: &CStr, otherwise| {
         // SAFETY: both names are C strings, which are only compared.
