@@ -11,6 +11,7 @@ mod bodies;
 mod body_limits;
 mod body_types;
 mod breakers;
+mod bridged_lamps;
 mod budgets;
 mod c_api;
 mod c_documents;

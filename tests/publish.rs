@@ -54,7 +54,7 @@ fn on(modules: &[&str]) -> Builder {
 }
 
 /// The same with all states in memory.
-fn bridging() -> Builder {
+pub fn bridging() -> Builder {
     on(&[]).modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2)
 }
 
