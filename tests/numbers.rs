@@ -4,7 +4,13 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 42] = [
+const SAID: [(&str, &str, &str, &str); 48] = [
+    ("src/surface/tables.rs", "RETRY", "provisioning.md", "tries again every {} seconds"),
+    ("src/surface/tables.rs", "MOST_NAMED", "provisioning.md", "The log names the first {} of them"),
+    ("src/surface/rpc/tables.rs", "PATIENCE", "rpc.md", "waits for it, {} seconds at most"),
+    ("src/config/unsolicited.rs", "MOST_SOURCES", "parameters.md", "at most {} addresses and networks"),
+    ("src/config/unsolicited.rs", "SHORTEST", "parameters.md", "or its value of {} to"),
+    ("src/config/unsolicited.rs", "LONGEST", "parameters.md", "to {} seconds, may be omitted"),
     ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
     ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),

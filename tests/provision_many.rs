@@ -1,7 +1,7 @@
 //! A table of a hundred thousand rows: bounded memory, and a reading that finds a hundred changes touches a hundred subscriptions.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -93,4 +93,19 @@ fn a_hundred_changes_of_a_hundred_thousand_rows_touch_a_hundred() {
     let _ = reload(&server);
     assert_eq!(counts(&read(&server)), [0, 0, ROWS as u64, 0, 0, 0]);
     server.stop();
+}
+
+/// A server that is told to stop while it reads, stops: in time, and without a lock held.
+#[test]
+fn a_server_stops_while_it_reads() {
+    let notifier = Notifier::udp();
+    let dir = sqlite(&(schema() + &rows(&notifier)));
+    for _ in 0..3 {
+        let server = with(&url(dir.path())).tlsf().shm_megabytes(256);
+        let server = server.b2b_param("max_subscribe_delay", 315_360_000).start();
+        assert_eq!(server.rpc("presence_b2b.provisioning", json!([])).expect("an answer")["state"], "reading");
+        let begun = Instant::now();
+        server.stop();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
 }
