@@ -51,9 +51,14 @@ pub fn text_of(file: &str) -> String {
 
 /// All pages, as name and text.
 fn pages() -> Vec<(String, String)> {
-    let docs = fs::read_dir(root().join("docs")).expect("docs").map(|entry| entry.expect("a page").file_name());
-    let mut names: Vec<String> = docs.map(|name| format!("docs/{}", name.to_string_lossy())).collect();
+    let in_folder = |folder: &str| {
+        let entries =
+            fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("a page").file_name());
+        entries.map(|name| format!("{folder}/{}", name.to_string_lossy())).collect::<Vec<_>>()
+    };
+    let mut names = in_folder("docs");
     names.retain(|name| name.ends_with(".md"));
+    names.extend(in_folder("docs/examples").into_iter().map(|folder| format!("{folder}/README.md")));
     names.extend(["README.md".to_owned(), "CHANGELOG.md".to_owned()]);
     names.sort();
     names.into_iter().map(|name| (name.clone(), text_of(&name))).collect()

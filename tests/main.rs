@@ -30,6 +30,7 @@ mod documented_answers;
 mod early_notify;
 mod ending;
 mod event_route;
+mod examples;
 mod failover;
 mod failure_lines;
 mod failures;

@@ -1,0 +1,79 @@
+//! The worked examples of `docs/examples` at work: their own configurations in real servers, from the first REGISTER or call to
+//! what a user sees.
+
+mod broker;
+mod federation;
+mod lamps;
+mod line;
+mod news;
+mod registrations;
+mod voicemail;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::documentation::text_of;
+use crate::support::config::Builder;
+use crate::support::kamailio::Server;
+use crate::support::wait::{SOON, eventually};
+
+/// The text tables that come with Kamailio.
+const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
+
+/// The value that a configuration gives a name in a line of `#!substdef`, and the one that a test gives it.
+type Definition<'a> = (&'a str, String);
+
+/// A server with this file of `docs/examples`. Only values of `#!substdef` change: `THIS_IP`, or the name that comes first, becomes
+/// the address of the server, and each name of `definitions` what stands there.
+fn example(file: &str, own: &str, definitions: &[Definition<'_>]) -> Builder {
+    let builder = Server::builder();
+    let mut text = text_of(&format!("docs/examples/{file}"));
+    let own = [(own, builder.ip().to_string())];
+    for (name, value) in own.iter().chain(definitions) {
+        text = defined(&text, name, value);
+    }
+    builder.whole(&text)
+}
+
+/// The text with another value in the line of `#!substdef` that defines a name.
+fn defined(text: &str, name: &str, value: &str) -> String {
+    let begin = format!("#!substdef \"!{name}!");
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{name} is not defined"));
+    let (_, after) = rest.split_once("!g\"\n").expect("the end of a definition");
+    format!("{before}{begin}{value}!g\"\n{after}")
+}
+
+/// An address as the value of a definition.
+fn address(name: &str, ip: Ipv4Addr) -> Definition<'_> {
+    (name, ip.to_string())
+}
+
+/// A copy of the text tables of Kamailio, which a server writes to.
+fn tables() -> TempDir {
+    let dir = TempDir::with_prefix("tables-").expect("a folder");
+    for entry in fs::read_dir(TABLES).unwrap_or_else(|error| panic!("{TABLES}: {error}")) {
+        let path = entry.expect("a table").path();
+        fs::copy(&path, dir.path().join(Path::new(&path).file_name().expect("a name"))).expect("a copy");
+    }
+    dir
+}
+
+/// The PBX of the examples, which phones register at, and its tables.
+fn pbx() -> (Server, TempDir) {
+    let tables = tables();
+    let folder = ("TABLES", tables.path().display().to_string());
+    (example("foreign-pbx-lamps/pbx.cfg", "PBX_IP", &[folder]).start(), tables)
+}
+
+/// Waits until the last line of the script about a record, which comes first in it, is this one.
+fn await_line(server: &Server, line: &str) {
+    let (record, _) = line.split_once(": ").expect("a record");
+    eventually(SOON, line, || {
+        let text = server.log().text();
+        let last = text.lines().rfind(|said| said.contains(&format!("{record}: ")))?;
+        last.ends_with(line).then_some(())
+    });
+}
