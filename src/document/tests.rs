@@ -24,6 +24,7 @@ mod rehome;
 mod samples;
 mod shapes;
 mod version;
+mod write_dialog_info;
 mod write_reginfo;
 
 use super::check::check_size;

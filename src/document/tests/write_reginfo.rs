@@ -8,7 +8,7 @@ use crate::document::reginfo::{RegInfo, RegisteredContact, Registration};
 use crate::document::{Document, Version};
 
 /// Texts of peers: markup, white space inside, characters that XML has not, and those beyond 16 bits.
-fn texts() -> impl Strategy<Value = String> {
+pub(super) fn texts() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "sip:a@b",
         "<",
@@ -33,7 +33,7 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(pieces, 0..6).prop_map(|pieces| pieces.concat())
 }
 
-fn some<S: Strategy<Value: Clone>>(of: S) -> impl Strategy<Value = Option<S::Value>> {
+pub(super) fn some<S: Strategy<Value: Clone>>(of: S) -> impl Strategy<Value = Option<S::Value>> {
     prop::option::of(of)
 }
 
@@ -80,7 +80,7 @@ fn documents() -> impl Strategy<Value = RegInfo> {
 }
 
 /// A text as the reader gives it: without the white space around it, and without what XML cannot say.
-fn as_read(text: &str) -> String {
+pub(super) fn as_read(text: &str) -> String {
     text.replace(['\u{0}', '\u{1F}', '\u{FFFE}'], "\u{FFFD}").trim().to_owned()
 }
 
