@@ -115,6 +115,8 @@ int pb2b_method_id(const sip_msg_t *msg);
 int pb2b_status(const sip_msg_t *msg);
 int pb2b_reason(const sip_msg_t *msg, str *out);
 
+/* the display names of From and To as they came, if those are parsed */
+void pb2b_displays(const sip_msg_t *msg, str *from, str *to);
 /* NULL if the header is missing or malformed */
 struct to_body *pb2b_to(sip_msg_t *msg);
 int pb2b_cseq(sip_msg_t *msg, unsigned int *number, str *method);

@@ -3,6 +3,7 @@
  */
 #include "shim.h"
 
+#include "core/parser/parse_from.h"
 #include "core/trim.h"
 #include "core/ut.h"
 
@@ -292,3 +293,14 @@ socket_info_t *pb2b_recv_socket(const sip_msg_t *msg)
 	return msg->rcv.bind_address;
 }
 
+
+/* Only what has been parsed is read: the message may be of any kind. */
+void pb2b_displays(const sip_msg_t *msg, str *from, str *to)
+{
+	from->s = to->s = NULL;
+	from->len = to->len = 0;
+	if(msg->from != NULL && msg->from->parsed != NULL)
+		*from = get_from(msg)->display;
+	if(msg->to != NULL && msg->to->parsed != NULL)
+		*to = get_to(msg)->display;
+}

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod calls;
 mod contact;
 mod flows;
 mod lack;
@@ -57,8 +58,8 @@ pub use publish_target::TAKEN;
 pub use registrations::{RegistrationError, on_contact};
 pub use reply::on_reply;
 pub use shared::{
-    ShmGate, ShmHub, ShmLatest, ShmLookups, ShmProvisioned, ShmPublications, ShmReading, ShmRegistrations, ShmRegistry,
-    ShmRosters, ShmShares, ShmUnsolicitedQueue,
+    ShmCalls, ShmGate, ShmHub, ShmLatest, ShmLookups, ShmProvisioned, ShmPublications, ShmReading, ShmRegistrations,
+    ShmRegistry, ShmRosters, ShmShares, ShmUnsolicitedQueue,
 };
 pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
@@ -98,6 +99,8 @@ pub struct Engine {
     pub rosters: ShmRosters,
     /// Whose registrations somebody follows.
     pub registrations: ShmRegistrations,
+    /// The calls of local users.
+    pub calls: ShmCalls,
     /// Keeps the rates of destinations, and holds those that fail.
     pub gate: ShmGate,
     /// The requests that wait for names and connections.
@@ -207,6 +210,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let rosters = rosters.with_on_unremembered(lists::on_unremembered).with_on_fault(lists::on_fault);
     let rosters = rosters.with_on_state(resources::on_state, resources::on_gone);
     let registrations = ShmRegistrations::try_new(key, Shm)?;
+    let calls = ShmCalls::try_new(key, usize::from(config.workers), Shm)?;
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
     let longest_pause = config.policy.failure_backoff_max;
     let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
@@ -232,6 +236,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         hub,
         rosters,
         registrations,
+        calls,
         gate,
         lookups,
         kept,

@@ -14,6 +14,7 @@
 //! - `bridge`: which states are published as those of users of the presence server, in shared memory.
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
 //! - `provision`: the subscriptions of a table's rows, in shared memory.
+//! - `calls`: the calls of local users, in shared memory.
 //! - `lists`: lists of resources: one message for each resource.
 //! - `registrations`: addresses of record whose registrations somebody follows, in shared memory.
 //! - `c_api`: its C face.
@@ -29,6 +30,7 @@
 
 mod bridge;
 mod c_api;
+mod calls;
 mod config;
 mod document;
 mod gate;

@@ -142,9 +142,13 @@ fn start() -> Result<(), StartError> {
     }
     process::announce(config.workers + config.resolvers + u16::from(config.has_tables()))?;
     names::watch();
+    let has_local_users = !config.local_domains.is_empty();
     engine::create(config, notifier::sip::register)?;
     if let Some(engine) = engine::engine() {
         engine.take_credentials(&credentials).map_err(EngineError::from)?;
+    }
+    if has_local_users && !notifier::calls::listen() {
+        log::debug(|| "the module dialog is not loaded: the calls of local users are not known".into());
     }
     // SAFETY: needed once before event routes run; mod_init is the place.
     if unsafe { ks::faked_msg_init() } < 0 {

@@ -2,6 +2,7 @@
 //! at the end.
 #![forbid(unsafe_code)]
 
+pub mod calls;
 mod local;
 pub mod registrations;
 mod share;
@@ -11,5 +12,6 @@ use crate::engine::Engine;
 
 /// The work of notifiers that is done in the b2b worker with this number; whether there was any.
 pub fn work(engine: &Engine, worker: usize) -> bool {
-    registrations::work(engine, worker)
+    let told = calls::work(engine, worker);
+    registrations::work(engine, worker) || told
 }

@@ -56,6 +56,7 @@ mod list_faults;
 mod list_resources;
 mod list_states;
 mod lists;
+mod local_calls;
 mod local_registrations;
 mod many_registrations;
 mod merged_messages;

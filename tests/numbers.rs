@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 48] = [
+const SAID: [(&str, &str, &str, &str); 52] = [
     ("src/surface/tables.rs", "RETRY", "provisioning.md", "tries again every {} seconds"),
     ("src/surface/tables.rs", "MOST_NAMED", "provisioning.md", "The log names the first {} of them"),
     ("src/surface/rpc/tables.rs", "PATIENCE", "rpc.md", "waits for it, {} seconds at most"),
@@ -25,6 +25,10 @@ const SAID: [(&str, &str, &str, &str); 48] = [
     ("src/config.rs", "USUAL_BODY", "parameters.md", "Range: 1024 to 16777216. Default: {}"),
     ("src/host/limits.rs", "DATAGRAM", "parameters.md", "| UDP | {} bytes |"),
     ("src/surface/subscriptions.rs", "MOST_CREDENTIAL", "functions.md", "*password*: at most {} bytes"),
+    ("src/calls.rs", "MOST_CALLS", "local-users.md", "A user has at most {} calls"),
+    ("src/calls.rs", "MOST_CALLS", "safety.md", "| {} of one user;"),
+    ("src/notifier/calls.rs", "MOST_URI", "safety.md", "A URI, Contact or Call-ID has {} bytes"),
+    ("src/notifier/calls.rs", "MOST_WORD", "safety.md", "a tag or display name {}."),
     ("src/config/filter.rs", "LARGEST", "parameters.md", "a regular file of at most {} bytes"),
     ("src/subscription/options.rs", "LONGEST", "options.md", "1 to {}"),
     ("src/subscription/options.rs", "LONGEST_FETCH", "options.md", "1 to {}"),

@@ -27,6 +27,8 @@ pub enum Lack {
     Registration,
     /// A contact that is gone, in the document that tells so.
     Contact,
+    /// The calls of a local user.
+    Calls,
     /// A subscription that the script asks for.
     New,
 }
@@ -68,6 +70,7 @@ impl Lack {
                 "out of shared memory, or too many at once: contacts that are gone are not named in a document of registrations, \
                  only omitted"
             }
+            Self::Calls => "out of shared memory: the calls of a local user are told later",
             Self::New => "out of shared memory: b2b_subscribe() made no subscription",
         }
     }

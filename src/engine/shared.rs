@@ -22,6 +22,9 @@ pub type ShmRosters = crate::lists::Rosters<Shm, SharedLock<{ lock::HUB }>>;
 /// Addresses of record whose registrations somebody follows, in shared memory.
 pub type ShmRegistrations = crate::registrations::Registrations<Shm, SharedLock<{ lock::HUB }>>;
 
+/// The calls of local users, in shared memory.
+pub type ShmCalls = crate::calls::Calls<Shm, SharedLock<{ lock::HUB }>>;
+
 /// The gate, in shared memory.
 pub type ShmGate = gate::Gate<Shm, SharedLock<{ lock::GATE }>>;
 

@@ -26,6 +26,12 @@ impl Aor {
     pub fn user_as_written(uri: &[u8]) -> &[u8] {
         parts(uri).map_or(&[], |(user, _)| user)
     }
+
+    /// As one text, `user@host`.
+    #[must_use]
+    pub fn text(&self) -> Vec<u8> {
+        [&self.user[..], b"@", &self.host].concat()
+    }
 }
 
 /// User and host as they are written.

@@ -1,4 +1,6 @@
-//! The dialog module, when it is loaded: subscriptions that end with a call.
+//! The dialog module, when it is loaded: subscriptions that end with a call, and calls that are [told of](listen).
+
+mod calls;
 
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
@@ -7,6 +9,8 @@ use std::sync::OnceLock;
 use super::bindings as ks;
 use super::guard::guard;
 use super::message::SipMessage;
+
+pub use calls::{CallListener, CallProgress, DialogView, listen};
 
 /// The dialog module's functions, and the listener for a call's end. Set before the fork.
 struct DialogApi {

@@ -27,7 +27,7 @@ pub(super) fn user_of(engine: &Engine, wanted: &Wanted<'_>) -> Option<Result<(Lo
     let aor = Aor::read(wanted.record).filter(|aor| engine.config.local_domains.hold(&aor.host))?;
     if aor.user.is_empty() {
         return Some(Err(Refused::new(
-            "the record is in a domain of modparam local_domains, but names no user there: write sip:user@domain",
+            "its domain is one of modparam local_domains, but it names no user: write sip:user@domain",
         )));
     }
     Some(Ok((package, aor)))

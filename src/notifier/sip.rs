@@ -1,7 +1,7 @@
 //! The SIP user agent as a QSA notifier: internal subscriptions become SIP subscriptions.
 
 use super::local::{self, LocalPackage};
-use super::{registrations, share};
+use super::{calls, registrations, share};
 use crate::engine::{self, ShmHub};
 use crate::host::log;
 use crate::qsa::{DomainId, Notifier, NotifierId, QsaError, Refused, SubscriptionId, Wanted};
@@ -50,9 +50,7 @@ fn subscribe(_user: usize, _: NotifierId, id: SubscriptionId, wanted: &Wanted<'_
     }
     match local::user_of(engine, wanted) {
         None => engine.start(id, wanted, options).map(Handle::to_u64),
-        Some(Ok((LocalPackage::Calls, _))) => {
-            Err(Refused::new("the calls of local users are not tracked: load the module dialog before presence_b2b"))
-        }
+        Some(Ok((LocalPackage::Calls, aor))) => calls::start(engine, id, wanted, options, &aor).map(Handle::to_u64),
         Some(Ok((LocalPackage::Registrations, aor))) => {
             registrations::start(engine, id, wanted, options, &aor).map(Handle::to_u64)
         }
@@ -66,6 +64,7 @@ fn unsubscribe(_user: usize, subscription: SubscriptionId, value: u64) {
         return;
     }
     if let Some(handle) = Handle::from_u64(value) {
+        calls::leave(engine, subscription, handle);
         registrations::leave(engine, subscription, handle);
         engine.end(handle);
     }

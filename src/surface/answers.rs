@@ -101,6 +101,12 @@ answer! {
         publish_failed,
         /// Documents that could not be published.
         publish_unfit,
+        /// Calls of local users that are followed.
+        calls,
+        /// Bytes that they take.
+        call_bytes,
+        /// Calls of local users that there was no room for.
+        calls_untracked,
         /// Contacts of notifiers that cannot be a target.
         bad_contacts,
         /// NOTIFYs refused.

@@ -1,8 +1,7 @@
 use crate::grammar::Aor;
 
 fn text(uri: &str) -> Option<String> {
-    Aor::read(uri.as_bytes())
-        .map(|aor| String::from_utf8_lossy(&[&aor.user[..], b"@", &aor.host].concat()).into_owned())
+    Aor::read(uri.as_bytes()).map(|aor| String::from_utf8_lossy(&aor.text()).into_owned())
 }
 
 #[test]

@@ -122,6 +122,7 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
     let (messages, budget) = (engine.hub.counters(), engine.hub.budget());
     let (kept, unsolicited) = (engine.kept(), engine.unsolicited());
     let bridge = engine.bridge_counts();
+    let calls = engine.calls.usage();
     let (memory, small) = (blocks::usage(), shm::small_blocks());
     let [notifies_refused, notifies_stale, notifies_repeated, notifies_merged, notifies_dropped] =
         Untold::ALL.map(|why| engine.untold(why));
@@ -148,6 +149,9 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         published: bridge.published,
         publish_failed: bridge.refused,
         publish_unfit: bridge.unfit,
+        calls: calls.calls,
+        call_bytes: calls.bytes,
+        calls_untracked: calls.untracked,
         bad_contacts: engine.bad_contacts(),
         notifies_refused,
         notifies_stale,
