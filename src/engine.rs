@@ -54,7 +54,7 @@ use crate::time::Millis;
 pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
-pub use publish_target::TAKEN;
+pub use publish_target::{CIRCLE, TAKEN};
 pub use registrations::{RegistrationError, on_contact};
 pub use reply::on_reply;
 pub use shared::{

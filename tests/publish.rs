@@ -4,6 +4,7 @@ mod database;
 mod ends;
 mod loops;
 mod many;
+mod provisioned;
 mod refusals;
 mod states;
 mod unsolicited;

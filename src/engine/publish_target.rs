@@ -14,6 +14,10 @@ use crate::subscription::PublishAs;
 pub const TAKEN: Refused =
     Refused { reason: "another subscription publishes this user: end it, or set publish_as", code: -2 };
 
+/// The state would come back to its record.
+pub const CIRCLE: Refused =
+    Refused { reason: "its state would go round in a circle: set another publish_as", code: -3 };
+
 /// A user of the presence server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublishTarget {
@@ -62,7 +66,7 @@ impl Engine {
         let now = Self::now();
         self.bridge.publications.claim(id.to_u64(), &claim, now).map_err(|why| match why {
             NotClaimed::Taken => TAKEN,
-            NotClaimed::Circle => Refused::new("its state would go round in a circle: set another publish_as"),
+            NotClaimed::Circle => CIRCLE,
             NotClaimed::OutOfMemory => NO_MEMORY,
         })?;
         if self.next_publication().is_some_and(|due| due <= now) {

@@ -17,6 +17,9 @@ use crate::time::Millis;
 /// The columns of `provision_table`.
 const COLUMNS: [&str; 5] = ["record", "subscriber", "package", "options", "enabled"];
 
+/// The values of a row.
+type TableRow = [Option<Vec<u8>>; COLUMNS.len()];
+
 /// How long it takes until a table that could not be read at the start is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -25,6 +28,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// How many bad rows are named, each in a line of the log; the others are only counted.
 const MOST_NAMED: u64 = 10;
+
+/// How many rows are tried again at the end.
+const MOST_DEFERRED: usize = 10_000;
 
 /// How much of a URI is logged.
 const SHOWN: usize = 80;
@@ -124,37 +130,48 @@ fn read(engine: &Engine, round: Round) -> Result<(), TableError> {
         return Ok(());
     }
     let database = Database::open(&engine.config.db_url.0)?;
+    // Rows whose user another subscription publishes, which may have ended by the end of the reading.
+    let mut deferred = Vec::new();
     database.read(table, COLUMNS, |row| {
         end_if_asked();
-        take(engine, &row, round);
+        engine.reading.count(Count::Rows, 1);
+        let number = engine.reading.counted(Count::Rows);
+        if !take(engine, (number, &row), round, deferred.len() < MOST_DEFERRED) {
+            deferred.push((number, row));
+        }
     })?;
     drop(database);
-    let skipped = engine.reading.counted(Count::Skipped);
-    if skipped > MOST_NAMED {
-        log::warn(&format!("{table}: {skipped} rows of {} are skipped", engine.reading.counted(Count::Rows)));
-    }
     for subscription in engine.provisioned.not_in(round) {
         end_if_asked();
         if engine.hub.unsubscribe(subscription).is_ok() {
             engine.reading.count(Count::Ended, 1);
         }
     }
+    for (number, row) in deferred {
+        end_if_asked();
+        take(engine, (number, &row), round, false);
+    }
+    let skipped = engine.reading.counted(Count::Skipped);
+    if skipped > MOST_NAMED {
+        log::warn(&format!("{table}: {skipped} rows of {} are skipped", engine.reading.counted(Count::Rows)));
+    }
     Ok(())
 }
 
-/// Takes a row; one that cannot be used is named.
-fn take(engine: &Engine, row: &[Option<Vec<u8>>; COLUMNS.len()], round: Round) {
+/// Takes the row with this number; one that cannot be used is named. `false` if it is to be tried again later, and it `may_wait`.
+fn take(engine: &Engine, (number, row): (u64, &TableRow), round: Round, may_wait: bool) -> bool {
     let reading = &engine.reading;
-    reading.count(Count::Rows, 1);
     let [record, subscriber, package, options, enabled] = row;
     let texts = [record, subscriber, package, options].map(|text| text.as_deref().unwrap_or_default());
     let outcome = match is_enabled(enabled.as_deref()) {
         Some(false) => Ok(Count::Disabled),
-        Some(true) => provision(engine, texts, round).map_err(|error| error.to_string()).map(|outcome| match outcome {
-            RowOutcome::Added => Count::Added,
-            RowOutcome::Changed => Count::Changed,
-            RowOutcome::Kept => Count::Kept,
-        }),
+        Some(true) => match provision(engine, texts, round) {
+            Ok(RowOutcome::Added) => Ok(Count::Added),
+            Ok(RowOutcome::Changed) => Ok(Count::Changed),
+            Ok(RowOutcome::Kept) => Ok(Count::Kept),
+            Err(error) if may_wait && error.is_about_publishing() => return false,
+            Err(error) => Err(error.to_string()),
+        },
         None => Err(format!("enabled is \"{}\", but must be 0 or 1", shown(enabled.as_deref().unwrap_or_default()))),
     };
     match outcome {
@@ -163,13 +180,14 @@ fn take(engine: &Engine, row: &[Option<Vec<u8>>; COLUMNS.len()], round: Round) {
             reading.count(Count::Skipped, 1);
             if reading.counted(Count::Skipped) <= MOST_NAMED {
                 let [record, subscriber, package, _] = texts.map(shown);
-                let (table, number) = (&engine.config.provision_table, reading.counted(Count::Rows));
+                let table = &engine.config.provision_table;
                 log::warn(&format!(
                     "{table}: row {number} (record \"{record}\", subscriber \"{subscriber}\", package \"{package}\") is skipped: {why}"
                 ));
             }
         }
     }
+    true
 }
 
 fn summary(engine: &Engine) -> String {

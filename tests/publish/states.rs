@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{DIALOGS, MESSAGES, bridging, count, dialogs, published, subscribe, tell};
 use crate::support::b2b::farewell;
 use crate::support::kamailio::Server;
+use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::phone::Phone;
 use crate::support::pidf::{PIDF, basic_of, note_of, pidf};
@@ -153,5 +154,23 @@ fn a_local_state_of_the_same_user_is_shown_with_it() {
     assert!(both.contains(">early</state>"), "{both}");
     server.end(id, &mut dialog);
     lamp.await_body("the local state alone", |body| !body.contains(">early</state>") && body.contains("confirmed"));
+    server.stop();
+}
+
+#[test]
+fn nothing_is_left_behind_in_any_process() {
+    let server = bridging().qm().children(1).b2b_param("workers", 1).start();
+    let notifier = Notifier::udp();
+    leaves_nothing_anywhere(&server, || {
+        let (id, mut dialog) = published(&server, &notifier, "dialog");
+        let mut lamp = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
+        for (version, state) in [(1, "early"), (2, "confirmed"), (101, "early")] {
+            tell(&mut dialog, version, Some(state));
+            lamp.await_lamp(state);
+        }
+        server.end(id, &mut dialog);
+        lamp.await_lamp("off");
+        lamp.hang_up();
+    });
     server.stop();
 }

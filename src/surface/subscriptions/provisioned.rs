@@ -3,7 +3,7 @@
 use std::str;
 
 use super::{MOST_ROUNDS, SubscribeOutcome, SubscriptionError, find_named, make, refused, same, with_wanted};
-use crate::engine::{EXISTS, Engine};
+use crate::engine::{CIRCLE, EXISTS, Engine, TAKEN};
 use crate::memory::OutOfMemory;
 use crate::provision::Round;
 use crate::qsa::{QsaError, SubscriptionId};
@@ -33,6 +33,17 @@ pub enum RowError {
     /// As for script and RPC.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+}
+
+impl RowError {
+    /// Whether another subscription has the user whose state this one would publish, or leads back to it.
+    #[must_use]
+    pub fn is_about_publishing(&self) -> bool {
+        let Self::Subscription(SubscriptionError::Refused { cause: QsaError::Refused(cause), .. }) = self else {
+            return false;
+        };
+        [TAKEN, CIRCLE].contains(cause)
+    }
 }
 
 impl From<OutOfMemory> for RowError {
