@@ -5,6 +5,7 @@ mod broker;
 mod federation;
 mod lamps;
 mod line;
+mod mailboxes;
 mod news;
 mod registrations;
 mod voicemail;
