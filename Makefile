@@ -6,7 +6,7 @@
 #   make search   after a change of the state machine: tries more courses of a subscription than the tests do (MISHAPS=4: still more)
 #   make chaos    kills processes of busy servers at 1000 random moments; each server has to end in time (MOMENTS=100: fewer moments)
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
-#   make demo     shows the main job: presence states arrive inside Kamailio
+#   make demo     shows the main job: presence states arrive inside Kamailio, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
 #   make install  copies the module to the server's module folder, and the header for C modules to INCLUDEDIR (below DESTDIR, if set)
 #   make clean    removes what was built

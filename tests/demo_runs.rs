@@ -49,6 +49,34 @@ fn every_state_is_shown_in_plain_lines() {
             assert!(lines.iter().any(|line| line.contains(&message)), "no line has {message:?}:\n{said}");
         }
     }
+    lamps_followed(&said);
+    assert_nothing_left(files.path());
+}
+
+/// The second act: what both lamps showed, in this order.
+fn lamps_followed(said: &str) {
+    assert!(said.contains("All 12 changes of two lamps were those of the calls at the PBX"), "{said}");
+    for (user, other) in [("201", "202"), ("202", "201")] {
+        let begin = format!("lamp  {user}    == ");
+        let shown: Vec<&str> = said
+            .lines()
+            .filter_map(|line| line.split_once(&begin)?.1.split_once(" ("))
+            .map(|(shown, _)| shown)
+            .collect();
+        let [ringing, talking] = ["ringing", "in a call"].map(|state| format!("{state} \"with {other}\""));
+        assert_eq!(shown, ["off", &ringing, &talking, "off", &ringing, "off"], "{said}");
+    }
+}
+
+#[test]
+fn a_change_that_no_lamp_shows_is_named() {
+    let files = TempDir::new().expect("a folder");
+    let output = demo(files.path()).env("PRESENCE_B2B_DEMO_SWALLOW", "202").output().expect("the demo runs");
+    let (said, complained) = (text(output.stdout), text(output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{said}{complained}");
+    let [ringing, talking] = ["  202 ringing \"with 201\"", "  202 in a call \"with 201\""];
+    let lost = ["5 of 12 changes were not shown by a lamp:", ringing, talking, "  202 off", ringing, "  202 off"];
+    assert_eq!(complained.lines().collect::<Vec<_>>(), lost, "{said}");
     assert_nothing_left(files.path());
 }
 
@@ -131,11 +159,14 @@ fn a_small_terminal_is_told() {
 
 #[test]
 fn interrupted_it_cleans_up() {
-    for (signal, status) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+    let act = [("alice", "the watcher subscribes to alice"), ("201", "201 calls 202, whose phone rings")];
+    for (signal, status, (user, last)) in
+        [(libc::SIGINT, 130, act[0]), (libc::SIGTERM, 143, act[0]), (libc::SIGINT, 130, act[1])]
+    {
         let files = TempDir::new().expect("a folder");
-        let mut child = demo(files.path()).env("PRESENCE_B2B_DEMO_SWALLOW", "alice").spawn().expect("the demo runs");
+        let mut child = demo(files.path()).env("PRESENCE_B2B_DEMO_SWALLOW", user).spawn().expect("the demo runs");
         // It now waits for a state that cannot arrive.
-        read_until(child.stdout.as_mut().expect("a pipe"), "the watcher subscribes to alice");
+        read_until(child.stdout.as_mut().expect("a pipe"), last);
         assert!(processes(files.path()).len() > 2, "two servers run");
         interrupt(&child, signal);
         // A server is given 20 s to end, and there are two.

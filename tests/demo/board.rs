@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ears::{Event, Told};
+use super::scene::Scene;
 use super::traffic::{Exchange, user_of};
 
 /// A state that was published and must arrive.
@@ -66,6 +67,8 @@ pub enum Heard {
 
 /// Everything the views show.
 pub struct Board {
+    /// The words around it.
+    pub scene: &'static Scene,
     /// When the story began.
     pub begun: Instant,
     /// One for each record.
@@ -76,9 +79,7 @@ pub struct Board {
     pub published: Vec<Published>,
     /// How many the story will publish.
     pub to_publish: usize,
-    /// The steps of the story, and the number of the one it is at.
-    pub steps: Vec<String>,
-    /// See [`Board::steps`].
+    /// The number of the step of [`Scene::steps`] it is at.
     pub step: usize,
     /// The present step.
     pub now: String,
@@ -86,14 +87,14 @@ pub struct Board {
 
 impl Board {
     /// Nothing known yet about `users`.
-    pub fn new(users: &[&str], to_publish: usize) -> Board {
+    pub fn new(scene: &'static Scene, users: &[&str], to_publish: usize) -> Board {
         Board {
+            scene,
             begun: Instant::now(),
             rows: users.iter().map(|user| Row { user: user.to_string(), ..Row::default() }).collect(),
             exchanges: Vec::new(),
             published: Vec::new(),
             to_publish,
-            steps: Vec::new(),
             step: 0,
             now: String::new(),
         }

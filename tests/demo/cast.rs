@@ -30,15 +30,5 @@ pub const CHANGES: [State; 12] = [
     ("bob", "closed", Some("good night")),
 ];
 
-/// The event, in short.
-pub const STEPS: [&str; 6] = [
-    "two Kamailios start",
-    "first states are published",
-    "a watcher subscribes to everybody",
-    "states change",
-    "subscriptions are refreshed",
-    "the watcher unsubscribes",
-];
-
 /// Whose subscriptions are refreshed.
 pub const REFRESHED: [&str; 2] = ["alice", "frank"];

@@ -13,7 +13,7 @@ use super::traffic::Exchange;
 
 /// A message is copied after it was sent, so what it caused may be told before. News wait for so long before they are
 /// shown: then they are after the NOTIFY that brought them. The time they came at is the true one.
-const LATER: Duration = Duration::from_millis(10);
+pub const LATER: Duration = Duration::from_millis(10);
 
 /// What `event_route[qsa:notify]` told: one QSA message.
 #[derive(Debug, Default)]
@@ -44,6 +44,8 @@ pub struct Ears {
     pub told: SocketAddr,
     /// Where siptrace sends.
     pub copies: SocketAddr,
+    /// Where others put what they hear.
+    pub sender: Sender<(Instant, Event)>,
     /// What came, and when.
     pub events: Receiver<(Instant, Event)>,
 }
@@ -55,14 +57,14 @@ pub fn route(told: SocketAddr) -> String {
 }
 
 impl Ears {
-    /// Listens; the presence server is at `presence`.
-    pub fn open(presence: Ipv4Addr) -> io::Result<Ears> {
+    /// Listens; the other server is at `peer`, the one with the module at `b2b`.
+    pub fn open(peer: Ipv4Addr, b2b: Ipv4Addr) -> io::Result<Ears> {
         let ip = own_ip();
         let (sender, events) = unbounded();
         let told = listen(ip, sender.clone(), LATER, |datagram| Told::read(datagram).map(Event::Told))?;
-        let read = move |datagram: &[u8]| Exchange::read(datagram, presence).map(Event::Sip);
-        let copies = listen(ip, sender, Duration::ZERO, read)?;
-        Ok(Ears { told, copies, events })
+        let read = move |datagram: &[u8]| Exchange::read(datagram, peer, b2b).map(Event::Sip);
+        let copies = listen(ip, sender.clone(), Duration::ZERO, read)?;
+        Ok(Ears { told, copies, sender, events })
     }
 }
 

@@ -38,8 +38,8 @@ pub fn draw(board: &Board, columns: usize, rows: usize) -> Vec<Line> {
     let right = width - left - 3;
     let wall = |text: &str| Line::new().with(Style::Dim, text);
     let rule = rule_at(board);
-    let mut lines = vec![title(board, width), Line::new(), flow()];
-    lines.push(border(["┌", "┬", "┐"], [("records and states", left), ("SIP between the two", right)]));
+    let mut lines = vec![title(board, width), Line::new(), flow(board)];
+    lines.push(border(["┌", "┬", "┐"], [(board.scene.panes[0], left), (board.scene.panes[1], right)]));
     let panes = records(board, left, height).into_iter().zip(exchanges(board, right, height));
     lines.extend(panes.enumerate().map(|(number, (a, b))| {
         let (outer, inner) = if number == rule { ("├", "┤") } else { ("│", "│") };
@@ -48,29 +48,22 @@ pub fn draw(board: &Board, columns: usize, rows: usize) -> Vec<Line> {
     lines.push(border(["└", "┴", "┘"], [("", left), ("", right)]));
     lines.push(progress(board));
     lines.push(Line::new().with(Style::Plain, format!(" {}", board.now)));
-    lines.push(
-        Line::new().with(Style::Dim, " ms: from PUBLISH (or SUBSCRIBE) to event route.   ──▶ sent by presence_b2b"),
-    );
+    lines.push(Line::new().with(Style::Dim, format!(" {}   ──▶ sent by presence_b2b", board.scene.legend)));
     lines.into_iter().map(|line| line.fit(width)).collect()
 }
 
 fn title(board: &Board, width: usize) -> Line {
     let time = format!("{:.1} s ", board.begun.elapsed().as_secs_f32());
-    let left =
-        Line::new().with(Style::Bold, " presence_b2b").with(Style::Plain, " · presence states arrive inside Kamailio");
+    let left = Line::new().with(Style::Bold, " presence_b2b").with(Style::Plain, format!(" · {}", board.scene.title));
     left.fit(width - time.len()).join(Line::new().with(Style::Dim, time))
 }
 
-fn flow() -> Line {
-    let arrow = |text: &str| Line::new().with(Style::Cyan, format!(" ─{text}▶ "));
-    let place = |text: &str| Line::new().with(Style::Plain, text);
-    place(" people")
-        .join(arrow("PUBLISH"))
-        .join(place("presence server"))
-        .join(arrow("NOTIFY"))
-        .join(place("presence_b2b"))
-        .join(arrow("event_route"))
-        .join(place("this table"))
+fn flow(board: &Board) -> Line {
+    let ways = board.scene.flow.iter().map(|(place, goes)| (*place, format!(" ─{goes}▶ ")));
+    let line = ways.fold(Line::new().with(Style::Plain, " "), |line, (place, arrow)| {
+        line.with(Style::Plain, place).with(Style::Cyan, arrow)
+    });
+    line.with(Style::Plain, board.scene.ends_in)
 }
 
 fn border(corners: [&str; 3], parts: [(&str, usize); 2]) -> Line {
@@ -89,16 +82,12 @@ fn rule_at(board: &Board) -> usize {
 }
 
 fn records(board: &Board, width: usize, height: usize) -> Vec<Line> {
-    let (state, took) = (9, 6);
+    let ([record, shows, words], state, took) = (board.scene.columns, board.scene.state, 6);
     let note = width.saturating_sub(1 + NAME + state + took);
     let head = |text: &str, width: usize| cell(Style::Dim, text, width);
     let blank = || Line::new().with(Style::Plain, " ");
     let mut lines = vec![
-        blank()
-            .join(head("record", NAME))
-            .join(head("state", state))
-            .join(head("note", note))
-            .join(head("   ms", took)),
+        blank().join(head(record, NAME)).join(head(shows, state)).join(head(words, note)).join(head("   ms", took)),
     ];
     for row in &board.rows {
         let fresh = row.at.is_some_and(|at| at.elapsed() < FRESH);
@@ -108,13 +97,13 @@ fn records(board: &Board, width: usize, height: usize) -> Vec<Line> {
             blank()
                 .join(cell(plain, &row.user, NAME))
                 .join(state_of(row).fit(state))
-                .join(note_of(row, plain).fit(note - 1))
+                .join(note_of(board, row, plain).fit(note - 1))
                 .join(blank())
                 .join(cell(Style::Dim, time, took)),
         );
     }
     lines.push(Line::new().with(Style::Dim, "─".repeat(width)));
-    let steps = board.steps.iter().enumerate();
+    let steps = board.scene.steps.iter().enumerate();
     lines.extend(steps.map(|(number, text)| step(board, number, text)));
     lines.resize(height, Line::new());
     lines
@@ -125,20 +114,24 @@ fn state_of(row: &Row) -> Line {
         _ if row.ended.is_some() => (Style::Dim, "✕ ended".into()),
         ("", _) => (Style::Dim, "·".into()),
         ("active", Some("open")) => (Style::Green, "● open".into()),
+        ("active", Some("in a call")) => (Style::Green, "● in a call".into()),
+        ("active", Some("ringing")) => (Style::Yellow, "◐ ringing".into()),
+        ("active", Some("off")) => (Style::Dim, "○ off".into()),
         ("active", Some("closed")) => (Style::Red, "○ closed".into()),
-        ("active", _) => (Style::Yellow, "? none".into()),
+        ("active", None) => (Style::Yellow, "? none".into()),
+        ("active", Some(other)) => (Style::Yellow, format!("◌ {other}")),
         (other, _) => (Style::Yellow, format!("? {other}")),
     };
     Line::new().with(style, text)
 }
 
-fn note_of(row: &Row, style: Style) -> Line {
+fn note_of(board: &Board, row: &Row, style: Style) -> Line {
     if row.ended.is_some() {
         let last = row.told.basic.as_deref().map_or(String::new(), |basic| format!("was {basic}"));
         return Line::new().with(Style::Dim, last);
     }
     match (&row.told.status[..], &row.told.note, &row.told.reason) {
-        ("", ..) => Line::new().with(Style::Dim, "not watched"),
+        ("", ..) => Line::new().with(Style::Dim, board.scene.unwatched),
         (_, Some(note), _) => Line::new().with(style, note),
         (_, None, Some(reason)) => Line::new().with(Style::Dim, reason),
         ("active", ..) if row.told.basic.is_none() => Line::new().with(Style::Dim, "no state yet"),
@@ -158,7 +151,8 @@ fn step(board: &Board, number: usize, text: &str) -> Line {
 
 fn exchanges(board: &Board, width: usize, height: usize) -> Vec<Line> {
     let arrow = width.saturating_sub(NAME + 2);
-    let ends = format!("{:<left$}{}", "presence_b2b", "presence server", left = arrow - 15);
+    let peer = board.scene.peer;
+    let ends = format!("{:<left$}{peer}", "presence_b2b", left = arrow - peer.len());
     let mut lines = vec![cell(Style::Dim, " about", NAME + 1).join(cell(Style::Dim, ends, arrow))];
     let newest = board.exchanges.len().saturating_sub(height - 1);
     lines.extend(board.exchanges.iter().skip(newest).map(|message| message_line(message, arrow)));
@@ -190,5 +184,5 @@ fn progress(board: &Board) -> Line {
     let (arrived, all) = (board.arrived(), board.to_publish.max(1));
     let bar = "▰".repeat(arrived) + &"▱".repeat(all.saturating_sub(arrived));
     let line = Line::new().with(Style::Green, format!(" {bar}"));
-    line.with(Style::Plain, format!(" {arrived} of {all} states published and arrived"))
+    line.with(Style::Plain, format!(" {arrived} of {all} {}", board.scene.counted))
 }

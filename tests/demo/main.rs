@@ -1,8 +1,12 @@
-//! The main job, for people to look at: one watcher, six records, and their presence states arriving in Kamailio.
+//! The main job, for people to look at, in two acts. Two Kamailios run on loopback in each.
 //!
-//! Two Kamailios run on loopback: a presence server (Debian's presence and presence_xml on SQLite) and one with this
-//! module. The demo publishes states to the first and shows what `event_route[qsa:notify]` tells it in the second, with
-//! the SIP messages between the two beside it. It exits with 0 only if every published state arrived that way.
+//! First one watcher, six records, and their presence states arriving in Kamailio: the first server is a presence server
+//! (Debian's presence and presence_xml on SQLite), the second has this module. The demo publishes states to the first and
+//! shows what `event_route[qsa:notify]` tells it in the second, with the SIP messages between the two beside it.
+//!
+//! Then the lamps of two phones that follow calls: the first server is a PBX (Debian's dialog and pua_dialoginfo), the second
+//! publishes what this module is told in its own presence server, where the lamps are. The demo makes the calls and is the
+//! lamps. It exits with 0 only if every published state arrived, and if every lamp showed every change.
 
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../support/mod.rs"]
@@ -13,30 +17,43 @@ mod cast;
 mod ears;
 mod frame;
 mod hep;
+mod lamp;
+mod lamp_stage;
+mod lamps;
 mod paint;
 mod plain;
+mod scene;
 mod sentence;
 mod signals;
 mod stage;
 mod story;
+mod telling;
 mod terminal;
 mod traffic;
 mod view;
 
 use std::process::ExitCode;
 
-use story::End;
+use telling::End;
 use view::View;
 
 fn main() -> ExitCode {
     sentence::keep_panics_quiet();
     signals::listen();
     let mut view = View::choose();
-    let end = story::play(&mut view);
+    let mut end = Ok(());
+    for act in [story::play, lamps::play] {
+        end = act(&mut view).and_then(|verdict| match plain::say(&verdict) {
+            true => Ok(()),
+            false => Err(End::Failed("Nothing reads the output of the demo.".into())),
+        });
+        if end.is_err() {
+            break;
+        }
+    }
     drop(view);
     match end {
-        Ok(verdict) if plain::say(&verdict) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
         Err(End::Failed(problem)) => {
             plain::complain(&problem);
             ExitCode::FAILURE

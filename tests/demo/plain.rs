@@ -28,12 +28,12 @@ impl Plain {
             if let Some(why) = self.why.take() {
                 self.line(&why);
             }
-            self.line("presence_b2b: presence states arrive inside Kamailio");
+            self.line(&format!("presence_b2b: {}", board.scene.title));
             self.line("SIP lines show what the module sends (->) and receives (<-),");
-            self.line("state lines what event_route[qsa:notify] tells about a record.");
+            self.line(board.scene.meaning);
         }
-        let text = board.steps.get(board.step).map(String::as_str).unwrap_or_default();
-        self.line(&format!("\n{}/{} {text}", board.step + 1, board.steps.len()));
+        let text = board.scene.steps.get(board.step).copied().unwrap_or_default();
+        self.line(&format!("\n{}/{} {text}", board.step + 1, board.scene.steps.len()));
         if !board.now.is_empty() {
             self.line(&format!("    {}", board.now));
         }
@@ -64,9 +64,10 @@ impl Plain {
                     .filter(|_| row.brought)
                     .map(|took| format!("({:.1} ms)", took.as_secs_f32() * 1000.0))
                     .unwrap_or_default();
-                let words = [&row.told.status, &state, reason, &took].map(|word| word.trim());
+                let status = row.told.status.as_str().trim_start_matches(board.scene.usual);
+                let words = [status, &state, reason, &took].map(|word| word.trim());
                 let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-                self.timed(board, &format!("state {:<6} == {}", row.user, words.join(" ")));
+                self.timed(board, &format!("{} {:<6} == {}", board.scene.word, row.user, words.join(" ")));
             }
         }
     }

@@ -1,16 +1,18 @@
 //! The two servers, and what the story does to them. Whatever goes wrong is a sentence.
 
 use std::env;
+use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
 use super::ears::{self, Ears};
 use super::sentence::or_sentence;
+use super::support::config::Builder;
 use super::support::kamailio::Server;
 use super::support::pidf::pidf;
 use super::support::presence_server::PresenceServer;
 
-/// For the test of the demo itself: the presence server says 200 to what this user publishes, and forgets it.
+/// For the tests of the demo itself: the other server says 200 to what is published for this user, and forgets it.
 const SWALLOW: &str = "PRESENCE_B2B_DEMO_SWALLOW";
 
 /// Both servers, running.
@@ -24,9 +26,10 @@ pub struct Stage {
 impl Stage {
     /// Starts both.
     pub fn build() -> Result<Stage, String> {
-        let (presence, ears) = presence_server().map_err(|error| format!("The presence server: {error}"))?;
-        match or_sentence(|| Server::b2b().b2b_param("min_resubscribe_time", 0).route(&ears::route(ears.told)).start())
-        {
+        let builder = or_sentence(|| Server::b2b().b2b_param("min_resubscribe_time", 0))?;
+        let begun = presence_server(builder.ip());
+        let (presence, ears) = begun.map_err(|error| format!("The presence server: {error}"))?;
+        match or_sentence(|| builder.route(&ears::route(ears.told)).start()) {
             Ok(b2b) => Ok(Stage { presence, b2b, ears }),
             Err(error) => {
                 let _ = or_sentence(|| presence.stop());
@@ -93,18 +96,10 @@ impl Stage {
 
 /// It copies every SIP message to the demo. All of its UDP is in one process, so the copies come in the order of the
 /// messages; at the other end they would not, because several processes share the work there.
-fn presence_server() -> Result<(PresenceServer, Ears), String> {
+fn presence_server(b2b: Ipv4Addr) -> Result<(PresenceServer, Ears), String> {
     let builder = or_sentence(|| PresenceServer::builder().sqlite())?;
-    let ears = Ears::open(builder.ip()).map_err(|error| format!("no socket for its reports ({error})."))?;
-    let copies = format!("sip:{}", ears.copies);
-    let builder = builder
-        .server(|server| server.module("siptrace"))
-        .param("siptrace", "trace_on", 1)
-        .param("siptrace", "trace_mode", 1)
-        .param("siptrace", "hep_mode_on", 1)
-        .param("siptrace", "hep_version", 3)
-        .param("siptrace", "trace_to_database", 0)
-        .param("siptrace", "duplicate_uri", copies);
+    let ears = Ears::open(builder.ip(), b2b).map_err(|error| format!("no socket for its reports ({error})."))?;
+    let builder = builder.server(|server| copying(server, &ears));
     let builder = match env::var(SWALLOW) {
         Ok(user) => builder.server(|server| server.route(&swallowing(&user))),
         Err(_) => builder,
@@ -112,14 +107,39 @@ fn presence_server() -> Result<(PresenceServer, Ears), String> {
     Ok((or_sentence(|| builder.start())?, ears))
 }
 
-fn swallowing(user: &str) -> String {
+/// With a copy of every SIP message to the demo.
+pub fn copying(server: Builder, ears: &Ears) -> Builder {
+    server
+        .module("siptrace")
+        .modparam("siptrace", "trace_on", 1)
+        .modparam("siptrace", "trace_mode", 1)
+        .modparam("siptrace", "hep_mode_on", 1)
+        .modparam("siptrace", "hep_version", 3)
+        .modparam("siptrace", "trace_to_database", 0)
+        .modparam("siptrace", "duplicate_uri", format!("sip:{}", ears.copies))
+}
+
+/// What begins the routing of a server that forgets what is published for this user.
+fn swallow(user: &str) -> String {
     format!(
-        r#"request_route {{
-    if (is_method("PUBLISH") && $rU == "{user}") {{
+        r#"if (is_method("PUBLISH") && $rU == "{user}") {{
         append_to_reply("SIP-ETag: swallowed\r\nExpires: 3600\r\n");
         sl_send_reply("200", "OK");
         exit;
-    }}
+    }}"#
+    )
+}
+
+/// The same, for the test of the demo; nothing otherwise.
+pub fn swallow_if_asked() -> String {
+    env::var(SWALLOW).map(|user| swallow(&user)).unwrap_or_default()
+}
+
+fn swallowing(user: &str) -> String {
+    let swallow = swallow(user);
+    format!(
+        r#"request_route {{
+    {swallow}
     if (!is_method("PUBLISH|SUBSCRIBE") || !t_newtran()) {{
         sl_send_reply("405", "Method Not Allowed");
         exit;

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::hep;
+use super::support::phone::lamp_in;
 use super::support::pidf::{basic_of, note_of};
 use super::support::sip::{Message, Start, uri_in};
 
@@ -25,13 +26,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Reads a copy that the presence server at `presence` made; `None` for what is not between the two servers.
-    pub fn read(datagram: &[u8], presence: Ipv4Addr) -> Option<Exchange> {
+    /// Reads a copy that the server at `peer` made; `None` for what is not between it and the server with the module at `b2b`.
+    pub fn read(datagram: &[u8], peer: Ipv4Addr, b2b: Ipv4Addr) -> Option<Exchange> {
         let packet = hep::open(datagram)?;
         let message = Message::parse(packet.payload).ok()?;
         let method = message.cseq().1.to_owned();
-        let sent = packet.to.ip() == presence;
-        if method == "PUBLISH" || sent == (packet.from.ip() == presence) {
+        let ends = [packet.from.ip(), packet.to.ip()];
+        let sent = ends == [b2b, peer];
+        if !sent && ends != [peer, b2b] {
             return None;
         }
         // A NOTIFY comes from the record, everything else goes to it.
@@ -79,6 +81,7 @@ fn notify(message: &Message) -> (String, String) {
     let body = message.text();
     let mut news: Vec<String> = reason.map(str::to_owned).into_iter().collect();
     news.extend(basic_of(&body).map(str::to_owned));
+    news.extend(body.contains("<dialog-info").then(|| lamp_in(&body.to_lowercase()).to_owned()));
     news.extend(note_of(&body).map(|note| format!("\"{note}\"")));
     let what = news.join(" ");
     match (name.as_str(), news.is_empty()) {

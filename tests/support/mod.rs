@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod b2b;
+pub mod call;
 pub mod captured;
 pub mod config;
 pub mod database;

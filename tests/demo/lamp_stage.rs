@@ -1,0 +1,187 @@
+//! The servers of the second act: a PBX with two phones, and the server with the module and its own presence server, where the
+//! lamps are. Whatever goes wrong is a sentence.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::ears::Ears;
+use super::lamp::Lamps;
+use super::sentence::or_sentence;
+use super::stage::{copying, swallow_if_asked};
+use super::support::call::CallPhone;
+use super::support::config::Builder;
+use super::support::endpoint::Endpoint;
+use super::support::kamailio::Server;
+
+/// The two extensions.
+pub const PHONES: [&str; 2] = ["201", "202"];
+
+/// Where Debian's `kamailio` keeps the tables of db_text. pua does not start without one.
+const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
+
+/// Connects the two phones, and tells the state of their calls.
+const PBX: &str = r#"request_route {
+    {swallow}
+    if (is_method("PUBLISH|SUBSCRIBE")) {
+        if (t_newtran()) {
+            if (is_method("PUBLISH")) {
+                handle_publish();
+            } else {
+                handle_subscribe();
+            }
+            t_release();
+        }
+        exit;
+    }
+    if (has_totag()) {
+        if (loose_route() || is_method("ACK")) {
+            t_relay();
+        } else {
+            sl_send_reply("481", "Call Does Not Exist");
+        }
+        exit;
+    }
+    if (!is_method("INVITE")) {
+        sl_send_reply("405", "Method Not Allowed");
+        exit;
+    }
+    record_route();
+    $avp(caller) = $fu;
+    $avp(callee) = $ru;
+    dlg_manage();
+    if ($rU == "201") {
+        $du = "sip:{first}";
+    } else {
+        $du = "sip:{second}";
+    }
+    t_relay();
+}"#;
+
+/// Takes NOTIFYs from the PBX and SUBSCRIBEs from the lamps.
+const HERE: &str = r#"request_route {
+    if (is_method("NOTIFY")) {
+        if (!handle_notify()) {
+            sl_send_reply("481", "Subscription Does Not Exist");
+        }
+        exit;
+    }
+    if (is_method("SUBSCRIBE") && t_newtran()) {
+        handle_subscribe();
+        t_release();
+        exit;
+    }
+    sl_send_reply("405", "Method Not Allowed");
+}"#;
+
+/// Both servers, running, and all phones.
+pub struct LampStage {
+    pbx: Server,
+    b2b: Server,
+    lamps: Lamps,
+    /// What happens.
+    pub ears: Ears,
+    /// The phones at the PBX, in the order of [`PHONES`].
+    pub phones: [CallPhone; 2],
+}
+
+impl LampStage {
+    /// Starts all.
+    pub fn build() -> Result<LampStage, String> {
+        let (pbx, b2b) = or_sentence(|| (Server::builder(), here()))?;
+        let ears = Ears::open(pbx.ip(), b2b.ip()).map_err(|error| format!("No socket for reports ({error})."))?;
+        let (ends, lamps) = or_sentence(|| ([Endpoint::udp(), Endpoint::udp()], Lamps::new(ears.sender.clone())))?;
+        let begun = or_sentence(|| pbx_server(copying(pbx, &ears), &ends).start());
+        let pbx = begun.map_err(|error| format!("The PBX: {error}"))?;
+        match or_sentence(|| b2b.start()) {
+            Ok(b2b) => {
+                let [first, second] = ends;
+                let phone = |end, user| CallPhone::new(end, pbx.uri(user), pbx.addr());
+                let phones = [phone(first, PHONES[0]), phone(second, PHONES[1])];
+                Ok(LampStage { pbx, b2b, lamps, ears, phones })
+            }
+            Err(error) => {
+                let _ = or_sentence(|| pbx.stop());
+                Err(format!("The server with the module: {error}"))
+            }
+        }
+    }
+
+    /// The place of each server.
+    pub fn addresses(&self) -> String {
+        format!("PBX at {}, presence_b2b and the lamps' presence server at {}", self.pbx.ip(), self.b2b.ip())
+    }
+
+    /// Makes the calls of `user` at the PBX those of the local user of that name; the subscription's id.
+    pub fn bridge(&self, user: &str) -> Result<u64, String> {
+        let options = format!("publish_as=\"{}\"", self.b2b.uri(user));
+        let params = json!([self.pbx.uri(user), self.b2b.uri("lamps"), "dialog", options]);
+        let id = self.rpc("presence_b2b.subscribe", params)?;
+        id.as_u64().ok_or_else(|| format!("presence_b2b.subscribe answered {id}, which is no id."))
+    }
+
+    /// Plugs in the lamp for `user`.
+    pub fn watch(&mut self, user: &str) -> Result<(), String> {
+        or_sentence(|| self.lamps.watch(&self.b2b, user))
+    }
+
+    /// Ends the subscriptions of all lamps.
+    pub fn unplug(&mut self) -> Result<(), String> {
+        or_sentence(|| self.lamps.unplug(&self.b2b))
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&self, id: u64) -> Result<(), String> {
+        self.rpc("presence_b2b.unsubscribe", json!([id])).map(drop)
+    }
+
+    /// A number that the module counts.
+    pub fn count(&self, name: &str) -> Result<u64, String> {
+        let trace = self.rpc("presence_b2b.trace", json!([]))?;
+        trace[name].as_u64().ok_or_else(|| format!("presence_b2b.trace answered {trace}."))
+    }
+
+    /// Stops both; an error if one did not end well or logged what must never happen.
+    pub fn close(self) -> Result<(), String> {
+        let b2b = or_sentence(|| self.b2b.stop());
+        let pbx = or_sentence(|| self.pbx.stop());
+        b2b.map_err(|error| format!("The server with the module: {error}"))
+            .and(pbx.map_err(|error| format!("The PBX: {error}")))
+    }
+
+    fn rpc(&self, method: &str, params: Value) -> Result<Value, String> {
+        or_sentence(|| self.b2b.rpc(method, params))?.map_err(|error| format!("{method} answered: {error}"))
+    }
+}
+
+/// The presence server of a whole Kamailio, with all states in memory.
+fn presence(server: Builder) -> Builder {
+    server
+        .modparam("presence", "subs_db_mode", 0)
+        .modparam("presence", "publ_cache", 2)
+        .modparam("presence", "subs_remove_match", 1)
+        .module("presence")
+        .module("presence_dialoginfo")
+}
+
+/// One worker: it publishes to itself, and states and copies stay in order.
+fn pbx_server(server: Builder, phones: &[Endpoint; 2]) -> Builder {
+    let table = |name: &str| fs::read_to_string(format!("{TABLES}/{name}")).expect("a table of Debian's kamailio");
+    let [first, second] = phones.each_ref().map(|phone| phone.addr().to_string());
+    ["db_text", "dialog"]
+        .into_iter()
+        .fold(presence(server.children(1)), Builder::module)
+        .module("pua")
+        .module("pua_dialoginfo")
+        .file("version", &table("version"))
+        .file("pua", &table("pua"))
+        .modparam("pua", "db_url", "text://{dir}")
+        .modparam("pua_dialoginfo", "use_pubruri_avps", 1)
+        .modparam("pua_dialoginfo", "pubruri_caller_avp", "$avp(caller)")
+        .modparam("pua_dialoginfo", "pubruri_callee_avp", "$avp(callee)")
+        .route(&PBX.replace("{swallow}", &swallow_if_asked()).replace("{first}", &first).replace("{second}", &second))
+}
+
+fn here() -> Builder {
+    presence(Server::b2b()).b2b_param("min_resubscribe_time", 0).route(HERE)
+}
