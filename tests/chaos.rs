@@ -138,7 +138,7 @@ fn random(below: u64) -> u64 {
 }
 
 /// What a server says when one of its processes is killed.
-fn may_be_killed(server: Builder) -> Builder {
+pub fn may_be_killed(server: Builder) -> Builder {
     let server = server.allow_log("exited by a signal 9").allow_log("core was not generated");
     // Who loses the process for connections, or the main one.
     server.bad_connections().allow_log("send_all(): send on").allow_log("handle_io(): ")
@@ -194,7 +194,7 @@ fn kill_one_without_us(victim: &'static str) -> Result<(), Vec<Left>> {
 }
 
 /// Kills one of those processes some time within half a second.
-fn kill(server: Server, victim: &str) -> Result<(), Vec<Left>> {
+pub fn kill(server: Server, victim: &str) -> Result<(), Vec<Left>> {
     let names = names(&server);
     let pid = one_of(&names, victim);
     thread::sleep(Duration::from_micros(random(500_000)));
