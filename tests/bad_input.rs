@@ -1,5 +1,5 @@
 //! NOTIFYs that are wrong: a clear answer, one line in the log at most, nothing changed, no memory kept. And replies and
-//! records that would have the module wait for ever, or remember without end.
+//! records that could make the module wait for ever or keep ever more memory.
 
 use crate::support::address::own_ip;
 use crate::support::config::Builder;
@@ -50,7 +50,7 @@ impl Bad {
     }
 }
 
-/// What RFC 6665 and the package have to say about the message.
+/// Faults against RFC 6665 and the rules of the package.
 fn wrong_in_meaning(dialog: &mut Dialog) -> Vec<Bad> {
     let mut list = Vec::new();
     let missing = told(60, "bad").without("Subscription-State");
@@ -65,7 +65,7 @@ fn wrong_in_meaning(dialog: &mut Dialog) -> Vec<Bad> {
     }
     let no_event = dialog.build(told(60, "bad").without("Event"));
     list.push(Bad::new("no Event", no_event, &[489]).with("Allow-Events"));
-    // What is required is judged before the body.
+    // Required headers are checked before the body.
     for (tags, body) in [("x-unknown-ext", "<presence/>"), ("eventlist", "<"), ("timer,\r\n a, , b", "<presence/>")] {
         let notify = Notify::active(60).body("multipart/related;boundary=x", body).with("Require", tags);
         list.push(Bad::new("an extension required", dialog.build(notify), &[420]).with("Unsupported"));
@@ -177,7 +177,7 @@ fn nothing_comes_of(server: &Server, transport: Transport) {
         let (watch, mut dialog, _) = Watch::standing(server, &notifier, 600);
         let mut list = wrong_in_meaning(&mut dialog);
         list.extend(wrong_in_body(&mut dialog));
-        // On a stream, what the server drops takes the connection with it.
+        // On a stream, the server also closes the connection.
         if transport == Transport::Udp {
             list.extend(wrong_in_headers(&mut dialog));
             list.extend(wrong_in_length(&mut dialog));
@@ -199,7 +199,7 @@ fn nothing_comes_of(server: &Server, transport: Transport) {
         assert!(
             !server.log().text().contains("could not be answered") && !server.log().text().contains("no transaction")
         );
-        // The dialog still stands, and has heard nothing of all that.
+        // The dialog is still active, and none of that has reached it.
         assert_eq!(dialog.notify(told(600, "after all")).status(), 200);
         watch.await_note("after all");
         assert_eq!(watch.notes(), ["first", "after all"]);
@@ -216,7 +216,7 @@ fn nothing_comes_of_it_over_udp() {
 
 #[test]
 fn nothing_comes_of_it_over_tcp() {
-    // A connection's buffer must hold the largest message; it has 16 kB unless told.
+    // A connection's buffer must hold the largest message; the default is 16 kB.
     let server = quiet().children(1).global("tcp_rd_buf_size=131072").route(TELL).start();
     nothing_comes_of(&server, Transport::Tcp);
     server.stop();
@@ -287,11 +287,11 @@ fn a_stranger_who_knows_the_call_id_is_nobody() {
     }
 }
 
-/// Two thousand in a row: no memory is kept, no process is lost, and what is right gets through right after them.
+/// Two thousand in a row: no memory is kept, no process is lost, and a correct NOTIFY after them is accepted.
 #[test]
 fn a_flood_leaves_nothing() {
     const FLOOD: usize = 2000;
-    // How many are on their way at a time: not more than the sockets' buffers hold.
+    // In flight at a time: not more than the sockets' buffers hold.
     const WINDOW: usize = 40;
     let server = quiet().tlsf().shm_megabytes(96).route(TELL).start();
     let notifier = Notifier::udp();
@@ -325,7 +325,7 @@ fn a_flood_leaves_nothing() {
     server.stop();
 }
 
-/// A slip of the pen, or a hostile value, holds a destination for a day at most, and nobody else.
+/// A mistaken or hostile value holds a destination for a day at most, and no other destination.
 #[test]
 fn a_retry_after_without_end_is_a_day() {
     let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL).hostile().start();
@@ -345,7 +345,7 @@ fn a_retry_after_without_end_is_a_day() {
     server.stop();
 }
 
-/// A thousand destinations that nobody answers at: what is remembered of each is small, and who is there is served.
+/// A thousand destinations that do not answer: each takes little memory, and the others are served.
 #[test]
 fn a_flood_of_destinations_is_borne() {
     const FLOOD: u16 = 1000;

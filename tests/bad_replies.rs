@@ -13,12 +13,12 @@ use crate::support::shm::leaves_nothing;
 use crate::support::sip::Message;
 use crate::support::wait::SOON;
 
-/// How long nothing more has to come for there to be no storm: what goes on "at once" is there within this.
+/// If nothing comes for this long, there is no storm: requests that follow "at once" come sooner.
 const A_MOMENT: Duration = Duration::from_millis(300);
 
 /// A server that waits long after a failure, so that each SUBSCRIBE beyond the first is one too many.
 fn patient() -> Builder {
-    // A connection's buffer must hold the largest reply; it has 16 kB unless told.
+    // A connection's buffer must hold the largest reply; the default is 16 kB.
     Server::eager(100).global("tcp_rd_buf_size=262144")
 }
 
@@ -107,8 +107,8 @@ fn many_contacts() -> usize {
     if version() >= (6, 0) { 256 } else { 1000 }
 }
 
-/// A thousand targets, in one header or in as many: five are tried (the sixth SUBSCRIBE is the last), and then it has
-/// failed.
+/// A thousand targets, in one header or in as many: five are tried (the sixth SUBSCRIBE is the last), and then the
+/// attempt has failed.
 fn of_a_thousand_targets_few_are_tried(transport: Transport) {
     let count = many_contacts();
     const TRIED: usize = 5;
@@ -161,7 +161,7 @@ fn of_a_thousand_targets_few_are_tried_over_tcp() {
     of_a_thousand_targets_few_are_tried(Transport::Tcp);
 }
 
-/// Each target names a thousand new ones: five redirections, and it has failed.
+/// Each target names a thousand new ones: after five redirections the attempt has failed.
 #[test]
 fn redirections_do_not_multiply() {
     let server = patient().start();
@@ -193,7 +193,7 @@ fn redirections_do_not_multiply() {
     server.stop();
 }
 
-/// Challenges that no stream is too narrow for.
+/// Challenges small enough for any transport.
 #[test]
 fn challenges_of_any_size_are_bounded() {
     let server = patient().b2b_param("credential", "watcher:example:secret").start();
@@ -214,7 +214,7 @@ fn challenges_of_any_size_are_bounded() {
         (vec![format!("Digest {}", ",".repeat(60_000))], "challenge too large"),
         (vec!["Digest".to_owned()], "malformed challenge"),
         (vec![String::new()], "no supported digest algorithm"),
-        // Nothing at all is a refusal like any other.
+        // An empty challenge is a refusal like any other.
         (vec![], "Scripted"),
         (of_realms(1000), "challenge too large"),
         (of_realms(100), "no credentials for the realm"),
@@ -232,7 +232,7 @@ fn challenges_of_any_size_are_bounded() {
     server.stop();
 }
 
-/// A reason phrase is shown as far as there is room, whatever it is.
+/// Any reason phrase is shown, cut at the bound.
 #[test]
 fn reason_phrases_are_cut() {
     let server = patient().start();
@@ -256,8 +256,8 @@ fn reason_phrases_are_cut() {
     server.stop();
 }
 
-/// A 2xx grants what its first Expires says; one that cannot be read is as good as none (RFC 6665 §4.2.1.1: the
-/// notifier takes what was asked for).
+/// A 2xx grants its first Expires. One that cannot be read counts as absent (RFC 6665 §4.2.1.1: then the requested
+/// time is granted).
 #[test]
 fn what_a_2xx_grants_is_what_its_first_expires_says() {
     let server = patient().start();
@@ -289,7 +289,7 @@ fn what_a_2xx_grants_is_what_its_first_expires_says() {
             assert_eq!(notifier.endpoint.count("SUBSCRIBE"), before + 1, "{values:?}");
             server.end(id, &mut dialog);
         }
-        // Nothing granted: the NOTIFY that follows has the state, and says why.
+        // Nothing granted: the next NOTIFY has the state and the reason.
         let before = notifier.endpoint.count("SUBSCRIBE");
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let subscribe = notifier.expect_subscribe(SOON);
@@ -306,7 +306,7 @@ fn what_a_2xx_grants_is_what_its_first_expires_says() {
     server.stop();
 }
 
-/// A 2xx without a Contact, or with one that cannot be read, and a NOTIFY without one: what is left is the record.
+/// Without a usable Contact in the 2xx and in the NOTIFY, the target stays the record.
 #[test]
 fn without_any_contact_the_record_stays_the_target() {
     let server = patient().hostile().start();
@@ -333,7 +333,7 @@ fn without_any_contact_the_record_stays_the_target() {
     server.stop();
 }
 
-/// A header that the server's parser gives up spoils no other of the same reply: it is used for what it says.
+/// If the server's parser gives up on one header of a reply, the others still count.
 #[test]
 fn a_header_that_cannot_be_parsed_spoils_no_other() {
     for (name, value) in [("Retry-After", "soon"), ("Content-Length", "many"), ("Bad Name", "x")] {

@@ -50,7 +50,7 @@ fn messages_waiting_are_handed_on_byte_by_byte() {
             });
             assert!(line.ends_with(&format!("BODY|{SUMMARY}|{}|", hex(body))), "{body:?}: {line}");
         }
-        // The word of the package is its own: a presence document is not what was asked for.
+        // The package decides: it did not request a presence document.
         let foreign = dialog.notify(Notify::active(600).pidf(&pidf("sip:alice@example.com", "open", None)));
         assert_eq!((foreign.status(), foreign.need("Accept")), (415, SUMMARY));
         server.unsubscribe(id);
@@ -60,8 +60,8 @@ fn messages_waiting_are_handed_on_byte_by_byte() {
     server.stop();
 }
 
-/// An extension that the module does not have is refused, unless the operator says that it is there: then its bodies are
-/// too, as they are. The control: what every notifier may say of a body.
+/// An extension that the module does not have is refused. If the operator declares it, its bodies are handed on as they
+/// came. The control: what every notifier may say of a body.
 #[test]
 fn what_is_required_is_what_was_said_to_be_supported() {
     let lines = "Supported: eventlist\r\nAccept: multipart/related, application/rlmi+xml\r\n";
@@ -88,7 +88,7 @@ fn what_is_required_is_what_was_said_to_be_supported() {
             let plain = Notify::active(600).pidf(&document).with(name, encoding);
             assert_eq!(dialog.notify(plain).status(), 200, "{name}: {encoding}");
         }
-        // Nothing is encoded where nothing is.
+        // An empty body has no encoding.
         assert_eq!(dialog.notify(Notify::active(600).with("Content-Encoding", "gzip")).status(), 200);
         let bodies = || server.log().since(mark, "BODY|");
         let told = eventually(SOON, "all of them", || Some(bodies()).filter(|told| told.len() == 5));
@@ -150,7 +150,7 @@ fn what_was_not_asked_for_is_refused_and_harms_nothing() {
     server.stop();
 }
 
-/// A notifier that goes by RFC 3265 forgets the subscription when a NOTIFY is refused: the refresh that follows finds out.
+/// A notifier that follows RFC 3265 forgets the subscription when a NOTIFY is refused: the next refresh finds out.
 #[test]
 fn a_refused_notify_is_followed_by_a_refresh_and_the_next_by_a_later_one() {
     let server = Server::b2b().b2b_param("min_resubscribe_time", 1).route(TELL).hostile().start();

@@ -7,7 +7,7 @@ use crate::support::pidf::pidf;
 use crate::support::shm::leaves_nothing;
 use crate::support::watch::Watch;
 
-/// As far as the operator says. A body of another type counts as well.
+/// Up to the operator's bound. It also applies to bodies of other types.
 #[test]
 fn the_operator_sets_the_limit_of_a_body() {
     let told = |server: &Server| {

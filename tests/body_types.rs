@@ -37,14 +37,14 @@ fn with_dialog(package: &str, check: i64, test: impl Fn(&Server, &mut Dialog)) {
     server.stop();
 }
 
-/// Sends a body, and says what of it was told: type and body.
+/// Sends a body; the type and body that were delivered.
 fn told(server: &Server, dialog: &mut Dialog, kind: &str, body: &str) -> String {
     let mark = server.log().mark();
     assert_eq!(dialog.notify(Notify::active(600).body(kind, body)).status(), 200, "{kind}: {body}");
     eventually(SOON, "the body", || server.log().since(mark, "BODY|").pop())
 }
 
-/// Refused with what is accepted, whether documents are read or not.
+/// The refusal names the accepted types, whether documents are read or not.
 #[test]
 fn a_charset_that_is_not_accepted_is_refused() {
     for (package, kind, check) in [("presence", PIDF, 1), ("presence", PIDF, 0), ("message-summary", SUMMARY, 1)] {
@@ -136,7 +136,7 @@ fn a_part_is_one_of_a_sequence() {
     });
 }
 
-/// Bodies made to hurt, through the whole server: each has its answer, and the next document is told.
+/// Hostile bodies, through the whole server: each is answered, and the next document is delivered.
 #[test]
 fn parts_made_to_hurt_are_answered() {
     with_dialog("presence", 1, |server, dialog| {
@@ -154,7 +154,7 @@ fn parts_made_to_hurt_are_answered() {
             let answer = dialog.notify(Notify::active(600).body("multipart/mixed;boundary=b", body.as_str()));
             assert_eq!(answer.status(), status, "{:.40}", body);
         }
-        // The last boundary may be missing; a document that was cut is none.
+        // The last boundary may be missing; a truncated document is refused.
         let whole = part(&format!("Content-Type: {PIDF}"), &document);
         for end in 0..whole.len() {
             let answer =

@@ -1,4 +1,4 @@
-//! A destination that does not answer is left alone, and asked now and then.
+//! A destination that does not answer gets only a probe now and then.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_breaker_opens_probes_and_closes() {
         assert!(open["failures"].as_u64().is_some_and(|failures| failures >= 2), "{open}");
         assert!(open["held_for"].as_u64().is_some_and(|seconds| seconds <= 1), "{open}");
         silent.asked();
-        // Its retry is held, or is the probe already; so will a later one be.
+        // Its retry is held or is already the probe; so is a later one.
         server.destination_when(&address, "a probe", |row| row["state"] == "probing");
         let probe = silent.expect_request("SUBSCRIBE", SOON);
         silent.reply(&probe, 404, "Not Here");
@@ -44,7 +44,7 @@ fn a_breaker_opens_probes_and_closes() {
     server.stop();
 }
 
-/// Told once, shown as long as it lasts; nothing leaves.
+/// Logged once and shown while it lasts; no request leaves.
 #[test]
 fn an_open_breaker_is_told() {
     let silent = Endpoint::udp();
@@ -62,7 +62,7 @@ fn an_open_breaker_is_told() {
     assert_eq!((told.id, told.status.as_str()), (second, "terminated"), "{told:?}");
     let shown = server.show_when(second, "it waits", |shown| shown["last_reason"] == "destination does not answer");
     assert_eq!((&shown["state"], &shown["local_cseq"], &shown["retries"]), (&json!("waiting"), &json!(0), &json!(0)));
-    // Who asks again is held again, and told nothing new.
+    // Another request is held again, without another message.
     let held = server.destination_when(&silent.destination(), "held", |row| row["held"].as_u64() >= Some(2));
     server.refresh(second);
     let more = held["held"].as_u64();
@@ -73,7 +73,7 @@ fn an_open_breaker_is_told() {
     server.stop();
 }
 
-/// A probe that has to wait for a resolver has not left: its destination is open and not held, and no probe is on its way.
+/// A probe that waits for a resolver has not left: its destination is open and not held, and no probe is in flight.
 #[test]
 fn a_probe_in_the_line_is_none() {
     const NAME: &str = "dead.silent";
@@ -98,7 +98,7 @@ fn a_probe_in_the_line_is_none() {
     server.stop();
 }
 
-/// What was on its way when the breaker opened, and a probe now and then.
+/// The requests in flight when the breaker opened, and a probe now and then.
 #[test]
 fn fifty_subscriptions_leave_a_dead_destination_alone() {
     let silent = Endpoint::udp();
@@ -146,7 +146,7 @@ fn a_notifier_that_comes_back_is_found() {
     server.stop();
 }
 
-/// What an operator knows to be back is not waited for.
+/// An operator can close the breaker of a destination that is back.
 #[test]
 fn a_release_lets_all_that_are_held_try_again() {
     let silent = Endpoint::udp();
@@ -198,7 +198,7 @@ fn a_redirection_to_a_dead_destination_holds_nobody() {
     server.stop();
 }
 
-/// The script drops the SUBSCRIBE that was to find out: the next one does.
+/// If the script drops the probe, the next SUBSCRIBE is the probe.
 #[test]
 fn a_probe_that_the_script_drops_is_none() {
     let silent = Endpoint::udp();

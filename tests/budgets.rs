@@ -30,7 +30,7 @@ fn free(server: &Server) -> u64 {
     count(&server.rpc("core.shmmem", json!([])).expect("core.shmmem"), "free")
 }
 
-/// One notifier sends 30 MB into a route that sleeps: it takes its own budget and nobody else's, and its newest state is told.
+/// One notifier sends 30 MB into a route that sleeps: it uses its own budget and no other, and its newest state is delivered.
 #[test]
 fn a_fat_notifier_takes_nobody_elses_room() {
     const SMALL: usize = 10;
@@ -79,8 +79,8 @@ fn a_fat_notifier_takes_nobody_elses_room() {
     server.stop();
 }
 
-/// Small and large ones crowd each other out of a short queue. Whatever was told to each subscription or fork and has not reached the
-/// event route, its own counters say why.
+/// Small and large messages displace each other in a short queue. For each message that does not reach the event route, the
+/// counters of its subscription or fork give the cause.
 #[test]
 fn each_subscription_knows_what_it_has_lost() {
     let server = gated_builder(6).b2b_param("forking", "all").b2b_param("subscription_queue_bytes", 20_000).start();
@@ -181,7 +181,7 @@ fn the_module_takes_no_more_than_it_may() {
     let most = count(&server.trace(), "max_memory");
     assert_eq!(most, 4 << 20);
     let (mut made, mut refused) = (Vec::new(), 0);
-    // Where one finds no room, another in another part of the table may find some still.
+    // If one finds no room, another in another part of the table may still find some.
     while refused < 200 {
         let record = notifier.uri(&format!("{}{:05}", "x".repeat(100), made.len()));
         match server.rpc("presence_b2b.subscribe", json!([record, server.uri("watcher")])) {
@@ -205,7 +205,7 @@ fn the_module_takes_no_more_than_it_may() {
     eventually(SOON, "the log says so", || (!said().is_empty()).then_some(()));
     assert_eq!(said().len(), 1, "once a minute");
 
-    // What ends makes room.
+    // Subscriptions that end make room.
     for id in made.drain(..200) {
         server.rpc("presence_b2b.unsubscribe", json!([id])).expect("it can end");
     }
@@ -213,7 +213,7 @@ fn the_module_takes_no_more_than_it_may() {
     server.stop();
 }
 
-/// A notifier whose NOTIFY finds no memory is told when to come back; then it is taken.
+/// If there is no memory for a NOTIFY, its notifier gets a Retry-After; the NOTIFY is accepted afterwards.
 #[test]
 fn a_notify_without_memory_is_put_off() {
     let server = gated_builder(10_000).b2b_param("max_memory", 4).allow_log("memory").start();

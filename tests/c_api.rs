@@ -101,7 +101,7 @@ fn a_c_module_answers_from_internal_status_without_sip() {
     assert!(refused(&server, "notify", json!([id, "asleep", "", ""])).contains("argument"));
     assert!(refused(&server, "unsubscribe", json!(["12345"])).contains("no such thing"));
 
-    // Messages that wait when a subscription ends are not delivered, and a late caller learns that it has ended.
+    // Messages in the queue of an ended subscription are not delivered; a late caller learns that it has ended.
     call(&server, "notify", json!([id, "terminated", "text/plain", "bye", "noresource"]));
     let news = call(&server, "pop", json!([]));
     assert_eq!(
@@ -256,11 +256,11 @@ fn watch_once(presence: &PresenceServer, server: &Server, basic: &str) {
         let trace = server.rpc("presence_b2b.trace", json!([])).expect("trace");
         (trace["subscriptions"] == 0).then_some(())
     });
-    // What came for it after its end waits to be dropped.
+    // Messages that came after its end wait to be dropped.
     none(server);
 }
 
-/// A text without end is refused at the door, for every package.
+/// A text that is too long is refused at once, in every package.
 #[test]
 fn texts_have_bounds() {
     let server = start(10);
@@ -284,7 +284,7 @@ fn the_modules_own_domain_is_not_reached_from_outside() {
     for package in ["presence", "test-nobody"] {
         assert_eq!(call(&server, "reach", json!([package])), 0, "{package}");
     }
-    // Its name is anybody's: that is another domain, and reached as such.
+    // Names are not reserved: this is another domain of that name.
     let named = call(&server, "domain", json!(["shared"]));
     let number: u64 = named.as_str().expect("a number").parse().expect("a number");
     assert!(number > 1 && number < 1 << 31, "{number}");

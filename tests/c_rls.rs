@@ -93,7 +93,7 @@ fn a_list_server_in_c_assembles_the_state_of_its_resources() {
         assert_eq!(told[&uris[1]], ("pending".to_owned(), String::new(), String::new()));
         assert_eq!(state(&told, 2), "terminated");
 
-        // A body with what could be a boundary, and a resource that has gone.
+        // A body with a line like a boundary, and a resource that has gone.
         let note = "\r\n--=_0--\r\n--=_1\r\n";
         assert_eq!(b.notify(Notify::active(600).pidf(&pidf(&uris[1], "closed", Some(note)))).status(), 200);
         let told = until(&server, "the second", |told| state(told, 1) == "active");

@@ -195,7 +195,7 @@ fn a_call_that_fails_ends_the_subscription() {
     server.stop();
 }
 
-/// The subscription has ended by itself before the call does: its end finds nothing and harms nobody.
+/// The subscription has ended before the call does: the end of the call finds none and does nothing.
 #[test]
 fn a_call_may_outlive_the_subscription() {
     let notifier = Notifier::udp();
@@ -244,7 +244,7 @@ fn refusing_dialog() -> &'static str {
     })
 }
 
-/// The script is told that there is no subscription, so there is none, and the dialog is not held on to.
+/// The script learns that there is no subscription: none is made, and the dialog is not held.
 #[test]
 fn a_call_that_takes_no_callback_has_no_subscription() {
     let server = Server::b2b()

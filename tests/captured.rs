@@ -1,4 +1,4 @@
-//! What real notifiers have sent, sent once more: each NOTIFY in `tests/data/bodies`, in a dialog of its own.
+//! NOTIFYs that real notifiers have sent: each one in `tests/data/bodies` is sent again, in a dialog of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,14 +46,14 @@ pub fn route() -> String {
     )
 }
 
-/// All fields: those that `says` has, and no others.
+/// All fields: those in `says`, and no others.
 fn fields_of(says: &Map<String, Value>) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let names = FIELDS.iter().map(|field| field.name).chain(OF_LISTS);
     names.map(|name| (name.to_owned(), says.get(name).map_or("<null>".to_owned(), text))).collect()
 }
 
-/// What the event route has to say of a NOTIFY about `record`; `says` is what is in its body, `None` if the body is refused.
+/// The line that the event route must log for a NOTIFY about `record`; `says` is the content of its body, `None` if the body is refused.
 fn expected(captured: &Captured, record: &str, says: Option<&Map<String, Value>>) -> Told {
     let hex: String = captured.body.iter().map(|byte| format!("{byte:02x}")).collect();
     let (kind, hex) = match says {
@@ -113,7 +113,7 @@ fn captured_notifies_say_what_was_read_in_them() {
             server.await_shown(id, "state", "confirmed");
             let mark = server.log().mark();
             let answer = replay(&captured, &mut dialog);
-            // The end of a subscription is taken whatever else the NOTIFY has.
+            // A terminating NOTIFY ends the subscription, whatever else it has.
             let is_refused = matches!(captured.says, Says::Refused) && is_active;
             assert_eq!(answer, if is_refused { 415 } else { 200 }, "{name}");
             let one = |says| assert_eq!(told(&server, mark, id, 1), [expected(&captured, &record, says)], "{name}");

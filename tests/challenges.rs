@@ -1,4 +1,4 @@
-//! Challenged SUBSCRIBEs: by a scripted notifier that asks for more and worse than Kamailio does.
+//! Challenged SUBSCRIBEs: by a scripted notifier whose challenges are more varied and worse than Kamailio's.
 
 use serde_json::json;
 
@@ -69,9 +69,9 @@ fn several_challenges_at_once_and_in_the_dialog() {
         assert_eq!(parameter(value, "response"), expected);
 
         let mut dialog = notifier.activate(&second, 62);
-        // The NOTIFY may be taken before the 200 is; until that is in, there is nothing to refresh.
+        // The NOTIFY may be handled before the 200; until the 200 is handled, there is nothing to refresh.
         server.await_shown(id, "last_reply", 200);
-        // A refresh is answered before it is asked. Its nonce is stale.
+        // A refresh has an answer before it is challenged. Its nonce is stale.
         server.rpc("presence_b2b.refresh", json!([id])).expect("it can be refreshed");
         let refresh = dialog.expect_subscribe(SOON);
         WATCHER.assert_answers::<sha2::Sha256>(&refresh, "Authorization", "example", "n1", "00000002");
@@ -136,7 +136,7 @@ fn challenges_in_bad_faith_are_bounded() {
 fn endless_challenges_come_to_an_end() {
     let server = b2b().b2b_param("credential", "anybody:*:at all").start();
     for (make, count, reason) in [
-        // A new nonce each time, and never content.
+        // A new nonce each time, and every answer is refused.
         ((|n| format!("Digest realm=\"example\", nonce=\"n{n}\"")) as fn(usize) -> String, 2, "credentials rejected"),
         (|n| format!("Digest realm=\"example\", nonce=\"n{n}\", stale=true"), 5, "nonce stale again and again"),
         (|n| format!("Digest realm=\"realm{n}\", nonce=\"n\""), 5, "too many challenges"),
@@ -154,7 +154,7 @@ fn endless_challenges_come_to_an_end() {
     server.stop();
 }
 
-/// What is hashed is the Request-URI that is sent: behind a strict router it is the router's.
+/// The hash covers the Request-URI that is sent: behind a strict router that is the router's.
 #[test]
 fn the_answer_takes_the_same_way() {
     let router = Notifier::udp();
@@ -203,7 +203,7 @@ fn scripts_in_other_languages_give_credentials_too() {
     server.stop();
 }
 
-/// RFC 7616 §5.12 warns of servers that collect answers: a redirection leads to one that asks for them.
+/// RFC 7616 §5.12 warns of servers that collect answers: a redirection leads to one that challenges.
 #[test]
 fn who_is_behind_a_redirection_gets_no_answer() {
     for (domains, answered) in [(None, false), (Some("example=*"), true)] {

@@ -23,7 +23,7 @@ use crate::support::sip::Message;
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::told;
 
-/// How many moments are tried, unless the environment says more (`make chaos`).
+/// How many moments are tried; the environment can ask for more (`make chaos`).
 const MOMENTS: usize = 36;
 const MOMENTS_VARIABLE: &str = "PRESENCE_B2B_MOMENTS";
 
@@ -33,7 +33,7 @@ const AT_A_TIME: usize = 4;
 /// How long the end may take.
 const END: Duration = Duration::from_secs(10);
 
-/// Who is killed: a part of the name. The first are those that are at work most of the time.
+/// The process to kill: a part of its name. The first ones are busiest.
 const VICTIMS: [&str; 9] = [
     "udp receiver",
     "presence_b2b worker",
@@ -77,13 +77,13 @@ fn b2b_route() -> String {
     )
 }
 
-/// Without the module it answers NOTIFYs in transactions as ours does.
+/// Without the module, the server answers NOTIFYs in transactions as the module does.
 fn plain_route() -> String {
     route(r#"if (t_newtran()) t_reply("200", "OK");"#, "")
 }
 
 /// Any process may be killed, whatever it is doing: in a lock, in an allocator, in a call of a flag-`d` subscription. The others end, and
-/// the main process does not wait for a lock of ours.
+/// the main process does not wait for a lock of the module.
 #[test]
 fn whoever_is_killed_the_server_ends() {
     let asked = env::var(MOMENTS_VARIABLE).ok().map(|text| text.parse().expect("a number of moments"));
@@ -91,7 +91,7 @@ fn whoever_is_killed_the_server_ends() {
     let hangs = try_moments(moments, &kill_one_of_ours);
     let (ours, hosts): (Vec<_>, Vec<_>) = hangs.iter().partition(|hang| hang.left.iter().any(Left::is_ours));
     assert!(ours.is_empty(), "{} of {moments} do not end: {ours:#?}", ours.len());
-    // What a killed process leaves locked in Kamailio itself holds its end up without the module as well.
+    // A lock of Kamailio's own that a killed process leaves behind blocks the server's end without the module as well.
     let bound = 2 + moments / 100;
     assert!(hosts.len() <= bound, "{} of {moments} do not end in Kamailio's own code: {hosts:#?}", hosts.len());
     if asked.is_some() {
@@ -140,7 +140,7 @@ fn random(below: u64) -> u64 {
 /// What a server says when one of its processes is killed.
 pub fn may_be_killed(server: Builder) -> Builder {
     let server = server.allow_log("exited by a signal 9").allow_log("core was not generated");
-    // Who loses the process for connections, or the main one.
+    // Of processes that lose the process for connections, or the main one.
     server.bad_connections().allow_log("send_all(): send on").allow_log("handle_io(): ")
 }
 
@@ -232,7 +232,7 @@ impl Drop for SetWhenDropped<'_> {
     }
 }
 
-/// Meanwhile every SUBSCRIBE is accepted for 2 seconds, so that it is refreshed each second, and NOTIFYs are sent as fast as it goes.
+/// Every SUBSCRIBE is accepted for 2 seconds, so that it is refreshed each second, and NOTIFYs are sent as fast as possible.
 fn while_at_work<R>(notifier: &Notifier, work: impl FnOnce() -> R) -> R {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -264,7 +264,7 @@ fn while_at_work<R>(notifier: &Notifier, work: impl FnOnce() -> R) -> R {
 fn a_lock_of_the_killed_holds_up_nobody() {
     let notifier = Notifier::udp();
     let server = may_be_killed(Server::b2b().module("dialog").children(1)).b2b_param("shards", 1);
-    // What is asked while a process is stopped may be answered too late.
+    // While a process is stopped, answers may come too late.
     let server = server.allow_log("jsonrpcs_fifo.c").b2b_param("min_resubscribe_time", 0);
     let server = server.b2b_param("resubscribe_delta", 1).route(&b2b_route()).route(TELL).start();
     let names = names(&server);
@@ -311,8 +311,8 @@ fn stop(pid: u32) {
     eventually(SOON, "it is stopped", is_stopped);
 }
 
-/// Without its main process the children of Kamailio go on, with the module as without it. Who ends them, as a service manager
-/// does, need not wait for ours.
+/// Without its main process the children of Kamailio keep running, with the module as without it. A service manager that
+/// ends them need not wait for the module's.
 #[test]
 fn the_children_end_without_the_main_process() {
     let notifier = Notifier::udp();
@@ -324,7 +324,7 @@ fn the_children_end_without_the_main_process() {
         }
         send_signal(server.pid(), libc::SIGKILL);
         let before = server.log().mark();
-        // They go on.
+        // They keep running.
         eventually(SOON, "news", || (!server.log().since(before, "NEWS|").is_empty()).then_some(()));
         server.signal_all(libc::SIGTERM);
         let left = server.ends(END, |_| String::new());

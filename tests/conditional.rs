@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 5839): a notifier that names its states need not tell again what is known.
+//! Conditional requests (RFC 5839): a notifier that sends entity tags need not send a known state again.
 
 use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
@@ -31,7 +31,7 @@ fn what_is_known_is_not_told_again() {
         watch.await_state("confirmed");
         assert_eq!(dialog.notify(told(600, "first").with("SIP-ETag", " a-7.B*x ")).status(), 200);
 
-        // 204: accepted, for as long as it says, and nothing more. Not even Timer N waits for a NOTIFY.
+        // 204: accepted for its Expires, without a NOTIFY. Timer N does not wait for one.
         for granted in [500, 400] {
             let refresh = refresh_of(&watch, &dialog);
             assert_eq!(refresh.headers(CONDITION), ["a-7.B*x"]);
@@ -43,7 +43,7 @@ fn what_is_known_is_not_told_again() {
         }
         assert_eq!(watch.notes(), ["first"], "nothing is told");
 
-        // The newest NOTIFY that was accepted names the state; one without a name leaves none.
+        // The entity tag is that of the newest accepted NOTIFY; one without a tag leaves none.
         assert_eq!(dialog.notify(told(600, "second").with("SIP-ETag", "second")).status(), 200);
         let refused = Notify::active(600).body("text/plain", "x").with("SIP-ETag", "refused");
         assert_eq!(dialog.notify(refused).status(), 415);
@@ -55,7 +55,7 @@ fn what_is_known_is_not_told_again() {
         assert_eq!(refresh.header(CONDITION), None);
         dialog.accept(&refresh, 600);
 
-        // Its last NOTIFY is awaited: the end is never conditional.
+        // The last NOTIFY is needed: an unsubscribe is never conditional.
         assert_eq!(dialog.notify(told(600, "last").with("SIP-ETag", "last")).status(), 200);
         watch.await_note("last");
         watch.await_state("confirmed");

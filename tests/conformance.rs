@@ -1,4 +1,4 @@
-//! The page on conformance tells the truth: every row is there, and every test it names exists.
+//! The page on conformance is right: every row is there, and every test it names exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,7 +42,7 @@ fn is_a_call(rest: &str) -> bool {
     rest.starts_with('(')
 }
 
-/// The names of tests in a text: what stands in code quotes and has a path.
+/// The names of tests in a text: code spans with a path.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(|quoted| quoted.contains("::") && !quoted.starts_with("file::"))
 }

@@ -88,7 +88,7 @@ fn what_a_table_says_is_answered_with() {
     presence.stop();
 }
 
-/// The parameter goes before the table, for the same realm.
+/// The parameter has precedence over the table for the same realm.
 #[test]
 fn a_parameter_goes_before_the_table() {
     let presence = PresenceServer::builder().credentials(GUARD).start();
@@ -103,7 +103,7 @@ fn a_parameter_goes_before_the_table() {
     presence.stop();
 }
 
-/// Where a credential is good for is said apart, for those of the table as well.
+/// `credential_domain` also applies to credentials of the table.
 #[test]
 fn a_row_is_good_for_the_domains_of_its_realm() {
     let dir = sqlite(&(schema() + &row("here", "user", "x") + &row("everywhere", "user", "x")));
@@ -128,7 +128,7 @@ fn a_row_is_good_for_the_domains_of_its_realm() {
     server.stop();
 }
 
-/// Five thousand realms: each has its own, the last like the first, and one that is not there has none.
+/// Five thousand realms: each gets its own credential, the last as the first, and an unknown realm gets none.
 fn of_thousands_each_realm_has_its_own(server: &Server, rows: usize) {
     let notifier = Notifier::udp();
     leaves_nothing(server, || {
@@ -185,7 +185,7 @@ fn five_thousand_rows_in_pages() {
     server.stop();
 }
 
-/// Rows that are none are left out, each with its reason, and never with its secret.
+/// Unusable rows are skipped; the log names each with the reason and without its secret.
 #[test]
 fn bad_rows_are_named_and_left_out() {
     let loose = format!("CREATE TABLE {TABLE} (realm, username, password);\n");
@@ -233,7 +233,7 @@ fn bad_rows_are_named_and_left_out() {
     server.stop();
 }
 
-/// As many bad rows as are named: each in its line, and nothing more.
+/// The most bad rows that the log names: one line for each, and no summary.
 #[test]
 fn ten_bad_rows_are_ten_lines() {
     let rows: String = (0..10).map(|n| row(&format!("bad{n}"), "", "x")).collect();
@@ -244,7 +244,7 @@ fn ten_bad_rows_are_ten_lines() {
     server.stop();
 }
 
-/// Columns of bytes are texts too.
+/// Columns of type BLOB are read as texts.
 #[test]
 fn columns_may_be_blobs() {
     let table = format!("CREATE TABLE {TABLE} (realm BLOB, username BLOB, password BLOB);\n");
@@ -254,7 +254,7 @@ fn columns_may_be_blobs() {
     server.stop();
 }
 
-/// What keeps the server from starting says what to do, and shows no password.
+/// An error that prevents the start says what to do, and shows no password.
 #[test]
 fn what_cannot_be_read_keeps_the_server_from_starting() {
     let empty = sqlite("SELECT 1;");
@@ -282,12 +282,12 @@ fn what_cannot_be_read_keeps_the_server_from_starting() {
         }
         assert!(!log.contains("swordfish"), "{log}");
     }
-    // A database that nothing is read from is a slip of the pen.
+    // A database without a table to read is a mistake.
     let log = Server::b2b().b2b_param("db_url", "mysql://me:swordfish@localhost/x").start_refused();
     assert!(log.contains("modparam db_url is set, but credentials_table") && !log.contains("swordfish"), "{log}");
 }
 
-/// A reload takes what the table says by then; a table that cannot be read leaves all as it is.
+/// A reload takes the present rows; if the table cannot be read, the credentials stay as they are.
 #[test]
 fn a_reload_takes_the_credentials_of_that_moment() {
     let presence = PresenceServer::builder().credentials(GUARD).start();

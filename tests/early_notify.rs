@@ -50,7 +50,7 @@ fn the_2xx_comes_late_over_tcp() {
     answered_late_over(Transport::Tcp);
 }
 
-/// The answer got lost for good: tm's 408 says nothing about a subscription that its NOTIFY has made.
+/// The reply is lost: tm's 408 does not end a subscription that a NOTIFY has made.
 #[test]
 fn the_2xx_never_comes() {
     let notifier = Notifier::udp();
@@ -78,7 +78,7 @@ fn the_2xx_never_comes() {
     server.stop();
 }
 
-/// Without a NOTIFY the 408 is what it says, and a NOTIFY of the attempt that failed comes too late.
+/// Without a NOTIFY the 408 is a failure, and a later NOTIFY of the failed attempt is refused.
 #[test]
 fn neither_2xx_nor_notify_in_time() {
     let notifier = Notifier::udp();
@@ -95,7 +95,7 @@ fn neither_2xx_nor_notify_in_time() {
     server.stop();
 }
 
-/// RFC 3856 §6.9: presence takes one fork, the first that notifies; the 2xx of another does not change that.
+/// RFC 3856 §6.9: presence has one fork, the first that sends a NOTIFY; the 2xx of another does not change that.
 #[test]
 fn the_first_fork_that_notifies_is_the_one() {
     let notifier = Notifier::udp();
@@ -124,7 +124,7 @@ fn the_first_fork_that_notifies_is_the_one() {
     server.stop();
 }
 
-/// The internal subscriber has left before anybody answered: whoever notifies meanwhile is told the end.
+/// The internal subscriber has unsubscribed before any answer: each notifier that sends a NOTIFY gets an unsubscribe.
 #[test]
 fn unsubscribed_before_the_2xx() {
     let notifier = Notifier::udp();

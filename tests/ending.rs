@@ -1,4 +1,4 @@
-//! How subscriptions end when their subscriber has had enough, in whatever state they are.
+//! How subscriptions end when their subscriber unsubscribes, in every state.
 
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ fn while_unconfirmed() {
     let server = server();
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
-        // Accepted after all.
+        // The SUBSCRIBE is accepted.
         let watch = Watch::begin(&server, &notifier.uri("alice"));
         let subscribe = notifier.expect_subscribe(SOON);
         watch.unsubscribe();
@@ -77,7 +77,7 @@ fn while_unconfirmed() {
         say_goodbye(&watch, &mut dialog);
         assert_eq!(watch.news(), [], "nobody listens any more");
 
-        // Refused.
+        // The SUBSCRIBE is refused.
         let watch = Watch::begin(&server, &notifier.uri("alice"));
         let subscribe = notifier.expect_subscribe(SOON);
         watch.unsubscribe();
@@ -106,7 +106,7 @@ fn while_confirmed(transport: Transport) {
         watch.unsubscribe();
         say_goodbye(&watch, &mut dialog);
 
-        // A last document is nobody's any more, and neither is what crosses the farewell.
+        // The last document is not delivered, and neither are NOTIFYs that cross the unsubscribe.
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
         watch.unsubscribe();
         let farewell = dialog.expect_subscribe(SOON);
@@ -145,7 +145,7 @@ fn during_a_refresh() {
             watch.unsubscribe();
             watch.await_state("resubscription_destroy");
             notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
-            // The dialog stands whatever the answer is (RFC 6665 §4.1.2.2), so it is ended properly.
+            // The dialog stays active whatever the answer (RFC 6665 §4.1.2.2), so it is ended properly.
             dialog.answer(&refresh, answer, &[("Expires", "600")]);
             say_goodbye(&watch, &mut dialog);
         }
@@ -170,7 +170,7 @@ fn the_last_notify_is_not_waited_for_for_ever() {
         let farewell = dialog.expect_subscribe(SOON);
         dialog.accept(&farewell, 0);
         let accepted = Instant::now();
-        // A NOTIFY that does not end it does not make it wait any longer either.
+        // A NOTIFY that does not end it does not extend the wait either.
         assert_eq!(dialog.notify(told(600, "not the end")).status(), 200);
         watch.await_gone(SOON);
         let waited = accepted.elapsed();
@@ -198,7 +198,7 @@ fn a_farewell_that_fails_is_the_end_too() {
     server.stop();
 }
 
-/// Some peers say `deactivated` then, which otherwise asks for a new subscription.
+/// Some peers then send the reason `deactivated`, which otherwise leads to a new subscription.
 #[test]
 fn whatever_ends_it_after_the_farewell_is_the_end() {
     let server = server();
@@ -221,7 +221,7 @@ fn whatever_ends_it_after_the_farewell_is_the_end() {
             }
             assert_eq!(watch.news().len(), 1, "{reason}: {:?}", watch.news());
         }
-        // None of the four comes back after its retry-after.
+        // None of the four is subscribed again after its retry-after.
         notifier.endpoint.expect_none("SUBSCRIBE", Duration::from_millis(1500));
     });
     server.stop();
@@ -240,7 +240,7 @@ fn a_new_subscription_does_not_wait_for_the_end_of_the_old_one() {
         assert_ne!(subscribe.need("Call-ID"), farewell.need("Call-ID"));
         assert_eq!(old.show()["state"], "predestroyed");
 
-        // Two dialogs: what is said in one is not heard in the other.
+        // Two dialogs: a message in one does not affect the other.
         assert_eq!(new_dialog.notify(told(600, "for the new one")).status(), 200);
         assert_eq!(old_dialog.notify(told(600, "for the old one")).status(), 200);
         old_dialog.accept(&farewell, 0);

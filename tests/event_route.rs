@@ -1,4 +1,4 @@
-//! The event route may change its message and much else, and nothing of it is left afterwards.
+//! The event route may change its message and much else: nothing of that is left afterwards.
 
 use crate::documentation::all_fields;
 use crate::support::config::Builder;
@@ -31,7 +31,7 @@ pub fn said(server: &Server, mark: Mark, first: &str) -> String {
     })
 }
 
-/// All that writes to the text it is given, in a native script: setters that put a NUL behind it, and transformations.
+/// Everything in a native script that writes to the text it gets: setters that put a NUL behind it, and transformations.
 fn native_abuse() -> String {
     let each = |field: &str| {
         format!(
@@ -64,11 +64,11 @@ fn native_abuse() -> String {
     )
 }
 
-/// A text of `$qsa` can be assigned to whatever the script can assign to; what writes to it spoils neither it nor another one.
+/// A text of `$qsa` can be assigned to anything that the script can assign to. A write to it changes neither it nor another text.
 #[test]
 fn every_field_can_be_assigned() {
     let notifier = Notifier::udp();
-    // The server's parser says what it thinks of "active" as a URI.
+    // The server's parser reports that "active" is not a URI.
     let server = builder()
         .global("max_branches=30")
         .modparam("xlog", "buf_size", 16384)
@@ -143,7 +143,7 @@ const STATELESS: &str = r#"request_route {
     }
 }"#;
 
-/// A route that looks whether anything is left of the event before, and then leaves behind what it can.
+/// A route that checks that nothing is left of the event before, and then leaves behind what it can.
 const LITTER: &str = r#"event_route[qsa:notify] {
     if ($avp(left) != $null || $xavp(left) != $null || $xavu(left) != $null || $xavi(left) != $null) {
         xlog("L_ERR", "LEFT variables\n");
@@ -197,7 +197,7 @@ fn nothing_is_left_of_an_event() {
     tell(&mut dialog, 100);
     let modules = ["core", "pv", "presence_b2b"];
     let (shared, private) = (Shm::settled(&server, &modules), server.private_memory("presence_b2b worker"));
-    // No more at once than the queue has room for, while the worker rests.
+    // No more at once than the queue has room for while the worker sleeps.
     (0..EVENTS / 100).for_each(|_| tell(&mut dialog, 100));
     assert_eq!(server.log().since(mark, "LEFT "), [""; 0], "something is left");
     shared.assert_back(&server);
@@ -210,7 +210,7 @@ fn nothing_is_left_of_an_event() {
     server.stop();
 }
 
-/// A transaction that the event route makes is let go of: it neither stays in memory nor is it that of the next event.
+/// A transaction that the event route makes is released: it does not stay in memory, and the next event does not see it.
 #[test]
 fn a_transaction_of_the_event_route_is_let_go_of() {
     let route = r#"event_route[qsa:notify] {

@@ -1,4 +1,4 @@
-//! A name with several servers, the first of which is dead: tm goes on to the next (RFC 3263 §4.3).
+//! A name with several servers, the first of which is dead: tm tries the next one (RFC 3263 §4.3).
 
 use crate::support::address::{SIP_PORT, own_ip};
 use crate::support::config::Builder;
@@ -51,7 +51,7 @@ fn the_second_of_two_takes_it(transport: Transport, by_srv: bool) {
         assert_eq!((told.status.as_str(), told.next_attempt), ("active", None), "nothing was told of the dead one");
         let shown = server.await_shown(id, "state", "confirmed");
         assert_eq!((&shown["retries"], &shown["last_reply"]), (&0.into(), &200.into()), "{shown}");
-        // From then on it is the Contact that counts.
+        // After that the Contact decides.
         server.refresh(id);
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!((refresh.uri(), refresh.cseq().0), (dialog.contact.as_str(), 2));

@@ -1,4 +1,4 @@
-//! What the log says, unasked, when a subscription begins to fail and when it works again.
+//! The log lines about a subscription that begins to fail and that works again.
 
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
@@ -33,7 +33,7 @@ fn one_line_for_a_failure_and_one_for_the_recovery() {
         "{said:?}"
     );
 
-    // A refresh that fails is a failure as well; the end that the operator asks for is none.
+    // A failed refresh is a failure as well; an unsubscribe by the operator is not.
     server.refresh(id);
     notifier.reject(&dialog.expect_subscribe(SOON), 500, &[]);
     let refresh = dialog.expect_subscribe(SOON);
@@ -45,7 +45,7 @@ fn one_line_for_a_failure_and_one_for_the_recovery() {
     server.stop();
 }
 
-/// The mistake that everybody makes once.
+/// A common mistake.
 #[test]
 fn a_notify_that_does_not_reach_the_module_is_explained() {
     let notifier = Notifier::udp();
@@ -88,11 +88,11 @@ fn many_at_once_do_not_flood_the_log() {
     server.stop();
 }
 
-/// A type with bytes that a log must not have as they are, and more than it shows.
+/// A type with bytes that the log must escape, and longer than it shows.
 const LONG_TYPE: &str = "image/svg+xml;note=\"ü, a name that is longer than what one line of the log can hold; it is cut \
                          somewhere in here, not later\"";
 
-/// A NOTIFY that is refused is said with its answer and with what helps.
+/// The log names a refused NOTIFY with its answer and with advice.
 #[test]
 fn a_refused_notify_is_explained() {
     for (type_of_body, require, said) in [

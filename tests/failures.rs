@@ -17,7 +17,7 @@ fn builder() -> Builder {
     Server::eager(1).gives_up_after(700)
 }
 
-/// The failure as the event route is told it.
+/// The failure as the event route gets it.
 fn assert_told(news: &News, status: &str, code: u16, reason: &str) {
     assert_eq!((news.status.as_str(), news.code, news.reason.as_str()), (status, code, reason), "{news:?}");
 }
@@ -71,7 +71,7 @@ fn attempts_that_fail_again_and_again_back_off_to_the_cap() {
             let subscribe = notifier.expect_subscribe(SOON);
             if let Some(last) = last {
                 let waited = subscribe.at.duration_since(last);
-                // The answer travels, the machine is busy, and the wait is counted from the answer.
+                // The answer takes time on a busy machine, and the wait is counted from the answer.
                 assert!(waited >= Duration::from_millis(least - 50), "attempt {failures} after {waited:?}");
                 assert!(waited <= Duration::from_millis(most + 5000), "attempt {failures} after {waited:?}");
             }
@@ -109,7 +109,7 @@ fn retry_after_is_obeyed() {
     server.stop();
 }
 
-/// The same attempt goes on: `min_resubscribe_time` does not hold it back.
+/// It is the same attempt: `min_resubscribe_time` does not hold it back.
 #[test]
 fn too_brief_is_asked_again_for_longer_at_once() {
     let notifier = Notifier::udp();
@@ -148,7 +148,7 @@ fn a_longer_expiration_once_demanded_is_kept() {
     server.stop();
 }
 
-/// Met in the field; asking again at once would never end.
+/// Seen in the field; retries at once would never end.
 #[test]
 fn too_brief_without_a_number_backs_off() {
     let notifier = Notifier::udp();
@@ -250,7 +250,7 @@ fn a_name_that_does_not_resolve_is_tried_again() {
     server.stop();
 }
 
-/// The host tells nothing of a dropped request but its return value: without care it would be waited for for ever. It
+/// The host reports a dropped request by its return value only: a module that ignored that would wait for ever. It
 /// also forgets the text of the request in shared memory, which is why only the module's own is counted here.
 #[test]
 fn the_script_may_drop_a_request() {

@@ -1,4 +1,4 @@
-//! The option fetch: the state once, and no subscription.
+//! The option `fetch`: the state once, without a subscription.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::presence_server::PresenceServer;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
-/// What the event route is told last; nothing is left of the fetch.
+/// The last message of the event route; nothing is left of the fetch.
 fn last(news: &mut Newsreader<'_>, server: &Server) -> (String, u16, String) {
     let told = news.next("the last word");
     assert_eq!(told.next_attempt, None, "{told:?}");
@@ -34,7 +34,7 @@ pub fn fetched(notifier: &Notifier) -> Received {
     first
 }
 
-/// From a real presence server, which says in its NOTIFY that this was all.
+/// From a real presence server, whose NOTIFY ends the subscription.
 fn a_fetch_from_a_real_presence_server(transport: Transport) {
     let presence = PresenceServer::start();
     let server = builder().allow_log("b2b_unsubscribe: no such subscription").start();
@@ -104,7 +104,7 @@ fn any_notify_is_the_result_of_a_fetch_and_the_last() {
 fn a_fetch_without_a_result_says_so() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    // The transaction of the one that nobody answers outlives it.
+    // The transaction of the unanswered one outlives it.
     let server = builder().gives_up_after(3000).start();
     leaves_nothing(&server, || {
         let mut news = Newsreader::new(&server);

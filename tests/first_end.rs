@@ -1,5 +1,5 @@
-//! The first NOTIFY says that its dialog has ended. The SUBSCRIBE may have reached others: the end of one fork is not that of the
-//! subscription (RFC 6665 §4.1.4, §4.4.1), whatever comes first.
+//! The first NOTIFY ends its dialog. The SUBSCRIBE may have reached other notifiers: the end of one fork does not end the
+//! subscription (RFC 6665 §4.1.4, §4.4.1), in whatever order they come.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn another_fork_that_lives_is_the_subscription() {
     server.stop();
 }
 
-/// The 2xx has its tag, before or after it; or there is none, as no other notifier has taken the SUBSCRIBE.
+/// The 2xx has its tag, before or after it; or there is no 2xx, as no other notifier has accepted the SUBSCRIBE.
 #[test]
 fn the_fork_that_is_the_only_one_ends_the_subscription() {
     let notifier = Notifier::udp();
@@ -112,7 +112,7 @@ fn the_fork_that_is_the_only_one_ends_the_subscription() {
                 server.await_no_subscription();
                 news.assert_no_more();
             }
-            // A reason that asks for another attempt gets one.
+            // After a reason that asks for another attempt, there is one.
             let mut news = Newsreader::new(&server);
             let (id, subscribe) = begin(&server, &notifier, "alice", "dialog");
             way(&notifier, &mut notifier.dialog(&subscribe), &subscribe, "deactivated");
@@ -129,7 +129,7 @@ fn the_fork_that_is_the_only_one_ends_the_subscription() {
     server.stop();
 }
 
-/// Nothing more comes by Timer N, 32 seconds. Both tests of it go on at the same time.
+/// Nothing more comes by Timer N, 32 seconds. Both tests of it run at the same time.
 #[test]
 fn nothing_else_by_timer_n_is_the_end() {
     const TIMER_N: Duration = Duration::from_secs(32);
@@ -143,7 +143,7 @@ fn nothing_else_by_timer_n_is_the_end() {
     ends(&mut notifier.dialog(&accepted), "noresource");
     let _silent = notifier.accept(&accepted, 600);
     server.await_shown(id, "state", "confirmed");
-    // Once more it is known.
+    // The second time its notifier is known.
     assert_eq!(gone.notify(Notify::terminated("noresource", 0)).status(), 200);
     assert_eq!(news.all(), []);
 
@@ -192,7 +192,7 @@ fn a_fetch_takes_the_state_of_another_fork() {
             server.await_no_subscription();
             news.assert_no_more();
         }
-        // It has accepted itself, or no other notifier has.
+        // This notifier has accepted, or none has.
         for accepts in [true, false] {
             let mut news = Newsreader::new(&server);
             let subscribe = fetch();

@@ -11,7 +11,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 use crate::support::watch::{Watch, told};
 
-/// A server that may send the next SUBSCRIBE at once, and which gives up soon.
+/// A server that may send the next SUBSCRIBE at once, and that gives up soon.
 fn builder() -> Builder {
     Server::eager(1).gives_up_after(2000).bad_connections()
 }
@@ -37,7 +37,7 @@ fn accept(dialog: &mut Dialog, within: Duration) {
     assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
 }
 
-/// The dialog goes on after the notifier has closed its connections.
+/// The dialog stays active after the notifier has closed its connections.
 fn goes_on(server: &Server) {
     let notifier = Notifier::tcp();
     leaves_nothing(server, || {
@@ -127,8 +127,7 @@ fn nothing_is_sent_when_the_parameter_says_so_or_the_server_itself_closes_an_idl
     off.stop();
 }
 
-/// The server's newest versions tell, as a timeout, of a connection that they close because it was idle. Told so by every
-/// version here.
+/// The server's newest versions report a connection that they close as idle as a timeout. Here every version reports it so.
 #[test]
 fn a_timeout_that_is_idleness_is_no_loss() {
     let load = format!("loadmodule \"{}\"", build("tcp_test", &["tcp_test.c"]).display());
@@ -143,7 +142,7 @@ fn a_timeout_that_is_idleness_is_no_loss() {
         watch.await_state("confirmed");
         closed(how);
         accept(&mut dialog, SOON);
-        // The connection is a good one, so that the next loss is not one in a row.
+        // The connection works, so that the next loss is not consecutive.
         watch.await_state("confirmed");
         server.refresh(watch.id);
         accept(&mut dialog, SOON);
@@ -185,11 +184,11 @@ fn a_connection_that_times_out_is_lost() {
     }
 }
 
-/// Whoever closes the connection under a SUBSCRIBE does not keep the subscription waiting for tm's timeout.
+/// If a peer closes the connection of a SUBSCRIBE, the subscription does not wait for tm's timeout.
 #[test]
 fn a_subscribe_whose_connection_is_lost_has_failed() {
     let builder = || Server::eager(1).gives_up_after(30_000);
-    // Where a sender waits for its connection, another process makes it known.
+    // If a sender waits for its connection, another process reports it.
     for server in [builder().start(), builder().global("tcp_async=no").start()] {
         has_failed(&server);
         server.stop();
@@ -202,12 +201,12 @@ fn has_failed(server: &Server) {
     notifier.expect_subscribe(SOON);
     notifier.endpoint.hang_up();
     watch.await_news("the failure", |news| (news.code, news.reason.as_str()) == (0, "connection lost"));
-    // It is counted once it is told.
+    // It is counted once it is reported.
     eventually(SOON, "one failure of the destination", || {
         let rows = server.rpc("presence_b2b.destinations", serde_json::json!([])).expect("destinations");
         (rows[0]["failures"] == 1).then_some(())
     });
-    // The same for a refresh, which goes on in its dialog.
+    // The same for a refresh, which stays in its dialog.
     let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
     assert_eq!(dialog.notify(told(600, "first")).status(), 200);
     watch.await_note("first");
@@ -222,7 +221,7 @@ fn has_failed(server: &Server) {
     watch.end(&mut dialog);
 }
 
-/// A server whose processes rest after whatever they send, before they know by which connection it went.
+/// A server whose processes pause after each send, before they know which connection it used.
 fn sleepy(builder: Builder) -> Server {
     let rest = r#"event_route[siptrace:msg] {
     usleep("300000");
@@ -250,7 +249,7 @@ fn a_connection_that_is_lost_before_the_send_returns_is_a_failure_too() {
     }
 }
 
-/// A notifier that closes each connection once it has answered is asked less and less often.
+/// A notifier that closes each connection after its answer gets requests at growing intervals.
 #[test]
 fn losses_in_a_row_back_off() {
     let server = builder().b2b_param("on_error_retry_time", 100).start();
@@ -284,7 +283,7 @@ fn lost_connections_leave_nothing_anywhere() {
     server.stop();
 }
 
-/// The refresh over a new connection, and what it brings.
+/// The refresh over a new connection, and its NOTIFY.
 #[test]
 fn refreshes_over_a_new_connection_leave_nothing_anywhere() {
     let server = builder().children(1).b2b_param("workers", 1).start();

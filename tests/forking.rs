@@ -72,7 +72,7 @@ fn each_of_three_has_its_own_dialog() {
             let told = news.next("its state");
             assert_eq!((told.id, usize::from(told.fork), &*told.status, &*told.basic), (id, fork, state.0, state.1));
         }
-        // The 2xx may be anybody's.
+        // The 2xx may be that of either notifier.
         second.accept(&subscribe, 300);
         server.await_shown(id, "state", "confirmed");
         let rows = list(&server);
@@ -98,7 +98,7 @@ fn each_of_three_has_its_own_dialog() {
         assert_eq!(shown["local_cseq"], 2, "{shown}");
         assert_eq!(server.show(ids[0])["local_cseq"], 1);
 
-        // One ends; the others do not mind.
+        // One ends; the others stay active.
         assert_eq!(second.notify(Notify::terminated("deactivated", 0)).status(), 200);
         let told = news.next("the end of one");
         assert_eq!((told.id, told.fork, &*told.status, told.next_attempt), (id, 1, "terminated", None));
@@ -119,7 +119,7 @@ fn each_of_three_has_its_own_dialog() {
     server.stop();
 }
 
-/// RFC 4235 §3.9 has several, RFC 3856 §6.9 one; the operator's word counts more, and more yet for one package.
+/// RFC 4235 §3.9 has several, RFC 3856 §6.9 one. The parameter has precedence, and `package_policy` over the parameter.
 #[test]
 fn the_package_and_the_operator_decide() {
     let [one, other] = [(); 2].map(|()| Notifier::udp());
@@ -197,7 +197,7 @@ fn the_others_stay_when_the_first_dialog_ends() {
     server.stop();
 }
 
-/// The subscription is over for good: nobody would be told of the others any more, and they end politely.
+/// The subscription has ended for good: its other forks are unsubscribed.
 #[test]
 fn the_others_end_with_the_subscription() {
     let [one, other] = [(); 2].map(|()| Notifier::udp());
@@ -231,7 +231,7 @@ fn a_refused_refresh_ends_one() {
         let told = news.next("the end of one");
         assert_eq!((told.fork, &*told.status, told.code, told.next_attempt), (1, "terminated", 481, None));
         assert_eq!(server.show(id)["status"], "active");
-        // Whoever ends by the number of a fork ends all.
+        // An end by the number of a fork ends all.
         server.end(fork, &mut first);
         assert!(one.try_subscribe(Duration::from_millis(50)).is_none());
         news.assert_no_more();
@@ -239,7 +239,7 @@ fn a_refused_refresh_ends_one() {
     server.stop();
 }
 
-/// Forks with long route sets: no more of them than `fork_bytes` allows, and what is refused is counted and said.
+/// Forks with long route sets: no more of them than `fork_bytes` allows; refused ones are counted and logged.
 #[test]
 fn they_are_bounded_in_bytes() {
     const MOST: u64 = 9000;
@@ -281,7 +281,7 @@ fn they_are_bounded_in_bytes() {
     server.stop();
 }
 
-/// Forks count as subscriptions: one too many is asked to come again.
+/// Forks count as subscriptions: one above the limit gets a Retry-After.
 #[test]
 fn one_beyond_max_subscriptions_is_put_off() {
     let [one, other] = [(); 2].map(|()| Notifier::udp());

@@ -32,7 +32,7 @@ fn a_datagram_says_where_its_body_ends_or_does_not() {
         let open_end = dialog.build(told(600, "open end"));
         assert_eq!(exchange(&dialog, &open_end, &open_end.to_bytes_without_length()).status(), 200);
         assert_eq!(watch.await_note("open end").basic, "open");
-        // So does nothing at all.
+        // So does an empty one.
         let empty = dialog.build(Notify::pending(600));
         assert_eq!(exchange(&dialog, &empty, &empty.to_bytes_without_length()).status(), 200);
         watch.await_news("no body", |news| news.status == "pending" && news.note.is_empty());
@@ -43,7 +43,7 @@ fn a_datagram_says_where_its_body_ends_or_does_not() {
         assert_eq!(dialog.notify(cut).status(), 200);
         assert_eq!(watch.await_note("the first part").basic, "open");
 
-        // A cut body may be no document any more, or shorter than its Content-Length.
+        // A truncated body may not be a document, or may be shorter than its Content-Length.
         let before = watch.show();
         let half = told(60, "bad").with("Content-Length", &(right.len() / 2).to_string());
         let more = told(60, "bad").with("Content-Length", &(document("bad").len() + 1).to_string());
@@ -51,7 +51,7 @@ fn a_datagram_says_where_its_body_ends_or_does_not() {
             assert_eq!(dialog.notify(notify).status(), 400, "{what}");
             assert_unchanged(&before, &watch.show(), what);
         }
-        // Nothing of it is a body without a type, and of no body at all there is no type to ask for.
+        // An empty part needs no type, and neither does an absent body.
         let none = dialog.build(told(600, "unread").with("Content-Length", "0").set("Content-Type", "text/plain"));
         assert_eq!(exchange(&dialog, &none, &none.to_bytes()).status(), 200);
         watch.await_news("no body again", |news| news.status == "active" && news.note.is_empty());
@@ -61,7 +61,7 @@ fn a_datagram_says_where_its_body_ends_or_does_not() {
     server.stop();
 }
 
-/// On a stream the length is all that tells one message from the next: without it, the server hangs up.
+/// On a stream only the length separates messages: without it, the server closes the connection.
 #[test]
 fn on_a_stream_the_length_has_to_be_right() {
     let server = Server::b2b().children(1).route(TELL).allow_log("tcp_read_req(): bad request, state=").start();
@@ -88,7 +88,7 @@ fn on_a_stream_the_length_has_to_be_right() {
         notifier.endpoint.send_bytes(&open_end.to_bytes_without_length(), dialog.next_hop);
         eventually(SOON, "the server hangs up", || (notifier.endpoint.connections() < connections).then_some(()));
         assert_unchanged(&before, &watch.show(), "no Content-Length on a stream");
-        // Over a new connection the dialog goes on.
+        // Over a new connection the dialog stays active.
         assert_eq!(dialog.notify(told(600, "after all")).status(), 200);
         watch.await_note("after all");
         assert_eq!(watch.notes(), ["first", "second", "third", "fourth", "after all"]);
@@ -139,7 +139,7 @@ fn in_other_letters(message: Message, shout: fn(&str) -> String) -> Message {
     names.into_iter().fold(message, |message, name| message.renamed(name, &shout(name)))
 }
 
-/// The first letter and no other, as in `Cseq`.
+/// Only the first letter is upper case, as in `Cseq`.
 fn capitalized(name: &str) -> String {
     let (first, rest) = name.split_at(1);
     first.to_uppercase() + &rest.to_lowercase()
@@ -238,7 +238,7 @@ fn however_a_contact_is_written() {
             assert_eq!(dialog.notify(told(600, &fresh("n")).set("Contact", contact)).status(), 200, "{contact}");
             assert_eq!(watch.show()["remote_target"], target.as_str(), "{contact}");
         }
-        // In a 2xx it is only the target for as long as no NOTIFY has told another.
+        // The Contact of a 2xx is the target only until a NOTIFY names another one.
         watch.refresh();
         let refresh = dialog.expect_subscribe(SOON);
         assert_eq!(refresh.uri(), cases[cases.len() - 1].1);

@@ -1,4 +1,4 @@
-//! No destination is hammered: rates and holds for all, as seen by the notifier and over RPC.
+//! No destination is flooded: rates and holds for all, as seen by the notifier and over RPC.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn a_503_holds_its_destination_for_all() {
         let second = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
         let told = news.next("the hold");
         assert_eq!((told.id, told.reason.as_str(), told.status.as_str()), (second, "destination held", "terminated"));
-        // Nobody else is held.
+        // No other destination is held.
         let third = server.subscribe(&other.uri("carol"), &server.uri("watcher"));
         other.reject(&other.expect_subscribe(SOON), 480, &[("Retry-After", "3600")]);
         assert_eq!(news.next("the failure").next_attempt, Some(3600));
@@ -44,7 +44,7 @@ fn a_503_holds_its_destination_for_all() {
     server.stop();
 }
 
-/// A refresh that is held stays in its dialog; one that lapses meanwhile is opened anew.
+/// A refresh that is held stays in its dialog. If the dialog expires during the hold, the module subscribes again.
 #[test]
 fn a_held_refresh_goes_on_in_its_dialog() {
     let notifier = Notifier::udp();
@@ -58,7 +58,7 @@ fn a_held_refresh_goes_on_in_its_dialog() {
         notifier.reject(&notifier.expect_subscribe(SOON), 503, &[("Retry-After", "2")]);
         server.destination_when(&notifier.endpoint.destination(), "held", |row| row["held_for"].as_u64() > Some(0));
         server.refresh(id);
-        // The hold of a round before may have been told before the state.
+        // The hold of the previous round may have been reported before the state.
         let mut told = news.next("the hold");
         while told.id == other || (told.status.as_str(), told.reason.as_str()) != ("active", "destination held") {
             told = news.next("the hold, not the other's failure");
@@ -75,7 +75,7 @@ fn a_held_refresh_goes_on_in_its_dialog() {
     server.stop();
 }
 
-/// All arrive, in the time that the rate gives them, each as the first of its attempt.
+/// All arrive at the rate, each as the first request of its attempt.
 #[test]
 fn a_rate_spreads_what_is_due_at_once() {
     let notifier = Notifier::udp();
@@ -126,7 +126,7 @@ fn destinations_come_in_pages() {
     server.stop();
 }
 
-/// A Retry-After of an hour is believed for as long as the operator allows; then one SUBSCRIBE finds out.
+/// A Retry-After of an hour counts up to the operator's bound; then one SUBSCRIBE probes.
 #[test]
 fn a_long_retry_after_is_probed() {
     let notifier = Notifier::udp();
@@ -138,7 +138,7 @@ fn a_long_retry_after_is_probed() {
     let held = server.destination_when(&address, "it is held", |row| row["held_for"].as_u64() > Some(0));
     assert!(held["held_for"].as_u64().is_some_and(|seconds| seconds <= 2), "{held}");
     let others = ["bob", "carol", "dave"].map(|user| server.subscribe(&notifier.uri(user), &server.uri("watcher")));
-    // One finds that nothing has changed, the next one that it has.
+    // The first probe finds the destination still refusing, the next one finds it back.
     let probe = notifier.expect_subscribe(SOON);
     assert!(probe.at.duration_since(refused.at) >= Duration::from_millis(1950), "{:?}", probe.at - refused.at);
     notifier.reject(&probe, 503, &[("Retry-After", "86400")]);
@@ -153,7 +153,7 @@ fn a_long_retry_after_is_probed() {
     server.stop();
 }
 
-/// What the script drops says nothing of its destination: it has not been asked.
+/// A request that the script drops says nothing about its destination.
 #[test]
 fn what_the_script_drops_is_no_failure_of_its_destination() {
     let notifier = Notifier::udp();
@@ -172,8 +172,8 @@ fn what_the_script_drops_is_no_failure_of_its_destination() {
     server.stop();
 }
 
-/// The server asks the host of a URI, whatever its `maddr` is: so does the gate count. Otherwise a peer could have one destination
-/// counted as many, or as another.
+/// The server sends to the host of a URI, whatever its `maddr` is, and the gate counts by that host. Otherwise a peer could
+/// make one destination count as many, or as another.
 #[test]
 fn maddr_does_not_change_the_destination() {
     let silent = Endpoint::udp();

@@ -1,4 +1,4 @@
-//! The base of the other tests works: servers start, talk and end; the presence server notifies over UDP and TCP; the
+//! The harness of the other tests works: servers start, talk and end; the presence server notifies over UDP and TCP; the
 //! scripted notifier and a subscriber understand each other; shared memory is counted to the byte.
 
 use std::env;
@@ -285,7 +285,7 @@ fn shared_memory_is_counted_to_the_byte() {
     }
 }
 
-/// The notifier against a subscriber made of the same parts: what one says the other hears.
+/// The notifier against a subscriber made of the same parts: each receives what the other sends.
 #[test]
 fn the_notifier_is_scripted() {
     for transport in [Transport::Udp, Transport::Tcp] {

@@ -110,7 +110,7 @@ fn news_are_told_at_once() {
     server.stop();
 }
 
-/// A new subscription is due at once, and nobody is awake.
+/// A new subscription is due at once, and all workers sleep.
 #[test]
 fn what_is_due_now_leaves_at_once() {
     let notifier = Notifier::udp();
@@ -122,10 +122,10 @@ fn what_is_due_now_leaves_at_once() {
         let subscribe = notifier.expect_subscribe(SOON);
         delays.push(subscribe.at.duration_since(begun));
         notifier.accept(&subscribe, 600);
-        // Said early, as a failure would last.
+        // Asserted early: a failure would take long.
         let late = delays.iter().filter(|delay| **delay > IN_TIME).count();
         assert!(late < 20 + delays.len() / 4, "{late} of {} leave late: {delays:?}", delays.len());
-        // After it has sent a worker rests for a millisecond; then it sleeps.
+        // After a request a worker pauses for a millisecond; then it sleeps.
         thread::sleep(Duration::from_millis(3));
     }
     assert_in_time(delays);
@@ -182,7 +182,7 @@ fn deadlines_are_kept() {
     server.stop();
 }
 
-/// When there is more to do than one worker does in its turn, another one is woken.
+/// If there is more to do than one worker does in its turn, another one is woken.
 #[test]
 fn a_worker_that_has_much_to_do_gets_help() {
     const ROUNDS: usize = 6;

@@ -97,7 +97,7 @@ fn a_dialog_whose_target_moves_to_ipv6() {
     server.stop();
 }
 
-/// The Contact cannot be reached; where the NOTIFYs come from can.
+/// The Contact cannot be reached; the source of the NOTIFYs can.
 #[test]
 fn an_ipv6_source_of_notifies() {
     let notifier = Notifier::on(Endpoint::bound(Transport::Udp, own_ipv6()));

@@ -80,7 +80,7 @@ fn a_fault_with_a_nul_is_a_fault() {
     server.stop();
 }
 
-/// Whatever is asked for, kamcmd and a datagram get an answer: pages end with what both carry.
+/// Every request over kamcmd and over a datagram gets an answer: pages are cut to what both carry.
 #[test]
 fn pages_end_with_what_every_transport_carries() {
     const COUNT: usize = 1000;

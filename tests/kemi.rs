@@ -158,7 +158,7 @@ fn options_have_a_function_of_their_own() {
     server.stop();
 }
 
-/// As [`crate::event_route`] does natively: a text can be assigned to whatever can be assigned to, and stays what it is.
+/// As [`crate::event_route`] does natively: a text can be assigned to anything assignable, and does not change.
 #[test]
 fn every_field_can_be_assigned() {
     let fields = all_fields();
@@ -225,7 +225,7 @@ function on_abuse(event) {{
     server.stop();
 }
 
-/// A callback that drops has its way, and no more than that: it runs in an environment of its own.
+/// A callback may drop, with no further effect: it runs in an environment of its own.
 #[test]
 fn a_callback_may_drop() {
     let script = format!(
@@ -245,14 +245,14 @@ function on_drop(event) {{
         let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
         let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         assert_eq!(said(&server, mark, "DROPPING "), "active");
-        // What the callback has dropped is no SUBSCRIBE of the same worker.
+        // The drop does not affect a SUBSCRIBE of the same worker.
         server.end(id, &mut dialog);
     });
     server.stop();
 }
 
-/// The callback that a parameter names is not there. The engine says nothing of that, but the module does, once; nothing else
-/// suffers.
+/// The callback that a parameter names does not exist. The engine does not report that; the module does, once. Nothing else
+/// is affected.
 #[test]
 fn a_callback_that_is_missing_harms_nobody() {
     let notifier = Notifier::udp();
@@ -309,7 +309,7 @@ fn a_callback_without_an_engine_refuses_the_start() {
     assert!(said.contains("modparam event_callback is \"on_qsa\", but the script runs in no KEMI engine"), "{said}");
 }
 
-/// The callback is found again in a script that has been loaded anew.
+/// The callback is found again after the script was reloaded.
 #[test]
 fn a_reload_of_the_script_leaves_nothing_anywhere() {
     let notifier = Notifier::udp();

@@ -1,4 +1,4 @@
-//! Lives of subscriptions leave nothing behind in any process of the server and in any of its modules.
+//! Subscriptions leave nothing behind in any process of the server or in any of its modules.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Option `lenient`: faults of a notifier that are borne with, and those that are not.
+//! Option `lenient`: faults of a notifier that are tolerated, and those that are not.
 
 use crate::bodies::{EXACTLY, hex};
 use crate::options::subscribe;
@@ -39,7 +39,7 @@ fn faults() -> Vec<(&'static str, Notify, u16, String)> {
 fn what_is_borne_with_and_what_is_not() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    // No refresh follows what is refused.
+    // No refresh follows a refusal.
     let server = Server::b2b().b2b_param("min_resubscribe_time", 3600).route(EXACTLY).start();
     leaves_nothing(&server, || {
         let [(strict, mut refused), (lenient, mut borne)] = ["id=strict", "lenient;id=lenient"].map(|options| {
@@ -55,7 +55,7 @@ fn what_is_borne_with_and_what_is_not() {
             assert_eq!(borne.notify(notify).status(), 200, "{what}");
             eventually(SOON, what, || (!server.log().since(mark, &told).is_empty()).then_some(()));
         }
-        // A notifier that does not count.
+        // A notifier that does not count its versions.
         let last = borne.cseq;
         for body in ["one", "two"] {
             let mark = server.log().mark();

@@ -152,7 +152,7 @@ fn asked(server: &Server, record: &str, options: &str) -> String {
     id.as_str().expect("an id").to_owned()
 }
 
-/// What is missing is asked for in the one dialog, whether its root misses it or one of its members.
+/// Missing documents are requested in the one dialog, whether the root misses them or a member.
 #[test]
 fn a_gap_in_a_share_asks_for_the_whole_list() {
     let notifier = Notifier::udp();
@@ -175,7 +175,7 @@ fn a_gap_in_a_share_asks_for_the_whole_list() {
         pops(&server, 2);
         tell(&mut dialog, &one(4, false));
         pops(&server, 2);
-        // Who comes late begins with changes.
+        // A late member begins with changes.
         ids.push(asked(&server, &record, "share;list"));
         pops(&server, 1);
         let refresh = dialog.expect_subscribe(SOON);

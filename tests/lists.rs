@@ -97,7 +97,7 @@ fn a_list_that_was_not_asked_for_is_refused() {
             farewell(dialog);
         }
         server.await_no_subscription();
-        // What an operator reads if a list server insists.
+        // The operator's log if a list server sends lists anyway.
         let mark = server.log().mark();
         let id = subscribe(&server, &record, "presence", "").expect("an id");
         notifier.reject(&notifier.expect_subscribe(SOON), 421, &[("Require", "eventlist")]);

@@ -108,7 +108,7 @@ fn a_registration_is_told_from_its_begin_to_its_end() {
         mobile.register(&server, 600, &[]);
         let both = of(&[(&one, "registered"), (&two, "registered")]);
         assert_eq!(events(&nth(&server, id, 3)), ("active".to_owned(), both.clone()));
-        // Who comes later is told the state at once, and the others are not told again.
+        // A later subscriber gets the state at once, and the others get no message.
         let late = follow(&server, "alice", "sip:late@example.com");
         assert_eq!(events(&nth(&server, late, 0)), ("active".to_owned(), both));
         desk.register(&server, 0, &[]);
@@ -194,7 +194,7 @@ fn contacts_expire_once_in_each_mode_of_the_database() {
     }
 }
 
-/// What the location service reads from its database at the start comes without a word.
+/// The location service does not report the contacts that it reads from its database at the start.
 #[test]
 fn contacts_of_the_time_before_a_restart_are_known() {
     let (_dir, url) = location_database();

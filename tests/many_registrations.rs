@@ -12,7 +12,7 @@ use crate::support::registrar::UserPhone;
 use crate::support::shm::Shm;
 use crate::support::wait::{SOON, eventually};
 
-/// A thousand users, whose phones do at random what phones do, while others come and go as subscribers: no state is wrong at the end.
+/// A thousand users whose phones register and unregister at random, while subscribers come and go: no state is wrong at the end.
 #[test]
 fn a_thousand_users_at_random_have_the_right_state_at_the_end() {
     const USERS: usize = 1000;

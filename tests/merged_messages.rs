@@ -85,7 +85,7 @@ fn a_c_module_takes_whole_states() {
     server.stop();
 }
 
-/// Each member of a share gets whole states; one that comes late gets what the others know, without a word on the wire.
+/// Each member of a share gets whole states; a late one gets what the others know, without a request.
 #[test]
 fn members_of_a_share_get_whole_states() {
     let server = builder(1000).start();

@@ -1,4 +1,4 @@
-//! A NOTIFY that is accepted: answered at once, delivered exactly once, in order, and heard for what it says.
+//! A NOTIFY that is accepted: answered at once, delivered exactly once and in order, and its Subscription-State is applied.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 use crate::support::watch::{Watch, assert_unchanged, told};
 
-/// `handle_notify()` makes the transaction; what it does not know is told apart by its return code.
+/// `handle_notify()` makes the transaction; its return code tells unknown dialogs apart.
 const WITHOUT_TRANSACTION: &str = r#"request_route {
     if (is_method("NOTIFY")) {
         handle_notify();
@@ -23,7 +23,7 @@ const WITHOUT_TRANSACTION: &str = r#"request_route {
     sl_send_reply("405", "Method Not Allowed");
 }"#;
 
-/// Delivered once, however often it comes: the news are counted once a later one has arrived, since they keep their order.
+/// Delivered once, however often it comes: messages keep their order, so the count is exact once a later one has arrived.
 fn accepted_and_delivered_once(server: &Server, transport: Transport) {
     let notifier = Notifier::new(transport);
     leaves_nothing(server, || {
@@ -86,8 +86,8 @@ fn what_is_unknown_is_left_to_the_script() {
     server.stop();
 }
 
-/// After a fail-over a notifier goes on with an older CSeq: what follows the accepted refresh is refused, and a new dialog is
-/// opened. So is one after a CSeq that is used twice, the second time to end the subscription.
+/// After a fail-over a notifier continues with an older CSeq: the NOTIFY after the accepted refresh is refused, and a new
+/// dialog is opened. The same follows if a CSeq is used twice, the second time to end the subscription.
 #[test]
 fn a_notifier_that_has_lost_its_count_is_left() {
     let server = Server::eager(1).start();
@@ -108,7 +108,7 @@ fn a_notifier_that_has_lost_its_count_is_left() {
             assert_eq!(dialog.notify(told(600, "another").cseq(7)).status(), 500, "not the same");
             assert_eq!(dialog.notify(told(600, "again").cseq(7)).status(), 200, "the same on a new branch");
             assert_eq!(watch.number("repeated"), 1);
-            // A refusal is followed by a refresh; it is not answered here.
+            // A refresh follows the refusal; it is not answered here.
             assert_eq!(dialog.notify(Notify::terminated("rejected", 0).cseq(7)).status(), 500);
             let mut again = notifier.expect_subscribe(SOON);
             while again.param("To", "tag").is_some() {
@@ -191,11 +191,11 @@ fn the_state_is_read_by_its_grammar() {
             ("pending;\r\n expires=600;\r\n\treason=active", "pending"),
             ("active;x=\"a;terminated\";expires=600", "active"),
             ("pending;terminated;active", "pending"),
-            // An extension state says nothing about a subscription that is active or pending already.
+            // An extension state does not change a subscription that is active or pending.
             ("snoozing;reason=terminated", "pending"),
             ("active;expires=not-a-number", "active"),
             ("terminated-soon", "active"),
-            // Met in the field: what follows the state is no part of it.
+            // Seen in the field: text after the state is ignored.
             ("pending, 3600", "pending"),
             ("active expires=600", "active"),
         ];
@@ -218,7 +218,7 @@ fn a_sooner_expiry_moves_the_refresh() {
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 3600);
-        // Longer than what was asked for is not believed, a missing value changes nothing, and nor does 0.
+        // An expiry longer than requested is not accepted; a missing one and 0 change nothing.
         for header in ["active;expires=99999", "active", "active;expires=0"] {
             assert_eq!(dialog.notify(Notify::state(header)).status(), 200);
             let [expires, next] = ["expires_in", "next_action_in"].map(|field| watch.number(field));
@@ -248,7 +248,7 @@ fn no_body_is_news_too() {
     leaves_nothing(&server, || {
         let (watch, mut dialog, _) = Watch::standing(&server, &notifier, 600);
         assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
-        // A Content-Type of nothing is nothing.
+        // An empty Content-Type of an empty body is ignored.
         assert_eq!(dialog.notify(Notify::active(600).body("application/pidf+xml", "")).status(), 200);
         assert_eq!(dialog.notify(Notify::pending(600).without("Contact")).status(), 200);
         watch.await_news("pending", |news| news.status == "pending");
@@ -288,7 +288,7 @@ fn a_notify_may_come_before_the_2xx_and_from_elsewhere() {
     server.stop();
 }
 
-/// Another record's document in another dialog: what one subscription hears the other does not.
+/// Another record's document in another dialog: each subscription gets only its own.
 #[test]
 fn each_dialog_has_its_own_news() {
     let server = Server::b2b().route(TELL).start();

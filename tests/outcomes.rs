@@ -1,4 +1,4 @@
-//! What becomes of a SUBSCRIBE is counted for its destination, once, whatever tm tells and in whatever order.
+//! The outcome of a SUBSCRIBE is counted once for its destination, whatever tm reports and in whatever order.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ fn tm_test() -> &'static Path {
     BUILT.get_or_init(|| build("tm_test", &["tm_test.c"]))
 }
 
-/// Its words decide what becomes of each SUBSCRIBE, of which there is one for each subscription.
+/// Its text decides the outcome of each SUBSCRIBE; each subscription has one.
 fn server(breaker_failures: i64) -> Server {
     let builder: Builder = Server::b2b().b2b_param("breaker_failures", breaker_failures);
     let builder = builder.b2b_param("on_error_retry_time", 3600).b2b_param("breaker_time", 3600);
@@ -36,7 +36,7 @@ fn after(server: &Server, target: &Endpoint, words: &str, sent: u64) -> (u64, St
     (row["failures"].as_u64().expect("a number"), row["state"].as_str().expect("a word").to_owned())
 }
 
-/// tm tells an end and the call fails, or tells it twice: it is one request.
+/// tm reports an end and the call fails, or reports it twice: it is one request.
 #[test]
 fn a_request_is_counted_once() {
     let (target, server) = (Endpoint::udp(), server(1000));
@@ -81,7 +81,7 @@ fn a_code_of_tms_own_is_no_answer() {
     server.stop();
 }
 
-/// A probe that ends with such a code, or that does not leave, is none: the next request is the probe.
+/// A probe that ends with such a code, or that does not leave, does not count: the next request is the probe.
 #[test]
 fn a_probe_without_an_outcome_is_given_back() {
     let target = Endpoint::udp();
@@ -111,7 +111,7 @@ fn tms_own_503_is_a_failure() {
     let server = Server::b2b().b2b_param("breaker_failures", 2).b2b_param("on_error_retry_time", 1);
     let server = server.b2b_param("breaker_time", 3600).allow_log("sendto").allow_log("udp_send").allow_log("send");
     let server = server.b2b_param("min_resubscribe_time", 0).modparam("tm", "retr_timer1", 200).start();
-    // Nobody may send to the broadcast address.
+    // The system does not allow sending to the broadcast address.
     let id = server.subscribe("sip:alice@127.255.255.255:5060", &server.uri("watcher"));
     server.show_when(id, "tm has given up", |shown| shown["last_reply"] == 503);
     let row = eventually(SOON, "it is open", || {

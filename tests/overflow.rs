@@ -1,4 +1,4 @@
-//! A queue that overflows loses messages, but never a subscription: one whose last message is lost ends all the same.
+//! A queue that overflows loses messages, but never a subscription: one whose last message is lost still ends.
 
 use std::collections::BTreeSet;
 
@@ -49,8 +49,8 @@ fn a_lost_last_message_leaves_nothing_behind() {
     server.stop();
 }
 
-/// The worker that hands on is busy, and the queue of what is shared has room for one message. The members are told of the end all
-/// the same, whoever's message that was.
+/// The worker that hands on is busy, and the queue of shared subscriptions has room for one message. The members still get
+/// the end, whichever message is lost.
 #[test]
 fn a_lost_last_message_of_a_share_is_told_to_its_members() {
     const SHARES: usize = 8;

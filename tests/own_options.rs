@@ -114,7 +114,7 @@ fn behind_nat(transport: Transport) {
                 source.starts_with(&format!("sip:{}:", nat.addr().ip())) && source.ends_with(transport.uri_param())
             });
             assert_eq!(shown["remote_target"], private);
-            // Somebody who is refused moves nothing.
+            // A NOTIFY that is refused moves nothing.
             assert_eq!(dialog.notify_from(&stranger, Notify::active(600).event("dialog")).status(), 489);
             let connections = server.connections();
             server.refresh(id);

@@ -91,7 +91,7 @@ fn nor_is_it_behind_an_outbound_proxy() {
     server.stop();
 }
 
-/// A notifier that copies our Contact would have us ask ourselves.
+/// A notifier that copies the module's Contact would make it send requests to itself.
 #[test]
 fn the_own_contact_is_no_target() {
     let server = Server::quick().start();
@@ -120,7 +120,7 @@ fn the_own_contact_is_no_target() {
     server.stop();
 }
 
-/// Whichever way and in whichever letters it comes: a NOTIFY to our Contact for TCP may come over UDP.
+/// In any transport and letter case: a NOTIFY to the module's Contact for TCP may come over UDP.
 #[test]
 fn the_own_contact_is_no_target_in_other_letters() {
     let server = Server::quick().start();
@@ -176,7 +176,7 @@ request_route {
     server.stop();
 }
 
-/// A target that is a good URI but that nothing can be sent to: the dialog is given up and the record asked again.
+/// A target that is a valid URI but unreachable: the dialog is given up and the record subscribed to again.
 #[test]
 fn a_dialog_that_no_way_leads_to_is_left() {
     let server = Server::quick().start();

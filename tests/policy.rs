@@ -55,7 +55,7 @@ fn who_is_rejected_is_asked_again_where_the_operator_says_so() {
         assert_eq!((&*told.status, &*told.reason), ("terminated", "rejected"));
         assert!(told.next_attempt.is_some_and(|seconds| seconds <= 1), "{told:?}");
 
-        // Another time in a row it is no longer at once.
+        // The second consecutive time, the retry is not at once.
         let again = notifier.expect_subscribe(SOON);
         assert_ne!(again.need("Call-ID"), first.need("Call-ID"));
         let mut dialog = notifier.accept(&again, 600);

@@ -1,4 +1,4 @@
-//! Many processes at once: nothing is lost, nothing is counted wrong, and each subscription's news keep their order.
+//! Many processes at once: nothing is lost, nothing is counted wrong, and each subscription's messages keep their order.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -170,7 +170,7 @@ fn since(server: &Server, before: [u64; 5]) -> [u64; 5] {
     std::array::from_fn(|index| now[index] - before[index])
 }
 
-/// The news that a subscription has ended may be the oldest in a full queue. It is lost then, but nothing else is.
+/// The message that a subscription has ended may be the oldest in a full queue. Then it is lost, but nothing else is.
 #[test]
 fn an_end_that_nobody_hears_of_leaves_nothing() {
     let server = gated(1);
@@ -195,7 +195,7 @@ fn an_end_that_nobody_hears_of_leaves_nothing() {
     server.stop();
 }
 
-/// Every SIP worker is asked for the same at the same time: there is one subscription, and one end.
+/// Every SIP worker gets the same request at the same time: there is one subscription, and one end.
 #[test]
 fn one_subscription_for_all_who_ask_at_once() {
     const ASKING: usize = 40;
@@ -291,7 +291,7 @@ fn a_worker_that_is_held_up_ends_all_the_same() {
     let mut all = subscribe_to_many(&server, &notifier, 1);
     block(&server, &mut all[0].1, "never told");
     drop(all);
-    // Who asks again and again does not put it off.
+    // Repeated signals do not postpone it.
     eventually(SOON, "it has ended", || {
         let is_there = members(server.pid()).contains(&worker);
         if is_there {

@@ -30,7 +30,7 @@ fn rows_of_postgresql() {
     let fault = server.rpc("presence_b2b.reload", serde_json::json!([])).expect_err("a column is missing");
     assert!(fault.code == 500 && fault.message.starts_with("the columns record, subscriber, package"), "{fault}");
     assert_eq!(server.log().since(Mark::default(), "The subscriptions stay as they are").len(), 1);
-    // The database goes, and comes back: a reading connects anew.
+    // The database stops and starts again: a reading connects again.
     database.run(&format!("ALTER TABLE {TABLE} RENAME COLUMN settings TO options"));
     let database = database.stopped();
     let fault = server.rpc("presence_b2b.reload", serde_json::json!([])).expect_err("the database is away");

@@ -85,7 +85,7 @@ fn the_difference_is_applied() {
     assert_eq!(counts(&read(&server)), [4, 0, 0, 0, 0, 0]);
     let mut dialogs = take(&notifier, &["a", "b", "c", "d"]);
     assert_eq!(provisioned(&server), [a, b, c, d].map(str::to_owned).into());
-    // What an operator has made is not touched.
+    // Subscriptions of an operator are not touched.
     let own = server.subscribe(e, "sip:other@x");
     take(&notifier, &["e"]);
     assert_eq!(server.show(own)["provisioned"], Value::Null);

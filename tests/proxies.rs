@@ -88,7 +88,7 @@ fn a_proxy_that_is_unavailable_is_followed_by_the_next() {
     let last = third.expect_subscribe(SOON);
     assert_goes_on(&last, &next);
     third.reject(&last, 404, &[]);
-    // Its answer is the answer, and not the pause of the first.
+    // The answer of the second counts, not the pause of the first.
     let told = news.next("the failure");
     assert_eq!((told.code, told.next_attempt), (404, Some(600)));
     // The first is skipped as long as its Retry-After lasts.
@@ -121,7 +121,7 @@ fn all_proxies_dead_is_one_failure() {
     server.stop();
 }
 
-/// Each holds itself; the record is tried again after the ordinary pause, not after the last one's.
+/// Each proxy's hold is its own; the record is tried again after the ordinary pause, not after that of the last proxy.
 #[test]
 fn all_proxies_unavailable_is_one_failure() {
     let proxies = [Notifier::udp(), Notifier::udp()];

@@ -85,10 +85,10 @@ fn what_all_proxies_hold_waits_for_the_first_that_is_free() {
         for (proxy, pause) in proxies.iter().zip(pauses) {
             proxy.reject(&proxy.expect_subscribe(SOON), 503, &[("Retry-After", pause)]);
         }
-        // Neither proxy speaks for the record.
+        // Neither proxy's hold applies to the record.
         let shown = server.show_when(id, "it has failed", |shown| shown["retries"] == 1);
         assert!(shown["next_action_in"].as_u64().is_some_and(|next| next > 100), "{shown}");
-        // The subscription hears of the reply before the destination does.
+        // The reply reaches the subscription before the destination's count.
         for proxy in &proxies {
             let address = proxy.endpoint.destination();
             server.destination_when(&address, "it is held", |row| row["held_for"].as_u64() > Some(0));

@@ -16,7 +16,7 @@ const PROCESSES: usize = 8;
 /// How often each peer begins and ends.
 const ROUNDS: usize = 400;
 
-/// So few names that everybody meets.
+/// So few names that the peers often use the same one.
 const NAMES: usize = 2;
 
 /// An OPTIONS begins or ends the subscription to X-Record.
@@ -43,8 +43,8 @@ fn counters(server: &Server) -> Value {
     call(server, "counters", json!([]))
 }
 
-/// The script asks for the SIP user agent; another notifier takes up whatever it is offered. Whoever is too late with a
-/// subscription leaves nothing of his own behind, and is never told that somebody has what nobody has.
+/// The script subscribes over SIP; another notifier accepts every offer. A caller that is too late leaves nothing behind,
+/// and is never told that a subscription exists when it does not.
 #[test]
 fn everybody_begins_and_ends_the_same() {
     let server = start();
@@ -94,7 +94,7 @@ fn a_notifier_that_subscribes_changes_nobody_elses_id() {
         assert_eq!(server.show(id)["record"], "sip:nest@192.0.2.1");
         assert_eq!(server.trace()["subscriptions"], 2, "the notifier's own as well");
         server.unsubscribe(id);
-        // What waits for the notifier as a subscriber is of a subscription that has ended.
+        // A message that waits for the notifier as a subscriber belongs to an ended subscription.
         assert_eq!(server.rpc("qsa_test.pop", json!([])).expect_err("nothing is delivered").code, 404);
         server.await_no_subscription();
     });

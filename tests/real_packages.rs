@@ -53,7 +53,7 @@ fn says_what_is_published((package, content_type): (&str, &str), states: &[(Stri
         await_fields(&server, &late, states.last().expect("a state").1);
         late.unsubscribe();
         late.await_gone(SOON * 2);
-        // presence takes no more of a dialog that has ended.
+        // presence accepts no documents of a dialog after its end.
         presence.unpublish_as(package, "alice");
     });
     server.stop();

@@ -14,7 +14,7 @@ use crate::support::watch::Watch;
 const RECORDS: usize = 50;
 const WATCHERS: [&str; 2] = ["watcher", "other"];
 
-/// As far as the presence server's own rules allow it, nothing is waited for.
+/// Waits only as long as the presence server's own rules demand.
 fn server() -> Server {
     Server::eager(1).tlsf().b2b_param("resubscribe_delta", 1).start()
 }
@@ -30,7 +30,7 @@ fn end_all(server: &Server, watches: &[Watch<'_>]) {
     eventually(SOON * 2, "all have ended", || (trace(server)["subscriptions"] == 0).then_some(()));
 }
 
-/// Waits until the last that each watcher was told is the basic and the note `wanted` of its record.
+/// Waits until each watcher's last message has the basic and the note `wanted` of its record.
 fn await_all(watches: &[Watch<'_>], wanted: impl Fn(usize) -> (&'static str, String)) {
     let waits = |(number, watch): &(usize, &Watch<'_>)| {
         let (basic, note) = wanted(number / WATCHERS.len());
@@ -81,7 +81,7 @@ fn many_records(presence: PresenceBuilder, transport: Transport) {
             let shown = watch.show();
             assert_eq!((&shown["state"], &shown["status"]), (&json!("confirmed"), &json!("active")), "{shown}");
         }
-        // Nothing is published any more: the presence server then sends an empty document, or one that says closed.
+        // After the last publication ends, the presence server sends an empty document, or one that says closed.
         for number in 0..RECORDS {
             presence.unpublish(&user(number));
         }
@@ -180,8 +180,8 @@ fn too_short_a_time_is_made_longer() {
     presence.stop();
 }
 
-/// The presence server is started again and remembers nothing: the next refresh is refused (or, if it is still away,
-/// not answered), and a new dialog brings the state again.
+/// The presence server is restarted and has forgotten everything: the next refresh is refused (or, if it is still down,
+/// not answered), and the state comes in a new dialog.
 fn starts_again(transport: Transport) {
     let presence = PresenceServer::builder().max_expires(4).start();
     let ip = presence.server.ip();

@@ -12,7 +12,7 @@ use crate::support::notifier::{Notifier, Notify};
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::SOON;
 
-/// The same attempt goes on: only the target and the transaction are new.
+/// It is the same attempt: only the target and the transaction are new.
 fn assert_goes_on(next: &Received, before: &Received, target: &str) {
     assert_eq!(next.uri(), target);
     for name in ["To", "From", "Call-ID", "Event", "Expires", "Contact"] {
@@ -190,7 +190,7 @@ fn a_circle_of_305s_is_left_at_once() {
     server.stop();
 }
 
-/// The operator has said where all SUBSCRIBEs go.
+/// The operator's proxy takes all SUBSCRIBEs.
 #[test]
 fn a_305_changes_no_outbound_proxy() {
     let (own, other) = (Notifier::udp(), Notifier::udp());
@@ -210,8 +210,8 @@ fn a_305_changes_no_outbound_proxy() {
     server.stop();
 }
 
-/// A refresh is redirected to where nobody answers for long: what the notifier had granted ends in the meantime, and that is told
-/// at that moment.
+/// A refresh is redirected to a target that does not answer: the granted time ends in the meantime, and the subscriber learns
+/// it at that moment.
 #[test]
 fn what_was_granted_ends_while_a_redirection_is_followed() {
     let (registrar, home) = (Notifier::udp(), Notifier::udp());
@@ -235,7 +235,7 @@ fn what_was_granted_ends_while_a_redirection_is_followed() {
         assert!((Duration::from_secs(4)..Duration::from_secs(9)).contains(&after), "{after:?}");
         let shown = server.show(id);
         assert_eq!((&shown["state"], &shown["status"]), (&json!("unconfirmed"), &json!("terminated")), "{shown}");
-        // The attempt that was under way goes on.
+        // The attempt under way continues.
         let mut dialog = home.activate(&moved, 600);
         assert_eq!(news.next("the state").status, "active");
         server.end(id, &mut dialog);
@@ -244,7 +244,7 @@ fn what_was_granted_ends_while_a_redirection_is_followed() {
     server.stop();
 }
 
-/// RFC 3261 §20.10: none is preferred to the other, so that the order is the peer's. Without a q it is 1.
+/// RFC 3261 §20.10: without a q it is 1. Equal targets are tried in the peer's order.
 #[test]
 fn targets_of_equal_preference_are_tried_in_their_order() {
     let registrar = Notifier::udp();

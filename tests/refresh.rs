@@ -11,12 +11,12 @@ use crate::support::sip::target_of;
 use crate::support::wait::SOON;
 use crate::support::watch::{Watch, told};
 
-/// A server where nothing holds a refresh back but the second that no parameter can take away.
+/// A server where a refresh waits only for the second that no parameter can remove.
 pub fn server() -> Server {
     Server::eager(1).b2b_param("resubscribe_delta", 2).start()
 }
 
-/// The next refresh, asked for so that nobody waits for it.
+/// The next refresh, requested so that the test need not wait for it.
 pub fn refresh_of(watch: &Watch<'_>, dialog: &Dialog) -> Received {
     watch.refresh();
     dialog.expect_subscribe(SOON)
@@ -158,8 +158,8 @@ fn a_refresh_that_fails_is_repeated_in_the_dialog() {
             let [reply, retries] = ["last_reply", "retries"].map(|field| shown[field].as_u64());
             assert_eq!((reply, retries), (Some(code.into()), Some(1)));
             assert!(shown["expires_in"].as_u64().is_some_and(|left| left > 560), "{shown}");
-            // Nothing of the dialog is lost meanwhile, and a NOTIFY shows that the notifier is alive: counting begins anew.
-            // It tells what is left of the old grant; more would mean that the refresh has worked after all.
+            // The dialog loses nothing, and a NOTIFY shows that the notifier is alive: the count begins again.
+            // It names what is left of the old grant; more would mean that the refresh has succeeded.
             assert_eq!(dialog.notify(Notify::active(580).cseq(10 + number)).status(), 200);
         }
         server_recovers(&watch, &mut dialog);
@@ -250,7 +250,7 @@ fn a_notify_may_cross_the_refresh() {
     server.stop();
 }
 
-/// A NOTIFY that is faster than the 2xx to the refresh has the notifier's newest word on how long it lasts.
+/// A NOTIFY that overtakes the 2xx to the refresh has the notifier's newest expiry.
 #[test]
 fn a_2xx_does_not_lengthen_what_a_notify_has_said_since() {
     let server = server();
@@ -265,7 +265,7 @@ fn a_2xx_does_not_lengthen_what_a_notify_has_said_since() {
             dialog.answer(&refresh, 200, headers);
             watch.await_state("confirmed");
             assert!(watch.number("expires_in") <= 4, "{}", watch.show());
-            // In time, and not by an operator's word.
+            // On schedule, not by an operator's request.
             let next = dialog.expect_subscribe(SOON);
             assert!(next.at - refresh.at < Duration::from_secs(4), "{:?}", next.at - refresh.at);
             dialog.accept(&next, 3600);

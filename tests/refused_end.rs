@@ -1,5 +1,5 @@
-//! A NOTIFY that says *terminated* and is refused. Its notifier has dropped the dialog: that must not be believed active for the
-//! rest of its life.
+//! A NOTIFY that says *terminated* and is refused. Its notifier has dropped the dialog, so the module must not keep it active
+//! until it expires.
 
 use crate::support::kamailio::Server;
 use crate::support::news::Newsreader;
@@ -11,7 +11,7 @@ fn end() -> Notify {
     Notify::terminated("deactivated", 0)
 }
 
-/// What cannot be understood is not taken for the end, but asked about.
+/// A NOTIFY that is not understood does not end the subscription; a refresh finds out.
 fn refusals() -> [(Notify, u16); 6] {
     [
         (end().with("Require", "x-unknown"), 420),
@@ -46,7 +46,7 @@ fn standing(server: &Server, news: &mut Newsreader<'_>, notifier: &Notifier) -> 
     (id, dialog)
 }
 
-/// Where a test plays.
+/// The setting of a test.
 struct Stage<'a, 's> {
     server: &'s Server,
     notifier: &'a Notifier,
@@ -54,7 +54,7 @@ struct Stage<'a, 's> {
     id: u64,
 }
 
-/// A subscription stands; afterwards it ends, everything has been told, and nothing is left.
+/// Runs with an active subscription; afterwards it ends, all messages are delivered, and nothing is left.
 fn in_dialog(act: impl Fn(&mut Stage<'_, '_>, &mut Dialog)) {
     let notifier = Notifier::udp();
     let server = Server::eager(60).start();
@@ -92,7 +92,7 @@ fn a_refresh_finds_out() {
     });
 }
 
-/// What another notifier says is no word about this dialog, whatever it is refused for.
+/// A refused NOTIFY of another notifier does not concern this dialog, whatever the fault.
 #[test]
 fn nothing_is_asked_about_another_notifier() {
     in_dialog(|Stage { server, id, .. }, dialog| {

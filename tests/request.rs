@@ -222,7 +222,7 @@ fn additional_headers_and_expiration_are_in_every_subscribe() {
     server.stop();
 }
 
-/// The record's own address leads nowhere: only the route does. The dialog's later requests follow its own route set,
+/// The record's own address is unreachable: only the route works. The dialog's later requests follow its own route set,
 /// which is empty here.
 #[test]
 fn presence_route_is_for_the_first_subscribe_only() {

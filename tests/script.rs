@@ -221,7 +221,7 @@ fn fields_elsewhere() {
     assert!(said.contains("qsa(colour)"), "{said}");
 }
 
-/// A NOTIFY that cannot be answered any more, or not there, is neither told nor counted: `handle_notify()` refuses and says why.
+/// A NOTIFY that cannot be answered, or not in this route, is neither delivered nor counted: `handle_notify()` refuses and says why.
 #[test]
 fn handle_notify_has_its_place() {
     let tail = "if (handle_notify()) xlog(\"L_ERR\", \"it was true\\n\"); exit;";

@@ -41,7 +41,7 @@ fn assert_told(server: &Server, who: &[&String], status: &str, note: &str) {
     assert_eq!(pops(server, who.len()), expected);
 }
 
-/// Nothing is told but of what is asked for now, through the same worker.
+/// Only the message of this request comes, through the same worker.
 fn none(server: &Server, notifier: &Notifier) {
     let id = subscribe(server, &notifier.uri("nobody"), WATCHER, "share");
     notifier.reject(&notifier.expect_subscribe(SOON), 489, &[]);
@@ -65,7 +65,7 @@ fn one_dialog_for_all_who_ask_for_the_same() {
         assert_eq!(dialog.notify(told(600, "one")).status(), 200);
         assert_told(&server, &[&first, &second], "active", "one");
 
-        // A late one gets the newest state at once, without a word on the wire.
+        // A late one gets the newest state at once, without a request.
         let late = subscribe(&server, &record, WATCHER, "share");
         assert_told(&server, &[&late], "active", "one");
         assert_eq!(dialog.notify(told(600, "two")).status(), 200);

@@ -1,5 +1,5 @@
 //! What is slow costs its own work only: name servers that do not answer or drip, connections that are not made, peers that
-//! do not read, a script that holds the worker. Everybody else is refreshed and told.
+//! do not read, a script that holds the worker. Every other subscription is refreshed and delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -179,7 +179,7 @@ impl Drop for SetWhenDropped<'_> {
     }
 }
 
-/// The name servers die under an active subscription: it is told as expired when it is.
+/// The name servers die under an active subscription: its expiry is reported when it comes.
 #[test]
 fn a_status_is_told_no_longer_than_it_is_known() {
     let notifier = Notifier::udp();
@@ -199,7 +199,7 @@ fn a_status_is_told_no_longer_than_it_is_known() {
     let news = watch.await_news("the end", |news| news.reason == "expired");
     let late = Instant::now().saturating_duration_since(expires);
     assert_eq!(news.status, "terminated");
-    // Sooner than the name server is given up.
+    // Sooner than the resolver gives up.
     assert!(late < Duration::from_secs(3), "{late:?} late");
     watch.unsubscribe();
     server.await_no_subscription();
@@ -292,7 +292,7 @@ fn connections_that_are_not_made_stop_nobody() {
     server.stop();
 }
 
-/// It accepts and never reads: once the buffers are full, whoever writes to it waits.
+/// It accepts and never reads: once the buffers are full, a process that writes to it waits.
 #[test]
 fn a_peer_that_does_not_read_stops_nobody() {
     let addr = SocketAddr::from((own_ip(), SIP_PORT));

@@ -64,7 +64,7 @@ fn converse(server: &Server, transport: Transport) -> (Vec<Answer>, Vec<News>, u
                 answers.push(say(&dialog, &earlier));
             }
         }
-        // What waits in the queue when the subscription ends is not told any more.
+        // Messages in the queue of an ended subscription are not delivered.
         eventually(SOON, "all that is new has been told", || (watch.news().len() == 5).then_some(()));
         watch.unsubscribe();
         let farewell = dialog.expect_subscribe(SOON);

@@ -1,4 +1,4 @@
-//! What a notifier that ends a subscription is understood to say, and when it is asked again (RFC 6665 §4.1.3).
+//! The meaning of a notifier's end of a subscription, and when the module subscribes again (RFC 6665 §4.1.3).
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::sip::Message;
 use crate::support::wait::SOON;
 use crate::support::watch::{Watch, told};
 
-/// `on_error_retry_time`: when nobody says better. Longer than any test.
+/// `on_error_retry_time`: the default wait. Longer than any test.
 const WHEN_IN_DOUBT: u32 = 77;
 
 /// When the next SUBSCRIBE comes.
@@ -64,7 +64,7 @@ fn end_one<'s>(server: &'s Server, notifier: &Notifier, number: usize, when: Whe
     let (state, status, reason, next) = CASES[number];
     let record = notifier.uri(&format!("case{number}"));
     let watch = Watch::begin(server, &record);
-    // Those of earlier cases may come again meanwhile.
+    // Those of earlier cases may come again in the meantime.
     let first = |message: &Message| message.method() == "SUBSCRIBE" && message.uri() == record;
     let subscribe = notifier.endpoint.wait_for(SOON, first).expect("the first SUBSCRIBE");
     let mut dialog = notifier.dialog(&subscribe);
@@ -156,7 +156,7 @@ fn in_a_notify_before_the_2xx() {
     each_reason_is_understood(When::BeforeThe2xx);
 }
 
-/// Acted upon at once, even if what comes with it is good for nothing.
+/// It takes effect at once, even if its body is unusable.
 #[test]
 fn its_body_does_not_matter() {
     let server = Server::b2b().b2b_param("min_resubscribe_time", 0).route(TELL).start();

@@ -36,7 +36,7 @@ fn the_first_subscribe_is_accepted_and_nothing_follows() {
     server.stop();
 }
 
-/// A subscription that stands, and its refresh. Both tests go only once through what takes so long.
+/// An active subscription, and its refresh. Both tests share the long wait.
 fn refreshing<'s>(server: &'s Server, notifier: &Notifier, user: &str, package: &str) -> (Watch<'s>, Dialog, Received) {
     let watch = Watch::to(server, &notifier.uri(user), package);
     let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
@@ -64,7 +64,7 @@ fn a_refresh_is_accepted_and_nothing_follows() {
     assert_eq!(notified_after.notify(told(600, "again")).status(), 200);
     let (nothing, mut nothing_new, refresh) = refreshing(&server, &notifier, "nothing", "presence");
     nothing_new.answer(&refresh, 204, &[("Expires", "600")]);
-    // Nobody insists on it for this package: some peers send none.
+    // This package does not require it: some peers send none.
     let (put_up_with, mut rude, refresh) = refreshing(&server, &notifier, "rude", "dialog");
     rude.accept(&refresh, 600);
 

@@ -99,7 +99,7 @@ fn a_refresh_survives_a_connection_that_is_lost_at_that_moment() {
     server.stop();
 }
 
-/// RFC 6665 §4.1.2.2: what is no answer of the notifier leaves the subscription as it was granted.
+/// RFC 6665 §4.1.2.2: a failure that is not the notifier's answer leaves the subscription as granted.
 #[test]
 fn a_refresh_to_a_closed_port_is_tried_again_until_the_peer_is_back() {
     let ip = own_ip();
@@ -180,7 +180,7 @@ fn a_notify_may_come_over_another_transport() {
     }
 }
 
-/// The 2xx is the oldest word of the notifier, even when it comes last.
+/// The 2xx is the notifier's oldest message, even if it comes last.
 #[test]
 fn a_late_2xx_does_not_move_the_dialog_back() {
     let (notifier, other) = (Notifier::udp(), Notifier::udp());

@@ -115,7 +115,7 @@ fn all_others_are_left_to_the_script() {
     assert_eq!(trace(&server), [0, 9, 0]);
     let lines = server.log().since(Mark::default(), "handle_notify() is false for a NOTIFY from");
     assert!(lines.len() == 1 && lines[0].contains(&stranger.addr().to_string()), "{lines:?}");
-    // Its notifier believes in a dialog: it has to learn that there is none. That is counted nowhere.
+    // Its notifier assumes a dialog and must learn that there is none. No counter changes.
     let request = notify(&trusted, &server, "alice", "message-summary", MWI, &body);
     let request = request.clone().set("To", format!("{};tag=nobody", request.need("To")));
     assert_eq!(trusted.exchange(&request, server.addr(), SOON).status(), 481);
@@ -170,7 +170,7 @@ fn what_cannot_be_used_is_refused() {
     server.stop();
 }
 
-/// A route that is too slow: the sender is told to come again, and what was accepted is told.
+/// A route that is too slow: the sender gets a Retry-After, and accepted NOTIFYs are delivered.
 #[test]
 fn a_full_queue_refuses() {
     let endpoint = Endpoint::udp();

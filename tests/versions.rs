@@ -90,7 +90,7 @@ impl<'s> Versions<'s> {
         refresh
     }
 
-    /// Nothing has been told but what was, and the next refresh is far away.
+    /// There are no further messages, and the next refresh is far away.
     fn end(mut self) {
         let left = self.watch.number("next_action_in");
         assert!(left > 60, "{left}");
@@ -118,7 +118,7 @@ fn what_has_a_higher_cseq_is_handed_on() {
             versions.tells("1", "partial");
             versions.tells("10", "full");
             versions.tells("11", "partial");
-            // Some count nothing, and tell everything each time.
+            // Some do not count, and send the whole state each time.
             versions.tells("11", "full");
             notifier.endpoint.expect_none("SUBSCRIBE", Duration::from_millis(200));
             versions.end();
@@ -175,7 +175,7 @@ fn the_largest_versions() {
             let mut versions = Versions::begin(&server, &notifier, package);
             versions.tells("4294967294", "full");
             versions.tells("4294967295", "partial");
-            // A version beyond 32 bits, or that is no number, is not judged.
+            // A version beyond 32 bits, or one that is not a number, is ignored.
             for none in ["4294967296", "99999999999999999999", "-1", ""] {
                 versions.tells(none, "partial");
             }

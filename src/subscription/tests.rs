@@ -128,7 +128,7 @@ pub(super) struct Life {
     pub(super) random: u64,
     pub(super) credentials: Vec<Credential>,
     pub(super) sent: Vec<(Millis, Request)>,
-    /// The last request has been made, and no word about it has come.
+    /// The last request has been made, and its outcome is not known.
     pub(super) in_hand: bool,
     pub(super) remote_cseq: u32,
     dialogs: u32,
@@ -194,7 +194,7 @@ impl Life {
         life
     }
 
-    /// Another subscription in the same world, with what has been sent so far as far as it knows.
+    /// Another subscription in the same world. It knows of the requests that have been sent.
     pub(super) fn beside(&self, subscription: Subscription<Accounted>) -> Self {
         let known = self.sent.iter().filter(|(_, request)| request.cseq <= subscription.local_cseq);
         Self {
@@ -279,7 +279,7 @@ impl Life {
                 };
                 let expected = before.clone().find(same).map_or(1, |used| used.nc + 1);
                 // Forgotten values are counted from scratch.
-                // A request that was held back has counted.
+                // A request that was held back counts.
                 assert!(one.nc >= expected || one.nc == 1, "a nonce's uses are counted");
             }
             self.sent.push((self.now, (**request).clone()));
@@ -365,7 +365,7 @@ impl Life {
     }
 }
 
-/// As the registry takes it, but for Call-ID and local tag: only NOTIFYs with those of the dialog come to a subscription.
+/// Made as in the registry, but without Call-ID and local tag: a subscription only gets NOTIFYs that match these.
 pub(super) fn fingerprint_of(notify: &Notify<'_>) -> Fingerprint {
     let said = (notify.remote_tag, notify.contact, notify.entity_tag);
     Fingerprint::of_hash(FixedState::default().hash_one(said))

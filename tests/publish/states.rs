@@ -38,7 +38,7 @@ fn a_lamp_follows_the_calls_of_a_remote_user() {
             let document = lamp.await_lamp(shown);
             assert!(document.contains(&format!("entity=\"{}\"", server.uri("desk"))), "{document}");
         }
-        // Who comes later sees the same.
+        // A later watcher sees the same.
         let mut late = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
         late.await_lamp("confirmed");
         server.end(id, &mut dialog);

@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 5839): the state that is known need not be told again.
+//! Conditional requests (RFC 5839): the notifier need not send a known state again.
 
 use super::*;
 use crate::testing::etag;
@@ -35,7 +35,7 @@ fn the_newest_accepted_notify_counts() {
     });
     life.due();
     assert_eq!(life.request().known_state, b"new");
-    // It stays through a failure, and what a NOTIFY without one tells has no name.
+    // The entity tag survives a failure. After a NOTIFY without SIP-ETag there is none.
     life.reply(500);
     life.due();
     assert_eq!(life.request().known_state, b"new");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Standing over connection 7 since a while.
+/// Active over connection 7 for some time.
 fn connected() -> Life {
     let mut life = Life::asking();
     life.reply_with(200, |reply| reply.flow = Some(flow(7)));
@@ -32,7 +32,7 @@ fn the_loss_of_the_connection_brings_the_refresh_forward() {
     assert_eq!(life.due_in(), 120.0, "it has not lasted until the next SUBSCRIBE");
 }
 
-/// A notifier that closes every connection is not refreshed at without end.
+/// If a notifier closes every connection, the refreshes back off.
 #[test]
 fn losses_in_a_row_back_off_until_a_connection_lasts() {
     let mut life = connected();
@@ -55,7 +55,7 @@ fn losses_in_a_row_back_off_until_a_connection_lasts() {
     assert_eq!(life.due_in(), 0.0, "it has lasted until the refresh");
 }
 
-/// It went over the connection that is lost: nobody waits for tm to give up.
+/// The request in flight went over the lost connection: the module does not wait for tm's timeout.
 #[test]
 fn what_is_under_way_over_a_lost_connection_has_failed() {
     let mut life = Life::asking();

@@ -258,7 +258,7 @@ fn a_grant_of_nothing_is_followed_by_a_notify_like_any_other() {
 fn a_notify_that_was_refused_did_come() {
     for by_core in [true, false] {
         let mut life = Life::asking();
-        // No refresh asks before Timer N.
+        // No refresh is sent before Timer N.
         life.policy.min_resubscribe_time = secs(60);
         life.reply(200);
         let output = match by_core {
@@ -307,8 +307,8 @@ fn the_socket_of_the_newest_request_is_kept_for_the_dialog() {
     assert_eq!(life.notify("terminated").socket, Some(Socket(3)), "the dialog has ended by now");
 }
 
-/// A 2xx of one fork, a refresh to it, and then the first NOTIFY, which is another fork's and makes the dialog: what
-/// becomes of that refresh is no word about this dialog.
+/// One fork answers 2xx and gets a refresh. Then another fork sends the first NOTIFY and makes the dialog: the outcome
+/// of that refresh does not concern this dialog.
 #[test]
 fn a_refresh_to_another_fork_says_nothing_about_the_dialog() {
     let refreshing = || {

@@ -166,7 +166,7 @@ fn challenges_are_understood() {
     );
 }
 
-/// What peers write that RFC 3261 §25.1 does not know, but that has one meaning only.
+/// Forms that RFC 3261 §25.1 does not have, but that peers write and that have one meaning only.
 #[test]
 fn a_list_of_qualities_without_quotes_and_empty_values_are_understood() {
     let plain =
@@ -247,7 +247,7 @@ fn what_cannot_be_answered_has_a_reason() {
 #[test]
 fn credentials_of_parts() {
     let hash = "HA1:0123456789abcdef0123456789ABCDEF";
-    // Here a realm may hold a colon.
+    // Given in parts, a realm may contain a colon.
     assert_eq!(Credential::new(b"a:b", b"u", hash.as_bytes()).unwrap().realm.as_deref(), Some(&b"a:b"[..]));
     assert_eq!(Credential::new(b"*", b"u", b"").unwrap().realm, None);
     for (parts, error) in [
@@ -311,13 +311,13 @@ fn secrets_are_overwritten_before_their_memory_is_given_back() {
     let Life { subscription, account, .. } = life;
     drop(subscription);
     assert_eq!((account.has_leaked(), account.out()), (false, 0));
-    // The account sees what is not overwritten.
+    // The memory account notices bytes that are not overwritten.
     drop(crate::memory::Packed::<1, _>::try_new([b"swordfish"], account.clone()).unwrap());
     assert!(account.has_leaked());
 }
 
 proptest::proptest! {
-    /// Any bytes are understood or refused, and the understood ones can be in a header.
+    /// Any bytes are either understood or refused, and what is understood can be written into a header.
     #[test]
     fn hostile_challenges(value in "(Digest |realm=|nonce=|\"|,|\\\\|=| |a|auth|qop=|\r|\n|\u{e4}){0,40}") {
         if let Ok(chosen) = choose_all(&[(Challenger::End, value.as_bytes())]) {

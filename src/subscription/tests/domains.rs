@@ -1,4 +1,4 @@
-//! Where credentials are good for, and what is too weak for them.
+//! Where credentials are valid, and which schemes are too weak for them.
 
 use super::*;
 use crate::subscription::digest::place;
@@ -24,7 +24,7 @@ fn redirect(life: &mut Life, code: u16, to: &[u8]) {
     life.due();
 }
 
-/// Challenges: the reason if that is refused; otherwise how many answers the next request has.
+/// Challenges the request. The reason if the challenge is refused, otherwise the number of answers in the next request.
 fn challenge(life: &mut Life, challenger: Challenger, value: &[u8]) -> Result<usize, String> {
     let cseq = life.request().cseq;
     let code = if challenger == Challenger::End { 401 } else { 407 };
@@ -224,7 +224,7 @@ fn what_is_too_weak_is_passed_over() {
     }
 }
 
-/// A URI that cannot stand between quotes is sent without an answer.
+/// A request whose URI cannot be quoted is sent without an answer.
 #[test]
 fn credentials_are_rejected_only_where_some_were_sent() {
     let mut life = Life::unstarted(policy());
@@ -239,7 +239,7 @@ fn credentials_are_rejected_only_where_some_were_sent() {
     let mut life = Life::asking();
     assert_eq!(ask(&mut life), Ok(1));
     assert_eq!(ask(&mut life), Err("credentials rejected".to_owned()));
-    // The credentials go between challenge and repetition.
+    // The credentials are removed between the challenge and the repetition.
     let mut life = Life::asking();
     let (cseq, all) = (life.request().cseq, std::mem::take(&mut life.credentials));
     life.credentials = all.clone();

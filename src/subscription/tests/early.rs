@@ -7,7 +7,7 @@ fn refused(life: &mut Life) -> Output {
     life.notify_with("active", |notify| notify.content = Content::Malformed)
 }
 
-/// What is due, it is.
+/// What is due is a refresh.
 fn refresh(life: &mut Life) {
     life.due();
     assert_eq!(life.state(), "resubscription");
@@ -24,7 +24,7 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
         (|life| life.notify_with("active", |notify| notify.cseq = 1), 500),
         (|life| life.notify_with("active", |notify| notify.state = None), 400),
         (|life| life.notify_with("active", |notify| notify.event = b"dialog"), 489),
-        // The end as well: nothing that cannot be understood is taken for it, and the refresh finds out.
+        // The end as well: a NOTIFY that is not understood does not end the subscription; the refresh shows whether it ended.
         (|life| life.notify_with("terminated", |notify| notify.event = b"dialog"), 489),
         (|life| life.notify_with("terminated", |notify| notify.event_id = Some(b"1")), 489),
         (|life| life.give(Input::Untold(Untold::Refused)), 0),
@@ -45,14 +45,14 @@ fn each_refusal_that_may_cost_the_subscription_brings_one() {
         accepted(&mut life);
         assert_eq!(life.due_in(), before);
     }
-    // A fork too many is none of this dialog's.
+    // A refused fork does not concern this dialog.
     let mut life = Life::active(3600);
     let before = life.due_in();
     assert_eq!(life.give(Input::NotForked).untold, Some((Untold::Refused, true)));
     assert_eq!((life.due_in(), life.subscription.picture(life.now).early), (before, (0, false, None)));
 }
 
-/// Memory is short: the refresh comes after the notifier may have sent the NOTIFY again, and not together with all others.
+/// Memory is short: the refresh leaves the notifier time to send the NOTIFY again, and not all refreshes are sent at once.
 #[test]
 fn what_is_put_off_brings_one_later() {
     for (random, wait) in [(0, 30.0), (10_000, 40.0), (30_000, 60.0), (30_001, 30.0)] {
@@ -91,13 +91,13 @@ fn there_is_one_at_a_time_and_each_comes_later_than_the_one_before() {
         assert_eq!(life.due_in(), due - 1.0, "one is planned already");
         refresh(&mut life);
     }
-    // A whole time without a refusal ends the row.
+    // An interval without a refusal ends the series.
     refresh(&mut life);
     refused(&mut life);
     assert_eq!(life.due_in(), 30.0);
 }
 
-/// The notifier may have answered what is in flight before it sent what is refused.
+/// The notifier may have answered the request in flight before it sent the refused NOTIFY.
 #[test]
 fn what_is_in_flight_is_followed_by_one() {
     type Refuse = fn(&mut Life) -> Output;
@@ -112,7 +112,7 @@ fn what_is_in_flight_is_followed_by_one() {
         life.pass(secs(1));
         life.reply(200);
         assert_eq!((life.state(), life.due_in()), ("confirmed", 29.0));
-        // That one is refused once more.
+        // The next NOTIFY is refused too.
         life.due();
         refuse(&mut life);
         life.reply(200);
@@ -126,7 +126,7 @@ fn what_is_in_flight_is_followed_by_one() {
         life.reply(200);
         assert_eq!((life.state(), life.due_in()), ("confirmed", 30.0), "before Timer N");
     }
-    // A retry finds out as well, in its time.
+    // A retry that is planned anyway replaces the refresh.
     let mut life = Life::active(3600);
     life.pass(secs(100));
     life.give(Input::Refresh);
@@ -158,7 +158,7 @@ fn who_has_no_refresh_to_bring_forward_is_left_alone() {
     let before = asking.due_in();
     refused(&mut asking);
     assert_eq!((asking.state(), asking.due_in()), ("unconfirmed", before));
-    // A retry has its time, which the notifier may have told.
+    // A retry keeps its time, which may come from the notifier.
     let mut retrying = Life::active(3600);
     retrying.due();
     retrying.reply_with(503, |reply| reply.retry_after = Some(20));
@@ -186,7 +186,7 @@ fn a_refused_first_notify_does_not_put_timer_n_off() {
     assert_eq!(told(&life.due()).2, "NOTIFY refused");
 }
 
-/// Nor does a NOTIFY that is taken in the meantime, however long it says that there is.
+/// Nor does a NOTIFY that is accepted in the meantime, whatever expiry it names.
 #[test]
 fn a_later_expiry_does_not_take_it_back() {
     let mut life = Life::active(3600);

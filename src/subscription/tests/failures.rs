@@ -123,7 +123,7 @@ fn interval_too_brief_on_a_refresh_is_repeated_within_the_dialog() {
     assert!(life.reply_with(423, |reply| reply.min_expires = Some(9000)).news.is_some());
 }
 
-/// A notifier that always fails the same way gets few requests.
+/// A notifier that fails in the same way every time gets few requests.
 #[test]
 fn nobody_is_hammered() {
     let terminated = ["deactivated", "timeout", "probation", "giveup", "", "unheard-of"];

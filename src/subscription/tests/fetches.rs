@@ -11,7 +11,7 @@ fn asking(seconds: u32) -> Life {
     life
 }
 
-/// The last word: status, code, reason; nothing is left.
+/// The last message: status, code, reason. Nothing is left.
 fn last(life: &Life, output: &Output) -> (Status, u16, String) {
     let (status, code, reason, next) = told(output);
     assert!(output.forget && life.forgotten && next.is_none() && output.news.is_some_and(|news| news.last));
@@ -47,7 +47,7 @@ fn one_subscribe_for_no_time_and_one_notify() {
     }
 }
 
-/// Another fork than the one that accepts may end before it: that is no result unless it tells a state.
+/// A fork that did not accept may end first: that is a result only if it sends a state.
 #[test]
 fn the_end_of_another_fork_is_not_the_result() {
     let end = |life: &mut Life| {
@@ -73,7 +73,7 @@ fn the_end_of_another_fork_is_not_the_result() {
         let output = then(&mut life);
         assert_eq!(last(&life, &output), *result);
     }
-    // Whatever comes first. The one that has accepted has the time of the fetch.
+    // In either order. The fork that has accepted may use all of the fetch's time.
     let mut life = asking(100);
     end(&mut life);
     assert!(life.reply(200).news.is_none());
@@ -85,7 +85,7 @@ fn the_end_of_another_fork_is_not_the_result() {
     end(&mut life);
     let output = state(&mut life);
     assert_eq!(last(&life, &output), timeout);
-    // Once more, it is known.
+    // The second time, its notifier is known.
     let mut life = asking(10);
     end(&mut life);
     end(&mut life);
@@ -93,7 +93,7 @@ fn the_end_of_another_fork_is_not_the_result() {
     assert_eq!(last(&life, &output), noresource, "its deadline comes before Timer N");
 }
 
-/// A body that cannot be used is refused, and another NOTIFY awaited; the end is the end, whatever its body.
+/// A NOTIFY with a body that cannot be used is refused, and the fetch waits for another one. A terminating NOTIFY ends it, whatever its body.
 #[test]
 fn what_cannot_be_used_is_no_result() {
     let mut life = asking(32);

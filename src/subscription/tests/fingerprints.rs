@@ -1,4 +1,4 @@
-//! NOTIFYs that say what the one before said of the dialog, known at a glance.
+//! NOTIFYs that say the same of the dialog as the one before: recognized by a fingerprint.
 
 use super::*;
 use crate::testing::{NO_CREDENTIALS, offered};
@@ -31,7 +31,7 @@ fn that_of_the_newest_accepted_notify_is_kept() {
     let tagged = Notify { entity_tag: Some(etag(b"tag")), ..moved };
     life.notify_with("active", |notify| (notify.contact, notify.entity_tag) = (tagged.contact, tagged.entity_tag));
     assert!(is_kept(&life, &tagged));
-    // Not what is refused, late, or another notifier's.
+    // Refused and late NOTIFYs and those of other notifiers leave no fingerprint.
     life.notify_with("active", |notify| notify.content = Content::Malformed);
     life.notify_with("active", |notify| notify.cseq = 1);
     life.notify_with("active", |notify| notify.remote_tag = tag(b"other"));
@@ -101,7 +101,7 @@ fn a_gap_is_not_overlooked() {
     assert_eq!(life.request().known_state, b"tag");
 }
 
-/// A Contact that cannot be a target is judged, and counted, each time: nothing is kept to know it by.
+/// A Contact that cannot be a target is checked and counted each time: it leaves no fingerprint.
 #[test]
 fn a_bad_contact_is_never_known_at_a_glance() {
     let mut life = Life::active(3600);

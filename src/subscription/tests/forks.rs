@@ -165,7 +165,7 @@ fn a_fork_has_a_dialog_of_its_own() {
         ("other", "sip:other@192.0.2.2", 7)
     );
     assert_eq!((of_fork.expires_in, of_fork.next_action_in, of_fork.fork), (Some(300), Some(270), 3));
-    // The CSeq goes on from the request that opened both dialogs.
+    // The CSeq continues from the request that opened both dialogs.
     assert_eq!((of_root.local_cseq, of_fork.local_cseq), (2, 1));
 
     let refresh = fork.due().send.unwrap();
@@ -217,7 +217,7 @@ fn refreshed(fork: &mut Life, code: u16) -> Output {
     fork.reply_with(code, |reply| reply.expires = Some(0))
 }
 
-/// A refresh fails too late for a retry: that is told, and then that it is over.
+/// A refresh fails too late for a retry: the fork reports the failure, and then its end.
 fn expired(fork: &mut Life) -> Output {
     fork.due();
     let output = fork.reply_with(503, |reply| reply.retry_after = Some(1000));
@@ -341,7 +341,7 @@ fn the_end_of_the_first_fork_is_not_that_of_the_others() {
             assert_eq!((life.state(), life.snapshot().remote_tag), ("confirmed", "notifier".to_owned()), "{order}");
             assert_eq!(ends(&mut life).answer, Some(Answer::Ok));
         }
-        // This fork accepted, none did, or none shows it by Timer N.
+        // This fork accepted, none did, or none has done so by Timer N.
         let decide: [fn(&mut Life) -> Output; 4] = [
             |life| life.reply_with(200, |reply| reply.remote_tag = tag(b"gone")),
             |life| life.reply(480),

@@ -54,7 +54,7 @@ fn a_refresh_waits_in_its_dialog() {
     assert_eq!(life.due_in(), 3570.0);
 }
 
-/// The subscription lapses at its notifier: a new dialog when the hold is over.
+/// The subscription expires at its notifier: when the hold ends, a new dialog is opened.
 #[test]
 fn a_hold_beyond_the_expiry_ends_the_dialog() {
     let mut life = Life::active(3600);
@@ -68,7 +68,7 @@ fn a_hold_beyond_the_expiry_ends_the_dialog() {
     assert_ne!(life.request().call_id, old);
 }
 
-/// Who brings a request forward does not use up another turn.
+/// A request that is brought forward does not use a second turn.
 #[test]
 fn a_turn_is_kept_whoever_brings_the_request_forward() {
     let mut life = Life::asking();
@@ -91,7 +91,7 @@ fn a_turn_is_kept_whoever_brings_the_request_forward() {
     life.reply_with(200, |reply| reply.expires = Some(3600));
     life.notify("active;expires=100");
 
-    // Once the expiry has moved away there is no request to send yet, and no turn for the one that comes then.
+    // After the expiry is moved, no request is due, and the later one has no turn yet.
     life.due();
     life.hold(HeldBy::Rate, secs(5));
     life.notify("active;expires=3000");
@@ -99,7 +99,7 @@ fn a_turn_is_kept_whoever_brings_the_request_forward() {
     assert!(!life.request().reserved);
 }
 
-/// The dialog lapses before its turn, which is that of the new dialog then.
+/// The dialog expires before its turn: the new dialog takes that turn.
 #[test]
 fn a_turn_after_the_expiry_is_that_of_the_new_dialog() {
     let mut life = Life::active(3600);
@@ -111,7 +111,7 @@ fn a_turn_after_the_expiry_is_that_of_the_new_dialog() {
     assert!(life.request().reserved && life.request().remote_tag.is_empty());
 }
 
-/// A redirection to where nobody answers does not decide how long the subscription waits.
+/// A redirection to a target that does not answer does not set the waiting time of the subscription.
 #[test]
 fn a_redirection_to_a_held_destination_is_a_failure_of_that_way() {
     const TWO: &[&[u8]] = &[b"sip:dead@192.0.2.66", b"sip:other@192.0.2.67"];
@@ -130,7 +130,7 @@ fn a_redirection_to_a_held_destination_is_a_failure_of_that_way() {
         life.due();
         assert_eq!(life.request().target, RECORD, "from the record on");
     }
-    // Who has to wait for its turn waits there.
+    // A request at that target that has no turn waits.
     let mut life = Life::asking();
     life.reply_with(302, |reply| reply.redirect = uris(TWO));
     life.due();
@@ -204,7 +204,7 @@ fn an_answer_to_a_challenge_stays_one() {
     assert_eq!(told(&output).0, Status::Terminated, "it had its answer");
 }
 
-/// What is asked for once is not asked for later than its deadline.
+/// A fetch sends no request after its deadline.
 #[test]
 fn a_fetch_that_is_held_for_too_long_is_over() {
     let asking = || {
@@ -222,7 +222,7 @@ fn a_fetch_that_is_held_for_too_long_is_over() {
     assert!(output.forget);
 }
 
-/// A turn is told, not waited for: the request leaves then, needs no other turn, and once only.
+/// A reserved turn is handed in: the request leaves at once, needs no other turn, and leaves once only.
 #[test]
 fn a_turn_is_told() {
     for by in [HeldBy::Lookup, HeldBy::Unreached] {
@@ -275,7 +275,7 @@ fn a_farewell_waits_for_its_turn() {
     assert_eq!(life.request().expires, 0);
 }
 
-/// Another turn is none: one that was reserved for a rate, or none at all.
+/// A turn that does not belong to the request is ignored: one that was reserved for a rate, or one of no request.
 #[test]
 fn nobody_else_has_a_turn() {
     for by in [HeldBy::Rate, HeldBy::RetryAfter, HeldBy::Breaker] {

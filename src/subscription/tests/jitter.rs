@@ -1,4 +1,4 @@
-//! Refreshes of one time are spread.
+//! Refreshes that are due at the same time are spread.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A dialog is left in the middle of an attempt, and what it was granted ends before the attempt does.
+//! A dialog is left in the middle of an attempt, and its granted time ends before the attempt does.
 
 use super::*;
 use crate::testing::{tag, uris};
@@ -58,7 +58,7 @@ fn whatever_goes_on_its_end_is_told_when_it_comes() {
         assert_eq!((life.state(), life.due_in()), (state, 30.0));
         assert_eq!(life.subscription.status(), Some(Status::Active));
         assert_eq!(expires(&mut life), Some(next), "{state}");
-        // What goes on goes on.
+        // An attempt under way continues.
         assert_eq!((life.state(), life.due_in()), (state, left));
     }
     let mut life = redirected();
@@ -89,7 +89,7 @@ fn another_word_ends_the_wait_for_it() {
     assert_eq!((life.state(), life.due_in()), ("unconfirmed_destroy", 60.0));
 }
 
-/// Another proxy is asked from scratch, although a NOTIFY has made a dialog: it is granted what that has said.
+/// A new dialog is tried through another proxy although a NOTIFY has made one: the granted time is the NOTIFY's.
 #[test]
 fn a_dialog_that_a_notify_has_made_is_left_too() {
     let mut life = Life::unstarted(Policy { proxies: 2, ..policy() });
@@ -101,7 +101,7 @@ fn a_dialog_that_a_notify_has_made_is_left_too() {
     assert_eq!((life.state(), life.due_in()), ("unconfirmed", 40.0));
     assert_eq!(expires(&mut life), Some(0));
     assert_eq!(life.due_in(), 20.0, "the watchdog");
-    // Without a word of the NOTIFY it was granted what was asked for.
+    // If the NOTIFY names no expiry, the granted time is the requested one.
     let mut life = Life::asking();
     life.policy.watchdog = secs(10_000);
     life.notify("pending");
@@ -122,7 +122,7 @@ fn what_brings_the_next_attempt_forward_leaves_the_end_where_it_is() {
     assert_eq!(life.due_in(), 0.0);
     life.due();
     assert_eq!((life.state(), life.due_in()), ("unconfirmed", 20.0));
-    // The first fork that ends is no state that is known.
+    // The end of the first fork is not a known state.
     life.notify_with("terminated;reason=timeout", |notify| notify.remote_tag = tag(b"gone"));
     assert_eq!(life.due_in(), 20.0);
     assert_eq!(expires(&mut life), Some(0));

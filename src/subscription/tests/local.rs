@@ -1,4 +1,4 @@
-//! A subscription whose state the server itself tells.
+//! A subscription whose state comes from the server itself.
 
 use super::super::package;
 use super::*;
@@ -55,7 +55,7 @@ fn a_notify_never_belongs_to_it() {
     assert!(output.answer.is_none() && output.news.is_none() && !output.fork);
 }
 
-/// To other subscriptions the input means nothing.
+/// Other subscriptions ignore the input.
 #[test]
 fn only_a_local_subscription_is_told() {
     let mut life = Life::unstarted(policy());

@@ -6,7 +6,7 @@ use crate::testing::offered;
 use crate::testing::uris;
 use crate::testing::{etag, tag, uri};
 
-/// Makes every input of a rich life fail at each of its allocations, then succeed.
+/// Each input of a long life fails at each of its allocations in turn, then succeeds.
 #[test]
 fn every_step_can_fail_and_be_repeated() {
     let mut life = Life::started();
@@ -83,7 +83,7 @@ fn a_subscription_that_does_not_fit_is_refused() {
     assert_eq!(account.out(), 0);
 }
 
-/// Inputs are handed over; a test that repeats one makes another.
+/// An input is consumed; to repeat it, a test makes another.
 pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
     match input {
         Input::Start => Input::Start,

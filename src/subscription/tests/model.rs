@@ -3,16 +3,16 @@
 //! A subscription lives in a small world ([`world`]): a proxy that may fork, two notifiers, a transaction layer, and
 //! messages under way that arrive in any order. At each point everything that can happen next ([`actions`]) is tried.
 //! What goes wrong (a loss, a delay, a repetition, a refusal, a restart, a late deadline, …) is limited to a number of
-//! *mishaps*; normal events are not limited at all. An observer that sees only inputs and outputs ([`rules`])
-//! judges every step. States that differ only in the clock and in names are one ([`world::World::key`]), so that the
+//! *mishaps*; normal events are not limited. An observer that sees only inputs and outputs ([`rules`])
+//! checks every step. States that differ only in the clock and in names are one ([`world::World::key`]), so that the
 //! search ([`search`]) comes to an end: lives of any length are covered.
 //!
-//! This is a search of our own and not `stateright`: its models need states that can be compared and hashed as they
-//! are, while ours holds the real subscription, whose times and numbers grow; the mapping to a canonical key is most
-//! of the work in either case, and the search itself is thirty lines.
+//! The search does not use `stateright`, whose models need states that can be compared and hashed as they are. This
+//! model holds the real subscription, whose times and numbers grow. The mapping to a canonical key is most of the
+//! work in either case, and the search itself has thirty lines.
 //!
 //! To add something that can happen: a `Refusal` or `Word` in `peers`, what it is on the wire in
-//! `inputs::input_of`, and, when the observer has to know of it, a rule.
+//! `inputs::input_of`, and, if the observer must know of it, a rule.
 
 /// Something that must hold; if not, the step is an error that says so.
 macro_rules! rule {
@@ -43,7 +43,7 @@ use broken::Flaw;
 use search::explore;
 use world::Book;
 
-/// Pairs of the table that cannot be met: the state, the inputs, and why.
+/// Pairs of the table that cannot be reached: the state, the inputs, and why.
 const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     ("waiting, unstarted", "due", "it has no deadline"),
     ("waiting, unstarted", "sent fail drop held 200 302 408 423 481 489", "it has sent nothing that could be answered"),
@@ -86,7 +86,7 @@ const THIRD: &[(&str, &str, &str)] = &[
 /// A fetch that has time for a retry.
 const FETCH: Terms = Terms { fetch: Some(9), ..Terms::NONE };
 
-/// Pairs that a fetch cannot meet. What is destroyed or not started is as with any other.
+/// Pairs that a fetch cannot reach. Destroyed and not started fetches behave as other subscriptions do.
 const IMPOSSIBLE_FETCH: &[(&str, &str, &str)] = &[
     ("waiting, fetch", "actv deac rejd", "a NOTIFY is found by its dialog, and there is none"),
     (
@@ -102,11 +102,11 @@ const IMPOSSIBLE_FETCH: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// There are no challenges in this world: [`challenges`] searches another one for these. And no document has a version: what
-/// belongs to versions is proven by the table, by random lives and by the tests of versions.
+/// There are no challenges in this world: [`challenges`] searches another one. No document has a version: the table,
+/// random lives and the tests of versions cover these.
 const OF_CHALLENGES: (&[&str], &[&str]) = (&["waiting, refused"], &["401", "401x", "407", "cred", "gap", "old"]);
 
-/// Outbound proxies have a world of their own, and a 305 comes only in that of an operator.
+/// Outbound proxies have a world of their own, and a 305 comes only in the operator's world.
 const OF_PROXIES: (&[&str], &[&str]) = (
     &[
         "waiting, next",
@@ -121,7 +121,7 @@ const OF_PROXIES: (&[&str], &[&str]) = (
     &["thru", "305"],
 );
 
-/// Searches with so many mishaps; the pairs that are not met must be these.
+/// Searches with this number of mishaps. Exactly these pairs must remain unreached.
 fn explored(mishaps: u8, terms: Terms, but_for: &[&[(&'static str, &'static str, &str)]]) {
     let start = std::time::Instant::now();
     let report = explore(mishaps, Flaw::None, Book::Rfc, terms).unwrap_or_else(|found| panic!("{found}"));
@@ -159,7 +159,7 @@ fn every_life_with_two_mishaps_keeps_the_rules() {
     }
 }
 
-/// The same where an operator has said what follows a failure.
+/// The same with an operator's policy for failures.
 #[test]
 fn every_life_by_the_book_of_an_operator_keeps_the_rules() {
     let mishaps = if std::env::var_os("PRESENCE_B2B_MISHAPS").is_some() { 2 } else { 1 };

@@ -1,11 +1,11 @@
-//! NOTIFYs and what they are answered.
+//! NOTIFYs and their answers.
 
 use super::*;
 use crate::grammar::RouteSet;
 use crate::testing::offered;
 use crate::testing::tag;
 
-/// Makes one NOTIFY different; the lifetimes are those of literals.
+/// Changes one thing about a NOTIFY; the texts are literals.
 type Change = fn(&mut Notify<'_>);
 
 #[test]
@@ -49,7 +49,7 @@ fn bad_notifies_are_answered_and_change_nothing() {
         ("a broken body", |n| n.content = Content::Malformed, Some(Answer::BadRequest("Malformed Body"))),
         ("a large body", |n| n.content = Content::TooLarge, Some(Answer::TooLarge)),
     ];
-    // No refresh can come sooner than it is planned.
+    // No refresh can be sent before its planned time.
     let mut life = Life::unstarted(Policy { min_resubscribe_time: secs(3600), ..policy() });
     life.give(Input::Start);
     life.due();
@@ -124,7 +124,7 @@ fn a_notify_refreshes_the_target_but_not_the_route_set() {
 
 #[test]
 fn what_a_terminated_subscription_does_next() {
-    // After 10 s of life: what is told, and when the next attempt is.
+    // After 10 s: the message, and when the next attempt is.
     let cases = [
         ("deactivated", Status::Terminated, Some(20)),
         ("deactivated;retry-after=500", Status::Terminated, Some(20)),
@@ -156,7 +156,7 @@ fn what_a_terminated_subscription_does_next() {
             });
             assert_eq!(output.answer, Some(Answer::Ok));
             if flight == "unconfirmed" {
-                // It may be another one that has accepted.
+                // Another fork may have accepted.
                 assert!(output.news.is_none());
                 output = life.reply(200);
             }
@@ -195,7 +195,7 @@ fn a_terminated_notify_is_acted_upon_whatever_its_body_is() {
     }
 }
 
-/// RFC 3261 §12.2.2 refuses it. But a notifier that has ended the subscription tells nothing more in this dialog.
+/// RFC 3261 §12.2.2 refuses it. But a notifier that has ended the subscription sends nothing further in this dialog.
 #[test]
 fn a_stale_end_is_the_end_of_the_dialog() {
     for (cseq, state) in [(100, "terminated"), (5, "terminated;reason=noresource"), (101, "terminated;reason=rejected")]
@@ -212,7 +212,7 @@ fn a_stale_end_is_the_end_of_the_dialog() {
     }
 }
 
-/// A 2xx is followed by a NOTIFY (RFC 6665 §4.2.1.2). If that is a stale one, none that can be used is to come.
+/// A NOTIFY follows a 2xx (RFC 6665 §4.2.1.2). If that NOTIFY is stale, no usable one will come.
 #[test]
 fn a_notifier_that_has_lost_its_count_is_left() {
     // The newest CSeq, that of the stale one, and whether it comes before the 2xx.
@@ -245,14 +245,14 @@ fn a_late_one_behind_a_good_one_is_none_of_a_lost_count() {
     let mut life = Life::active(3600);
     life.notify_with("active", |notify| notify.cseq = 110);
     life.due();
-    // On its way for long: another one has overtaken it, and others were told before it.
+    // It was delayed: another one has overtaken it, and others were delivered before it.
     assert_eq!(life.notify_with("pending", |notify| notify.cseq = 105).answer, Some(Answer::StaleCseq));
     life.reply(200);
     assert_eq!(life.state(), "confirmed");
     assert_eq!(life.notify_with("active", |notify| notify.cseq = 111).answer, Some(Answer::Ok));
     assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));
     assert_eq!(life.state(), "confirmed", "what is owed has come");
-    // A 204 owes nothing.
+    // No NOTIFY follows a 204.
     life.due();
     life.reply(204);
     assert_eq!(life.notify_with("pending", |notify| notify.cseq = 50).answer, Some(Answer::StaleCseq));
@@ -264,7 +264,7 @@ fn a_late_one_behind_a_good_one_is_none_of_a_lost_count() {
     assert_eq!(life.state(), "confirmed");
 }
 
-/// The branch tells it as well as the text.
+/// The branch identifies it as well as the text does.
 #[test]
 fn what_comes_again_is_known_by_its_branch_or_its_text() {
     let echo = Echo::of_hashes;
@@ -275,7 +275,7 @@ fn what_comes_again_is_known_by_its_branch_or_its_text() {
     assert!(!echo(4, Some(0)).is_again(echo(1, None)));
 }
 
-/// The first of each kind can be told from the others, to be logged once.
+/// The first of each kind is marked, so that it is logged once.
 #[test]
 fn what_is_not_told_is_counted() {
     let mut life = Life::active(3600);

@@ -210,7 +210,7 @@ fn header_lines_are_bounded_and_said_as_they_are_read() {
     assert!(refused(&[one(&"y".repeat(1000)), one(&"z".repeat(30))].join(";")).contains("1024 bytes together"));
 }
 
-/// Each option is compared, but for the id, the name of the filter and `share`.
+/// Each option is compared, except for the id, the name of the filter and `share`.
 #[test]
 fn options_that_differ_are_named() {
     let rates = "max-rate=2;min-rate=1;adaptive-min-rate=1";

@@ -1,4 +1,4 @@
-//! What an operator says of a package, in place of what follows by itself.
+//! An operator's policy for a package, in place of the default rules.
 
 use super::*;
 use crate::grammar::{RouteSet, Tag};
@@ -60,7 +60,7 @@ fn a_code_is_followed_by_what_was_said() {
     }
 }
 
-/// Which codes end a dialog is not for operators to say.
+/// Operators cannot change which codes end a dialog.
 #[test]
 fn a_dialog_stands_as_before() {
     for action in [Action::AtOnce, Action::BackOff] {
@@ -134,7 +134,7 @@ fn a_reason_is_followed_by_what_was_said() {
     assert_eq!(told(&accepted().notify("terminated;reason=x-lunch")).3, Some(120), "a reason after all");
 }
 
-/// Whatever is said, who fails again and again is asked ever more seldom.
+/// Whatever the policy, a notifier that keeps failing gets requests at growing intervals.
 #[test]
 fn at_once_is_no_storm() {
     let said = || vec![after_codes(300, 699, Action::AtOnce), after_reason("rejected", Action::AtOnce)];
@@ -169,7 +169,7 @@ fn a_notifier_that_is_silent_until_something_changes_is_waited_for_where_the_ope
     assert_eq!(told(&life.notify("active")).0, Status::Active);
 }
 
-/// Whether the refresh goes by the route set of the 2xx, with the 2xx first or the NOTIFY first.
+/// Whether the refresh uses the route set of the 2xx, with the 2xx first or the NOTIFY first.
 fn route_of_refresh(keep_route_set: bool, notify_first: bool, of_notify: &'static [u8], tag: &'static [u8]) -> Vec<u8> {
     let mut life = Life::unstarted(Policy { keep_route_set, ..policy() });
     life.give(Input::Start);

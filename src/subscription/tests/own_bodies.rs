@@ -59,7 +59,7 @@ fn a_list_is_judged_by_what_was_asked_for() {
     assert_eq!(taken(&mut life, of(malformed)), (Some(Answer::BadRequest("Malformed Body")), false));
     assert_eq!(taken(&mut active("list;lenient"), of(malformed)), (Some(Answer::Ok), true));
     assert_eq!(taken(&mut active(""), of(malformed)).0, Some(Answer::UnsupportedMediaType));
-    // Whoever has invited lists for all takes them unseen.
+    // If lists are requested for all subscriptions, they are accepted without a look into them.
     for options in ["", "lenient"] {
         let invited = list(ListJudgement::Malformed, true);
         assert_eq!(taken(&mut active(options), of(invited)), (Some(Answer::Ok), true), "{options}");

@@ -45,7 +45,7 @@ fn the_proxy_of_a_305_is_not_asked_instead() {
     assert_eq!(told(&output).1, 305);
 }
 
-/// Asked by the proxy for a password, after a redirection out of the record's domain.
+/// The proxy challenges after a redirection out of the record's domain.
 fn answers(domains: Domains, challenger: Challenger) -> usize {
     let mut life = through(Policy { proxies: 1, ..policy() });
     life.credentials[0].domains = domains;
@@ -94,7 +94,7 @@ fn comes_from(life: &mut Life, address: &str, transport: Transport) {
     life.give(Input::Source { cseq, address, transport });
 }
 
-/// Where the refresh goes that is sent now: its Request-URI, and past all.
+/// The Request-URI of the refresh that is sent next, and the URI that it is sent through, if any.
 fn refresh(life: &mut Life) -> (Vec<u8>, String) {
     life.pass(secs(40));
     life.give(Input::Refresh);

@@ -1,4 +1,4 @@
-//! Outbound proxies: who fails is followed by the next one (RFC 3263 §4.3); and the proxy of a 305 (RFC 3261 §21.3.4).
+//! Outbound proxies: after one fails, the next one is used (RFC 3263 §4.3); and the proxy of a 305 (RFC 3261 §21.3.4).
 
 use super::*;
 use crate::testing::uris;
@@ -11,7 +11,7 @@ fn behind(proxies: u8) -> Life {
     life
 }
 
-/// A subscription that stands, with the proxy at this place, and whose refresh is in flight.
+/// An active subscription through the proxy at this place, with its refresh in flight.
 fn refreshing_with(proxies: u8, place: u8) -> Life {
     let mut life = behind(proxies);
     through(&mut life, place);
@@ -23,7 +23,7 @@ fn refreshing_with(proxies: u8, place: u8) -> Life {
     life
 }
 
-/// The gate has skipped those before.
+/// The gate has skipped the proxies before this one.
 fn through(life: &mut Life, proxy: u8) {
     let cseq = life.request().cseq;
     life.give(Input::Through { cseq, proxy });
@@ -132,7 +132,7 @@ fn a_farewell_fails_over() {
     assert_eq!((life.request().proxies.current(), life.request().expires), (1, 0), "not again where nobody answers");
 }
 
-/// What the gate has skipped at the beginning is tried last; later it is not returned to.
+/// A proxy that the gate has skipped at the beginning is tried last. One that is skipped later is not tried again.
 #[test]
 fn those_passed_over_keep_the_order() {
     let mut life = behind(3);
@@ -166,7 +166,7 @@ fn what_is_left_and_held_is_a_failure_there() {
     assert_eq!((told(&output).0, told(&output).1), (Status::Active, 503));
     assert_eq!((life.state(), life.due_in()), ("confirmed", 120.0));
 
-    // A request that only has to wait for a turn waits.
+    // A request that only waits for its turn stays with its proxy.
     let mut life = behind(2);
     silence(&mut life);
     life.due();
@@ -184,7 +184,7 @@ fn a_redirection_and_a_challenge_stay_with_the_proxy() {
     life.reply_with(302, |reply| reply.redirect = uris(&[b"sip:a@x.example.com", b"sip:b@x.example.com"]));
     life.due();
     assert_eq!((places(&life), life.request().target.as_slice()), (vec![1], &b"sip:a@x.example.com"[..]));
-    // Nobody has answered at any proxy: it may be the target. The next one has them all.
+    // No proxy has answered: the target may be at fault. The next attempt has all proxies again.
     silence(&mut life);
     life.due();
     assert_eq!((places(&life), life.request().target.as_slice()), (vec![0, 1], &b"sip:b@x.example.com"[..]));
@@ -233,7 +233,7 @@ fn a_305_is_followed_once() {
     assert!(life.request().via.is_empty(), "a new attempt");
 }
 
-/// The dialog goes where its route set leads.
+/// Requests of the dialog follow its route set.
 #[test]
 fn the_proxy_of_a_305_is_that_of_the_attempt_alone() {
     let mut life = Life::asking();
@@ -246,7 +246,7 @@ fn the_proxy_of_a_305_is_that_of_the_attempt_alone() {
     life.notify("active");
     life.due();
     assert_eq!((life.state(), life.request().via.as_slice()), ("resubscription", &b""[..]));
-    // A refresh is repeated in the dialog; so is a farewell.
+    // A refresh is repeated in the dialog; so is an unsubscribe.
     use_proxy(&mut life, &[b"sip:again"]);
     life.due();
     assert_eq!((life.state(), life.request().via.as_slice()), ("resubscription", &b"sip:again"[..]));

@@ -80,7 +80,7 @@ const CHALLENGES: &[&[Challenge<'static>]] = &[
 const NUMBERS: &[Option<u32>] =
     &[None, None, Some(0), Some(1), Some(20), Some(61), Some(600), Some(7200), Some(u32::MAX)];
 
-/// One step, as numbers that are made an input when the subscription is there.
+/// One step, as numbers that become an input once there is a subscription.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Start,
@@ -139,7 +139,7 @@ fn pick<T: Copy>(from: &[T], number: usize) -> T {
     from[number % from.len()]
 }
 
-/// Makes the step an input, and hands life and input to `give`; a step that only takes time needs none.
+/// Turns the step into an input, and hands life and input to `give`; a step that only takes time has none.
 pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Life, Input<'_>)) {
     let cseq = life.sent.last().map_or(0, |(_, request)| request.cseq);
     life.dialogs += 1;
@@ -156,7 +156,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         Step::Pass(millis) => return life.pass(Duration::from_millis(millis)),
         Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
         Step::Through(old, place) => {
-            // Who has been sent is sent.
+            // A request that was sent stays sent.
             let places = |sent: &Request| sent.proxies.places(life.policy.proxies).collect::<Vec<_>>();
             let places = life.sent.last().map(|(_, sent)| places(sent)).unwrap_or_default();
             if !life.in_hand || places.is_empty() {
@@ -168,7 +168,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
         Step::NoWay(old) => Input::NoWay { cseq: cseq.saturating_sub(old) },
         Step::Held(old, by, millis) => {
-            // Who is held has not been sent: nothing else is said of it.
+            // A held request was not sent: nothing else is said of it.
             if !life.in_hand {
                 return;
             }
@@ -229,7 +229,7 @@ fn take(life: &mut Life, step: &Step, allowed: i64) {
     with_input(life, step, |life, input| give(life, input, allowed));
 }
 
-/// Lets only so many allocations succeed at first: without memory nothing changes.
+/// Lets only this number of allocations succeed at first: without memory nothing changes.
 fn give(life: &mut Life, input: Input<'_>, allowed: i64) {
     let picture =
         |life: &Life| (life.snapshot(), life.subscription.state(), life.subscription.deadline(), life.account.out());
@@ -274,7 +274,7 @@ proptest! {
         if !life.forgotten {
             life.give(Input::Unsubscribe);
         }
-        // The farewell may have to be tried at each proxy.
+        // The unsubscribe may have to be tried at each proxy.
         for _ in 0..5 + 2 * proxies {
             if !life.forgotten {
                 life.due();
@@ -284,8 +284,8 @@ proptest! {
         prop_assert_eq!(life.account.out(), SUBJECT);
     }
 
-    /// Whatever the challenges, a request is not repeated more often than they allow: in a time too short for anything
-    /// else, only repetitions are sent.
+    /// A request is not repeated more often than the bound allows, whatever the challenges. The time is too short for
+    /// anything but repetitions.
     #[test]
     fn challenges_are_no_storm(replies in proptest::collection::vec((any::<usize>(), any::<bool>()), 30)) {
         for mut life in [Life::asking(), Life::active(3600)] {
@@ -324,7 +324,7 @@ proptest! {
         for (step, random) in &steps {
             life.random = *random;
             let step = match step.clone() {
-                // Challenges are bounded elsewhere.
+                // Another test covers the bound of challenges.
                 Step::Reply { old, code, tag, contact, numbers, .. } => {
                     let code = if CODES[code % CODES.len()] == 423 { 0 } else { code };
                     Step::Reply { old, code, tag, contact, numbers: [0, numbers[1], numbers[2]], redirect: 0, challenge: 0 }

@@ -1,4 +1,4 @@
-//! Why something is as it is: the texts, their pages, and what they take of memory.
+//! Reasons: their texts, their pages, and the memory they take.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ fn a_hold_takes_no_memory() {
     }
 }
 
-/// A failure gives its reason without memory, too; the words of a peer take some.
+/// A failure has its reason even without memory; the words of a peer need some.
 #[test]
 fn only_words_of_a_peer_take_memory() {
     let failed = |fail: &dyn Fn(u32) -> Input<'static>| {

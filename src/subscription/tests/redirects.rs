@@ -41,7 +41,7 @@ fn every_target_is_tried_in_order_and_once() {
     redirect(&mut life, 300, &[A, RECORD, A, B]);
     life.due();
     assert_eq!(life.request().target, A);
-    // A dead target, a refusing one: the next.
+    // After a target that does not answer and one that refuses, the next.
     life.due();
     assert_eq!(life.state(), "waiting");
     life.due();
@@ -163,7 +163,7 @@ fn nothing_leads_from_sips_to_sip() {
     let moved =
         |life: &mut Life, to: &'static [u8]| life.notify_with("active", |n| n.contact = Some(offered(to))).bad_contacts;
     assert_eq!(moved(&mut life, b"sips:moved@x"), None);
-    // Said twice, it is as little true.
+    // Repeating it changes nothing.
     assert_eq!([moved(&mut life, open), moved(&mut life, open)], [Some(2), Some(3)]);
     life.due();
     let request = life.request();

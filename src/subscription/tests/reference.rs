@@ -1,5 +1,5 @@
-//! The same rules told a second time, simply: with flags, growing lists and whole milliseconds, from the text of the
-//! RFCs and of the decisions taken. What it shows to the outside must be what the machine shows.
+//! A second, simple implementation of the same rules: with flags, growing lists and whole milliseconds, written from the
+//! RFCs and the pages. Its outputs must equal those of the machine.
 
 use super::*;
 use crate::time::Millis;
@@ -17,7 +17,7 @@ mod ways;
 
 use sums::{ends_dialog, otherwise, told};
 
-/// Target, To tag, Route, CSeq, Expires, whether Call-ID and tag are new, the state that need not be told again, and which
+/// Target, To tag, Route, CSeq, Expires, whether Call-ID and tag are new, the entity tag of the known state, and which
 /// proxies it may take.
 type Asked = (Vec<u8>, Vec<u8>, Vec<u8>, u32, u32, bool, Vec<u8>, (Vec<u8>, Vec<u8>));
 
@@ -65,7 +65,7 @@ enum Then {
 /// A fork that ended first: tag, reason, retry-after.
 type Gone = (Vec<u8>, Option<Vec<u8>>, Option<u32>);
 
-/// A notifier as we know it: tag, where it is, how to get there.
+/// A known notifier: tag, target, route set.
 #[derive(Clone, Default)]
 struct Peer {
     tag: Vec<u8>,
@@ -73,13 +73,13 @@ struct Peer {
     routes: Vec<u8>,
     /// A NOTIFY has named the target.
     told: bool,
-    /// The name of the state told last.
+    /// The entity tag of the newest state.
     state: Vec<u8>,
 }
 
 struct Reference {
     policy: Policy,
-    /// The state is wanted once, within so many milliseconds of the start; then until when.
+    /// A fetch: milliseconds from the start to its deadline; then the deadline.
     fetch: Option<u64>,
     until: Option<u64>,
     now: u64,
@@ -89,7 +89,7 @@ struct Reference {
     /// The next request opens a dialog with new identifiers.
     anew: bool,
     peer: Peer,
-    /// CSeq of the newest NOTIFY of the dialog, which it has made.
+    /// CSeq of the newest NOTIFY of the dialog; none before a NOTIFY has made it.
     heard: Option<u32>,
     /// Version of the newest document of the dialog.
     version: Option<u32>,
@@ -99,7 +99,7 @@ struct Reference {
     missing_before: Missing,
     /// The contents of the newest NOTIFY.
     said: String,
-    /// Since the newest request left: a NOTIFY was accepted; one said how long; the 2xx came and no NOTIFY; one was too old.
+    /// Since the newest request left: a NOTIFY was accepted; one named an expiry; the 2xx came and no NOTIFY; one was too old.
     told: bool,
     dated: bool,
     owed: bool,
@@ -117,7 +117,7 @@ struct Reference {
     /// Connections lost in a row.
     losses: u32,
     ends: Option<u64>,
-    /// When what was told of a dialog that was left is not known to be true any more.
+    /// When the state of a dialog that was left becomes unknown.
     left: Option<u64>,
     next: u64,
     first_by: Option<u64>,
@@ -131,13 +131,13 @@ struct Reference {
     /// By when a NOTIFY was awaited before that.
     first_before: Option<u64>,
     told_held: bool,
-    /// Waits to be told its turn.
+    /// Waits for its turn.
     queued: bool,
     /// The moment of the next request is its turn.
     turn: bool,
-    /// Refreshes that refused NOTIFYs have brought in a row, and whether one was refused since the newest request.
+    /// Consecutive refreshes caused by refused NOTIFYs, and whether one was refused since the newest request.
     early: (u32, bool),
-    /// The moment before which it does not come.
+    /// The moment before which no such refresh is sent.
     early_from: u64,
     cseq: u32,
     asked: u64,
@@ -153,7 +153,7 @@ struct Reference {
     last_code: u16,
     /// No proxy that has not failed takes it.
     no_other: bool,
-    /// The proxy that a 305 has named for this target, and that one has named any.
+    /// The proxy that a 305 has named for this target, and whether any 305 has come.
     via: Vec<u8>,
     rerouted: bool,
     /// The request could not be sent because of the dialog.

@@ -231,7 +231,7 @@ fn what_expires_while_a_refresh_is_out_is_told_then() {
     assert!(life.reply(200).news.is_none(), "too late");
     assert!(life.due().send.is_some_and(|request| request.is_initial()));
 
-    // No refresh, but the 2xx to the first SUBSCRIBE is out.
+    // No refresh is in flight, but the 2xx to the first SUBSCRIBE has not come.
     let mut life = Life::asking();
     life.notify("active;expires=20");
     assert_eq!(life.due_in(), 20.0);
@@ -245,7 +245,7 @@ fn what_expires_while_a_refresh_is_out_is_told_then() {
     assert!(output.send.is_none());
 }
 
-/// RFC 6665 §4.1.3: a NOTIFY that has overtaken the 2xx is not taken back by it.
+/// RFC 6665 §4.1.3: a 2xx does not undo a NOTIFY that has overtaken it.
 #[test]
 fn the_earlier_of_two_expiries_counts() {
     let refreshing = || {
@@ -286,7 +286,7 @@ fn the_earlier_of_two_expiries_counts() {
             assert_eq!(life.snapshot().expires_in, Some(counts), "first: {told:?} {granted:?} {is_before}");
         }
     }
-    // News from before the refresh left do not count.
+    // NOTIFYs from before the refresh do not count.
     let mut life = Life::active(3600);
     life.notify("active;expires=600");
     life.due();
@@ -322,7 +322,7 @@ fn a_refresh_that_does_not_leave_is_retried_within_the_dialog() {
     }
 }
 
-/// Where nothing can be sent to what the notifier has named, its dialog is of no use: as after a 481.
+/// If nothing can be sent to the notifier's target, its dialog is useless: as after a 481.
 #[test]
 fn a_refresh_that_no_way_leads_to_ends_the_dialog() {
     let no_way = |life: &mut Life| {
@@ -337,14 +337,14 @@ fn a_refresh_that_no_way_leads_to_ends_the_dialog() {
     assert_eq!(told(&no_way(&mut life)), (Status::Terminated, 0, reason.clone(), Some(30)));
     life.due();
     assert!(life.request().is_initial() && life.request().target == RECORD && life.request().call_id == b"call3");
-    // When it is told the same again, it backs off; one that opens a dialog is a failure like any other.
+    // If the same happens again, it backs off. For a request that opens a dialog it is a failure like any other.
     life.reply(200);
     let cseq = life.request().cseq;
     life.give(Input::NoWay { cseq });
     life.notify("active");
     life.policy.overrides = vec![after_codes(481, 481, Action::Never)];
     assert_eq!(told(&no_way(&mut life)), (Status::Rejected, 0, reason, None));
-    // A subscriber that has gone is not told.
+    // A subscriber that has unsubscribed gets no message.
     let mut life = Life::active(3600);
     life.pass(secs(1000));
     life.give(Input::Refresh);

@@ -100,7 +100,7 @@ fn packages_are_found_by_their_exact_name() {
     }
 }
 
-/// What a peer says is kept: it has a bound.
+/// The peer's text is kept up to a bound.
 #[test]
 fn a_reason_is_not_too_long() {
     for (bytes, is_taken) in [(255, true), (256, false), (60_000, false)] {

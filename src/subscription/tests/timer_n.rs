@@ -61,7 +61,7 @@ fn a_refresh_that_fails_has_no_timer_n() {
     assert_eq!(life.snapshot().expires_in, Some(28), "it stands until it expires");
 }
 
-/// Refreshes that follow each other closer than Timer N do not put it off.
+/// Refreshes closer together than Timer N do not postpone it.
 #[test]
 fn refreshes_do_not_put_timer_n_off() {
     let mut life = insisting();

@@ -89,7 +89,7 @@ fn a_whole_document_is_told_whatever_its_version() {
     }
 }
 
-/// A notifier that never tells the whole state, and always gives the same version, is heard all the same.
+/// Documents of a notifier that never sends the whole state, and always the same version, are still delivered.
 #[test]
 fn changes_are_told_whatever_their_version_and_bring_one_refresh() {
     let mut life = standing();
@@ -135,7 +135,7 @@ fn a_gap_is_followed_by_a_refresh() {
     assert!(is_told(&full(&mut life, 8)));
     life.reply(200);
     assert_eq!(life.due_in(), 3570.0, "and no second one");
-    // The next one keeps its distance.
+    // The next refresh keeps the least interval.
     assert!(is_told(&partial(&mut life, 10)));
     assert_eq!(life.due_in(), 30.0);
     assert!(is_told(&partial(&mut life, 12)));
@@ -152,7 +152,7 @@ fn changes_to_nothing_are_a_gap() {
     assert_eq!(life.due_in(), 30.0);
 }
 
-/// What is missing is still asked for when a NOTIFY without a version says that the subscription lasts longer.
+/// A missing document is still requested after a NOTIFY without a version extends the subscription.
 #[test]
 fn a_later_expiry_does_not_put_the_refresh_off() {
     let sooner_and_later = |life: &mut Life| {
@@ -166,7 +166,7 @@ fn a_later_expiry_does_not_put_the_refresh_off() {
     full(&mut life, 5);
     assert_eq!((sooner_and_later(&mut life), life.due_in()), (30.0, 30.0));
 
-    // Nor has a request that was held back asked.
+    // Nor has a request that was held back.
     let mut life = Life::active(3600);
     full(&mut life, 5);
     partial(&mut life, 7);
@@ -181,7 +181,7 @@ fn a_later_expiry_does_not_put_the_refresh_off() {
     assert!(life.due_in() > 1000.0, "asked in vain once, it is not asked again");
 }
 
-/// It may have been told before or after the notifier answered the request: so it is asked once more.
+/// The gap may be from before or after the notifier answered the request: so the module asks once more.
 #[test]
 fn a_gap_while_the_whole_state_is_asked_for_is_followed_by_another_refresh() {
     for whole in [false, true] {
@@ -236,10 +236,10 @@ fn a_document_without_a_version_is_told_and_changes_nothing() {
     assert_eq!(life.subscription.deadline(), planned);
 }
 
-/// A notifier that is asked for nothing but another state (RFC 5839) would not tell the whole one.
+/// A conditional request (RFC 5839) would keep the notifier from sending the whole state.
 #[test]
 fn behind_a_gap_no_state_is_known() {
-    // What is told, and whether the refresh names the state.
+    // The documents, and whether the refresh has the entity tag of the state.
     let (whole, changes) = (true, false);
     for (told, is_known) in [
         (&[(5, whole)][..], true),

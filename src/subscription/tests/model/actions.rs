@@ -16,7 +16,7 @@ pub enum Action {
     Leave {
         word_later: bool,
     },
-    /// The request does not leave; the word comes when it comes.
+    /// The request does not leave; the transaction layer says so at any later time.
     Stuck(Sending),
     /// The request may not leave for a second (its rate), or for three (its destination does not answer).
     Hold {
@@ -28,7 +28,7 @@ pub enum Action {
     Arrive(usize),
     /// A message arrives, and will arrive again.
     ArriveTwice(usize),
-    /// A SUBSCRIBE or a reply gets lost: without a sign, or the transaction layer gives up.
+    /// A SUBSCRIBE or a reply is lost: silently, or the transaction layer gives up.
     Lose {
         which: usize,
         timeout: bool,
@@ -71,7 +71,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// How many mishaps it uses up. That time goes on while messages are under way is one.
+    /// How many mishaps it uses up. If time passes while messages are under way, that is one.
     pub fn price(self, world: &World) -> u8 {
         let waits = matches!(self, Self::Due | Self::Late | Self::Expire(_))
             && world.subscription.deadline().is_some_and(|at| at > world.now)
@@ -88,8 +88,8 @@ impl Action {
         }
     }
 
-    /// Whether it can happen where challenges are what matters: there one notifier accepts, and what is refused is
-    /// refused for good, moved, or not answered.
+    /// Whether it can happen in the world of challenges: there one notifier accepts, and a refusal is permanent, a
+    /// redirection, or a timeout.
     pub fn is_narrow(self) -> bool {
         match self {
             Self::Due

@@ -1,10 +1,10 @@
-//! A subscription that is left alone: time must end it.
+//! A subscription without answers: time must end it.
 
 use super::super::*;
 use super::world::World;
 
-/// From here on there are no answers, and it is not wanted: time alone must end it, and nothing may be left. Nor may any of
-/// what must be ignored change anything.
+/// The subscription is removed and gets no answers: time alone must end it, and nothing may be left. Inputs that must be
+/// ignored may not change anything.
 pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     let policy = world.book.policy();
     let env = world.env();
@@ -46,14 +46,14 @@ pub fn stand_alone(world: &World, account: &Accounted) -> Result<(), String> {
     rule!(forgotten, "does not end by itself after unsubscribe: {:?}", alone.state());
     let all = policy.watchdog * (2 + detours) + policy.wait_for_term_notify;
     rule!(now.since(world.now) <= all, "needs {:?} to end", now.since(world.now));
-    // Its names are those of the one it was cloned from.
+    // The clone has the names of its original.
     rule!(account.out() == out, "leaves memory behind");
     drop(alone);
     rule!(account.out() == out, "leaks");
     Ok(())
 }
 
-/// A fetch without further answers reports this by its deadline at the latest, and is over.
+/// A fetch without further answers reports that by its deadline, and ends.
 fn fetch_alone(world: &World, mut alone: Subscription<Accounted>, env: &Env<'_>) -> Result<(), String> {
     let until = alone.fetch_until().unwrap_or(world.now).max(world.now);
     for number in 100.. {

@@ -1,4 +1,4 @@
-//! The events: at the notifiers, on the way, to the request at hand.
+//! The events: at the notifiers, on the wire, and of the current request.
 
 use super::super::*;
 use super::actions::Action;
@@ -93,7 +93,7 @@ pub fn apply(world: &mut World, action: Action, flaw: Flaw, visited: &mut Visite
                 }
                 world.under_way.push(Message::Refuse { cseq, refusal });
                 if refusal == Refusal::Nothing {
-                    // A NOTIFY follows that 2xx as any other.
+                    // A NOTIFY follows this 2xx as it follows any other.
                     let until = world.now;
                     let fork = fork.unwrap_or(Fork::A);
                     let serving =
@@ -150,7 +150,7 @@ fn open(world: &mut World, message: Message, fork: Fork, short: bool, pending: b
     if answers {
         world.under_way.push(Message::Accept { cseq, fork, moved: false, expires });
     }
-    // A notifier that is asked once mostly says that this was all; an oddity is a state that goes on.
+    // A notifier usually ends a fetch with its NOTIFY; one that leaves the subscription active is a mishap.
     let word = match (pending, is_fetch && !short) {
         (true, _) => Word::Pending,
         (false, true) => Word::TimedOut,

@@ -22,15 +22,15 @@ pub enum Flaw {
     SendsAtOnce,
     /// Keeps the target of the first NOTIFY.
     NeverMoves,
-    /// Comes back at once after every failure.
+    /// Tries again at once after every failure.
     Hammers,
-    /// Still talks after unsubscribe.
+    /// Still sends messages after unsubscribe.
     TalksOn,
     /// Loses its deadline when a reply is overdue.
     Sleeps,
-    /// Takes a pending NOTIFY for the beginning of more, although it was asked once.
+    /// Waits for more after a pending NOTIFY, although it is a fetch.
     StaysOn,
-    /// Asks for another 30 s of silence with every NOTIFY, also if it is not wanted.
+    /// Waits another 30 s after every NOTIFY, even after unsubscribe.
     NeverEnds,
     /// Takes every challenge for one of an old nonce.
     TriesAgain,
@@ -96,7 +96,7 @@ impl Flaw {
     }
 }
 
-/// The flaw is found, and the observer says this.
+/// The search finds the flaw, and the observer reports this text.
 fn assert_found(flaw: Flaw, mishaps: u8, says: &str) {
     let found = explore(mishaps, flaw, Book::Rfc, Terms::default());
     let found = found.and_then(|_| explore(mishaps, flaw, Book::Rfc, FETCH)).expect_err("the flaw is found");

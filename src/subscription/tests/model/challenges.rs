@@ -1,5 +1,5 @@
-//! Challenges: the same world, in which every SUBSCRIBE may be challenged, by a realm that can be answered or by one that
-//! cannot, and credentials may be given at any time. That many more lives are told apart that fewer mishaps have to do.
+//! Challenges: the same world, in which every SUBSCRIBE may be challenged, by a realm with credentials or by one without,
+//! and credentials may be given at any time. There are so many more states that the search allows fewer mishaps.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -12,10 +12,10 @@ use super::world::{Book, Message, Refusal, Sending, World};
 use super::{FETCH, OF_PROXIES, table};
 use crate::subscription::digest::{MOST_ANSWERS, MOST_STALES};
 
-/// As many challenges as anybody likes.
+/// Any number of challenges.
 pub const ANY_NUMBER: u8 = u8::MAX;
 
-/// The credentials of the realm that has some.
+/// The credentials of the realm that has them.
 pub static CREDENTIALS: LazyLock<Vec<Credential>> = LazyLock::new(|| vec![credential("user:known:secret")]);
 
 /// The refusals that are challenges.
@@ -76,7 +76,7 @@ fn bit(challenger: Challenger, realm: &[u8]) -> u8 {
     }
 }
 
-/// The same challenges, as if the nonce were all that is wrong.
+/// The same challenges, as if only the nonce were wrong.
 pub fn as_old<'a>(challenges: &'a [Challenge<'a>]) -> &'a [Challenge<'a>] {
     const AGED: &[Challenge<'_>] =
         &[Challenge { challenger: Challenger::End, value: b"Digest realm=\"known\", nonce=\"one\", stale=true" }];
@@ -91,19 +91,19 @@ pub struct Answered {
     /// Repetitions of one SUBSCRIBE, and those of them because of an old nonce.
     repeated: u8,
     stales: u8,
-    /// The realms that have had an answer to this SUBSCRIBE, with the credentials there are.
+    /// The realms that this SUBSCRIBE has answered with the present credentials.
     had: u8,
-    /// The realms that have asked since the last redirection.
+    /// The realms that have challenged since the last redirection.
     asked: u8,
     /// A redirection has been followed: the next SUBSCRIBE is still the same attempt.
     goes_on: bool,
-    /// Credentials have come while a SUBSCRIBE was in hand: should it be held back, it is made again with these.
+    /// Credentials have come while a SUBSCRIBE was being sent: if it is held back, it is made again with these.
     pub late: bool,
 }
 
-/// A SUBSCRIBE is sent. Whether it is one that was challenged, once more: then it has an answer.
+/// A SUBSCRIBE is sent. Whether it repeats a challenged one: then it must have an answer.
 pub fn repeating(world: &mut World, request: &Request) -> Result<bool, String> {
-    // Which remote tag a dialog has is judged by what confirms it.
+    // The rule about confirmations checks the remote tag of a dialog.
     let names = ([&request.call_id, &request.local_tag].map(Clone::clone), request.is_initial());
     let before = world.ghost.named.replace(names.clone());
     let all = &mut world.ghost.spoken.answered;
@@ -129,7 +129,7 @@ pub fn repeating(world: &mut World, request: &Request) -> Result<bool, String> {
         (one.challenger, &one.realm[..], &one.nonce[..]) == (asks.challenger, asks.realm, asks.nonce)
     };
     rule!(request.authorizations.iter().any(answers), "repeated without an answer to {asks:?}");
-    // Names are taken once a NOTIFY has made a dialog of them.
+    // Call-ID and tag are in use once a NOTIFY has made a dialog with them.
     rule!(
         before.as_ref() == Some(&names) || (request.is_initial() && world.ghost.taken),
         "repeated as {names:?}, not {before:?}"
@@ -180,7 +180,7 @@ pub fn learning(before: &World, world: &mut World, given: Given, output: &Output
     Ok(())
 }
 
-/// Pairs of the columns of challenges that cannot be met, and why.
+/// Pairs of the columns of challenges that cannot be reached, and why.
 const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     ("waiting, unstarted", "401 401x 407", "it has sent nothing that could be answered"),
     ("waiting, refused", "408", "nobody is timed out in this world"),
@@ -213,8 +213,8 @@ fn challenged(mishaps: u8, challenges: u8, terms: Terms) -> World {
     world
 }
 
-/// Searches from each of these worlds; of the columns of challenges, and of the row of those refused, just these pairs
-/// are not met.
+/// Searches from each of these worlds. In the columns of challenges, and in the row of refused ones, exactly these pairs
+/// remain unreached.
 fn explored(worlds: &[World], but_for: &[&[(&'static str, &'static str, &str)]]) {
     let mut met = Visited::default();
     let is_fetch = worlds[0].is_fetch();

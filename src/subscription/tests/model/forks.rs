@@ -1,7 +1,7 @@
 //! A subscription and its forks together, as the registry keeps them: whatever happens to any of them, in any order.
 //!
-//! Unlike the other world this one has no notifiers that behave: every reply and every NOTIFY may come at any time, and
-//! come again. It is explored to a depth.
+//! In this world notifiers follow no rules: every reply and every NOTIFY may come at any time, and come again. The
+//! search goes to a fixed depth.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -25,7 +25,7 @@ enum Action {
     /// The deadline of the one with this place (0 is the subscription).
     Due(usize),
     Reply(usize, u16),
-    /// Of the first dialog's Call-ID: from which notifier, CSeq, word.
+    /// With the first dialog's Call-ID: which notifier, CSeq, contents.
     Notify(usize, u32, usize),
     /// Timer N has passed.
     Late,
@@ -80,7 +80,7 @@ impl World {
     fn possible(&self) -> Vec<Action> {
         let mut all = vec![Action::Late];
         for (place, one) in self.all().enumerate() {
-            // Of later attempts only the beginning matters here.
+            // Later attempts are only followed to their beginning.
             if one.deadline().is_some() && (self.attempts < 2 || one.fork() != 0 || self.unsubscribed) {
                 all.push(Action::Due(place));
             }
@@ -180,7 +180,7 @@ impl World {
         if output.news.is_some() {
             let (told, ended) = self.told.entry(tag).or_default();
             rule!(!*ended, "news of a dialog that has ended");
-            // The end of a count that is lost is told with the NOTIFY that shows it.
+            // If a notifier has lost its CSeq count, the NOTIFY that shows it also ends the dialog.
             rule!(told.insert(cseq) || output.answer == Some(Answer::StaleCseq), "the same NOTIFY is told again");
             *ended = word > 0;
         }
@@ -230,7 +230,7 @@ impl World {
         Ok(())
     }
 
-    /// It is not wanted and there are no answers: time alone ends all of them.
+    /// After unsubscribe, and without answers, time alone ends all of them.
     fn stand_alone(&self) -> Result<(), String> {
         let mut alone = self.clone();
         if !alone.unsubscribed && alone.root.is_some() {
@@ -249,7 +249,7 @@ impl World {
     }
 }
 
-/// All that can happen within so many steps after the first SUBSCRIBE.
+/// Everything that can happen within this number of steps after the first SUBSCRIBE.
 fn explore(mut first: World, depth: usize) -> Result<(usize, usize), String> {
     first.apply(Action::Due(0))?;
     let mut known = HashSet::from([first.key()]);

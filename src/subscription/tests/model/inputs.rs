@@ -18,7 +18,7 @@ const FLOW: Flow = Flow(NonZero::<u32>::MIN);
 pub fn arrive(world: &mut World, message: Message, flaw: Flaw, visited: &mut Visited) -> Result<(), String> {
     match message {
         Message::Subscribe { dialog, fork, cseq, expires } => {
-            // A SUBSCRIBE within a dialog that its notifier knows: accepted, and told the state (RFC 6665 §4.2.1.2).
+            // A SUBSCRIBE within a dialog that its notifier knows is accepted, and the state is sent (RFC 6665 §4.2.1.2).
             let Some(at) = fork.and_then(|fork| world.serves(dialog, fork)) else { return Ok(()) };
             let until = world.now.after(secs(expires.into()));
             let one = &mut world.serving[at];
@@ -39,7 +39,7 @@ pub fn arrive(world: &mut World, message: Message, flaw: Flaw, visited: &mut Vis
     }
 }
 
-/// Hands it to the subscription, does what that says, and lets the observer judge.
+/// Hands it to the subscription, carries out the output, and lets the observer check the step.
 pub fn give(world: &mut World, given: Given, flaw: Flaw, visited: &mut Visited) -> Result<(), String> {
     let before = world.clone();
     let dialogs = world.dialogs + 1;

@@ -23,7 +23,7 @@ pub fn small_policy() -> Policy {
     }
 }
 
-/// Whose word counts after a failure.
+/// Whose rules apply after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Book {
     /// The RFCs'.
@@ -98,8 +98,8 @@ pub enum Refusal {
     Unavailable,
     Stale,
     Nothing,
-    /// Challenges: of a realm that has credentials, by the end or a proxy; again because the nonce is old; of a realm
-    /// that has none.
+    /// Challenges: of a realm with credentials, by the notifier or a proxy; again because the nonce is old; of a realm
+    /// without credentials.
     Known,
     Proxy,
     Old,
@@ -166,7 +166,7 @@ impl Word {
         }
     }
 
-    /// The name of the state it tells, where its notifier gives one.
+    /// The entity tag of its state, if its notifier gives one.
     pub fn entity_tag(self) -> Option<&'static [u8]> {
         match self {
             Self::Active => Some(b"active"),
@@ -192,7 +192,7 @@ pub enum Message {
     Refuse { cseq: u32, refusal: Refusal },
     /// A NOTIFY.
     Notify { dialog: u32, fork: Fork, cseq: u32, moved: bool, word: Word },
-    /// The transaction layer's word: sent, failed or dropped.
+    /// The outcome from the transaction layer: sent, failed or dropped.
     Word { cseq: u32, word: Sending },
 }
 
@@ -205,7 +205,7 @@ pub enum Sending {
     Held(HeldBack),
 }
 
-/// A request that did not leave, and all that is as if it had not been made.
+/// A request that did not leave, and the state from before it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HeldBack {
     pub undo: Undo,
@@ -215,7 +215,7 @@ pub struct HeldBack {
 }
 
 impl HeldBack {
-    /// As seen from `now`, with all that is long past the same.
+    /// As seen from `now`; all moments in the distant past are equal.
     pub fn seen(self, now: Millis) -> Self {
         let seen = |at: Millis| Millis((Picture::NOW.0 + at.0).saturating_sub(now.0).max(Picture::NOW.0 - 20_000));
         let undo = Undo { last_sent: self.undo.last_sent.map(seen), ..self.undo };

@@ -41,7 +41,7 @@ pub fn possible(world: &World) -> Vec<Action> {
             }
         }
         for (serving, one) in world.serving.iter().enumerate() {
-            // A changed state is news once in a while: when the last word has arrived.
+            // A state changes again only after the last NOTIFY has arrived.
             let words = WORDS.into_iter().chain(one.pending.then_some((Word::Active, false)));
             all.extend(words.map(|(word, moved)| Action::Notify { serving, word, moved }));
         }
@@ -51,7 +51,7 @@ pub fn possible(world: &World) -> Vec<Action> {
         all.extend([Action::Start, Action::Refresh, Action::LoseFlow, Action::Unsubscribe]);
         all.extend((world.challenges > 0).then_some(Action::Credentials));
     }
-    // A 200 with Expires 0 is what a fetch asks for, and comes with the NOTIFY.
+    // A fetch is answered 200 with Expires 0, together with the NOTIFY.
     all.retain(|action| !(world.is_fetch() && matches!(action, Action::Refuse { refusal: Refusal::Nothing, .. })));
     let room = UNDER_WAY.saturating_sub(world.under_way.len());
     all.retain(|action| {
@@ -96,7 +96,7 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
             all.extend(refusals.map(|refusal| Action::AcceptBehind { which, refusal }));
             all.extend(REFUSALS.map(|refusal| Action::Refuse { which, refusal }));
             all.extend(reroutes(world).map(|refusal| Action::Refuse { which, refusal }));
-            // An attempt that went on meets a notifier that has taken its first request.
+            // An attempt that continues elsewhere may reach a notifier that has already accepted its first request.
             all.retain(|action| !(is_acceptance(*action) && world.serving.iter().any(|one| one.dialog == dialog)));
             if world.serving.iter().any(|one| one.dialog == dialog) {
                 all.push(Action::Refuse { which, refusal: Refusal::Stale });
@@ -126,12 +126,12 @@ fn message(world: &World, which: usize, all: &mut Vec<Action>) {
     }
 }
 
-/// A 305 comes only where an operator has a word, so that the other searches stay small.
+/// A 305 comes only in the operator's world, so that the other searches stay small.
 fn reroutes(world: &World) -> Option<Refusal> {
     (world.book == Book::Operator).then_some(Refusal::UseProxy)
 }
 
-/// Where the request may go besides where it begins.
+/// Where the request may go, apart from its first proxy.
 pub fn other_proxy(world: &World) -> Option<u8> {
     let proxies = world.subscription.picture(world.now).proxies;
     proxies.places(world.book.policy().proxies).nth(1)

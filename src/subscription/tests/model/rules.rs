@@ -5,8 +5,8 @@ use super::challenges::{self, Answered, Asks};
 use super::world::{Book, Fork, Message, Refusal, Sending, Word, World};
 use crate::time::Millis;
 
-/// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one that
-/// asks for longer, and the end.
+/// The longest run of SUBSCRIBEs closer together than `min_resubscribe_time`: the first, its redirection, the one with a
+/// longer Expires, and the unsubscribe.
 const LONGEST_RUN: u8 = 4;
 
 /// The same behind two outbound proxies, with one more for each of the two that fails; and with a 305.
@@ -19,7 +19,7 @@ pub struct Ghost {
     pub accepted: Option<(u32, Fork, u32)>,
     /// The newest confirmed remote side: tag, target, route set.
     remote: Option<(Vec<u8>, Vec<u8>, Vec<u8>)>,
-    /// The name of the state that the newest accepted NOTIFY of our dialog has told.
+    /// The entity tag in the newest accepted NOTIFY of our dialog.
     known_state: Option<&'static [u8]>,
     /// Whether a NOTIFY has made the dialog that is ours.
     made: bool,
@@ -39,7 +39,7 @@ pub struct Spoken {
     pub sent: Option<Millis>,
     /// How many have been sent with less than `min_resubscribe_time` in between.
     pub run: u8,
-    /// The next one need not wait: a 3xx or 423 has just asked for it, or an outbound proxy has failed.
+    /// The next one need not wait: a 3xx or 423 has just led to it, or an outbound proxy has failed.
     pub hastened: bool,
     /// Bit n: the outbound proxy at place n has failed in this run.
     pub failed: u8,
@@ -74,7 +74,7 @@ pub enum Given {
     Message(Message),
 }
 
-/// Judges one step: `before` and `world` are the two sides of it.
+/// Checks one step: `before` and `world` are the worlds before and after it.
 pub fn judge(before: &World, world: &mut World, given: Given, output: &Output) -> Result<(), String> {
     sending(before, world, given, output)?;
     answering(before, world, given, output)?;
@@ -143,9 +143,9 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     match output.answer {
         None => {
             rule!(news.is_none(), "news from a NOTIFY of no dialog");
-            // Between two requests of an attempt that goes on there is no dialog.
+            // Between two requests of a continuing attempt there is no dialog.
             let waits = matches!(before.subscription.state(), State::Waiting(_));
-            // What its notifier said before it ended its dialog comes too late.
+            // A NOTIFY that its notifier sent before it ended the dialog comes too late.
             rule!(other.is_some() || waits || is_gone, "a NOTIFY of our dialog is nobody's");
             return Ok(());
         }
@@ -175,7 +175,7 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     rule!(word != Word::Missing, "accepted without a Subscription-State");
     rule!(news.is_some() != world.unsubscribed, "an accepted NOTIFY is delivered once, unless nobody wants it");
     if let Some(news) = news {
-        // The result of a fetch is no failure that an operator's policy covers.
+        // An operator's policy for failures does not apply to the result of a fetch.
         let book = if world.is_fetch() { Book::Rfc } else { world.book };
         let (status, last) = word.told(book);
         rule!(news.status == status && news.with_body, "{word:?} is told as {:?}", news.status);
@@ -196,7 +196,7 @@ fn answering(before: &World, world: &mut World, given: Given, output: &Output) -
     Ok(())
 }
 
-/// Whether a NOTIFY is the end of a dialog before any is made, and it is not known yet that it is the one with this notifier.
+/// Whether a NOTIFY ends a dialog before one is made, and it is not known yet whether that dialog is with this notifier.
 fn may_be_another(before: &World, fork: Fork, word: Word) -> bool {
     let state = before.subscription.state();
     let waits = matches!(state, State::Unconfirmed | State::Confirmed { .. } | State::Resubscription { .. });
@@ -204,7 +204,7 @@ fn may_be_another(before: &World, fork: Fork, word: Word) -> bool {
     word.ends() && waits && !before.is_fetch() && !before.ghost.made && accepted != Some(fork.tag())
 }
 
-/// The end of one fork is not that of the others: its state is told, and the subscription goes on.
+/// The end of one fork does not end the others: its state is reported, and the subscription stays active.
 fn first_end(world: &World, output: &Output) -> Result<(), String> {
     rule!(!output.forget && !matches!(world.subscription.state(), State::Waiting(_)), "one fork ends for all");
     rule!(output.answer == Some(Answer::Ok), "the end of a fork is refused");
@@ -214,7 +214,7 @@ fn first_end(world: &World, output: &Output) -> Result<(), String> {
 
 const MISSING: Answer = Answer::BadRequest("Missing or Malformed Subscription-State");
 
-/// Every NOTIFY brings another Record-Route: only the first one's counts.
+/// Every NOTIFY has a different Record-Route: only that of the first one counts.
 pub fn route_of_notify(cseq: u32) -> Vec<u8> {
     if cseq == 1 { b"<sip:first;lr>".to_vec() } else { b"<sip:later;lr>".to_vec() }
 }
@@ -237,11 +237,11 @@ fn telling(before: &World, world: &World, output: &Output) -> Result<(), String>
     Ok(())
 }
 
-/// A 2xx confirms the remote side too; a 3xx or 423 asks for another SUBSCRIBE at once.
+/// A 2xx confirms the remote side too; after a 3xx or 423 another SUBSCRIBE is sent at once.
 fn replying(before: &World, world: &mut World, given: Given) {
     let state = before.subscription.state();
     let newest = before.subscription.local_cseq;
-    // The watchdog has had enough, the transaction layer has given up, or the proxy has.
+    // The watchdog has expired, or the transaction layer or the proxy has given up.
     let has_failed = match given {
         Given::Deadline => state.in_flight() && world.subscription.state() != state,
         Given::Message(Message::Refuse { cseq, refusal: Refusal::Timeout | Refusal::Unavailable })
@@ -264,7 +264,7 @@ fn replying(before: &World, world: &mut World, given: Given) {
         {
             let ghost = &mut world.ghost;
             let contact = fork.contact(moved).to_vec();
-            // A NOTIFY says more of the target than the 2xx to the first SUBSCRIBE, however late that comes.
+            // The target of a NOTIFY has precedence over that of the 2xx to the first SUBSCRIBE, however late the 2xx comes.
             let is_told = before.ghost.made && state.name().starts_with("unconfirmed");
             match &mut ghost.remote {
                 Some((tag, target, _)) if tag == fork.tag() && !is_told => *target = contact,

@@ -21,7 +21,7 @@ pub struct Report {
     pub visited: Visited,
 }
 
-/// The pairs of state and input that have been met, by the names of the table.
+/// The pairs of state and input that were reached, by the names of the table.
 #[derive(Debug, Default)]
 pub struct Visited(pub BTreeSet<(&'static str, &'static str)>);
 
@@ -55,7 +55,7 @@ pub fn row_of(subscription: &Subscription<Accounted>) -> &'static str {
     }
 }
 
-/// The column of the table an input is in; replies and words only when they are about the newest request.
+/// The column of the table an input is in; replies and outcomes only if they concern the newest request.
 fn column_of(given: Given, newest: u32) -> Option<&'static str> {
     let message = match given {
         Given::Start => return Some("strt"),
@@ -98,13 +98,13 @@ fn column_of(given: Given, newest: u32) -> Option<&'static str> {
     }
 }
 
-/// Goes through everything that can happen with at most so many mishaps, until nothing new is found. An error tells
-/// what rule was broken, and the shortest way there.
+/// Goes through everything that can happen with at most this number of mishaps, until nothing new is found. An error
+/// names the broken rule and the shortest way to it.
 pub fn explore(mishaps: u8, flaw: Flaw, book: Book, terms: Terms) -> Result<Report, String> {
     explore_from(World::new(mishaps, book, terms), flaw)
 }
 
-/// The same from any beginning.
+/// The same from any starting point.
 pub fn explore_from(first: World, flaw: Flaw) -> Result<Report, String> {
     let account = first.subscription.allocator().clone();
     let mut known = HashSet::from([first.key()]);

@@ -12,7 +12,7 @@ use crate::time::Millis;
 
 pub use super::peers::{Book, Fork, HeldBack, Message, Refusal, Sending, Serving, Word};
 
-/// At most so many messages are under way at a time: then one has to arrive, or get lost, before time goes on.
+/// The most messages under way at a time. At this number one must arrive or be lost before time passes.
 pub const UNDER_WAY: usize = 3;
 
 /// Everything there is.
@@ -25,17 +25,17 @@ pub struct World {
     pub serving: Vec<Serving>,
     /// The request given to the transaction layer that has not left yet.
     pub sending: Option<Message>,
-    /// What it would be to hold that back; by whom and until when is left open.
+    /// The input if that request is held back; who holds it, and until when, is open.
     pub undoing: HeldBack,
     pub unsubscribed: bool,
     pub forgotten: bool,
     pub book: Book,
     fetches: bool,
-    /// How many more things may go wrong.
+    /// How many more mishaps there may be.
     pub mishaps: u8,
     /// How many more challenges there may be; [`ANY_NUMBER`] for no limit.
     pub challenges: u8,
-    /// Fewer things can happen: challenges are what matters.
+    /// Fewer things can happen: this is the world of challenges.
     pub narrow: bool,
     pub ghost: Ghost,
 }
@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// Whether the state is asked for once.
+    /// Whether this is a fetch.
     pub fn is_fetch(&self) -> bool {
         self.fetches
     }
@@ -95,7 +95,7 @@ impl World {
     }
 
     /// Two worlds with the same key have the same future: times are as seen from now, Call-IDs and CSeqs are their
-    /// ranks (they are compared with each other and nothing else), the order of what is under way is no matter.
+    /// ranks (they are compared with each other and nothing else), the order of messages under way does not matter.
     pub fn key(&self) -> u64 {
         let mut picture = self.subscription.picture(self.now);
         let (dialogs, local, remote) = self.ranks(&picture);
@@ -198,16 +198,16 @@ fn canonical(
     local: &BTreeSet<u32>,
     remote: impl Fn(u32, Fork, u32) -> u32,
 ) {
-    // No fork is welcome: when and by which request the dialog was opened does not matter.
+    // No fork is accepted: when and by which request the dialog was opened does not matter.
     picture.opened = Millis(0);
     picture.local_cseq = rank(local, &picture.local_cseq);
     // The back-off has reached its cap by then.
     picture.retries = picture.retries.min(2);
-    // Older than anything that was ever asked for.
+    // Older than any request.
     picture.last_sent = picture.last_sent.map(|at| at.max(oldest));
-    // That a nonce's uses are counted is no matter of how many they are.
+    // How often a nonce was used does not matter.
     picture.sessions.iter_mut().for_each(|(_, uses, _)| *uses = (*uses).min(1));
-    // There are fewer realms than are remembered: none is forgotten for another.
+    // There are fewer realms than a subscription remembers: it forgets none.
     picture.sessions.sort_unstable();
     let Some(dialog) = &mut picture.dialog else { return };
     let number = number_of(&dialog.call_id).unwrap_or(0);

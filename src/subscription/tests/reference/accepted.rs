@@ -1,4 +1,4 @@
-//! What a 2xx comes to, and a 3xx that names other targets.
+//! The effect of a 2xx, and of a 3xx that names other targets.
 
 use super::*;
 use crate::grammar::PeerUri;
@@ -39,7 +39,7 @@ impl Reference {
         self.gone.iter().position(|(gone, ..)| gone == tag)
     }
 
-    /// What a 2xx says of the remote side: the first NOTIFY's word counts more.
+    /// The remote side as a 2xx gives it: the first NOTIFY has precedence.
     pub(super) fn learn(&mut self, reply: &Reply<'_>) {
         self.flow = reply.flow;
         let contact = reply.contact.map_or(self.peer.target.clone(), |uri| uri.text().to_vec());
@@ -61,13 +61,13 @@ impl Reference {
             self.peer.routes = reply.route_set.text().to_vec();
         }
         if initial && self.peer.told {
-            // The target that a NOTIFY has named is the newer one, however late this 2xx comes.
+            // The target of a NOTIFY is newer, however late this 2xx comes.
         } else if self.peer.tag == reply.remote_tag.text() || !(initial || self.gone_away) {
             self.peer.target = contact;
         }
     }
 
-    /// Takes over the targets of a 3xx; false when none of them is new or there have been enough.
+    /// Takes over the targets of a 3xx; false if none of them is new or the bound is reached.
     pub(super) fn follow(&mut self, contacts: &[PeerUri<'_>]) -> bool {
         let mut new: Vec<Vec<u8>> = Vec::new();
         for contact in contacts.iter().map(|uri| uri.text().to_vec()) {

@@ -1,4 +1,4 @@
-//! What the module itself asks of a subscription.
+//! Commands of the module to a subscription.
 
 use super::*;
 
@@ -10,7 +10,7 @@ impl Reference {
     pub(super) fn on_flow_lost(&mut self) {
         if self.phase == Phase::Stand {
             let first = ms(self.policy.on_error_retry_time);
-            // Half of what it may be, as nothing is left to chance here.
+            // Half of the random delay: the reference has no random numbers.
             let later = first.saturating_mul(1 << self.losses.saturating_sub(1).min(20));
             let pause = match self.losses {
                 0 => 0,
@@ -41,7 +41,7 @@ impl Reference {
         }
     }
 
-    /// The next request is wanted at `at`; one that has its turn keeps it.
+    /// Plans the next request for `at`; a request that has its turn keeps it.
     pub(super) fn sooner(&self, at: u64) -> u64 {
         if self.turn { self.next } else { self.next.min(at) }
     }

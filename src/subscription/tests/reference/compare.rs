@@ -25,7 +25,7 @@ fn shown(life: &Life, output: &Output, known: &mut Vec<u8>) -> Shown {
     }
 }
 
-/// Challenges are no part of the reference: what is left of a step without them.
+/// The reference has no challenges: the step without them.
 fn unchallenged(step: Step) -> Step {
     match step {
         Step::Reply { old, code, tag, contact, numbers, redirect, challenge: _ } => {
@@ -36,7 +36,7 @@ fn unchallenged(step: Step) -> Step {
     }
 }
 
-/// As [`step`], but more of what subscriptions go far by: acceptance, redirection, two notifiers, time.
+/// As [`step`], with more of the inputs that advance a subscription: acceptance, redirection, two notifiers, time.
 fn lively_step() -> impl Strategy<Value = Step> {
     let tag = || prop_oneof![3 => Just(0usize), 1 => Just(3)];
     let reply = |code, tag, grant, redirect| Step::Reply {

@@ -1,4 +1,4 @@
-//! What a request that has failed comes to.
+//! The effect of a failed request.
 
 use super::*;
 
@@ -38,7 +38,7 @@ impl Reference {
             self.last_code = code;
             return self.go_on();
         }
-        // A refresh that cannot be sent for the dialog's fault ends it as a 481 does.
+        // A refresh that cannot be sent because of its dialog ends the dialog as a 481 does.
         let judged = if self.no_way && !initial { 481 } else { code };
         let then = match judged {
             489 => Then::Never(Status::Rejected),
@@ -57,7 +57,7 @@ impl Reference {
         }
     }
 
-    /// The refresh has failed and the dialog stands: again in good time, or a new dialog afterwards.
+    /// The refresh has failed and the dialog stays active: a retry before its expiry, or a new dialog after it.
     pub(super) fn keep(&mut self, reply: &Reply<'_>, then: Then, ends: u64) {
         let told = told(reply.retry_after);
         let pause = self.pause(then, reply.retry_after);
@@ -72,7 +72,7 @@ impl Reference {
         self.tell(self.status.unwrap_or(Status::Pending), reply.code, Some(at), false);
     }
 
-    /// What the operator has said last of a failure.
+    /// The operator's last rule for a failure.
     pub(super) fn said(&self, of: impl Fn(&After) -> bool) -> Option<Action> {
         self.policy.overrides.iter().filter(|one| of(&one.after)).map(|one| one.action).last()
     }
@@ -102,7 +102,7 @@ impl Reference {
             Some(told) => told,
             None if then == Then::Now && self.failures == 1 => 0,
             None if self.failures == 1 => first,
-            // The half of it, as nothing is left to chance here.
+            // Half of the random part: the reference has no random numbers.
             None => first.saturating_mul(1 << (self.failures - 1).min(20)).min(ms(self.policy.failure_backoff_max)) / 2,
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Reference {
-    /// As if it had not been asked; another try at `until`.
+    /// Undoes the request; the next try is at `until`.
     pub(super) fn on_held(&mut self, until: u64, by: HeldBy) {
         if matches!(self.phase, Phase::Idle | Phase::LastWord | Phase::Over) {
             return;

@@ -1,4 +1,4 @@
-//! What a NOTIFY comes to.
+//! The effect of a NOTIFY.
 
 use super::*;
 use crate::grammar::EntityTag;
@@ -34,7 +34,7 @@ impl Reference {
                     (true, _) if is_same => Some(200),
                     _ if is_end => return self.count_lost(true),
                     (false, true) => Some(200),
-                    // What follows an accepted refresh is as old as this.
+                    // The NOTIFY after an accepted refresh may be as old as this one.
                     _ if self.owed => return self.count_lost(false),
                     _ if cannot_be_used.is_some() => cannot_be_used,
                     _ => {
@@ -47,7 +47,7 @@ impl Reference {
             _ => None,
         };
         self.shown.answer = refusal.or(Some(200));
-        // A fork that has ended says nothing about the dialog that goes on.
+        // The end of a fork does not concern the dialog that continues.
         if refusal.is_some_and(|code| code != 200) && !(self.heard.is_some() && is_other) {
             self.doubt(0);
         }
@@ -118,7 +118,7 @@ impl Reference {
         self.tell(if active { Status::Active } else { Status::Pending }, 0, None, body);
     }
 
-    /// Its notifier does not know how far it has counted.
+    /// The notifier has lost its CSeq count.
     fn count_lost(&mut self, is_end: bool) {
         self.shown.answer = Some(500);
         match self.gone_away {
@@ -128,8 +128,8 @@ impl Reference {
         }
     }
 
-    /// A notifier that is refused may have forgotten the subscription: a refresh finds out, each time after twice as
-    /// long.
+    /// A notifier whose NOTIFY is refused may have forgotten the subscription: a refresh finds out, each time after twice
+    /// the interval.
     pub(super) fn doubt(&mut self, from: u64) {
         let (row, is_due) = self.early;
         let asks = matches!(self.phase, Phase::Ask | Phase::Refresh) && !self.gone_away;
@@ -144,7 +144,7 @@ impl Reference {
         }
     }
 
-    /// The moment of the next refresh: one that a refused NOTIFY brings comes before what is planned.
+    /// The moment of the next refresh: one that a refused NOTIFY causes is earlier than the planned one.
     fn or_early(&self, planned: u64) -> u64 {
         let (row, is_due) = self.early;
         let pause = ms(self.policy.min_resubscribe_time).max(SECOND) << row.saturating_sub(1).min(16);
@@ -152,7 +152,7 @@ impl Reference {
         if is_due { planned.min(at) } else { planned }
     }
 
-    /// The end of a fork that may be all there is, and may not be: until Timer N.
+    /// The end of a fork that may or may not be the only one: known at Timer N.
     fn fork_ended(&mut self, notify: &Notify<'_>, state: &SubscriptionState<'_>, body: bool) {
         if self.gone.len() == 16 {
             return;
@@ -167,7 +167,7 @@ impl Reference {
         }
     }
 
-    /// The end as a fork has told it.
+    /// The end as a fork has reported it.
     pub(super) fn ends_as(&mut self, place: usize) {
         let (_, reason, retry_after) = self.gone.swap_remove(place);
         if self.fetch.is_some() {
@@ -178,7 +178,7 @@ impl Reference {
         self.terminated(reason.as_deref(), retry_after, false);
     }
 
-    /// Changes to what has not been seen are followed by a refresh, if there is none already.
+    /// Changes to an unknown document cause a refresh, if none is planned for that reason.
     fn told_version(&mut self, content: Content) {
         let Content::Versioned { version, is_full } = content else { return };
         let follows = self.version.is_some_and(|newest| u64::from(version) == (u64::from(newest) + 1) % (1 << 32));
@@ -199,7 +199,7 @@ impl Reference {
         }
     }
 
-    /// When the next refresh is: soon, if something is missing that none has asked for.
+    /// When the next refresh is: soon, if a document is missing that no refresh has requested.
     pub(super) fn ask_for_all(&self, planned: u64) -> u64 {
         let planned = self.or_early(planned);
         if self.missing != Missing::Unasked {

@@ -1,4 +1,4 @@
-//! What the end of a request comes to, in every state.
+//! The effect of a request's end, in every state.
 
 use super::*;
 

@@ -58,7 +58,7 @@ impl Reference {
         true
     }
 
-    /// Where a redirection has led to is held.
+    /// The target of a redirection is held.
     pub(super) fn way_held(&mut self) {
         self.no_other = true;
         self.outcome(&Reply { cseq: self.cseq, code: 0, ..Reply::default() });

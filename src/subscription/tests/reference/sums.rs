@@ -1,4 +1,4 @@
-//! What is reckoned and looked up.
+//! Computations and look-ups.
 
 use super::*;
 
@@ -15,7 +15,7 @@ impl Reference {
         self.sent.map_or(self.now, |sent| (sent + ms(self.policy.min_resubscribe_time).max(SECOND)).max(self.now))
     }
 
-    /// `resubscribe_delta` before the end, not before `min_resubscribe_time`; half of what is too short for both.
+    /// `resubscribe_delta` before the end, not before `min_resubscribe_time`; half of the time if it is too short for both.
     pub(super) fn planned(&self) -> u64 {
         let left = self.ends.unwrap_or(self.now).saturating_sub(self.now);
         let before = left.saturating_sub(ms(self.policy.resubscribe_delta));
@@ -30,7 +30,7 @@ impl Reference {
     }
 }
 
-/// What an operator has said in place of what follows otherwise.
+/// An operator's rule in place of the default one.
 pub(super) fn otherwise(action: Action, then: Then, given_up: Status) -> Then {
     match action {
         Action::AtOnce => Then::Now,

@@ -1,4 +1,4 @@
-//! The ways on: another attempt, the next request, the end.
+//! What happens next: another attempt, the next request, the end.
 
 use super::*;
 
