@@ -65,6 +65,7 @@ mod merged_states;
 mod named_in_pages;
 mod notify;
 mod numbers;
+mod option_examples;
 mod options;
 mod outcomes;
 mod overflow;
