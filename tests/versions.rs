@@ -215,7 +215,7 @@ fn what_is_no_such_document_is_refused() {
 /// Watcherinfo from a presence server that counts its documents: changes, and the whole state after each refresh.
 #[test]
 fn a_real_presence_server_tells_who_watches() {
-    // Without a database, 5.6 does not survive a SUBSCRIBE for this package.
+    // Without a database, presence 5.6.3 crashes at a SUBSCRIBE for this package: see real_packages.rs.
     let presence = PresenceServer::builder().sqlite().start();
     let server = server();
     leaves_nothing(&server, || {
