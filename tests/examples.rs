@@ -78,3 +78,27 @@ fn await_line(server: &Server, line: &str) {
         last.ends_with(line).then_some(())
     });
 }
+
+/// The names in a folder of the tree.
+fn names_in(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
+    entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_file_is_run_and_every_page_is_named() {
+    let tests: String =
+        names_in("tests/examples").iter().map(|name| text_of(&format!("tests/examples/{name}"))).collect();
+    let tests = tests + &text_of("tests/examples.rs");
+    let mut configurations = 0;
+    for folder in names_in("docs/examples") {
+        let page = format!("docs/examples/{folder}/README.md");
+        assert!(text_of("README.md").contains(&page) && text_of("docs/overview.md").contains(&page[5..]), "{page}");
+        for file in names_in(&format!("docs/examples/{folder}")).iter().filter(|file| file.ends_with(".cfg")) {
+            configurations += 1;
+            assert!(text_of(&page).contains(&format!("]({file})")), "{page} does not name {file}");
+            assert!(tests.contains(&format!("{folder}/{file}")), "no test starts {folder}/{file}");
+        }
+    }
+    assert!(configurations >= 9, "{configurations}");
+}

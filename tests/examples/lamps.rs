@@ -18,11 +18,12 @@ fn lamps_of_local_phones_follow_calls_at_a_foreign_pbx() {
         let invite = callee.rings();
         let document = lamp.await_lamp("early");
         assert!(document.contains(&format!("entity=\"{}\"", server.uri("101"))), "{document}");
+        // The PBX needs time to tell each state of both before the next one.
+        other.await_lamp("early");
         let call = call.taken_by(&callee, &invite);
         lamp.await_lamp("confirmed");
         other.await_lamp("confirmed");
         call.hang_up(&callee);
-        // The PBX needs time to tell a state before the next one.
         lamp.await_lamp("off");
         other.await_lamp("off");
     }
@@ -30,9 +31,11 @@ fn lamps_of_local_phones_follow_calls_at_a_foreign_pbx() {
     let call = caller.call(&callee.uri);
     let invite = callee.rings();
     lamp.await_lamp("early");
+    other.await_lamp("early");
     callee.refuse(&invite);
     assert_eq!(call.ends_with(), 603);
     lamp.await_lamp("off");
+    other.await_lamp("off");
     lamp.hang_up();
     other.hang_up();
     server.stop();

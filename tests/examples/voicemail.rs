@@ -16,6 +16,11 @@ fn calls_for_a_busy_user_go_to_voice_mail() {
     let [colleague, callee] = ["102", "101"].map(|user| Line::of(&pbx.uri(user), pbx.addr()));
     colleague.register(600);
     callee.register(600);
+    let both = |state: &str| {
+        for phone in [&colleague, &callee] {
+            await_line(&server, &format!("{}: active, {state}", phone.uri));
+        }
+    };
     let outside = Line::of("sip:bob@example.org", server.addr());
     let desk = server.uri("101");
     // Nothing is known of calls so far: the phone rings. The PBX needs time to tell a state before the next one.
@@ -29,9 +34,9 @@ fn calls_for_a_busy_user_go_to_voice_mail() {
     // In a call with a colleague, within the PBX: the caller reaches voice mail, and the phone hears nothing.
     let call = colleague.call(&callee.uri);
     let invite = callee.rings();
-    await_line(&server, &format!("{}: active, early", callee.uri));
+    both("early");
     let inner = call.taken_by(&callee, &invite);
-    await_line(&server, &format!("{}: active, confirmed", callee.uri));
+    both("confirmed");
     let call = outside.call(&desk);
     let invite = voicemail.rings();
     assert_eq!(invite.header("Diversion"), Some(&*format!("<{}>;reason=user-busy", callee.uri)));
@@ -39,7 +44,7 @@ fn calls_for_a_busy_user_go_to_voice_mail() {
     assert!(callee.is_silent());
     // Free again.
     inner.hang_up(&callee);
-    await_line(&server, &format!("{}: active, terminated", callee.uri));
+    both("terminated");
     let call = outside.call(&desk);
     let invite = callee.rings();
     await_line(&server, &format!("{}: active, early", callee.uri));
