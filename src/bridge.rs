@@ -3,7 +3,7 @@
 //! A subscription [claims](Publications::claim) a user in a package before it is made, so that no two publish the state of one. From then on
 //! its news are noted ([`Publications::note`]), and a worker takes what is due ([`Publications::take`],
 //! [`Publications::take_due`]), tells the presence server without a lock, and [reports](Publications::done). Of one publication, one worker is
-//! busy with it at a time. What comes in the meantime is told next, so that many news cost one update.
+//! busy with it at a time. What comes in the meantime is published next, so that many messages cost one update.
 //!
 //! All is behind one lock: few things are done under it, each in constant time. It is locked alone.
 #![forbid(unsafe_code)]
@@ -198,7 +198,7 @@ impl<A: SharedAlloc, L: RawMutex> Publications<A, L> {
         !is_done
     }
 
-    /// Notes the newest state of a subscription; `None`: it is not known any more.
+    /// Notes the newest state of a subscription; `None`: it has become unknown.
     pub fn note(&self, subscription: u64, document: Option<PublishedDocument<A>>) {
         let mut table = self.table.lock();
         let slot = table.slot_of(self.key.hash(subscription), subscription);
@@ -268,7 +268,7 @@ impl<A: SharedAlloc, L: RawMutex> Publications<A, L> {
         if self.is_empty() { None } else { self.table.lock().deadlines.earliest() }
     }
 
-    /// Nothing of the subscription of a task is published any more: watchers see its state as unknown until it ends.
+    /// Stops publishing the subscription of a task: watchers see its state as unknown until it ends.
     pub fn stop(&self, task: &PublishTask<A>) {
         let mut table = self.table.lock();
         let found = table.slots.get_mut(task.slot).filter(|found| found.subscription == task.subscription);

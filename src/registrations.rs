@@ -1,4 +1,4 @@
-//! Addresses of record whose registrations somebody follows, in shared memory: who follows them, and what has happened since that was told.
+//! Addresses of record with subscriptions to their registrations, in shared memory: these subscriptions, and the events since the last message.
 //!
 //! The location service calls [`Registrations::note`] while it holds its own lock, in any process: that copies a few bytes and marks the
 //! address. A worker takes marked addresses ([`Registrations::next_marked`]), reads their contacts from the location service, and under
@@ -34,7 +34,7 @@ struct AorShard<A: SharedAlloc> {
     marked: Vec<u64, A>,
 }
 
-/// All addresses of record that somebody follows.
+/// All addresses of record with a subscription.
 pub struct Registrations<A: SharedAlloc, L> {
     key: HashKey,
     shards: Vec<Mutex<L, AorShard<A>>, A>,
@@ -50,7 +50,7 @@ pub struct Registrations<A: SharedAlloc, L> {
 pub struct AorShardNumber(u32);
 
 impl AorShardNumber {
-    /// Which of so many workers looks after it.
+    /// Which of `workers` workers looks after it.
     #[must_use]
     pub fn worker(self, workers: usize) -> usize {
         (self.0 as usize).checked_rem(workers).unwrap_or(0)
@@ -71,7 +71,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
         Ok(Self { key, shards, marks, count, alloc })
     }
 
-    /// Follows an address for a subscription, which is told the state as soon as a worker comes to it. Gives the shard that is marked.
+    /// Follows an address for a subscription, which gets the state when a worker comes to it. Returns the marked shard.
     ///
     /// # Errors
     /// [`OutOfMemory`]: nothing is left behind.
@@ -102,7 +102,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
         }
     }
 
-    /// A subscription could not be told: it is told the state as soon as a worker comes to it again.
+    /// A message could not be queued: the subscription gets the state when a worker comes to it again.
     pub fn tell_again(&self, aor: &[u8], untold: &Follower) {
         let marked = self.look(aor, |entry| {
             let is_it = |follower: &&mut Follower| follower.subscription == untold.subscription;
@@ -170,7 +170,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
         Some(self.set_mark(hash, marked))
     }
 
-    /// Marks all addresses: the location service may have been filled without a word. The shards that are marked.
+    /// Marks all addresses: the location service may have read its database, which it does not report. Returns the marked shards.
     pub fn mark_all(&self) -> std::vec::Vec<AorShardNumber> {
         let mut all = std::vec::Vec::new();
         for (number, shard) in (0..).zip(&self.shards) {
@@ -190,7 +190,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
         all
     }
 
-    /// The next address that this of so many workers has to look at.
+    /// The next address that this worker has to look at.
     #[must_use]
     pub fn next_marked(&self, worker: usize, workers: usize) -> Option<std::vec::Vec<u8>> {
         let mut marks = self.marks.load(Ordering::Acquire);
@@ -237,7 +237,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
         self.key.hash(contact)
     }
 
-    /// How many addresses somebody follows.
+    /// How many addresses have subscriptions.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
@@ -291,7 +291,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
         entries.find_mut(hash, |entry| entry.is(hash, aor)).map(|entry| &mut **entry).ok_or(OutOfMemory)
     }
 
-    /// Changes the entries with this hash, and removes what nobody needs any more.
+    /// Changes the entries with this hash, and removes unused ones.
     fn change(&self, hash: u64, change: impl Fn(&mut AorEntry<A>)) {
         let Some(shard) = self.shard(hash) else { return };
         let mut gone = std::vec::Vec::new();

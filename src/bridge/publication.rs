@@ -44,7 +44,7 @@ pub enum Outcome {
     Unchanged(Duration),
     /// Nothing is to be told yet.
     Nothing,
-    /// It has no state any more.
+    /// It has lost its state.
     Removed,
     /// It refused; again after that time.
     Failed(Duration),
@@ -59,7 +59,7 @@ pub(super) struct Publication<A: SharedAlloc> {
     /// A worker is busy with it.
     busy: bool,
     is_there: bool,
-    /// Nothing of its subscription is published any more.
+    /// The module has stopped publishing its subscription.
     pub(super) stopped: bool,
     noted: u32,
     /// 0 once it has ended.
@@ -86,7 +86,7 @@ impl<A: SharedAlloc> Publication<A> {
         })
     }
 
-    /// Its subscription has ended; another one goes on, and knows nothing so far.
+    /// Its subscription has ended; another one takes its place, without a state so far.
     pub(super) fn take_over(&mut self, subscription: u64, record: &[u8], alloc: A) -> Result<(), OutOfMemory> {
         self.record = Packed::try_new([record], alloc)?;
         self.subscription = subscription;

@@ -34,7 +34,7 @@ fn body(task: &PublishTask<Accounted>) -> String {
     task.document.as_ref().map_or("?".into(), |texts| String::from_utf8(texts.get(1).to_vec()).unwrap())
 }
 
-/// Tells all that is due, as a worker does; what the presence server is told.
+/// Publishes all that is due, as a worker does; the documents that the presence server gets.
 fn tell(table: &Table, now: Millis) -> Vec<String> {
     let mut told = Vec::new();
     while let Some(task) = table.take_due(now) {
@@ -80,7 +80,7 @@ fn what_is_published_is_renewed_and_taken_back() {
     assert_eq!(table.next_due(), Some(Millis(100_000)));
     assert!(table.take_due(Millis(99_999)).is_none());
     assert_eq!(tell(&table, Millis(100_000)), ["early"]);
-    // What comes while a worker is busy is told right after.
+    // What comes while a worker is busy is published right after.
     table.note(1, Some(document(&account, "confirmed")));
     let task = table.take(1).unwrap();
     table.note(1, None);
@@ -141,7 +141,7 @@ fn no_state_comes_back_to_where_it_is_from() {
     for record in ["b", "c", "d"] {
         assert_eq!(table.claim(9, &claim(record, "a"), now), Err(NotClaimed::Circle), "{record}");
     }
-    // Of what has ended nothing comes any more.
+    // Nothing more is published of an ended subscription.
     table.end(3, now);
     table.claim(9, &claim("d", "a"), now).unwrap();
     assert_eq!(table.claim(3, &claim("b", "c"), now), Err(NotClaimed::Circle));

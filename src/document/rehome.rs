@@ -130,7 +130,7 @@ impl PublishedPackage {
             let local = child.local();
             let id = child.attribute("id").filter(|id| !id.is_empty());
             match self {
-                // Whoever merges them looks at the name only, in any case.
+                // A merge only looks at the name, in any case.
                 Self::Presence if local.eq_ignore_ascii_case("tuple") && id.is_none() => {
                     return Err(RehomeError::NoId("tuple"));
                 }
@@ -155,7 +155,7 @@ impl PublishedPackage {
         }
     }
 
-    /// A document that says that there is no state any more. The presence server makes a last one of it.
+    /// A document without a state. The presence server makes the last one from it.
     #[must_use]
     pub fn ended(self, uri: &str) -> Vec<u8> {
         match self {
@@ -237,7 +237,7 @@ fn with_account(text: &str, uri: &str) -> String {
         // Headers of messages follow behind an empty line.
         is_over |= is_begun && line.trim().is_empty();
         is_begun |= !line.trim().is_empty();
-        // What goes on with the account's line goes with it.
+        // Folded lines of the account's header go with it.
         if is_account && !is_over && line.starts_with([' ', '\t']) {
             continue;
         }

@@ -19,7 +19,7 @@ impl Engine {
     /// in the order of these calls if one process makes them. `false` if it wants no other: it has ended, or was a fetch.
     ///
     /// # Errors
-    /// [`OutOfMemory`]: nothing is told, and it may be tried again.
+    /// [`OutOfMemory`]: no message is queued, and the caller may try again.
     pub fn tell_local(
         &self,
         handle: Handle,

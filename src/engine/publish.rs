@@ -96,7 +96,7 @@ impl Drop for Work<'_> {
 enum Newest {
     /// This is the state.
     State(PublishedDocument<Shm>),
-    /// It is not known any more.
+    /// It has become unknown.
     Unknown,
     /// Nothing that is to be told.
     Unchanged,
@@ -111,7 +111,7 @@ impl Engine {
         BridgeCounts { publications: publications.len(), published, refused, unfit }
     }
 
-    /// A worker has taken a message: if its subscription publishes, watchers are told the newest state first.
+    /// A worker has taken a message: if its subscription publishes, the newest state is published first.
     pub(super) fn publish_news(&self, delivered: &Delivered<Shm>) {
         if !self.bridge.publications.is_empty() {
             self.publish_message(delivered);
@@ -159,7 +159,7 @@ impl Engine {
             _ if goes_on(status) => Newest::Unchanged,
             // The state ends with the subscription.
             _ if message.is_last() => Newest::Unchanged,
-            // Nobody is out of reach yet: the module asks at once.
+            // The notifier does not count as out of reach: the next attempt is at once.
             _ if message.next_attempt().is_some_and(|seconds| seconds <= AT_ONCE) => Newest::Unchanged,
             _ if self.config.publish_out_of_reach == Some(OutOfReach::Keep) => Newest::Unchanged,
             _ => Newest::Unknown,
@@ -208,7 +208,7 @@ impl Engine {
         }
     }
 
-    /// Takes a state away. Watchers are told an empty one before, as the presence server tells its last one once more otherwise.
+    /// Removes a state. An empty one is published before, because the presence server would otherwise send the last one again.
     fn take_back(&self, task: &PublishTask<Shm>) -> Outcome {
         if !task.is_there {
             return Outcome::Removed;
@@ -220,7 +220,7 @@ impl Engine {
         if is_told && self.update_presence(package, &task.uri, &last, Duration::ZERO) {
             return Outcome::Removed;
         }
-        // By then it has ended by itself.
+        // The state has expired already.
         let is_over = Self::now().since(task.told_at) > lives;
         if is_over { Outcome::Removed } else { Outcome::Failed(RETRY) }
     }
@@ -254,8 +254,8 @@ impl Engine {
         false
     }
 
-    /// A worker has taken a state that nobody subscribed to: if the operator wants it, it is the state of its user for so long, unless a
-    /// new one comes. It is not renewed, as nobody knows whether it is still true.
+    /// A worker has taken a state that nobody subscribed to: if the operator wants it, it is the state of its user for the given time, or
+    /// until a new one comes. The module does not renew it, because it may have changed.
     pub(super) fn publish_unsolicited(&self, state: &UnsolicitedState<Shm>) {
         let [record, package, content_type, body] = state.all();
         let of_package = |one: &&Unsolicited| self.config.packages.get(one.package).name.as_bytes() == package;

@@ -1,4 +1,4 @@
-//! Registrations of local users: who follows them, and what the location service says of them.
+//! Registrations of local users: the subscriptions to them, and the events of the location service.
 
 use super::{Engine, Lack};
 use crate::grammar::Aor;
@@ -7,7 +7,7 @@ use crate::memory::OutOfMemory;
 use crate::registrations::{AorShardNumber, ContactEvent, ContactFacts, RegistrationBinding};
 use crate::registry::Handle;
 
-/// From so many subscriptions of one address on, those that have ended are looked for when another one is bound.
+/// From this number of subscriptions of one address on, ended ones are removed when another one is bound.
 const MANY: usize = 8;
 
 /// Why a subscription cannot be bound to a registration.
@@ -48,7 +48,7 @@ impl Engine {
         self.ring(shard.worker(self.workers()));
     }
 
-    /// The location service may have been filled without a word, from its database: all registrations are read again.
+    /// The location service may have read its database, which it does not report: all registrations are read again.
     pub fn read_registrations_again(&self) {
         self.registrations.mark_all().into_iter().for_each(|shard| self.ring_for_registrations(shard));
     }
@@ -115,7 +115,7 @@ impl Engine {
                 let _ = self.hub.unsubscribe(owner.subscription);
             }
         }
-        // Only now: who asks for one of them in the meantime is told that it ends.
+        // Only at this point: until then, a request for one of them learns that it ends.
         self.registrations.unbind(aor, handles);
     }
 

@@ -60,8 +60,7 @@ impl Engine {
     }
 }
 
-/// A subscriber has ended a subscription: what is remembered of its lists goes, no row has made it any more, and
-/// its state is not published any more.
+/// A subscriber has ended a subscription: forgets its lists and its mark as a row's, and stops publishing its state.
 pub(super) fn on_end(subscription: SubscriptionId) {
     if let Some(engine) = super::engine() {
         engine.rosters.remove(subscription);

@@ -4,7 +4,7 @@ use super::sets::{HOST, USERINFO, is_all};
 use super::split_once;
 
 /// User and host of a SIP or SIPS URI, in the form in which the same address has always the same text (RFC 3261 §19.1.4): the escapes of the
-/// user are resolved, the host is in lower case; password, port, parameters and headers say nothing of whose address it is.
+/// user are resolved, the host is in lower case; password, port, parameters and headers do not count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Aor {
     /// The user; empty if the URI has none.
@@ -59,7 +59,7 @@ fn host(place: &[u8]) -> Option<&[u8]> {
     place.get(..end).filter(|host| is_all(host, HOST))
 }
 
-/// The text without escapes; `None` if one is none, or stands for a control character.
+/// The text without escapes; `None` if one is malformed, or encodes a control character.
 fn resolved(text: &[u8]) -> Option<Vec<u8>> {
     let mut whole = Vec::with_capacity(text.len());
     let mut bytes = text.iter();

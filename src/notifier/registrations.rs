@@ -1,7 +1,7 @@
 //! The registrations of local users as a notifier: package `reg`, without SIP.
 //!
 //! The location service's callbacks only mark an address of record. A b2b worker reads its contacts and tells them as a document of
-//! RFC 3680, the whole state each time, to all who follow it.
+//! RFC 3680, the whole state each time, to all subscriptions to it.
 
 use super::local::{self, LocalPackage};
 use crate::document::{RegInfo, RegisteredContact, Registration, Version};
@@ -54,7 +54,7 @@ pub(super) fn start(
     }
 }
 
-/// An internal subscription has ended: nobody follows for it any more, if it was one to registrations of a local user.
+/// An internal subscription has ended: if it was one to registrations of a local user, it follows them no further.
 pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, handle: Handle) {
     if engine.registrations.count() == 0 {
         return;
@@ -64,7 +64,7 @@ pub(super) fn leave(engine: &Engine, subscription: SubscriptionId, handle: Handl
             engine.registrations.unfollow(&usrloc::aor_of(&aor.user, &aor.host), handle.to_u64());
         }
         Some(_) => {}
-        // Ended while it was being made: nobody knows any more what it was.
+        // Ended while it was being made: its subject is forgotten.
         None => engine.registrations.unfollow_anything(handle.to_u64()),
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn work(engine: &Engine, worker: usize) -> bool {
     true
 }
 
-/// The contacts of an address, and who is to be told of them: one state, as both are taken under the lock of the location service.
+/// The contacts of an address, and the subscriptions that get them: one state, as both are taken under the lock of the location service.
 fn look_at(engine: &Engine, aor: &[u8]) -> Result<(), OutOfMemory> {
     let table = &engine.registrations;
     let seen = usrloc::with_contacts(aor, |contacts| {
@@ -135,7 +135,7 @@ fn tell(
         ..contact.clone()
     };
     let mut contacts: Vec<RegisteredContact> = active.iter().map(contact).collect();
-    // Who has heard of nothing before does not hear of what is gone.
+    // A new subscription does not get contacts that are gone.
     contacts.extend(collected.ended.iter().filter(|_| !follower.is_new).map(terminated));
     let state = match (active.is_empty(), follower.version) {
         (false, _) => "active",

@@ -123,7 +123,7 @@ impl<L: RawMutex> TableReading<L> {
             .then(|| Round(self.round.fetch_add(1, Ordering::Relaxed).wrapping_add(1)))
     }
 
-    /// Counts so many.
+    /// Adds a number.
     pub fn count(&self, what: Count, more: u64) {
         if let Some(count) = self.counts.get(what as usize) {
             count.fetch_add(more, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! States that nobody subscribed to, on their way to the process that tells them.
+//! States that nobody subscribed to, on their way to the worker that delivers them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +25,7 @@ impl From<OutOfMemory> for NotQueued {
     }
 }
 
-/// A queue in order of arrival. When it is full, it takes nothing: whoever sends a state has to send it again.
+/// A queue in order of arrival. When it is full, it takes nothing: the sender of a state has to send it again.
 pub struct UnsolicitedQueue<A: SharedAlloc, L> {
     waiting: Mutex<L, UnsolicitedStates<A>>,
     /// How many wait, to be read without the lock.

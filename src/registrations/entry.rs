@@ -45,22 +45,22 @@ pub enum RegistrationBinding {
     Ending,
 }
 
-/// What is to be told of an address, and who ends.
+/// The message about an address, and the subscriptions that end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// Who is to be told.
+    /// The subscriptions that get it.
     pub followers: std::vec::Vec<Follower>,
     /// What has happened to contacts that are there, by the hash of their ids.
     pub events: std::vec::Vec<(u64, ContactEvent)>,
     /// The contacts that are gone.
     pub ended: std::vec::Vec<EndedContact>,
-    /// How many more are gone that there was no room for.
+    /// How many more are gone, for which there was no room.
     pub omitted: usize,
     /// The subscriptions to end, because no contact is left.
     pub unbound: std::vec::Vec<u64>,
 }
 
-/// An address of record that somebody follows.
+/// An address of record with a subscription.
 pub(super) struct AorEntry<A: SharedAlloc> {
     pub(super) aor: Packed<1, A>,
     pub(super) hash: u64,
@@ -155,7 +155,7 @@ impl<A: SharedAlloc> AorEntry<A> {
                 self.noted_bytes += noted.size();
                 self.noted.push(noted);
             }
-            // The state is told all the same.
+            // The state is sent anyway.
             _ => self.omitted += usize::from(event.is_end()),
         }
         true

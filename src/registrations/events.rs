@@ -34,7 +34,7 @@ impl ContactEvent {
     }
 }
 
-/// A contact, as far as its end is told.
+/// A contact: the parts that the report of its end needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ContactFacts<'a> {
     /// What the location service names it by.
@@ -62,7 +62,7 @@ pub struct EndedContact {
     pub event: ContactEvent,
 }
 
-/// An event that waits until it is told.
+/// An event that waits to be sent.
 pub(super) struct NotedEvent<A: SharedAlloc> {
     pub(super) event: ContactEvent,
     /// The hash of the contact's id.

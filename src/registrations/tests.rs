@@ -150,7 +150,7 @@ fn without_memory_nothing_is_left_behind() {
         }
         assert_eq!((table.count(), account.out()), (0, before), "{allowed} allocations");
     }
-    // The state is told all the same, if an event finds no room.
+    // The state is sent even if an event finds no room.
     table.follow(b"alice", 1).unwrap();
     collect(&table, &["1"]).unwrap();
     account.allow(0);

@@ -1,6 +1,6 @@
 //! Elements, attributes and texts as XML 1.0.
 
-/// What stands for a character that no XML document can have.
+/// The replacement of a character that no XML document can have.
 const REPLACEMENT: char = '\u{FFFD}';
 
 /// A document in the making. Names are the module's own; values and texts may be anybody's.

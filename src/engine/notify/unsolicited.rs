@@ -1,4 +1,4 @@
-//! NOTIFYs that nobody subscribed to (RFC 3265 called their subscriptions implicit): voice mail servers tell of waiting messages so.
+//! NOTIFYs that nobody subscribed to (RFC 3265 called their subscriptions implicit): voice mail servers report waiting messages in this way.
 //!
 //! Only one without a To tag is such: one with a tag belongs to a dialog, and if there is none, its notifier has to learn that.
 

@@ -124,7 +124,7 @@ fn subscription_of(engine: &Engine, handle: Handle) -> Option<SubscriptionId> {
 
 fn mark(engine: &Engine, subscription: SubscriptionId, round: Round) -> Result<(), OutOfMemory> {
     engine.provisioned.mark(subscription, round)?;
-    // Its end may have come before the mark: nobody else would remove that.
+    // The subscription may have ended before the mark was set: then only this removes it.
     if !engine.hub.is_subscribed(subscription) {
         engine.provisioned.remove(subscription);
     }
