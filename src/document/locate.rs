@@ -24,17 +24,26 @@ pub(super) struct Place {
     pub(super) prefixes: Vec<(String, String)>,
 }
 
-/// Finds the place. Reads each element once, and those that a predicate looks into once more for each step.
+/// Finds the place. Reads each element once, and those that a predicate looks into once more for each predicate; these take from `left`, the
+/// bytes that predicates may still look at.
 ///
 /// # Errors
-/// When there is none, or more than one.
-pub(super) fn locate(reader: &mut Reader<'_>, text: &str, selector: &Selector) -> Result<Place, &'static str> {
-    let mut search = Search { text, subject: &selector.subject, found: Vec::new() };
+/// When there is none, or more than one; or when nothing is left.
+pub(super) fn locate(
+    reader: &mut Reader<'_>,
+    text: &str,
+    selector: &Selector,
+    left: &mut usize,
+) -> Result<Place, &'static str> {
+    let mut search = Search { text, subject: &selector.subject, found: Vec::new(), left };
     let (first, rest) = selector.steps.split_first().ok_or("no step leads to an element")?;
     if let Some(root) = reader.root()
-        && first.matches(reader, &root, &mut [0; MOST_PREDICATES])
+        && first.matches(reader, &root, &mut [0; MOST_PREDICATES], search.left)
     {
         search.walk(reader, &root, rest);
+    }
+    if *search.left == 0 {
+        return Err("its predicates look into the state again and again");
     }
     if search.found.len() > 1 {
         return Err("its selector is not unique");
@@ -46,6 +55,8 @@ struct Search<'s> {
     text: &'s str,
     subject: &'s PatchSubject,
     found: Vec<Place>,
+    /// How many bytes predicates may still look at.
+    left: &'s mut usize,
 }
 
 impl Search<'_> {
@@ -54,10 +65,10 @@ impl Search<'_> {
         let Some((step, rest)) = steps.split_first() else { return self.arrive(reader, element) };
         let mut counts = [0; MOST_PREDICATES];
         while let Some(child) = reader.child(element) {
-            if step.matches(reader, &child, &mut counts) {
+            if step.matches(reader, &child, &mut counts, self.left) {
                 self.walk(reader, &child, rest);
             }
-            if self.found.len() > 1 {
+            if self.found.len() > 1 || *self.left == 0 {
                 return;
             }
         }
@@ -143,8 +154,15 @@ fn text_node<'a>(reader: &mut Reader<'a>, element: &Element<'a>, position: Optio
 }
 
 impl SelectorStep {
-    /// Whether an element that has just started matches. `counts` has, for each predicate, how many of its siblings have come so far.
-    fn matches<'a>(&self, reader: &Reader<'a>, element: &Element<'a>, counts: &mut [usize; MOST_PREDICATES]) -> bool {
+    /// Whether an element that has just started matches. `counts` has, for each predicate, how many of its siblings have come so far. What
+    /// predicates look at is taken from `left`; nothing matches without it.
+    fn matches<'a>(
+        &self,
+        reader: &Reader<'a>,
+        element: &Element<'a>,
+        counts: &mut [usize; MOST_PREDICATES],
+        left: &mut usize,
+    ) -> bool {
         if self.name.as_ref().is_some_and(|name| !name.names(element)) {
             return false;
         }
@@ -158,18 +176,25 @@ impl SelectorStep {
                 let found = element.attributes().find(|each| Some(each.name.whole) == written);
                 found.is_some_and(|found| value(found.value) == wanted.as_str())
             }
-            Predicate::Own(wanted) => reader.clone().text(element) == wanted.as_str(),
-            Predicate::Child(name, wanted) => {
-                let mut ahead = reader.clone();
+            Predicate::Own(wanted) => look_ahead(reader, left, |ahead| ahead.text(element) == wanted.as_str()),
+            Predicate::Child(name, wanted) => look_ahead(reader, left, |ahead| {
                 while let Some(child) = ahead.child(element) {
                     if name.names(&child) && ahead.text(&child) == wanted.as_str() {
                         return true;
                     }
                 }
                 false
-            }
+            }),
         })
     }
+}
+
+/// What a copy of the reader finds; what it reads is taken from `left`.
+fn look_ahead<'a>(reader: &Reader<'a>, left: &mut usize, look: impl FnOnce(&mut Reader<'a>) -> bool) -> bool {
+    let mut ahead = reader.clone();
+    let found = look(&mut ahead);
+    *left = left.saturating_sub(ahead.offset().saturating_sub(reader.offset()));
+    found && *left > 0
 }
 
 impl ExpandedName {

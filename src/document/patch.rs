@@ -14,7 +14,8 @@ enum PatchNode<'a> {
     Text(String),
 }
 
-/// Carries out an operation that has just started, and reads it to its end. `document` begins with its root element.
+/// Carries out an operation that has just started, and reads it to its end. `document` begins with its root element. `left` is how many bytes
+/// predicates may still look at.
 ///
 /// # Errors
 /// What is wrong with the operation; then the document has not changed. Whether it is well-formed with the operation, a check of the whole
@@ -23,6 +24,7 @@ pub(super) fn apply<'a>(
     document: &mut String,
     reader: &mut Reader<'a>,
     operation: &Element<'a>,
+    left: &mut usize,
 ) -> Result<(), &'static str> {
     let in_scope = reader.in_scope().to_vec();
     let scope = |prefix: &str| {
@@ -31,7 +33,7 @@ pub(super) fn apply<'a>(
     };
     let selector = operation.attribute("sel").ok_or("it has no selector")?;
     let selector = Selector::parse(&selector, &scope)?;
-    let place = locate(&mut Reader::of_root(document), document, &selector)?;
+    let place = locate(&mut Reader::of_root(document), document, &selector, left)?;
     let is_element = selector.subject == PatchSubject::Element;
     match operation.local() {
         "add" if !is_element => Err("only to an element something can be added"),

@@ -15,7 +15,7 @@ use super::reader::Reader;
 use super::scan::RootElement;
 use super::stand_alone::{StandAlone, write_attribute};
 
-/// The most operations of one document. Each reads the whole state once.
+/// The most operations of one document. Each reads the whole state once, and all their predicates together may look at as much again.
 const MOST_OPERATIONS: usize = 256;
 
 /// The state with a document that has been checked.
@@ -48,13 +48,14 @@ pub(super) fn merge_presence(
         return Ok(made(document, false));
     }
     let mut count = 0;
+    let mut left = state.len().saturating_add(text.len()).saturating_mul(MOST_OPERATIONS);
     while let Some(operation) = reader.child(&diff) {
         count += 1;
         if count > MOST_OPERATIONS {
             return Err(DocumentError::TooComplex { what: "patch operations", limit: MOST_OPERATIONS });
         }
         if operation.may_be_in(PIDF_DIFF) {
-            let done = apply(&mut document, &mut reader, &operation);
+            let done = apply(&mut document, &mut reader, &operation, &mut left);
             done.map_err(|problem| DocumentError::Patch { operation: count, problem })?;
             check_size(document.as_bytes(), max_bytes)?;
         }

@@ -244,6 +244,20 @@ fn selectors_that_are_none() {
     }
 }
 
+/// Predicates of each step may look into all that is inside its element.
+#[test]
+fn predicates_may_look_at_a_state_so_often_only() {
+    let state = |inner: &str| {
+        let [before, after] = [("<d:x>".to_owned() + "<d:w>b</d:w>").repeat(13), "<d:w>a</d:w></d:x>".repeat(13)];
+        format!("<d:person xmlns:d=\"urn:x\">{before}{inner}{after}</d:person>")
+    };
+    let steps = format!("*/d:person{}", "/d:x[d:w='a'][d:w='a'][d:w='a'][d:w='a']".repeat(13));
+    let operation = format!("<p:add xmlns:d=\"urn:x\" sel=\"{steps}\"><d:z/></p:add>");
+    assert!(patched(&state(""), &operation.repeat(200)).is_ok());
+    let refused = patched(&state(&"<d:z/>".repeat(6000)), &operation.repeat(200)).unwrap_err();
+    assert!(refused.ends_with("its predicates look into the state again and again"), "{refused}");
+}
+
 #[test]
 fn hostile_operations_are_bounded() {
     let kept = full();
@@ -320,7 +334,7 @@ proptest! {
         let path: String = steps.iter().map(|(name, predicate)| format!("/{name}{predicate}")).collect();
         let scope = |prefix: &str| match prefix { "" => Some("urn:d".to_owned()), "n" => Some("urn:n".to_owned()), _ => None };
         let selector = Selector::parse(&format!("r{path}{subject}"), &scope).unwrap();
-        let found = locate(&mut Reader::of_root(&document), &document, &selector);
+        let found = locate(&mut Reader::of_root(&document), &document, &selector, &mut 1_000_000);
         let tree = Tree::parse(&document).unwrap();
         let expected: Vec<(std::ops::Range<usize>, String)> = led_to(tree.root_element(), &steps).into_iter().filter_map(|node| {
             let text_nodes: Vec<_> = node.children().filter(Node::is_text).collect();
