@@ -108,7 +108,8 @@ unsafe extern "C" fn pv_get_state(
             Some(record) => {
                 // SAFETY: called by the server.
                 let given = unsafe { record.with_text(message, |record| state::with_state_of(record, *field, give)) };
-                given.unwrap_or(-1)
+                // The core has said why the record has no text, such as one that is longer than `pv_buffer_size`.
+                given.unwrap_or_else(|| give(pv::Value::Null, &mut HeldText::default()))
             }
             None => {
                 // SAFETY: the server's message lives while the function runs.
