@@ -24,6 +24,7 @@
 //! | `typed` | a document of any format with a reader as typed values, with fields by name |
 //! | `fields` | the fields of documents by name |
 //! | `json` | a document as a JSON object |
+//! | `blanked` | texts of documents as scripts get them |
 //! | `check` | what the NOTIFY path asks before it answers |
 //! | `multipart` | the parts of a multipart body (RFC 2046 §5.1) |
 //! | `mixed` | the one document of such a body |
@@ -54,6 +55,7 @@
 //! a parser of XML that builds one.
 #![forbid(unsafe_code)]
 
+mod blanked;
 mod block;
 mod bytes;
 mod check;
@@ -106,6 +108,7 @@ mod version;
 mod watcherinfo;
 mod write;
 
+pub use blanked::blanked;
 pub use check::{FILTER_XML, check_body, check_filter};
 pub use content_type::ContentType;
 pub use dialog_info::{DialogEntry, DialogIdentity, DialogInfo, DialogSide};

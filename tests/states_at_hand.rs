@@ -174,6 +174,27 @@ fn what_is_kept_is_asked_for() {
     }
 }
 
+/// A notifier begins no line where a script writes a field, and a record that has no text has no state.
+#[test]
+fn hostile_texts_and_records() {
+    let notifier = Notifier::udp();
+    let record = notifier.uri("alice");
+    let server =
+        builder().route(ROUTE).allow_log("no more space for spec value").allow_log("buffer overflow").hostile();
+    let server = server.allow_log("PV-formated string").allow_log("a parameter has no value").start();
+    leaves_nothing(&server, || {
+        let (id, mut dialog) = subscribed(&server, &notifier, &record, "watcher", "keep");
+        let document = pidf(&record, "open", Some("NOTE")).replace("NOTE", "a&#13;&#10;X-Evil: 1");
+        assert_eq!(dialog.notify(Notify::active(600).pidf(&document)).status(), 200);
+        let told = state(&server, &record);
+        assert!(told.starts_with("1 open/a  X-Evil: 1/active open/a  X-Evil: 1/active "), "{told}");
+        let long = format!("sip:{}@example.com", "a".repeat(9000));
+        assert!(state(&server, &long).starts_with("-1 <null>/<null>/<null> <null>/<null>/<null>"));
+        server.end(id, &mut dialog);
+    });
+    server.stop();
+}
+
 /// Of several subscriptions to a record one that is active counts, and among those the one that was told last.
 #[test]
 fn several_subscribers_of_a_record() {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Engine, Lack, Owner, ShmLatest};
-use crate::document::{Document, FIELDS, FieldText, KeptDocument, MergedDocument, merge};
+use crate::document::{Document, FIELDS, FieldText, KeptDocument, MergedDocument, blanked, merge};
 use crate::host::shm::Shm;
 use crate::latest::{KeptValue, LatestDocument, LatestView, Settled, Unsettled, pack_fields};
 use crate::memory::{OutOfMemory, SharedTexts};
@@ -178,14 +178,16 @@ impl Engine {
     fn fields_of(&self, texts: &LatestDocument<Shm>) -> Vec<u8> {
         let [content_type, body] = texts.all();
         let Some(document) = Document::read(content_type, body, self.config.max_body) else { return Vec::new() };
-        let values: Vec<_> =
-            FIELDS.iter().filter_map(|field| Some((field.name, document.value(field.name, None)?))).collect();
-        pack_fields(values.iter().map(|(name, value)| {
-            let value = match value {
-                FieldText::Text(text) => KeptValue::Text(text.as_bytes()),
-                FieldText::Number(number) => KeptValue::Number(*number),
-            };
-            (*name, value)
+        let values = FIELDS.iter().filter_map(|field| Some((field.name, document.value(field.name, None)?)));
+        let values: Vec<_> = values
+            .map(|(name, value)| match value {
+                FieldText::Text(text) => (name, Ok(blanked(text.as_bytes().into()).into_owned())),
+                FieldText::Number(number) => (name, Err(number)),
+            })
+            .collect();
+        pack_fields(values.iter().map(|(name, value)| match value {
+            Ok(text) => (*name, KeptValue::Text(text)),
+            Err(number) => (*name, KeptValue::Number(*number)),
         }))
     }
 

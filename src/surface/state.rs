@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::fields::STATE_FIELDS;
 use super::script::FALSE;
 use super::subscriptions;
-use crate::document::FIELDS;
+use crate::document::{FIELDS, blanked};
 use crate::engine::{self, Engine};
 use crate::host::log;
 use crate::host::message::{MessageKey, SipMessage};
@@ -111,13 +111,16 @@ pub fn with_current<R>(
 /// The same of a record: in the packages whose documents have this field, or `presence` if it is a field of all states.
 pub fn with_state_of<R>(record: &[u8], field: StateField, show: impl FnOnce(Value<'_>, &mut HeldText) -> R) -> R {
     let view = engine::engine().and_then(|engine| find(engine, record, field));
+    let content_type;
     let value = match &view {
         None => Value::Null,
         Some(view) => {
             let said =
                 Said { status: view.status, reason: view.reason.as_str(), code: view.code, updated: view.updated };
             let settled = view.settled.as_ref().filter(|_| view.is_known());
-            let document = settled.map(|settled| (settled.texts.all(), settled.fields.get(0)));
+            content_type = settled.map(|settled| blanked(settled.texts.get(0).into()));
+            let document = settled.zip(content_type.as_deref());
+            let document = document.map(|(settled, kind)| ([kind, settled.texts.get(1)], settled.fields.get(0)));
             said.value(field, document, Engine::now())
         }
     };
@@ -181,7 +184,10 @@ impl<'a> Said<'a> {
 impl CurrentState {
     fn of(message: MessageKey, view: &LatestView<Shm>) -> Self {
         let settled = view.settled.as_ref().filter(|_| view.is_known());
-        let document = settled.map(|settled| (settled.texts.all().map(<[u8]>::to_vec), settled.fields.get(0).to_vec()));
+        let document = settled.map(|settled| {
+            let [content_type, body] = settled.texts.all();
+            ([blanked(content_type.into()).into_owned(), body.to_vec()], settled.fields.get(0).to_vec())
+        });
         let (status, code, updated) = (view.status, view.code, view.updated);
         Self { of: message, status, reason: view.reason.as_str().to_owned(), code, updated, document }
     }

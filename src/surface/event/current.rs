@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use super::json;
-use crate::document::{ContentType, Document, FieldText, PIDF_XML, PidfSummary};
+use crate::document::{ContentType, Document, FieldText, PIDF_XML, PidfSummary, blanked};
 use crate::engine::Engine;
 use crate::host::pv::PvIndex;
 use crate::host::shm::Shm;
@@ -192,7 +192,8 @@ impl Current {
             "code" => Shown::Number(self.code.into()),
             "next_attempt" => self.next_attempt.map_or(Shown::Null, Shown::Number),
             "fork" => Shown::Number(self.fork.into()),
-            "content_type" => Shown::unless_empty(&self.content_type),
+            "content_type" if self.content_type.is_empty() => Shown::Null,
+            "content_type" => Shown::Text(blanked(self.content_type.as_slice().into())),
             "body" => Shown::unless_empty(&self.body),
             "list" => self.list.as_deref().map_or(Shown::Null, Shown::text),
             "resource_name" => self.resource_name.as_deref().map_or(Shown::Null, Shown::text),
@@ -226,17 +227,12 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// A text of a document with a blank for each control character: a notifier that writes a line end as a reference would begin another line
-/// wherever a script puts the text, into a header or a log. The body and its JSON keep them.
+/// A text of a document in one line. The body and its JSON have it as it came.
 fn one_line(text: Cow<'_, str>) -> Cow<'_, [u8]> {
-    let mut bytes = match text {
+    blanked(match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    };
-    if bytes.iter().any(u8::is_ascii_control) {
-        bytes.to_mut().iter_mut().filter(|byte| byte.is_ascii_control()).for_each(|byte| *byte = b' ');
-    }
-    bytes
+    })
 }
 
 /// A number as the script can hold it: integers of scripts have 31 bits and a sign.

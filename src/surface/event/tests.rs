@@ -1,8 +1,9 @@
-//! The id of a message whose subscription is still being made.
+//! The id of a message whose subscription is still being made; texts of peers.
 
 use parking_lot::RawMutex;
 
-use super::current::id_of;
+use super::current::{Current, Shown, id_of};
+use crate::host::pv::PvIndex;
 use crate::registry::{Handle, Inserted, Limits, Registry};
 use crate::subscription::{Env, Options, Packages, Policy, SharedUris, Subscription, package};
 use crate::testing::{Accounted, NO_CREDENTIALS};
@@ -60,4 +61,18 @@ fn a_value_that_is_set_is_the_id() {
         id_of(Packages::KNOWN, 77, [RECORD, SUBSCRIBER, b"presence", b"id=desk"], |_| panic!("it is known")),
         77
     );
+}
+
+/// A part of a list may have any Content-Type, and so has a body that is not checked.
+#[test]
+fn a_content_type_is_one_line() {
+    let shown = |content_type: &[u8]| {
+        let current = Current::unsolicited([RECORD, b"presence", content_type, b"x"]);
+        match current.shown("content_type", PvIndex::Unnamed) {
+            Shown::Text(text) => text.into_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(shown(b"text/plain;\r\n a=\"b\""), b"text/plain;   a=\"b\"");
+    assert_eq!(shown(b"a/b\rX-Evil: 1\0"), b"a/b X-Evil: 1 ");
 }
