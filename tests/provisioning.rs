@@ -40,8 +40,10 @@ pub fn read(server: &Server) -> Value {
     })
 }
 
+/// Reads the tables again. On a busy machine the command answers before that has come to an end.
 pub fn reload(server: &Server) -> Value {
-    server.rpc("presence_b2b.reload", json!([])).expect("the tables can be read")
+    let answer = server.rpc("presence_b2b.reload", json!([])).expect("the tables can be read");
+    if answer["state"] == "reading" { read(server) } else { answer }
 }
 
 /// The counts of a reading: added, changed, kept, ended, disabled, skipped.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long something that should happen at once may take on a busy machine.
-pub const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// Asks again and again until there is an answer, and panics with `what` when there is none in time.
 pub fn eventually<T>(within: Duration, what: &str, attempt: impl FnMut() -> Option<T>) -> T {
