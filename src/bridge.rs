@@ -243,12 +243,13 @@ impl<A: SharedAlloc, L: RawMutex> Publications<A, L> {
         None
     }
 
-    /// The next of all, due or not, of which the presence server has a state: for the end of the server. It counts as ended.
+    /// The next of all, due or not, of which the presence server has a state: for the end of the server. It counts as ended. One that another
+    /// worker is busy with is left to that.
     #[must_use]
     pub fn take_any(&self) -> Option<PublishTask<A>> {
         loop {
             let mut table = self.table.lock();
-            let slot = table.any_slot()?;
+            let slot = table.idle_slot()?;
             let gone = table.slots.get_mut(slot).map(Publication::end);
             let task = table.start(slot).filter(|task| task.is_there);
             if task.is_some() {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 52] = [
+const SAID: [(&str, &str, &str, &str); 53] = [
     ("src/surface/tables.rs", "RETRY", "provisioning.md", "tries again every {} seconds"),
     ("src/surface/tables.rs", "MOST_NAMED", "provisioning.md", "The log names the first {} of them"),
     ("src/surface/rpc/tables.rs", "PATIENCE", "rpc.md", "waits for it, {} seconds at most"),
@@ -54,6 +54,7 @@ const SAID: [(&str, &str, &str, &str); 52] = [
     ("src/registrations/entry.rs", "MOST_NOTED", "local-users.md", "If more than {} contacts of a user"),
     ("src/registrations/entry.rs", "MOST_NOTED", "safety.md", "{} contacts that are gone"),
     ("src/registrations/entry.rs", "MOST_BYTES", "safety.md", "with {kB} of texts"),
+    ("src/engine/publish.rs", "RETRY", "publishing.md", "tries again after {} seconds"),
     ("src/engine/lack.rs", "PAUSE", "operations.md", "Each kind is logged every {} seconds at most"),
     ("tests/bench/bodies/main.rs", "TIMES", "performance.md", "before and after {} readings of a body"),
     ("tests/bench/cases/states.rs", "WRITERS", "performance.md", "while {} workers take NOTIFYs"),

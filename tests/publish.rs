@@ -2,6 +2,7 @@
 
 mod database;
 mod ends;
+mod local_calls;
 mod loops;
 mod many;
 mod provisioned;
@@ -44,7 +45,11 @@ request_route {
 
 /// A server with the module and a presence server with its packages, not told where its states are; with these modules before it.
 fn on(modules: &[&str]) -> Builder {
-    let server = Server::eager(1).tlsf().route(ROUTE).modparam("presence", "subs_remove_match", 1);
+    with_presence(Server::eager(1).tlsf().route(ROUTE), modules)
+}
+
+fn with_presence(server: Builder, modules: &[&str]) -> Builder {
+    let server = server.modparam("presence", "subs_remove_match", 1);
     let presence = ["presence", "presence_xml", "presence_dialoginfo", "presence_mwi"];
     modules
         .iter()
@@ -56,7 +61,11 @@ fn on(modules: &[&str]) -> Builder {
 
 /// The same with all states in memory.
 pub fn bridging() -> Builder {
-    on(&[]).modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2)
+    in_memory(on(&[]))
+}
+
+fn in_memory(server: Builder) -> Builder {
+    server.modparam("presence", "subs_db_mode", 0).modparam("presence", "publ_cache", 2)
 }
 
 /// Subscribes to a package of a record, with these options.

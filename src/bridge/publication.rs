@@ -178,9 +178,10 @@ impl<A: SharedAlloc> PublicationTable<A> {
         self.by_subscription.find(hash, |(of, _)| *of == subscription).map(|(_, slot)| *slot)
     }
 
-    /// The slot of any of them.
-    pub(super) fn any_slot(&self) -> Option<u32> {
-        self.by_target.iter().next().map(|(_, slot)| *slot)
+    /// The slot of one that no worker is busy with.
+    pub(super) fn idle_slot(&self) -> Option<u32> {
+        let is_idle = |slot: &u32| self.slots.get(*slot).is_some_and(|found| !found.busy);
+        self.by_target.iter().map(|(_, slot)| *slot).find(is_idle)
     }
 
     /// A worker is busy with a publication from now on, unless one is already: then that one learns of what has come.

@@ -7,7 +7,7 @@ use crate::support::notifier::Notifier;
 use crate::support::phone::Phone;
 use crate::support::postgres::Postgres;
 use crate::support::shm::leaves_nothing_in;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 
 /// The tables of presence, by the SQL that comes with the database module.
 const TABLES: &str = "/usr/share/kamailio/postgres";
@@ -26,8 +26,12 @@ fn bridging(database: &Postgres) -> Builder {
     on(&["db_postgres"]).modparam("presence", "db_url", database.url()).modparam("presence", "subs_db_mode", 1)
 }
 
-fn assert_states(database: &Postgres, wanted: usize) {
-    database.run(&format!("DO $$ BEGIN ASSERT (SELECT count(*) FROM presentity) = {wanted}; END $$;"));
+/// Waits until there are so many: watchers are told before the end of a transaction.
+fn await_states(database: &Postgres, wanted: usize) {
+    let is_it = format!("(SELECT count(*) FROM presentity) = {wanted}");
+    database.run(&format!(
+        "DO $$ BEGIN FOR i IN 1..200 LOOP EXIT WHEN {is_it}; PERFORM pg_sleep(0.05); END LOOP; ASSERT {is_it}; END $$;"
+    ));
 }
 
 #[test]
@@ -46,13 +50,13 @@ fn states_are_replaced_and_taken_back() {
         ] {
             tell(&mut dialog, version, state);
             lamp.await_lamp(shown);
-            assert_states(&database, 1);
+            await_states(&database, 1);
         }
         server.end(id, &mut dialog);
         lamp.await_lamp("off");
         lamp.hang_up();
     });
-    assert_states(&database, 0);
+    await_states(&database, 0);
     // The next is there when the server stops.
     let (_, mut dialog) = published(&server, &notifier, "dialog");
     let mut lamp = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
@@ -60,7 +64,7 @@ fn states_are_replaced_and_taken_back() {
     lamp.await_lamp("confirmed");
     server.stop();
     lamp.await_lamp("off");
-    assert_states(&database, 0);
+    await_states(&database, 0);
 }
 
 /// A server that was killed has left a state: the next one replaces it, as its etag is the same.
@@ -75,18 +79,21 @@ fn a_state_that_was_left_behind_is_replaced() {
     tell(&mut dialog, 1, Some("confirmed"));
     let mut lamp = lamp;
     lamp.await_lamp("confirmed");
+    await_states(&database, 1);
     server.signal_all(libc::SIGKILL);
     server.ends(SOON, |_| String::new()).expect("all have ended");
-    assert_states(&database, 1);
+    await_states(&database, 1);
     let server = bridging(&database).at(ip).start();
     let options = format!("publish_as=\"{}\"", server.uri("desk"));
     let id = subscribe(&server, &notifier.uri("alice"), "dialog", &options).expect("an id");
     let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 3600);
     tell(&mut dialog, 1, Some("early"));
+    // Who subscribes while the presence server is in its transaction is told the state before.
+    eventually(SOON, "it is published", || (count(&server, "published") == 1).then_some(()));
     let mut late = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
     let shown = late.await_lamp("early");
     assert!(!shown.contains("confirmed"), "{shown}");
-    assert_states(&database, 1);
+    await_states(&database, 1);
     server.unsubscribe(id);
     farewell(&mut dialog);
     late.await_lamp("off");
