@@ -168,13 +168,14 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         Step::Unsent(old, true) => Input::Dropped { cseq: cseq.saturating_sub(old) },
         Step::NoWay(old) => Input::NoWay { cseq: cseq.saturating_sub(old) },
         Step::Held(old, by, millis) => {
-            // A held request was not sent: nothing else is said of it.
-            if !life.in_hand {
+            // A held request was not sent: nothing else is said of it. If it is the first one, nobody can have answered it.
+            let undo = life.sent.last().map_or_else(Undo::default, |(_, sent)| sent.undo);
+            let is_answered = undo.last_sent.is_none() && life.subscription.has_other_notifier_than(b"nobody");
+            if !life.in_hand || is_answered {
                 return;
             }
             let by = pick(HELD_BY, usize::from(by));
             let until = life.now.after(Duration::from_millis(millis));
-            let undo = life.sent.last().map_or_else(Undo::default, |(_, sent)| sent.undo);
             Input::Held { cseq: cseq.saturating_sub(old), until, by, undo }
         }
         Step::Reply { old, code, tag, contact, numbers, redirect, challenge } => Input::Reply(Reply {
