@@ -8,8 +8,8 @@ use crate::support::pidf::pidf;
 use crate::support::states::{dialog, dialogs, subscribed};
 use crate::support::wait::{SOON, eventually};
 
-/// NOTIFYs come first.
-const NOTIFIES: &str = r#"request_route {
+/// The beginning of a route that handles NOTIFYs first.
+pub const NOTIFIES: &str = r#"request_route {
     if (is_method("NOTIFY")) {
         if (!handle_notify()) {
             sl_send_reply("481", "Subscription does not exist");
