@@ -6,11 +6,12 @@ use super::check::check_size;
 use super::content_type::ContentType;
 use super::cursor::attributes;
 use super::error::DocumentError;
-use super::formats::{Format, PIDF_XML};
+use super::formats::{DIALOG_INFO, Format, PIDF_XML};
 use super::merge::DECLARATION;
 use super::message_summary::MESSAGE_SUMMARY;
 use super::reader::Reader;
 use super::scan::RootElement;
+use super::stand_alone::StandAlone;
 
 /// A package whose states can be those of another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,7 +117,10 @@ impl PublishedPackage {
         self.check_names(&text, &root)?;
         let head = if says_utf8(&text) { text.get(..root.tag).unwrap_or_default() } else { DECLARATION };
         let element = text.get(root.tag..).unwrap_or_default();
-        let document = with_entity(element, uri, root.name.whole.len());
+        let mut document = with_entity(element, uri, root.name.whole.len());
+        if self == Self::Dialog {
+            document = with_namespaces(&document, max_bytes)?;
+        }
         let meaning = without_version(&document).into_bytes();
         Ok(RehomedDocument { document: [head, &document].concat().into_bytes(), meaning })
     }
@@ -206,6 +210,25 @@ fn with_entity(element: &str, uri: &str, name_len: usize) -> String {
             format!("{name} entity=\"{entity}\"{rest}")
         }
     }
+}
+
+/// A document of dialogs in which each one declares the namespaces that it uses: the presence server moves it into another document, and
+/// leaves the root's declarations behind. Nothing of what uses none changes.
+fn with_namespaces(document: &str, max_bytes: usize) -> Result<String, DocumentError> {
+    let mut reader = Reader::of_root(document);
+    let Some(root) = reader.root() else { return Ok(document.to_owned()) };
+    // One without a namespace is taken for the usual one.
+    let inside = if root.namespace.is_empty() { "" } else { DIALOG_INFO };
+    let limit = max_bytes.max(document.len());
+    let (mut whole, mut done) = (String::with_capacity(document.len()), 0);
+    while let Some(child) = reader.child(&root) {
+        whole.push_str(document.get(done..child.start).unwrap_or_default());
+        StandAlone::read(&mut reader, &child).write(&mut whole, inside.as_bytes());
+        done = reader.offset();
+        check_size(whole.as_bytes(), limit)?;
+    }
+    whole.push_str(document.get(done..).unwrap_or_default());
+    Ok(whole)
 }
 
 /// The same with an empty `version`, if it has one.

@@ -25,6 +25,43 @@ fn only_the_entity_changes() {
     assert_eq!(moved(PublishedPackage::Dialog, DIALOGS, before.as_bytes()).unwrap(), after);
 }
 
+/// Its presence server takes the dialogs out of their document.
+#[test]
+fn a_dialog_declares_the_namespaces_that_it_uses() {
+    let dialogs = |root: &str, children: &str| {
+        let text = format!("<{root} entity='sip:desk@local.example'>{children}</{}>", root.split(' ').next().unwrap());
+        let once = moved(PublishedPackage::Dialog, DIALOGS, text.as_bytes()).unwrap();
+        assert_eq!(moved(PublishedPackage::Dialog, DIALOGS, once.as_bytes()).unwrap(), once);
+        once.replace(&text[..text.find('>').unwrap()], "").replace("</dialog-info>", "").split_off(1)
+    };
+    let usual = "dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' xmlns:sa='urn:sa' xmlns:xsi='urn:xsi'";
+    assert_eq!(
+        dialogs(usual, "\n<dialog id='1'><sa:a b='c'/></dialog> <dialog id='2'/><!--e-->"),
+        "\n<dialog xmlns:sa=\"urn:sa\" id='1'><sa:a b='c'/></dialog> <dialog id='2'/><!--e-->"
+    );
+    let own = "<dialog xmlns:sa='urn:other' id='1' sa:x='1'/>";
+    assert_eq!(dialogs(usual, own), own);
+    let prefixed =
+        "d:dialog-info xmlns:d='urn:ietf:params:xml:ns:dialog-info' xmlns='urn:ietf:params:xml:ns:dialog-info'";
+    assert_eq!(
+        dialogs(prefixed, "<d:dialog id='1'/><dialog id='2'/>").replace("</d:dialog-info>", ""),
+        "<d:dialog xmlns:d=\"urn:ietf:params:xml:ns:dialog-info\" id='1'/><dialog id='2'/>"
+    );
+    assert_eq!(dialogs("dialog-info", "<dialog id='1'/>"), "<dialog id='1'/>");
+}
+
+/// What the declarations come to is bounded.
+#[test]
+fn declarations_do_not_multiply_a_document() {
+    let dialogs: String = (0..500).map(|id| format!("<dialog id='{id}'><a:b/></dialog>")).collect();
+    let text = format!(
+        "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' xmlns:a='urn:{}' entity='sip:a@x'>{dialogs}</dialog-info>",
+        "a".repeat(30_000)
+    );
+    let moved = moved(PublishedPackage::Dialog, DIALOGS, text.as_bytes());
+    assert!(matches!(moved, Err(RehomeError::Document(_))), "{moved:?}");
+}
+
 #[test]
 fn a_missing_entity_is_added_and_special_characters_are_escaped() {
     let body = b"<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='0' state='full'/>";
