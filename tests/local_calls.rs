@@ -189,6 +189,27 @@ pub fn await_no_call(server: &Server) {
     });
 }
 
+/// What a caller adds to its URI does not hide its calls.
+#[test]
+fn a_long_uri_does_not_hide_a_call() {
+    let server = builder().start();
+    let mark = server.log().mark();
+    let ids = ["alice", "bob"].map(|user| follow(&server, user));
+    let long = format!("{};x={}", uri("alice"), "y".repeat(4000));
+    let mut call = Call::new(&server, &long, &uri("bob"));
+    let arrived = call.ring();
+    let lamp = await_state(&server, mark, "alice", "trying");
+    assert_eq!((lamp.local, lamp.remote), (uri("alice"), uri("bob")));
+    let lamp = await_state(&server, mark, "bob", "trying");
+    assert_eq!((lamp.local, lamp.remote), (uri("bob"), uri("alice")));
+    let answer = call.answer(&arrived, 200);
+    call.hang_up(&answer);
+    await_state(&server, mark, "alice", "terminated");
+    server.end_all(&ids);
+    await_no_call(&server);
+    server.stop();
+}
+
 #[test]
 fn both_parties_are_seen_from_the_first_invite_to_the_end() {
     let server = builder().start();

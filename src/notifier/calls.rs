@@ -143,10 +143,19 @@ fn within(text: &[u8], most: usize) -> &[u8] {
     if text.len() > most { &[] } else { text }
 }
 
-/// The address of record of a local user.
+/// The address of record of a local user; nobody can follow one that is too long.
 fn local_aor(engine: &Engine, uri: &[u8]) -> Option<Vec<u8>> {
-    let aor = Aor::read(within(uri, MOST_URI))?;
-    (!aor.user.is_empty() && engine.config.local_domains.hold(&aor.host)).then(|| aor.text())
+    let aor = Aor::read(uri)?;
+    let is_local = !aor.user.is_empty() && engine.config.local_domains.hold(&aor.host);
+    Some(aor.text()).filter(|text| is_local && text.len() <= Wanted::MOST_URI)
+}
+
+/// The URI of a party; where it is too long, that of its address of record says who it is.
+fn identity(uri: &[u8], aor: &[u8]) -> Vec<u8> {
+    match within(uri, MOST_URI) {
+        [] if !aor.is_empty() => [b"sip:", aor].concat(),
+        uri => uri.to_vec(),
+    }
 }
 
 fn state_of(call: &DialogView<'_>) -> CallState {
@@ -190,9 +199,11 @@ fn on_begin(call: &DialogView<'_>) -> Option<u64> {
     let party = |aor: &'_ Option<Vec<u8>>| aor.clone().unwrap_or_default();
     let aors = [party(&caller), party(&callee)];
     let [caller_aor, callee_aor] = aors.each_ref().map(Vec::as_slice);
+    let identities = [identity(from, caller_aor), identity(called, callee_aor)];
+    let [caller_identity, callee_identity] = identities.each_ref().map(Vec::as_slice);
     let parties = [
-        Party { aor: caller_aor, identity: within(from, MOST_URI), display: from_name },
-        Party { aor: callee_aor, identity: within(called, MOST_URI), display: to_name },
+        Party { aor: caller_aor, identity: caller_identity, display: from_name },
+        Party { aor: callee_aor, identity: callee_identity, display: to_name },
     ];
     match engine.calls.begin(&parties, &texts_of(call), state_of(call)) {
         Ok((number, workers)) => {
