@@ -11,8 +11,10 @@ use crate::registry::Handle;
 use crate::subscription::PublishAs;
 
 /// Another subscription has the user.
-pub const TAKEN: Refused =
-    Refused { reason: "another subscription publishes this user: end it, or set publish_as", code: -2 };
+pub const TAKEN: Refused = Refused {
+    reason: "another subscription publishes this user: end it, or set publish_as; presence_b2b.list shows it",
+    code: -2,
+};
 
 /// The state would come back to its record.
 pub const CIRCLE: Refused =

@@ -28,12 +28,12 @@ pub enum DatabaseError {
     NoQueries(String),
     /// No connection.
     #[error(
-        "the database of db_url cannot be reached through {0}: see its message above, and check host, name, user, password and file rights"
+        "the database of db_url cannot be reached through {0}: see its message in the log, and check host, name, user, password and file rights"
     )]
     NoConnection(String),
     /// No such table, no such column, or the database went away.
     #[error(
-        "the columns {columns} of the table {table} cannot be read: see the message of {module} above, and create the table or correct its name"
+        "the columns {columns} of the table {table} cannot be read: see the message of {module} in the log, and create the table, or correct its name or the path in db_url"
     )]
     Query {
         /// Name of the table.

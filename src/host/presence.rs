@@ -24,8 +24,8 @@ pub enum NoPresence {
     Library,
     /// Its database cannot replace a row.
     NoReplace,
-    /// Nothing in it knows the package.
-    UnknownPackage,
+    /// Nothing in it knows the package; what to load.
+    UnknownPackage(&'static str),
 }
 
 impl NoPresence {
@@ -36,7 +36,7 @@ impl NoPresence {
             Self::NotLoaded => "publishing needs the module presence: load it",
             Self::Library => "the module presence is only a library: set its publ_cache to 2, or its db_url",
             Self::NoReplace => "the database of the module presence cannot replace rows: set its publ_cache to 2",
-            Self::UnknownPackage => "load the module of the package: presence_xml, presence_dialoginfo or presence_mwi",
+            Self::UnknownPackage(sentence) => sentence,
         }
     }
 }
@@ -70,7 +70,16 @@ pub fn takes(package: &str) -> Result<(), NoPresence> {
     FOUND.get().copied().unwrap_or(Err(NoPresence::NotLoaded))?;
     // SAFETY: the host has a text of its own; it looks into a list that is complete since mod_init.
     let is_known = lend([package.as_bytes()], |[mut event]| unsafe { ks::pb2b_presence_knows(&mut event) } == 1);
-    if is_known { Ok(()) } else { Err(NoPresence::UnknownPackage) }
+    if is_known { Ok(()) } else { Err(NoPresence::UnknownPackage(what_knows(package))) }
+}
+
+/// Which module makes an event package known to the presence server.
+fn what_knows(package: &str) -> &'static str {
+    match package {
+        "dialog" => "the module presence lacks the package: load presence_dialoginfo",
+        "message-summary" => "the module presence lacks the package: load presence_mwi",
+        _ => "the module presence lacks the package: load presence_xml",
+    }
 }
 
 /// A state for the presence server.

@@ -7,6 +7,7 @@ mod publish;
 use std::borrow::Cow;
 
 use self::publish::{A_USER, PUBLISH, PUBLISH_AS};
+use super::near::nearest;
 use super::rates::{Rate, Rates};
 use crate::grammar::{PeerUri, is_token, number, quoted, split_unquoted, unescaped};
 use crate::memory::{Defect, found};
@@ -297,9 +298,6 @@ fn in_quotes(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// How many letters a name may be wrong in, or too short or long, to be taken for another.
-const NEAR: usize = 2;
-
 /// Parameters of a SIP URI that look like options if the URI has no quotes.
 const URI_PARAMETERS: [&str; 6] = ["transport", "lr", "maddr", "user", "ttl", "method"];
 
@@ -309,8 +307,7 @@ fn meant(name: &str) -> String {
     if URI_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return format!("put a value with semicolons in double quotes; known are {}", NAMES.join(", "));
     }
-    let distance = |known: &&str| strsim::damerau_levenshtein(&name.to_ascii_lowercase(), known);
-    match NAMES.iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= NEAR.min(name.len() / 2)) {
+    match nearest(name, NAMES) {
         Some(known) => format!("did you mean {known}?"),
         None => format!("known are {}", NAMES.join(", ")),
     }

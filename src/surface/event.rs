@@ -26,6 +26,7 @@ use crate::host::route::{EventRoute, NoEngine};
 use crate::host::shm::Shm;
 use crate::host::text::HeldText;
 use crate::qsa::{Delivered, UnsolicitedState};
+use crate::subscription::nearest;
 
 /// The route, found before the fork.
 static ROUTE: OnceLock<EventRoute> = OnceLock::new();
@@ -48,7 +49,8 @@ pub fn warn_without_consumer(engine: &Engine) {
     if !told && !engine.has_other_consumers() {
         log::warn(
             "no consumer of messages: the script has no event_route[qsa:notify], modparam event_callback is empty, and no \
-             other module has a queue: write the event route, or every message is dropped",
+             other module has a queue: write the event route, or every message is dropped; states that are published or kept at \
+             hand need no route",
         );
     }
 }
@@ -125,9 +127,14 @@ pub fn known_field(name: &[u8]) -> Option<i32> {
     let number = field(name);
     if number.is_none() {
         let name = String::from_utf8_lossy(name);
-        let fields: BTreeSet<_> = names().collect();
-        let fields: Vec<_> = fields.into_iter().collect();
-        log::error(&format!("$qsa({name}) is unknown: the fields are {}", fields.join(", ")));
+        let hint = nearest(&name, names()).map_or_else(
+            || {
+                let fields: BTreeSet<_> = names().collect();
+                format!("the fields are {}", Vec::from_iter(fields).join(", "))
+            },
+            |meant| format!("did you mean {meant}?"),
+        );
+        log::error(&format!("$qsa({name}) is unknown: {hint}"));
     }
     number
 }

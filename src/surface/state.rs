@@ -13,8 +13,8 @@ use crate::host::pv::Value;
 use crate::host::shm::Shm;
 use crate::host::text::HeldText;
 use crate::latest::{KeptValue, LatestView, field};
-use crate::subscription::Status;
 use crate::subscription::package::PRESENCE;
+use crate::subscription::{Status, nearest};
 use crate::time::Millis;
 
 /// The result of `b2b_state()` if nothing of this kind is kept: false for the script.
@@ -53,9 +53,13 @@ impl StateField {
         let names = || STATE_FIELDS.into_iter().chain(FIELDS.iter().map(|field| field.name));
         let found = names().find(|known| known.as_bytes() == name).map(Self);
         if found.is_none() {
-            let (name, known) = (String::from_utf8_lossy(name), names().collect::<Vec<_>>().join(", "));
+            let name = String::from_utf8_lossy(name);
+            let hint = nearest(&name, names()).map_or_else(
+                || format!("the fields are {}", names().collect::<Vec<_>>().join(", ")),
+                |meant| format!("did you mean {meant}?"),
+            );
             log::error(&format!(
-                "$b2b(...): there is no field {name}: the fields are {known}; write $b2b(record=>field), or $b2b(field) after b2b_state()"
+                "$b2b(...): there is no field {name}: {hint}; write $b2b(record=>field), or $b2b(field) after b2b_state()"
             ));
         }
         found

@@ -69,7 +69,7 @@ fn without_a_presence_server_nothing_is_published() {
         (library(Server::eager(1)), "the module presence is only a library: set its publ_cache to 2, or its db_url"),
         (
             memory(Server::eager(1).module("presence")),
-            "load the module of the package: presence_xml, presence_dialoginfo or presence_mwi",
+            "the module presence lacks the package: load presence_dialoginfo",
         ),
     ];
     for (server, wanted) in cases {

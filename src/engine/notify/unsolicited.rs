@@ -97,7 +97,7 @@ impl Engine {
         };
         let Some(package) = self.trusted_package(message, headers) else {
             self.unsolicited.refused.fetch_add(1, Ordering::Relaxed);
-            self.say_stranger(message);
+            self.say_stranger(message, headers);
             return Handled::No;
         };
         match transaction::ensure(message) {
@@ -141,13 +141,15 @@ impl Engine {
         self.config.unsolicited.iter().any(trusts).then_some(package)
     }
 
-    fn say_stranger(&self, message: SipMessage<'_>) {
+    fn say_stranger(&self, message: SipMessage<'_>, headers: &NotifyHeaders<'_>) {
         if let Some(times) = self.unsolicited.strangers.note(1, PAUSE, Self::now().0 / 1000) {
             let source =
                 message.source().map_or_else(|| "an unknown address".to_owned(), |(source, _)| source.to_string());
+            let package = headers.event().ok().and_then(|event| self.config.packages.find(event.package));
+            let package = package.map_or("unknown", |package| package.name);
             log::warn(&format!(
-                "handle_notify() is false for a NOTIFY from {source} that nobody subscribed to, because modparam unsolicited does not \
-                 name its package and address: {times} since the last such line"
+                "handle_notify() is false for a NOTIFY from {source} (package {package}) that nobody subscribed to: if the sender is yours, \
+                 name this package and address in modparam unsolicited; {times} since the last such line"
             ));
         }
     }
