@@ -2,16 +2,15 @@
 //! the PBX: in the end none is wrong.
 
 mod pbx;
-mod wall;
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use self::pbx::Pbx;
-use self::wall::Wall;
 use crate::publish::bridging;
 use crate::support::kamailio::Server;
+use crate::support::lamp_wall::LampWall;
 use crate::support::wait::SOON;
 
 /// Users of the PBX, each with a lamp.
@@ -57,7 +56,7 @@ fn a_thousand_lamps_are_right_in_the_end() {
     let mut pbx = Pbx::new(LAMPS);
     let ids: Vec<u64> = (0..LAMPS).map(|number| subscribe(&server, &pbx, number)).collect();
     serve_until(&mut pbx, "all are subscribed", |pbx| pbx.missing().is_empty());
-    let wall = Wall::watch(&server, 0..LAMPS);
+    let wall = watch(&server, 0..LAMPS);
 
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     for part in 0..=RESTARTS {
@@ -79,13 +78,20 @@ fn a_thousand_lamps_are_right_in_the_end() {
     let lit = (0..LAMPS).filter(|number| pbx.lamp(*number) != "off").count();
     assert!(lit > LAMPS / 10 && lit < LAMPS, "{lit} of {LAMPS} lamps are lit");
     settle(&mut pbx, &wall);
-    let late = Wall::watch(&server, (0..LAMPS).step_by(LATE));
+    let late = watch(&server, (0..LAMPS).step_by(LATE));
     settle(&mut pbx, &late);
     let trace = server.trace();
     assert_eq!(trace["publications"], LAMPS, "{trace}");
     assert_eq!(trace["subscriptions"], LAMPS, "{trace}");
     assert_eq!(pbx.lost, 0, "NOTIFYs of active subscriptions that got 481");
     server.stop();
+}
+
+/// New lamps for these users.
+fn watch(server: &Server, users: impl Iterator<Item = usize>) -> LampWall {
+    let wall = LampWall::default();
+    users.for_each(|number| wall.watch(server, &user(number)));
+    wall
 }
 
 fn subscribe(server: &Server, pbx: &Pbx, number: usize) -> u64 {
@@ -121,14 +127,17 @@ fn serve_until(pbx: &mut Pbx, what: &str, done: impl Fn(&Pbx) -> bool) {
 }
 
 /// Waits until all lamps of the wall are right.
-fn settle(pbx: &mut Pbx, wall: &Wall) {
+fn settle(pbx: &mut Pbx, wall: &LampWall) {
     let begun = Instant::now();
     loop {
         pbx.serve(Duration::from_millis(20));
         let wrong: Vec<_> = wall
             .shown()
             .into_iter()
-            .map(|(number, shown)| (number, shown, pbx.lamp(number)))
+            .map(|(user, shown)| {
+                let number = user.strip_prefix('u').and_then(|number| number.parse().ok()).expect("a user");
+                (user, shown, pbx.lamp(number))
+            })
             .filter(|(_, shown, right)| *shown != Some(*right))
             .collect();
         if wrong.is_empty() {

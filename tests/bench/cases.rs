@@ -3,6 +3,7 @@
 mod allocator;
 mod bodies;
 mod instructions;
+mod lamps;
 mod latency;
 mod locks;
 mod notify;
@@ -21,7 +22,7 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 13] = [
     ("NOTIFYs", notify::run),
     ("instructions", instructions::run),
     ("bodies", bodies::run),
@@ -32,6 +33,7 @@ const CASES: [(&str, Case); 12] = [
     ("refreshes", refreshes::run),
     ("set-ups and refreshes in instructions", requests::run),
     ("latency", latency::run),
+    ("lamps", lamps::run),
     ("locks", locks::run),
     ("scaling", scaling::run),
 ];

@@ -1,8 +1,6 @@
 //! The servers of the second act: a PBX with two phones, and the server with the module and its own presence server, where the
 //! lamps are. Whatever goes wrong is a sentence.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use super::ears::Ears;
@@ -13,50 +11,7 @@ use super::support::call::CallPhone;
 use super::support::config::Builder;
 use super::support::endpoint::Endpoint;
 use super::support::kamailio::Server;
-
-/// The two extensions.
-pub const PHONES: [&str; 2] = ["201", "202"];
-
-/// Where Debian's `kamailio` keeps the tables of db_text. pua does not start without one.
-const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
-
-/// Connects the two phones, and tells the state of their calls.
-const PBX: &str = r#"request_route {
-    {swallow}
-    if (is_method("PUBLISH|SUBSCRIBE")) {
-        if (t_newtran()) {
-            if (is_method("PUBLISH")) {
-                handle_publish();
-            } else {
-                handle_subscribe();
-            }
-            t_release();
-        }
-        exit;
-    }
-    if (has_totag()) {
-        if (loose_route() || is_method("ACK")) {
-            t_relay();
-        } else {
-            sl_send_reply("481", "Call Does Not Exist");
-        }
-        exit;
-    }
-    if (!is_method("INVITE")) {
-        sl_send_reply("405", "Method Not Allowed");
-        exit;
-    }
-    record_route();
-    $avp(caller) = $fu;
-    $avp(callee) = $ru;
-    dlg_manage();
-    if ($rU == "201") {
-        $du = "sip:{first}";
-    } else {
-        $du = "sip:{second}";
-    }
-    t_relay();
-}"#;
+use super::support::pbx::EXTENSIONS;
 
 /// Takes NOTIFYs from the PBX and SUBSCRIBEs from the lamps.
 const HERE: &str = r#"request_route {
@@ -81,7 +36,7 @@ pub struct LampStage {
     lamps: Lamps,
     /// What happens.
     pub ears: Ears,
-    /// The phones at the PBX, in the order of [`PHONES`].
+    /// The phones at the PBX, in the order of [`EXTENSIONS`].
     pub phones: [CallPhone; 2],
 }
 
@@ -91,13 +46,13 @@ impl LampStage {
         let (pbx, b2b) = or_sentence(|| (Server::builder(), here()))?;
         let ears = Ears::open(pbx.ip(), b2b.ip()).map_err(|error| format!("No socket for reports ({error})."))?;
         let (ends, lamps) = or_sentence(|| ([Endpoint::udp(), Endpoint::udp()], Lamps::new(ears.sender.clone())))?;
-        let begun = or_sentence(|| pbx_server(copying(pbx, &ears), &ends).start());
+        let begun = or_sentence(|| copying(pbx, &ears).pbx(&ends, &swallow_if_asked()).publishing_calls().start());
         let pbx = begun.map_err(|error| format!("The PBX: {error}"))?;
         match or_sentence(|| b2b.start()) {
             Ok(b2b) => {
                 let [first, second] = ends;
                 let phone = |end, user| CallPhone::new(end, pbx.uri(user), pbx.addr());
-                let phones = [phone(first, PHONES[0]), phone(second, PHONES[1])];
+                let phones = [phone(first, EXTENSIONS[0]), phone(second, EXTENSIONS[1])];
                 Ok(LampStage { pbx, b2b, lamps, ears, phones })
             }
             Err(error) => {
@@ -154,34 +109,6 @@ impl LampStage {
     }
 }
 
-/// The presence server of a whole Kamailio, with all states in memory.
-fn presence(server: Builder) -> Builder {
-    server
-        .modparam("presence", "subs_db_mode", 0)
-        .modparam("presence", "publ_cache", 2)
-        .modparam("presence", "subs_remove_match", 1)
-        .module("presence")
-        .module("presence_dialoginfo")
-}
-
-/// One worker: it publishes to itself, and states and copies stay in order.
-fn pbx_server(server: Builder, phones: &[Endpoint; 2]) -> Builder {
-    let table = |name: &str| fs::read_to_string(format!("{TABLES}/{name}")).expect("a table of Debian's kamailio");
-    let [first, second] = phones.each_ref().map(|phone| phone.addr().to_string());
-    ["db_text", "dialog"]
-        .into_iter()
-        .fold(presence(server.children(1)), Builder::module)
-        .module("pua")
-        .module("pua_dialoginfo")
-        .file("version", &table("version"))
-        .file("pua", &table("pua"))
-        .modparam("pua", "db_url", "text://{dir}")
-        .modparam("pua_dialoginfo", "use_pubruri_avps", 1)
-        .modparam("pua_dialoginfo", "pubruri_caller_avp", "$avp(caller)")
-        .modparam("pua_dialoginfo", "pubruri_callee_avp", "$avp(callee)")
-        .route(&PBX.replace("{swallow}", &swallow_if_asked()).replace("{first}", &first).replace("{second}", &second))
-}
-
 fn here() -> Builder {
-    presence(Server::b2b()).b2b_param("min_resubscribe_time", 0).route(HERE)
+    Server::b2b().lamps().b2b_param("min_resubscribe_time", 0).route(HERE)
 }

@@ -1,9 +1,10 @@
 //! The second act: calls at the PBX light lamps here.
 
 use super::board::Board;
-use super::lamp_stage::{LampStage, PHONES};
+use super::lamp_stage::LampStage;
 use super::scene::LAMPS;
 use super::sentence::or_sentence;
+use super::support::pbx::EXTENSIONS;
 use super::telling::{End, Teller};
 use super::view::View;
 
@@ -12,7 +13,7 @@ const EACH: usize = 6;
 
 /// Plays it all and cleans up; returns the last words of an act that ended well.
 pub fn play(view: &mut View) -> Result<String, End> {
-    let mut board = Board::new(&LAMPS, &PHONES, EACH * PHONES.len());
+    let mut board = Board::new(&LAMPS, &EXTENSIONS, EACH * EXTENSIONS.len());
     view.step(&board);
     let mut stage = LampStage::build()?;
     let events = stage.ears.events.clone();
@@ -35,7 +36,7 @@ impl Play<'_> {
         self.teller.say(self.stage.addresses());
         self.teller.pause(1500)?;
         self.teller.step("The module subscribes at the PBX; what it is told becomes state here.")?;
-        for user in PHONES {
+        for user in EXTENSIONS {
             self.watch(user)?;
             self.teller.pause(800)?;
         }
@@ -44,7 +45,7 @@ impl Play<'_> {
         self.teller.step("A new call lights a lamp again, whatever became of the one before.")?;
         self.busy()?;
         self.teller.step("The states that were published go with the subscriptions.")?;
-        for (at, user) in PHONES.into_iter().enumerate() {
+        for (at, user) in EXTENSIONS.into_iter().enumerate() {
             self.teller.say(format!("the subscription to {user} ends"));
             let id = self.ids.get(at).copied().ok_or_else(|| format!("There is no subscription to {user}."))?;
             self.stage.unsubscribe(id)?;
@@ -127,7 +128,7 @@ impl Play<'_> {
 
 /// Both lamps have to show that from now on.
 fn expect(teller: &mut Teller<'_>, shown: &str) {
-    for (user, other) in [(PHONES[0], PHONES[1]), (PHONES[1], PHONES[0])] {
+    for (user, other) in [(EXTENSIONS[0], EXTENSIONS[1]), (EXTENSIONS[1], EXTENSIONS[0])] {
         let with = format!("with {other}");
         teller.board.expect(user, shown, (shown != "off").then_some(with.as_str()));
     }
@@ -135,7 +136,7 @@ fn expect(teller: &mut Teller<'_>, shown: &str) {
 
 /// Waits until both do.
 fn arrived(teller: &mut Teller<'_>, pause: u64) -> Result<(), End> {
-    for user in PHONES {
+    for user in EXTENSIONS {
         teller.arrival(user)?;
     }
     teller.pause(pause)
