@@ -55,12 +55,13 @@ impl StateField {
         if found.is_none() {
             let name = String::from_utf8_lossy(name);
             let hint = nearest(&name, names()).map_or_else(
-                || format!("the fields are {}", names().collect::<Vec<_>>().join(", ")),
+                || {
+                    let fields = names().collect::<Vec<_>>().join(", ");
+                    format!("the fields are {fields}; write $b2b(record=>field), or $b2b(field) after b2b_state()")
+                },
                 |meant| format!("did you mean {meant}?"),
             );
-            log::error(&format!(
-                "$b2b(...): there is no field {name}: {hint}; write $b2b(record=>field), or $b2b(field) after b2b_state()"
-            ));
+            log::error(&format!("$b2b(...): there is no field {name}: {hint}"));
         }
         found
     }
