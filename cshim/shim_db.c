@@ -64,6 +64,15 @@ int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str
 		case DB1_UBIGINT:
 			out->len = snprintf(digits, 32, "%llu", VAL_UBIGINT(value));
 			return 1;
+		case DB1_DOUBLE:
+			out->len = snprintf(digits, 32, "%.15g", VAL_DOUBLE(value));
+			return 1;
+		case DB1_BITMAP:
+			out->len = snprintf(digits, 32, "%u", VAL_BITMAP(value));
+			return 1;
+		case DB1_DATETIME:
+			out->len = snprintf(digits, 32, "%lld", (long long)VAL_TIME(value));
+			return 1;
 		default:
 			return 0;
 	}

@@ -196,6 +196,50 @@ fn bad_rows_are_named_and_skipped() {
     server.stop();
 }
 
+/// There is no room for the new subscription of a row beside the old one, which still ends: the row is skipped, what has ended is counted,
+/// and the next reading makes the new one.
+#[test]
+fn a_changed_row_without_room_is_counted() {
+    let notifier = Notifier::udp();
+    let dir = sqlite(&(schema() + &row(&notifier.uri("a"), "sip:lamp@x", "presence", "")));
+    let server = with(&url(dir.path())).b2b_param("max_subscriptions", 1).start();
+    assert_eq!(counts(&read(&server)), [1, 0, 0, 0, 0, 0]);
+    let (_, mut dialog) = take(&notifier, &["a"]).remove(0);
+    change(dir.path(), &format!("UPDATE {TABLE} SET options = 'expires=300'"));
+    let answer = reload(&server);
+    assert_eq!((counts(&answer), &answer["subscriptions"]), ([0, 0, 0, 1, 0, 1], &json!(0)), "{answer}");
+    let lines = server.log().since(Mark::default(), "The subscription of this row with other options has ended");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let last = dialog.expect_subscribe(SOON);
+    dialog.accept(&last, 0);
+    assert_eq!(dialog.notify(Notify::terminated("timeout", 0)).status(), 200);
+    server.await_no_subscription();
+    assert_eq!(counts(&reload(&server)), [1, 0, 0, 0, 0, 0]);
+    take(&notifier, &["a"]);
+    server.stop();
+}
+
+/// A value that is a fraction or a time is no NULL, and a table that somebody writes to is waited for.
+#[test]
+fn other_types_are_read_and_writers_are_waited_for() {
+    let loose =
+        format!("CREATE TABLE {TABLE} (record TEXT, subscriber TEXT, package TEXT, options TEXT, enabled DOUBLE);");
+    let values = [("a", "0.0"), ("b", "1.0"), ("c", "0.5"), ("d", "NULL")];
+    let rows = values.map(|(user, enabled)| {
+        format!("INSERT INTO {TABLE} VALUES ('sip:{user}@192.0.2.1', 'sip:lamp@x', '', '', {enabled});\n")
+    });
+    let dir = sqlite(&(loose + &rows.concat()));
+    let server = with(&url(dir.path())).b2b_param("max_subscribe_delay", 315_360_000).start();
+    assert_eq!(counts(&read(&server)), [2, 0, 0, 0, 1, 1]);
+    assert!(server.log().text().contains("is skipped: enabled is \"0.5\", but must be 0 or 1"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| change(dir.path(), "BEGIN EXCLUSIVE;\n.shell sleep 1\nCOMMIT;\n"));
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(counts(&reload(&server)), [0, 0, 2, 0, 1, 1]);
+    });
+    server.stop();
+}
+
 /// A database that is away at the start, and a table without a column: the server works, says so once, and tries again.
 #[test]
 fn what_cannot_be_read_is_tried_again() {

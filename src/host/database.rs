@@ -12,6 +12,9 @@ const PAGE: c_int = 1000;
 /// A database module that gives no rows in parts: it is asked for a part of the table at a time.
 const SQLITE: &str = "db_sqlite";
 
+/// How long SQLite waits for another process that writes to the database; its module would not wait at all.
+const PATIENCE: &str = "PRAGMA busy_timeout = 5000";
+
 /// Why a table cannot be read. What the database itself says, its module has logged before.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
@@ -77,13 +80,27 @@ impl Database {
         // SAFETY: the module copies what it keeps of the URL.
         let connection = api.init.map(|init| lend_secret(url.as_bytes(), |url| unsafe { init(&url) }));
         match connection.and_then(NonNull::new) {
-            Some(connection) => Ok(Self { api, connection, module }),
+            Some(connection) => {
+                let database = Self { api, connection, module };
+                database.be_patient();
+                Ok(database)
+            }
             None => Err(DatabaseError::NoConnection(module)),
         }
     }
 
+    /// Has SQLite wait for those who write. If it does not, the reading may fail, and says so.
+    fn be_patient(&self) {
+        if let Some(raw_query) = self.api.raw_query.filter(|_| self.module == SQLITE) {
+            let mut result = Rows { database: self, raw: null_mut() };
+            let place = &raw mut result.raw;
+            // SAFETY: the connection is open; the module copies the text.
+            let _ = lend([PATIENCE.as_bytes()], |[text]| unsafe { raw_query(self.connection.as_ptr(), &text, place) });
+        }
+    }
+
     /// Hands all rows of a table to `take`, page by page where the module can do so, in the order of the database. A value
-    /// is `None` when it is NULL or has no text (times, fractions).
+    /// is `None` when it is NULL.
     ///
     /// # Errors
     /// When the table cannot be read, or not to its end.

@@ -4,7 +4,7 @@ pub mod credentials;
 
 use std::time::Duration;
 
-use super::subscriptions::provisioned::{RowOutcome, is_enabled, provision};
+use super::subscriptions::provisioned::{RowError, RowOutcome, is_enabled, provision};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::host::database::{Database, DatabaseError};
@@ -132,45 +132,63 @@ fn read(engine: &Engine, round: Round) -> Result<(), TableError> {
     let database = Database::open(&engine.config.db_url.0)?;
     // Rows whose user another subscription publishes, which may have ended by the end of the reading.
     let mut deferred = Vec::new();
-    database.read(table, COLUMNS, |row| {
+    let result = database.read(table, COLUMNS, |row| {
         end_if_asked();
         engine.reading.count(Count::Rows, 1);
-        let number = engine.reading.counted(Count::Rows);
-        if !take(engine, (number, &row), round, deferred.len() < MOST_DEFERRED) {
-            deferred.push((number, row));
+        let mut row = ReadRow { number: engine.reading.counted(Count::Rows), values: row, has_ended: false };
+        if let Some(has_ended) = take(engine, &row, round, deferred.len() < MOST_DEFERRED) {
+            row.has_ended = has_ended;
+            deferred.push(row);
         }
-    })?;
+    });
     drop(database);
-    for subscription in engine.provisioned.not_in(round) {
+    // Without the rest of the rows nobody knows which have gone.
+    let gone = if result.is_ok() { engine.provisioned.not_in(round) } else { Vec::new() };
+    for subscription in gone {
         end_if_asked();
         if engine.hub.unsubscribe(subscription).is_ok() {
             engine.reading.count(Count::Ended, 1);
         }
     }
-    for (number, row) in deferred {
+    for row in deferred {
         end_if_asked();
-        take(engine, (number, &row), round, false);
+        take(engine, &row, round, false);
     }
     let skipped = engine.reading.counted(Count::Skipped);
     if skipped > MOST_NAMED {
         log::warn(&format!("{table}: {skipped} rows of {} are skipped", engine.reading.counted(Count::Rows)));
     }
-    Ok(())
+    Ok(result?)
 }
 
-/// Takes the row with this number; one that cannot be used is named. `false` if it is to be tried again later, and it `may_wait`.
-fn take(engine: &Engine, (number, row): (u64, &TableRow), round: Round, may_wait: bool) -> bool {
+/// A row that has been read.
+struct ReadRow {
+    number: u64,
+    values: TableRow,
+    /// Its subscription with other options has ended, and it has no other one yet.
+    has_ended: bool,
+}
+
+/// Takes a row; one that cannot be used is named. `Some` if it is to be tried again later, and it `may_wait`: whether it has ended its
+/// subscription with other options.
+fn take(engine: &Engine, row: &ReadRow, round: Round, may_wait: bool) -> Option<bool> {
     let reading = &engine.reading;
-    let [record, subscriber, package, options, enabled] = row;
+    let [record, subscriber, package, options, enabled] = &row.values;
     let texts = [record, subscriber, package, options].map(|text| text.as_deref().unwrap_or_default());
     let outcome = match is_enabled(enabled.as_deref()) {
         Some(false) => Ok(Count::Disabled),
         Some(true) => match provision(engine, texts, round) {
-            Ok(RowOutcome::Added) => Ok(Count::Added),
-            Ok(RowOutcome::Changed) => Ok(Count::Changed),
+            Ok(RowOutcome::Added) if !row.has_ended => Ok(Count::Added),
+            Ok(RowOutcome::Added | RowOutcome::Changed) => Ok(Count::Changed),
             Ok(RowOutcome::Kept) => Ok(Count::Kept),
-            Err(error) if may_wait && error.is_about_publishing() => return false,
-            Err(error) => Err(error.to_string()),
+            Err(error) => {
+                let has_ended = row.has_ended || matches!(error, RowError::Ended(_));
+                if may_wait && error.is_about_publishing() {
+                    return Some(has_ended);
+                }
+                reading.count(Count::Ended, u64::from(has_ended));
+                Err(error.to_string())
+            }
         },
         None => Err(format!("enabled is \"{}\", but must be 0 or 1", shown(enabled.as_deref().unwrap_or_default()))),
     };
@@ -180,14 +198,14 @@ fn take(engine: &Engine, (number, row): (u64, &TableRow), round: Round, may_wait
             reading.count(Count::Skipped, 1);
             if reading.counted(Count::Skipped) <= MOST_NAMED {
                 let [record, subscriber, package, _] = texts.map(shown);
-                let table = &engine.config.provision_table;
+                let (table, number) = (&engine.config.provision_table, row.number);
                 log::warn(&format!(
                     "{table}: row {number} (record \"{record}\", subscriber \"{subscriber}\", package \"{package}\") is skipped: {why}"
                 ));
             }
         }
     }
-    true
+    None
 }
 
 fn summary(engine: &Engine) -> String {

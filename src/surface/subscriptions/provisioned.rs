@@ -6,9 +6,9 @@ use super::{MOST_ROUNDS, SubscribeOutcome, SubscriptionError, find_named, make, 
 use crate::engine::{CIRCLE, EXISTS, Engine, TAKEN};
 use crate::memory::OutOfMemory;
 use crate::provision::Round;
-use crate::qsa::{QsaError, SubscriptionId};
+use crate::qsa::{QsaError, SubscriptionId, Wanted};
 use crate::registry::Handle;
-use crate::subscription::OptionError;
+use crate::subscription::{OptionError, Options, Package};
 
 /// What a row has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,18 @@ pub enum RowError {
     /// As for script and RPC.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+    /// As above, when the one with other options had been ended.
+    #[error("{0}. The subscription of this row with other options has ended")]
+    Ended(Box<Self>),
 }
 
 impl RowError {
     /// Whether another subscription has the user whose state this one would publish, or leads back to it.
     #[must_use]
     pub fn is_about_publishing(&self) -> bool {
+        if let Self::Ended(error) = self {
+            return error.is_about_publishing();
+        }
         let Self::Subscription(SubscriptionError::Refused { cause: QsaError::Refused(cause), .. }) = self else {
             return false;
         };
@@ -56,7 +62,7 @@ impl From<OutOfMemory> for RowError {
 /// Brings the subscription of a row in line with it, in a reading of the table: makes it, keeps it, or puts another one in its place.
 ///
 /// # Errors
-/// See [`RowError`]; nothing is left behind, and what was there stays.
+/// See [`RowError`]; nothing is left behind, and what was there stays, unless the error says that it has ended.
 pub fn provision(engine: &Engine, row: [&[u8]; 4], round: Round) -> Result<RowOutcome, RowError> {
     with_wanted(engine, row, |wanted, package, options| {
         if let Some(seconds) = options.terms.fetch {
@@ -65,43 +71,57 @@ pub fn provision(engine: &Engine, row: [&[u8]; 4], round: Round) -> Result<RowOu
             return Err(SubscriptionError::from(error).into());
         }
         let mut outcome = RowOutcome::Added;
-        for _ in 0..MOST_ROUNDS {
-            if let Some(handle) = find_named(engine, wanted.record, wanted.subscriber, package, &options.id)
-                && let Some(subscription) = subscription_of(engine, handle)
-            {
-                match engine.provisioned.round_of(subscription) {
-                    None => return Err(RowError::Taken),
-                    Some(other) if other == round => return Err(RowError::Repeated),
-                    Some(_) => match same(engine, handle, options) {
-                        Ok(Some(_)) => {
-                            mark(engine, subscription, round)?;
-                            return Ok(RowOutcome::Kept);
-                        }
-                        Err(SubscriptionError::Differs { .. }) => {
-                            let _ = engine.hub.unsubscribe(subscription);
-                            outcome = RowOutcome::Changed;
-                        }
-                        // It has ended by now.
-                        Ok(None) | Err(_) => {}
-                    },
-                }
-            }
-            match make(engine, wanted)? {
-                SubscribeOutcome::Made(subscription, _) => {
-                    if let Err(error) = mark(engine, subscription, round) {
-                        let _ = engine.hub.unsubscribe(subscription);
-                        return Err(error.into());
+        let result = bring_in_line(engine, wanted, package, options, round, &mut outcome);
+        // There is no room for both at a time: the earlier one is gone when the new one is refused.
+        result.map_err(|error| if outcome == RowOutcome::Changed { RowError::Ended(Box::new(error)) } else { error })
+    })
+}
+
+/// The same; `outcome` is at any time what the row has come to so far.
+fn bring_in_line(
+    engine: &Engine,
+    wanted: &Wanted<'_>,
+    package: &'static Package,
+    options: &Options,
+    round: Round,
+    outcome: &mut RowOutcome,
+) -> Result<RowOutcome, RowError> {
+    for _ in 0..MOST_ROUNDS {
+        if let Some(handle) = find_named(engine, wanted.record, wanted.subscriber, package, &options.id)
+            && let Some(subscription) = subscription_of(engine, handle)
+        {
+            match engine.provisioned.round_of(subscription) {
+                None => return Err(RowError::Taken),
+                Some(other) if other == round => return Err(RowError::Repeated),
+                Some(_) => match same(engine, handle, options) {
+                    Ok(Some(_)) => {
+                        mark(engine, subscription, round)?;
+                        return Ok(RowOutcome::Kept);
                     }
-                    return Ok(outcome);
-                }
-                // Another process was faster.
-                SubscribeOutcome::Refused(EXISTS) => {}
-                SubscribeOutcome::Refused(cause) => return Err(refused(wanted, cause.into()).into()),
-                SubscribeOutcome::Failed(cause) => return Err(refused(wanted, cause).into()),
+                    Err(SubscriptionError::Differs { .. }) => {
+                        let _ = engine.hub.unsubscribe(subscription);
+                        *outcome = RowOutcome::Changed;
+                    }
+                    // It has ended by now.
+                    Ok(None) | Err(_) => {}
+                },
             }
         }
-        Err(SubscriptionError::Ended.into())
-    })
+        match make(engine, wanted)? {
+            SubscribeOutcome::Made(subscription, _) => {
+                if let Err(error) = mark(engine, subscription, round) {
+                    let _ = engine.hub.unsubscribe(subscription);
+                    return Err(error.into());
+                }
+                return Ok(*outcome);
+            }
+            // Another process was faster.
+            SubscribeOutcome::Refused(EXISTS) => {}
+            SubscribeOutcome::Refused(cause) => return Err(refused(wanted, cause.into()).into()),
+            SubscribeOutcome::Failed(cause) => return Err(refused(wanted, cause).into()),
+        }
+    }
+    Err(SubscriptionError::Ended.into())
 }
 
 /// Whether a row of a table has made the subscription of this handle.
