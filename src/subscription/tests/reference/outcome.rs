@@ -41,6 +41,7 @@ impl Reference {
             (Phase::Ask | Phase::Refresh, false) if accepted => self.accepted(reply),
             (Phase::Ask | Phase::Refresh, true) if accepted => {
                 self.learn(reply);
+                self.owed = !self.told && reply.code != 204;
                 self.forget_targets();
                 self.bye();
             }
