@@ -58,6 +58,7 @@ mod list_states;
 mod lists;
 mod local_calls;
 mod local_calls_many;
+mod local_lamps;
 mod local_registrations;
 mod many_registrations;
 mod merged_messages;
