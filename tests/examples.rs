@@ -30,8 +30,13 @@ type Definition<'a> = (&'a str, String);
 /// A server with this file of `docs/examples`. Only values of `#!substdef` change: `THIS_IP`, or the name that comes first, becomes
 /// the address of the server, and each name of `definitions` what stands there.
 fn example(file: &str, own: &str, definitions: &[Definition<'_>]) -> Builder {
+    example_of(&text_of(&format!("docs/examples/{file}")), own, definitions)
+}
+
+/// The same with the text of a file, changed as its page says.
+fn example_of(text: &str, own: &str, definitions: &[Definition<'_>]) -> Builder {
     let builder = Server::builder();
-    let mut text = text_of(&format!("docs/examples/{file}"));
+    let mut text = text.to_owned();
     let own = [(own, builder.ip().to_string())];
     for (name, value) in own.iter().chain(definitions) {
         text = defined(&text, name, value);
