@@ -203,7 +203,7 @@ pub fn kill(server: Server, victim: &str) -> Result<(), Vec<Left>> {
 }
 
 /// The server's processes and their names.
-fn names(server: &Server) -> BTreeMap<u32, String> {
+pub fn names(server: &Server) -> BTreeMap<u32, String> {
     let list = server.rpc("core.psx", json!([])).expect("core.psx");
     let named = |process: &serde_json::Value| {
         let pid = process["PID"].as_u64().expect("a number");
@@ -213,13 +213,13 @@ fn names(server: &Server) -> BTreeMap<u32, String> {
 }
 
 /// Any process whose name has that part.
-fn one_of(names: &BTreeMap<u32, String>, part: &str) -> u32 {
+pub fn one_of(names: &BTreeMap<u32, String>, part: &str) -> u32 {
     let is_one = |name: &str| if part == "timer" { name == part } else { name.contains(part) };
     let pids: Vec<u32> = names.iter().filter(|(_, name)| is_one(name)).map(|(pid, _)| *pid).collect();
     *pids.get(random(pids.len() as u64) as usize).unwrap_or_else(|| panic!("a {part} in {names:?}"))
 }
 
-fn send_signal(pid: u32, signal: i32) {
+pub fn send_signal(pid: u32, signal: i32) {
     // SAFETY: a plain system call; the process is one of a server of this test.
     unsafe { libc::kill(pid as i32, signal) };
 }
@@ -301,8 +301,8 @@ fn a_lock_of_the_killed_holds_up_nobody() {
     });
 }
 
-/// Until it is stopped.
-fn stop(pid: u32) {
+/// Stops a process; returns when it is stopped.
+pub fn stop(pid: u32) {
     send_signal(pid, libc::SIGSTOP);
     let is_stopped = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");

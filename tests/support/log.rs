@@ -120,6 +120,14 @@ impl Log {
         self.text_since(mark).lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
+    /// The whole lines logged after `mark` that contain `part`. Moves `mark` behind them: the next call gives later ones only.
+    pub fn next(&self, mark: &mut Mark, part: &str) -> Vec<String> {
+        let text = self.text_since(*mark);
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        mark.0 += whole.len();
+        whole.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
+    }
+
     /// The last `count` lines, as one text.
     pub fn tail(&self, count: usize) -> String {
         let text = self.text();
