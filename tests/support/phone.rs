@@ -20,7 +20,8 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Subscribes to a package of `record` at the server with that address.
+    /// Subscribes to a package of `record` at the server with that address, and takes the first NOTIFY: a state that changes
+    /// before that may reach the phone in the wrong order.
     pub fn watch(server: SocketAddr, record: &str, package: &str) -> Phone {
         let endpoint = Endpoint::udp();
         let from = endpoint.uri("phone");
@@ -29,7 +30,10 @@ impl Phone {
         let answer = endpoint.exchange(&subscribe, server, SOON);
         assert!(answer.status() / 100 == 2, "{}", answer.message);
         let to = answer.need("To").to_owned();
-        Phone { endpoint, server, subscribe, to, newest: None, notified: 0 }
+        let mut phone = Phone { endpoint, server, subscribe, to, newest: None, notified: 0 };
+        let first = phone.endpoint.try_request("NOTIFY", SOON).expect("the first NOTIFY");
+        phone.answer(&first);
+        phone
     }
 
     /// Takes all NOTIFYs that have come, or waits for one.
