@@ -11,20 +11,13 @@ use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
 use crate::support::leaks::leaves_nothing_anywhere;
 use crate::support::notifier::{Notifier, Notify};
+use crate::support::route::after_notifies;
 use crate::support::shm::{leaves_nothing, leaves_nothing_in};
 use crate::support::sip::Message;
 use crate::support::wait::{SOON, eventually};
 
 /// A proxy that tracks calls, and subscribes to X-Record for each when there is one.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    if (has_totag()) {
+const ROUTE: &str = r#"    if (has_totag()) {
         loose_route();
         t_relay();
         exit;
@@ -42,7 +35,7 @@ request_route {
 "#;
 
 fn builder() -> Builder {
-    Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(ROUTE)
+    Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
 }
 
 /// A call through the server, seen from both ends.
@@ -155,7 +148,8 @@ fn a_call_is_watched_once() {
     t_relay();
 }
 "#;
-    let route = ROUTE.strip_suffix("    t_relay();\n}\n").expect("the end of the route").to_owned() + again;
+    let beginning = ROUTE.strip_suffix("    t_relay();\n}\n").expect("the end of the route");
+    let route = after_notifies(beginning) + again;
     let notifier = Notifier::udp();
     let server = Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(&route).start();
     let mut call = Call::between(&server);
@@ -250,7 +244,7 @@ fn a_call_that_takes_no_callback_has_no_subscription() {
     let server = Server::b2b()
         .module(refusing_dialog())
         .b2b_param("min_resubscribe_time", 0)
-        .route(&ROUTE.replace("        dlg_manage();\n", ""));
+        .route(&after_notifies(&ROUTE.replace("        dlg_manage();\n", "")));
     let server = server.allow_log("the dialog module took no callback").start();
     let (peer, notifier) = (Endpoint::udp(), Notifier::udp());
     leaves_nothing(&server, || {

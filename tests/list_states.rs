@@ -10,6 +10,7 @@ use crate::options::subscribe;
 use crate::states_at_hand::{ROUTE, builder, said, state};
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
@@ -46,7 +47,7 @@ fn kept(server: &Server) -> [u64; 2] {
 fn each_resource_has_its_newest_state() {
     let notifier = Notifier::udp();
     let record = notifier.uri("friends");
-    let server = builder().route(ROUTE).start();
+    let server = builder().route(&after_notifies(ROUTE)).start();
     leaves_nothing(&server, || {
         let id = subscribe(&server, &record, "presence", "list;keep").expect("an id");
         let mut dialog = notifier.accept(&notifier.expect_subscribe(SOON), 600);
@@ -156,7 +157,8 @@ fn ten_thousand_resources_are_at_hand() {
     // A debug build takes 4 seconds for the whole list, if it has a processor for itself.
     const A_LIST: Duration = SOON.saturating_mul(6);
     let notifier = Notifier::tcp();
-    let server = builder().route(ROUTE).b2b_param("max_body", 8_388_608).b2b_param("queue_bytes", 33_554_432);
+    let server =
+        builder().route(&after_notifies(ROUTE)).b2b_param("max_body", 8_388_608).b2b_param("queue_bytes", 33_554_432);
     let server = server.b2b_param("subscription_queue_bytes", 16_777_216).global("tcp_rd_buf_size=8500000");
     let server = server.shm_megabytes(256).start();
     leaves_nothing(&server, || {

@@ -10,20 +10,13 @@ use crate::support::b2b::farewell;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing_in;
 use crate::support::states::{dialog, dialogs, said, subscribed};
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS is answered with the lamp of X-Record.
-const LAMP: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    pv_printf("$var(said)", "$b2b($hdr(X-Record)=>dialogs) $b2b($hdr(X-Record)=>dialog_state) $b2b($hdr(X-Record)=>remote_uri)");
+const LAMP: &str = r#"    pv_printf("$var(said)", "$b2b($hdr(X-Record)=>dialogs) $b2b($hdr(X-Record)=>dialog_state) $b2b($hdr(X-Record)=>remote_uri)");
     sl_send_reply("200", "$var(said)");
 }
 "#;
@@ -120,7 +113,7 @@ fn a_storm_of_changes_while_states_are_read() {
     const ROUNDS: u32 = 150;
     let started = Server::b2b()
         .children(8)
-        .route(LAMP)
+        .route(&after_notifies(LAMP))
         .b2b_param("min_resubscribe_time", 0)
         .b2b_param("keep_state", 1)
         .b2b_param("queue_limit", 100_000)

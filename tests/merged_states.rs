@@ -10,20 +10,13 @@ use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing;
 use crate::support::states::{self, dialog as one, dialogs};
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS is answered with what is known of X-Record; the event route says what it is told.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    if (is_method("INFO")) {
+const ROUTE: &str = r#"    if (is_method("INFO")) {
         pv_printf("$var(said)", "$b2b($hdr(X-Record)=>dialog_state)/$b2b($hdr(X-Record)=>remote_uri)/$b2b($hdr(X-Record)=>dialogs)");
     } else {
         b2b_state("$hdr(X-Record)");
@@ -38,7 +31,7 @@ event_route[qsa:notify] {
 "#;
 
 fn builder() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).route(ROUTE)
+    Server::b2b().b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
 }
 
 fn said(server: &Server, peer: &Endpoint, method: &str, record: &str) -> String {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use crate::documentation::blocks_in;
 use crate::list_resources::list;
-use crate::state_examples::NOTIFIES;
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
+use crate::support::route::after_notifies;
 use crate::support::wait::{SOON, eventually};
 
 /// Package, flags and options of each example, and a header with the value that its SUBSCRIBE must have.
@@ -50,7 +50,7 @@ fn run(notifier: &Notifier, proxy: &str, calls: &[String], more: &str) -> Server
         script += &call.replace("PROXY", proxy).replacen("sip:", &format!("sip:{number}-"), 1);
         script.push('\n');
     }
-    let route = format!("{NOTIFIES}{script}    sl_send_reply(\"200\", \"OK\");\n}}\n{more}");
+    let route = after_notifies(&format!("{script}    sl_send_reply(\"200\", \"OK\");\n}}\n{more}"));
     let filter = blocks_in("docs/options.md", "xml").concat();
     let server = Server::b2b().route(&route).file("basic.xml", &filter).b2b_param("filter", "basic={dir}/basic.xml");
     let server = server.start();

@@ -7,19 +7,12 @@ use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS with X-Do says what to call; the answer is 200 for true and 403 for false.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    $var(done) = -1;
+const ROUTE: &str = r#"    $var(done) = -1;
     switch ($hdr(X-Do)) {
         case "subscribe":
             if (b2b_subscribe("$hdr(X-Record)", "$hdr(X-Subscriber)", "$hdr(X-Package)", "", "$hdr(X-Options)")) $var(done) = 1;
@@ -49,7 +42,7 @@ event_route[qsa:notify] {
 "#;
 
 pub fn builder() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).route(ROUTE)
+    Server::b2b().b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
 }
 
 /// Whether the script's function was true.

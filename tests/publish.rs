@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
+use crate::support::route::after_notifies;
 use crate::support::rpc::RpcError;
 use crate::support::wait::SOON;
 
@@ -22,15 +23,7 @@ const DIALOGS: &str = "application/dialog-info+xml";
 const MESSAGES: &str = "application/simple-message-summary";
 
 /// The module's routing and the presence server's.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    if (!t_newtran()) {
+const ROUTE: &str = r#"    if (!t_newtran()) {
         sl_reply_error();
         exit;
     }
@@ -45,7 +38,7 @@ request_route {
 
 /// A server with the module and a presence server with its packages, not told where its states are; with these modules before it.
 fn on(modules: &[&str]) -> Builder {
-    with_presence(Server::eager(1).tlsf().route(ROUTE), modules)
+    with_presence(Server::eager(1).tlsf().route(&after_notifies(ROUTE)), modules)
 }
 
 fn with_presence(server: Builder, modules: &[&str]) -> Builder {

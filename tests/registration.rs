@@ -9,21 +9,14 @@ use crate::support::log::Mark;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::presence_server::PresenceServer;
 use crate::support::registrar::{UserPhone, location_database};
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
 const DOMAIN: &str = "example.com";
 
 /// A registrar that subscribes to X-Record for who registers, and for who sends anything else.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    if (is_method("REGISTER")) {
+const ROUTE: &str = r#"    if (is_method("REGISTER")) {
         save("location");
         if ($hdr(X-Record) != $null) {
             b2b_subscribe("$hdr(X-Record)", "$tu", "message-summary", "r");
@@ -41,7 +34,7 @@ request_route {
 "#;
 
 fn builder() -> Builder {
-    Server::b2b().registrar().b2b_param("min_resubscribe_time", 0).route(ROUTE)
+    Server::b2b().registrar().b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
 }
 
 #[test]
@@ -171,7 +164,7 @@ fn without_the_location_service_the_flag_is_refused() {
 #[test]
 fn another_table_is_not_followed() {
     let (_dir, url) = location_database();
-    let route = ROUTE.replace("save(\"location\")", "save(\"aliases\")");
+    let route = after_notifies(&ROUTE.replace("save(\"location\")", "save(\"aliases\")"));
     let server = Server::b2b().registrar().module("db_sqlite").modparam("usrloc", "db_url", url);
     let server = server.modparam("usrloc", "db_mode", 0).route(&route).allow_log("has no table \"location\"").start();
     let mark = server.log().mark();

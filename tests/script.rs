@@ -8,20 +8,13 @@ use crate::support::kamailio::Server;
 use crate::support::log::Mark;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing;
 use crate::support::sip::Message;
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS with X-Do says what to call with which parameters; the answer is 200 for true and 403 for false.
-const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    $var(record) = $hdr(X-Record);
+const ROUTE: &str = r#"    $var(record) = $hdr(X-Record);
     $avp(subscriber) = $hdr(X-Subscriber);
     $var(done) = -1;
     switch ($hdr(X-Do)) {
@@ -50,7 +43,7 @@ request_route {
 "#;
 
 fn builder() -> Builder {
-    Server::b2b().b2b_param("min_resubscribe_time", 0).route(ROUTE)
+    Server::b2b().b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
 }
 
 /// The client that makes the script do things.

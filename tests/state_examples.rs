@@ -5,18 +5,9 @@ use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::pidf::pidf;
+use crate::support::route::NOTIFIES;
 use crate::support::states::{dialog, dialogs, subscribed};
 use crate::support::wait::{SOON, eventually};
-
-/// The beginning of a route that handles NOTIFYs first.
-pub const NOTIFIES: &str = r#"request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-"#;
 
 /// The example that has this text, with what it leaves to the rest of a configuration: NOTIFYs, and where calls go.
 fn example(part: &str, record: &str) -> String {

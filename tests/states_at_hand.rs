@@ -9,20 +9,13 @@ use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
+use crate::support::route::after_notifies;
 use crate::support::shm::leaves_nothing;
 use crate::support::states;
 use crate::support::wait::{SOON, eventually};
 
 /// An OPTIONS asks for the state of X-Record, once with the record and once by b2b_state(); the reason phrase of the answer has both.
-pub const ROUTE: &str = r#"
-request_route {
-    if (is_method("NOTIFY")) {
-        if (!handle_notify()) {
-            sl_send_reply("481", "Subscription does not exist");
-        }
-        exit;
-    }
-    if (is_method("MESSAGE")) {
+pub const ROUTE: &str = r#"    if (is_method("MESSAGE")) {
         pv_printf("$var(said)", "$b2b(basic)/$b2b(status)");
         sl_send_reply("200", "$var(said)");
         exit;
@@ -144,7 +137,7 @@ fn a_life(server: &Server) {
 
 #[test]
 fn in_a_native_script() {
-    let server = builder().route(ROUTE).start();
+    let server = builder().route(&after_notifies(ROUTE)).start();
     a_life(&server);
     server.stop();
 }
@@ -162,7 +155,7 @@ fn what_is_kept_is_asked_for() {
     for (parameter, options, known) in [(0, "", -2), (0, "keep", 1), (0, "merged", 1), (1, "", 1)] {
         let notifier = Notifier::udp();
         let record = notifier.uri("alice");
-        let server = builder().route(ROUTE).b2b_param("keep_state", parameter).start();
+        let server = builder().route(&after_notifies(ROUTE)).b2b_param("keep_state", parameter).start();
         leaves_nothing(&server, || {
             let (id, mut dialog) = subscribed(&server, &notifier, &record, "watcher", options);
             tells(&mut dialog, &record, "open", None);
@@ -179,8 +172,11 @@ fn what_is_kept_is_asked_for() {
 fn hostile_texts_and_records() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server =
-        builder().route(ROUTE).allow_log("no more space for spec value").allow_log("buffer overflow").hostile();
+    let server = builder()
+        .route(&after_notifies(ROUTE))
+        .allow_log("no more space for spec value")
+        .allow_log("buffer overflow")
+        .hostile();
     let server = server.allow_log("PV-formated string").allow_log("a parameter has no value").start();
     leaves_nothing(&server, || {
         let (id, mut dialog) = subscribed(&server, &notifier, &record, "watcher", "keep");
@@ -200,7 +196,7 @@ fn hostile_texts_and_records() {
 fn several_subscribers_of_a_record() {
     let notifier = Notifier::udp();
     let record = notifier.uri("alice");
-    let server = builder().route(ROUTE).b2b_param("keep_state", 1).start();
+    let server = builder().route(&after_notifies(ROUTE)).b2b_param("keep_state", 1).start();
     leaves_nothing(&server, || {
         let (first, mut one) = subscribed(&server, &notifier, &record, "one", "");
         let (second, mut other) = subscribed(&server, &notifier, &record, "other", "");

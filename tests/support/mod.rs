@@ -31,6 +31,7 @@ pub mod postgres;
 pub mod presence_server;
 pub mod process;
 pub mod registrar;
+pub mod route;
 pub mod rpc;
 pub mod setting;
 pub mod shm;
