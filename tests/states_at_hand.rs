@@ -221,11 +221,27 @@ fn unknown_fields_refuse_the_start() {
     for name in ["sip:a@b=>colour", "colour", "sip:a@b=>", ""] {
         let route = format!("request_route {{\n    xlog(\"$b2b({name})\\n\");\n}}");
         let said = Server::b2b().route(&route).start_refused();
-        let field = name.rsplit("=>").next().expect("a part");
-        assert!(
-            name.is_empty() || said.contains(&format!("$b2b(...): there is no field {field}: the fields are status, ")),
-            "{said}"
-        );
+        let wrong = match name.rsplit("=>").next().expect("a part") {
+            "" => "the name of the field is missing".to_owned(),
+            field => format!("there is no field {field}"),
+        };
+        assert!(name.is_empty() || said.contains(&format!("$b2b(...): {wrong}: the fields are status, ")), "{said}");
     }
     assert_eq!(STATE_FIELDS.len(), 6);
+}
+
+/// Texts of a script that the log quotes are cut, and escaped.
+#[test]
+fn an_unknown_package_is_quoted_up_to_a_hundred_bytes() {
+    let server = builder().route(&after_notifies(ROUTE)).allow_log("unknown event package").start();
+    let mark = server.log().mark();
+    let (package, record) = (format!("a\\{}", "x".repeat(200)), format!("sip:{}", "r".repeat(300)));
+    assert!(said(&server, "OPTIONS", &record, "sip:watcher@example.org", &package).starts_with("-2 "));
+    let lines = server.log().since(mark, "b2b_state: unknown event package");
+    let quoted = |line: &str| {
+        line.contains(&format!("\"a\\\\{}...\"", "x".repeat(98)))
+            && line.contains(&format!("(record \"sip:{}...\")", "r".repeat(96)))
+    };
+    assert!(matches!(&lines[..], [line] if quoted(line)), "{lines:?}");
+    server.stop();
 }

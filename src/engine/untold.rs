@@ -10,9 +10,6 @@ use crate::qsa::{Loss, Message, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Answer, Input, Output, Untold};
 
-/// How many bytes of a Content-Type the log shows.
-const MOST_SHOWN: usize = 100;
-
 /// How many there were of all subscriptions, by [reason](Untold::ALL).
 #[derive(Default)]
 pub(super) struct UntoldCounters([AtomicU64; Untold::ALL.len()]);
@@ -164,7 +161,7 @@ fn refusal(of: &str, answer: Option<(u16, &str)>, content_type: Option<&[u8]>, f
         Some((400, _)) => "the notifier breaks a rule of SIP or of the format; the option lenient accepts some faults",
         Some((413, _)) => "raise modparam max_body",
         Some((415, _)) => {
-            let sent = shown_type(content_type.unwrap_or_default());
+            let sent = log::beginning(content_type.unwrap_or_default());
             return format!(
                 "a NOTIFY of {of} was refused with {code} {phrase}: its body is \"{sent}\", which the package does not \
                  accept, or has an encoding; modparam additional_presence_headers adds types, the option list accepts \
@@ -181,10 +178,4 @@ fn refusal(of: &str, answer: Option<(u16, &str)>, content_type: Option<&[u8]>, f
     };
     let fault = fault.map_or_else(String::new, |fault| format!(", because of its body ({fault})"));
     format!("a NOTIFY of {of} was refused with {code} {phrase}{fault}: {hint}")
-}
-
-/// The beginning of a Content-Type as one line of the log can hold it.
-fn shown_type(sent: &[u8]) -> String {
-    let beginning = sent.get(..MOST_SHOWN).unwrap_or(sent);
-    format!("{}{}", beginning.escape_ascii(), if sent.len() > MOST_SHOWN { "..." } else { "" })
 }

@@ -57,6 +57,14 @@ pub fn peer(text: &[u8]) -> String {
     }
 }
 
+/// The first 100 bytes of a text, escaped, for a message that quotes it; dots show that there is more.
+#[must_use]
+pub fn beginning(text: &[u8]) -> String {
+    const MOST: usize = 100;
+    let shown = text.get(..MOST).unwrap_or(text);
+    format!("{}{}", shown.escape_ascii(), if text.len() > MOST { "..." } else { "" })
+}
+
 /// Whatever the text quotes, it is one line.
 #[track_caller]
 fn write(level: i32, text: &str) {

@@ -53,15 +53,18 @@ impl StateField {
         let names = || STATE_FIELDS.into_iter().chain(FIELDS.iter().map(|field| field.name));
         let found = names().find(|known| known.as_bytes() == name).map(Self);
         if found.is_none() {
-            let name = String::from_utf8_lossy(name);
-            let hint = nearest(&name, names()).map_or_else(
+            let wrong = match name {
+                [] => "$b2b(...): the name of the field is missing".to_owned(),
+                name => format!("$b2b(...): there is no field {}", log::beginning(name)),
+            };
+            let hint = nearest(&String::from_utf8_lossy(name), names()).map_or_else(
                 || {
                     let fields = names().collect::<Vec<_>>().join(", ");
                     format!("the fields are {fields}; write $b2b(record=>field), or $b2b(field) after b2b_state()")
                 },
                 |meant| format!("did you mean {meant}?"),
             );
-            log::error(&format!("$b2b(...): there is no field {name}: {hint}"));
+            log::error(&format!("{wrong}: {hint}"));
         }
         found
     }
@@ -88,7 +91,7 @@ pub fn make_current(message: SipMessage<'_>, record: &[u8], subscriber: &[u8], p
     let package = match subscriptions::known_package(engine, package) {
         Ok(package) => package.name.as_bytes(),
         Err(error) => {
-            log::error(&format!("b2b_state: {error} (record \"{}\")", String::from_utf8_lossy(record)));
+            log::error(&format!("b2b_state: {error} (record \"{}\")", log::beginning(record)));
             return UNKNOWN;
         }
     };

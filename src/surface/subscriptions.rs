@@ -6,6 +6,7 @@ pub mod provisioned;
 use super::ties::Ties;
 use crate::engine::{EXISTS, Engine, NO_MEMORY, RegistrationError, ShmHub, TAKEN};
 use crate::host::dialog::CallError;
+use crate::host::log;
 use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{
@@ -367,8 +368,7 @@ fn named(engine: &Engine, text: &[u8]) -> Result<(&'static Package, String), Sub
 /// When there is none.
 pub fn known_package(engine: &Engine, name: &[u8]) -> Result<&'static Package, SubscriptionError> {
     let packages = &engine.config.packages;
-    packages.find(name).ok_or_else(|| SubscriptionError::Package {
-        name: String::from_utf8_lossy(name).into_owned(),
-        known: packages.names(),
-    })
+    packages
+        .find(name)
+        .ok_or_else(|| SubscriptionError::Package { name: log::beginning(name), known: packages.names() })
 }
