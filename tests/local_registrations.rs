@@ -19,9 +19,12 @@ use crate::support::wait::{SOON, eventually};
 
 pub const DOMAIN: &str = "example.com";
 
-/// Each message as JSON, in one line.
+/// Each message as JSON, in one line. Under a lock: a C library of 2.37 or later writes a line to stderr in pieces of 128 bytes, and the
+/// pieces of two workers would come between each other.
 const TELL: &str = r#"event_route[qsa:notify] {
+    lock("log");
     xlog("L_NOTICE", "REG $qsa(json)\n");
+    unlock("log");
 }"#;
 
 const ROUTE: &str = r#"
@@ -36,6 +39,7 @@ request_route {
 
 pub fn builder() -> Builder {
     let server = Server::b2b().registrar().modparam("xlog", "buf_size", 65_000);
+    let server = server.module("cfgutils").modparam("cfgutils", "lock_set_size", 1);
     server.b2b_param("local_domains", DOMAIN).route(ROUTE).route(TELL)
 }
 
