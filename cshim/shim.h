@@ -206,14 +206,18 @@ int pb2b_load_dlg(struct dlg_binds *out);
 /* 1 if this callback with this parameter is registered for the dialog */
 int pb2b_dlg_has_callback(const struct dlg_cell *dlg, dialog_cb *callback, const void *param);
 
+/* ---- parameters of other modules: shim_params.c ---- */
+
+/* The value of a parameter as it is set; negative if the module is not loaded or has no such parameter. */
+int pb2b_param_int(const char *module, const char *name, int *out);
+int pb2b_param_str(const char *module, const char *name, str *out);
+
 /* ---- the location service: shim_usrloc.c ---- */
 
 /* 1 if the module usrloc is loaded */
 int pb2b_has_usrloc(void);
 /* Call it when usrloc has had its mod_init: it logs an error otherwise. */
 int pb2b_load_usrloc(usrloc_api_t *out);
-/* an integer parameter of another module as it is set; `otherwise` if the module is not loaded, or has none of this name */
-int pb2b_int_param(const char *module, const char *name, int otherwise);
 /* 1 if the message is a REGISTER request */
 int pb2b_is_register(const sip_msg_t *msg);
 
@@ -232,9 +236,6 @@ int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str
 
 /* once, before the fork; negative if the module presence is not loaded */
 int pb2b_presence_bind(void);
-/* The value of a parameter of another module; negative if that is not loaded or has no such parameter. */
-int pb2b_param_int(char *module, char *name, int *out);
-int pb2b_param_str(char *module, char *name, str *out);
 /* 1 if the presence server has this event package */
 int pb2b_presence_knows(str *event);
 /* Makes `body` the state with this etag, for so many seconds; 0 takes the state with it away, and watchers may be told `body`.

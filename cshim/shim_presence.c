@@ -18,30 +18,6 @@ int pb2b_presence_bind(void)
 	return 0;
 }
 
-int pb2b_param_int(char *module, char *name, int *out)
-{
-	struct sr_module *loaded = find_module_by_name(module);
-	modparam_t type;
-	int *place = loaded != NULL ? (int *)find_param_export(loaded, name, PARAM_INT, &type) : NULL;
-
-	if(place == NULL)
-		return -1;
-	*out = *place;
-	return 0;
-}
-
-int pb2b_param_str(char *module, char *name, str *out)
-{
-	struct sr_module *loaded = find_module_by_name(module);
-	modparam_t type;
-	str *place = loaded != NULL ? (str *)find_param_export(loaded, name, PARAM_STR, &type) : NULL;
-
-	if(place == NULL)
-		return -1;
-	*out = *place;
-	return 0;
-}
-
 int pb2b_presence_knows(str *event)
 {
 	return pb2b_presence.contains_event != NULL && pb2b_presence.contains_event(event, NULL) != NULL;

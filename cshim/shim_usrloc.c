@@ -16,18 +16,6 @@ int pb2b_load_usrloc(usrloc_api_t *out)
 	return bind == NULL || bind(out) < 0 ? -1 : 0;
 }
 
-int pb2b_int_param(const char *module, const char *name, int otherwise)
-{
-	struct sr_module *loaded = find_module_by_name((char *)module);
-	modparam_t type = 0;
-	int *value;
-
-	if(loaded == NULL)
-		return otherwise;
-	value = (int *)find_param_export(loaded, (char *)name, PARAM_INT, &type);
-	return value == NULL || PARAM_TYPE_MASK(type) != PARAM_INT ? otherwise : *value;
-}
-
 int pb2b_is_register(const sip_msg_t *msg)
 {
 	return msg->first_line.type == SIP_REQUEST && msg->first_line.u.request.method_value == METHOD_REGISTER;

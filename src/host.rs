@@ -16,6 +16,7 @@ pub mod log;
 pub mod message;
 #[cfg(feature = "meter_locks")]
 pub mod meter;
+mod module_params;
 pub mod names;
 pub mod notify_headers;
 mod pool;

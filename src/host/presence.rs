@@ -1,12 +1,12 @@
 //! The presence server of this Kamailio: the module presence, when it is loaded.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::bindings as ks;
-use super::database;
-use super::text::{bytes, lend};
+use super::text::lend;
+use super::{database, module_params};
 
 /// The `publ_cache` with which states are in memory only.
 const IN_MEMORY: c_int = 2;
@@ -51,10 +51,10 @@ pub fn bind() -> Result<(), NoPresence> {
         if unsafe { ks::pb2b_presence_bind() } < 0 {
             return Err(NoPresence::NotLoaded);
         }
-        if number_of(c"publ_cache") == Some(IN_MEMORY) {
+        if module_params::number(c"presence", c"publ_cache") == Some(IN_MEMORY) {
             return Ok(());
         }
-        match text_of(c"db_url") {
+        match module_params::text(c"presence", c"db_url") {
             None => Err(NoPresence::Library),
             Some(url) if database::cannot_replace(&url) => Err(NoPresence::NoReplace),
             Some(_) => Ok(()),
@@ -114,23 +114,4 @@ pub fn update(state: PublishedState<'_>, lives: Duration) -> bool {
         unsafe { ks::pb2b_forget_route() };
         done >= 0
     })
-}
-
-fn number_of(parameter: &CStr) -> Option<c_int> {
-    let mut value = 0;
-    // SAFETY: names that end with NUL and are only read; the output is ours.
-    let is_there =
-        unsafe { ks::pb2b_param_int(c"presence".as_ptr().cast_mut(), parameter.as_ptr().cast_mut(), &mut value) >= 0 };
-    is_there.then_some(value)
-}
-
-/// The text of a parameter, unless it is empty.
-fn text_of(parameter: &CStr) -> Option<String> {
-    let mut value = ks::str_::default();
-    // SAFETY: as above.
-    let is_there =
-        unsafe { ks::pb2b_param_str(c"presence".as_ptr().cast_mut(), parameter.as_ptr().cast_mut(), &mut value) >= 0 };
-    // SAFETY: the value of a parameter stays where it is.
-    let text = unsafe { bytes(&value) };
-    (is_there && !text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
 }

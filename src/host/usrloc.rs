@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use super::bindings as ks;
 use super::clock;
 use super::guard::guard;
+use super::module_params;
 use super::text::{bytes, lend};
 
 /// The table of contacts that the registrar fills unless its functions name another one.
@@ -114,11 +115,9 @@ fn load(on_contact: OnContact, is_wanted: bool) -> Result<Usrloc, UsrlocError> {
             return Err(UsrlocError::Failed);
         }
     }
-    let setting = |name: &CStr, otherwise| {
-        // SAFETY: both names are C strings, which are only compared.
-        unsafe { ks::pb2b_int_param(c"registrar".as_ptr(), name.as_ptr(), otherwise) != 0 }
-    };
-    let (is_case_sensitive, has_gruus) = (setting(c"case_sensitive", 0), setting(c"gruu_enabled", 1));
+    let is_set =
+        |name: &CStr, otherwise| module_params::number(c"registrar", name).map_or(otherwise, |value| value != 0);
+    let (is_case_sensitive, has_gruus) = (is_set(c"case_sensitive", false), is_set(c"gruu_enabled", true));
     let all = ks::UL_CONTACT_INSERT | ks::UL_CONTACT_UPDATE | ks::UL_CONTACT_DELETE | ks::UL_CONTACT_EXPIRE;
     // SAFETY: the function stays where it is; without a parameter there is nothing to free.
     if unsafe { register_callback(all as c_int, Some(on_change), null_mut()) } < 0 {
