@@ -86,7 +86,7 @@ impl<A: SharedAlloc, L: RawMutex> Registrations<A, L> {
 
     /// A subscription has ended.
     pub fn unfollow(&self, aor: &[u8], subscription: u64) {
-        self.change(self.hash(aor), |entry| entry.followers.retain(|follower| follower.subscription != subscription));
+        self.change(self.hash(aor), |entry| entry.unfollow(subscription));
     }
 
     /// The same where the address is not known. Looks through all of them.

@@ -112,6 +112,17 @@ impl<A: SharedAlloc> AorEntry<A> {
         self.is_marked = true;
     }
 
+    /// A subscription has ended. Nothing is noted while nobody follows, so what was noted before may be wrong for whoever is next.
+    pub(super) fn unfollow(&mut self, subscription: u64) {
+        self.followers.retain(|follower| follower.subscription != subscription);
+        if self.followers.is_empty() {
+            self.noted.clear();
+            self.told.clear();
+            (self.noted_bytes, self.omitted) = (0, 0);
+            (self.has_news, self.knows_all) = (false, false);
+        }
+    }
+
     pub(super) fn bind(&mut self, handle: u64) -> Result<RegistrationBinding, OutOfMemory> {
         match self.bound.iter().find(|bound| bound.handle == handle) {
             Some(BoundHandle { is_ending: true, .. }) => return Ok(RegistrationBinding::Ending),
