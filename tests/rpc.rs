@@ -87,6 +87,7 @@ fn trace_counts_and_shows_states_in_detail() {
         let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
         let other = server.subscribe(&notifier.uri("bob"), &server.uri("watcher"));
         notifier.reject(&notifier.expect_subscribe(SOON), 404, &[]);
+        server.await_shown(id, "state", "confirmed");
         server.await_shown(other, "state", "waiting");
         let trace = eventually(SOON, "both messages are delivered", || {
             Some(server.trace()).filter(|trace| more(trace, "delivered") == 2)

@@ -185,7 +185,10 @@ fn hostile_texts_and_records() {
         let told = state(&server, &record);
         assert!(told.starts_with("1 open/a  X-Evil: 1/active open/a  X-Evil: 1/active "), "{told}");
         let long = format!("sip:{}@example.com", "a".repeat(9000));
-        assert!(state(&server, &long).starts_with("-1 <null>/<null>/<null> <null>/<null>/<null>"));
+        let told = state(&server, &long);
+        // -1: there is no such state; -2: newer servers do not pass so long a parameter.
+        let answer = told.strip_prefix("-1 ").or_else(|| told.strip_prefix("-2 "));
+        assert!(answer.is_some_and(|it| it.starts_with("<null>/<null>/<null> <null>/<null>/<null>")), "{told}");
         server.end(id, &mut dialog);
     });
     server.stop();
