@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::support::address::own_ip;
+use crate::support::call::within;
 use crate::support::endpoint::{Endpoint, Received, Transport};
 use crate::support::sip::Message;
 use crate::support::wait::SOON;
@@ -101,7 +102,7 @@ impl Outgoing<'_> {
     /// The caller ends the call.
     pub fn hang_up(self, callee: &Line) {
         let answer = self.answer.as_ref().expect("a call that was taken");
-        let bye = self.within(answer, "BYE", 2);
+        let bye = within(&self.caller.endpoint, [&self.invite, answer], "BYE", 2);
         self.caller.endpoint.send(&bye, self.caller.server);
         let arrived = callee.endpoint.expect_request("BYE", SOON);
         callee.endpoint.reply(&arrived, 200, "OK");
@@ -113,24 +114,13 @@ impl Outgoing<'_> {
         let endpoint = &self.caller.endpoint;
         let answer = endpoint.final_response(&self.invite, SOON).expect("a final answer");
         let ack = match answer.status() {
-            200 => self.within(&answer, "ACK", 1),
+            200 => within(&self.caller.endpoint, [&self.invite, &answer], "ACK", 1),
             // RFC 3261 §17.1.1.3: the ACK of a refusal is of the same transaction.
-            _ => self.within(&answer, "ACK", 1).set("Via", self.invite.need("Via")).without("Route"),
+            _ => within(&self.caller.endpoint, [&self.invite, &answer], "ACK", 1)
+                .set("Via", self.invite.need("Via"))
+                .without("Route"),
         };
         endpoint.send(&ack, self.caller.server);
         answer
-    }
-
-    /// A request of the caller within the dialog.
-    fn within(&self, answer: &Message, method: &str, cseq: u32) -> Message {
-        let target = answer.uri_in("Contact").unwrap_or(self.invite.uri());
-        let mut request = self.caller.endpoint.request(method, target);
-        for route in answer.list("Record-Route").into_iter().rev() {
-            request = request.with("Route", route);
-        }
-        for (name, from) in [("From", &self.invite), ("To", answer), ("Call-ID", &self.invite)] {
-            request = request.with(name, from.need(name));
-        }
-        request.with("CSeq", format!("{cseq} {method}"))
     }
 }

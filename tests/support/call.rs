@@ -51,7 +51,9 @@ impl PhoneCall<'_> {
         self.respond(200, "OK");
         let answer = self.finally();
         assert_eq!(answer.status(), 200, "{}", answer.message);
-        self.caller.endpoint.send(&self.within(&answer, "ACK", 1), self.caller.server);
+        self.caller
+            .endpoint
+            .send(&within(&self.caller.endpoint, [&self.invite, &answer], "ACK", 1), self.caller.server);
         self.callee.endpoint.expect_request("ACK", SOON);
         self.answer = Some(answer);
     }
@@ -62,7 +64,9 @@ impl PhoneCall<'_> {
         let answer = self.finally();
         assert_eq!(answer.status(), 486, "{}", answer.message);
         // RFC 3261, 17.1.1.3: the ACK of a refusal is of the same transaction.
-        let ack = self.within(&answer, "ACK", 1).set("Via", self.invite.need("Via")).without("Route");
+        let ack = within(&self.caller.endpoint, [&self.invite, &answer], "ACK", 1)
+            .set("Via", self.invite.need("Via"))
+            .without("Route");
         self.caller.endpoint.send(&ack, self.caller.server);
         self.callee.endpoint.expect_request("ACK", SOON);
     }
@@ -70,7 +74,7 @@ impl PhoneCall<'_> {
     /// The caller ends an answered call.
     pub fn hang_up(self) {
         let answer = self.answer.as_ref().expect("an answered call");
-        let bye = self.within(answer, "BYE", 2);
+        let bye = within(&self.caller.endpoint, [&self.invite, answer], "BYE", 2);
         self.caller.endpoint.send(&bye, self.caller.server);
         let arrived = self.callee.endpoint.expect_request("BYE", SOON);
         self.callee.endpoint.reply(&arrived, 200, "OK");
@@ -87,17 +91,17 @@ impl PhoneCall<'_> {
     fn finally(&self) -> Received {
         self.caller.endpoint.final_response(&self.invite, SOON).expect("a final answer to INVITE")
     }
+}
 
-    /// A request of the caller within the dialog.
-    fn within(&self, answer: &Message, method: &str, cseq: u32) -> Message {
-        let target = answer.uri_in("Contact").unwrap_or(self.invite.uri());
-        let mut request = self.caller.endpoint.request(method, target);
-        for route in answer.list("Record-Route").into_iter().rev() {
-            request = request.with("Route", route);
-        }
-        for (name, from) in [("From", &self.invite), ("To", answer), ("Call-ID", &self.invite)] {
-            request = request.with(name, from.need(name));
-        }
-        request.with("CSeq", format!("{cseq} {method}"))
+/// A request of the caller within the dialog that `answer` to its INVITE has made.
+pub fn within(caller: &Endpoint, [invite, answer]: [&Message; 2], method: &str, cseq: u32) -> Message {
+    let target = answer.uri_in("Contact").unwrap_or(invite.uri());
+    let mut request = caller.request(method, target);
+    for route in answer.list("Record-Route").into_iter().rev() {
+        request = request.with("Route", route);
     }
+    for (name, from) in [("From", invite), ("To", answer), ("Call-ID", invite)] {
+        request = request.with(name, from.need(name));
+    }
+    request.with("CSeq", format!("{cseq} {method}"))
 }
