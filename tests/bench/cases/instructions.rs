@@ -111,13 +111,18 @@ fn answer(servers: Servers, count: usize) -> Result<Vec<f64>, Failure> {
         workers.push(Processes::named(&population.server, &format!(":{}", way.port)));
     }
     population.server.stop();
+    totals(folder.path(), &WAYS, &workers)
+}
+
+/// What the workers of each way have taken, by the files that callgrind has left in `folder`; the files are kept with the results.
+pub(super) fn totals(folder: &Path, ways: &[Way], workers: &[Processes]) -> Result<Vec<f64>, Failure> {
     let kept = report::folder()?.join(report::CALLGRIND);
     fs::create_dir_all(&kept)?;
     let mut totals = Vec::new();
-    for (way, worker) in WAYS.iter().zip(&workers) {
+    for (way, worker) in ways.iter().zip(workers) {
         let mut sum = 0.0;
         for pid in worker.pids() {
-            let file = folder.path().join(pid.to_string());
+            let file = folder.join(pid.to_string());
             sum += total(&file)?;
             fs::copy(&file, kept.join(format!("{}.{pid}", way.port)))?;
         }

@@ -1,19 +1,18 @@
 //! The newest states at hand: what they take (P5), and what it costs to ask for one in the request route while NOTIFYs come (P13).
 
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
 
-use super::instructions::{has_valgrind, total};
+use super::instructions::{has_valgrind, totals};
 use crate::compare::{Failure, interrupted, rest};
 use crate::load::{Load, Outcome};
 use crate::measure::Processes;
 use crate::message::BODY;
 use crate::options::Options;
 use crate::population::Population;
-use crate::report::{self, Report};
+use crate::report::Report;
 use crate::servers::{self, ASKED, ASKED_SL, BARE_SL, COMPARED, COMPARED_SL, FLOOR, KNOWN, SETTLED, STATEFUL, Way};
 use crate::statistics::Sample;
 use crate::table::{Goal, Row};
@@ -185,17 +184,5 @@ fn counted(count: usize) -> Result<(Vec<f64>, usize), Failure> {
     })?;
     population.at_rest()?;
     population.server.stop();
-    let kept = report::folder()?.join(report::CALLGRIND);
-    fs::create_dir_all(&kept)?;
-    let mut totals = Vec::new();
-    for (way, worker) in WAYS.iter().zip(&workers) {
-        let mut sum = 0.0;
-        for pid in worker.pids() {
-            let file = folder.path().join(pid.to_string());
-            sum += total(&file)?;
-            fs::copy(&file, kept.join(format!("{}.{pid}", way.port)))?;
-        }
-        totals.push(sum);
-    }
-    Ok((totals, written.accepted))
+    Ok((totals(folder.path(), &WAYS, &workers)?, written.accepted))
 }
