@@ -231,6 +231,10 @@ int pb2b_db_rows(const db1_res_t *result);
 /* One value as text: 1, or 0 for NULL and for what has no text. Numbers are written into the 32 bytes at digits; other texts
  * point into the result. */
 int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str *out);
+/* By the functions that every database module has; negative if it fails. Every value is a text. The delete compares all of them. */
+int pb2b_db_query(const db_func_t *api, db1_con_t *connection, const str *table, str *columns, int count, db1_res_t **out);
+int pb2b_db_insert(const db_func_t *api, db1_con_t *connection, const str *table, str *columns, str *values, int count);
+int pb2b_db_delete(const db_func_t *api, db1_con_t *connection, const str *table, str *columns, str *values, int count);
 
 /* ---- the presence server: shim_presence.c ---- */
 

@@ -77,3 +77,60 @@ int pb2b_db_text(const db1_res_t *result, int row, int column, char *digits, str
 			return 0;
 	}
 }
+
+/* more columns than any table of ours has */
+#define PB2B_MOST_COLUMNS 64
+
+static int named(str *columns, int count, db_key_t *keys)
+{
+	int i;
+
+	if(count < 1 || count > PB2B_MOST_COLUMNS)
+		return -1;
+	for(i = 0; i < count; i++)
+		keys[i] = columns + i;
+	return 0;
+}
+
+static int filled(str *columns, str *texts, int count, db_key_t *keys, db_val_t *values)
+{
+	int i;
+
+	if(named(columns, count, keys) < 0)
+		return -1;
+	memset(values, 0, sizeof(*values) * count);
+	for(i = 0; i < count; i++) {
+		VAL_TYPE(values + i) = DB1_STR;
+		VAL_STR(values + i) = texts[i];
+	}
+	return 0;
+}
+
+int pb2b_db_query(const db_func_t *api, db1_con_t *connection, const str *table, str *columns, int count, db1_res_t **out)
+{
+	db_key_t keys[PB2B_MOST_COLUMNS];
+
+	if(named(columns, count, keys) < 0 || api->use_table(connection, table) < 0)
+		return -1;
+	return api->query(connection, NULL, NULL, NULL, keys, 0, count, NULL, out);
+}
+
+int pb2b_db_insert(const db_func_t *api, db1_con_t *connection, const str *table, str *columns, str *values, int count)
+{
+	db_key_t keys[PB2B_MOST_COLUMNS];
+	db_val_t vals[PB2B_MOST_COLUMNS];
+
+	if(filled(columns, values, count, keys, vals) < 0 || api->insert == NULL || api->use_table(connection, table) < 0)
+		return -1;
+	return api->insert(connection, keys, vals, count);
+}
+
+int pb2b_db_delete(const db_func_t *api, db1_con_t *connection, const str *table, str *columns, str *values, int count)
+{
+	db_key_t keys[PB2B_MOST_COLUMNS];
+	db_val_t vals[PB2B_MOST_COLUMNS];
+
+	if(filled(columns, values, count, keys, vals) < 0 || api->delete == NULL || api->use_table(connection, table) < 0)
+		return -1;
+	return api->delete(connection, keys, NULL, vals, count);
+}

@@ -44,6 +44,13 @@ pub fn lend<const N: usize, R>(texts: [&[u8]; N], work: impl FnOnce([str_; N]) -
     result
 }
 
+/// As [`lend`], for any number of texts.
+pub fn lend_all<R>(texts: &[&[u8]], work: impl FnOnce(Vec<str_>) -> R) -> R {
+    let mut memory = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
+    let lent = texts.iter().map(|text| copy(text, &mut memory)).collect();
+    work(lent)
+}
+
 /// As [`lend`], for a secret: the copy is overwritten when `work` is done.
 pub fn lend_secret<R>(text: &[u8], work: impl FnOnce(str_) -> R) -> R {
     let mut memory = Zeroizing::new(Vec::with_capacity(text.len() + 1));
