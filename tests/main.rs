@@ -20,6 +20,7 @@ mod call;
 mod captured;
 mod challenges;
 mod chaos;
+mod chaos_store;
 mod conditional;
 mod conformance;
 mod credentials_table;

@@ -227,6 +227,14 @@ impl Server {
         }
     }
 
+    /// The same; its whole log.
+    pub fn stop_and_read(mut self) -> String {
+        if let Err(reason) = self.shut_down() {
+            panic!("{reason}");
+        }
+        self.log.text()
+    }
+
     /// Waits until the server, one of whose processes has been killed, has ended with all the others; what is left of it after
     /// `within` is told, and killed. Fails when it ended by a signal or logged something that must never happen.
     pub fn ends(mut self, within: Duration, name: impl Fn(u32) -> String) -> Result<(), Vec<Left>> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::address::own_ip;
+use super::process::children;
 
 /// Debian has the programs of each version in a folder of their own.
 const PROGRAMS: &str = "/usr/lib/postgresql";
@@ -20,6 +21,10 @@ const USER: &str = "postgres";
 /// A database server with one database and one user; it ends with the test.
 pub struct Postgres {
     dir: TempDir,
+    /// Where its files are, if not in `dir`.
+    disk: Option<PathBuf>,
+    /// The words in front of each command.
+    enter: Vec<String>,
     ip: Ipv4Addr,
     runs: bool,
 }
@@ -27,37 +32,84 @@ pub struct Postgres {
 impl Postgres {
     /// Makes the files of a server, and starts it.
     pub fn start() -> Postgres {
+        Postgres::make(None, Vec::new())
+    }
+
+    /// With its files in a folder that only the programs see that these words start. It needs little space.
+    pub fn start_on(folder: &Path, enter: Vec<String>) -> Postgres {
+        Postgres::make(Some(folder.to_owned()), enter)
+    }
+
+    fn make(disk: Option<PathBuf>, enter: Vec<String>) -> Postgres {
         let dir = TempDir::with_prefix("postgres-").expect("a folder");
         if is_root() {
             let (user, group) = owner();
             chown(dir.path(), Some(user), Some(group)).expect("root can do so");
         }
-        let postgres = Postgres { dir, ip: own_ip(), runs: false };
+        let postgres = Postgres { dir, disk, enter, ip: own_ip(), runs: false };
         let data = postgres.data();
-        postgres.program("initdb", &["-D", &data, "-U", "b2b", "-A", "trust", "--no-sync"]);
+        let small = postgres.disk.as_ref().map(|_| "--wal-segsize=1");
+        let options = ["-D", &data, "-U", "b2b", "-A", "trust", "--no-sync"];
+        postgres.program("initdb", &options.into_iter().chain(small).collect::<Vec<_>>());
         postgres.started()
     }
 
     /// Starts it again.
     pub fn started(mut self) -> Postgres {
-        let options = format!("-c listen_addresses={} -c unix_socket_directories= -c fsync=off", self.ip);
-        let (data, log) = (self.data(), format!("{}/log", self.dir.path().display()));
-        self.program("pg_ctl", &["-D", &data, "-w", "-t", "60", "-l", &log, "-o", &options, "start"]);
-        self.runs = true;
+        self.ensure_started();
         self
     }
 
     /// Stops it.
     pub fn stopped(mut self) -> Postgres {
-        self.stop();
+        self.stop("fast");
         self
     }
 
-    fn stop(&mut self) {
+    /// Starts it, unless it runs: it may have ended by itself.
+    pub fn ensure_started(&mut self) {
+        let (data, log) = (self.data(), format!("{}/log", self.dir.path().display()));
+        if self.command("pg_ctl", &["-D", &data, "status"]).is_ok() {
+            return;
+        }
+        let small = if self.disk.is_some() { " -c min_wal_size=2MB -c max_wal_size=4MB" } else { "" };
+        let options = format!("-c listen_addresses={} -c unix_socket_directories= -c fsync=off{small}", self.ip);
+        self.program("pg_ctl", &["-D", &data, "-w", "-t", "60", "-l", &log, "-o", &options, "start"]);
+        self.runs = true;
+    }
+
+    /// Stops it in the middle of what it does: when it starts again it has to recover.
+    pub fn abort(&mut self) {
+        self.stop("immediate");
+    }
+
+    fn stop(&mut self, mode: &str) {
         let data = self.data();
         if std::mem::replace(&mut self.runs, false) {
-            self.program("pg_ctl", &["-D", &data, "-w", "-m", "fast", "stop"]);
+            // It may have ended by itself.
+            let _ = self.command("pg_ctl", &["-D", &data, "-w", "-m", mode, "stop"]);
         }
+    }
+
+    /// Its processes, the first one first; none if it does not run.
+    pub fn processes(&self) -> Vec<u32> {
+        let file = self.seen(&self.data()).join("postmaster.pid");
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let first: Option<u32> = text.lines().next().and_then(|line| line.parse().ok());
+        first.into_iter().flat_map(|first| [vec![first], children(first)].concat()).collect()
+    }
+
+    /// A path of its own, for this process.
+    fn seen(&self, path: &str) -> PathBuf {
+        match self.enter.iter().skip_while(|word| *word != "-t").nth(1) {
+            Some(holder) => Path::new("/proc").join(holder).join("root").join(path.trim_start_matches('/')),
+            None => path.into(),
+        }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        (self.ip, 5432).into()
     }
 
     /// Where it is, for Kamailio.
@@ -77,28 +129,34 @@ impl Postgres {
     }
 
     fn data(&self) -> String {
-        self.dir.path().join("data").display().to_string()
+        self.disk.as_deref().unwrap_or(self.dir.path()).join("data").display().to_string()
     }
 
     fn program(&self, name: &str, arguments: &[&str]) {
-        let path = programs().join(name);
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(path);
-            command
-        } else {
-            Command::new(path)
-        };
+        self.command(name, arguments).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Result<(), String> {
+        let path = programs().join(name).display().to_string();
+        let user: &[&str] =
+            if is_root() { &["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups"] } else { &[] };
+        let enter = self.enter.iter().map(String::as_str);
+        let words: Vec<&str> = enter.chain(user.iter().copied()).chain([path.as_str()]).collect();
+        let (first, rest) = words.split_first().expect("a program");
         // What it starts would keep a pipe open.
         let out = fs::File::create(self.dir.path().join(format!("{name}.out"))).expect("a file");
-        let status = command.args(arguments).stdin(Stdio::null()).stdout(out).current_dir("/").status();
-        assert!(status.expect("it can be executed").success(), "{name} {arguments:?}");
+        let error = out.try_clone().expect("a second handle");
+        let mut command = Command::new(first);
+        command.args(rest).args(arguments).stdin(Stdio::null()).stdout(out).stderr(error).current_dir("/");
+        let status = command.status().expect("it can be executed");
+        let said = || fs::read_to_string(self.dir.path().join(format!("{name}.out"))).unwrap_or_default();
+        if status.success() { Ok(()) } else { Err(format!("{name} {arguments:?}: {}", said())) }
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.stop();
+        self.stop("fast");
     }
 }
 

@@ -111,6 +111,16 @@ pub fn group_exists(id: u32) -> bool {
 
 /// The processes of a group.
 pub fn members(group: u32) -> Vec<u32> {
+    running(|[_, of]| of == group)
+}
+
+/// The processes that this one has forked.
+pub fn children(parent: u32) -> Vec<u32> {
+    running(|[of, _]| of == parent)
+}
+
+/// The processes whose parent and group are as wanted.
+fn running(wanted: impl Fn([u32; 2]) -> bool) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
@@ -118,7 +128,8 @@ pub fn members(group: u32) -> Vec<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
         let is_zombie = fields.next() == Some("Z");
-        !is_zombie && fields.nth(1).and_then(|field| field.parse().ok()) == Some(group)
+        let mut number = || fields.next().and_then(|field| field.parse().ok());
+        !is_zombie && number().zip(number()).is_some_and(|(parent, group)| wanted([parent, group]))
     })
     .collect()
 }
