@@ -26,6 +26,7 @@ mod redirect;
 mod schedule;
 mod snapshot;
 mod state;
+mod stored;
 mod substate;
 #[cfg(test)]
 mod tests;
@@ -50,4 +51,6 @@ pub use proxies::MOST_PROXIES;
 pub use reason::Reason;
 pub use snapshot::Snapshot;
 pub use state::State;
+#[allow(unused_imports, reason = "for the store, which is being built")]
+pub use stored::{StoredAwaits, StoredDialog, StoredLife, StoredPhase};
 pub use substate::{StateValue, SubscriptionState};

@@ -11,6 +11,12 @@ const TIMER_N: Duration = Duration::from_secs(32);
 /// tm gives up after its `fr_timer` (30 s unless set); later than this its word has been lost.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
+/// A database that takes longer than this for a row is as good as none.
+const SAVE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Long enough that the rates of requests have room for others, and short beside what notifiers grant.
+const RESTORE_SPAN: Duration = Duration::from_secs(10);
+
 /// Enough for every honest chain of servers, few enough to stop a circle.
 const MAX_REDIRECTS: u8 = 5;
 
@@ -52,6 +58,9 @@ pub(super) fn of(values: &Integers) -> Policy {
         keep_state: values.keep_state != 0,
         require_qop: values.auth_require_qop != 0,
         allow_md5: values.auth_allow_md5 != 0,
+        stores: false,
+        save_patience: SAVE_PATIENCE,
+        restore_span: RESTORE_SPAN,
         watchdog: WATCHDOG,
         max_redirects: MAX_REDIRECTS,
         proxies: 0,

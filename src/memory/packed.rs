@@ -46,6 +46,12 @@ impl<const N: usize, A: Allocator> Packed<N, A> {
         unpack_all(&self.bytes)
     }
 
+    /// Where they are. Two that exist at the same time are at different places, unless they are empty.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.bytes.as_ptr().addr()
+    }
+
     /// Bytes of memory that they take beside this.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -36,6 +36,10 @@ pub trait Life {
     /// Call-ID, local tag and remote tag of the dialog; empty while there is none.
     fn dialog_ids(&self) -> [&[u8]; 3];
 
+    /// A number that is another one whenever a text that a database keeps has become another one: see [`Subscription::texts_mark`].
+    #[allow(dead_code, reason = "for the store, which is being built")]
+    fn texts_mark(&self) -> usize;
+
     /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.
     fn fork(&self) -> u8;
 
@@ -91,6 +95,10 @@ impl<A: SharedAlloc> Life for Subscription<A> {
 
     fn dialog_ids(&self) -> [&[u8]; 3] {
         self.dialog_ids()
+    }
+
+    fn texts_mark(&self) -> usize {
+        self.texts_mark()
     }
 
     fn fork(&self) -> u8 {

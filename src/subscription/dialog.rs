@@ -1,5 +1,7 @@
 //! The SIP dialog of a subscription (RFC 3261 §12, RFC 6665 §4.4.1), as this module keeps it.
 
+mod kept;
+
 use allocator_api2::alloc::Allocator;
 
 use super::echo::Echo;

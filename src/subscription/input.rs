@@ -73,6 +73,9 @@ pub enum Input<'a> {
     /// The turn of a request that is held by [`HeldBy::Lookup`] or [`HeldBy::Unreached`] has come: it is due now. Ignored when
     /// none is.
     Turn,
+    /// Its row is in the database: a SUBSCRIBE that opens a dialog, and waited for that, is due now. Ignored when none does.
+    #[allow(dead_code, reason = "for the store, which is being built")]
+    Saved,
     /// A final reply to a request, or the transaction layer's own timeout.
     Reply(Reply<'a>),
     /// A NOTIFY with the Call-ID and To tag of this subscription's dialog, and its fingerprint. With

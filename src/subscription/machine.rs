@@ -17,6 +17,7 @@ mod fetch;
 mod first_end;
 mod fork;
 mod held;
+mod kept;
 mod left;
 mod local;
 mod notify;
@@ -142,6 +143,8 @@ pub(super) enum Promise {
     Reserved,
     /// [`Input::Turn`], and no other wait then.
     Queued,
+    /// [`Input::Saved`]: it opens a dialog that no database knows of yet.
+    Unsaved,
 }
 
 /// Repetitions of one request after challenges.
@@ -224,6 +227,7 @@ impl<A: SharedAlloc> Subscription<A> {
             Input::Dropped { cseq } => self.on_unsent(cseq, Failure::inner(Reason::DroppedByScript), env),
             Input::Held { cseq, until, by, undo } => Ok(self.on_held(cseq, until, by, undo, env)),
             Input::Turn => Ok(self.on_turn(env.now)),
+            Input::Saved => Ok(self.on_saved(env.now)),
             Input::Reply(reply) => self.on_reply(&reply, env),
             Input::Notify(notify, fingerprint) => {
                 let as_asked;

@@ -41,6 +41,13 @@ pub struct Policy {
     pub require_qop: bool,
     /// `auth_allow_md5`: whether a challenge for MD5 is answered.
     pub allow_md5: bool,
+    /// `db_mode`: whether a database keeps the subscriptions. A SUBSCRIBE that opens a dialog waits for the subscription's row then.
+    pub stores: bool,
+    /// How long it waits for that: a database that is away stops nothing.
+    pub save_patience: Duration,
+    /// SUBSCRIBEs that are overdue at the start of the server are spread evenly over this span.
+    #[allow(dead_code, reason = "for the store, which is being built")]
+    pub restore_span: Duration,
     /// How long to wait for the transaction layer's word before the request is taken for lost.
     pub watchdog: Duration,
     /// How many redirections are followed for one attempt.
@@ -82,6 +89,9 @@ impl Policy {
         keep_state: false,
         require_qop: false,
         allow_md5: true,
+        stores: false,
+        save_patience: Duration::from_secs(2),
+        restore_span: Duration::from_secs(10),
         watchdog: Duration::from_secs(60),
         max_redirects: 3,
         proxies: 0,

@@ -19,6 +19,7 @@ impl Display for Input<'_> {
             Self::Dropped { cseq } => write!(f, "SUBSCRIBE {cseq} was dropped by the script"),
             Self::Held { cseq, by, .. } => write!(f, "SUBSCRIBE {cseq} is held by {}", held_by(*by)),
             Self::Turn => f.write_str("turn in the line"),
+            Self::Saved => f.write_str("row is in the database"),
             Self::Reply(reply) if reply.is_local => write!(f, "no reply to SUBSCRIBE {}: {}", reply.cseq, reply.code),
             Self::Reply(reply) => write!(f, "reply {} to SUBSCRIBE {}", reply.code, reply.cseq),
             Self::Notify(notify, _) => {
@@ -85,6 +86,9 @@ impl Display for Output {
             Some(Turn::Failed) => parts.push("it begins to fail".to_owned()),
             Some(Turn::Recovered) => parts.push("it works again".to_owned()),
             None => {}
+        }
+        if self.unsaved {
+            parts.push("its row is to be written".to_owned());
         }
         if self.forget {
             parts.push("the record is removed".to_owned());

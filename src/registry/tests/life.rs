@@ -198,6 +198,7 @@ impl Life for Told {
             | Input::NoWay { .. }
             | Input::Dropped { .. }
             | Input::Refresh
+            | Input::Saved
             | Input::Told
             | Input::Held { .. }
             | Input::Credentials { .. } => {}
@@ -236,6 +237,11 @@ impl Life for Told {
     fn dialog_ids(&self) -> [&[u8]; 3] {
         self.looks.update(|looks| looks + 1);
         [self.call_id(), self.local_tag(), self.remote_tag()]
+    }
+
+    fn texts_mark(&self) -> usize {
+        let mark = |text: &Packed<2, _>| text.address();
+        self.dialog.as_ref().map_or(0, mark) ^ self.remote_tag.as_ref().map_or(0, Packed::address)
     }
 
     fn fork(&self) -> u8 {

@@ -81,6 +81,9 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         self.dialog = Some(dialog);
         self.forget_source();
+        if is_new && env.policy.stores && self.is_stored() {
+            return Ok(self.await_row(env));
+        }
         Ok(self.send(State::Unconfirmed, self.wanted_expires(env.policy), fresh.cnonce, env))
     }
 

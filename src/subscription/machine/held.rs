@@ -129,6 +129,22 @@ impl<A: SharedAlloc> Subscription<A> {
         Output::default()
     }
 
+    /// The SUBSCRIBE that opens the dialog waits until a database knows of it: whatever becomes of this run of the server, the next one
+    /// can say to the notifier what it has begun.
+    pub(super) fn await_row(&mut self, env: &Env<'_>) -> Output {
+        self.wait(Attempt::Continued, env.now.after(env.policy.save_patience));
+        self.turn = Promise::Unsaved;
+        Output { unsaved: true, ..Output::default() }
+    }
+
+    /// A database knows of the dialog that is to be opened.
+    pub(super) fn on_saved(&mut self, now: Millis) -> Output {
+        if self.turn == Promise::Unsaved && matches!(self.state(), State::Waiting(Attempt::Continued)) {
+            self.wait(Attempt::Continued, self.planned().map_or(now, |at| at.min(now)));
+        }
+        Output::default()
+    }
+
     /// As if the request had not been made: no peer has seen its CSeq, which must go up by one (RFC 3261 §12.2.1.1).
     fn take_back(&mut self, undo: Undo) {
         self.local_cseq = self.local_cseq.saturating_sub(1);

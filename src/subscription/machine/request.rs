@@ -50,7 +50,7 @@ impl<A: SharedAlloc> Subscription<A> {
             partial: self.asks_for_changes(),
             socket: dialog.socket(),
             authorizations,
-            reserved: self.turn != Promise::None,
+            reserved: matches!(self.turn, Promise::Reserved | Promise::Queued),
             queued: self.turn == Promise::Queued,
             undo,
         };

@@ -96,6 +96,7 @@ pub(super) fn copy_of<'a>(input: &Input<'a>) -> Input<'a> {
         Input::Dropped { cseq } => Input::Dropped { cseq: *cseq },
         Input::Held { cseq, until, by, undo } => Input::Held { cseq: *cseq, until: *until, by: *by, undo: *undo },
         Input::Turn => Input::Turn,
+        Input::Saved => Input::Saved,
         Input::Reply(reply) => Input::Reply(*reply),
         Input::Notify(notify, _) => Input::Notify(*notify, Fingerprint::NONE),
         Input::Source { cseq, address, transport } => {

@@ -244,7 +244,7 @@ impl Reference {
                 self.next = self.next.min(self.now);
                 self.due = self.due.map(|due| due.min(self.now));
             }
-            Input::Turn | Input::Told => {}
+            Input::Turn | Input::Saved | Input::Told => {}
             Input::Start | Input::Held { .. } | Input::Through { .. } | Input::Source { .. } => {}
             Input::Deadline(_) if self.left.is_some_and(|left| left <= self.now) => {
                 let at = if self.phase == Phase::Wait { self.due.unwrap().max(self.now) } else { self.now };
