@@ -10,6 +10,7 @@ mod judge;
 mod ledger;
 mod ledger_tests;
 mod place;
+mod place_tests;
 mod proxy;
 mod report;
 mod scenario;

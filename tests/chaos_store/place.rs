@@ -1,7 +1,8 @@
 //! The databases, and what happens to them.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -27,6 +28,14 @@ impl Database {
         match self {
             Database::Sqlite => "SQLite",
             Database::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// The folder of its schema.
+    fn schema(self) -> &'static str {
+        match self {
+            Database::Sqlite => "db_sqlite",
+            Database::Postgres => "postgres",
         }
     }
 
@@ -84,7 +93,7 @@ impl Place {
     pub fn url(&self) -> String {
         let proxy = self.proxy.as_ref().map(Proxy::addr);
         match &self.server {
-            Server::Sqlite(..) => format!("sqlite:///{}", self.file(false).display()),
+            Server::Sqlite(..) => format!("sqlite:///{}", self.file().display()),
             Server::Postgres(postgres) => format!("postgres://b2b@{}/postgres", proxy.unwrap_or(postgres.addr())),
         }
     }
@@ -100,14 +109,22 @@ impl Place {
         server.b2b_param("db_url", self.url()).b2b_param("db_mode", i64::from(db_mode))
     }
 
-    /// The file of SQLite, as those see it that are in its disk, or as others do.
-    fn file(&self, outside: bool) -> PathBuf {
+    /// The file of SQLite.
+    fn file(&self) -> PathBuf {
         let own = match &self.server {
-            Server::Sqlite(dir, _) => dir.path().to_owned(),
-            Server::Postgres(_) => PathBuf::new(),
+            Server::Sqlite(dir, _) => dir.path(),
+            Server::Postgres(_) => Path::new(""),
         };
-        let disk = self.disk.as_ref().map(|disk| if outside { disk.outside() } else { disk.path().to_owned() });
-        disk.unwrap_or(own).join("db")
+        self.disk.as_ref().map_or(own, Disk::path).join("db")
+    }
+
+    /// A program that sees the files.
+    fn program(&self, name: &str) -> Command {
+        let enter = self.enter();
+        let mut words = enter.iter().map(String::as_str).chain([name]);
+        let mut command = Command::new(words.next().expect("a word"));
+        command.args(words);
+        command
     }
 
     /// The words that start Kamailio where it sees the files.
@@ -125,18 +142,17 @@ impl Place {
 
     /// It stops in the middle of what it does. SQLite has no server that could: somebody else takes its lock for good.
     pub fn stop(&mut self) {
-        let file = self.file(true);
+        let (mut sqlite, file) = (self.program("sqlite3"), self.file());
         match &mut self.server {
             Server::Postgres(postgres) => postgres.abort(),
             Server::Sqlite(_, locked) => {
-                let mut sqlite = Command::new("sqlite3")
-                    .args(["-bail", "-cmd", ".timeout 20000"])
-                    .arg(file)
-                    .stdin(Stdio::piped())
-                    .spawn()
-                    .expect("sqlite3 can be executed");
+                let sqlite = sqlite.args(["-bail", "-cmd", ".timeout 20000"]).arg(file);
+                let mut sqlite =
+                    sqlite.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sqlite3 can be executed");
                 let pipe = sqlite.stdin.as_mut().expect("a pipe");
-                pipe.write_all(b"BEGIN EXCLUSIVE;\n").expect("sqlite3 reads");
+                pipe.write_all(b"BEGIN EXCLUSIVE;\nSELECT 'locked';\n").expect("sqlite3 reads");
+                let mut said = [0; 6];
+                sqlite.stdout.as_mut().expect("a pipe").read_exact(&mut said).expect("it gets the lock");
                 *locked = Some(sqlite);
             }
         }
@@ -183,6 +199,43 @@ impl Place {
     pub fn free(&mut self) {
         self.disk.as_ref().expect("a disk of its own").free();
         self.start();
+    }
+
+    /// Makes the module's tables, from the files that it brings.
+    pub fn make_tables(&self) {
+        let file = format!("docs/schema/{}/presence_b2b-create.sql", self.database.schema());
+        let sql = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a schema");
+        self.run(&sql).expect("the tables");
+    }
+
+    /// Runs SQL, as the server would: through the proxy, and not for longer than 5 seconds.
+    pub fn run(&self, sql: &str) -> Result<(), String> {
+        let mut client = self.program("timeout");
+        client.args(["-s", "KILL", "5"]);
+        match &self.server {
+            Server::Sqlite(..) => client.args(["sqlite3", "-bail"]).arg(self.file()),
+            Server::Postgres(postgres) => {
+                let addr = self.proxy.as_ref().map_or(postgres.addr(), Proxy::addr);
+                client.args([
+                    "psql",
+                    "-q",
+                    "-v",
+                    "ON_ERROR_STOP=1",
+                    "-U",
+                    "b2b",
+                    "-h",
+                    &addr.ip().to_string(),
+                    "postgres",
+                ])
+            }
+        };
+        client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut client = client.spawn().expect("the client can be executed");
+        // It may end before it has read all.
+        let _ = client.stdin.take().expect("a pipe").write_all(sql.as_bytes());
+        let output = client.wait_with_output().expect("the client ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(format!("{}: {said}", output.status)) }
     }
 }
 

@@ -109,6 +109,9 @@ impl World {
         let builder =
             builder.b2b_param("total_rate", i64::from(size.rate)).b2b_param("destination_rate", i64::from(size.rate));
         let builder = builder.b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 10);
+        if size.db_mode > 0 {
+            place.make_tables();
+        }
         let enter = place.enter();
         let mut world = World {
             builder: builder.under(&enter.iter().map(String::as_str).collect::<Vec<_>>()),
