@@ -8,7 +8,7 @@
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
 #   make demo     shows the main job: presence states arrive inside Kamailio, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
-#   make install  copies the module to the server's module folder, and the header for C modules to INCLUDEDIR (below DESTDIR, if set)
+#   make install  copies the module to the server's module folder, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
 #   make clean    removes what was built
 #   make help     prints this list
 
@@ -20,6 +20,8 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 INCLUDEDIR ?= /usr/include/kamailio
+# Where kamdbctl looks for the tables of modules.
+DATADIR ?= /usr/share/kamailio
 MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
@@ -51,6 +53,9 @@ install:
 	install -D -m 644 -s $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
 	@for header in presence_b2b_api.h presence_b2b_documents.h; do \
 		install -D -m 644 "cshim/$$header" "$(DESTDIR)$(INCLUDEDIR)/$$header" && echo "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; \
+	done
+	@cd docs/schema; for file in */*.sql dbtext/kamailio/*; do \
+		install -D -m 644 "$$file" "$(DESTDIR)$(DATADIR)/$$file" && echo "$(DESTDIR)$(DATADIR)/$$file" || exit 1; \
 	done
 
 # The tests mostly wait for something: four of them at a time for each processor.

@@ -1,4 +1,4 @@
-//! `make install` puts the module and the header for C modules where they belong, and can be repeated.
+//! `make install` puts the module, the headers for C modules and the tables where they belong, and can be repeated.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::config::modules_dir;
 
 #[test]
-fn module_and_header_are_installed_below_destdir() {
+fn everything_is_installed_below_destdir() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dest = tempfile::tempdir().expect("a directory");
     for _ in 0..2 {
@@ -35,5 +35,16 @@ fn module_and_header_are_installed_below_destdir() {
         let header = below(&Path::new("/usr/include/kamailio").join(name));
         let source = std::fs::read(root.join("cshim").join(name)).expect("the header");
         assert!(std::fs::read(&header).expect("the installed header") == source, "{} differs", header.display());
+    }
+    for name in [
+        "db_sqlite/presence_b2b-create.sql",
+        "postgres/presence_b2b-create.sql",
+        "mysql/presence_b2b-create.sql",
+        "dbtext/kamailio/presence_b2b_subscriptions",
+        "dbtext/kamailio/presence_b2b_nodes",
+    ] {
+        let file = below(&Path::new("/usr/share/kamailio").join(name));
+        let source = std::fs::read(root.join("docs/schema").join(name)).expect("a table");
+        assert!(std::fs::read(&file).expect("the installed table") == source, "{} differs", file.display());
     }
 }

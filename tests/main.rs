@@ -24,6 +24,7 @@ mod chaos_store;
 mod conditional;
 mod conformance;
 mod credentials_table;
+mod database_tables;
 mod demo_runs;
 mod digest;
 mod documentation;

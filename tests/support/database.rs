@@ -43,3 +43,10 @@ pub fn text_header(page: &str) -> String {
     let line = page.lines().find(|line| line.starts_with("record(string)"));
     line.expect("the columns of a file of db_text").to_owned()
 }
+
+/// The rows of a query in the database of a folder, their values separated by `|`.
+pub fn rows(dir: &Path, sql: &str) -> Vec<String> {
+    let output = Command::new("sqlite3").arg(dir.join("db")).arg(sql).output().expect("sqlite3 can be executed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}

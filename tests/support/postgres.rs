@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::address::own_ip;
 use super::process::children;
+use super::server_user::{ids_of, is_root, words_of};
 
 /// Debian has the programs of each version in a folder of their own.
 const PROGRAMS: &str = "/usr/lib/postgresql";
@@ -43,7 +44,7 @@ impl Postgres {
     fn make(disk: Option<PathBuf>, enter: Vec<String>) -> Postgres {
         let dir = TempDir::with_prefix("postgres-").expect("a folder");
         if is_root() {
-            let (user, group) = owner();
+            let (user, group) = ids_of(USER);
             chown(dir.path(), Some(user), Some(group)).expect("root can do so");
         }
         let postgres = Postgres { dir, disk, enter, ip: own_ip(), runs: false };
@@ -128,6 +129,20 @@ impl Postgres {
         assert!(psql.wait().expect("psql ends").success(), "{sql:.1000}");
     }
 
+    /// The rows of a query, their values separated by `|`.
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        let mut psql = Command::new(programs().join("psql"));
+        psql.args(["-q", "-t", "-A", "-U", "b2b", "-h", &self.ip.to_string(), "-c", sql, "postgres"]);
+        let output = psql.output().expect("psql can be executed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// The address that it listens at.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.ip
+    }
+
     fn data(&self) -> String {
         self.disk.as_deref().unwrap_or(self.dir.path()).join("data").display().to_string()
     }
@@ -138,8 +153,7 @@ impl Postgres {
 
     fn command(&self, name: &str, arguments: &[&str]) -> Result<(), String> {
         let path = programs().join(name).display().to_string();
-        let user: &[&str] =
-            if is_root() { &["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups"] } else { &[] };
+        let user = words_of(USER);
         let enter = self.enter.iter().map(String::as_str);
         let words: Vec<&str> = enter.chain(user.iter().copied()).chain([path.as_str()]).collect();
         let (first, rest) = words.split_first().expect("a program");
@@ -166,16 +180,4 @@ fn programs() -> PathBuf {
     let number = |path: &Path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
     let versions = versions.map(|entry| entry.expect("a folder").path());
     versions.max_by_key(|path| number(path)).expect("a version").join("bin")
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").expect("this process").uid() == 0
-}
-
-/// User and group of the server's files.
-fn owner() -> (u32, u32) {
-    let users = fs::read_to_string("/etc/passwd").expect("the users");
-    let line = users.lines().find(|line| line.starts_with(&format!("{USER}:"))).expect("the user of PostgreSQL");
-    let field = |place| line.split(':').nth(place).and_then(|number: &str| number.parse().ok()).expect("a number");
-    (field(2), field(3))
 }

@@ -181,10 +181,12 @@ enum RowNumbers {
     None,
 }
 
-/// A column as its text, where the type that a column was declared with would change what is read.
+/// A column as its text, where the type that it was declared with would change what is read: db_sqlite reads a text in a column of numbers
+/// as 0, and db_postgres takes backslashes of the type `TEXT` for escapes of bytes.
 fn as_text(column: &str, dialect: Dialect) -> String {
     match dialect {
         Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
-        Dialect::Postgres | Dialect::Mysql | Dialect::Other => column.to_owned(),
+        Dialect::Postgres => format!("CAST({column} AS VARCHAR)"),
+        Dialect::Mysql | Dialect::Other => column.to_owned(),
     }
 }
