@@ -24,6 +24,13 @@ impl HashKey {
         Self { bytes }
     }
 
+    /// The bytes it was made of: with them another run of the server has the same key. They are to be kept as a secret is.
+    #[must_use]
+    #[cfg_attr(not(test), allow(dead_code, reason = "what writes to the database uses it"))]
+    pub fn bytes(&self) -> [u8; 16] {
+        self.bytes
+    }
+
     /// The hash of a value.
     #[must_use]
     pub fn hash(&self, value: impl Hash) -> u64 {
@@ -64,5 +71,6 @@ mod tests {
         assert_ne!(one.hash([b"a", b"b"]), one.hash([b"b", b"a"]));
         assert_ne!(one.seed(), other.seed());
         assert_eq!(format!("{one:?}"), "***");
+        assert_eq!(HashKey::new(one.bytes()).hash("a"), one.hash("a"));
     }
 }

@@ -21,6 +21,8 @@ pub trait Occupant {
 enum Slot<T> {
     Live(T),
     Free {
+        /// The one that is taken before it; of the first it may be any.
+        before: u32,
         /// The one that is taken after it.
         next: u32,
     },
@@ -105,18 +107,53 @@ impl<T, A: Allocator + Clone> Slots<T, A> {
         if self.has_free() || self.is_full() {
             return Ok(());
         }
+        self.grow()
+    }
+
+    /// Makes sure that there is a slot with this number.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]: the slots that there are have not changed. It is also what a number beyond the most gives.
+    pub fn try_reserve_at(&mut self, index: u32) -> Result<(), OutOfMemory> {
+        while self.slots.len() <= index as usize {
+            if self.slots.len() + SLOTS_ADDED > self.most {
+                return Err(OutOfMemory);
+            }
+            self.grow()?;
+        }
+        Ok(())
+    }
+
+    /// Adds slots, to be taken before all others that are free: nobody has had them.
+    fn grow(&mut self) -> Result<(), OutOfMemory> {
         let start = self.slots.len();
         let last = start + SLOTS_ADDED - 1;
         // The number behind the last is one as well: no slot has NONE.
         let numbers = u32::try_from(start).ok().zip(u32::try_from(last + 1).ok()).ok_or(OutOfMemory)?;
-        let (first_free, last_free) = (numbers.0, numbers.1 - 1);
-        let mut next = first_free;
+        let (first_added, last_added) = (numbers.0, numbers.1 - 1);
+        let first_free = self.first_free;
+        let (mut before, mut number) = (NONE, first_added);
         self.slots.try_grow(|index| {
-            next += 1;
-            Slot::Free { next: if index == last { NONE } else { next } }
+            let free = Slot::Free { before, next: if index == last { first_free } else { number + 1 } };
+            before = number;
+            number += 1;
+            free
         })?;
-        (self.first_free, self.last_free) = (first_free, last_free);
+        match self.slots.get_mut(first_free as usize) {
+            Some(Slot::Free { before, .. }) => *before = last_added,
+            _ => self.last_free = last_added,
+        }
+        self.first_free = first_added;
         Ok(())
+    }
+
+    /// Has a slot follow the free ones.
+    fn append(&mut self, index: u32) {
+        let before = std::mem::replace(&mut self.last_free, index);
+        match self.slots.get_mut(before as usize) {
+            Some(Slot::Free { next, .. }) => *next = index,
+            _ => self.first_free = index,
+        }
     }
 
     /// Puts the value that `make` makes for the number of its slot into the slot that has rested longest; gives the number.
@@ -124,7 +161,7 @@ impl<T, A: Allocator + Clone> Slots<T, A> {
     pub fn insert(&mut self, make: impl FnOnce(u32) -> T) -> Option<u32> {
         let index = self.first_free;
         let slot = self.slots.get_mut(index as usize)?;
-        let Slot::Free { next } = *slot else { return None };
+        let Slot::Free { next, .. } = *slot else { return None };
         *slot = Slot::Live(make(index));
         self.first_free = next;
         if next == NONE {
@@ -134,16 +171,60 @@ impl<T, A: Allocator + Clone> Slots<T, A> {
         Some(index)
     }
 
+    /// Puts a value into the slot with this number. It comes back if that is not free or there is none.
+    ///
+    /// # Errors
+    /// The value.
+    pub fn insert_at(&mut self, index: u32, value: T) -> Result<(), T> {
+        if !self.unlink(index) {
+            return Err(value);
+        }
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            *slot = Slot::Live(value);
+            self.live += 1;
+        }
+        Ok(())
+    }
+
+    /// Has a free slot rest longer than all others that are free now.
+    pub fn rest(&mut self, index: u32) {
+        if self.unlink(index) {
+            let before = self.last_free;
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                *slot = Slot::Free { before, next: NONE };
+                self.append(index);
+            }
+        }
+    }
+
+    /// Takes a slot out of the list of those that are free; whether it was in it.
+    fn unlink(&mut self, index: u32) -> bool {
+        let Some(&mut Slot::Free { before, next }) = self.slots.get_mut(index as usize) else { return false };
+        let before = if index == self.first_free { NONE } else { before };
+        match self.slots.get_mut(before as usize) {
+            Some(Slot::Free { next: after, .. }) => *after = next,
+            _ => self.first_free = next,
+        }
+        match self.slots.get_mut(next as usize) {
+            Some(Slot::Free { before: ahead, .. }) => *ahead = before,
+            _ => self.last_free = before,
+        }
+        true
+    }
+
+    /// Whether there is a slot with this number, and it has no value.
+    #[must_use]
+    pub fn is_free(&self, index: u32) -> bool {
+        matches!(self.slots.get(index as usize), Some(Slot::Free { .. }))
+    }
+
     /// Takes the value out of a slot.
     pub fn remove(&mut self, index: u32) -> Option<T> {
         let slot = self.slots.get_mut(index as usize)?;
         slot.value()?;
-        let Slot::Live(value) = std::mem::replace(slot, Slot::Free { next: NONE }) else { return None };
-        let before = std::mem::replace(&mut self.last_free, index);
-        match self.slots.get_mut(before as usize) {
-            Some(slot) => *slot = Slot::Free { next: index },
-            None => self.first_free = index,
-        }
+        let free = Slot::Free { before: self.last_free, next: NONE };
+        let Slot::Live(value) = std::mem::replace(slot, free) else { return None };
+        self.append(index);
         self.live -= 1;
         Some(value)
     }

@@ -36,6 +36,58 @@ fn slots_rest_in_turn() {
     assert_eq!((slots.len(), slots.live()), (SLOTS_ADDED, SLOTS_ADDED as u32));
 }
 
+/// As a list that is kept aside.
+#[test]
+fn any_free_slot_can_be_taken() {
+    let (mut slots, mut free) = (filled(0, &Accounted::new()), std::collections::VecDeque::new());
+    let mut random = 1_u32;
+    for _ in 0..100_000 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (index, action) = ((random >> 8) % 300, random >> 29);
+        match action {
+            0 => {
+                let before = slots.len() as u32;
+                if index % 64 == 0 {
+                    slots.try_reserve_at(index).unwrap()
+                } else {
+                    slots.try_reserve().unwrap()
+                }
+                // The newest ones come first.
+                let chunks = (before..slots.len() as u32).step_by(SLOTS_ADDED);
+                chunks
+                    .for_each(|first| (first..first + SLOTS_ADDED as u32).rev().for_each(|slot| free.push_front(slot)));
+            }
+            1 | 2 => assert_eq!(slots.insert(|index| index), free.pop_front()),
+            3 | 4 => {
+                let found = free.iter().position(|at| *at == index);
+                assert_eq!(slots.is_free(index), found.is_some());
+                assert_eq!(slots.insert_at(index, index), found.map(|_| ()).ok_or(index));
+                found.map(|at| free.remove(at));
+            }
+            5 => {
+                slots.rest(index);
+                if let Some(at) = free.iter().position(|at| *at == index) {
+                    free.remove(at);
+                    free.push_back(index);
+                }
+            }
+            _ => free.extend(slots.remove(index)),
+        }
+        assert_eq!((slots.has_free(), slots.len() - slots.live() as usize), (!free.is_empty(), free.len()));
+    }
+    let taken: Vec<_> = std::iter::from_fn(|| slots.insert(|index| index)).collect();
+    assert!(taken.iter().eq(free.iter()));
+}
+
+#[test]
+fn there_are_no_more_than_the_most() {
+    let mut slots = Slots::<u32, _>::new_in(2 * SLOTS_ADDED + 1, Accounted::new());
+    assert!(slots.try_reserve_at(2 * SLOTS_ADDED as u32).is_err());
+    assert_eq!(slots.len(), 2 * SLOTS_ADDED);
+    assert!(!slots.is_full() && slots.try_reserve_at(5).is_ok());
+    assert!(slots.try_reserve_at(u32::MAX).is_err());
+}
+
 #[test]
 fn a_value_is_found_by_its_generation() {
     let mut slots = filled(3, &Accounted::new());
