@@ -27,7 +27,7 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
     }
 
     /// Puts a slot that is alone into the circle of another one.
-    fn join(&mut self, slot: u32, circle: u32) {
+    pub(super) fn join(&mut self, slot: u32, circle: u32) {
         if let Some(next) = self.records.set_next(circle, slot) {
             self.records.set_next(slot, next);
         }
@@ -43,7 +43,7 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
 }
 
 impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
-    fn fork_in(&self, slot: u32) -> Option<u8> {
+    pub(super) fn fork_in(&self, slot: u32) -> Option<u8> {
         self.get(slot).map(|(_, record)| record.life.fork())
     }
 
@@ -52,7 +52,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     }
 
     /// The slot of the subscription that a slot's record is a fork of.
-    fn root(&self, slot: u32) -> Option<u32> {
+    pub(super) fn root(&self, slot: u32) -> Option<u32> {
         self.kin(slot).find(|slot| self.fork_in(*slot) == Some(0))
     }
 

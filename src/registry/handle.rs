@@ -26,8 +26,9 @@ impl Handle {
         Self { index, generation }
     }
 
-    /// The slot, over all shards.
-    pub(super) fn index(self) -> u32 {
+    /// The slot, over all shards: below 2 to the power of 22.
+    #[must_use]
+    pub fn index(self) -> u32 {
         self.index
     }
 

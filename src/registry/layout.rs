@@ -40,6 +40,10 @@ impl Layout {
         number & self.mask()
     }
 
+    pub(super) fn key(self) -> HashKey {
+        self.key
+    }
+
     /// How many slots a shard may have.
     pub(super) fn most_slots(self) -> usize {
         MOST_SLOTS as usize >> self.shard_bits
@@ -85,7 +89,12 @@ impl Layout {
     }
 
     pub(super) fn handle(self, shard: usize, slot: u32, generation: u32) -> Handle {
-        Handle::new(slot << self.shard_bits | shard as u32, generation)
+        Handle::new(self.index(shard, slot), generation)
+    }
+
+    /// The index of a slot over all shards.
+    pub(super) fn index(self, shard: usize, slot: u32) -> u32 {
+        slot << self.shard_bits | self.wrap(shard) as u32
     }
 
     /// Shard and slot of an index over all shards.
@@ -107,6 +116,6 @@ impl Layout {
 
     /// Identifiers for the dialog of a slot.
     pub(super) fn fresh(self, shard: usize, slot: u32, random: [u8; super::RANDOM_LEN]) -> FreshIds {
-        FreshIds::new(slot << self.shard_bits | self.wrap(shard) as u32, INDEX_BITS, random)
+        FreshIds::new(self.index(shard, slot), INDEX_BITS, random)
     }
 }

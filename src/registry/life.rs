@@ -37,7 +37,6 @@ pub trait Life {
     fn dialog_ids(&self) -> [&[u8]; 3];
 
     /// A number that is another one whenever a text that a database keeps has become another one: see [`Subscription::texts_mark`].
-    #[allow(dead_code, reason = "for the store, which is being built")]
     fn texts_mark(&self) -> usize;
 
     /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.

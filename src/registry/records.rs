@@ -28,6 +28,8 @@ pub(super) struct Records<T, A: Allocator + Clone> {
     newest: u32,
     /// As many generations after the newest have low bits that no value has.
     clear: u32,
+    /// The newest one before those that were counted here: all after it were.
+    restored: u32,
 }
 
 impl<T, A: Allocator + Clone> Records<T, A> {
@@ -36,7 +38,7 @@ impl<T, A: Allocator + Clone> Records<T, A> {
 
     /// No slots yet, and never more than `most` (rounded down to whole chunks).
     pub(super) fn new_in(most: usize, alloc: A) -> Self {
-        Self { slots: Slots::new_in(most, alloc), newest: 0, clear: 0 }
+        Self { slots: Slots::new_in(most, alloc), newest: 0, clear: 0, restored: 0 }
     }
 
     /// How many slots there are, live and free.
@@ -54,6 +56,11 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         self.slots.is_full()
     }
 
+    /// Makes sure that there is this slot; fails also if it is beyond the most.
+    pub(super) fn try_reserve_at(&mut self, slot: u32) -> Result<(), OutOfMemory> {
+        self.slots.try_reserve_at(slot)
+    }
+
     /// Makes sure that the next [`Records::insert`] finds a slot, unless it is full.
     pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
         self.slots.try_reserve()
@@ -68,6 +75,62 @@ impl<T, A: Allocator + Clone> Records<T, A> {
         let generation = self.count();
         let slot = self.slots.insert(|next| Numbered { generation, next, value }).ok_or(OutOfMemory)?;
         Ok((slot, generation))
+    }
+
+    /// Whether [`Records::restore`] succeeds: there is the slot, it is free, and no value that was counted here has the low bits of
+    /// this generation.
+    pub(super) fn can_restore(&self, slot: u32, generation: u32) -> bool {
+        let counted = self.newest.wrapping_sub(self.restored);
+        let after = generation.wrapping_sub(self.restored) & COUNT_MASK;
+        let is_counted = counted > COUNT_MASK || (1..=counted).contains(&after);
+        generation & COUNT_MASK != 0 && !is_counted && self.slots.is_free(slot)
+    }
+
+    /// Puts a value of an earlier run into its slot, with its generation, alone in its circle. The next ones are counted
+    /// behind it. It comes back if that is [not possible](Records::can_restore).
+    pub(super) fn restore(&mut self, slot: u32, generation: u32, value: T) -> Result<(), T> {
+        if !self.can_restore(slot, generation) {
+            return Err(value);
+        }
+        self.pass(generation);
+        self.slots.insert_at(slot, Numbered { generation, next: slot, value }).map_err(|numbered| numbered.value)
+    }
+
+    /// The slot is taken by [`Records::insert`] after all others that are free now.
+    pub(super) fn rest(&mut self, slot: u32) {
+        self.slots.rest(slot);
+    }
+
+    /// The next generations are counted behind this one, which is of an earlier run.
+    pub(super) fn pass(&mut self, generation: u32) {
+        if self.slots.live() == 0 && self.newest == 0 {
+            self.clear = COUNT_MASK;
+        }
+        match generation.checked_sub(self.newest) {
+            // Some were counted here, far behind the newest before them.
+            _ if self.newest != self.restored => self.keep_clear(generation),
+            Some(0) | None => self.keep_clear(generation),
+            Some(further) => {
+                self.clear = self.clear.saturating_sub(further);
+                (self.newest, self.restored) = (generation, generation);
+            }
+        }
+    }
+
+    /// A value has this generation: it is not counted a second time.
+    fn keep_clear(&mut self, generation: u32) {
+        let ahead = generation.wrapping_sub(self.newest) & COUNT_MASK;
+        self.clear = self.clear.min(ahead.wrapping_sub(1) & COUNT_MASK);
+    }
+
+    /// The next value is counted far ahead, if none was counted here before: values of an earlier run may follow.
+    pub(super) fn leave_room(&mut self) {
+        const ROOM: u32 = COUNT_MASK.div_ceil(2);
+        if self.newest == self.restored {
+            self.newest = self.newest.wrapping_add(ROOM);
+            self.restored = self.newest;
+            self.clear = self.clear.saturating_sub(ROOM);
+        }
     }
 
     /// The generation of the next value: its low bits are not 0, and no value has them. They come again when all have
@@ -105,7 +168,7 @@ impl<T, A: Allocator + Clone> Records<T, A> {
     /// The next value is counted from here on.
     #[cfg(test)]
     pub(super) fn count_from(&mut self, newest: u32) {
-        (self.newest, self.clear) = (newest, 0);
+        (self.newest, self.restored, self.clear) = (newest, newest, 0);
     }
 
     /// Takes the value out of a slot, which is to be alone in its circle; later looks with its generation find nothing.

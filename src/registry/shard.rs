@@ -19,6 +19,7 @@ pub(super) struct RegistryShard<S, O, A: Allocator + Clone, L> {
     live: AtomicU32,
     foreign: AtomicU32,
     flows: AtomicBool,
+    marked: AtomicU32,
     table: Mutex<L, ShardTable<S, O, A>>,
 }
 
@@ -32,6 +33,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
             live: AtomicU32::new(0),
             foreign: AtomicU32::new(0),
             flows: AtomicBool::new(false),
+            marked: AtomicU32::new(0),
             table: Mutex::new(ShardTable::new_in(layout, number, alloc)),
         }
     }
@@ -45,8 +47,14 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
         self.live.store(table.live(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
+        self.publish_marks(table);
         let now = table.earliest().map_or(NEVER, |at| at.0);
         (now < self.earliest.swap(now, Ordering::AcqRel)).then_some(Millis(now))
+    }
+
+    /// The same, of the marks alone.
+    pub(super) fn publish_marks(&self, table: &ShardTable<S, O, A>) {
+        self.marked.store(table.marks.urgent(), Ordering::Release);
     }
 }
 
@@ -60,6 +68,11 @@ impl<S, O, A: Allocator + Clone, L> RegistryShard<S, O, A, L> {
     /// How many subscriptions it has.
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed) as usize
+    }
+
+    /// How many of its slots have a mark that is urgent.
+    pub(super) fn marked(&self) -> u32 {
+        self.marked.load(Ordering::Acquire)
     }
 
     /// Whether one of its subscriptions depends on a connection.

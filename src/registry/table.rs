@@ -7,6 +7,7 @@ use super::handle::Handle;
 use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
+use super::marks::{StoreMark, StoreMarks};
 use super::records::Records;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
@@ -17,11 +18,18 @@ pub(super) struct Record<S, O> {
     pub(super) life: S,
     pub(super) owner: O,
     /// It is in the index of names.
-    named: bool,
+    pub(super) named: bool,
     /// It is in the index of dialogs.
     listed: bool,
     /// Its place in the list of its connection.
     pub(super) flow: Option<Link>,
+}
+
+impl<S, O> Record<S, O> {
+    /// In no index yet.
+    pub(super) fn new(life: S, owner: O, named: bool) -> Self {
+        Self { life, owner, named, listed: false, flow: None }
+    }
 }
 
 /// The dialog that a NOTIFY claims to be of.
@@ -49,6 +57,8 @@ pub(super) struct ShardTable<S, O, A: Allocator + Clone> {
     dialogs: Index<A>,
     flows: Flows<A>,
     deadlines: Deadlines<A>,
+    /// What the database is to be told.
+    pub(super) marks: StoreMarks<A>,
     foreign: u32,
     /// Something has changed that [`RegistryShard::publish`](super::shard::RegistryShard::publish) shows.
     changed: bool,
@@ -63,7 +73,8 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
             names: Index::new_in(alloc.clone()),
             dialogs: Index::new_in(alloc.clone()),
             flows: Flows::new_in(alloc.clone()),
-            deadlines: Deadlines::new_in(alloc),
+            deadlines: Deadlines::new_in(alloc.clone()),
+            marks: StoreMarks::new_in(alloc),
             foreign: 0,
             changed: false,
         }
@@ -181,19 +192,35 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     pub(super) fn try_reserve(&mut self) -> Result<(), OutOfMemory> {
         self.records.try_reserve()?;
         self.deadlines.try_reserve(self.records.len())?;
+        self.marks.try_reserve(self.records.len())?;
         self.names.try_reserve()?;
         self.dialogs.try_reserve()
     }
 
+    /// Makes room for one more connection.
+    pub(super) fn try_reserve_flow(&mut self) -> Result<(), OutOfMemory> {
+        self.flows.try_reserve()
+    }
+
     /// Adds a record; only after [`ShardTable::try_reserve`]. When `named`, it is to be found by name.
     pub(super) fn insert(&mut self, life: S, owner: O, named: bool) -> Result<Handle, OutOfMemory> {
-        let hash = named.then(|| self.layout.of_name(&life.subject()).hash);
-        let (slot, generation) = self.records.insert(Record { life, owner, named, listed: false, flow: None })?;
-        if let Some(hash) = hash {
-            self.names.insert(hash, slot);
+        let name = named.then(|| self.hash_of_name(&life));
+        let (slot, generation) = self.records.insert(Record::new(life, owner, named))?;
+        self.enter(slot, name);
+        self.marks.set(slot, StoreMark::Whole);
+        Ok(self.layout.handle(self.shard, slot, generation))
+    }
+
+    /// Enters a record that is in its slot into the indexes: by its name, if this is the hash of one.
+    pub(super) fn enter(&mut self, slot: u32, name: Option<u32>) {
+        if let Some(name) = name {
+            self.names.insert(name, slot);
         }
         self.index(slot, None);
-        Ok(self.layout.handle(self.shard, slot, generation))
+    }
+
+    pub(super) fn hash_of_name(&self, life: &S) -> u32 {
+        self.layout.of_name(&life.subject()).hash
     }
 
     /// As [`ShardTable::step`], for a deadline that is due. It is put off until `retry` if the step fails or never returns, so that
@@ -222,10 +249,24 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
             self.flows.try_reserve()?;
         }
         let leaves_dialog = matches!(input, Input::Notify(..) | Input::Sent { .. });
+        let are_marked = self.marks.are_kept();
+        let least = if are_marked { least_mark(&input) } else { None };
         let dialog = self.listed(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         let deadline = record.life.deadline();
+        let texts = if are_marked { record.life.texts_mark() } else { 0 };
         let output = record.life.handle(input, env)?;
+        if are_marked {
+            let mark = match least {
+                _ if ends || record.life.texts_mark() != texts => Some(StoreMark::Whole),
+                Some(_) if record.life.deadline() != deadline => Some(StoreMark::Numbers),
+                least => least,
+            };
+            if let Some(mark) = mark {
+                self.changed |= mark > StoreMark::Counted;
+                self.marks.set(slot, mark);
+            }
+        }
         // A NOTIFY leaves its dialog's Call-ID and connection as they are or ends the dialog, and most move no deadline; what
         // is said of a request that leaves moves nothing. Then the indexes, which are far from each other in memory, are
         // not touched.
@@ -247,6 +288,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         self.changed = true;
         let dialog = self.listed(slot);
         let record = self.records.remove(slot)?;
+        self.marks.set(slot, StoreMark::Whole);
         if record.named {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
@@ -305,6 +347,24 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     #[cfg(test)]
     pub(super) fn indexed(&self) -> (usize, usize) {
         (self.names.len(), self.dialogs.len())
+    }
+}
+
+/// The mark after a step with this input that has moved no deadline and changed no text. What the writer itself has said changes
+/// nothing that it has to write: a request that waited for it is marked when it leaves.
+fn least_mark(input: &Input<'_>) -> Option<StoreMark> {
+    match input {
+        Input::Saved => None,
+        Input::Notify(..)
+        | Input::Sent { .. }
+        | Input::Source { .. }
+        | Input::Turn
+        | Input::Told
+        | Input::Untold(_)
+        | Input::PutOff(_)
+        | Input::NotForked
+        | Input::Credentials { .. } => Some(StoreMark::Counted),
+        _ => Some(StoreMark::Numbers),
     }
 }
 

@@ -133,6 +133,19 @@ impl Told {
         Ok(())
     }
 
+    pub fn become_fork(&mut self, number: u8) {
+        self.fork = number;
+    }
+
+    pub fn set_remote_tag(&mut self, tag: &[u8]) -> Result<(), OutOfMemory> {
+        self.remote_tag = if tag.is_empty() { None } else { Some(Packed::try_new([tag], self.alloc.clone())?) };
+        Ok(())
+    }
+
+    pub fn record(&self) -> &[u8] {
+        self.record.get(0)
+    }
+
     pub fn local_tag(&self) -> &[u8] {
         self.dialog.as_ref().map_or(&[], |dialog| dialog.get(1))
     }

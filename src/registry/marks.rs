@@ -1,0 +1,149 @@
+//! Which records have changed since the database was told: bits for each slot, in memory that is reserved with the slot, so that
+//! marking one never fails. Without a store there are none.
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::vec::Vec;
+
+use crate::memory::OutOfMemory;
+
+/// How many slots one set of words is for.
+const SLOTS: usize = u64::BITS as usize;
+
+/// How many sets of words one search under the lock looks at: a few microseconds.
+const MOST_SEARCHED: usize = 2048;
+
+/// What has changed of a subscription; the greater includes the smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreMark {
+    /// Only what a NOTIFY or its like counts: CSeq, version, counters. This is not urgent.
+    Counted,
+    /// Its state or deadlines, no text.
+    Numbers,
+    /// All of it, or it has come or gone.
+    Whole,
+}
+
+/// The marks of 64 slots, a bit for each.
+#[derive(Clone, Copy, Default)]
+struct MarkedSlots {
+    counted: u64,
+    numbers: u64,
+    whole: u64,
+}
+
+impl MarkedSlots {
+    fn urgent(&self) -> u64 {
+        self.numbers | self.whole
+    }
+}
+
+/// The marks of a shard.
+pub(super) struct StoreMarks<A: Allocator> {
+    words: Vec<MarkedSlots, A>,
+    are_kept: bool,
+    /// How many slots have a mark that is urgent.
+    urgent: u32,
+    /// Where the next search begins, so that each slot has its turn.
+    next: usize,
+}
+
+/// What a search has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Searched {
+    /// How many marks it took.
+    pub(super) taken: usize,
+    /// How many sets of words it has done with.
+    pub(super) words: usize,
+}
+
+impl<A: Allocator> StoreMarks<A> {
+    /// No marks, until they are [kept](StoreMarks::keep).
+    pub(super) fn new_in(alloc: A) -> Self {
+        Self { words: Vec::new_in(alloc), are_kept: false, urgent: 0, next: 0 }
+    }
+
+    /// Marks are kept from now on, of slots for which there is memory from now on.
+    pub(super) fn keep(&mut self) {
+        self.are_kept = true;
+    }
+
+    pub(super) fn are_kept(&self) -> bool {
+        self.are_kept
+    }
+
+    /// How many slots have a mark that is urgent.
+    pub(super) fn urgent(&self) -> u32 {
+        self.urgent
+    }
+
+    /// How many sets of words there are.
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Makes room for the marks of all slots below `slots`, if they are kept.
+    pub(super) fn try_reserve(&mut self, slots: usize) -> Result<(), OutOfMemory> {
+        let wanted = slots.div_ceil(SLOTS);
+        if self.are_kept && self.words.len() < wanted {
+            self.words.try_reserve(wanted - self.words.len()).map_err(|_| OutOfMemory)?;
+            self.words.resize(wanted, MarkedSlots::default());
+        }
+        Ok(())
+    }
+
+    /// Marks a slot.
+    pub(super) fn set(&mut self, slot: u32, mark: StoreMark) {
+        let Some(words) = self.words.get_mut(slot as usize / SLOTS) else { return };
+        let bit = 1 << (slot as usize % SLOTS);
+        if mark == StoreMark::Counted {
+            words.counted |= bit;
+            return;
+        }
+        self.urgent += u32::from(words.urgent() & bit == 0);
+        if mark == StoreMark::Whole {
+            words.whole |= bit;
+        } else {
+            words.numbers |= bit;
+        }
+    }
+
+    /// Takes at most `most` marks away and shows them to `take`, each slot with its greatest; `counted_too`, or else only where
+    /// one is urgent. It begins where the last search has ended and does no more than `words` sets of words.
+    pub(super) fn take(
+        &mut self,
+        most: usize,
+        words: usize,
+        counted_too: bool,
+        mut take: impl FnMut(u32, StoreMark),
+    ) -> Searched {
+        let mut searched = Searched::default();
+        while searched.words < words.min(MOST_SEARCHED) && (counted_too || self.urgent > 0) {
+            if self.next >= self.words.len() {
+                self.next = 0;
+            }
+            let Some(here) = self.words.get_mut(self.next) else { break };
+            let mut wanted = here.urgent() | if counted_too { here.counted } else { 0 };
+            while wanted != 0 {
+                if searched.taken == most {
+                    return searched;
+                }
+                let bit = wanted & wanted.wrapping_neg();
+                let mark = match () {
+                    () if here.whole & bit != 0 => StoreMark::Whole,
+                    () if here.numbers & bit != 0 => StoreMark::Numbers,
+                    () => StoreMark::Counted,
+                };
+                self.urgent -= u32::from(mark > StoreMark::Counted);
+                (here.whole, here.numbers, here.counted) =
+                    (here.whole & !bit, here.numbers & !bit, here.counted & !bit);
+                wanted &= !bit;
+                searched.taken += 1;
+                // There are no more slots than numbers for them.
+                take((self.next * SLOTS) as u32 + bit.trailing_zeros(), mark);
+            }
+            self.next += 1;
+            searched.words += 1;
+        }
+        searched
+    }
+}
