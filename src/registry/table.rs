@@ -251,8 +251,9 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let leaves_dialog = matches!(input, Input::Notify(..) | Input::Sent { .. });
         let are_marked = self.marks.are_kept();
         let least = if are_marked { least_mark(&input) } else { None };
-        let dialog = self.listed(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
+        // Few have one, and the dialogs of the others are not looked at.
+        let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         let deadline = record.life.deadline();
         let texts = if are_marked { record.life.texts_mark() } else { 0 };
         let output = record.life.handle(input, env)?;
@@ -286,8 +287,8 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     pub(super) fn remove(&mut self, slot: u32) -> Option<Record<S, O>> {
         self.part(slot);
         self.changed = true;
-        let dialog = self.listed(slot);
         let record = self.records.remove(slot)?;
+        let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         self.marks.set(slot, StoreMark::Whole);
         if record.named {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
@@ -304,28 +305,11 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         Some(record)
     }
 
-    /// The place in the index of dialogs that a record's dialog has; `None` where it needs none.
-    fn dialog_of(&self, slot: u32) -> Option<DialogPlace> {
-        let (_, record) = self.records.get(slot)?;
-        let call_id = record.life.call_id();
-        if call_id.is_empty() || self.layout.slot_of_call_id(call_id) == Some((self.shard, slot)) {
-            return None;
-        }
-        let place = self.layout.of_call_id(call_id);
-        Some(DialogPlace { hash: place.hash, foreign: place.shard != self.shard })
-    }
-
-    /// The place in the index of dialogs that a record has.
-    fn listed(&self, slot: u32) -> Option<DialogPlace> {
-        // Few have one, and the dialogs of the others are not looked at.
-        self.records.get(slot).filter(|(_, record)| record.listed).and_then(|_| self.dialog_of(slot))
-    }
-
     /// Indexes the deadline, the connection and the dialog a record has now; its dialog was in the index `before`. The
     /// memory is reserved.
     fn index(&mut self, slot: u32, before: Option<DialogPlace>) {
-        let now = self.dialog_of(slot);
         let Some((_, record)) = self.records.get_mut(slot) else { return };
+        let now = dialog_of(self.layout, self.shard, slot, &record.life);
         self.changed = true;
         record.listed = now.is_some();
         self.deadlines.set(slot, record.life.deadline());
@@ -348,6 +332,16 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     pub(super) fn indexed(&self) -> (usize, usize) {
         (self.names.len(), self.dialogs.len())
     }
+}
+
+/// The place in the index of dialogs that the dialog of a record has; `None` where it needs none.
+fn dialog_of<S: Life>(layout: Layout, shard: usize, slot: u32, life: &S) -> Option<DialogPlace> {
+    let call_id = life.call_id();
+    if call_id.is_empty() || layout.slot_of_call_id(call_id) == Some((shard, slot)) {
+        return None;
+    }
+    let place = layout.of_call_id(call_id);
+    Some(DialogPlace { hash: place.hash, foreign: place.shard != shard })
 }
 
 /// The mark after a step with this input that has moved no deadline and changed no text. What the writer itself has said changes
