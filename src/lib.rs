@@ -13,6 +13,7 @@
 //! - `latest`: the latest news of subscriptions, at hand for the request route, in shared memory.
 //! - `bridge`: which states are published as those of users of the presence server, in shared memory.
 //! - `qsa`: the Query Status API: subscribers, notifiers, and the queues between them.
+//! - `store`: pure; the rows of a database that subscriptions outlive the server in.
 //! - `provision`: the subscriptions of a table's rows, in shared memory.
 //! - `calls`: the calls of local users, in shared memory.
 //! - `lists`: lists of resources: one message for each resource.
@@ -43,6 +44,7 @@ mod provision;
 mod qsa;
 mod registrations;
 mod registry;
+mod store;
 mod subscription;
 mod time;
 

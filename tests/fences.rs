@@ -78,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("provision", &["qsa", "subscription", "memory"]),
     ("bridge", &["document", "memory", "time"]),
     ("registrations", &["memory"]),
+    ("store", &["subscription", "grammar", "memory", "time"]),
     ("c_api", &["lists", "qsa", "subscription", "document", "memory"]),
     ("lists", &["qsa", "subscription", "document", "memory"]),
     ("qsa", &["subscription", "memory"]),
