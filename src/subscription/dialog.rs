@@ -312,7 +312,12 @@ impl<A: Allocator> Dialog<A> {
 
     /// Whether a NOTIFY with the newest CSeq is the newest once more.
     pub(super) fn is_again(&self, echo: Echo) -> bool {
-        echo.is_again(self.echo)
+        !self.has_forgotten() && echo.is_again(self.echo)
+    }
+
+    /// Whether only the CSeq of the newest NOTIFY is known, as the dialog is [restored](Self::try_restored).
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.echo == Echo::default()
     }
 
     /// Whether a NOTIFY has named the target, which then counts more than the 2xx to the first request, however late.

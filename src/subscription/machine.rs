@@ -26,6 +26,7 @@ mod picture;
 mod refused;
 mod reply;
 mod request;
+mod restore;
 mod way;
 
 use std::time::Duration;

@@ -13,6 +13,11 @@ pub struct Proxies(
 );
 
 impl Proxies {
+    /// The one at this place is used.
+    pub(super) fn at(place: u8) -> Self {
+        Self::new(place, 0)
+    }
+
     fn new(current: u8, done: u8) -> Self {
         Self(done.min(MOST_PROXIES) << 4 | current.min(MOST_PROXIES))
     }

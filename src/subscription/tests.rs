@@ -30,6 +30,7 @@ mod reasons;
 mod redirects;
 mod reference;
 mod refreshes;
+mod restored;
 mod substates;
 mod table;
 mod timer_n;

@@ -32,6 +32,7 @@ impl<A: SharedAlloc> Subscription<A> {
             State::Unconfirmed if !self.ended_forks().is_empty() && !self.has_made_dialog() => {
                 Ok(self.end_as_ended_fork(None, env).unwrap_or_default())
             }
+            State::Unconfirmed if self.is_in_grace() => Ok(self.grace_over(env)),
             // The granted time is over, and there is no new grant yet.
             State::Unconfirmed | State::Resubscription { .. } if self.has_expired(env.now) => {
                 Ok(self.expire(env.now, env))

@@ -37,6 +37,8 @@ pub(super) struct Extras<A: Allocator + Clone> {
     pub(super) min_expires: u32,
     /// Refreshes that refused NOTIFYs have brought.
     pub(super) early: Early,
+    /// It was restored, and its SUBSCRIBE may have left before that: see [`Subscription::try_restored`].
+    pub(super) in_grace: bool,
     /// A dialog that the attempt has left behind.
     pub(super) left: Option<Left>,
     /// How many connections have been lost, one after the other, each before the next SUBSCRIBE.
@@ -91,6 +93,7 @@ impl<A: Allocator + Clone> Extras<A> {
             min_expires: 0,
             losses: 0,
             early: Early::default(),
+            in_grace: false,
             left: None,
             bad_contacts: 0,
             ended_forks: Vec::new_in(alloc),
@@ -132,6 +135,7 @@ impl<A: Allocator + Clone> Extras<A> {
             own_credentials,
             min_expires,
             early,
+            in_grace,
             left,
             losses,
             bad_contacts,
@@ -150,6 +154,7 @@ impl<A: Allocator + Clone> Extras<A> {
             && *min_expires == 0
             && *losses == 0
             && *early == Early::default()
+            && !*in_grace
             && left.is_none()
             && *bad_contacts == 0
             && ended_forks.is_empty()

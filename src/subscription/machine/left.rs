@@ -7,7 +7,7 @@ use super::super::output::{News, Output, Status};
 use super::super::reason::Reason;
 use super::super::state::State;
 use super::Subscription;
-use crate::memory::{Defect, SharedAlloc, found};
+use crate::memory::{Defect, OutOfMemory, SharedAlloc, found};
 use crate::time::{Millis, PackedMillis, seconds_up};
 
 /// A dialog that was left while its status was believed.
@@ -34,6 +34,12 @@ impl<A: SharedAlloc> Subscription<A> {
             }
             Err(_) => self.tell(self.expired(Some(0))),
         }
+    }
+
+    /// The status is believed until then, though its dialog is another one.
+    pub(super) fn believe_until(&mut self, until: Millis) -> Result<(), OutOfMemory> {
+        self.extras_mut()?.left = Some(Left { until: until.into(), next: PackedMillis::NONE });
+        Ok(())
     }
 
     /// Until when the status of a dialog that was left is believed.

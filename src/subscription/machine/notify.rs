@@ -129,7 +129,7 @@ impl<A: SharedAlloc> Subscription<A> {
         match dialog.remote_cseq() {
             Some(newest) if notify.cseq == newest && dialog.is_again(notify.echo) => Judgement::Repeated,
             // Some never count.
-            Some(newest) if notify.cseq == newest && self.is_lenient() => new(state),
+            Some(newest) if notify.cseq == newest && (self.is_lenient() || dialog.has_forgotten()) => new(state),
             // The end that was accepted would have been the end.
             Some(newest) if notify.cseq <= newest && is_end => Judgement::StaleEnd,
             Some(_) if dialog.has_accepted(notify.cseq) => Judgement::Repeated,

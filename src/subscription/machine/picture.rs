@@ -20,6 +20,8 @@ pub struct Picture {
     pub local_cseq: u32,
     pub requested_expires: u32,
     pub min_expires: u32,
+    /// It waits for what an earlier run of the server has brought about.
+    pub in_grace: bool,
     /// Refreshes that refused NOTIFYs have brought, whether another one is due, and not before when.
     pub early: (u8, bool, Option<Millis>),
     /// The end of what a dialog was granted that was left, and the deadline beside it.
@@ -104,6 +106,7 @@ impl<A: SharedAlloc> Subscription<A> {
             local_cseq: self.local_cseq,
             requested_expires: self.requested_expires,
             min_expires: self.min_expires(),
+            in_grace: self.is_in_grace(),
             early: self.extras.as_deref().map_or((0, false, None), |extras| {
                 let not_before = Some(extras.early.not_before).filter(|at| *at > now);
                 (extras.early.count, extras.early.is_due, not_before.map(seen))

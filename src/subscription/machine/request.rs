@@ -61,6 +61,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.turn = Promise::None;
         if let Some(extras) = self.extras.as_deref_mut() {
             extras.early.sent();
+            extras.in_grace = false;
         }
         self.local_cseq = cseq;
         self.requested_expires = expires;
@@ -85,6 +86,10 @@ impl<A: SharedAlloc> Subscription<A> {
     /// While a request is in flight: the watchdog, or the end of what a NOTIFY has told or a 2xx has granted before, as then the
     /// state is not known any more.
     pub(super) fn arm_in_flight(&mut self, env: &Env<'_>) {
+        // No outcome is to come.
+        if self.is_in_grace() {
+            return self.arm(env.now);
+        }
         let watchdog = self.last_sent().after(env.policy.watchdog);
         let expiry = self.dialog.as_ref().and_then(Dialog::expiry);
         self.arm(expiry.map_or(watchdog, |expiry| expiry.min(watchdog)));

@@ -87,6 +87,7 @@ pub(super) enum Step {
     Due,
     Early,
     Turn,
+    Saved,
     Pass(u64),
     Sent(u32),
     Through(u32, usize),
@@ -111,6 +112,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         12 => Just(Step::Due),
         1 => Just(Step::Early),
         2 => Just(Step::Turn),
+        2 => Just(Step::Saved),
         3 => (0u64..100_000).prop_map(Step::Pass),
         2 => (0u32..2).prop_map(Step::Sent),
         1 => (0u32..2, 0usize..8).prop_map(|(old, place)| Step::Through(old, place)),
@@ -153,6 +155,7 @@ pub(super) fn with_input(life: &mut Life, step: &Step, give: impl FnOnce(&mut Li
         }
         Step::Early => Input::Deadline(fresh),
         Step::Turn => Input::Turn,
+        Step::Saved => Input::Saved,
         Step::Pass(millis) => return life.pass(Duration::from_millis(millis)),
         Step::Sent(old) => Input::Sent { cseq: cseq.saturating_sub(old), socket: Socket(9) },
         Step::Through(old, place) => {
