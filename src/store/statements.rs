@@ -122,7 +122,7 @@ fn upsert(dialect: SqlDialect, run: Run, rows: impl Iterator<Item = String>) -> 
 /// anyway, and SQLite has one writer at a time.
 fn fence(dialect: SqlDialect, Run { node, epoch }: Run) -> String {
     let locks = if dialect == SqlDialect::Postgres { " FOR SHARE" } else { "" };
-    format!("EXISTS (SELECT 1 FROM {NODES} WHERE node={node} AND epoch={epoch}{locks})")
+    format!("EXISTS (SELECT 1 FROM {NODES} WHERE id={node} AND epoch={epoch}{locks})")
 }
 
 /// The beginning of a table `v` with these columns; its rows follow.

@@ -30,7 +30,7 @@ fn every_statement_has_both_guards() {
         ];
         for sql in statements {
             let [sql] = &sql[..] else { panic!("one statement") };
-            assert!(sql.contains("written<") && sql.contains("presence_b2b_nodes WHERE node=1 AND epoch=7"), "{sql}");
+            assert!(sql.contains("written<") && sql.contains("presence_b2b_nodes WHERE id=1 AND epoch=7"), "{sql}");
             assert!(is_harmless(sql), "{sql}");
         }
     }
