@@ -22,6 +22,7 @@ mod orphans;
 mod outbox;
 mod read;
 mod row;
+pub mod schema;
 pub mod statements;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ mod machine;
 mod orphans;
 mod outbox;
 mod rows;
+mod schema;
 mod statements;
 
 use super::*;
