@@ -13,6 +13,7 @@ mod model;
 mod pages;
 mod records;
 mod restore;
+mod store_model;
 mod threads;
 mod trace;
 mod worker_board;
