@@ -23,7 +23,7 @@ const TYPES: &[&str] = &[
 const FUNCTIONS: &[&str] = &[
     "pb2b_.*",
     "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init",
-    "parse_uri|parse_rr_body|free_rr|faked_msg_init|sr_kemi_modules_add|unlink_lump_rpl",
+    "parse_uri|parse_rr_body|free_rr|faked_msg_init|lookup_local_socket|sr_kemi_modules_add|unlink_lump_rpl",
     "pv_get_(null|strval|uintval|spec_index)|pv_parse_(index|format)|pv_printf_s|pv_elem_free_all",
     "fixup_(free_)?spve_all|get_str_fparam",
 ];

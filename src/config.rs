@@ -12,6 +12,7 @@ mod package_policy;
 mod parameters;
 mod policy;
 mod publish;
+mod store;
 mod unsolicited;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use filter::Filter;
 pub use local_domains::LocalDomains;
 pub use parameters::{Integers, Lists, Texts};
 pub use publish::OutOfReach;
+pub use store::{OnShutdown, StoreParameters};
 pub use unsolicited::Unsolicited;
 
 /// Parameters as they are in the configuration file, not yet checked.
@@ -117,6 +119,10 @@ pub struct Config {
     pub credentials_table: String,
     /// See [`Texts::provision_table`].
     pub provision_table: String,
+    /// How subscriptions are stored; `None` if they are not.
+    pub store: Option<StoreParameters>,
+    /// What becomes of the subscriptions when the server stops.
+    pub on_shutdown: OnShutdown,
     /// How long the presence server keeps a published state that is not renewed.
     pub publish_expires: Duration,
     /// What becomes of a published state while its notifier is out of reach, if the operator has said it.
@@ -152,7 +158,8 @@ impl Config {
         let credentials = credentials::read(&lists.credential)?;
         lists.credential.zeroize();
         let tables = [("credentials_table", &texts.credentials_table), ("provision_table", &texts.provision_table)];
-        credentials::check_database(&texts.db_url, tables)?;
+        let store = store::read(&integers);
+        credentials::check_database(&texts.db_url, tables, store.is_some())?;
         let unsolicited = unsolicited::read(&as_texts(&lists.unsolicited), &packages)?;
         Ok(Self {
             unsolicited,
@@ -189,6 +196,8 @@ impl Config {
             db_url: Concealed(texts.db_url.into()),
             credentials_table: texts.credentials_table,
             provision_table: texts.provision_table,
+            store,
+            on_shutdown: store::on_shutdown(texts.on_shutdown)?,
             publish_expires: duration(integers.publish_expires),
             publish_out_of_reach: publish::out_of_reach(texts.publish_out_of_reach)?,
         })

@@ -18,12 +18,13 @@ pub(super) fn read(texts: &[Vec<u8>]) -> Result<Vec<Credential>, ConfigError> {
 ///
 /// # Errors
 /// [`ConfigError::NoDatabase`], [`ConfigError::NoTable`].
-pub(super) fn check_database(url: &str, tables: [(&'static str, &String); 2]) -> Result<(), ConfigError> {
+pub(super) fn check_database(url: &str, tables: [(&'static str, &String); 2], stores: bool) -> Result<(), ConfigError> {
     let first = tables.into_iter().find(|(_, table)| !table.is_empty());
     match (url.is_empty(), first) {
         (true, Some((name, table))) => Err(ConfigError::NoDatabase { name, table: table.clone() }),
-        (false, None) => Err(ConfigError::NoTable),
-        (true, None) | (false, Some(_)) => Ok(()),
+        (true, None) if stores => Err(ConfigError::NoStore),
+        (false, None) if !stores => Err(ConfigError::NoTable),
+        (true, None) | (false, Some(_) | None) => Ok(()),
     }
 }
 

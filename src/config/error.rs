@@ -67,9 +67,14 @@ pub enum ConfigError {
     OwnHeader(String),
     /// A database without a table. Its URL is not shown, because it may hold a password.
     #[error(
-        "modparam db_url is set, but credentials_table or provision_table, the tables to read from it, are not: set one, or remove db_url"
+        "modparam db_url is set, but nothing uses it: set db_mode to 1, or credentials_table, or provision_table, or remove db_url"
     )]
     NoTable,
+    /// Subscriptions are to be stored, and there is no place for them.
+    #[error(
+        "modparam db_mode is 1, but db_url, the database of the subscriptions, is not set: set it, or remove db_mode"
+    )]
+    NoStore,
     /// A table without a database.
     #[error("modparam {name} is \"{table}\", but db_url, its database, is not set: set it, or remove {name}")]
     NoDatabase {

@@ -31,6 +31,10 @@ impl Integer {
         Self { unit: " seconds", ..Self::new(default, least, most) }
     }
 
+    const fn milliseconds(default: i32, least: i32, most: i32) -> Self {
+        Self { unit: " milliseconds", ..Self::new(default, least, most) }
+    }
+
     const fn bytes(default: i32, least: i32, most: i32) -> Self {
         Self { unit: " bytes", ..Self::new(default, least, most) }
     }
@@ -133,6 +137,10 @@ parameters! {
         fork_bytes: Integer::bytes(32_768, 8192, 1_048_576),
         max_memory: Integer::megabytes(0, 0, 1_048_576),
         publish_expires: Integer::seconds(3600, 10, 86_400),
+        db_mode: Integer::new(0, 0, 1),
+        db_flush_interval: Integer::milliseconds(100, 10, 60_000),
+        db_batch: Integer::new(500, 1, 1000),
+        adoption_time: Integer::seconds(60, 1, 86_400),
     }
 }
 
@@ -157,6 +165,8 @@ parameters! {
         provision_table,
         /// unknown or keep; empty for unknown.
         publish_out_of_reach,
+        /// keep or unsubscribe; empty for keep.
+        on_shutdown,
     }
 }
 

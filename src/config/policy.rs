@@ -58,7 +58,7 @@ pub(super) fn of(values: &Integers) -> Policy {
         keep_state: values.keep_state != 0,
         require_qop: values.auth_require_qop != 0,
         allow_md5: values.auth_allow_md5 != 0,
-        stores: false,
+        stores: values.db_mode != 0,
         save_patience: SAVE_PATIENCE,
         restore_span: RESTORE_SPAN,
         watchdog: WATCHDOG,

@@ -28,6 +28,13 @@ pub fn unix_seconds() -> i64 {
     unsafe { libc::time(std::ptr::null_mut()) }
 }
 
+/// Milliseconds since 1970, by the clock of the day.
+#[must_use]
+pub fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Nanoseconds on the monotonic clock.
 #[cfg(feature = "meter_locks")]
 #[must_use]

@@ -1,14 +1,11 @@
 //! Databases, through the database module of Kamailio that the URL names.
 
 mod error;
-#[expect(dead_code, reason = "for the store, which is being built")]
 mod read;
 mod rows;
 #[cfg(test)]
 mod tests;
-#[expect(dead_code, reason = "for the store, which is being built")]
 mod timeout;
-#[expect(dead_code, reason = "for the store, which is being built")]
 mod write;
 
 use std::ffi::CString;
@@ -19,8 +16,7 @@ use super::bindings as ks;
 use super::text::{lend, lend_secret};
 
 pub use self::error::DatabaseError;
-#[expect(unused_imports, reason = "for the store, which is being built")]
-pub use self::timeout::{NoTimeout, without_timeout};
+pub use self::timeout::without_timeout;
 
 /// A database module that gives no rows in parts: it is asked for a part of the table at a time.
 const SQLITE: &str = "db_sqlite";

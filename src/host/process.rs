@@ -63,8 +63,10 @@ pub enum ProcessError {
 pub struct LastWords {
     /// Whether there is anything to do. A signal handler asks: it may read atomic numbers and nothing else.
     pub is_wanted: fn() -> bool,
-    /// Does it, in less than a second.
+    /// Does it.
     pub say: fn(),
+    /// How many seconds it may take, whole ones begun; then the process is ended.
+    pub seconds: u32,
 }
 
 /// That of this process.
@@ -171,13 +173,14 @@ extern "C" fn on_ending(_: libc::c_int) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &time, std::ptr::null_mut()) };
 }
 
-/// This process was to end a second ago, or two. By then it waits for something that does not come: a lock that a killed process has
+/// This process was to end a second ago, or two, or as long as its last words may take. By then it waits for something that does not come: a lock that a killed process has
 /// left locked, a name server, a connection, the script. Whatever is done in a lock or an allocator takes far less.
 ///
 /// The host's own limits are no help. They count the ticks of its timer, which has ended by now.
 extern "C" fn on_overdue(_: libc::c_int) {
     // A timer that the script has set is no reason.
-    if IS_TO_END.load(Ordering::SeqCst) && OVERDUE.fetch_add(1, Ordering::Relaxed) > 0 {
+    let patience = LAST_WORDS.get().map_or(1, |last_words| last_words.seconds);
+    if IS_TO_END.load(Ordering::SeqCst) && OVERDUE.fetch_add(1, Ordering::Relaxed) >= patience {
         end();
     }
 }

@@ -29,6 +29,21 @@ impl ListenSocket {
         self.0.expose_provenance() as u64
     }
 
+    /// Its name, as `proto:address:port`: the same in every run of the server that listens there.
+    #[must_use]
+    pub fn name(self) -> Vec<u8> {
+        // SAFETY: the socket and its texts live as long as the server.
+        unsafe { bytes(&(*self.0).sock_str) }.to_vec()
+    }
+
+    /// The socket with this [name](Self::name); `None` if the server does not listen there.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        // SAFETY: the host has a text of its own for as long as it looks.
+        let socket = lend([name], |[mut name]| unsafe { ks::lookup_local_socket(&mut name) });
+        (!name.is_empty() && !socket.is_null()).then_some(Self(socket))
+    }
+
     /// The socket a message came in through.
     #[must_use]
     pub fn of(message: SipMessage<'_>) -> Option<Self> {
