@@ -8,6 +8,7 @@
 mod answer;
 mod calls;
 mod contact;
+mod farewell;
 mod flows;
 mod lack;
 mod latest;
@@ -25,6 +26,7 @@ mod send;
 mod shared;
 mod shares;
 mod start;
+mod store;
 mod tables;
 mod tellings;
 mod trace;
@@ -37,7 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::FixedState;
 
-use self::shared::ShmCredentials;
+use self::shared::{ShmCredentials, ShmOrphans};
 use crate::config::Config;
 use crate::gate::{self, Destination};
 use crate::host::blocks::Root;
@@ -63,6 +65,7 @@ pub use shared::{
 };
 pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
+pub use store::{CALL_TIE, Ownerless, Store, StoreCount, StoreWriter, settle_row};
 pub use tables::NoReading;
 
 /// A registry step and the message it queued.
@@ -153,6 +156,8 @@ pub struct Engine {
     resolver_bells: Vec<Bell>,
     /// Wakes the process that reads tables.
     table_bell: Option<Bell>,
+    /// How subscriptions outlive the server, if they do.
+    store: Option<Store>,
 }
 
 /// The engine of this server.
@@ -188,19 +193,19 @@ pub enum EngineError {
 /// Registers the SIP user agent with the hub, in the default domain and in that of the subscriptions that are shared.
 pub type RegisterUserAgent = fn(&ShmHub, &Packages, shares: DomainId) -> Result<Vec<NotifierId>, QsaError>;
 
-/// Makes the engine in shared memory; call once, in `mod_init`.
+/// Makes the engine in shared memory; call once, in `mod_init`. The registry has the key of an earlier run, if there is one.
 ///
 /// # Errors
 /// When memory or pipes are lacking.
-pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineError> {
+pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKey>) -> Result<(), EngineError> {
     #[cfg(feature = "meter_locks")]
     if !crate::host::meter::start() {
         return Err(OutOfMemory.into());
     }
     shm::prepare(config.max_memory)?;
-    let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
     let key = HashKey::new(clock::random_bytes());
-    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
+    let registry = registry(&config, stored.unwrap_or(key))?;
+    let store = config.store.map(|parameters| Store::new(parameters, key, Engine::now())).transpose()?;
     let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
     let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(tables::on_end);
     let hub = hub.with_whole_state(latest::whole_state);
@@ -212,8 +217,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
     let registrations = ShmRegistrations::try_new(key, Shm)?;
     let calls = ShmCalls::try_new(key, usize::from(config.workers), Shm)?;
     let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
-    let longest_pause = config.policy.failure_backoff_max;
-    let lookups = ShmLookups::try_new_in(longest_pause, key, Shm)?;
+    let lookups = ShmLookups::try_new_in(config.policy.failure_backoff_max, key, Shm)?;
     let workers = usize::from(config.workers);
     let mut event_queues = Vec::with_capacity(workers);
     let mut share_queues = Vec::with_capacity(workers);
@@ -263,6 +267,7 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         said: AtomicBool::new(false),
         resolver_bells,
         table_bell,
+        store,
     };
     ENGINE.place(engine).map_err(|_| OutOfMemory)?;
     on_defect(|defect| {
@@ -271,6 +276,12 @@ pub fn create(config: Config, register: RegisterUserAgent) -> Result<(), EngineE
         }
     });
     Ok(())
+}
+
+fn registry(config: &Config, key: HashKey) -> Result<ShmRegistry, CreateError> {
+    let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
+    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
+    Ok(if config.store.is_some() { registry.with_store() } else { registry })
 }
 
 fn gate_limits(config: &Config) -> gate::GateLimits {

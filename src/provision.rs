@@ -24,6 +24,11 @@ pub use reading::{Count, ReadingState, TableReading};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round(pub(in crate::provision) u32);
 
+impl Round {
+    /// Before the first reading.
+    pub const BEFORE: Self = Self(0);
+}
+
 /// A subscription that a row has made. Packed: 12 bytes instead of 16 for each row.
 #[derive(Clone, Copy)]
 #[repr(C, packed(4))]

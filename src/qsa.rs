@@ -39,4 +39,4 @@ pub use notifier::{Notifier, Refused};
 pub use queue::{Budget, LastQueued, Loss, NoMessage, Pushed, Wake};
 pub use share::{NotShared, ShareHash, Shares};
 pub use unsolicited::{NotQueued, UnsolicitedQueue, UnsolicitedState};
-pub use wanted::Wanted;
+pub use wanted::{StoredPart, Wanted};

@@ -131,7 +131,6 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     }
 
     /// Whether there is no subscription.
-    #[cfg(test)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -11,13 +11,13 @@
 //! statement says which run of the server it is of ([`Run`]), and does nothing once another run has begun. So it does no harm if the
 //! database carries out a statement late, twice or never.
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports, reason = "the engine uses the room in the steps that follow")]
 
 mod clock;
 mod columns;
 pub mod cseq;
 mod fault;
 mod life;
+mod node;
 mod orphans;
 mod outbox;
 mod read;
@@ -27,11 +27,15 @@ pub mod statements;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+use columns::COLUMN_COUNT;
+
 pub use clock::{ClockMap, Restart};
-pub use columns::{COLUMN_COUNT, COLUMNS, ColumnKind, NODES, RowColumn, SqlValue, TABLE};
-pub use fault::{BadRow, RowFault, ShownValue, Unstorable};
+pub use columns::{COLUMNS, NODES as NODES_TABLE, SqlValue, TABLE};
+pub use fault::{BadRow, Unstorable};
 pub use life::RowTexts;
+pub use node::NodeRow;
 pub use orphans::Orphans;
-pub use outbox::{Outbox, OutboxCounters, RowBatch, RowChange, WriteFailure};
-pub use row::{RowMarks, RowOrigin, RowState, Run, StoredRow, Written};
+pub use outbox::{Outbox, RowBatch, RowChange, WriteFailure};
+pub use row::{RowOrigin, RowState, Run, StoredRow, Written};
 pub use statements::SqlDialect;

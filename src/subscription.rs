@@ -51,6 +51,5 @@ pub use proxies::MOST_PROXIES;
 pub use reason::Reason;
 pub use snapshot::Snapshot;
 pub use state::State;
-#[allow(unused_imports, reason = "for the store, which is being built")]
 pub use stored::{StoredAwaits, StoredDialog, StoredLife, StoredPhase};
 pub use substate::{StateValue, SubscriptionState};

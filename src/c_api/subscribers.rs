@@ -29,6 +29,7 @@ pub(super) unsafe extern "C" fn subscribe<W: Wiring>(params: *const CSubscribePa
                 options: None,
                 queue: QueueId::from_u64(params.queue),
                 subscriber_data: number_of(params.subscriber_data),
+                stored: None,
             }
         };
         let id = hub.subscribe(domain(params.domain), &wanted)?.id;

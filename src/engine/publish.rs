@@ -10,7 +10,6 @@ use crate::config::{OutOfReach, Unsolicited};
 use crate::document::{PublishedPackage, RehomeError, RehomedDocument};
 use crate::host::log;
 use crate::host::presence::{self, PublishedState};
-use crate::host::process::LastWords;
 use crate::host::shm::Shm;
 use crate::memory::Seldom;
 use crate::qsa::{Delivered, SubscriptionId, UnsolicitedState};
@@ -304,21 +303,19 @@ impl Engine {
     }
 }
 
-/// What a worker does before it ends.
-pub(super) const LAST_WORDS: LastWords = LastWords { is_wanted: is_publishing, say: take_all_back };
+impl Engine {
+    /// Whether states are taken back when the server stops. Those of subscriptions that go on at the next start stay.
+    pub(super) fn takes_back_at_stop(&self) -> bool {
+        !self.bridge.publications.is_empty() && !self.keeps_at_stop()
+    }
 
-/// Runs in a signal handler.
-fn is_publishing() -> bool {
-    super::engine().is_some_and(|engine| !engine.bridge.publications.is_empty())
-}
-
-/// The server ends: so do the states, as far as there is time. Others end when the time is over that they live.
-fn take_all_back() {
-    let Some(engine) = super::engine() else { return };
-    let end = Engine::now().after(LONGEST_FAREWELL);
-    while Engine::now() < end
-        && let Some(task) = engine.bridge.publications.take_any()
-    {
-        engine.tell_presence(task);
+    /// The server ends: so do the states, as far as there is time. Others end when the time is over that they live.
+    pub(super) fn take_all_back(&self) {
+        let end = Self::now().after(LONGEST_FAREWELL);
+        while Self::now() < end
+            && let Some(task) = self.bridge.publications.take_any()
+        {
+            self.tell_presence(task);
+        }
     }
 }

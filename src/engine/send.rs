@@ -85,6 +85,7 @@ impl Engine {
         Self::trace(&stepped);
         self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);
         self.keep_up(&stepped);
+        self.see_to_unsaved(&stepped);
         self.settle(stepped.wake, stepped.delivered);
         stepped.output.send.map(|request| self.send(stepped.handle, &request, sender))
     }

@@ -48,3 +48,6 @@ pub type ShmPublications = crate::bridge::Publications<Shm, SharedLock<{ lock::B
 
 /// States that nobody subscribed to, for one worker, in shared memory.
 pub type ShmUnsolicitedQueue = qsa::UnsolicitedQueue<Shm, SharedLock<{ lock::HUB }>>;
+
+/// Subscriptions of C modules that wait for their module, in shared memory.
+pub(super) type ShmOrphans = crate::store::Orphans<Shm, SharedLock<{ lock::PROVISION }>>;

@@ -68,7 +68,7 @@ impl Engine {
         let names = self.hub.names(id).ok_or_else(|| Refused::new("the subscription has ended meanwhile"))?;
         let now = Self::now();
         let made = Subscription::try_named(names, package.number, options.id.as_bytes(), Shm);
-        let subscription = made.and_then(|made| made.try_with(options)).map(make).map_err(|OutOfMemory| NO_MEMORY)?;
+        let made = made.and_then(|made| made.try_with(options)).map(make);
         let named = self.is_event_queue(wanted.queue);
         let owner = Owner {
             subscription: id,
@@ -82,7 +82,15 @@ impl Engine {
             },
             destination: None,
         };
-        match self.registry.insert(subscription, owner, named, &self.env(now)) {
+        if let Some(adopted) = self.adopt(owner, wanted, options).filter(|_| !named) {
+            return Ok(adopted);
+        }
+        let env = self.env(now);
+        let entered = match wanted.stored {
+            None => made.map_err(InsertError::from).and_then(|made| self.registry.insert(made, owner, named, &env)),
+            Some(part) => self.enter_stored(made, owner, named, &part, &env),
+        };
+        match entered {
             Ok(Inserted::New { handle, wake }) => {
                 if named {
                     // The event route shows the id; only the module reads the subscriber's value.

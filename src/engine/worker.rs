@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use super::publish::LAST_WORDS;
+use super::farewell::LAST_WORDS;
 use super::send::{Sender, Sending};
 use super::tellings::Tellings;
 use super::{Engine, Lack};

@@ -62,7 +62,7 @@ pub(super) fn wanted<'a, A: SharedAlloc>(
     subscriber_data: usize,
 ) -> Wanted<'a> {
     let [record, subscriber, first_param] = [names.get(0), names.get(1), names.get(2)];
-    Wanted { package, record, subscriber, first_param, options: None, queue, subscriber_data }
+    Wanted { package, record, subscriber, first_param, options: None, queue, subscriber_data, stored: None }
 }
 
 impl<A: SharedAlloc> Occupant for InternalSubscription<A> {

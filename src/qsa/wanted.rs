@@ -3,7 +3,7 @@
 use super::error::QsaError;
 use super::ids::{MAX_NOTIFIERS, NotifierId, QueueId, SubscriptionId};
 use super::notifier::Refused;
-use crate::subscription::Options;
+use crate::subscription::{Options, StoredLife};
 
 /// A subscription that is wanted. The same value goes all the way: the subscriber fills it in, the hub keeps what it says and offers it
 /// to the notifiers, and later shows it.
@@ -23,6 +23,19 @@ pub struct Wanted<'a> {
     pub queue: QueueId,
     /// The subscriber's own value, given back with each message.
     pub subscriber_data: usize,
+    /// What an earlier run of the server has left of it; a notifier that registers later does not get that.
+    pub stored: Option<StoredPart<'a>>,
+}
+
+/// The notifier's side of a subscription that an earlier run of the server has made.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredPart<'a> {
+    /// What it was called there, as a number: it is called so again if that is possible.
+    pub handle: u64,
+    /// What it goes on with.
+    pub life: &'a StoredLife<'a>,
+    /// Its state is to be fetched as soon as possible, because nobody has it.
+    pub fetch: bool,
 }
 
 impl Wanted<'_> {

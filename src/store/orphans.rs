@@ -98,6 +98,7 @@ impl<A: Allocator + Clone, L: RawMutex> Orphans<A, L> {
         self.len() == 0
     }
 
+    #[cfg(test)]
     /// Bytes that they take.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -189,6 +189,7 @@ impl Outbox {
         self.left_out.len()
     }
 
+    #[cfg(test)]
     /// The counters.
     #[must_use]
     pub fn counters(&self) -> OutboxCounters {

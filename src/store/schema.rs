@@ -49,6 +49,7 @@ pub fn create(dialect: SqlDialect) -> Vec<String> {
     statements
 }
 
+#[cfg(test)]
 /// The first line of a file of db_text, for each table by its name. Every column is a text, because db_text has no number of 64 bits; and it
 /// reads an empty text as NULL.
 #[must_use]
@@ -65,7 +66,7 @@ pub fn text_files() -> Vec<(&'static str, String)> {
 }
 
 fn tables() -> [(&'static str, Vec<(&'static str, SchemaType)>); 2] {
-    let column = |column: &super::RowColumn| match column.kind {
+    let column = |column: &super::columns::RowColumn| match column.kind {
         ColumnKind::Number { .. } => (column.name, SchemaType::Number),
         ColumnKind::Text { most, .. } => (column.name, SchemaType::Text(most)),
     };

@@ -74,7 +74,6 @@ pub enum Input<'a> {
     /// none is.
     Turn,
     /// Its row is in the database: a SUBSCRIBE that opens a dialog, and waited for that, is due now. Ignored when none does.
-    #[allow(dead_code, reason = "for the store, which is being built")]
     Saved,
     /// A final reply to a request, or the transaction layer's own timeout.
     Reply(Reply<'a>),

@@ -46,7 +46,6 @@ pub struct Policy {
     /// How long it waits for that: a database that is away stops nothing.
     pub save_patience: Duration,
     /// SUBSCRIBEs that are overdue at the start of the server are spread evenly over this span.
-    #[allow(dead_code, reason = "for the store, which is being built")]
     pub restore_span: Duration,
     /// How long to wait for the transaction layer's word before the request is taken for lost.
     pub watchdog: Duration,

@@ -106,7 +106,6 @@ pub enum StoredAwaits {
     Expiry,
 }
 
-#[allow(dead_code, reason = "for the store, which is being built")]
 impl StoredAwaits {
     /// All, in the order of their numbers, from 0 on.
     pub const ALL: [Self; 5] = [Self::Nothing, Self::FirstNotify, Self::LastNotify, Self::Retry, Self::Expiry];

@@ -43,6 +43,7 @@ impl World {
             options: None,
             queue,
             subscriber_data: 7,
+            stored: None,
         };
         let id = hub.subscribe(domain, &wanted).unwrap().id;
         let lists = Rosters::try_new(1.into(), account.clone()).unwrap();

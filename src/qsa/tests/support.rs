@@ -32,6 +32,7 @@ pub fn new(record: &[u8], queue: QueueId) -> Wanted<'_> {
         options: None,
         queue,
         subscriber_data: 7,
+        stored: None,
     }
 }
 

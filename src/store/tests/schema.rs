@@ -59,7 +59,7 @@ fn the_statements_are_for_these_tables() {
     let dialect = SqlDialect::Sqlite;
     let later = StoredRow { written: Written::new(RUN, 9), retries: 3, ..row() };
     let gone = Run { epoch: RUN.epoch - 1, ..RUN };
-    let begun = format!("INSERT INTO {NODES} (id, epoch) VALUES (1, {})", RUN.epoch);
+    let begun = format!("INSERT INTO {NODES_TABLE} (id, epoch) VALUES (1, {})", RUN.epoch);
     let shown = format!("SELECT id, retries, state FROM {TABLE} ORDER BY id");
     let statements = [
         create(dialect),

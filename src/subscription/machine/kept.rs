@@ -8,7 +8,6 @@ use super::{Promise, Subscription};
 use crate::memory::{Packed, SharedAlloc};
 use crate::time::Millis;
 
-#[allow(dead_code, reason = "for the store, which is being built")]
 impl<A: SharedAlloc> Subscription<A> {
     /// Whether a database keeps it: not a fetch, which asks once, nor one that has ended.
     #[must_use]
@@ -16,6 +15,7 @@ impl<A: SharedAlloc> Subscription<A> {
         self.terms().fetch.is_none() && self.state() != State::Destroyed && !self.has_ended()
     }
 
+    #[cfg(test)]
     /// Whether its next SUBSCRIBE waits for [`Input::Saved`](crate::subscription::Input::Saved), or for
     /// [`Policy::save_patience`](crate::subscription::Policy::save_patience) to be over.
     #[must_use]

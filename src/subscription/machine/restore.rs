@@ -30,7 +30,6 @@ impl<A: SharedAlloc> Subscription<A> {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    #[allow(dead_code, reason = "for the store, which is being built")]
     pub fn try_restored(mut self, stored: &StoredLife<'_>, fetch: bool, env: &Env<'_>) -> Result<Self, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
         self.take_numbers(stored, env);

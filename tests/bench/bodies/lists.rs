@@ -84,6 +84,7 @@ impl Consumer {
             options: None,
             queue,
             subscriber_data: 7,
+            stored: None,
         };
         let id = hub.subscribe(domain, &wanted).expect("a subscription").id;
         Consumer { hub, rosters: Rosters::try_new(HashKey::new([1; 16]), Heap).expect("rosters"), queue, id }

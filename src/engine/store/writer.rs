@@ -1,0 +1,345 @@
+//! The one process that writes subscriptions.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use super::super::Engine;
+use super::{Store, StoreCount};
+use crate::host::database::{Database, DatabaseError, Dialect};
+use crate::host::process::{self, LastWords, ProcessError};
+use crate::host::{clock, log};
+use crate::registry::{Handle, StoreMark};
+use crate::store::{
+    COLUMNS, ClockMap, NodeRow, Outbox, Restart, RowBatch, RowChange, Run, SqlDialect, SqlValue, StoredRow, TABLE,
+    WriteFailure, Written, statements,
+};
+use crate::time::Millis;
+
+/// How often what only NOTIFYs have counted is written.
+const COUNTED: Duration = Duration::from_secs(1);
+
+/// How often the run says that it is there.
+const SEEN: Duration = Duration::from_secs(5);
+
+/// How many subscriptions that are not kept are named in the log.
+const MOST_NAMED: u64 = 10;
+
+/// How long an orderly stop may be spent on writing.
+const LAST_WRITES: Duration = Duration::from_secs(6);
+
+/// How long after the last change it is believed that no other comes.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// What the writer knows: memory of its own process.
+pub struct StoreWriter {
+    run: Run,
+    /// The latest moment that is known of, in milliseconds since 1970.
+    latest: u64,
+    outbox: Outbox,
+    database: Option<Database>,
+    /// The shard where the next marks are looked for.
+    turn: usize,
+    counted_at: Millis,
+    seen_at: Millis,
+    /// The log says that the database does not take what is written.
+    has_said: bool,
+    /// How many subscriptions were left out.
+    left_out: u64,
+}
+
+thread_local! {
+    /// Made when the subscriptions are restored; from the fork on that of the process that writes.
+    static WRITER: RefCell<Option<StoreWriter>> = const { RefCell::new(None) };
+}
+
+/// What the process does before it ends.
+const FAREWELL: LastWords = LastWords { is_wanted, say, seconds: 8 };
+
+/// Runs in a signal handler.
+fn is_wanted() -> bool {
+    super::super::engine().is_some_and(|engine| engine.store.is_some())
+}
+
+fn say() {
+    let Some(engine) = super::super::engine() else { return };
+    WRITER.with_borrow_mut(|writer| {
+        if let Some(writer) = writer {
+            writer.finish(engine);
+        }
+    });
+}
+
+impl Engine {
+    /// Forks the process that writes subscriptions, if they are stored; call in `child_init(PROC_MAIN)`.
+    ///
+    /// # Errors
+    /// When it cannot be forked.
+    pub fn fork_store(&'static self) -> Result<(), ProcessError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        process::fork("presence_b2b store", Some(FAREWELL), || {
+            let pause = WRITER.with_borrow_mut(|writer| writer.as_mut().map(|writer| writer.round(self, store)));
+            store.wait(pause.unwrap_or(SEEN));
+        })
+    }
+}
+
+/// What has become of a row that was read at the start: its subscription goes on, or there is none any more.
+pub fn settle_row(id: u64, handle: Option<Handle>) {
+    WRITER.with_borrow_mut(|writer| match (writer, handle) {
+        (Some(writer), Some(handle)) => writer.goes_on(id, handle),
+        (Some(writer), None) => writer.gone(id),
+        (None, _) => {}
+    });
+}
+
+impl StoreWriter {
+    /// For this run of the server.
+    #[must_use]
+    pub fn new(restart: &Restart) -> Self {
+        let run = restart.run;
+        Self {
+            run,
+            latest: restart.latest(),
+            outbox: Outbox::new(run, Outbox::LATE),
+            database: None,
+            turn: 0,
+            counted_at: Millis(0),
+            seen_at: Millis(0),
+            has_said: false,
+            left_out: 0,
+        }
+    }
+
+    /// The subscription of the row `id` goes on as `handle`.
+    pub fn goes_on(&mut self, id: u64, handle: Handle) {
+        match handle.to_u64() {
+            same if same == id => self.outbox.inherit(id),
+            other => self.outbox.moved(id, other, Engine::now()),
+        }
+    }
+
+    /// A row has no subscription any more.
+    fn gone(&mut self, id: u64) {
+        self.outbox.discard(id, Engine::now());
+    }
+
+    /// Leaves it to the process that is forked later.
+    pub fn hand_over(self) {
+        WRITER.with_borrow_mut(|writer| *writer = Some(self));
+    }
+
+    /// Writes what is to be written; how long the process may sleep.
+    fn round(&mut self, engine: &Engine, store: &Store) -> Duration {
+        engine.end_orphans();
+        let begun = Engine::now();
+        self.take_marks(engine, store, begun);
+        self.write(engine, store);
+        self.say_that_it_is_there(store, false);
+        let is_more = engine.registry.marked() >= store.parameters.batch && self.outbox.retry_at().is_none();
+        if is_more { Duration::ZERO } else { store.parameters.flush_interval }
+    }
+
+    /// The server stops: the rest is written.
+    fn finish(&mut self, engine: &Engine) {
+        let Some(store) = &engine.store else { return };
+        let end = Engine::now().after(LAST_WRITES);
+        let mut changed_at = Engine::now();
+        loop {
+            let now = Engine::now();
+            self.take_marks(engine, store, Millis(u64::MAX));
+            if self.outbox.waiting() > 0 {
+                changed_at = now;
+            }
+            self.write(engine, store);
+            let is_quiet = engine.keeps_at_stop() || now.since(changed_at) > QUIET;
+            let is_away = self.database.is_none() && self.outbox.waiting() > 0;
+            if now > end || is_away || is_quiet && self.outbox.waiting() == 0 && !engine.registry.has_marks() {
+                break;
+            }
+            if self.outbox.waiting() == 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        self.say_that_it_is_there(store, true);
+    }
+
+    /// Takes as many marks as a batch has rows, and none while others wait.
+    fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) {
+        let room = store.parameters.batch.saturating_sub(self.outbox.waiting());
+        let counted_too = now >= self.counted_at.after(COUNTED);
+        let (outbox, noted) = (&mut self.outbox, Engine::now());
+        let taken = engine.registry.take_marks(&mut self.turn, room, counted_too, |index, mark, marked| {
+            let change = if mark == StoreMark::Whole { RowChange::Whole } else { RowChange::Numbers };
+            outbox.note(index, change, marked.map(|marked| generation(marked.handle)), noted);
+        });
+        if counted_too && taken < room {
+            self.counted_at = noted;
+        }
+        self.show(engine, store);
+    }
+
+    /// Shows how much waits.
+    fn show(&mut self, engine: &Engine, store: &Store) {
+        let (now, waiting) = (Engine::now(), self.outbox.waiting() + engine.registry.marked());
+        store.status.set(StoreCount::Waiting, waiting as u64);
+        store.status.set(StoreCount::Refused, self.outbox.left_out() as u64);
+        store.status.set_behind(self.outbox.lag(now).map(|lag| Millis(now.0.saturating_sub(lag.as_millis() as u64))));
+    }
+
+    fn write(&mut self, engine: &Engine, store: &Store) {
+        while let Some(batch) = self.outbox.batch(store.parameters.batch, Engine::now()) {
+            store.status.set_busy(Some(Engine::now()));
+            let result = self.write_batch(engine, store, &batch);
+            store.status.set_busy(None);
+            match result {
+                Ok(()) => self.written(engine, store, batch),
+                Err(error) => self.failed(store, batch, &error),
+            }
+            self.show(engine, store);
+        }
+    }
+
+    fn written(&mut self, engine: &Engine, store: &Store, batch: RowBatch) {
+        store.status.count(StoreCount::Written, batch.len() as u64);
+        for id in self.outbox.done(batch, Engine::now()) {
+            if let Some(handle) = Handle::from_u64(id) {
+                engine.saved(handle);
+            }
+        }
+        store.status.set_failure(None);
+        if std::mem::take(&mut self.has_said) {
+            log::notice("the database takes the subscriptions again");
+        }
+    }
+
+    fn failed(&mut self, store: &Store, batch: RowBatch, error: &DatabaseError) {
+        store.status.count(StoreCount::Failures, 1);
+        let failure = match error {
+            DatabaseError::Refused(_) => WriteFailure::Refused,
+            _ => WriteFailure::Ambiguous,
+        };
+        let only = (batch.len() == 1).then(|| batch.whole.first().or(batch.numbers.first()).copied()).flatten();
+        self.outbox.failed(batch, failure, Engine::now());
+        match failure {
+            WriteFailure::Ambiguous => self.database = None,
+            WriteFailure::Refused => {
+                if let Some(handle) = only.and_then(Handle::from_u64) {
+                    self.say_left_out(handle, &error.to_string());
+                }
+                return;
+            }
+        }
+        store.status.set_failure(Some(&error.to_string()));
+        if !std::mem::replace(&mut self.has_said, true) {
+            log::error(&format!(
+                "{error}. Subscriptions go on; what changes waits in memory and is written when the database is back \
+                 (presence_b2b.store shows how much)"
+            ));
+        }
+    }
+
+    /// Says in the log that a subscription is not kept, a few times at most.
+    fn say_left_out(&mut self, handle: Handle, why: &str) {
+        self.left_out += 1;
+        if self.left_out <= MOST_NAMED {
+            log::warn(&format!("subscription {} does not outlive the server as it is now: {why}", handle.id()));
+        }
+    }
+
+    /// Writes the rows of a batch as they are now.
+    fn write_batch(&mut self, engine: &Engine, store: &Store, batch: &RowBatch) -> Result<(), DatabaseError> {
+        if self.database.is_none() {
+            self.database = Some(Database::open_to_write(&engine.config.db_url.0)?);
+        }
+        let (run, written) = (self.run, batch.written);
+        let now = ClockMap { unix_ms: clock::unix_millis(), mono: Engine::now() };
+        let dialect = self.database.as_ref().map_or(Dialect::Other, Database::dialect);
+        let whole = self.rows(engine, &batch.whole, written, now);
+        let numbers = self.rows(engine, &batch.numbers, written, now);
+        let Some(database) = &self.database else { return Ok(()) };
+        let Some(dialect) = sql(dialect) else {
+            return row_by_row(database, whole.into_iter().chain(numbers), batch);
+        };
+        let texts = [
+            statements::write_whole(dialect, run, &whole),
+            statements::write_numbers(dialect, run, &numbers),
+            statements::delete(dialect, run, written, &batch.delete),
+            statements::write_tombstones(dialect, run, written, &batch.tombstone, now.unix_ms),
+        ];
+        let purge = batch.purge.map(|up_to| statements::purge(dialect, run, up_to));
+        for text in texts.iter().flatten().chain(&purge) {
+            database.execute(text)?;
+            store.status.count(StoreCount::Writes, 1);
+        }
+        for id in batch.delete.iter().chain(&batch.tombstone) {
+            if let Some(handle) = Handle::from_u64(*id) {
+                store.forget(handle);
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, engine: &Engine, ids: &[u64], written: Written, now: ClockMap) -> Vec<StoredRow> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for handle in ids.iter().filter_map(|id| Handle::from_u64(*id)) {
+            match engine.row_of(handle, (self.run, written), now) {
+                Some(Ok(row)) => rows.push(row),
+                Some(Err(unstorable)) => {
+                    self.outbox.leave_out(handle.to_u64(), now.mono);
+                    self.say_left_out(handle, &unstorable.to_string());
+                }
+                None => {}
+            }
+        }
+        rows
+    }
+
+    /// The next run wants to know for how long nobody was there.
+    fn say_that_it_is_there(&mut self, store: &Store, stops: bool) {
+        let now = Engine::now();
+        let Some(database) = self.database.as_ref().filter(|_| stops || now >= self.seen_at.after(SEEN)) else {
+            return;
+        };
+        self.seen_at = now;
+        self.latest = self.latest.max(clock::unix_millis());
+        let statement = NodeRow::seen(self.run, self.latest, stops);
+        if sql(database.dialect()).is_some() && database.execute(&statement).is_err() {
+            self.database = None;
+            store.status.count(StoreCount::Failures, 1);
+        }
+    }
+}
+
+/// The generation of a handle.
+fn generation(handle: Handle) -> u32 {
+    // Cut on purpose: the upper half of the number.
+    (handle.to_u64() >> 32) as u32
+}
+
+fn sql(dialect: Dialect) -> Option<SqlDialect> {
+    match dialect {
+        Dialect::Sqlite => Some(SqlDialect::Sqlite),
+        Dialect::Postgres => Some(SqlDialect::Postgres),
+        Dialect::Mysql => Some(SqlDialect::Mysql),
+        Dialect::Other => None,
+    }
+}
+
+/// Writes where no SQL can be used: each row as a whole.
+fn row_by_row(
+    database: &Database,
+    rows: impl Iterator<Item = StoredRow>,
+    batch: &RowBatch,
+) -> Result<(), DatabaseError> {
+    let remove = |id: u64| database.delete_row(TABLE, "id", id.cast_signed().to_string().as_bytes());
+    for row in rows {
+        let texts = row.values().map(|value| match value {
+            SqlValue::Number(number) => number.to_string(),
+            SqlValue::Text(text) => text.to_owned(),
+        });
+        let pairs: Vec<_> = COLUMNS.iter().map(|column| column.name).zip(texts.iter().map(String::as_bytes)).collect();
+        remove(row.id)?;
+        database.insert_row(TABLE, &pairs)?;
+    }
+    batch.delete.iter().chain(&batch.tombstone).try_for_each(|id| remove(*id))
+}
