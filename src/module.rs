@@ -23,6 +23,7 @@ use crate::host::transaction::{self, NoTm};
 use crate::host::usrloc::{self, UsrlocError};
 use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
+use crate::surface::stored::{self, OpenedStore, StoredError};
 use crate::surface::tables::{self, TableReader};
 use crate::surface::{event, ties};
 
@@ -97,6 +98,8 @@ enum StartError {
     Credentials(#[from] DatabaseError),
     #[error("modparam provision_table: {0}")]
     ProvisionTable(DatabaseError),
+    #[error("modparam db_mode is 1, but {0}")]
+    Store(#[from] StoredError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -140,12 +143,15 @@ fn start() -> Result<(), StartError> {
     if !config.provision_table.is_empty() {
         Database::check(&config.db_url.0).map_err(StartError::ProvisionTable)?;
     }
-    process::announce(config.workers + config.resolvers + u16::from(config.has_tables()))?;
+    let stored = OpenedStore::open(&config)?;
+    let others = u16::from(config.has_tables()) + u16::from(stored.is_some());
+    process::announce(config.workers + config.resolvers + others)?;
     names::watch();
     let has_local_users = !config.local_domains.is_empty();
-    engine::create(config, notifier::sip::register)?;
+    engine::create(config, notifier::sip::register, stored.as_ref().map(|opened| opened.key))?;
     if let Some(engine) = engine::engine() {
         engine.take_credentials(&credentials).map_err(EngineError::from)?;
+        stored.map_or(Ok(()), |opened| stored::restore(engine, opened))?;
     }
     if has_local_users && !notifier::calls::listen() {
         log::debug(|| "the module dialog is not loaded: the calls of local users are not known".into());
@@ -162,6 +168,7 @@ fn start() -> Result<(), StartError> {
 fn before_fork(engine: &engine::Engine) {
     event::warn_without_consumer(engine);
     bind_usrloc(engine);
+    stored::restore_local(engine);
     say_body_limit(engine.config.max_body);
     if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
         log::warn(
@@ -216,6 +223,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
         return guard("child_init", -1, || {
             if let Some(engine) = engine::engine() {
                 engine.read_registrations_again();
+                stored::restore_ties(engine);
             }
             0
         });
@@ -235,6 +243,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
 fn fork_processes(engine: &'static engine::Engine) -> Result<(), ProcessError> {
     engine.fork_workers(event::on_message, event::on_unsolicited, notifier::work)?;
     engine.fork_resolvers()?;
+    engine.fork_store()?;
     let mut reader = TableReader::of(&engine.config);
     engine.fork_tables(move |engine| reader.round(engine))
 }

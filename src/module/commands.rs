@@ -47,6 +47,7 @@ commands! {
     DESTINATION_RELEASE: rpc::destination_release;
     RELOAD: rpc::reload;
     PROVISIONING: rpc::provisioning;
+    STORE: rpc::store;
     #[cfg(feature = "meter_locks")]
     LOCKS: rpc::locks;
 }

@@ -235,3 +235,35 @@ answer! {
         reason,
     }
 }
+
+answer! {
+    /// The fields of the answer of `presence_b2b.store`.
+    pub struct StoreFields<'a>: FieldValue<'a> {
+        /// off, good, slow or away.
+        state,
+        /// Rows in the table, as far as this server knows.
+        rows,
+        /// Changes that wait to be written.
+        waiting,
+        /// Milliseconds that the oldest of them has been waiting.
+        lag_ms,
+        /// Rows written since the start.
+        written,
+        /// Statements executed.
+        writes,
+        /// Attempts that have failed.
+        failures,
+        /// Rows that the database refuses for what they say.
+        refused,
+        /// Subscriptions that were restored at the start.
+        restored,
+        /// Rows that were left out then.
+        skipped,
+        /// Milliseconds that this took.
+        restore_took,
+        /// Subscriptions of C modules that wait for their module.
+        orphans,
+        /// Why the newest attempt has failed; absent if it has not.
+        reason,
+    }
+}

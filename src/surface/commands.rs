@@ -75,6 +75,10 @@ pub const RELOAD: Command =
 pub const PROVISIONING: Command =
     answer(c"presence_b2b.provisioning", c"What came of the newest reading of the tables, or how far it is.");
 
+/// `presence_b2b.store`.
+pub const STORE: Command =
+    answer(c"presence_b2b.store", c"How the database takes the subscriptions: rows, what waits, how long, failures.");
+
 #[cfg(feature = "meter_locks")]
 /// `presence_b2b.locks`.
 pub const LOCKS: Command =
@@ -94,6 +98,7 @@ pub const COMMANDS: &[&Command] = &[
     &DESTINATION_RELEASE,
     &RELOAD,
     &PROVISIONING,
+    &STORE,
     #[cfg(feature = "meter_locks")]
     &LOCKS,
 ];

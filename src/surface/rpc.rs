@@ -3,6 +3,7 @@
 mod answer;
 mod pages;
 mod parameters;
+mod store;
 mod tables;
 
 use std::ffi::CStr;
@@ -16,6 +17,7 @@ use answer::{Fault, answer, clamp, fill, fitting, lossy, statistics};
 use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
 
+pub use store::store;
 pub use tables::{provisioning, reload};
 
 /// `presence_b2b.version`: the versions of the module and of the server that it was built for. Works without the engine.

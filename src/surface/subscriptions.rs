@@ -7,7 +7,7 @@ use super::ties::Ties;
 use crate::engine::{EXISTS, Engine, NO_MEMORY, RegistrationError, ShmHub, TAKEN};
 use crate::host::dialog::CallError;
 use crate::host::log;
-use crate::qsa::{QsaError, QueueId, Refused, SubscriptionId, Wanted};
+use crate::qsa::{QsaError, QueueId, Refused, StoredPart, SubscriptionId, Wanted};
 use crate::registry::Handle;
 use crate::subscription::{
     Credential, CredentialError, OptionError, Options, Package, Secret, Subject, package::PRESENCE,
@@ -152,6 +152,25 @@ pub fn subscribe(
     })
 }
 
+/// Goes on with a subscription of script, RPC or a table that an earlier run of the server has left.
+///
+/// # Errors
+/// See [`SubscriptionError`]; nothing is left behind.
+pub fn restore(
+    engine: &Engine,
+    texts: [&[u8]; 4],
+    stored: StoredPart<'_>,
+) -> Result<(SubscriptionId, Handle), SubscriptionError> {
+    with_wanted(engine, texts, |wanted, _, _| {
+        let wanted = Wanted { stored: Some(stored), ..*wanted };
+        match make(engine, &wanted)? {
+            SubscribeOutcome::Made(subscription, handle) => Ok((subscription, handle)),
+            SubscribeOutcome::Refused(cause) => Err(refused(&wanted, cause.into())),
+            SubscribeOutcome::Failed(cause) => Err(refused(&wanted, cause)),
+        }
+    })
+}
+
 /// Reads a wish of script, RPC or a table.
 ///
 /// # Errors
@@ -169,6 +188,7 @@ fn with_wanted<R, E: From<SubscriptionError>>(
         options: None,
         queue: QueueId::default(),
         subscriber_data: 0,
+        stored: None,
     };
     given.check_lengths().map_err(SubscriptionError::TooLong)?;
     let (package, id) = named(engine, package)?;

@@ -1,7 +1,7 @@
 //! What ends a subscription of the script beside the script: a call, or the registration of an address of record.
 
 use super::subscriptions::{SubscriptionError, unsubscribe};
-use crate::engine::{self, Engine, RegistrationError};
+use crate::engine::{self, CALL_TIE, Engine, RegistrationError};
 use crate::host::dialog::{CallError, TrackedCall};
 use crate::host::message::SipMessage;
 use crate::host::usrloc::{self, UsrlocError};
@@ -90,9 +90,11 @@ impl Ties {
     pub fn tie(&self, engine: &Engine, handle: Handle) -> Result<(), SubscriptionError> {
         if let Some(call) = &self.call {
             call.watch(handle.to_u64())?;
+            engine.store_tie(handle, CALL_TIE).map_err(RegistrationError::from)?;
         }
         if let Some(aor) = &self.aor {
             engine.bind_to_registration(handle, aor)?;
+            engine.store_tie(handle, aor).map_err(RegistrationError::from)?;
         }
         Ok(())
     }

@@ -124,6 +124,14 @@ fn bring_in_line(
     Err(SubscriptionError::Ended.into())
 }
 
+/// A subscription of an earlier run is one of the table's: the next reading keeps it, or ends it.
+///
+/// # Errors
+/// There is no room to remember that.
+pub fn mark_restored(engine: &Engine, subscription: SubscriptionId) -> Result<(), OutOfMemory> {
+    mark(engine, subscription, Round::BEFORE)
+}
+
 /// Whether a row of a table has made the subscription of this handle.
 #[must_use]
 pub fn is_provisioned(engine: &Engine, handle: Handle) -> bool {

@@ -1,0 +1,69 @@
+//! Subscriptions that outlive the server.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::config::Builder;
+use crate::support::database::url;
+use crate::support::kamailio::Server;
+use crate::support::notifier::{Notifier, Notify};
+use crate::support::wait::{SOON, eventually};
+
+/// A server that stores its subscriptions in this folder.
+pub fn storing(dir: &Path) -> Builder {
+    Server::eager(100).module("db_sqlite").b2b_param("db_url", url(dir)).b2b_param("db_mode", 1)
+}
+
+/// The same at the address of one that has been stopped.
+pub fn again(dir: &Path, ip: Ipv4Addr) -> Server {
+    storing(dir).at(ip).start()
+}
+
+pub fn folder() -> TempDir {
+    TempDir::with_prefix("stored-").expect("a folder")
+}
+
+/// Waits until nothing waits to be written.
+pub fn settled(server: &Server) {
+    eventually(SOON, "all is written", || {
+        let store = server.rpc("presence_b2b.store", json!([])).expect("an answer");
+        (store["waiting"] == 0 && store["lag_ms"] == 0 && store["state"] == "good").then_some(())
+    });
+}
+
+#[test]
+fn a_restart_goes_on_in_the_same_dialog() {
+    let (notifier, dir) = (Notifier::udp(), folder());
+    let server = storing(dir.path()).start();
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let first = notifier.expect_subscribe(SOON);
+    let mut dialog = notifier.activate(&first, 600);
+    let before = server.await_shown(id, "state", "confirmed");
+    let ip = server.ip();
+    server.stop();
+
+    let server = again(dir.path(), ip);
+    let after = server.show(id);
+    for name in
+        ["record", "subscriber", "package", "state", "status", "call_id", "local_tag", "remote_tag", "remote_target"]
+    {
+        assert_eq!(after[name], before[name], "{name}");
+    }
+    assert_eq!(server.rpc("presence_b2b.store", json!([])).expect("an answer")["restored"], 1);
+    assert_eq!(dialog.notify(Notify::active(600)).status(), 200);
+    server.refresh(id);
+    let refresh = dialog.expect_subscribe(SOON);
+    assert_eq!(refresh.header("Call-ID"), first.header("Call-ID"));
+    assert!(refresh.cseq().0 > first.cseq().0 + 60, "{:?}", refresh.cseq());
+    dialog.accept(&refresh, 600);
+    server.end(id, &mut dialog);
+    settled(&server);
+    server.stop();
+
+    let server = again(dir.path(), ip);
+    assert_eq!(server.trace()["subscriptions"], 0);
+    server.stop();
+}
