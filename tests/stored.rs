@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::config::Builder;
-use crate::support::database::url;
+use crate::support::database::{change, url};
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::wait::{SOON, eventually};
@@ -66,4 +66,45 @@ fn a_restart_goes_on_in_the_same_dialog() {
     let server = again(dir.path(), ip);
     assert_eq!(server.trace()["subscriptions"], 0);
     server.stop();
+}
+
+/// Whoever tidies up the tables by hand harms nothing.
+#[test]
+fn the_row_of_the_server_is_written_again() {
+    let (notifier, dir) = (Notifier::udp(), folder());
+    let server = storing(dir.path()).start();
+    change(dir.path(), "DELETE FROM presence_b2b_nodes;\n");
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let _dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
+    server.await_shown(id, "state", "confirmed");
+    settled(&server);
+    let ip = server.ip();
+    server.stop();
+    let server = again(dir.path(), ip);
+    assert_eq!(server.show(id)["state"], "confirmed");
+    server.stop();
+}
+
+/// A second server with the same rows: the first one says so, and changes nothing any more.
+#[test]
+fn an_earlier_run_changes_nothing() {
+    let (notifier, dir) = (Notifier::udp(), folder());
+    let first =
+        storing(dir.path()).allow_log("another server has begun to use the subscriptions of this database").start();
+    let id = first.subscribe(&notifier.uri("alice"), &first.uri("watcher"));
+    let _dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
+    first.await_shown(id, "state", "confirmed");
+    settled(&first);
+    let second = storing(dir.path()).start();
+    assert_eq!(second.show(id)["state"], "confirmed");
+    first.subscribe(&notifier.uri("bob"), &first.uri("watcher"));
+    eventually(SOON, "the first server says so", || {
+        let store = first.rpc("presence_b2b.store", json!([])).expect("an answer");
+        (store["state"] == "away" && store["reason"].as_str().is_some_and(|why| why.contains("another server")))
+            .then_some(())
+    });
+    // It goes on all the same.
+    let _other = notifier.activate(&notifier.expect_subscribe(SOON), 600);
+    second.stop();
+    first.stop();
 }

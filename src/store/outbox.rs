@@ -62,6 +62,8 @@ pub struct Outbox {
     batch: u32,
     /// By index: the generation that has a row, or may have one; 0 for none.
     rows: Vec<u32>,
+    /// How many of these are not 0.
+    row_count: usize,
     /// Indexes whose row may be there or not: the next write is of the whole row.
     unsure: HashSet<u32>,
     waiting: RowQueue,
@@ -99,6 +101,7 @@ impl Outbox {
             late,
             batch: 0,
             rows: Vec::new(),
+            row_count: 0,
             unsure: HashSet::new(),
             waiting: RowQueue::default(),
             gone: VecDeque::new(),
@@ -167,6 +170,12 @@ impl Outbox {
         self.counters.left_out = self.counters.left_out.saturating_add(1);
     }
 
+    /// How many rows there are, or may be.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.row_count
+    }
+
     /// How many changes wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -212,6 +221,8 @@ impl Outbox {
             self.rows.resize(index.saturating_add(1), 0);
         }
         if let Some(row) = self.rows.get_mut(index) {
+            let (was, is) = (*row != 0, generation != 0);
+            self.row_count = self.row_count.saturating_add(is.into()).saturating_sub(was.into());
             *row = generation;
         }
     }

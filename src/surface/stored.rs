@@ -83,10 +83,10 @@ struct Restoration<'e> {
 /// The table cannot be read to its end: the server is not to start.
 pub fn restore(engine: &Engine, opened: OpenedStore) -> Result<(), StoredError> {
     let begun = Engine::now();
-    let OpenedStore { database, restart, .. } = opened;
+    let OpenedStore { database, node, restart, .. } = opened;
     let mut restoration = Restoration {
         engine,
-        writer: StoreWriter::new(&restart),
+        writer: StoreWriter::new(node),
         restart,
         was_away: restart.clock.unix_ms.saturating_sub(restart.seen) > NOTIFY_LIVES,
         local: Vec::new(),
@@ -234,6 +234,12 @@ impl Restoration<'_> {
     }
 
     fn restore_one(&mut self, row: &StoredRow) -> Result<(), Skip> {
+        let ids = [&row.call_id, &row.local_tag, &row.remote_tag].map(String::as_bytes);
+        if self.has_dialog(ids) {
+            // The run before was about to move the row, and has not come to removing the old one.
+            self.writer.gone(row.id);
+            return Ok(());
+        }
         let socket = ListenSocket::named(row.socket.as_bytes()).map(|socket| Socket(socket.token()));
         let mut life = row.life(socket, &self.restart);
         if self.was_away && life.next.is_some() {
@@ -257,6 +263,14 @@ impl Restoration<'_> {
             self.moved.insert(row.id, handle);
         }
         Ok(())
+    }
+
+    /// Whether another row has been of the very same dialog.
+    fn has_dialog(&self, [call_id, local_tag, remote_tag]: [&[u8]; 3]) -> bool {
+        let registry = &self.engine.registry;
+        let found = registry.find_dialog(call_id, local_tag, remote_tag);
+        let is_same = |handle| registry.view(handle, |life, _| life.dialog_ids() == [call_id, local_tag, remote_tag]);
+        !call_id.is_empty() && found.and_then(is_same).unwrap_or(false)
     }
 
     /// One that has no subscriber in this run yet, or none any more.

@@ -10,7 +10,7 @@ use crate::host::process::{self, LastWords, ProcessError};
 use crate::host::{clock, log};
 use crate::registry::{Handle, StoreMark};
 use crate::store::{
-    COLUMNS, ClockMap, NodeRow, Outbox, Restart, RowBatch, RowChange, Run, SqlDialect, SqlValue, StoredRow, TABLE,
+    COLUMNS, ClockMap, NODES_TABLE, NodeRow, Outbox, RowBatch, RowChange, Run, SqlDialect, SqlValue, StoredRow, TABLE,
     WriteFailure, Written, statements,
 };
 use crate::time::Millis;
@@ -20,6 +20,9 @@ const COUNTED: Duration = Duration::from_secs(1);
 
 /// How often the run says that it is there.
 const SEEN: Duration = Duration::from_secs(5);
+
+/// How many servers are looked through for the row of this one.
+const MOST_NODES: u32 = 1000;
 
 /// How many subscriptions that are not kept are named in the log.
 const MOST_NAMED: u64 = 10;
@@ -32,9 +35,9 @@ const QUIET: Duration = Duration::from_millis(300);
 
 /// What the writer knows: memory of its own process.
 pub struct StoreWriter {
+    /// The row of this run.
+    node: NodeRow,
     run: Run,
-    /// The latest moment that is known of, in milliseconds since 1970.
-    latest: u64,
     outbox: Outbox,
     database: Option<Database>,
     /// The shard where the next marks are looked for.
@@ -95,11 +98,11 @@ pub fn settle_row(id: u64, handle: Option<Handle>) {
 impl StoreWriter {
     /// For this run of the server.
     #[must_use]
-    pub fn new(restart: &Restart) -> Self {
-        let run = restart.run;
+    pub fn new(node: NodeRow) -> Self {
+        let run = node.run();
         Self {
+            node,
             run,
-            latest: restart.latest(),
             outbox: Outbox::new(run, Outbox::LATE),
             database: None,
             turn: 0,
@@ -119,7 +122,7 @@ impl StoreWriter {
     }
 
     /// A row has no subscription any more.
-    fn gone(&mut self, id: u64) {
+    pub fn gone(&mut self, id: u64) {
         self.outbox.discard(id, Engine::now());
     }
 
@@ -134,7 +137,7 @@ impl StoreWriter {
         let begun = Engine::now();
         self.take_marks(engine, store, begun);
         self.write(engine, store);
-        self.say_that_it_is_there(store, false);
+        self.say_that_it_is_there(engine, store, false);
         let is_more = engine.registry.marked() >= store.parameters.batch && self.outbox.retry_at().is_none();
         if is_more { Duration::ZERO } else { store.parameters.flush_interval }
     }
@@ -160,7 +163,7 @@ impl StoreWriter {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        self.say_that_it_is_there(store, true);
+        self.say_that_it_is_there(engine, store, true);
     }
 
     /// Takes as many marks as a batch has rows, and none while others wait.
@@ -182,6 +185,7 @@ impl StoreWriter {
     fn show(&mut self, engine: &Engine, store: &Store) {
         let (now, waiting) = (Engine::now(), self.outbox.waiting() + engine.registry.marked());
         store.status.set(StoreCount::Waiting, waiting as u64);
+        store.status.set(StoreCount::Rows, self.outbox.rows() as u64);
         store.status.set(StoreCount::Refused, self.outbox.left_out() as u64);
         store.status.set_behind(self.outbox.lag(now).map(|lag| Millis(now.0.saturating_sub(lag.as_millis() as u64))));
     }
@@ -212,15 +216,17 @@ impl StoreWriter {
         }
     }
 
-    fn failed(&mut self, store: &Store, batch: RowBatch, error: &DatabaseError) {
+    fn failed(&mut self, store: &Store, batch: RowBatch, error: &WriteError) {
         store.status.count(StoreCount::Failures, 1);
         let failure = match error {
-            DatabaseError::Refused(_) => WriteFailure::Refused,
-            _ => WriteFailure::Ambiguous,
+            // A full disk and a missing right refuse everything: no row is to blame.
+            WriteError::Database(DatabaseError::Refused(_)) if self.touch(false).is_ok() => WriteFailure::Refused,
+            WriteError::Database(_) | WriteError::Gone | WriteError::Superseded => WriteFailure::Ambiguous,
         };
         let only = (batch.len() == 1).then(|| batch.whole.first().or(batch.numbers.first()).copied()).flatten();
         self.outbox.failed(batch, failure, Engine::now());
         match failure {
+            WriteFailure::Ambiguous if matches!(error, WriteError::Gone) => return log::warn(&error.to_string()),
             WriteFailure::Ambiguous => self.database = None,
             WriteFailure::Refused => {
                 if let Some(handle) = only.and_then(Handle::from_u64) {
@@ -246,11 +252,16 @@ impl StoreWriter {
         }
     }
 
-    /// Writes the rows of a batch as they are now.
-    fn write_batch(&mut self, engine: &Engine, store: &Store, batch: &RowBatch) -> Result<(), DatabaseError> {
+    fn connect(&mut self, engine: &Engine) -> Result<(), DatabaseError> {
         if self.database.is_none() {
             self.database = Some(Database::open_to_write(&engine.config.db_url.0)?);
         }
+        Ok(())
+    }
+
+    /// Writes the rows of a batch as they are now.
+    fn write_batch(&mut self, engine: &Engine, store: &Store, batch: &RowBatch) -> Result<(), WriteError> {
+        self.connect(engine)?;
         let (run, written) = (self.run, batch.written);
         let now = ClockMap { unix_ms: clock::unix_millis(), mono: Engine::now() };
         let dialect = self.database.as_ref().map_or(Dialect::Other, Database::dialect);
@@ -258,7 +269,7 @@ impl StoreWriter {
         let numbers = self.rows(engine, &batch.numbers, written, now);
         let Some(database) = &self.database else { return Ok(()) };
         let Some(dialect) = sql(dialect) else {
-            return row_by_row(database, whole.into_iter().chain(numbers), batch);
+            return Ok(row_by_row(database, whole.into_iter().chain(numbers), batch)?);
         };
         let texts = [
             statements::write_whole(dialect, run, &whole),
@@ -271,6 +282,7 @@ impl StoreWriter {
             database.execute(text)?;
             store.status.count(StoreCount::Writes, 1);
         }
+        self.check_run(database, dialect)?;
         for id in batch.delete.iter().chain(&batch.tombstone) {
             if let Some(handle) = Handle::from_u64(*id) {
                 store.forget(handle);
@@ -294,20 +306,58 @@ impl StoreWriter {
         rows
     }
 
+    /// Whether the statements before were carried out: they do nothing once another run has begun, or if the row of this one is gone.
+    fn check_run(&self, database: &Database, dialect: SqlDialect) -> Result<(), WriteError> {
+        let rows = database.read_page(NODES_TABLE, &NodeRow::COLUMNS, None, MOST_NODES)?;
+        match rows.iter().find_map(|row| NodeRow::read(row).ok().flatten()) {
+            Some(row) if row.epoch == self.run.epoch => Ok(()),
+            Some(row) if row.epoch > self.run.epoch => Err(WriteError::Superseded),
+            Some(_) | None => {
+                database.execute(&self.node.enter(dialect))?;
+                Err(WriteError::Gone)
+            }
+        }
+    }
+
     /// The next run wants to know for how long nobody was there.
-    fn say_that_it_is_there(&mut self, store: &Store, stops: bool) {
+    fn say_that_it_is_there(&mut self, engine: &Engine, store: &Store, stops: bool) {
         let now = Engine::now();
-        let Some(database) = self.database.as_ref().filter(|_| stops || now >= self.seen_at.after(SEEN)) else {
+        if !stops && (now < self.seen_at.after(SEEN) || self.outbox.retry_at().is_some()) {
             return;
-        };
+        }
         self.seen_at = now;
-        self.latest = self.latest.max(clock::unix_millis());
-        let statement = NodeRow::seen(self.run, self.latest, stops);
-        if sql(database.dialect()).is_some() && database.execute(&statement).is_err() {
+        if self.connect(engine).is_err() || self.touch(stops).is_err() {
             self.database = None;
             store.status.count(StoreCount::Failures, 1);
         }
     }
+
+    /// Writes into the row of the run that it is there, or stops.
+    fn touch(&mut self, stops: bool) -> Result<(), DatabaseError> {
+        self.node.seen = self.node.seen.max(clock::unix_millis());
+        match &self.database {
+            Some(database) if sql(database.dialect()).is_some() => {
+                database.execute(&NodeRow::seen(self.run, self.node.seen, stops))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Somebody has removed the row of the run.
+    #[error("the row of this server in table {NODES_TABLE} was removed or changed: it is written again")]
+    Gone,
+    /// Another server has begun with the same rows.
+    #[error(
+        "another server has begun to use the subscriptions of this database: stop one of the two, and give each a database of its own"
+    )]
+    Superseded,
 }
 
 /// The generation of a handle.

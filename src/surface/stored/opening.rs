@@ -18,6 +18,8 @@ pub struct OpenedStore {
     pub database: Database,
     /// The key of the registry's names.
     pub key: HashKey,
+    /// The row of this run.
+    pub node: NodeRow,
     /// This run, and when the one before was seen last.
     pub restart: Restart,
 }
@@ -47,7 +49,7 @@ impl OpenedStore {
             return Err(StoredError::NotEntered);
         }
         let restart = Restart { run: row.run(), clock, seen: before.seen };
-        Ok(Some(Self { database, key: HashKey::new(row.key), restart }))
+        Ok(Some(Self { database, key: HashKey::new(row.key), node: row, restart }))
     }
 }
 
