@@ -4,7 +4,8 @@
 #   make test     runs all tests; ends with "N passed, N failed"
 #   make lint     what must hold of the sources before they are merged: format, clippy, links between the comments
 #   make search   after a change of the state machine: tries more courses of a subscription than the tests do (MISHAPS=4: still more)
-#   make chaos    kills processes of busy servers at 1000 random moments; each server has to end in time (MOMENTS=100: fewer moments)
+#   make chaos    kills busy servers, and their databases stop, hang, are full or cut off: nothing may be lost (ONLY=kill: one of them);
+#                 and kills single processes at 300 random moments: each server has to end in time (MOMENTS=1000: more moments)
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
 #   make demo     shows the main job: presence states arrive inside Kamailio, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
@@ -77,9 +78,16 @@ search:
 	@kamailio-headers/fetch >/dev/null
 	@PRESENCE_B2B_MISHAPS=$(or $(MISHAPS),3) $(CARGO) test --release --lib -- subscription::tests::model --nocapture
 
-# Ten minutes. The tests try a few of these moments only.
+# Less than twenty minutes. The tests have a short form of each part. All parts run, and one that fails is an error in the end.
 chaos: setup build
-	@PRESENCE_B2B_MOMENTS=$(or $(MOMENTS),1000) PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) test --test integration -- chaos:: --nocapture
+	@$(CARGO) build --release --example chaos 2> >(grep -v '^ *Finished ' >&2 || true)
+	@status=0; \
+	if [ -z "$(ONLY)" ]; then \
+		PRESENCE_B2B_SCHEDULES=1000000 $(CARGO) test --release --lib -- store:: --nocapture || status=1; \
+		PRESENCE_B2B_MOMENTS=$(or $(MOMENTS),300) PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" $(CARGO) test --test integration -- chaos:: --nocapture || status=1; \
+	fi; \
+	PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/chaos $(ONLY) || status=1; \
+	exit $$status
 
 # With a nightly toolchain. What it finds goes to target/fuzz; the corpus in tests/fuzz is what `make test` mutates.
 fuzz:

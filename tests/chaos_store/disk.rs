@@ -1,7 +1,7 @@
 //! A small disk of its own, which can be full: a file system in memory that only the processes started through it see.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,10 +17,16 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A disk of so many megabytes; none where mounting is not allowed.
+    /// Whether it can be mounted.
+    pub fn is_possible() -> bool {
+        let mount = "mount -t tmpfs none /tmp";
+        let tried = Command::new("unshare").args(["-m", "sh", "-c", mount]).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    }
+
+    /// A disk of so many megabytes; none where mounting is not allowed ([`limit`] is for that).
     pub fn small(megabytes: u32) -> Option<Disk> {
-        let allowed = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
-        if !allowed.is_ok_and(|status| status.success()) {
+        if !Disk::is_possible() {
             return None;
         }
         let dir = TempDir::with_prefix("disk-").expect("a folder");
@@ -64,4 +70,20 @@ impl Disk {
     pub fn free(&self) {
         fs::remove_file(self.outside().join("ballast")).expect("the ballast");
     }
+}
+
+/// Where nothing can be mounted: these processes can make no file longer than a byte, until they may.
+pub fn limit(processes: &[u32], is_limited: bool) {
+    let most = if is_limited { 1 } else { libc::RLIM_INFINITY };
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+    for pid in processes {
+        // SAFETY: the structure outlives the call, which writes nothing.
+        let set = unsafe { libc::prlimit(*pid as i32, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut()) };
+        assert_eq!(set, 0, "{}", io::Error::last_os_error());
+    }
+}
+
+/// The words that start a program which a file that is too long does not kill.
+pub fn unkilled() -> Vec<String> {
+    ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"].map(str::to_owned).to_vec()
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use super::consumer::Consumer;
 use super::ledger::{Answer, Dialog, End, Key, Ledger, Wrong};
 
+/// How long a change may wait for its row: the flush interval, and the time that a busy machine takes for SIP and SQL.
+const NOT_YET_WRITTEN: Duration = Duration::from_millis(300);
+
 /// What must be true of a subscription in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
@@ -48,6 +51,8 @@ pub enum Kind {
     Orphan,
     /// The server has it, the notifier does not.
     Phantom,
+    /// The server was killed just after the dialog had opened, before its row said so: the notifier has it, and another one.
+    HalfOpen,
     /// A CSeq was not above the last one.
     CseqBack,
     /// A SUBSCRIBE in a dialog that never was.
@@ -62,6 +67,8 @@ pub enum Kind {
     Unseen,
     /// An older state was told after a newer one.
     OldState,
+    /// The script has an older state at hand than was told, or does not have the newest one.
+    AtHand,
     /// The consumer was told that the subscription had ended.
     EndTold,
     /// NOTIFYs were not answered soon, although the server ran.
@@ -82,6 +89,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it is a broken promise. What is half open is told, and counted apart.
+    pub fn counts(&self) -> bool {
+        self.kind != Kind::HalfOpen
+    }
+
     pub fn new(kind: Kind, text: impl Into<String>) -> Finding {
         Finding { kind, text: text.into() }
     }
@@ -107,6 +119,8 @@ pub struct Case<'c> {
     pub before: &'c HashMap<Key, String>,
     /// The most SUBSCRIBEs a second; 0 for any number.
     pub rate: u32,
+    /// When the server was killed.
+    pub kills: &'c [Instant],
     /// When it is.
     pub now: Instant,
 }
@@ -155,7 +169,10 @@ impl Case<'_> {
                 }
                 found.extend(self.unseen(key).map(|text| Finding::new(Kind::Unseen, format!("{key}: {text}"))));
             }
-            _ => found.push(Finding::new(Kind::Twice, format!("{key}: {}", self.history(key)))),
+            [ref others @ .., _] => {
+                let kind = self.unless_half_open(Kind::Twice, others);
+                found.push(Finding::new(kind, format!("{key}: {}", self.history(key))));
+            }
         }
         let heard = self.consumer.of(key);
         found.extend(heard.ends.iter().map(|end| Finding::new(Kind::EndTold, format!("{key}: {end}"))));
@@ -163,15 +180,26 @@ impl Case<'_> {
         found.extend(back.map(|text| Finding::new(Kind::OldState, text)));
     }
 
+    /// That kind, or [`Kind::HalfOpen`] if all these dialogs opened so soon before a kill that no row can say so.
+    fn unless_half_open(&self, kind: Kind, dialogs: &[&Dialog]) -> Kind {
+        let is_before = |dialog: &Dialog, kill: &Instant| {
+            kill.checked_duration_since(dialog.opened).is_some_and(|passed| passed < NOT_YET_WRITTEN)
+        };
+        let is_half_open = |dialog: &&Dialog| self.kills.iter().any(|kill| is_before(dialog, kill));
+        if dialogs.iter().all(is_half_open) { Kind::HalfOpen } else { kind }
+    }
+
     /// Why the consumer does not know the newest state, if it does not.
     fn unseen(&self, key: &Key) -> Option<String> {
         let (newest, heard) = (self.ledger.newest(&key.record), self.consumer.of(key));
-        let accepted = self.live(key).map(|dialog| dialog.accepted).max().unwrap_or(0);
-        if accepted != newest {
-            return Some(format!("the newest state is {newest}, the newest accepted {accepted}"));
-        }
-        let knows = heard.state == newest && heard.status == "active";
-        (!knows).then(|| format!("the newest state is {newest}, the consumer has {} ({})", heard.state, heard.status))
+        let accepted = self.live(key).filter_map(|dialog| dialog.accepted).max();
+        let knows = accepted == Some(newest) && heard.state == newest && heard.status == "active";
+        let text = || {
+            let (state, status) = (heard.state, &heard.status);
+            let accepted = accepted.map_or("none".to_owned(), |state| state.to_string());
+            format!("state {newest} is the newest, {accepted} the newest accepted; the consumer has {state} ({status})")
+        };
+        (!knows).then(|| format!("{}: {}", text(), self.history(key)))
     }
 
     fn judge_dialogs(&self, found: &mut Vec<Finding>) {
@@ -184,6 +212,7 @@ impl Case<'_> {
                 Some((End::Unsubscribed, _)) => Kind::GivenUp,
                 None => continue,
             };
+            let kind = self.unless_half_open(kind, &[dialog]);
             found.push(Finding::new(kind, format!("{}: {}", dialog.key, self.history(&dialog.key))));
         }
         for told in &self.ledger.told {
@@ -205,9 +234,10 @@ impl Case<'_> {
                     let text = format!("{}: CSeq {came} after {highest}", self.ledger.dialogs[*dialog].key);
                     Finding::new(Kind::CseqBack, text)
                 }
-                Wrong::Again(new) => {
-                    let key = &self.ledger.dialogs[*new].key;
-                    Finding::new(Kind::Again, format!("{key}: {}", self.history(key)))
+                Wrong::Again { old, new } => {
+                    let [old, new] = [old, new].map(|number| &self.ledger.dialogs[*number]);
+                    let (key, kind) = (&new.key, self.unless_half_open(Kind::Again, &[old]));
+                    Finding::new(kind, format!("{key}: {}", self.history(key)))
                 }
                 Wrong::Stray { call_id } => Finding::new(Kind::Stray, format!("Call-ID {call_id}")),
             });
@@ -219,10 +249,12 @@ impl Case<'_> {
         let known: HashSet<&str> = rows.iter().map(|row| row.call_id.as_str()).collect();
         let live = self.ledger.dialogs.iter().filter(|dialog| dialog.is_live() && dialog.expires_at > self.now);
         let live: HashMap<&str, &Dialog> = live.map(|dialog| (dialog.call_id.as_str(), dialog)).collect();
-        let orphans = live.iter().filter(|(call_id, _)| !known.contains(*call_id));
-        found.extend(
-            orphans.map(|(call_id, dialog)| Finding::new(Kind::Orphan, format!("{}: Call-ID {call_id}", dialog.key))),
-        );
+        let orphans = live.iter().filter(|(call_id, _)| !known.contains(*call_id)).map(|(_, dialog)| {
+            let want = self.want.get(&dialog.key).map_or("unknown".to_owned(), |want| format!("{want:?}"));
+            let kind = self.unless_half_open(Kind::Orphan, &[dialog]);
+            Finding::new(kind, format!("{} ({want}): {}", dialog.key, self.ledger.story(dialog, self.now)))
+        });
+        found.extend(orphans);
         let phantoms = rows.iter().filter(|row| row.state == "confirmed" && !live.contains_key(row.call_id.as_str()));
         found.extend(phantoms.map(|row| Finding::new(Kind::Phantom, format!("{}: Call-ID {}", row.key, row.call_id))));
         let mut keys: HashMap<&Key, usize> = HashMap::new();

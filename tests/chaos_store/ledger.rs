@@ -54,8 +54,13 @@ pub enum Wrong {
         /// The new one.
         came: u32,
     },
-    /// A SUBSCRIBE outside of a dialog for that which has a dialog: it makes this one.
-    Again(usize),
+    /// A SUBSCRIBE outside of a dialog for that which has a dialog.
+    Again {
+        /// The dialog that is there.
+        old: usize,
+        /// The one that it makes.
+        new: usize,
+    },
     /// A SUBSCRIBE in a dialog that the notifier does not have.
     Stray {
         /// Its Call-ID.
@@ -230,8 +235,9 @@ impl Ledger {
         dialog.take_target(message);
         let granted = expires.min(self.manners.expires);
         dialog.expires_at = now + Duration::from_secs(granted.into());
-        let known = message.header("Suppress-If-Match").is_some_and(|tag| tag == self.writer.etag(dialog.accepted));
-        let is_known = known && dialog.accepted == self.newest(&self.dialogs[number].key.record);
+        let accepted = dialog.accepted.filter(|state| *state == self.newest(&self.dialogs[number].key.record));
+        let condition = message.header("Suppress-If-Match");
+        let is_known = accepted.is_some_and(|state| condition == Some(&self.writer.etag(state)));
         let status = if is_known && granted > 0 { 204 } else { 200 };
         let answer = self.writer.accept(message, &self.dialogs[number], status, granted);
         self.answer(message, from, now, &answer);
@@ -254,7 +260,7 @@ impl Ledger {
         let others = self.by_key.entry(dialog.key.clone()).or_default();
         for old in others.iter().copied() {
             if self.dialogs[old].is_live() {
-                self.wrong.push(Wrong::Again(number));
+                self.wrong.push(Wrong::Again { old, new: number });
             }
             if self.dialogs[old].is_of(message) {
                 dialog.highest = dialog.highest.max(self.dialogs[old].highest);
@@ -277,7 +283,7 @@ impl Ledger {
     fn tell(&mut self, number: usize, now: Instant) {
         let newest = self.newest(&self.dialogs[number].key.record);
         let dialog = &mut self.dialogs[number];
-        let owes = dialog.owes || dialog.accepted != newest;
+        let owes = dialog.owes || dialog.accepted != Some(newest);
         if dialog.flight.is_some() || dialog.is_gone || !owes {
             return;
         }
@@ -304,7 +310,7 @@ impl Ledger {
         let told = &mut self.told[flight.told];
         told.answer = Answer::Status(status);
         match status {
-            200..=299 => dialog.accepted = dialog.accepted.max(told.state),
+            200..=299 => dialog.accepted = dialog.accepted.max(Some(told.state)),
             404 | 481 => {
                 dialog.end(End::Refused(status), now);
                 dialog.is_gone = true;

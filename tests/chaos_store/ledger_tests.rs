@@ -20,6 +20,7 @@ struct Play {
     branch: u32,
     /// NOTIFYs that have not been answered.
     inbox: Vec<Message>,
+    kills: Vec<Instant>,
 }
 
 fn peer() -> SocketAddr {
@@ -34,7 +35,14 @@ impl Play {
     fn new() -> Play {
         let me = "127.0.0.9:5060".parse().expect("an address");
         let ledger = Ledger::new(me, Manners { expires: 60, etags: true });
-        Play { ledger, consumer: Consumer::default(), now: Instant::now(), branch: 0, inbox: Vec::new() }
+        Play {
+            ledger,
+            consumer: Consumer::default(),
+            now: Instant::now(),
+            branch: 0,
+            inbox: Vec::new(),
+            kills: Vec::new(),
+        }
     }
 
     /// Sends a SUBSCRIBE, in a dialog if there is a To tag; the answer.
@@ -105,6 +113,7 @@ impl Play {
             want: &want,
             before: &HashMap::from([(key(), "one".to_owned())]),
             rate,
+            kills: &self.kills,
             now: self.now,
         };
         let mut kinds: Vec<Kind> = case.judge().iter().map(|finding| finding.kind).collect();
@@ -170,6 +179,18 @@ fn two_dialogs_of_one_subscription_are_found() {
     play.answer(200, false);
     assert_eq!(play.findings(&["one", "two"], 0), [Kind::Again, Kind::Twice]);
     assert_eq!(play.findings(&["two"], 0), [Kind::Again, Kind::Twice, Kind::Orphan]);
+}
+
+#[test]
+fn what_opened_just_before_a_kill_may_be_half_open() {
+    let mut play = Play::open();
+    play.kills = vec![play.now + Duration::from_millis(100)];
+    play.passes(8);
+    play.subscribe("one", None, 65, 600);
+    play.answer(200, false);
+    assert_eq!(play.findings(&["one"], 0), [Kind::HalfOpen]);
+    play.kills = vec![play.now - Duration::from_secs(1)];
+    assert_eq!(play.findings(&["one"], 0), [Kind::Again, Kind::Twice]);
 }
 
 #[test]

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::disk::Disk;
+use super::disk::{Disk, limit, unkilled};
 use super::proxy::Proxy;
 use super::support::config::Builder;
+use super::support::mariadb::Mariadb;
 use super::support::postgres::Postgres;
 
 /// A kind of database.
@@ -17,17 +19,28 @@ use super::support::postgres::Postgres;
 pub enum Database {
     Sqlite,
     Postgres,
+    Mariadb,
 }
 
 impl Database {
     /// All of them.
-    pub const ALL: [Database; 2] = [Database::Sqlite, Database::Postgres];
+    pub const ALL: [Database; 3] = [Database::Sqlite, Database::Postgres, Database::Mariadb];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Database::Sqlite => "SQLite",
             Database::Postgres => "PostgreSQL",
+            Database::Mariadb => "MariaDB",
+        }
+    }
+
+    /// How many megabytes a disk has that this database hardly fits on.
+    pub fn small_disk(self) -> u32 {
+        match self {
+            Database::Sqlite => 8,
+            Database::Postgres => 64,
+            Database::Mariadb => 96,
         }
     }
 
@@ -36,6 +49,7 @@ impl Database {
         match self {
             Database::Sqlite => "db_sqlite",
             Database::Postgres => "postgres",
+            Database::Mariadb => "mysql",
         }
     }
 
@@ -44,6 +58,7 @@ impl Database {
         match self {
             Database::Sqlite => "db_sqlite",
             Database::Postgres => "db_postgres",
+            Database::Mariadb => "db_mysql",
         }
     }
 }
@@ -60,6 +75,7 @@ enum Server {
     /// The folder, and the program that holds the lock of the whole database.
     Sqlite(TempDir, Option<Child>),
     Postgres(Postgres),
+    Mariadb(Mariadb),
 }
 
 impl Place {
@@ -72,15 +88,17 @@ impl Place {
                 Some(disk) => Postgres::start_on(disk.path(), enter),
                 None => Postgres::start(),
             }),
+            Database::Mariadb => Server::Mariadb(match &disk {
+                Some(disk) => Mariadb::start_on(disk.path(), enter),
+                None => Mariadb::start(),
+            }),
         };
         Place { database, server, proxy: None, disk }
     }
 
     /// With a proxy between it and the server.
     pub fn behind_proxy(mut self) -> Place {
-        if let Server::Postgres(postgres) = &self.server {
-            self.proxy = Some(Proxy::before(postgres.addr()));
-        }
+        self.proxy = self.database_addr().map(Proxy::before);
         self
     }
 
@@ -89,12 +107,25 @@ impl Place {
         self.database.name()
     }
 
+    fn database_addr(&self) -> Option<SocketAddr> {
+        match &self.server {
+            Server::Sqlite(..) => None,
+            Server::Postgres(postgres) => Some(postgres.addr()),
+            Server::Mariadb(mariadb) => Some(mariadb.addr()),
+        }
+    }
+
+    /// Where the server finds it.
+    fn addr(&self) -> SocketAddr {
+        self.proxy.as_ref().map(Proxy::addr).or(self.database_addr()).expect("a database with an address")
+    }
+
     /// Its URL, for Kamailio.
     pub fn url(&self) -> String {
-        let proxy = self.proxy.as_ref().map(Proxy::addr);
         match &self.server {
             Server::Sqlite(..) => format!("sqlite:///{}", self.file().display()),
-            Server::Postgres(postgres) => format!("postgres://b2b@{}/postgres", proxy.unwrap_or(postgres.addr())),
+            Server::Postgres(_) => format!("postgres://b2b@{}/postgres", self.addr()),
+            Server::Mariadb(_) => format!("mysql://b2b:secret@{}/b2b", self.addr()),
         }
     }
 
@@ -106,6 +137,8 @@ impl Place {
         let module = self.database.module();
         // Its complaints about a database that is away.
         let server = server.module(module).allow_log(&format!(": {module} ")).allow_log("db_do_");
+        // Said once, of a database that is away.
+        let server = server.allow_log("Subscriptions go on; what changes waits in memory");
         server.b2b_param("db_url", self.url()).b2b_param("db_mode", i64::from(db_mode))
     }
 
@@ -113,7 +146,7 @@ impl Place {
     fn file(&self) -> PathBuf {
         let own = match &self.server {
             Server::Sqlite(dir, _) => dir.path(),
-            Server::Postgres(_) => Path::new(""),
+            Server::Postgres(_) | Server::Mariadb(_) => Path::new(""),
         };
         self.disk.as_ref().map_or(own, Disk::path).join("db")
     }
@@ -130,8 +163,8 @@ impl Place {
     /// The words that start Kamailio where it sees the files.
     pub fn enter(&self) -> Vec<String> {
         match &self.server {
-            Server::Sqlite(..) => self.disk.as_ref().map(Disk::enter).unwrap_or_default(),
-            Server::Postgres(_) => Vec::new(),
+            Server::Sqlite(..) => self.disk.as_ref().map_or_else(unkilled, Disk::enter),
+            Server::Postgres(_) | Server::Mariadb(_) => Vec::new(),
         }
     }
 
@@ -145,6 +178,7 @@ impl Place {
         let (mut sqlite, file) = (self.program("sqlite3"), self.file());
         match &mut self.server {
             Server::Postgres(postgres) => postgres.abort(),
+            Server::Mariadb(mariadb) => mariadb.abort(),
             Server::Sqlite(_, locked) => {
                 let sqlite = sqlite.args(["-bail", "-cmd", ".timeout 20000"]).arg(file);
                 let mut sqlite =
@@ -162,6 +196,7 @@ impl Place {
     pub fn start(&mut self) {
         match &mut self.server {
             Server::Postgres(postgres) => postgres.ensure_started(),
+            Server::Mariadb(mariadb) => mariadb.ensure_started(),
             Server::Sqlite(_, locked) => {
                 if let Some(mut sqlite) = locked.take() {
                     drop(sqlite.stdin.take());
@@ -182,22 +217,31 @@ impl Place {
     }
 
     fn signal(&self, number: i32) {
-        if let Server::Postgres(postgres) = &self.server {
-            for pid in postgres.processes() {
-                // SAFETY: a plain system call; the process is one of the database's.
-                unsafe { libc::kill(pid as i32, number) };
-            }
+        let processes = match &self.server {
+            Server::Sqlite(..) => Vec::new(),
+            Server::Postgres(postgres) => postgres.processes(),
+            Server::Mariadb(mariadb) => mariadb.pid().into_iter().collect(),
+        };
+        for pid in processes {
+            // SAFETY: a plain system call; the process is one of the database's.
+            unsafe { libc::kill(pid as i32, number) };
         }
     }
 
-    /// Its disk is full.
-    pub fn fill(&self) {
-        self.disk.as_ref().expect("a disk of its own").fill();
+    /// Its disk is full. Where SQLite has no disk of its own, the process that writes there cannot.
+    pub fn fill(&self, store: &[u32]) {
+        match &self.disk {
+            Some(disk) => disk.fill(),
+            None => limit(store, true),
+        }
     }
 
     /// Its disk has room again.
-    pub fn free(&mut self) {
-        self.disk.as_ref().expect("a disk of its own").free();
+    pub fn free(&mut self, store: &[u32]) {
+        match &self.disk {
+            Some(disk) => disk.free(),
+            None => limit(store, false),
+        }
         self.start();
     }
 
@@ -210,32 +254,31 @@ impl Place {
 
     /// Runs SQL, as the server would: through the proxy, and not for longer than 5 seconds.
     pub fn run(&self, sql: &str) -> Result<(), String> {
+        self.rows(sql).map(drop)
+    }
+
+    /// The same; what a query found.
+    pub fn rows(&self, sql: &str) -> Result<String, String> {
         let mut client = self.program("timeout");
         client.args(["-s", "KILL", "5"]);
         match &self.server {
             Server::Sqlite(..) => client.args(["sqlite3", "-bail"]).arg(self.file()),
-            Server::Postgres(postgres) => {
-                let addr = self.proxy.as_ref().map_or(postgres.addr(), Proxy::addr);
-                client.args([
-                    "psql",
-                    "-q",
-                    "-v",
-                    "ON_ERROR_STOP=1",
-                    "-U",
-                    "b2b",
-                    "-h",
-                    &addr.ip().to_string(),
-                    "postgres",
-                ])
+            Server::Postgres(_) => {
+                let ip = self.addr().ip().to_string();
+                client.args(["psql", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-U", "b2b", "-h", &ip, "postgres"])
+            }
+            Server::Mariadb(_) => {
+                let ip = self.addr().ip().to_string();
+                client.args(["mariadb", "--no-defaults", "-u", "b2b", "-psecret", "-N", "-h", &ip, "b2b"])
             }
         };
-        client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut client = client.spawn().expect("the client can be executed");
         // It may end before it has read all.
         let _ = client.stdin.take().expect("a pipe").write_all(sql.as_bytes());
         let output = client.wait_with_output().expect("the client ends");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(()) } else { Err(format!("{}: {said}", output.status)) }
+        let [said, found] = [&output.stderr, &output.stdout].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        if output.status.success() { Ok(found) } else { Err(format!("{}: {said}", output.status)) }
     }
 }
 

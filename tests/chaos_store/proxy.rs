@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::desk::random;
 use super::support::address::own_ip;
 
 /// A statement that changes rows of the module's table names it.
@@ -19,14 +20,13 @@ pub enum Fate {
     Pass,
     /// They go through after this time.
     Delay(Duration),
-    /// After each so many statements about the table the connection ends in place of the answer: the database has done it, and
-    /// the server does not know.
-    Cut(u32),
+    /// So many of ten statements about the table are not answered, but the connection ends: the database has done it, and the
+    /// server does not know.
+    Cut(u64),
 }
 
 struct Shared {
     fate: Mutex<Fate>,
-    statements: AtomicU32,
     cuts: AtomicU32,
     ended: AtomicBool,
 }
@@ -42,12 +42,8 @@ impl Proxy {
     pub fn before(database: SocketAddr) -> Proxy {
         let listener = TcpListener::bind((own_ip(), database.port())).expect("an own TCP address");
         let addr = listener.local_addr().expect("its address");
-        let shared = Arc::new(Shared {
-            fate: Mutex::new(Fate::Pass),
-            statements: AtomicU32::new(0),
-            cuts: AtomicU32::new(0),
-            ended: AtomicBool::new(false),
-        });
+        let shared =
+            Arc::new(Shared { fate: Mutex::new(Fate::Pass), cuts: AtomicU32::new(0), ended: AtomicBool::new(false) });
         let own = Arc::clone(&shared);
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
@@ -99,9 +95,9 @@ impl Shared {
         thread::spawn(move || {
             own.pump(&client, &server, |own, bytes| {
                 let is_ours = bytes.windows(TABLE.len()).any(|part| part == TABLE);
-                if let Fate::Cut(each) = own.fate()
+                if let Fate::Cut(of_ten) = own.fate()
                     && is_ours
-                    && own.statements.fetch_add(1, Ordering::Relaxed) % each == each - 1
+                    && random(10) < of_ten
                 {
                     seen.store(true, Ordering::Release);
                 }

@@ -8,7 +8,8 @@ use super::scenario::Outcome;
 /// How many findings of a kind are shown.
 const SHOWN: usize = 3;
 
-const HEAD: [&str; 7] = ["scenario", "database", "subscriptions", "kills", "SUBSCRIBEs", "findings", "time"];
+const HEAD: [&str; 8] =
+    ["scenario", "database", "subscriptions", "kills", "SUBSCRIBEs", "findings", "half open", "time"];
 
 /// The findings, a few of each kind.
 pub fn findings(all: &[Finding]) -> String {
@@ -24,11 +25,7 @@ pub fn findings(all: &[Finding]) -> String {
 /// One scenario that is over.
 pub fn lines(outcome: &Outcome) -> String {
     let (database, scenario) = (outcome.database.name(), outcome.scenario.name());
-    match &outcome.findings {
-        None => format!("{database}: {scenario}: not possible here, because nothing can be mounted\n"),
-        Some(found) if found.is_empty() => format!("{database}: {scenario}: no findings\n"),
-        Some(found) => format!("{database}: {scenario}: {} findings\n{}", found.len(), findings(found)),
-    }
+    format!("{database}: {scenario}: {} findings\n{}", outcome.counted(), findings(&outcome.findings))
 }
 
 /// One row for each scenario, all columns aligned.
@@ -40,14 +37,15 @@ pub fn table(outcomes: &[Outcome]) -> String {
             outcome.subscriptions.to_string(),
             outcome.kills.to_string(),
             outcome.subscribes.to_string(),
-            outcome.findings.as_ref().map_or("not possible here".to_owned(), |found| found.len().to_string()),
+            outcome.counted().to_string(),
+            (outcome.findings.len() - outcome.counted()).to_string(),
             format!("{:.0} s", outcome.time.as_secs_f64()),
         ]
     });
-    let all: Vec<[String; 7]> = std::iter::once(HEAD.map(str::to_owned)).chain(rows).collect();
+    let all: Vec<[String; 8]> = std::iter::once(HEAD.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |row: &[String; 7]| {
+    let line = |row: &[String; 8]| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             0 | 1 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),

@@ -35,11 +35,17 @@ pub struct Outcome {
     pub scenario: Scenario,
     pub database: Database,
     pub subscriptions: usize,
-    pub kills: u32,
+    pub kills: usize,
     pub subscribes: usize,
-    /// None if it cannot be tried on this machine.
-    pub findings: Option<Vec<Finding>>,
+    pub findings: Vec<Finding>,
     pub time: Duration,
+}
+
+impl Outcome {
+    /// How many promises were broken.
+    pub fn counted(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.counts()).count()
+    }
 }
 
 impl Scenario {
@@ -56,49 +62,54 @@ impl Scenario {
         }
     }
 
-    /// Whether it makes sense with that database: SQLite has no server and no connection.
+    /// Whether it can be tried with that database. SQLite has no server and no connection; the disk of another one is full only where
+    /// one can be mounted.
     pub fn fits(self, database: Database) -> bool {
-        database != Database::Sqlite || !matches!(self, Scenario::Hung | Scenario::Slow | Scenario::Cut)
-    }
-
-    /// Does it. A panic is a finding.
-    pub fn play(self, database: Database, size: Size) -> Outcome {
-        let begun = Instant::now();
-        let (mut kills, mut subscribes) = (0, 0);
-        let played = catch_unwind(AssertUnwindSafe(|| {
-            let mut world = World::new(self.place(database)?, size);
-            self.act(&mut world);
-            world.heal(size.patience);
-            let found = world.judge();
-            (kills, subscribes) = (world.kills, world.subscribes());
-            world.stop();
-            Some(found)
-        }));
-        let findings = played.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Some(vec![Finding::new(Kind::Server, text.unwrap_or_default())])
-        });
-        Outcome {
-            scenario: self,
-            database,
-            subscriptions: size.subscriptions,
-            kills,
-            subscribes,
-            findings,
-            time: begun.elapsed(),
+        match self {
+            Scenario::Hung | Scenario::Slow | Scenario::Cut => database != Database::Sqlite,
+            Scenario::Full => database == Database::Sqlite || Disk::is_possible(),
+            _ => true,
         }
     }
 
-    /// The database for it; none if that is not allowed here.
-    fn place(self, database: Database) -> Option<Place> {
+    /// Does it.
+    pub fn play(self, database: Database, size: Size) -> Outcome {
+        let begun = Instant::now();
+        let mut outcome = Outcome {
+            scenario: self,
+            database,
+            subscriptions: size.subscriptions,
+            kills: 0,
+            subscribes: 0,
+            findings: Vec::new(),
+            time: Duration::ZERO,
+        };
+        // A panic is a finding, beside those that were made before.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.play_into(&mut outcome, size))) {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let finding = Finding::new(Kind::Server, text.unwrap_or_default());
+            outcome.findings.push(finding);
+        }
+        outcome.time = begun.elapsed();
+        outcome
+    }
+
+    fn play_into(self, outcome: &mut Outcome, size: Size) {
+        let mut world = World::new(self.place(outcome.database), size);
+        self.act(&mut world);
+        world.heal(size.patience);
+        outcome.findings = world.judge();
+        (outcome.kills, outcome.subscribes) = (world.kills.len(), world.subscribes());
+        world.stop();
+    }
+
+    /// The database for it.
+    fn place(self, database: Database) -> Place {
         match self {
-            Scenario::Full => {
-                let megabytes = if database == Database::Sqlite { 8 } else { 64 };
-                Some(Place::new(database, Some(Disk::small(megabytes)?)))
-            }
-            Scenario::Cut | Scenario::Slow => Some(Place::new(database, None).behind_proxy()),
-            _ => Some(Place::new(database, None)),
+            Scenario::Full => Place::new(database, Disk::small(database.small_disk())),
+            Scenario::Cut | Scenario::Slow => Place::new(database, None).behind_proxy(),
+            _ => Place::new(database, None),
         }
     }
 
@@ -124,17 +135,19 @@ impl Scenario {
                 }
             }
             Scenario::Stopped => away(world, |world| world.place.stop(), |world| world.place.start()),
-            Scenario::Full => away(world, |world| world.place.fill(), |world| world.place.free()),
+            Scenario::Full => {
+                let store = world.store();
+                away(world, |world| world.place.fill(&store), |world| world.place.free(&store));
+            }
             Scenario::Hung => away(world, |world| world.place.hang(), |world| world.place.resume()),
             Scenario::Slow => {
-                let slow = Fate::Delay(Duration::from_millis(300));
+                let slow = Fate::Delay(Duration::from_secs(3));
                 away(world, |world| world.place.proxy().set(slow), |world| world.place.proxy().set(Fate::Pass));
             }
+            // The drivers try again by themselves: some statements are cut off each time.
             Scenario::Cut => {
-                away(world, |world| world.place.proxy().set(Fate::Cut(3)), |world| world.place.proxy().set(Fate::Pass));
-                if world.size.db_mode > 0 && world.place.proxy().cuts() == 0 {
-                    world.findings.push(Finding::new(Kind::Server, "no connection was cut: it wrote nothing"));
-                }
+                away(world, |world| world.place.proxy().set(Fate::Cut(7)), |world| world.place.proxy().set(Fate::Pass));
+                eprintln!("  {}: {} answers cut off", world.place.name(), world.place.proxy().cuts());
             }
         }
     }
@@ -147,6 +160,7 @@ fn away(world: &mut World, begin: impl FnOnce(&mut World), end: impl FnOnce(&mut
     let begun = Instant::now();
     begin(world);
     world.run(world.size.outage);
+    world.expect_trouble();
     end(world);
     world.run(Duration::from_millis(500));
     world.judge_delays(begun);

@@ -12,10 +12,9 @@ use super::judge::{Case, Finding, Kind, Row, Want};
 use super::ledger::{Key, Manners};
 use super::place::Place;
 use super::support::config::Builder;
-use super::support::endpoint::Endpoint;
+use super::support::endpoint::{Endpoint, Received};
 use super::support::kamailio::Server;
 use super::support::process::members;
-use super::support::sip::Message;
 use super::support::wait::until;
 
 /// How large it all is.
@@ -35,7 +34,7 @@ pub struct Size {
     pub outage: Duration,
     /// How long all may take to be well again.
     pub patience: Duration,
-    /// Whether rows are stored at all.
+    /// Whether rows are stored: 1 is yes.
     pub db_mode: u8,
 }
 
@@ -57,6 +56,11 @@ request_route {
         exit;
     }
     if ($hdr(X-Do) == "unsubscribe" && b2b_unsubscribe("$hdr(X-Record)", "$hdr(X-Subscriber)")) {
+        sl_send_reply("200", "OK");
+        exit;
+    }
+    if ($hdr(X-Do) == "state") {
+        append_to_reply("X-State: $b2b($hdr(X-Record)=>note)\r\n");
         sl_send_reply("200", "OK");
         exit;
     }
@@ -89,8 +93,8 @@ pub struct World {
     pub size: Size,
     /// What has been found so far, apart from the judge's findings.
     pub findings: Vec<Finding>,
-    /// How often the server was killed.
-    pub kills: u32,
+    /// When the server was killed.
+    pub kills: Vec<Instant>,
     builder: Builder,
     server: Option<Server>,
     asker: Endpoint,
@@ -105,10 +109,17 @@ impl World {
     /// Starts it, subscribes, and waits until all is well.
     pub fn new(place: Place, size: Size) -> World {
         let desk = Desk::open(Manners { expires: size.expires, etags: true });
-        let builder = Server::b2b().tlsf().shm_megabytes(128).modparam("tm", "fr_timer", 5000).route(ROUTE).route(TELL);
+        let builder = Server::b2b()
+            .tlsf()
+            .shm_megabytes(128)
+            .modparam("tm", "fr_timer", 5000)
+            .route(ROUTE)
+            .route(TELL)
+            .allow_log("no such subscription");
         let builder =
             builder.b2b_param("total_rate", i64::from(size.rate)).b2b_param("destination_rate", i64::from(size.rate));
-        let builder = builder.b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 10);
+        let builder =
+            builder.b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 10).b2b_param("keep_state", 1);
         if size.db_mode > 0 {
             place.make_tables();
         }
@@ -119,7 +130,7 @@ impl World {
             desk,
             size,
             findings: Vec::new(),
-            kills: 0,
+            kills: Vec::new(),
             server: None,
             asker: Endpoint::udp(),
             consumer: Consumer::default(),
@@ -158,11 +169,52 @@ impl World {
 
     /// Asks the server by SIP; none if no answer comes.
     fn ask(&self, what: &str, key: &Key) -> Option<bool> {
+        self.exchange(what, key).map(|answer| answer.status() == 200)
+    }
+
+    fn exchange(&self, what: &str, key: &Key) -> Option<Received> {
         let server = self.server.as_ref()?;
-        let request: Message =
-            self.asker.fresh_request("MESSAGE", &server.uri("b2b"), &self.asker.uri("test"), &server.uri("b2b"));
-        let request = request.with("X-Do", what).with("X-Record", &key.record).with("X-Subscriber", &key.subscriber);
-        self.asker.try_exchange(&request, server.addr(), ANSWER).map(|answer| answer.status() == 200)
+        let (own, to) = (self.asker.uri("test"), server.uri("b2b"));
+        let request = self.asker.fresh_request("MESSAGE", &to, &own, &to).with("X-Do", what);
+        let request = request.with("X-Record", &key.record).with("X-Subscriber", &key.subscriber);
+        self.asker.try_exchange(&request, server.addr(), ANSWER)
+    }
+
+    /// What the script has at hand of a few records is never older than what was told.
+    fn look_at_hand(&mut self) {
+        for key in self.some(3) {
+            let told = self.consumer.of(&key).state;
+            if let Some(state) = self.at_hand(&key).filter(|state| *state < told) {
+                let text = format!("{key}: the script has state {state}, told was {told}");
+                self.findings.push(Finding::new(Kind::AtHand, text));
+            }
+        }
+    }
+
+    /// In the end it has the newest state of all.
+    fn await_at_hand(&mut self) {
+        let end = Instant::now() + self.size.patience;
+        for key in self.some(20) {
+            let newest = self.desk.ledger().newest(&key.record);
+            let mut last = None;
+            let within = end.saturating_duration_since(Instant::now());
+            let is_known = until(within, || {
+                last = self.at_hand(&key);
+                (last == Some(newest)).then_some(())
+            });
+            if is_known.is_none() {
+                let text = format!("{key}: the script has {last:?}, the newest is {newest}");
+                self.findings.push(Finding::new(Kind::AtHand, text));
+            }
+        }
+    }
+
+    fn at_hand(&self, key: &Key) -> Option<u64> {
+        self.exchange("state", key)?.header("X-State")?.strip_prefix("state ")?.parse().ok()
+    }
+
+    fn some(&self, count: usize) -> Vec<Key> {
+        (0..count).map(|_| self.lasting[random(self.lasting.len() as u64) as usize].clone()).collect()
     }
 
     /// One subscription comes, and perhaps another one goes.
@@ -193,6 +245,15 @@ impl World {
         }
     }
 
+    /// A fault of the database has been noticed, or it was none.
+    pub fn expect_trouble(&mut self) {
+        let store = self.server.as_ref().and_then(|server| server.rpc("presence_b2b.store", Value::Null).ok());
+        let store = store.unwrap_or_default();
+        if store["state"] == "good" && store["failures"] == 0 {
+            self.findings.push(Finding::new(Kind::Server, format!("the fault had no effect: {store}")));
+        }
+    }
+
     /// The server's database is stored to again, and all that waited has been written.
     pub fn drain(&mut self, within: Duration) {
         let Some(server) = self.server.as_ref().filter(|_| self.size.db_mode > 0) else { return };
@@ -210,6 +271,9 @@ impl World {
     pub fn start(&mut self) {
         self.life += 1;
         self.server = Some(self.place.configure(self.builder.clone(), self.size.db_mode).start());
+        if !self.lasting.is_empty() {
+            self.look_at_hand();
+        }
     }
 
     /// Stops it as an operator does.
@@ -225,7 +289,7 @@ impl World {
     pub fn kill(&mut self) {
         if let Some(server) = self.server.take() {
             server.signal_all(libc::SIGKILL);
-            self.kills += 1;
+            self.kills.push(Instant::now());
             let group = server.pid();
             assert!(until(END, || members(group).is_empty().then_some(())).is_some(), "killed, but still there");
             self.consumer.read(&server.log().text());
@@ -238,21 +302,31 @@ impl World {
     pub fn heal(&mut self, within: Duration) -> bool {
         self.desk.change(Vec::new(), 0);
         until(within, || {
-            if let Some(server) = &self.server {
-                self.consumer.read(&server.log().text());
-            }
+            self.read();
             let want = self.want();
             self.case(&want, None, |case| case.is_healed()).then_some(())
         })
         .is_some()
     }
 
-    /// All that is wrong now.
+    /// All that is wrong, once what is on its way has arrived.
     pub fn judge(&mut self) -> Vec<Finding> {
-        let rows = self.rows();
-        let want = self.want();
-        let found = self.case(&want, Some(&rows), |case| case.judge());
+        self.await_at_hand();
+        let mut found = Vec::new();
+        until(self.size.patience, || {
+            self.read();
+            let (rows, want) = (self.rows(), self.want());
+            found = self.case(&want, Some(&rows), |case| case.judge());
+            (!found.iter().any(Finding::counts)).then_some(())
+        });
         [std::mem::take(&mut self.findings), found].concat()
+    }
+
+    /// Reads what has been told since.
+    fn read(&mut self) {
+        if let Some(server) = &self.server {
+            self.consumer.read(&server.log().text());
+        }
     }
 
     fn case<R>(&self, want: &BTreeMap<Key, Want>, rows: Option<&[Row]>, see: impl FnOnce(Case<'_>) -> R) -> R {
@@ -264,6 +338,7 @@ impl World {
             want,
             before: &self.before,
             rate: self.size.rate,
+            kills: &self.kills,
             now: Instant::now(),
         })
     }
@@ -283,6 +358,16 @@ impl World {
         });
         let lasting = self.lasting.iter().map(|key| (key.clone(), Want::Alive));
         lasting.chain(passing).collect()
+    }
+
+    /// The process that writes to the database.
+    pub fn store(&self) -> Vec<u32> {
+        let list = self.server.as_ref().and_then(|server| server.rpc("core.psx", Value::Null).ok()).unwrap_or_default();
+        let all = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let stores = all
+            .iter()
+            .filter(|process| process["DSC"].as_str().is_some_and(|name| name.contains("presence_b2b store")));
+        stores.filter_map(|process| process["PID"].as_u64()?.try_into().ok()).collect()
     }
 
     /// The server's list.

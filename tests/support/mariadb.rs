@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::address::own_ip;
-use super::server_user::{as_user, ids_of, is_root};
+use super::server_user::{ids_of, is_root, words_of};
 
 /// Root is not let in by the server unless told so: then it is this user's, whom Debian's package makes.
 const USER: &str = "mysql";
@@ -19,9 +19,16 @@ const USER: &str = "mysql";
 /// The longest a server may take until it answers.
 const START: Duration = Duration::from_secs(60);
 
+/// Small files: a log has 96 MB otherwise.
+const LOG_SIZE: &str = "--innodb-log-file-size=4M";
+
 /// A database server with one database and one user; it ends with the test.
 pub struct Mariadb {
     dir: TempDir,
+    /// Where its data are, if not in `dir`.
+    disk: Option<PathBuf>,
+    /// The words in front of each command.
+    enter: Vec<String>,
     ip: Ipv4Addr,
     server: Option<Child>,
 }
@@ -29,16 +36,26 @@ pub struct Mariadb {
 impl Mariadb {
     /// Makes the files of a server, and starts it.
     pub fn start() -> Mariadb {
+        Mariadb::make(None, Vec::new())
+    }
+
+    /// With its data in a folder that only the programs see that these words start.
+    pub fn start_on(folder: &Path, enter: Vec<String>) -> Mariadb {
+        Mariadb::make(Some(folder.to_owned()), enter)
+    }
+
+    fn make(disk: Option<PathBuf>, enter: Vec<String>) -> Mariadb {
         let dir = TempDir::with_prefix("mariadb-").expect("a folder");
         if is_root() {
             let (user, group) = ids_of(USER);
             chown(dir.path(), Some(user), Some(group)).expect("root can do so");
         }
-        let mariadb = Mariadb { dir, ip: own_ip(), server: None };
-        let data = format!("--datadir={}", mariadb.path("data").display());
+        let mariadb = Mariadb { dir, disk, enter, ip: own_ip(), server: None };
+        let data = format!("--datadir={}", mariadb.data().display());
         let log = fs::File::create(mariadb.path("install")).expect("a file");
-        let made = as_user(USER, "mariadb-install-db")
-            .args(["--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"])
+        let made = mariadb
+            .program("mariadb-install-db")
+            .args(["--no-defaults", &data, LOG_SIZE, "--auth-root-authentication-method=normal", "--skip-test-db"])
             .stdout(log.try_clone().expect("a file"))
             .stderr(log)
             .current_dir("/")
@@ -53,12 +70,22 @@ impl Mariadb {
 
     /// Starts it again.
     pub fn started(mut self) -> Mariadb {
+        self.ensure_started();
+        self
+    }
+
+    /// Starts it, unless it runs: it may have ended by itself.
+    pub fn ensure_started(&mut self) {
+        if self.server.as_mut().is_some_and(|server| matches!(server.try_wait(), Ok(None))) {
+            return;
+        }
         let log = fs::File::create(self.path("log")).expect("a file");
         let option = |name: &str, file: &str| format!("--{name}={}", self.path(file).display());
-        let mut server = as_user(USER, "mariadbd");
+        let mut server = self.program("mariadbd");
         server.args(["--no-defaults", "--skip-name-resolve", "--port=3306"]);
-        server.args(["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]);
-        server.args([option("datadir", "data"), option("socket", "socket"), option("pid-file", "pid")]);
+        server.args(["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2", LOG_SIZE]);
+        server.arg(format!("--datadir={}", self.data().display()));
+        server.args([option("socket", "socket"), option("pid-file", "pid")]);
         server.arg(format!("--bind-address={}", self.ip)).current_dir("/").stdin(Stdio::null());
         server.stdout(log.try_clone().expect("a file")).stderr(log);
         self.server = Some(server.spawn().expect("mariadbd can be executed"));
@@ -67,7 +94,13 @@ impl Mariadb {
             assert!(began.elapsed() < START, "{}", fs::read_to_string(self.path("log")).unwrap_or_default());
             std::thread::sleep(Duration::from_millis(50));
         }
-        self
+    }
+
+    /// Stops it in the middle of what it does: when it starts again it has to recover.
+    pub fn abort(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = (server.kill(), server.wait());
+        }
     }
 
     /// Stops it.
@@ -103,6 +136,11 @@ impl Mariadb {
         assert!(self.client(&format!("USE b2b;\n{sql}"), false), "{sql:.1000}");
     }
 
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        (self.ip, 3306).into()
+    }
+
     /// The rows of a query, their values separated by tabs.
     pub fn rows(&self, sql: &str) -> Vec<String> {
         let output =
@@ -125,6 +163,19 @@ impl Mariadb {
     fn command(&self) -> Command {
         let mut command = Command::new("mariadb");
         command.args(["--no-defaults", "-u", "root", "-S"]).arg(self.path("socket"));
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.disk.as_ref().map_or_else(|| self.path("data"), |disk| disk.join("data"))
+    }
+
+    /// A program that sees the data, as the user of the server.
+    fn program(&self, name: &str) -> Command {
+        let enter = self.enter.iter().map(String::as_str);
+        let mut words = enter.chain(words_of(USER)).chain([name]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words);
         command
     }
 

@@ -92,7 +92,7 @@ pub struct Dialog {
     /// How and when it ended.
     pub end: Option<(End, Instant)>,
     /// The newest state that the subscriber has accepted.
-    pub accepted: u64,
+    pub accepted: Option<u64>,
     pub(super) local_tag: String,
     pub(super) local: String,
     pub(super) remote: String,
@@ -124,7 +124,7 @@ impl Dialog {
             opened: now,
             expires_at: now,
             end: None,
-            accepted: 0,
+            accepted: None,
             local_tag: format!("n{number}"),
             local: message.need("To").to_owned(),
             remote: message.need("From").to_owned(),
