@@ -7,7 +7,7 @@ mod error;
 mod opening;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::subscriptions::{self, SubscriptionError, provisioned};
 use crate::engine::{CALL_TIE, Engine, Ownerless, StoreCount, StoreWriter, settle_row};
@@ -18,7 +18,7 @@ use crate::memory::OutOfMemory;
 use crate::qsa::StoredPart;
 use crate::registry::{Handle, InsertError};
 use crate::store::{BadRow, COLUMNS, Restart, RowOrigin, RowState, StoredRow, TABLE};
-use crate::subscription::{OptionError, Options, Socket, StoredLife};
+use crate::subscription::{OptionError, Options, Socket, StoredAwaits, StoredLife, StoredPhase};
 
 pub use error::StoredError;
 pub use opening::OpenedStore;
@@ -59,7 +59,7 @@ enum Skip {
     Room(#[from] InsertError),
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
-    #[error("the subscription that it is a fork of is not there")]
+    #[error("so is the row of the subscription that it is a fork of")]
     NoRoot,
 }
 
@@ -71,8 +71,12 @@ struct Restoration<'e> {
     /// NOTIFYs may have been missed.
     was_away: bool,
     local: Vec<StoredRow>,
+    /// Dialogs beside those of their subscriptions, which may be in a later row.
+    forks: Vec<StoredRow>,
     /// The subscriptions that have other handles now, for their forks.
     moved: HashMap<u64, Handle>,
+    /// The ids of the rows that are left as they are.
+    left_out: HashSet<u64>,
     skipped: u64,
     clock_went_back: bool,
 }
@@ -90,12 +94,15 @@ pub fn restore(engine: &Engine, opened: OpenedStore) -> Result<(), StoredError> 
         restart,
         was_away: restart.clock.unix_ms.saturating_sub(restart.seen) > NOTIFY_LIVES,
         local: Vec::new(),
+        forks: Vec::new(),
         moved: HashMap::new(),
+        left_out: HashSet::new(),
         skipped: 0,
         clock_went_back: false,
     };
     read(&database, |values| restoration.take(values))?;
     drop(database);
+    restoration.restore_forks();
     restoration.conclude(begun);
     let Restoration { writer, local, .. } = restoration;
     writer.hand_over();
@@ -185,6 +192,12 @@ fn read(database: &Database, mut take: impl FnMut(&[Option<Vec<u8>>])) -> Result
     }
 }
 
+/// Whether the next SUBSCRIBE would bring what was missed: it is no retry, whose moment the notifier may have named.
+fn is_refresh(life: &StoredLife<'_>) -> bool {
+    use StoredAwaits::{FirstNotify, Nothing};
+    life.next.is_some() && matches!(life.phase, StoredPhase::Confirmed(Nothing | FirstNotify))
+}
+
 fn number(text: &[u8]) -> Option<i64> {
     str::from_utf8(text).ok()?.trim().parse().ok()
 }
@@ -199,15 +212,24 @@ impl Restoration<'_> {
             Err(fault) => Err(fault.into()),
         };
         if let Err(skip) = result {
-            self.skip(values, &skip);
+            self.skip(values.first().and_then(Option::as_deref).unwrap_or_default(), &skip);
+        }
+    }
+
+    /// Goes on with the dialogs that are beside those of their subscriptions, which are there by now.
+    fn restore_forks(&mut self) {
+        for row in std::mem::take(&mut self.forks) {
+            if let Err(skip) = self.restore_one(&row) {
+                self.skip(row.id.cast_signed().to_string().as_bytes(), &skip);
+            }
         }
     }
 
     /// A row is left as it is. No other subscription gets its id.
-    fn skip(&mut self, values: &[Option<Vec<u8>>], why: &Skip) {
-        let id = values.first().and_then(Option::as_deref).unwrap_or_default();
+    fn skip(&mut self, id: &[u8], why: &Skip) {
         if let Some(handle) = number(id).and_then(|id| Handle::from_u64(id.cast_unsigned())) {
             self.engine.registry.pass_over(handle);
+            self.left_out.insert(handle.to_u64());
         }
         self.skipped += 1;
         match why {
@@ -227,6 +249,13 @@ impl Restoration<'_> {
                 self.local.push(row);
                 Ok(())
             }
+            _ if row.origin == RowOrigin::Fork => {
+                if let Some(handle) = Handle::from_u64(row.id) {
+                    self.engine.registry.pass_over(handle);
+                }
+                self.forks.push(row);
+                Ok(())
+            }
             RowState::Waiting | RowState::Unconfirmed | RowState::Confirmed | RowState::Ending => {
                 self.restore_one(&row)
             }
@@ -242,8 +271,12 @@ impl Restoration<'_> {
         }
         let socket = ListenSocket::named(row.socket.as_bytes()).map(|socket| Socket(socket.token()));
         let mut life = row.life(socket, &self.restart);
-        if self.was_away && life.next.is_some() {
+        if self.was_away && is_refresh(&life) {
             life.next = Some(self.restart.clock.mono);
+        }
+        if row.origin == RowOrigin::Ending {
+            // It may have been written before the end had begun.
+            life.phase = StoredPhase::Ending;
         }
         let handle = match row.origin {
             RowOrigin::Script | RowOrigin::Table if row.state != RowState::Ending => {
@@ -251,10 +284,15 @@ impl Restoration<'_> {
             }
             RowOrigin::Script | RowOrigin::Table | RowOrigin::Ending => self.restore_ownerless(row, &life, None)?,
             RowOrigin::Module | RowOrigin::Shared => self.restore_ownerless(row, &life, None)?,
+            RowOrigin::Fork if self.left_out.contains(&row.root) => return Err(Skip::NoRoot),
             RowOrigin::Fork => {
                 let root = self.moved.get(&row.root).copied().or_else(|| Handle::from_u64(row.root));
                 let root = root.filter(|root| self.engine.registry.view(*root, |_, _| ()).is_some());
-                self.restore_ownerless(row, &life, Some(root.ok_or(Skip::NoRoot)?))?
+                if root.is_none() {
+                    // Its subscription has been ended, and so is it.
+                    life.phase = StoredPhase::Ending;
+                }
+                self.restore_ownerless(row, &life, root)?
             }
         };
         self.engine.count_restored();

@@ -84,10 +84,13 @@ impl Engine {
         row.tie = text(self.store.as_ref().map(|store| store.tie_of(handle)).unwrap_or_default());
         let publish = self.publishes(owner.subscription, record);
         row.options = self.options_text(Options { publish, ..options });
-        if row.origin == RowOrigin::Fork {
-            row.root = self.registry.root_of(handle).map_or(0, Handle::to_u64);
-        } else {
+        if row.origin != RowOrigin::Fork {
             row.origin = self.origin_of(owner);
+        } else if let Some(root) = self.registry.root_of(handle) {
+            row.root = root.to_u64();
+        } else {
+            // Its subscription has gone, and it only ends.
+            (row.origin, row.fork) = (RowOrigin::Ending, 0);
         }
         row
     }
