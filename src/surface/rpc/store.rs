@@ -15,7 +15,8 @@ pub fn store(rpc: &RpcContext) {
         let fields = StoreFields {
             state: FieldValue::Text(store.map_or("off", |store| store.status.state(now).name())),
             rows: count(StoreCount::Rows),
-            waiting: count(StoreCount::Waiting),
+            // The writer counts once a round.
+            waiting: number(&|store| store.status.counted(StoreCount::Waiting).max(engine.registry.marked() as u64)),
             lag_ms: number(&|store| store.status.lag(now)),
             written: count(StoreCount::Written),
             writes: count(StoreCount::Writes),
