@@ -105,7 +105,6 @@ mod sockets;
 mod state_examples;
 mod stateless;
 mod states_at_hand;
-mod statistics;
 mod stored;
 mod terminated;
 mod timer_n;

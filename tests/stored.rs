@@ -1,5 +1,10 @@
 //! Subscriptions that outlive the server.
 
+mod crashes;
+mod forks;
+mod moments;
+mod states;
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -7,7 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::config::Builder;
-use crate::support::database::{change, url};
+use crate::support::database::{change, rows, url};
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::wait::{SOON, eventually};
@@ -32,6 +37,41 @@ pub fn settled(server: &Server) {
         let store = server.rpc("presence_b2b.store", json!([])).expect("an answer");
         (store["waiting"] == 0 && store["lag_ms"] == 0 && store["state"] == "good").then_some(())
     });
+}
+
+/// How a run of the server ends.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// In order.
+    Stopped,
+    /// As if the power had failed.
+    Killed,
+}
+
+/// Both ways.
+pub const ENDS: [End; 2] = [End::Stopped, End::Killed];
+
+/// Ends a run of the server; its address.
+pub fn end(server: Server, how: End) -> Ipv4Addr {
+    let ip = server.ip();
+    match how {
+        End::Stopped => server.stop(),
+        End::Killed => {
+            server.signal_all(libc::SIGKILL);
+            server.ends(SOON, |_| String::new()).expect("all have ended");
+        }
+    }
+    ip
+}
+
+/// The rows that there are: whatever this asks for.
+pub fn stored(dir: &Path, what: &str) -> Vec<String> {
+    rows(dir, &format!("SELECT {what} FROM presence_b2b_subscriptions ORDER BY id"))
+}
+
+/// Waits until there is no row left.
+pub fn no_row_stays(dir: &Path) {
+    eventually(SOON, "no row is left", || stored(dir, "*").is_empty().then_some(()));
 }
 
 #[test]
