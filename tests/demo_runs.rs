@@ -32,11 +32,11 @@ fn every_state_is_shown_in_plain_lines() {
     assert!(output.status.success(), "{said}{complained}");
     assert_eq!(complained, "");
     assert!(!said.contains('\x1b'), "{said}");
-    assert!(said.contains("All 16 published states arrived through presence_b2b"), "{said}");
+    assert!(said.contains("All 17 published states arrived through presence_b2b"), "{said}");
 
     let lines: Vec<&str> = said.lines().collect();
     let published: Vec<(&str, &str)> = lines.iter().filter_map(|line| line.split_once(" publishes ")).collect();
-    assert_eq!(published.len(), 16, "{said}");
+    assert_eq!(published.len(), 17, "{said}");
     for (who, state) in published {
         let user = who.rsplit(' ').next().expect("a name");
         let told = format!("state {user:<6} == active {state} (");
@@ -49,8 +49,22 @@ fn every_state_is_shown_in_plain_lines() {
             assert!(lines.iter().any(|line| line.contains(&message)), "no line has {message:?}:\n{said}");
         }
     }
+    went_on(&lines);
     lamps_followed(&said);
     assert_nothing_left(files.path());
+}
+
+/// The server was killed and started again: no subscription is made a second time, and no SUBSCRIBE leaves until the story asks for one.
+fn went_on(lines: &[&str]) {
+    let at = |part: &str| lines.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("no {part:?}"));
+    let (killed, goes_on) = (at("is killed (kill -9)"), at("it goes on in the same 6 dialogs"));
+    let (arrived, refreshed) = (at("state erin   == active open \"back again\""), at("is refreshed"));
+    assert!(killed < goes_on && goes_on < arrived && arrived < refreshed, "{lines:#?}");
+    let end = at("All 17 published states arrived");
+    let sent = lines[killed..end].iter().filter(|line| line.contains("-> SUBSCRIBE Expires 3600"));
+    let others: Vec<_> = sent.filter(|line| !line.ends_with(" in dialog")).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    assert!(!lines[killed..refreshed].iter().any(|line| line.contains("-> SUBSCRIBE")), "{lines:#?}");
 }
 
 /// The second act: what both lamps showed, in this order.
@@ -87,7 +101,7 @@ fn a_lost_state_is_named() {
     let (said, complained) = (text(output.stdout), text(output.stderr));
     assert_eq!(output.status.code(), Some(1), "{said}{complained}");
     let lost =
-        ["3 of 16 published states did not arrive:", "  dave closed", "  dave open \"on call\"", "  dave closed"];
+        ["3 of 17 published states did not arrive:", "  dave closed", "  dave open \"on call\"", "  dave closed"];
     assert_eq!(complained.lines().collect::<Vec<_>>(), lost, "{said}");
     assert_nothing_left(files.path());
 }

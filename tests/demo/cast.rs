@@ -30,5 +30,8 @@ pub const CHANGES: [State; 12] = [
     ("bob", "closed", Some("good night")),
 ];
 
+/// Published while the server with the module is not there.
+pub const WHILE_AWAY: State = ("erin", "open", Some("back again"));
+
 /// Whose subscriptions are refreshed.
 pub const REFRESHED: [&str; 2] = ["alice", "frank"];

@@ -2,7 +2,8 @@
 //!
 //! First one watcher, six records, and their presence states arriving in Kamailio: the first server is a presence server
 //! (Debian's presence and presence_xml on SQLite), the second has this module. The demo publishes states to the first and
-//! shows what `event_route[qsa:notify]` tells it in the second, with the SIP messages between the two beside it.
+//! shows what `event_route[qsa:notify]` tells it in the second, with the SIP messages between the two beside it. In the middle
+//! the second is killed and started again, and goes on in the same dialogs, which a database has.
 //!
 //! Then the lamps of two phones that follow calls: the first server is a PBX (Debian's dialog and pua_dialoginfo), the second
 //! publishes what this module is told in its own presence server, where the lamps are. The demo makes the calls and is the

@@ -52,6 +52,7 @@ pub const STATES: Scene = Scene {
         "first states are published",
         "a watcher subscribes to everybody",
         "states change",
+        "the server is killed, starts again",
         "subscriptions are refreshed",
         "the watcher unsubscribes",
     ],

@@ -1,13 +1,17 @@
 //! The two servers, and what the story does to them. Whatever goes wrong is a sentence.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::ears::{self, Ears};
 use super::sentence::or_sentence;
 use super::support::config::Builder;
+use super::support::database;
 use super::support::kamailio::Server;
 use super::support::pidf::pidf;
 use super::support::presence_server::PresenceServer;
@@ -15,10 +19,18 @@ use super::support::presence_server::PresenceServer;
 /// For the tests of the demo itself: the other server says 200 to what is published for this user, and forgets it.
 const SWALLOW: &str = "PRESENCE_B2B_DEMO_SWALLOW";
 
+/// How long a server that is killed may take until all of its processes are gone.
+const GONE: Duration = Duration::from_secs(10);
+
 /// Both servers, running.
 pub struct Stage {
     presence: PresenceServer,
-    b2b: Server,
+    /// None while it is killed.
+    b2b: Option<Server>,
+    /// How it is started again, at the same address.
+    again: Builder,
+    /// Its database.
+    _folder: TempDir,
     /// What both servers report.
     pub ears: Ears,
 }
@@ -26,11 +38,13 @@ pub struct Stage {
 impl Stage {
     /// Starts both.
     pub fn build() -> Result<Stage, String> {
-        let builder = or_sentence(|| Server::b2b().b2b_param("min_resubscribe_time", 0))?;
+        let folder = TempDir::with_prefix("demo-").map_err(|error| format!("no folder for a database ({error})."))?;
+        let builder = or_sentence(|| storing(&folder))?;
         let begun = presence_server(builder.ip());
         let (presence, ears) = begun.map_err(|error| format!("The presence server: {error}"))?;
-        match or_sentence(|| builder.route(&ears::route(ears.told)).start()) {
-            Ok(b2b) => Ok(Stage { presence, b2b, ears }),
+        let again = builder.route(&ears::route(ears.told));
+        match or_sentence(|| again.clone().start()) {
+            Ok(b2b) => Ok(Stage { presence, b2b: Some(b2b), again, _folder: folder, ears }),
             Err(error) => {
                 let _ = or_sentence(|| presence.stop());
                 Err(format!("The server with the module: {error}"))
@@ -45,7 +59,7 @@ impl Stage {
 
     /// The place of each person.
     pub fn addresses(&self) -> String {
-        let [presence, b2b] = [self.presence.server.ip(), self.b2b.ip()];
+        let [presence, b2b] = [self.presence.server.ip(), self.again.ip()];
         format!("presence server at {presence}, presence_b2b at {b2b}; records: sip:…@{presence}")
     }
 
@@ -60,7 +74,7 @@ impl Stage {
 
     /// Subscribes the watcher to `user`; the subscription's id.
     pub fn subscribe(&self, user: &str) -> Result<u64, String> {
-        let watcher = self.b2b.uri("watcher");
+        let watcher = format!("sip:watcher@{}", self.again.ip());
         let id = self.rpc("presence_b2b.subscribe", json!([self.record(user), watcher]))?;
         id.as_u64().ok_or_else(|| format!("presence_b2b.subscribe answered {id}, which is no id."))
     }
@@ -81,17 +95,48 @@ impl Stage {
         trace["subscriptions"].as_u64().ok_or_else(|| format!("presence_b2b.trace answered {trace}."))
     }
 
+    /// The Call-IDs of all subscriptions.
+    pub fn dialogs(&self) -> Result<BTreeSet<String>, String> {
+        let rows = self.rpc("presence_b2b.list", json!([0, 100]))?;
+        let call_id = |row: &Value| row["call_id"].as_str().map(str::to_owned);
+        Ok(rows.as_array().into_iter().flatten().filter_map(call_id).collect())
+    }
+
+    /// Kills all processes of the server with the module.
+    pub fn kill(&mut self) -> Result<(), String> {
+        let Some(server) = self.b2b.take() else { return Ok(()) };
+        let gone = or_sentence(|| {
+            server.signal_all(libc::SIGKILL);
+            server.ends(GONE, |_| String::new())
+        })?;
+        gone.map_err(|left| format!("{} processes of the server with the module could not be killed.", left.len()))
+    }
+
+    /// Starts it again, as it was.
+    pub fn start_again(&mut self) -> Result<(), String> {
+        let server = or_sentence(|| self.again.clone().start());
+        self.b2b = Some(server.map_err(|error| format!("The server with the module does not start again: {error}"))?);
+        Ok(())
+    }
+
     /// Stops both; an error if one did not end well or logged what must never happen.
     pub fn close(self) -> Result<(), String> {
-        let b2b = or_sentence(|| self.b2b.stop());
+        let b2b = or_sentence(|| self.b2b.map_or((), Server::stop));
         let presence = or_sentence(|| self.presence.stop());
         b2b.map_err(|error| format!("The server with the module: {error}"))
             .and(presence.map_err(|error| format!("The presence server: {error}")))
     }
 
     fn rpc(&self, method: &str, params: Value) -> Result<Value, String> {
-        or_sentence(|| self.b2b.rpc(method, params))?.map_err(|error| format!("{method} answered: {error}"))
+        let Some(b2b) = &self.b2b else { return Err(format!("{method}: the server with the module does not run.")) };
+        or_sentence(|| b2b.rpc(method, params))?.map_err(|error| format!("{method} answered: {error}"))
     }
+}
+
+/// The server with the module, which keeps its subscriptions in the database of this folder.
+fn storing(folder: &TempDir) -> Builder {
+    let server = Server::b2b().module("db_sqlite").b2b_param("db_url", database::url(folder.path()));
+    server.b2b_param("db_mode", 1).b2b_param("min_resubscribe_time", 0)
 }
 
 /// It copies every SIP message to the demo. All of its UDP is in one process, so the copies come in the order of the

@@ -1,7 +1,7 @@
 //! The first act, in its order. Each step waits for what it causes; on a terminal it also waits for human eyes.
 
 use super::board::Board;
-use super::cast::{CHANGES, FIRST, REFRESHED, State, USERS};
+use super::cast::{CHANGES, FIRST, REFRESHED, State, USERS, WHILE_AWAY};
 use super::scene::STATES;
 use super::stage::Stage;
 use super::telling::{End, PATIENCE, Teller};
@@ -9,11 +9,11 @@ use super::view::View;
 
 /// Plays it all and cleans up; returns the last words of an act that ended well.
 pub fn play(view: &mut View) -> Result<String, End> {
-    let mut board = Board::new(&STATES, &USERS, FIRST.len() + CHANGES.len());
+    let mut board = Board::new(&STATES, &USERS, FIRST.len() + CHANGES.len() + 1);
     view.step(&board);
-    let stage = Stage::build()?;
+    let mut stage = Stage::build()?;
     let events = stage.ears.events.clone();
-    let told = Play { stage: &stage, teller: Teller { board: &mut board, view, events }, ids: Vec::new() }.run();
+    let told = Play { stage: &mut stage, teller: Teller { board: &mut board, view, events }, ids: Vec::new() }.run();
     let closed = stage.close();
     view.end(&board);
     let verdict = told?;
@@ -22,7 +22,7 @@ pub fn play(view: &mut View) -> Result<String, End> {
 }
 
 struct Play<'a> {
-    stage: &'a Stage,
+    stage: &'a mut Stage,
     teller: Teller<'a>,
     ids: Vec<u64>,
 }
@@ -47,6 +47,8 @@ impl Play<'_> {
             self.teller.arrival(state.0)?;
             self.teller.pause(900)?;
         }
+        self.teller.step("A database has the subscriptions: the same dialogs go on after kill -9.")?;
+        self.crash()?;
         self.teller.step("The module refreshes a subscription in its dialog, long before it expires.")?;
         for user in REFRESHED {
             self.refresh(user)?;
@@ -76,6 +78,23 @@ impl Play<'_> {
         self.teller.arrival(user)
     }
 
+    /// One state changes while nobody is there: its NOTIFY comes again until it is answered.
+    fn crash(&mut self) -> Result<(), End> {
+        let before = self.stage.dialogs()?;
+        self.teller.say("the server with the module is killed (kill -9)".into());
+        self.stage.kill()?;
+        self.publish(WHILE_AWAY)?;
+        self.teller.pause(1000)?;
+        self.teller.say("it starts again".into());
+        self.stage.start_again()?;
+        if self.stage.dialogs()? != before {
+            return Err(End::Failed("The server has started again, but with other dialogs.".into()));
+        }
+        self.teller.say(format!("it goes on in the same {} dialogs", before.len()));
+        self.teller.arrival(WHILE_AWAY.0)?;
+        self.teller.pause(1500)
+    }
+
     fn refresh(&mut self, user: &str) -> Result<(), End> {
         self.teller.say(format!("the subscription to {user} is refreshed"));
         let id = self.id(user)?;
@@ -102,7 +121,7 @@ impl Play<'_> {
 
     fn verdict(&mut self) -> Result<String, End> {
         self.teller.board.step += 1;
-        let stage = self.stage;
+        let stage = &*self.stage;
         let left = self.teller.forgotten(|| stage.subscriptions())?;
         let board = &mut *self.teller.board;
         let missing: Vec<String> =
