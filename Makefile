@@ -7,7 +7,7 @@
 #   make chaos    kills busy servers, and their databases stop, hang, are full or cut off: nothing may be lost (ONLY=kill: one of them);
 #                 and kills single processes at 300 random moments: each server has to end in time (MOMENTS=1000: more moments)
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
-#   make demo     shows the main job: presence states arrive inside Kamailio, and local lamps follow calls at a remote PBX
+#   make demo     shows the main job: presence states arrive inside Kamailio, also after kill -9, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
 #   make install  copies the module to the server's module folder, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
 #   make clean    removes what was built

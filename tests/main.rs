@@ -106,6 +106,7 @@ mod state_examples;
 mod stateless;
 mod states_at_hand;
 mod stored;
+mod stored_copies;
 mod terminated;
 mod timer_n;
 mod trace;
