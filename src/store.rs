@@ -31,7 +31,7 @@ mod tests;
 use columns::COLUMN_COUNT;
 
 pub use clock::{ClockMap, Restart};
-pub use columns::{COLUMNS, NODES as NODES_TABLE, SqlValue, TABLE};
+pub use columns::{COLUMNS, MOST_EPOCH, NODES as NODES_TABLE, SqlValue, TABLE};
 pub use fault::{BadRow, Unstorable};
 pub use life::RowTexts;
 pub use node::NodeRow;

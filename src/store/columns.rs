@@ -110,8 +110,10 @@ pub const COLUMNS: [RowColumn; COLUMN_COUNT] = [
 /// Place of column `state`.
 pub(super) const STATE: usize = 10;
 
-/// The largest epoch: with the number of a batch it has to fit into `written`.
-const EPOCH: i64 = i32::MAX as i64;
+/// The largest epoch. With the number of a batch it has to fit into `written`, and the next ones have to be larger.
+pub const MOST_EPOCH: u32 = 1_000_000_000;
+
+const EPOCH: i64 = MOST_EPOCH as i64;
 
 const URI: usize = 1024;
 const NAME: &str = "a URI without blanks, quotes and control characters";

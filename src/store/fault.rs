@@ -57,12 +57,10 @@ pub enum RowFault {
         wanted: &'static str,
     },
     /// A text is too long.
-    #[error("column {column} has {length} bytes, and may have {most}")]
+    #[error("column {column} has more than {most} bytes")]
     TooLong {
         /// The column.
         column: &'static str,
-        /// The bytes that it has.
-        length: usize,
         /// The most that it may have.
         most: usize,
     },

@@ -1,6 +1,6 @@
 //! The row of this server: which run of it is the present one, and what the next run needs beside the subscriptions.
 
-use super::columns::NODES;
+use super::columns::{MOST_EPOCH, NODES};
 use super::row::Run;
 use super::statements::SqlDialect;
 
@@ -46,11 +46,13 @@ impl NodeRow {
         }
         let number = |text: &str, what| text.trim().parse::<u64>().map_err(|_| what);
         let narrow = |text: &str, what| u32::try_from(number(text, what)?).map_err(|_| what);
+        let is_epoch = |epoch: &u32| *epoch < MOST_EPOCH;
+        let is_instant = |instant: &u64| i64::try_from(*instant).is_ok();
         Ok(Some(Self {
-            epoch: narrow(epoch, "epoch is no number")?,
+            epoch: Some(narrow(epoch, "epoch is no number")?).filter(is_epoch).ok_or("epoch is too large")?,
             key: bytes(key.trim()).ok_or("hash_key is not 32 hexadecimal digits")?,
             shards: narrow(shards, "shards is no number")?,
-            seen: number(seen, "seen is no number")?,
+            seen: Some(number(seen, "seen is no number")?).filter(is_instant).ok_or("seen is too large")?,
             stopped: number(stopped, "stopped is no number")?,
         }))
     }
@@ -132,6 +134,8 @@ mod tests {
         };
         assert_eq!(with(0, Some("2")), Ok(None));
         assert_eq!(with(1, Some("x")), Err("epoch is no number"));
+        assert_eq!(with(1, Some("1000000000")), Err("epoch is too large"));
+        assert_eq!(with(4, Some("9223372036854775808")), Err("seen is too large"));
         assert_eq!(with(2, Some("a5")), Err("hash_key is not 32 hexadecimal digits"));
         assert_eq!(with(2, Some(&"g".repeat(32))), Err("hash_key is not 32 hexadecimal digits"));
         assert_eq!(with(3, Some("-1")), Err("shards is no number"));

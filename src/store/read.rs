@@ -45,6 +45,8 @@ fn contradiction(row: &StoredRow) -> Option<&'static str> {
     };
     if row.id >> 32 == 0 {
         Some("its id has no generation in its upper 32 bits")
+    } else if row.written > Written::new(row.run, u32::MAX) {
+        Some("column written is of a later run than column epoch")
     } else if is_in_dialog && !has_dialog {
         Some("its state says that it has a dialog, and column call_id is empty")
     } else if has_dialog == row.local_tag.is_empty() {
@@ -148,7 +150,7 @@ impl RowReader<'_> {
             ColumnKind::Number { .. } => (0, (|_| false) as fn(&[u8]) -> bool, "a number"),
         };
         if value.len() > most {
-            return Err(RowFault::TooLong { column: name, length: value.len(), most });
+            return Err(RowFault::TooLong { column: name, most });
         }
         let text = str::from_utf8(value).ok().filter(|text| is_good(text.as_bytes()));
         text.ok_or_else(|| RowFault::Text { column: name, value: ShownValue::of(value), wanted })

@@ -11,6 +11,10 @@ use crate::host::text::{lend, lend_all};
 /// How many rows are held in memory at a time, where the database module can do so.
 const PAGE: c_int = 1000;
 
+/// How many bytes or characters of a value [`Database::read_page`] asks for: private memory has to have room for a row, whatever somebody has
+/// put into it.
+const MOST_VALUE: u32 = 5000;
+
 impl Database {
     /// Hands all rows of a table to `take`, page by page where the module can do so, in the order of the database. A value
     /// is `None` when it is NULL.
@@ -69,7 +73,7 @@ impl Database {
 impl Database {
     /// Reads the part of a table whose numbers in the column `id` come after `after`, at most so many rows, by these numbers. From the
     /// beginning without `after`. Each value is text; `None` is NULL. A number that is none is given as the text it is: SQLite keeps any text in
-    /// any column. A driver whose SQL is not known gives all rows at once whatever is asked for, in any order, and NULL as an empty
+    /// any column. A text of more than 5,000 characters is cut there. A driver whose SQL is not known gives all rows at once whatever is asked for, in any order, and NULL as an empty
     /// text, because db_text cannot tell them apart.
     ///
     /// # Errors
@@ -94,6 +98,23 @@ impl Database {
         let result = self.ask(&text).ok_or_else(failed)?;
         let row = |row| (0..columns.len()).map(|column| result.text(row, column)).collect();
         Ok((0..result.count()).map(row).collect())
+    }
+
+    /// The largest number in a column that is not negative and not larger than `most`. None if there is none, or with a driver whose SQL is not
+    /// known.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn largest(&self, table: &str, column: &str, most: i64) -> Result<Option<i64>, DatabaseError> {
+        let dialect = self.dialect();
+        if dialect == Dialect::Other {
+            return Ok(None);
+        }
+        let largest = as_text(&format!("MAX({column})"), dialect);
+        let text = format!("SELECT {largest} FROM {table} WHERE {column} BETWEEN 0 AND {most}");
+        let result = self.ask(&text).ok_or_else(|| self.unreadable(table, &[column]))?;
+        let found = (result.count() > 0).then(|| result.text(0, 0)).flatten();
+        Ok(found.and_then(|digits| str::from_utf8(&digits).ok()?.parse().ok()))
     }
 
     /// The version that the server's table of versions says of a table; none if it does not name the table.
@@ -185,8 +206,13 @@ enum RowNumbers {
 /// as 0, and db_postgres takes backslashes of the type `TEXT` for escapes of bytes.
 fn as_text(column: &str, dialect: Dialect) -> String {
     match dialect {
-        Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
-        Dialect::Postgres => format!("CAST({column} AS VARCHAR)"),
-        Dialect::Mysql | Dialect::Other => column.to_owned(),
+        // As bytes, because the function of texts ends at a NUL. Of none it makes NULL.
+        Dialect::Sqlite => {
+            let cut = format!("CAST(SUBSTR(CAST({column} AS BLOB), 1, {MOST_VALUE}) AS TEXT)");
+            format!("COALESCE({cut}, CAST({column} AS TEXT))")
+        }
+        Dialect::Postgres => format!("CAST({column} AS VARCHAR({MOST_VALUE}))"),
+        Dialect::Mysql => format!("SUBSTR({column}, 1, {MOST_VALUE})"),
+        Dialect::Other => column.to_owned(),
     }
 }

@@ -48,7 +48,7 @@ impl Database {
             return Ok(());
         }
         let is_at_once = began.elapsed() < AT_ONCE;
-        if self.ask(ARE_YOU_THERE).is_none() {
+        if !self.answers() {
             return Err(DatabaseError::Lost(self.module.clone()));
         }
         if !is_at_once {
@@ -56,6 +56,12 @@ impl Database {
         }
         // It may have come back just now.
         if self.ask(sql).is_some() { Ok(()) } else { Err(DatabaseError::Refused(self.module.clone())) }
+    }
+
+    /// Whether the database answers at all.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.ask(ARE_YOU_THERE).is_some()
     }
 
     /// Inserts a row of these columns and texts, where no SQL can be used: numbers are their digits. To change a row, delete it first.

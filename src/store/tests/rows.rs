@@ -151,7 +151,7 @@ fn bounds_are_those_of_the_core() {
     {
         let long = [b"sip:a@x.".as_slice(), &vec![b'a'; 4096]].concat();
         let text = said(column, Some(&long));
-        assert!(text.contains(&format!("column {column} has 4104 bytes, and may have {most}")), "{text}");
+        assert!(text.contains(&format!("column {column} has more than {most} bytes")), "{text}");
     }
     assert_eq!(said("options", Some(&[b'a'; 2048])), format!("Some({ID})"));
 }
@@ -169,7 +169,7 @@ fn numbers_out_of_range_are_said() {
         ("expires_at", "9223372036854775808", i64::MAX),
         ("updated", "", i64::MAX),
         ("node", "1.5", 65535),
-        ("epoch", "x", i64::from(i32::MAX)),
+        ("epoch", "x", 1_000_000_000),
         ("marks", " 1", 65535),
     ] {
         let text = said(column, Some(value.as_bytes()));

@@ -9,6 +9,9 @@ pub enum StoredError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Not even the table of versions can be read.
+    #[error("{0}; the file presence_b2b-create.sql for this database makes all tables (see docs/database.md)")]
+    NoVersions(DatabaseError),
     /// A table is not there.
     #[error(
         "the database of db_url has no table {table} that its table version knows: create the tables with the file \

@@ -7,7 +7,7 @@ use crate::host::clock::{self, unix_millis};
 use crate::host::database::{Database, DatabaseError, Dialect, without_timeout};
 use crate::host::log;
 use crate::memory::HashKey;
-use crate::store::{ClockMap, NODES_TABLE, NodeRow, Restart, SqlDialect, TABLE, schema};
+use crate::store::{ClockMap, MOST_EPOCH, NODES_TABLE, NodeRow, Restart, SqlDialect, TABLE, schema};
 
 /// The version of the tables that this module works with.
 const VERSION: u32 = schema::VERSION;
@@ -42,7 +42,11 @@ impl OpenedStore {
         let shards = u32::try_from(config.shards).unwrap_or(u32::MAX);
         let before = node(&database)?;
         let fresh = || NodeRow { epoch: 0, key: clock::random_bytes(), shards, seen: clock.unix_ms, stopped: 0 };
+        // Without this, the rows of a later run would be changed no more: the row of the server was removed, or is of an earlier backup.
+        let newest =
+            database.largest(TABLE, "epoch", i64::from(MOST_EPOCH) - 1)?.and_then(|epoch| u32::try_from(epoch).ok());
         let before = before.unwrap_or_else(fresh);
+        let before = NodeRow { epoch: before.epoch.max(newest.unwrap_or(0)), ..before };
         let row = before.next(shards, clock.unix_ms);
         enter(&database, &row)?;
         if node(&database)? != Some(row) {
@@ -59,7 +63,7 @@ fn check(database: &Database) -> Result<(), StoredError> {
         create(database)?;
     }
     for table in [TABLE, NODES_TABLE] {
-        match database.version_of(table)? {
+        match database.version_of(table).map_err(StoredError::NoVersions)? {
             Some(VERSION) => {}
             Some(found) => return Err(StoredError::Version { table, found, wanted: VERSION }),
             None => return Err(StoredError::NoTable { table }),
