@@ -141,7 +141,18 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         joins
     }
 
-    /// A subscription of an earlier run has this handle and is not restored, or not yet: no new one gets it, and its slot is kept
+    /// A subscription of an earlier run has this handle and is not restored: no new one gets it. There may be no memory for its slot, which
+    /// is not made for it.
+    pub fn skip(&self, handle: Handle) {
+        let (number, slot) = self.layout.locate(handle.index());
+        if let Some(shard) = self.shards.get(number) {
+            let mut table = shard.lock();
+            table.records.pass(handle.generation());
+            table.records.rest(slot);
+        }
+    }
+
+    /// A subscription of an earlier run has this handle and is not restored yet: no new one gets it, and its slot is kept
     /// free for it as long as there are others. To be called before there are new ones.
     pub fn pass_over(&self, handle: Handle) {
         let (number, slot) = self.layout.locate(handle.index());

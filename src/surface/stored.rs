@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 use super::subscriptions::{self, SubscriptionError, provisioned};
 use crate::engine::{CALL_TIE, Engine, Ownerless, StoreCount, StoreWriter, settle_row};
 use crate::host::database::{Database, DatabaseError};
-use crate::host::log;
 use crate::host::socket::ListenSocket;
+use crate::host::{log, uri};
 use crate::memory::OutOfMemory;
 use crate::qsa::StoredPart;
 use crate::registry::{Handle, InsertError};
@@ -49,6 +49,8 @@ struct WaitingRows {
 enum Skip {
     #[error(transparent)]
     Row(#[from] BadRow),
+    #[error("column {0} is no SIP URI")]
+    Uri(&'static str),
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
     #[error("unknown event package \"{0}\": declare it with modparam package")]
@@ -118,13 +120,21 @@ thread_local! {
 /// Goes on with the subscriptions to local users; call when the location service can be asked.
 pub fn restore_local(engine: &Engine) {
     let rows = WAITING.with_borrow_mut(|waiting| std::mem::take(&mut waiting.local));
+    let mut skipped = 0;
     for row in rows {
         if let Err(why) = restore_local_one(engine, &row) {
+            skipped += 1;
+            if skipped > MOST_NAMED {
+                continue;
+            }
             log::warn(&format!(
                 "{TABLE}: the subscription to the local user {} does not go on: {why}",
                 log::peer(row.record.as_bytes())
             ));
         }
+    }
+    if let Some(store) = engine.store() {
+        store.status.count(StoreCount::Skipped, skipped);
     }
 }
 
@@ -180,13 +190,20 @@ pub fn restore_ties(engine: &Engine) {
 /// Hands the rows to `take`, in the order of their ids.
 fn read(database: &Database, mut take: impl FnMut(&[Option<Vec<u8>>])) -> Result<(), DatabaseError> {
     let columns = COLUMNS.map(|column| column.name);
-    let mut after = None;
+    let (mut after, mut most) = (None, PAGE);
     loop {
-        let rows = database.read_page(TABLE, &columns, after, PAGE)?;
+        let rows = match database.read_page(TABLE, &columns, after, most) {
+            // The rows are too long for private memory, which holds as many as are asked for, if fewer can be read.
+            Err(_) if most > 1 && database.answers() && database.read_page(TABLE, &columns, after, 0).is_ok() => {
+                most = (most / 4).max(1);
+                continue;
+            }
+            rows => rows?,
+        };
         rows.iter().for_each(|row| take(row));
         let last = rows.last().and_then(|row| number(row.first()?.as_deref()?));
         match last.filter(|id| after.is_none_or(|before| *id > before)) {
-            Some(last) if rows.len() == PAGE as usize => after = Some(last),
+            Some(last) if rows.len() == most as usize => after = Some(last),
             Some(_) | None => return Ok(()),
         }
     }
@@ -228,14 +245,14 @@ impl Restoration<'_> {
     /// A row is left as it is. No other subscription gets its id.
     fn skip(&mut self, id: &[u8], why: &Skip) {
         if let Some(handle) = number(id).and_then(|id| Handle::from_u64(id.cast_unsigned())) {
-            self.engine.registry.pass_over(handle);
             self.left_out.insert(handle.to_u64());
+            self.engine.registry.skip(handle);
         }
         self.skipped += 1;
         match why {
             _ if self.skipped > MOST_NAMED => {}
             Skip::Row(bad) => log::warn(&bad.to_string()),
-            _ => log::warn(&format!("table {TABLE}: the row with id '{}' is skipped: {why}", log::peer(id))),
+            _ => log::warn(&format!("table {TABLE}: the row with id {} is skipped: {why}", log::peer(id))),
         }
     }
 
@@ -317,6 +334,11 @@ impl Restoration<'_> {
         let package = package.ok_or_else(|| Skip::Package(row.package.clone()))?.number;
         let options: Options = self.engine.options(row.options.as_bytes())?;
         let uris = [row.record.as_bytes(), row.subscriber.as_bytes()];
+        for (uri, column) in uris.into_iter().zip(["record", "subscriber"]) {
+            if !uri::is_sip_uri(uri) {
+                return Err(Skip::Uri(column));
+            }
+        }
         let stored = Ownerless { handle: row.id, uris, package, options: &options, life, root };
         Ok(self.engine.restore_ownerless(&stored, row.origin)?)
     }
