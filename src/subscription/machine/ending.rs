@@ -183,9 +183,14 @@ impl<A: SharedAlloc> Subscription<A> {
     /// The longer Expires a 423 asks for, once per attempt. A Min-Expires that is missing, that is no longer than what
     /// was asked, or that is beyond reason is no help; nor is any to a fetch, which is for no time at all.
     pub(super) fn wider(&self, failure: &Failure<'_>, policy: &Policy) -> Option<u32> {
-        let longest = LARGEST_MIN_EXPIRES.max(self.wanted_expires(policy));
+        let longest = self.longest_expires(policy);
         let is_fetch = self.fetch_until().is_some();
         failure.min_expires.filter(|min| !is_fetch && !self.widened && *min > self.requested_expires && *min <= longest)
+    }
+
+    /// The longest Expires of a request.
+    pub(super) fn longest_expires(&self, policy: &Policy) -> u32 {
+        LARGEST_MIN_EXPIRES.max(self.wanted_expires(policy))
     }
 
     /// Keeps what operators want to read.

@@ -32,6 +32,7 @@ impl<A: SharedAlloc> Subscription<A> {
     /// [`OutOfMemory`].
     pub fn try_restored(mut self, stored: &StoredLife<'_>, fetch: bool, env: &Env<'_>) -> Result<Self, OutOfMemory> {
         let env = &Env { policy: env.policy.of(self.package()), ..*env };
+        let stored = &self.within_reason(stored, env);
         self.take_numbers(stored, env);
         if stored.min_expires > 0 {
             self.extras_mut()?.min_expires = stored.min_expires;
@@ -60,6 +61,18 @@ impl<A: SharedAlloc> Subscription<A> {
         }
         self.tidy();
         Ok(self)
+    }
+
+    /// Nobody has asked for more time than a notifier can have the module ask for.
+    fn within_reason<'a>(&self, stored: &StoredLife<'a>, env: &Env<'_>) -> StoredLife<'a> {
+        let longest = self.longest_expires(env.policy);
+        let last = env.now.after(Duration::from_secs(longest.into()));
+        StoredLife {
+            requested_expires: stored.requested_expires.min(longest),
+            min_expires: if stored.min_expires <= longest { stored.min_expires } else { 0 },
+            expiry: stored.expiry.map(|expiry| expiry.min(last)),
+            ..*stored
+        }
     }
 
     fn take_numbers(&mut self, stored: &StoredLife<'_>, env: &Env<'_>) {
@@ -180,7 +193,8 @@ impl<A: SharedAlloc> Subscription<A> {
     fn stand_again(&mut self, stored: &StoredLife<'_>, awaits: StoredAwaits, fetch: bool, env: &Env<'_>) {
         self.date(stored, env);
         let soon = self.soon(self.granted_until(), env);
-        let planned = stored.next.filter(|next| *next > env.now);
+        let last = self.granted_until().map_or(Millis(u64::MAX), |expiry| expiry.max(env.now));
+        let planned = stored.next.filter(|next| *next > env.now).map(|next| next.min(last));
         let late_by = stored.notify_by.filter(|by| *by > env.now);
         let is_cut_off = stored.dialog.is_some_and(|dialog| dialog.has_flow);
         let wants_state = fetch || is_cut_off || matches!(awaits, StoredAwaits::FirstNotify) && late_by.is_none();
