@@ -106,6 +106,8 @@ mod state_examples;
 mod stateless;
 mod states_at_hand;
 mod stored;
+mod stored_bad_rows;
+mod stored_bad_texts;
 mod stored_copies;
 mod terminated;
 mod timer_n;
