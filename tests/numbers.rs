@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 53] = [
+const SAID: [(&str, &str, &str, &str); 60] = [
     ("src/surface/tables.rs", "RETRY", "provisioning.md", "tries again every {} seconds"),
     ("src/surface/tables.rs", "MOST_NAMED", "provisioning.md", "The log names the first {} of them"),
     ("src/surface/rpc/tables.rs", "PATIENCE", "rpc.md", "waits for it, {} seconds at most"),
@@ -56,6 +56,18 @@ const SAID: [(&str, &str, &str, &str); 53] = [
     ("src/registrations/entry.rs", "MOST_BYTES", "safety.md", "with {kB} of texts"),
     ("src/engine/publish.rs", "RETRY", "publishing.md", "tries again after {} seconds"),
     ("src/engine/lack.rs", "PAUSE", "operations.md", "Each kind is logged every {} seconds at most"),
+    ("src/config/policy.rs", "RESTORE_SPAN", "operations.md", "What is overdue leaves within {} seconds"),
+    ("src/config/policy.rs", "SAVE_PATIENCE", "operations.md", "A first SUBSCRIBE waits for {} seconds at most"),
+    (
+        "src/store/outbox/outcome.rs",
+        "LONGEST_PAUSE",
+        "operations.md",
+        "The module tries again every {} seconds at most",
+    ),
+    ("src/store/cseq.rs", "HEADROOM", "operations.md", "the newest SUBSCRIBE and {} more"),
+    ("src/store/cseq.rs", "SKIPPED_A_SECOND", "operations.md", "and {} further for each second"),
+    ("src/engine/store/writer.rs", "LAST_WRITES", "operations.md", "It writes the rest, for {} seconds at most"),
+    ("src/engine/store/writer.rs", "SEEN", "operations.md", "one for the heartbeat every {} seconds"),
     ("tests/bench/bodies/main.rs", "TIMES", "performance.md", "before and after {} readings of a body"),
     ("tests/bench/cases/states.rs", "WRITERS", "performance.md", "while {} workers take NOTIFYs"),
 ];
