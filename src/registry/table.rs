@@ -240,6 +240,21 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
 
     /// Hands a record an input and brings the indexes into step with what came of it.
     pub(super) fn step(&mut self, slot: u32, input: Input<'_>, env: &Env<'_>) -> Result<Option<Output>, OutOfMemory> {
+        // Without a store, the marks take one comparison here.
+        if self.marks.are_kept() {
+            self.advance::<true>(slot, input, env)
+        } else {
+            self.advance::<false>(slot, input, env)
+        }
+    }
+
+    /// A step, `MARKED` or not.
+    fn advance<const MARKED: bool>(
+        &mut self,
+        slot: u32,
+        input: Input<'_>,
+        env: &Env<'_>,
+    ) -> Result<Option<Output>, OutOfMemory> {
         let ends = matches!(input, Input::Unsubscribe);
         // The end opens no dialog: it is never kept off by want of memory.
         if !ends {
@@ -249,15 +264,14 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
             self.flows.try_reserve()?;
         }
         let leaves_dialog = matches!(input, Input::Notify(..) | Input::Sent { .. });
-        let are_marked = self.marks.are_kept();
-        let least = if are_marked { least_mark(&input) } else { None };
+        let least = if MARKED { least_mark(&input) } else { None };
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         // Few have one, and the dialogs of the others are not looked at.
         let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         let deadline = record.life.deadline();
-        let texts = if are_marked { record.life.texts_mark() } else { 0 };
+        let texts = if MARKED { record.life.texts_mark() } else { 0 };
         let output = record.life.handle(input, env)?;
-        if are_marked {
+        if MARKED {
             let mark = match least {
                 _ if ends || record.life.texts_mark() != texts => Some(StoreMark::Whole),
                 Some(_) if record.life.deadline() != deadline => Some(StoreMark::Numbers),
