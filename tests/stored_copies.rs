@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::documentation::{blocks, section, text_of};
+use crate::documentation::{blocks, blocks_in, section, text_of};
 use crate::stored::{again, folder, settled, storing};
 use crate::support::config::Builder;
 use crate::support::database::rows;
@@ -13,6 +14,7 @@ use crate::support::endpoint::Received;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier};
 use crate::support::postgres::Postgres;
+use crate::support::server_user::{ids_of, is_root};
 use crate::support::wait::{SOON, eventually};
 
 const FILE: &str = "/var/lib/kamailio/presence_b2b/subscriptions.db";
@@ -30,7 +32,7 @@ fn commands(heading: &str, word: &str) -> Vec<String> {
 
 /// Runs commands of the page with the test's own places.
 fn run(commands: &str, dir: &Path, postgres: Option<&Postgres>) {
-    let user = fs::metadata(dir).map(|folder| std::os::unix::fs::MetadataExt::uid(&folder)).expect("a folder");
+    let user = fs::metadata(dir).map(|folder| folder.uid()).expect("a folder");
     let script = commands.replace(FILE, &dir.join("db").display().to_string());
     let script =
         script.replace(BACKUPS, &dir.display().to_string()).replace("chown kamailio:", &format!("chown {user}"));
@@ -71,6 +73,22 @@ fn goes_on(server: &Server, id: u64, dialog: &mut Dialog, first: &Received, last
     let next = refresh(server, id, dialog);
     assert_eq!(next.header("Call-ID"), first.header("Call-ID"));
     assert!(next.cseq().0 > last.cseq().0, "{:?} after {:?}", next.cseq(), last.cseq());
+}
+
+/// The folder that the README makes is the server's.
+#[test]
+fn the_folder_of_the_readme_is_made() {
+    let parent = folder();
+    let made = parent.path().join("presence_b2b");
+    let commands = blocks_in("README.md", "sh").concat();
+    let line = commands.lines().find(|line| line.starts_with("sudo install -d ")).expect("the command");
+    let line = line.trim_start_matches("sudo ").replace("/var/lib/kamailio/presence_b2b", &made.display().to_string());
+    // Nobody but root can give it away.
+    let line = if is_root() { line } else { line.replace("-o kamailio -g kamailio", "") };
+    run(&line, parent.path(), None);
+    let folder = fs::metadata(&made).expect("a folder");
+    assert_eq!(folder.mode() & 0o777, 0o750);
+    assert!(!is_root() || folder.uid() == ids_of("kamailio").0, "{}", folder.uid());
 }
 
 #[test]
