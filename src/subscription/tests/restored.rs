@@ -41,7 +41,9 @@ impl Life {
             .and_then(|made| made.try_restored(&stored, fetch, &env))
             .unwrap();
         let last = self.sent.last().map(|(_, request)| request.clone()).unwrap_or_default();
-        let sent = vec![(self.now, Request { cseq: subscription.local_cseq, ..last })];
+        // No nonce is known any more.
+        let last = Request { cseq: subscription.local_cseq, authorizations: Vec::new(), ..last };
+        let sent = vec![(self.now, last)];
         let policy = self.policy.clone();
         Self { account, policy, now, sent, subscription, in_hand: false, credentials: Vec::new(), ..*self }
     }
