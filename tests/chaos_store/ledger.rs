@@ -155,6 +155,16 @@ impl Ledger {
         }
     }
 
+    /// All NOTIFYs that wait for their answers are sent again now.
+    pub fn hurry(&mut self, now: Instant) {
+        for (number, dialog) in self.dialogs.iter_mut().enumerate() {
+            if let Some(flight) = &mut dialog.flight {
+                flight.next = now;
+                self.due.push(Reverse((now, number)));
+            }
+        }
+    }
+
     /// A message that came.
     pub fn take(&mut self, message: &Message, from: SocketAddr, now: Instant) {
         match message.method() {

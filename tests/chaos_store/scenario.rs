@@ -121,7 +121,7 @@ impl Scenario {
                     world.run(Duration::from_millis(500));
                     world.stop();
                     world.start();
-                    world.load();
+                    world.desk.hurry();
                 }
             }
             Scenario::Kill => {
@@ -129,6 +129,7 @@ impl Scenario {
                     world.run(Duration::from_millis(random(2000)));
                     world.kill();
                     world.start();
+                    world.desk.hurry();
                     if number % 10 == 0 {
                         eprintln!("  {}: killed {number} of {} times", world.place.name(), world.size.kills);
                     }
