@@ -49,12 +49,12 @@ fn what_is_not_stored_is_lost() {
 }
 
 /// Plays a short form of a scenario; the ledger has nothing to object.
-fn survives(scenario: Scenario, database: Database) {
+fn survives(scenario: Scenario, database: Database, size: Size) {
     if !scenario.fits(database) {
         eprintln!("NOT TRIED: nothing can be mounted here");
         return;
     }
-    let outcome = scenario.play(database, SMALL);
+    let outcome = scenario.play(database, size);
     assert!(outcome.counted() == 0, "\n{}", report::findings(&outcome.findings));
     eprintln!("{}", report::table(&[outcome]));
 }
@@ -63,7 +63,7 @@ macro_rules! scenarios {
     ($($name:ident: $scenario:ident of $database:ident;)+) => {
         $(#[test]
         fn $name() {
-            survives(Scenario::$scenario, Database::$database);
+            survives(Scenario::$scenario, Database::$database, SMALL);
         })+
     };
 }
@@ -82,4 +82,24 @@ scenarios! {
     postgres_cut: Cut of Postgres;
     mariadb_kill: Kill of Mariadb;
     mariadb_cut: Cut of Mariadb;
+}
+
+/// More rows than are read at a time: none is left out between two pages.
+fn survives_in_pages(database: Database) {
+    survives(Scenario::Restart, database, Size { subscriptions: 1500, rate: 2000, kills: 1, ..SMALL });
+}
+
+#[test]
+fn sqlite_pages() {
+    survives_in_pages(Database::Sqlite);
+}
+
+#[test]
+fn postgres_pages() {
+    survives_in_pages(Database::Postgres);
+}
+
+#[test]
+fn mariadb_pages() {
+    survives_in_pages(Database::Mariadb);
 }

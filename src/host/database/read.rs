@@ -93,8 +93,9 @@ impl Database {
             return self.read_at_once(table, columns).ok_or_else(failed);
         }
         let behind = after.map_or_else(String::new, |after| format!(" WHERE id > {after}"));
+        // PostgreSQL names a cast column after the column: `ORDER BY id` alone would sort the texts, and pages would miss rows.
         let named: Vec<String> = columns.iter().map(|column| as_text(column, dialect)).collect();
-        let text = format!("SELECT {} FROM {table}{behind} ORDER BY id LIMIT {most}", named.join(", "));
+        let text = format!("SELECT {} FROM {table}{behind} ORDER BY {table}.id LIMIT {most}", named.join(", "));
         let result = self.ask(&text).ok_or_else(failed)?;
         let row = |row| (0..columns.len()).map(|column| result.text(row, column)).collect();
         Ok((0..result.count()).map(row).collect())
