@@ -1,12 +1,26 @@
 //! Subscriptions whose state the server itself tells. The notifiers of local calls and of local registrations drive them.
 
 use super::Engine;
+use crate::grammar::Aor;
 use crate::memory::OutOfMemory;
 use crate::qsa::{Refused, SubscriptionId, Wanted};
 use crate::registry::Handle;
+use crate::subscription::package::{DIALOG, REG};
 use crate::subscription::{Content, Input, Options, Subscription};
 
 impl Engine {
+    /// The address of a record in one of the `local_domains`; `None` of others.
+    #[must_use]
+    pub fn local_user(&self, record: &[u8]) -> Option<Aor> {
+        Aor::read(record).filter(|aor| self.config.local_domains.hold(&aor.host))
+    }
+
+    /// Whether the server itself knows the state of a record in this package.
+    #[must_use]
+    pub fn is_local_user(&self, record: &[u8], package: &[u8]) -> bool {
+        [DIALOG.name, REG.name].iter().any(|name| name.as_bytes() == package) && self.local_user(record).is_some()
+    }
+
     /// Starts a subscription that needs no SIP: [`tell_local`](Self::tell_local) brings its news.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub(super) fn user_of(engine: &Engine, wanted: &Wanted<'_>) -> Option<Result<(Lo
         name if name == REG.name.as_bytes() => LocalPackage::Registrations,
         _ => return None,
     };
-    let aor = Aor::read(wanted.record).filter(|aor| engine.config.local_domains.hold(&aor.host))?;
+    let aor = engine.local_user(wanted.record)?;
     if aor.user.is_empty() {
         return Some(Err(Refused::new(
             "its domain is one of modparam local_domains, but it names no user: write sip:user@domain",

@@ -145,7 +145,10 @@ fn restore_local_one(engine: &Engine, row: &StoredRow) -> Result<(), Skip> {
         return Ok(());
     }
     let Some(restart) = WAITING.with_borrow(|waiting| waiting.restart) else { return Ok(()) };
-    let handle = restore_owned(engine, row, &row.life(None, &restart))?;
+    // The domains may be others than in the run before.
+    let is_local = engine.is_local_user(row.record.as_bytes(), row.package.as_bytes());
+    let phase = if is_local { StoredPhase::Local } else { StoredPhase::Waiting };
+    let handle = restore_owned(engine, row, &StoredLife { phase, dialog: None, ..row.life(None, &restart) })?;
     engine.count_restored();
     settle_row(row.id, Some(handle));
     Ok(())
@@ -259,7 +262,7 @@ impl Restoration<'_> {
     fn restore(&mut self, row: StoredRow) -> Result<(), Skip> {
         self.clock_went_back |= self.restart.clock.went_back(row.updated) > 0;
         match row.state {
-            RowState::Local => {
+            _ if row.state == RowState::Local || self.is_local_now(&row) => {
                 if let Some(handle) = Handle::from_u64(row.id) {
                     self.engine.registry.pass_over(handle);
                 }
@@ -273,10 +276,14 @@ impl Restoration<'_> {
                 self.forks.push(row);
                 Ok(())
             }
-            RowState::Waiting | RowState::Unconfirmed | RowState::Confirmed | RowState::Ending => {
-                self.restore_one(&row)
-            }
+            _ => self.restore_one(&row),
         }
+    }
+
+    /// The user has become a local one. The notifier learns from the answer to its next NOTIFY that nobody wants it any more.
+    fn is_local_now(&self, row: &StoredRow) -> bool {
+        let is_wanted = matches!(row.origin, RowOrigin::Script | RowOrigin::Table) && row.state != RowState::Ending;
+        is_wanted && self.engine.is_local_user(row.record.as_bytes(), row.package.as_bytes())
     }
 
     fn restore_one(&mut self, row: &StoredRow) -> Result<(), Skip> {
