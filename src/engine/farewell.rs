@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::Engine;
+use super::store::orphan_of;
 use super::worker::WorkFound;
 use crate::config::OnShutdown;
 use crate::host::process::LastWords;
@@ -41,11 +42,14 @@ impl Engine {
     fn end_all(&self) {
         let end = Self::now().after(LONGEST_FAREWELL);
         let mut subscriptions = Vec::new();
-        self.registry.visit(|_, _, owner| {
-            subscriptions.push(owner.subscription);
+        self.registry.visit(|handle, _, owner| {
+            subscriptions.push((handle, owner.subscription, orphan_of(owner.queue).is_some()));
             ControlFlow::Continue(())
         });
-        for subscription in subscriptions {
+        for (handle, subscription, is_orphan) in subscriptions {
+            if is_orphan {
+                self.end(handle);
+            }
             // Another worker may have ended it.
             let _ = self.hub.unsubscribe(subscription);
             if Self::now() > end {

@@ -22,6 +22,7 @@ use crate::subscription::Input;
 use crate::time::Millis;
 
 pub use restore::Ownerless;
+pub(super) use restore::orphan_of;
 pub use status::{StoreCount, StoreState, StoreStatus};
 pub use writer::{StoreWriter, settle_row};
 

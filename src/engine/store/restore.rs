@@ -134,7 +134,7 @@ fn queue_of(origin: RowOrigin) -> QueueId {
 }
 
 /// Whose a subscription is that waits for a C module, by what it has in the place of a queue.
-pub(super) fn orphan_of(queue: QueueId) -> Option<RowOrigin> {
+pub(in crate::engine) fn orphan_of(queue: QueueId) -> Option<RowOrigin> {
     match queue.to_u64() {
         OF_MODULE => Some(RowOrigin::Module),
         OF_SHARE => Some(RowOrigin::Shared),
