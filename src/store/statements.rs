@@ -5,7 +5,7 @@
 
 mod literal;
 
-use super::columns::{COLUMNS, NODES, RowColumn, SqlValue, TABLE};
+use super::columns::{COLUMN_COUNT, COLUMNS, NODES, RowColumn, SqlValue, TABLE};
 use super::row::{NO_STATUS, RowOrigin, Run, StoredRow, TOMBSTONE, Written};
 
 /// The language of a database.
@@ -31,31 +31,50 @@ pub fn write_whole(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<Str
 /// Writes what may change in rows that are there without a text that changes: numbers, and words. No two may have the same id.
 ///
 /// A row with another Call-ID is left as it is. The subscription has begun another dialog since the change that is to be written: its numbers are
-/// of that dialog, and the whole row follows.
+/// of that dialog, and the whole row follows. A value that all rows have is said once: those of a batch of refreshes have most of them in common,
+/// and reading a statement is much of what it costs.
 #[must_use]
 pub fn write_numbers(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<String> {
-    let is_in = |column: &RowColumn| column.changes || matches!(column.name, "id" | "call_id");
-    let columns = || COLUMNS.iter().filter(|column| is_in(column));
-    let changes = COLUMNS.iter().filter(|column| column.changes);
+    let Some(first) = rows.first().map(StoredRow::values) else { return Vec::new() };
+    let mut differs = [false; COLUMN_COUNT];
+    for row in rows {
+        let values = row.values();
+        differs.iter_mut().zip(first.iter().zip(&values)).for_each(|(differs, (one, other))| *differs |= one != other);
+    }
+    let is_key = |column: &RowColumn| matches!(column.name, "id" | "call_id");
+    let is_in = |(column, differs): (&RowColumn, &bool)| column.changes && *differs || is_key(column);
+    let columns = || COLUMNS.iter().zip(&differs).filter(|column| is_in(*column)).map(|(column, _)| column);
+    let mut sets = Vec::new();
+    let mut newer = String::new();
+    for ((column, value), differs) in COLUMNS.iter().zip(first).zip(differs).filter(|((column, _), _)| column.changes) {
+        let mut new = format!("v.{}", column.name);
+        if !differs {
+            new.clear();
+            literal::push(&mut new, value, dialect);
+        }
+        if column.name == "written" {
+            newer.clone_from(&new);
+        }
+        sets.push((column.name, new));
+    }
+    let set = |of: &str| listed(sets.iter().map(|(name, new)| format!("{of}{name}={new}")));
     let fence = fence(dialect, run);
     let (head, tail) = match dialect {
         SqlDialect::Sqlite | SqlDialect::Postgres => {
-            let sets = listed(changes.map(|RowColumn { name, .. }| format!("{name}=v.{name}")));
             let same = format!("{TABLE}.id=v.id AND {TABLE}.call_id=v.call_id");
-            let where_ = format!("{same} AND {TABLE}.written<v.written AND {fence}");
-            (derived(dialect, columns()), format!(") UPDATE {TABLE} SET {sets} FROM v WHERE {where_}"))
+            let where_ = format!("{same} AND {TABLE}.written<{newer} AND {fence}");
+            (derived(dialect, columns()), format!(") UPDATE {TABLE} SET {} FROM v WHERE {where_}", set("")))
         }
         SqlDialect::Mysql => {
-            let sets = listed(changes.map(|RowColumn { name, .. }| format!("t.{name}=v.{name}")));
             let head = format!("UPDATE {TABLE} t JOIN {}", derived(dialect, columns()));
             // Whatever collations the server has for columns and for literals.
             let same = "CAST(t.call_id AS BINARY)=CAST(v.call_id AS BINARY)";
-            (head, format!(") v ON t.id=v.id SET {sets} WHERE {same} AND t.written<v.written AND {fence}"))
+            (head, format!(") v ON t.id=v.id SET {} WHERE {same} AND t.written<{newer} AND {fence}", set("t.")))
         }
     };
     let rows = rows.iter().map(|row| {
-        let values = COLUMNS.iter().zip(row.values()).filter(|(column, _)| is_in(column)).map(|(_, value)| value);
-        tuple(dialect, values)
+        let values = COLUMNS.iter().zip(&differs).zip(row.values()).filter(|(column, _)| is_in(*column));
+        tuple(dialect, values.map(|(_, value)| value))
     });
     pieces(&head, &tail, dialect, rows)
 }
