@@ -5,8 +5,8 @@ use super::restore::orphan_of;
 use crate::host::shm::Shm;
 use crate::host::socket::ListenSocket;
 use crate::registry::Handle;
-use crate::store::{ClockMap, RowOrigin, RowTexts, Run, StoredRow, Unstorable, Written};
-use crate::subscription::{Options, Subscription};
+use crate::store::{ClockMap, RowChange, RowOrigin, RowTexts, Run, StoredRow, Unstorable, Written};
+use crate::subscription::{Options, StoredDialog, Subscription};
 
 /// What is copied out under the lock of the registry's shard.
 struct Looked {
@@ -18,16 +18,21 @@ struct Looked {
 }
 
 impl Engine {
-    /// The row of a subscription as it is now; `None` if there is none, or none that is stored.
+    /// The row of a subscription as it is now; `None` if there is none, or none that is stored. For a change of numbers it has no texts but
+    /// the Call-ID: nobody writes the others.
     ///
     /// # Errors
     /// A text of it cannot be kept.
     pub(super) fn row_of(
         &self,
         handle: Handle,
+        change: RowChange,
         written: (Run, Written),
         now: ClockMap,
     ) -> Option<Result<StoredRow, Unstorable>> {
+        if change == RowChange::Numbers {
+            return self.registry.view(handle, |life, _| numbers(handle, life, written, now))?;
+        }
         let looked = self.registry.view(handle, |life, owner| self.look(handle, life, owner, written, now))??;
         Some(
             looked
@@ -49,16 +54,10 @@ impl Engine {
         }
         let stored = life.stored();
         let texts = RowTexts {
-            id: handle.to_u64(),
-            // Below, without the lock.
-            origin: if life.fork() != 0 { RowOrigin::Fork } else { RowOrigin::Ending },
             record: life.record(),
             subscriber: life.subscriber(),
             package: self.config.packages.get(life.package()).name.as_bytes(),
-            options: b"",
-            tie: b"",
-            socket: b"",
-            root: 0,
+            ..no_texts(handle, life)
         };
         Some(Looked {
             row: StoredRow::of(&texts, &stored, written, now),
@@ -105,5 +104,44 @@ impl Engine {
             None if is_of_table() => RowOrigin::Table,
             None => RowOrigin::Script,
         }
+    }
+}
+
+/// The numbers of a row, and the Call-ID.
+fn numbers(
+    handle: Handle,
+    life: &Subscription<Shm>,
+    written: (Run, Written),
+    now: ClockMap,
+) -> Option<Result<StoredRow, Unstorable>> {
+    if !life.is_stored() {
+        return None;
+    }
+    let mut stored = life.stored();
+    stored.dialog = stored.dialog.map(|dialog| StoredDialog {
+        local_tag: b"",
+        remote_tag: b"",
+        target: b"",
+        route_set: b"",
+        entity_tag: b"",
+        source: b"",
+        led_to: b"",
+        ..dialog
+    });
+    Some(StoredRow::of(&no_texts(handle, life), &stored, written, now))
+}
+
+/// What a row has beside its subscription's life is added without the lock.
+fn no_texts(handle: Handle, life: &Subscription<Shm>) -> RowTexts<'static> {
+    RowTexts {
+        id: handle.to_u64(),
+        origin: if life.fork() != 0 { RowOrigin::Fork } else { RowOrigin::Ending },
+        record: b"",
+        subscriber: b"",
+        package: b"",
+        options: b"",
+        tie: b"",
+        socket: b"",
+        root: 0,
     }
 }

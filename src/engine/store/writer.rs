@@ -265,8 +265,10 @@ impl StoreWriter {
         let (run, written) = (self.run, batch.written);
         let now = ClockMap { unix_ms: clock::unix_millis(), mono: Engine::now() };
         let dialect = self.database.as_ref().map_or(Dialect::Other, Database::dialect);
-        let whole = self.rows(engine, &batch.whole, written, now);
-        let numbers = self.rows(engine, &batch.numbers, written, now);
+        let whole = self.rows(engine, (&batch.whole, RowChange::Whole), written, now);
+        // Without SQL, each row is written as a whole.
+        let change = if sql(dialect).is_some() { RowChange::Numbers } else { RowChange::Whole };
+        let numbers = self.rows(engine, (&batch.numbers, change), written, now);
         let Some(database) = &self.database else { return Ok(()) };
         let Some(dialect) = sql(dialect) else {
             return Ok(row_by_row(database, whole.into_iter().chain(numbers), batch)?);
@@ -291,10 +293,11 @@ impl StoreWriter {
         Ok(())
     }
 
-    fn rows(&mut self, engine: &Engine, ids: &[u64], written: Written, now: ClockMap) -> Vec<StoredRow> {
+    fn rows(&mut self, engine: &Engine, of: (&[u64], RowChange), written: Written, now: ClockMap) -> Vec<StoredRow> {
+        let (ids, change) = of;
         let mut rows = Vec::with_capacity(ids.len());
         for handle in ids.iter().filter_map(|id| Handle::from_u64(*id)) {
-            match engine.row_of(handle, (self.run, written), now) {
+            match engine.row_of(handle, change, (self.run, written), now) {
                 Some(Ok(row)) => rows.push(row),
                 Some(Err(unstorable)) => {
                     self.outbox.leave_out(handle.to_u64(), now.mono);
