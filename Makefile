@@ -105,7 +105,7 @@ demo: setup build
 
 bench: setup metered build
 	@$(CARGO) build --release --example bench --example bodies 2> >(grep -v '^ *Finished ' >&2 || true)
-	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" PRESENCE_B2B_METERED_SO="$(CURDIR)/$(METERED)" QUICK="$(QUICK)" ONLY="$(ONLY)" target/release/examples/bench
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" PRESENCE_B2B_METERED_SO="$(CURDIR)/$(METERED)" QUICK="$(QUICK)" ONLY="$(ONLY)" ROWS="$(ROWS)" DATABASE="$(DATABASE)" target/release/examples/bench
 
 clean:
 	@$(CARGO) clean

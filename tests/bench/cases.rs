@@ -9,10 +9,12 @@ mod locks;
 mod notify;
 mod refreshes;
 mod requests;
+mod restart;
 mod scaling;
 mod setup;
 mod states;
 mod watched;
+mod writes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,7 +24,7 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 13] = [
+const CASES: [(&str, Case); 15] = [
     ("NOTIFYs", notify::run),
     ("instructions", instructions::run),
     ("bodies", bodies::run),
@@ -36,6 +38,8 @@ const CASES: [(&str, Case); 13] = [
     ("lamps", lamps::run),
     ("locks", locks::run),
     ("scaling", scaling::run),
+    ("stored subscriptions at the start", restart::run),
+    ("writing subscriptions", writes::run),
 ];
 
 /// Runs all cases that are wanted. One that fails does not keep the others from running; a signal does.
@@ -47,9 +51,6 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
         let outcome = outcome.unwrap_or_else(|_| Err("stopped by what is said above".into()));
         compare::interrupted()?;
         failures.extend(outcome.err().map(|failure| format!("{name}: {failure}")));
-    }
-    if options.wants("P10") {
-        report.open("P10", "restart from storage", "not built yet");
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }

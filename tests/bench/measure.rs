@@ -28,6 +28,16 @@ impl Processes {
         Processes { pids: members(server.pid()) }
     }
 
+    /// The main process of a server, which has started the others.
+    pub fn main(server: &Server) -> Processes {
+        Processes::with(&[server.pid()])
+    }
+
+    /// These.
+    pub fn with(pids: &[u32]) -> Processes {
+        Processes { pids: pids.to_vec() }
+    }
+
     /// Those of a server that [`Server`]'s own RPC describes with `part`.
     pub fn named(server: &Server, part: &str) -> Processes {
         let list = server.rpc("core.psx", json!([])).unwrap_or_default();
@@ -75,4 +85,12 @@ pub fn shared_memory(server: &Server) -> u64 {
     let answer = server.rpc("stats.fetch", json!(["real_used_size"])).unwrap_or_default();
     let value = &answer["shmem.real_used_size"];
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// Bytes of private memory of a server's main process that it has touched.
+pub fn private_memory(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+    kilobytes * 1024
 }

@@ -1,7 +1,16 @@
-//! The options of the benchmark: `QUICK=1`, `ONLY=P1,P5`.
+//! The options of the benchmark: `QUICK=1`, `ONLY=P1,P5`, and for P10 `ROWS=1000000` and `DATABASE=postgres`.
 
 /// All that there is to show, in the order in which it is shown.
 pub const ALL: [&str; 14] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14"];
+
+/// Where subscriptions are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// A file of SQLite.
+    Sqlite,
+    /// A server of PostgreSQL.
+    Postgres,
+}
 
 /// How much is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,12 +19,18 @@ pub struct Options {
     pub quick: bool,
     /// The goals to show.
     pub only: Vec<&'static str>,
+    /// Stored subscriptions of P10, if that is said: then nothing else of P10 is measured but what they show.
+    pub rows: Option<usize>,
+    /// Where these are.
+    pub database: DatabaseKind,
 }
 
 impl Options {
-    /// From the values of the variables `QUICK` and `ONLY`; says what is wrong with them.
-    pub fn read(quick: Option<&str>, only: Option<&str>) -> Result<Options, String> {
-        let named = only.unwrap_or_default().split([',', ' ']).filter(|name| !name.is_empty());
+    /// From the values of the variables, by their names; says what is wrong with them.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, String> {
+        let [quick, only, rows, database] =
+            ["QUICK", "ONLY", "ROWS", "DATABASE"].map(|name| variable(name).unwrap_or_default());
+        let named = only.split([',', ' ']).filter(|name| !name.is_empty());
         let known = |name: &str| {
             let found = ALL.iter().find(|known| known.eq_ignore_ascii_case(name));
             found.copied().ok_or_else(|| format!("ONLY names {name}, but there are {}", ALL.join(" ")))
@@ -24,7 +39,21 @@ impl Options {
         if only.is_empty() {
             only = ALL.to_vec();
         }
-        Ok(Options { quick: quick.is_some_and(|value| !matches!(value, "" | "0")), only })
+        let rows = match rows.as_str() {
+            "" => None,
+            text => Some(
+                text.parse()
+                    .ok()
+                    .filter(|rows| *rows >= 1000)
+                    .ok_or(format!("ROWS is {text}, not a number from 1000 on"))?,
+            ),
+        };
+        let database = match database.as_str() {
+            "" | "sqlite" => DatabaseKind::Sqlite,
+            "postgres" => DatabaseKind::Postgres,
+            other => return Err(format!("DATABASE is {other}, but there are sqlite and postgres")),
+        };
+        Ok(Options { quick: !matches!(quick.as_str(), "" | "0"), only, rows, database })
     }
 
     /// Whether this is to be shown.
@@ -57,18 +86,30 @@ impl Options {
 mod tests {
     use super::*;
 
+    /// With these variables.
+    fn read(variables: &[(&str, &str)]) -> Result<Options, String> {
+        Options::read(|name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned()))
+    }
+
     #[test]
     fn all_unless_told() {
-        let options = Options::read(None, None).expect("options");
+        let options = read(&[]).expect("options");
         assert!(!options.quick && options.wants("P1") && options.wants("P10"));
-        assert!(!Options::read(Some("0"), Some("")).expect("options").quick);
+        assert!(!read(&[("QUICK", "0"), ("ONLY", "")]).expect("options").quick);
     }
 
     #[test]
     fn only_what_is_named() {
-        let options = Options::read(Some("1"), Some("p5, P1")).expect("options");
+        let options = read(&[("QUICK", "1"), ("ONLY", "p5, P1")]).expect("options");
         assert!(options.quick && options.wants("P1") && options.wants("P5") && !options.wants("P2"));
-        let refused = Options::read(None, Some("P99")).expect_err("there is no P99");
+        let refused = read(&[("ONLY", "P99")]).expect_err("there is no P99");
         assert!(refused.contains("P99") && refused.contains("P10"), "{refused}");
+    }
+
+    #[test]
+    fn stored_subscriptions() {
+        let options = read(&[("ROWS", "1000000"), ("DATABASE", "postgres")]).expect("options");
+        assert_eq!((options.rows, options.database), (Some(1_000_000), DatabaseKind::Postgres));
+        assert!(read(&[("ROWS", "many")]).is_err() && read(&[("DATABASE", "paper")]).is_err());
     }
 }

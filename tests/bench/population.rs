@@ -48,6 +48,18 @@ impl Population {
         Ok(Population { server: builder.start(), count: 0, notifier })
     }
 
+    /// Stops its server, does something, and starts it again: the same subscriptions, if they are stored.
+    pub fn restarted(
+        self,
+        builder: Builder,
+        between: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<Population, Failure> {
+        let Population { server, count, notifier } = self;
+        server.stop();
+        between()?;
+        Ok(Population { server: builder.start(), count, notifier })
+    }
+
     /// The notifier's shared values.
     pub fn desk(&self) -> &Desk {
         &self.notifier.desk

@@ -46,6 +46,27 @@ pub fn arrange(population: &Population, load: &mut Load, count: usize, lead: Dur
     Ok(due)
 }
 
+/// Has about `count` subscriptions refresh, so many a second; how many they are, and when the first is due.
+pub fn arrange_evenly(
+    population: &Population,
+    load: &mut Load,
+    count: usize,
+    rate: f64,
+) -> Result<(usize, Instant), Failure> {
+    let took = Duration::from_secs_f64(count as f64 / rate);
+    // What these NOTIFYs change is written before.
+    let lead = Duration::from_secs(took.as_secs() + 5);
+    let due = Instant::now() + lead;
+    load.expires(lead.as_secs() as i64 + DELTA);
+    let to = STATEFUL.addr(&population.server);
+    let outcome = load.pace(population.desk(), to, population.count, rate, |since| since >= took)?;
+    load.expires(3600);
+    match outcome.problem() {
+        Some(problem) => Err(format!("NOTIFYs that are to shorten subscriptions: {problem}").into()),
+        None => Ok((outcome.accepted, due)),
+    }
+}
+
 /// How long it takes to arrange so many, on a busy machine too. Whole seconds, as notifiers tell the time: a part of one
 /// would be waited for behind it.
 pub fn lead(count: usize) -> Duration {
@@ -55,16 +76,30 @@ pub fn lead(count: usize) -> Duration {
 
 /// One round: CPU time of all processes in µs for each of `count` refreshes.
 pub fn round(population: &Population, load: &mut Load, count: usize) -> Result<f64, Failure> {
-    let all = Processes::of(&population.server);
-    let before_all = seen(population);
+    let all = [Processes::of(&population.server)];
     let due = arrange(population, load, count, lead(count))?;
-    rest(SETTLED)?;
-    let idle = {
-        let (before, begun) = (all.used(), Instant::now());
+    let costs = costs(population, (count, due), &all, || rest(SETTLED))?;
+    Ok(costs.first().copied().unwrap_or(f64::NAN))
+}
+
+/// So many refreshes that are arranged, the first at that moment: for each, the CPU time in µs of these groups of processes. What comes before
+/// and after them is waited for by `settle`.
+pub fn costs(
+    population: &Population,
+    (count, due): (usize, Instant),
+    groups: &[Processes],
+    settle: impl Fn() -> Result<(), Failure>,
+) -> Result<Vec<f64>, Failure> {
+    let before_all = seen(population);
+    let used = || groups.iter().map(|group| group.used().ran.as_secs_f64()).collect::<Vec<_>>();
+    settle()?;
+    let idle: Vec<f64> = {
+        let (before, begun) = (used(), Instant::now());
         rest(Duration::from_millis(200))?;
-        (all.used() - before).ran.as_secs_f64() / begun.elapsed().as_secs_f64()
+        let took = begun.elapsed().as_secs_f64();
+        used().iter().zip(&before).map(|(after, before)| (after - before) / took).collect()
     };
-    let (before, begun) = (all.used(), Instant::now());
+    let (before, begun) = (used(), Instant::now());
     if Instant::now() >= due {
         return Err("refreshes are due before they can be counted".into());
     }
@@ -74,7 +109,8 @@ pub fn round(population: &Population, load: &mut Load, count: usize) -> Result<f
             return Err(format!("{} of {count} refreshes, and no more come", seen(population) - before_all).into());
         }
     }
-    rest(SETTLED)?;
-    let used = (all.used() - before).ran.as_secs_f64() - idle * begun.elapsed().as_secs_f64();
-    Ok(used * 1e6 / count as f64)
+    settle()?;
+    let took = begun.elapsed().as_secs_f64();
+    let cost = |((after, before), idle): ((&f64, &f64), &f64)| (after - before - idle * took) * 1e6 / count as f64;
+    Ok(used().iter().zip(&before).zip(&idle).map(cost).collect())
 }

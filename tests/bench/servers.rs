@@ -151,6 +151,12 @@ fn with_module(builder: Builder, ways: &[Way], consumer: Consumer) -> Builder {
     unlimited(builder.b2b()).b2b_param("check_bodies", 0).route(&load).route(&route(ways))
 }
 
+/// The same with its subscriptions stored in SQLite.
+pub fn storing(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
+    let builder = b2b(ways, children, consumer).module("db_sqlite");
+    builder.b2b_param("db_url", "sqlite:///{dir}/db").b2b_param("db_mode", 1)
+}
+
 /// The same with bodies looked into before they are answered, which is the default.
 pub fn b2b_with_checks(ways: &[Way], children: u32, consumer: Consumer) -> Builder {
     // The later value counts.

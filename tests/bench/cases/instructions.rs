@@ -29,7 +29,7 @@ pub(super) const CHECKED: &str = "bodies checked (the default)";
 /// Describes a server.
 type Servers = fn(&[Way], u32, Consumer) -> Builder;
 
-const WAYS: [Way; 4] = [FLOOR, STATEFUL_ALONE, BARE_SL, STATELESS];
+pub(super) const WAYS: [Way; 4] = [FLOOR, STATEFUL_ALONE, BARE_SL, STATELESS];
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     if !has_valgrind() {
@@ -83,7 +83,7 @@ fn over(value: &f64, under: &f64) -> Option<Sample> {
 }
 
 /// Thousands of instructions of each way's worker for one NOTIFY.
-fn each(servers: Servers) -> Result<Vec<f64>, Failure> {
+pub(super) fn each(servers: Servers) -> Result<Vec<f64>, Failure> {
     let [few, many] = NUMBERS.map(|count| answer(servers, count));
     let thousands = (NUMBERS[1] - NUMBERS[0]) as f64 * 1e3;
     Ok(few?.iter().zip(&many?).map(|(few, many)| (many - few) / thousands).collect())

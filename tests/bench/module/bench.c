@@ -5,6 +5,9 @@
  *
  * With modparam "consumer" 0 the wake callback itself takes the messages, in the process that queued them; with 1 a
  * process of its own does, woken through an eventfd.
+ *
+ * With modparams "select_url" and "select_columns" it reads the stored subscriptions at the start, as the module does, and
+ * does nothing with them: what the database interface needs for that alone.
  */
 #define _GNU_SOURCE /* memmem */
 #include "presence_b2b_api.h"
@@ -14,7 +17,9 @@
 #include "core/mod_fix.h"
 #include "core/pt.h"
 #include "core/rpc.h"
+#include "core/sr_module.h"
 #include "core/ver.h"
+#include "lib/srdb1/db.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,6 +32,9 @@ MODULE_VERSION
 /** Four buckets for each doubling of a nanosecond: 2^36 ns is a minute. */
 #define BUCKETS_NO 144
 #define URI_SIZE 128
+#define SQL_SIZE 4096
+/** Rows of a page: as many as the module reads at a time. */
+#define PAGE 1000
 
 typedef struct shared
 {
@@ -42,6 +50,9 @@ static shared_t *shared;
 static int consumer = 0;
 static int queue_limit = 1000000;
 static int woken = -1;
+static char *select_url = "";
+static char *select_columns = "";
+static int selected = 0;
 
 static void add(volatile uint64_t *counter, uint64_t number)
 {
@@ -163,7 +174,7 @@ static void rpc_counters(rpc_t *rpc, void *ctx)
 
 	if(qsa.queue_counters(queue, &counters) < 0 || rpc->add(ctx, "{", &st) < 0)
 		return;
-	rpc->struct_add(st, "dddddd", "taken", (int)shared->taken, "last",
+	rpc->struct_add(st, "ddddddd", "selected", selected, "taken", (int)shared->taken, "last",
 			(int)shared->last, "received", (int)counters.received, "merged",
 			(int)counters.merged, "dropped", (int)counters.dropped, "queued",
 			(int)counters.queued);
@@ -213,11 +224,59 @@ static cmd_export_t functions[] = {
 		{NULL, NULL, 0, NULL, NULL, 0}};
 
 static param_export_t params[] = {{"consumer", PARAM_INT, &consumer},
-		{"queue_limit", PARAM_INT, &queue_limit}, {NULL, 0, NULL}};
+		{"queue_limit", PARAM_INT, &queue_limit},
+		{"select_url", PARAM_STRING, &select_url},
+		{"select_columns", PARAM_STRING, &select_columns}, {NULL, 0, NULL}};
+
+/** Reads one page behind the row `after`, which becomes its last; how many rows it has, or -1. */
+static int select_page(db_func_t *db, db1_con_t *connection, long long *after)
+{
+	char text[SQL_SIZE];
+	db1_res_t *result = NULL;
+	str sql = {text, 0};
+	int rows;
+
+	sql.len = snprintf(text, sizeof(text), "SELECT %s FROM presence_b2b_subscriptions WHERE id > %lld ORDER BY id LIMIT %d",
+			select_columns, *after, PAGE);
+	if(sql.len >= (int)sizeof(text) || db->raw_query(connection, &sql, &result) < 0 || result == NULL)
+		return -1;
+	rows = RES_ROW_N(result);
+	/* Cast to text by the statement. */
+	if(rows > 0)
+		*after = atoll(VAL_STRING(ROW_VALUES(RES_ROWS(result) + rows - 1)));
+	db->free_result(connection, result);
+	return rows;
+}
+
+static int select_all(void)
+{
+	char module[32];
+	str url = {select_url, (int)strlen(select_url)};
+	db_func_t db;
+	db1_con_t *connection;
+	db_bind_api_f bind;
+	long long after = -1;
+	int rows;
+
+	memset(&db, 0, sizeof(db));
+	snprintf(module, sizeof(module), "db_%.*s", (int)strcspn(select_url, ":"), select_url);
+	bind = (db_bind_api_f)find_mod_export(module, "db_bind_api", 0, 0);
+	if(bind == NULL || bind(&db) < 0 || db.raw_query == NULL || (connection = db.init(&url)) == NULL)
+		return -1;
+	while((rows = select_page(&db, connection, &after)) > 0)
+		selected += rows;
+	db.close(connection);
+	return rows;
+}
 
 static int mod_init(void)
 {
 	int err;
+
+	if(*select_url != 0 && select_all() < 0) {
+		LM_ERR("the rows cannot be read\n");
+		return -1;
+	}
 
 	if(load_presence_b2b_api(&qsa) < 0)
 		return -1;
