@@ -91,6 +91,12 @@ impl NodeRow {
         }
     }
 
+    /// Removes the row, because it is damaged.
+    #[must_use]
+    pub fn remove() -> String {
+        format!("DELETE FROM {NODES} WHERE id={NODE}")
+    }
+
     /// Says that the run is there, or that it stops.
     #[must_use]
     pub fn seen(run: Run, now: u64, stops: bool) -> String {

@@ -5,6 +5,7 @@
 
 mod error;
 mod opening;
+mod room;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -65,6 +66,17 @@ enum Skip {
     NoRoot,
 }
 
+impl Skip {
+    /// Whether there is no shared memory.
+    fn is_memory(&self) -> bool {
+        match self {
+            Self::OutOfMemory(_) | Self::Room(InsertError::OutOfMemory(_)) => true,
+            Self::Subscription(error) => error.is_memory(),
+            _ => false,
+        }
+    }
+}
+
 /// The reading of the rows.
 struct Restoration<'e> {
     engine: &'e Engine,
@@ -80,6 +92,8 @@ struct Restoration<'e> {
     /// The ids of the rows that are left as they are.
     left_out: HashSet<u64>,
     skipped: u64,
+    /// A subscription had no room: further ones are not tried.
+    is_full: bool,
     clock_went_back: bool,
 }
 
@@ -100,11 +114,14 @@ pub fn restore(engine: &Engine, opened: OpenedStore) -> Result<(), StoredError> 
         moved: HashMap::new(),
         left_out: HashSet::new(),
         skipped: 0,
-        clock_went_back: false,
+        is_full: false,
+        clock_went_back: restart.seen > restart.clock.unix_ms,
     };
+    let kept = room::KeptRoom::take();
     read(&database, |values| restoration.take(values))?;
     drop(database);
     restoration.restore_forks();
+    drop(kept);
     restoration.conclude(begun);
     let Restoration { writer, local, .. } = restoration;
     writer.hand_over();
@@ -252,6 +269,7 @@ impl Restoration<'_> {
             self.engine.registry.skip(handle);
         }
         self.skipped += 1;
+        self.is_full |= why.is_memory();
         match why {
             _ if self.skipped > MOST_NAMED => {}
             Skip::Row(bad) => log::warn(&bad.to_string()),
@@ -287,6 +305,9 @@ impl Restoration<'_> {
     }
 
     fn restore_one(&mut self, row: &StoredRow) -> Result<(), Skip> {
+        if self.is_full {
+            return Err(OutOfMemory.into());
+        }
         let ids = [&row.call_id, &row.local_tag, &row.remote_tag].map(String::as_bytes);
         if self.has_dialog(ids) {
             // The run before was about to move the row, and has not come to removing the old one.
