@@ -107,6 +107,7 @@ mod stateless;
 mod states_at_hand;
 mod stored;
 mod stored_bad_rows;
+mod stored_bad_start;
 mod stored_bad_texts;
 mod stored_copies;
 mod terminated;
