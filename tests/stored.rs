@@ -3,7 +3,10 @@
 mod crashes;
 mod forks;
 mod moments;
+mod origins;
 mod states;
+mod stops;
+mod users;
 
 use std::net::Ipv4Addr;
 use std::path::Path;

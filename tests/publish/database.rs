@@ -1,8 +1,10 @@
 //! Published states in a database of the presence server.
 
 use super::{count, on, published, subscribe, tell};
+use crate::stored;
 use crate::support::b2b::farewell;
 use crate::support::config::Builder;
+use crate::support::database::url;
 use crate::support::notifier::Notifier;
 use crate::support::phone::Phone;
 use crate::support::postgres::Postgres;
@@ -105,4 +107,38 @@ fn a_state_that_was_left_behind_is_replaced() {
     late.await_lamp("off");
     assert_eq!(count(&server, "publish_failed"), 0);
     server.stop();
+}
+
+/// With a store of subscriptions, a stop takes no state back: it is there until the notifier has said what it is now.
+#[test]
+fn a_state_stays_while_the_server_restarts() {
+    let database = database();
+    for how in stored::ENDS {
+        let (notifier, dir) = (Notifier::udp(), stored::folder());
+        let storing = || {
+            let server = bridging(&database).module("db_sqlite");
+            server.b2b_param("db_url", url(dir.path())).b2b_param("db_mode", 1)
+        };
+        let server = storing().start();
+        let (id, mut dialog) = published(&server, &notifier, "dialog");
+        tell(&mut dialog, 1, Some("confirmed"));
+        await_states(&database, 1);
+        server.await_shown(id, "state", "confirmed");
+        stored::settled(&server);
+        let server = storing().at(stored::end(server, how)).start();
+        await_states(&database, 1);
+        let mut lamp = Phone::watch(server.addr(), &server.uri("desk"), "dialog");
+        lamp.await_lamp("confirmed");
+        let refresh = dialog.expect_subscribe(SOON);
+        assert_eq!(refresh.header("Suppress-If-Match"), None, "{}", refresh.message);
+        dialog.accept(&refresh, 3600);
+        tell(&mut dialog, 2, Some("early"));
+        lamp.await_lamp("early");
+        await_states(&database, 1);
+        server.end(id, &mut dialog);
+        lamp.await_lamp("off");
+        await_states(&database, 0);
+        stored::no_row_stays(dir.path());
+        server.stop();
+    }
 }
