@@ -236,7 +236,7 @@ static int select_page(db_func_t *db, db1_con_t *connection, long long *after)
 	str sql = {text, 0};
 	int rows;
 
-	sql.len = snprintf(text, sizeof(text), "SELECT %s FROM presence_b2b_subscriptions WHERE id > %lld ORDER BY id LIMIT %d",
+	sql.len = snprintf(text, sizeof(text), "SELECT %s FROM presence_b2b_subscriptions WHERE id > %lld ORDER BY presence_b2b_subscriptions.id LIMIT %d",
 			select_columns, *after, PAGE);
 	if(sql.len >= (int)sizeof(text) || db->raw_query(connection, &sql, &result) < 0 || result == NULL)
 		return -1;
