@@ -312,9 +312,8 @@ impl StoreWriter {
     /// Whether the statements before were carried out: they do nothing once another run has begun, or if the row of this one is gone.
     fn check_run(&self, database: &Database, dialect: SqlDialect) -> Result<(), WriteError> {
         let rows = database.read_page(NODES_TABLE, &NodeRow::COLUMNS, None, MOST_NODES)?;
-        if rows.iter().any(|row| NodeRow::read(row).is_err()) {
-            database.execute(&NodeRow::remove())?;
-        }
+        let is_damaged = rows.iter().any(|row| NodeRow::read(row).is_err());
+        is_damaged.then(|| database.execute(&NodeRow::remove())).transpose()?;
         match rows.iter().find_map(|row| NodeRow::read(row).ok().flatten()) {
             Some(row) if row.epoch == self.run.epoch => Ok(()),
             Some(row) if row.epoch > self.run.epoch => Err(WriteError::Superseded),
