@@ -23,7 +23,7 @@ const TYPES: &[&str] = &[
 const FUNCTIONS: &[&str] = &[
     "pb2b_.*",
     "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init",
-    "parse_uri|parse_rr_body|free_rr|faked_msg_init|lookup_local_socket|sr_kemi_modules_add|unlink_lump_rpl",
+    "parse_uri|parse_rr_body|free_rr|faked_msg_init|lookup_local_socket|counter_register|sr_kemi_modules_add|unlink_lump_rpl",
     "pv_get_(null|strval|uintval|spec_index)|pv_parse_(index|format)|pv_printf_s|pv_elem_free_all",
     "fixup_(free_)?spve_all|get_str_fparam",
 ];
@@ -32,7 +32,7 @@ const VARIABLES: &[&str] = &[
     "PB2B_.*",
     "TMCB_(LOCAL_COMPLETED|REQUEST_SENT)|DLGCB_.*|DLG_STATE_.*|PROC_(INIT|MAIN|SIPINIT|RPC)|SREV_TCP_CLOSED|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|NOTICE|INFO|DBG)|METHOD_NOTIFY",
     "PARAM_(INT|STR)|NO_SCRIPT|E_(OUT_OF_MEM|NO_SOCKET)|(REQUEST|ANY)_ROUTE|PVT_OTHER|PV_NAME_(INTSTR|OTHER)|PV_IDX_.*",
-    "HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS|UL_CONTACT_(INSERT|UPDATE|DELETE|EXPIRE)|DB_ONLY",
+    "HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS|UL_CONTACT_(INSERT|UPDATE|DELETE|EXPIRE)|DB_ONLY|CNT_F_NO_RESET",
 ];
 
 /// Lets the preprocessor put the two strings together and reads them from its output.

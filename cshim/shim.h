@@ -37,6 +37,7 @@
 #include "core/error.h"
 #include "core/events.h"
 #include "core/forward.h"
+#include "core/counters.h"
 #include "core/socket_info.h"
 #include "core/parser/msg_parser.h"
 #include "core/parser/parse_uri.h"

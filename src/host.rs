@@ -31,6 +31,7 @@ pub mod shared_lock;
 pub mod shm;
 pub mod socket;
 pub mod stateless;
+pub mod statistics;
 pub mod text;
 pub mod transaction;
 mod transport;

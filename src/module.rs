@@ -25,7 +25,7 @@ use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
 use crate::surface::stored::{self, OpenedStore, StoredError};
 use crate::surface::tables::{self, TableReader};
-use crate::surface::{event, ties};
+use crate::surface::{event, statistics, ties};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]
@@ -142,6 +142,9 @@ fn start() -> Result<(), StartError> {
     let credentials = tables::credentials::read(&config)?;
     if !config.provision_table.is_empty() {
         Database::check(&config.db_url.0).map_err(StartError::ProvisionTable)?;
+    }
+    if !statistics::make() {
+        log::warn("the server takes no counters of the module: $stat() and stats.fetch do not show them");
     }
     let stored = OpenedStore::open(&config)?;
     let others = u16::from(config.has_tables()) + u16::from(stored.is_some());

@@ -10,6 +10,7 @@ pub mod functions;
 pub mod rpc;
 pub mod script;
 pub mod state;
+pub mod statistics;
 pub mod stored;
 pub mod subscriptions;
 pub mod tables;

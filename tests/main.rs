@@ -105,6 +105,7 @@ mod sockets;
 mod state_examples;
 mod stateless;
 mod states_at_hand;
+mod statistics;
 mod stored;
 mod stored_bad_rows;
 mod stored_bad_start;

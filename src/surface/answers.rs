@@ -236,6 +236,10 @@ answer! {
     }
 }
 
+/// The counters of the store, which the server shows beside the statistics of `presence_b2b.trace`.
+pub const STORE_COUNTERS: [&CStr; 5] =
+    [c"store_rows", c"store_waiting", c"store_lag_ms", c"store_written", c"store_failures"];
+
 answer! {
     /// The fields of the answer of `presence_b2b.store`.
     pub struct StoreFields<'a>: FieldValue<'a> {

@@ -13,10 +13,11 @@ use super::ties::Ties;
 use crate::engine::Engine;
 use crate::host::rpc::{NoRoom, RpcContext};
 use crate::time::seconds_up;
-use answer::{Fault, answer, clamp, fill, fitting, lossy, statistics};
+use answer::{Fault, answer, clamp, fill, fitting, lossy};
 use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
 
+pub use answer::statistics;
 pub use store::store;
 pub use tables::{provisioning, reload};
 

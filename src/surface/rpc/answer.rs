@@ -118,7 +118,7 @@ pub(super) fn add_fields<'v>(
 }
 
 /// Reads all statistics.
-pub(super) fn statistics(engine: &Engine) -> Statistics {
+pub fn statistics(engine: &Engine) -> Statistics {
     let (messages, budget) = (engine.hub.counters(), engine.hub.budget());
     let (kept, unsolicited) = (engine.kept(), engine.unsolicited());
     let bridge = engine.bridge_counts();
