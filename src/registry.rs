@@ -21,15 +21,12 @@ mod handle;
 mod index;
 mod layout;
 mod life;
-#[cfg_attr(not(test), allow(dead_code, reason = "what writes to the database uses it"))]
 mod marks;
 mod queries;
 mod records;
-#[cfg_attr(not(test), allow(dead_code, reason = "what writes to the database uses it"))]
 mod restore;
 mod shard;
 mod steps;
-#[cfg_attr(not(test), allow(dead_code, reason = "what writes to the database uses it"))]
 mod stored;
 mod table;
 #[cfg(test)]
@@ -52,13 +49,9 @@ pub use call_id::{FreshIds, RANDOM_LEN};
 pub use error::{CreateError, InsertError};
 pub use handle::Handle;
 pub use life::Life;
-#[allow(unused_imports, reason = "what writes to the database uses it")]
 pub use marks::StoreMark;
-#[allow(unused_imports, reason = "what writes to the database uses it")]
 pub use restore::Restored;
 pub use steps::{Arrived, Inserted, Stepped};
-#[allow(unused_imports, reason = "what writes to the database uses it")]
-pub use stored::Marked;
 pub use trace::Trace;
 pub use worker_board::WorkerBoard;
 

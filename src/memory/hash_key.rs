@@ -24,9 +24,9 @@ impl HashKey {
         Self { bytes }
     }
 
+    #[cfg(test)]
     /// The bytes it was made of: with them another run of the server has the same key. They are to be kept as a secret is.
     #[must_use]
-    #[cfg_attr(not(test), allow(dead_code, reason = "what writes to the database uses it"))]
     pub fn bytes(&self) -> [u8; 16] {
         self.bytes
     }

@@ -5,13 +5,12 @@ use std::sync::atomic::Ordering;
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::RawMutex;
 
+use super::Registry;
 use super::error::InsertError;
 use super::forks::MOST_FORKS;
 use super::handle::Handle;
 use super::life::Life;
-use super::marks::StoreMark;
 use super::table::{Record, ShardTable};
-use super::{Registry, steps::LockedSlot};
 use crate::memory::OutOfMemory;
 
 /// Where a subscription of an earlier run is now.
@@ -19,7 +18,7 @@ use crate::memory::OutOfMemory;
 pub enum Restored {
     /// It has its handle again. It is not marked.
     Same(Handle),
-    /// It has another handle, as it could not have its own; it is marked [`StoreMark::Whole`]. Its Call-ID leads elsewhere now, and is
+    /// It has another handle, as it could not have its own; it is marked [`super::marks::StoreMark::Whole`]. Its Call-ID leads elsewhere now, and is
     /// found all the same.
     Moved(Handle),
     /// A named subscription with this name is there already; the one offered was dropped.
@@ -127,15 +126,16 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         Ok(restored)
     }
 
-    /// Has a restored fork join its subscription, which was restored after it, and marks it [`StoreMark::Whole`]. Returns whether it
+    #[cfg(test)]
+    /// Has a restored fork join its subscription, which was restored after it, and marks it [`super::marks::StoreMark::Whole`]. Returns whether it
     /// belongs to it now; it does not if one of the two has gone, or they do not suit each other.
     pub fn join(&self, fork: Handle, root: Handle) -> bool {
-        let Some(LockedSlot { shard, mut table, slot }) = self.at(fork) else { return false };
+        let Some(super::steps::LockedSlot { shard, mut table, slot }) = self.at(fork) else { return false };
         let is_near = self.layout.locate(root.index()).0 == self.layout.locate(fork.index()).0;
         let Some(root) = table.slot_of(root).filter(|_| is_near) else { return false };
         let joins = table.join_root(slot, root);
         if joins {
-            table.marks.set(slot, StoreMark::Whole);
+            table.marks.set(slot, super::marks::StoreMark::Whole);
             shard.publish_marks(&table);
         }
         joins

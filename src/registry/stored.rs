@@ -14,6 +14,7 @@ const PIECE: usize = 32;
 
 /// A marked subscription.
 #[derive(Debug)]
+#[cfg_attr(not(test), allow(dead_code, reason = "the writer needs the handle; tests read a registry by its marks"))]
 pub struct Marked<'a, S, O> {
     /// Its handle.
     pub handle: Handle,
@@ -122,6 +123,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         shard.publish_marks(&table);
     }
 
+    #[cfg(test)]
     /// The number of shards: see [`Registry::key`].
     #[must_use]
     pub fn shards(&self) -> usize {

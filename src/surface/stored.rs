@@ -181,6 +181,11 @@ fn restore_owned(engine: &Engine, row: &StoredRow, life: &StoredLife<'_>) -> Res
     let stored = StoredPart { handle: row.id, life, fetch };
     let (subscription, handle) = subscriptions::restore(engine, texts, stored)?;
     if row.origin == RowOrigin::Table {
+        if engine.config.provision_table.is_empty() {
+            // No reading will say that its row has gone.
+            let _ = engine.hub.unsubscribe(subscription);
+            return Ok(handle);
+        }
         provisioned::mark_restored(engine, subscription)?;
     }
     match row.tie.as_bytes() {

@@ -173,7 +173,9 @@ impl StoreWriter {
         let (outbox, noted) = (&mut self.outbox, Engine::now());
         let taken = engine.registry.take_marks(&mut self.turn, room, counted_too, |index, mark, marked| {
             let change = if mark == StoreMark::Whole { RowChange::Whole } else { RowChange::Numbers };
-            outbox.note(index, change, marked.map(|marked| generation(marked.handle)), noted);
+            // A fetch has no row.
+            let stored = marked.filter(|marked| marked.life.is_stored()).map(|marked| generation(marked.handle));
+            outbox.note(index, change, stored, noted);
         });
         if counted_too && taken < room {
             self.counted_at = noted;
