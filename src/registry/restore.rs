@@ -71,7 +71,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// meantime is never given twice.
     ///
     /// Its deadline is armed. When `named`, it can be found by its subject. A fork joins its `root` if that is there already and
-    /// in the same shard; see [`Registry::join`]. To be called in any order of handles, but for new subscriptions first:
+    /// in the same shard. To be called in any order of handles, but for new subscriptions first:
     /// see [`Registry::pass_over`].
     ///
     /// # Errors
