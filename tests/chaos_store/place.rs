@@ -35,10 +35,10 @@ impl Database {
         }
     }
 
-    /// How many megabytes a disk has that this database hardly fits on.
+    /// How many megabytes a disk has that is enough for the database and its logs, and soon filled.
     pub fn small_disk(self) -> u32 {
         match self {
-            Database::Sqlite => 8,
+            Database::Sqlite => 48,
             Database::Postgres => 64,
             Database::Mariadb => 96,
         }
@@ -226,6 +226,11 @@ impl Place {
             // SAFETY: a plain system call; the process is one of the database's.
             unsafe { libc::kill(pid as i32, number) };
         }
+    }
+
+    /// Whether it is on a disk of its own.
+    pub fn has_own_disk(&self) -> bool {
+        self.disk.is_some()
     }
 
     /// Its disk is full. Where SQLite has no disk of its own, the process that writes there cannot.

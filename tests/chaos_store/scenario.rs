@@ -154,6 +154,11 @@ impl Scenario {
     }
 }
 
+/// MariaDB takes the space of its files beforehand: it may go on for long on a disk that is full.
+fn has_room(world: &World) -> bool {
+    world.place.has_own_disk() && world.place.name() == Database::Mariadb.name()
+}
+
 /// The database has a fault for a while, under load; when it is well again and all is written, the server is killed. What it has
 /// stored is all that is left.
 fn away(world: &mut World, begin: impl FnOnce(&mut World), end: impl FnOnce(&mut World)) {
@@ -161,7 +166,9 @@ fn away(world: &mut World, begin: impl FnOnce(&mut World), end: impl FnOnce(&mut
     let begun = Instant::now();
     begin(world);
     world.run(world.size.outage);
-    world.expect_trouble();
+    if !has_room(world) {
+        world.expect_trouble();
+    }
     end(world);
     world.run(Duration::from_millis(500));
     world.judge_delays(begun);
