@@ -10,7 +10,7 @@ use crate::support::database::change;
 use crate::support::kamailio::Server;
 use crate::support::news::{News, Newsreader};
 use crate::support::notifier::{Notifier, Notify};
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 
 /// Long enough to see that something does not come.
 const A_MOMENT: Duration = Duration::from_millis(500);
@@ -152,7 +152,10 @@ fn one_that_is_over_is_told_and_opened_again() {
     let mut dialog = notifier.activate(&second, 600);
     let shown = server.await_shown(id, "status", "active");
     assert_eq!(shown["call_id"], dialog.call_id);
-    let told = News::since(&server, Default::default());
+    let told = eventually(SOON, "both are told", || {
+        let told = News::since(&server, Default::default());
+        (told.len() > 1).then_some(told)
+    });
     let told: Vec<_> = told.iter().map(|news| (&*news.status, &*news.reason)).collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!((told[0].0, told[1].0), ("terminated", "active"), "{told:?}");
