@@ -129,6 +129,7 @@ impl Engine {
         }
         self.note_untold(stepped.handle, &stepped.output, (content_type, body));
         self.keep_up(&stepped);
+        self.see_to_unsaved(&stepped);
         self.settle(stepped.wake, stepped.delivered);
         if stepped.output.wants_source
             && let Some((address, transport)) = message.source()

@@ -99,8 +99,12 @@ impl Engine {
     }
 
     /// What a step has left to be written before it goes on. If the database does not answer, it goes on without.
+    #[inline]
     pub(super) fn see_to_unsaved(&self, stepped: &ShmStepped) {
-        let Some(store) = self.store.as_ref().filter(|_| stepped.output.unsaved) else { return };
+        if !stepped.output.unsaved {
+            return;
+        }
+        let Some(store) = &self.store else { return };
         match store.status.state(Self::now()) {
             StoreState::Good => store.ring(),
             StoreState::Slow | StoreState::Away => self.saved(stepped.handle),

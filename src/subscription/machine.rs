@@ -242,8 +242,11 @@ impl<A: SharedAlloc> Subscription<A> {
                 };
                 // A NOTIFY may end the dialog that it is answered in.
                 let socket = self.dialog.as_ref().and_then(Dialog::socket);
+                let is_new = env.policy.stores && !self.has_made_dialog();
                 let mut output = self.on_notify(notify, fingerprint, env)?;
                 output.socket = socket;
+                // The notifier does not say its tag once more if the server is killed before that is written.
+                output.unsaved = is_new && self.has_made_dialog();
                 output.wants_source = self.extras.is_some() && self.wants_source(notify.cseq, &output);
                 Ok(output)
             }

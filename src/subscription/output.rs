@@ -33,7 +33,8 @@ pub struct Output {
     pub fork: bool,
     /// The subscription has ended: remove its record.
     pub forget: bool,
-    /// Its row has to be in the database before its SUBSCRIBE leaves: [`Input::Saved`](super::Input::Saved) is awaited.
+    /// Its row has to be in the database soon: before its SUBSCRIBE leaves, for which [`Input::Saved`](super::Input::Saved) is awaited, or
+    /// because a notifier has told its tag.
     pub unsaved: bool,
     /// It begins to fail, or works again.
     pub turn: Option<Turn>,
