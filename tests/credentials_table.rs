@@ -284,7 +284,7 @@ fn what_cannot_be_read_keeps_the_server_from_starting() {
     }
     // A database without a table to read is a mistake.
     let log = Server::b2b().b2b_param("db_url", "mysql://me:swordfish@localhost/x").start_refused();
-    assert!(log.contains("modparam db_url is set, but credentials_table") && !log.contains("swordfish"), "{log}");
+    assert!(log.contains("modparam db_url is set, but nothing uses it") && !log.contains("swordfish"), "{log}");
 }
 
 /// A reload takes the present rows; if the table cannot be read, the credentials stay as they are.

@@ -88,7 +88,7 @@ fn what_contradicts_the_module_refuses_the_start() {
     assert_refused("additional_presence_headers", "X-A: b\r\nEvent: foo\r\n", &["header Event", "writes itself"]);
     let said = Server::b2b().b2b_param("db_url", "mysql://a:secret@x/y").start_refused();
     assert!(
-        said.contains("modparam db_url is set, but credentials_table") && !said.contains("presence_b2b: mysql"),
+        said.contains("modparam db_url is set, but nothing uses it") && !said.contains("presence_b2b: mysql"),
         "{said}"
     );
 }

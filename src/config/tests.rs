@@ -120,7 +120,7 @@ fn a_database_without_a_table_is_a_mistake() {
 /// One that is declared and never read would be accepted and do nothing.
 #[test]
 fn each_parameter_is_read() {
-    let source = [include_str!("../config.rs"), include_str!("policy.rs")].concat();
+    let source = [include_str!("../config.rs"), include_str!("policy.rs"), include_str!("store.rs")].concat();
     let is_read = |values: &str, name: &str| {
         let value = format!("{values}.{name}");
         source.match_indices(&value).any(|(at, _)| {

@@ -4,14 +4,15 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::super::Engine;
+use super::by_row::row_by_row;
 use super::{Store, StoreCount};
 use crate::host::database::{Database, DatabaseError, Dialect};
 use crate::host::process::{self, LastWords, ProcessError};
 use crate::host::{clock, log};
 use crate::registry::{Handle, StoreMark};
 use crate::store::{
-    COLUMNS, ClockMap, NODES_TABLE, NodeRow, Outbox, RowBatch, RowChange, Run, SqlDialect, SqlValue, StoredRow, TABLE,
-    WriteFailure, Written, statements,
+    ClockMap, NODES_TABLE, NodeRow, Outbox, RowBatch, RowChange, Run, SqlDialect, StoredRow, WriteFailure, Written,
+    statements,
 };
 use crate::time::Millis;
 
@@ -380,23 +381,4 @@ fn sql(dialect: Dialect) -> Option<SqlDialect> {
         Dialect::Mysql => Some(SqlDialect::Mysql),
         Dialect::Other => None,
     }
-}
-
-/// Writes where no SQL can be used: each row as a whole.
-fn row_by_row(
-    database: &Database,
-    rows: impl Iterator<Item = StoredRow>,
-    batch: &RowBatch,
-) -> Result<(), DatabaseError> {
-    let remove = |id: u64| database.delete_row(TABLE, "id", id.cast_signed().to_string().as_bytes());
-    for row in rows {
-        let texts = row.values().map(|value| match value {
-            SqlValue::Number(number) => number.to_string(),
-            SqlValue::Text(text) => text.to_owned(),
-        });
-        let pairs: Vec<_> = COLUMNS.iter().map(|column| column.name).zip(texts.iter().map(String::as_bytes)).collect();
-        remove(row.id)?;
-        database.insert_row(TABLE, &pairs)?;
-    }
-    batch.delete.iter().chain(&batch.tombstone).try_for_each(|id| remove(*id))
 }
