@@ -173,6 +173,11 @@ impl Place {
         self.proxy.as_ref().expect("it is behind a proxy")
     }
 
+    /// How many answers have been cut off.
+    pub fn cuts(&self) -> u32 {
+        self.proxy.as_ref().map_or(0, Proxy::cuts)
+    }
+
     /// It stops in the middle of what it does. SQLite has no server that could: somebody else takes its lock for good.
     pub fn stop(&mut self) {
         let (mut sqlite, file) = (self.program("sqlite3"), self.file());

@@ -166,7 +166,8 @@ fn away(world: &mut World, begin: impl FnOnce(&mut World), end: impl FnOnce(&mut
     let begun = Instant::now();
     begin(world);
     world.run(world.size.outage);
-    if !has_room(world) {
+    // The drivers repeat by themselves what was cut off, so that the module may notice nothing.
+    if !has_room(world) && world.place.cuts() == 0 {
         world.expect_trouble();
     }
     end(world);

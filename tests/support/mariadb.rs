@@ -52,10 +52,19 @@ impl Mariadb {
         }
         let mariadb = Mariadb { dir, disk, enter, ip: own_ip(), server: None };
         let data = format!("--datadir={}", mariadb.data().display());
+        // Two servers with one folder for temporary tables remove each other's.
+        let temporary = format!("--tmpdir={}", mariadb.dir.path().display());
         let log = fs::File::create(mariadb.path("install")).expect("a file");
         let made = mariadb
             .program("mariadb-install-db")
-            .args(["--no-defaults", &data, LOG_SIZE, "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .args([
+                "--no-defaults",
+                &data,
+                &temporary,
+                LOG_SIZE,
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ])
             .stdout(log.try_clone().expect("a file"))
             .stderr(log)
             .current_dir("/")
@@ -85,6 +94,7 @@ impl Mariadb {
         server.args(["--no-defaults", "--skip-name-resolve", "--port=3306"]);
         server.args(["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2", LOG_SIZE]);
         server.arg(format!("--datadir={}", self.data().display()));
+        server.arg(format!("--tmpdir={}", self.dir.path().display()));
         server.args([option("socket", "socket"), option("pid-file", "pid")]);
         server.arg(format!("--bind-address={}", self.ip)).current_dir("/").stdin(Stdio::null());
         server.stdout(log.try_clone().expect("a file")).stderr(log);
