@@ -99,10 +99,15 @@ impl Log {
         &self.path
     }
 
-    /// Everything logged so far.
+    /// The whole lines logged so far. Linux shows a line that is being written piece by piece, page by page of the file.
     pub fn text(&self) -> String {
-        let bytes = fs::read(&self.path).unwrap_or_default();
+        let mut bytes = self.bytes();
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        fs::read(&self.path).unwrap_or_default()
     }
 
     /// Remembers the present end of the log.
@@ -120,24 +125,25 @@ impl Log {
         self.text_since(mark).lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
-    /// The whole lines logged after `mark` that contain `part`. Moves `mark` behind them: the next call gives later ones only.
+    /// The lines logged after `mark` that contain `part`. Moves `mark` behind them: the next call gives later ones only.
     pub fn next(&self, mark: &mut Mark, part: &str) -> Vec<String> {
         let text = self.text_since(*mark);
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        mark.0 += whole.len();
-        whole.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
+        mark.0 += text.len();
+        text.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
     /// The last `count` lines, as one text.
     pub fn tail(&self, count: usize) -> String {
-        let text = self.text();
+        let bytes = self.bytes();
+        let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
 
     /// The lines that must not be there, without those that are `expected`. `stop` is where the server was told to end.
     pub fn complaints(&self, expected: &Expected, stop: Mark) -> Vec<String> {
-        let text = self.text();
+        let bytes = self.bytes();
+        let text = String::from_utf8_lossy(&bytes);
         let (alive, ending) = text.split_at_checked(stop.0).unwrap_or((&text, ""));
         let harmless = |line: &&str| !WHILE_ENDING.iter().any(|part| line.contains(part));
         alive
