@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use super::process::members;
@@ -14,6 +15,8 @@ pub struct Left {
     name: String,
     /// The file whose code it waits in: the server, or one of its modules.
     waits_in: String,
+    /// What is on its stack, the innermost first: files, and places in them that a debugger can name.
+    stack: Vec<String>,
     /// What `/proc` says of the system call that it is in.
     call: String,
 }
@@ -21,7 +24,15 @@ pub struct Left {
 impl Left {
     /// One process, whatever it does.
     pub fn process(pid: u32, name: &str) -> Left {
-        Left { pid, name: name.to_owned(), waits_in: waits_in(pid).unwrap_or_default(), call: call(pid) }
+        let frames = frames(pid).unwrap_or_default();
+        let waits_in = frames.first().map(|(path, _)| path.clone()).unwrap_or_default();
+        let stack = frames.iter().map(|(path, offset)| format!("{path}+{offset:#x}")).collect();
+        Left { pid, name: name.to_owned(), waits_in, stack, call: call(pid) }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// The processes of the group that are left, by the names that `name` knows.
@@ -48,7 +59,8 @@ impl Left {
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} waits in {}: {}", self.pid, self.name, self.waits_in, self.call)
+        let Left { pid, name, waits_in, stack, call } = self;
+        write!(f, "{pid} {name} waits in {waits_in}: {call} ({})", stack.join(" "))
     }
 }
 
@@ -56,10 +68,11 @@ fn call(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default().trim().to_owned()
 }
 
-/// The file with the code that has made the system call, through the C library: the first address on the stack that is of the code
-/// of another file.
-fn waits_in(pid: u32) -> Option<String> {
-    const WORDS: usize = 64;
+/// The code of other files than the C library that the system call was made by, as far as the stack shows it: some of it may
+/// be left over from earlier calls.
+fn frames(pid: u32) -> Option<Vec<(String, u64)>> {
+    const WORDS: usize = 256;
+    const MOST: usize = 12;
     let call = call(pid);
     let stack = call.split_whitespace().rev().nth(1)?;
     let stack = u64::from_str_radix(stack.strip_prefix("0x")?, 16).ok()?;
@@ -68,19 +81,28 @@ fn waits_in(pid: u32) -> Option<String> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let codes: Vec<_> = maps.lines().filter_map(code).collect();
     let is_library = |path: &str| path.contains("/libc.so") || path.contains("/libc-") || path.starts_with('[');
-    words.get(..read)?.chunks_exact(8).find_map(|word| {
+    let named = words.get(..read)?.chunks_exact(8).filter_map(|word| {
         let address = u64::from_ne_bytes(word.try_into().ok()?);
-        let (_, path) = codes.iter().find(|(range, path)| range.contains(&address) && !is_library(path))?;
-        Some((*path).to_owned())
-    })
+        let found = codes.iter().find(|code| code.range.contains(&address) && !is_library(code.path))?;
+        Some((found.path.to_owned(), address - found.range.start + found.offset))
+    });
+    Some(named.take(MOST).collect())
 }
 
-/// The addresses and the file of a line of `/proc/<pid>/maps`, if it is of code.
-fn code(line: &str) -> Option<(std::ops::Range<u64>, &str)> {
+/// Code that is mapped from a file.
+struct Code<'m> {
+    range: Range<u64>,
+    offset: u64,
+    path: &'m str,
+}
+
+/// A line of `/proc/<pid>/maps`, if it is of code.
+fn code(line: &str) -> Option<Code<'_>> {
+    let number = |digits| u64::from_str_radix(digits, 16).ok();
     let mut fields = line.split_whitespace();
     let (from, to) = fields.next()?.split_once('-')?;
     let is_code = fields.next()?.contains('x');
-    let path = fields.nth(3)?;
-    let number = |digits| u64::from_str_radix(digits, 16).ok();
-    is_code.then_some((number(from)?..number(to)?, path))
+    let offset = number(fields.next()?)?;
+    let path = fields.nth(2)?;
+    is_code.then_some(Code { range: number(from)?..number(to)?, offset, path })
 }

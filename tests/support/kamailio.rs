@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use super::address::SIP_PORT;
 use super::config::{Builder, binary};
-use super::exception::{Exception, WITHOUT_MODULE};
+use super::exception::{Exception, WITH_MODULE, WITHOUT_MODULE};
 use super::hang::Left;
 use super::log::{Expected, Log, Mark};
-use super::process::{Group, members};
+use super::process::{Group, Unended, members};
 use super::rpc::{Rpc, RpcError};
 use super::wait::until;
 
@@ -253,9 +253,14 @@ impl Server {
     }
 
     /// What excuses that it ended badly, if anything does.
-    fn exception(&self, reason: &str) -> Option<&'static Exception> {
-        let list = if self.with_module { &[] } else { WITHOUT_MODULE };
-        Exception::of(list, reason)
+    fn exception(&self, unended: &Unended) -> Option<&'static Exception> {
+        let is_main = |left: &Left| left.pid() == self.pid() && !left.is_ours();
+        let list = match (self.with_module, unended.left.as_slice()) {
+            (false, _) => WITHOUT_MODULE,
+            (true, [left]) if is_main(left) => WITH_MODULE,
+            (true, _) => &[],
+        };
+        Exception::of(list, &unended.what)
     }
 
     fn shut_down(&mut self) -> Result<(), String> {
@@ -265,13 +270,12 @@ impl Server {
         let ended = self.group.terminate(STOP);
         let mut reasons = self.log.complaints(&self.expected, stop);
         match ended {
-            Err(reason) => match self.exception(&reason) {
+            Err(unended) => match self.exception(&unended) {
                 // Said past the capture of the test runner, to be seen.
                 Some(Exception { name, found, .. }) => {
-                    let _ =
-                        writeln!(io::stderr(), "NOT COUNTED ({name}, {found}): a server without the module {reason}");
+                    let _ = writeln!(io::stderr(), "NOT COUNTED ({name}, {found}): a server {unended}");
                 }
-                None => reasons.insert(0, format!("the server {reason}")),
+                None => reasons.insert(0, format!("the server {unended}")),
             },
             Ok(status) if !alive => reasons.insert(0, format!("the server had ended by itself ({status})")),
             Ok(status) if !status.success() => reasons.insert(0, format!("the server ended with {status}")),

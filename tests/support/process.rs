@@ -1,5 +1,6 @@
 //! A child process in a group of its own that cannot outlive the test process.
 
+use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
+use super::hang::Left;
 use super::wait::until;
 
 type Order = (Command, Sender<io::Result<Child>>);
@@ -26,6 +28,21 @@ static SPAWNER: LazyLock<Sender<Order>> = LazyLock::new(|| {
         .expect("a thread to spawn from");
     orders
 });
+
+/// A group that had to be killed.
+#[derive(Debug)]
+pub struct Unended {
+    pub what: String,
+    /// The processes that were left.
+    pub left: Vec<Left>,
+}
+
+impl fmt::Display for Unended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left: Vec<String> = self.left.iter().map(Left::to_string).collect();
+        write!(f, "{}: {}", self.what, left.join("; "))
+    }
+}
 
 /// The leader of a process group. Killed with all its group on drop, if it still runs.
 pub struct Group {
@@ -63,8 +80,8 @@ impl Group {
         self.ended
     }
 
-    /// Sends SIGTERM to the leader and waits until the whole group is gone; kills what is left after `within`.
-    pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus, String> {
+    /// Sends SIGTERM to the leader and waits until the whole group is gone; kills what is left after `within`, and tells of it.
+    pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus, Unended> {
         if self.ended().is_none() {
             signal(self.id() as i32, libc::SIGTERM);
         }
@@ -73,16 +90,19 @@ impl Group {
             until(if ended.is_some() { within } else { Duration::ZERO }, || (!group_exists(self.id())).then_some(()));
         let status = match ended {
             Some(status) => status,
-            None => {
-                self.kill();
-                return Err(format!("did not end within {within:?} after SIGTERM and was killed"));
-            }
+            None => return Err(self.unended(&format!("did not end within {within:?} after SIGTERM and was killed"))),
         };
-        if gone.is_none() {
-            self.kill();
-            return Err("ended but left processes of its group behind, which were killed".into());
+        match gone {
+            Some(()) => Ok(status),
+            None => Err(self.unended("ended but left processes of its group behind, which were killed")),
         }
-        Ok(status)
+    }
+
+    fn unended(&mut self, what: &str) -> Unended {
+        let leader = self.id();
+        let left = Left::of(leader, |pid| if pid == leader { "leader".into() } else { String::new() });
+        self.kill();
+        Unended { what: what.into(), left }
     }
 
     /// Sends a signal to all its processes.
