@@ -44,6 +44,8 @@ pub struct StoreWriter {
     /// The shard where the next marks are looked for.
     turn: usize,
     counted_at: Millis,
+    /// When no mark was left last.
+    caught_up_at: Millis,
     seen_at: Millis,
     /// The log says that the database does not take what is written.
     has_said: bool,
@@ -108,6 +110,7 @@ impl StoreWriter {
             database: None,
             turn: 0,
             counted_at: Millis(0),
+            caught_up_at: Engine::now(),
             seen_at: Millis(0),
             has_said: false,
             left_out: 0,
@@ -178,19 +181,25 @@ impl StoreWriter {
             let stored = marked.filter(|marked| marked.life.is_stored()).map(|marked| generation(marked.handle));
             outbox.note(index, change, stored, noted);
         });
-        if counted_too && taken < room {
-            self.counted_at = noted;
+        if taken < room {
+            self.caught_up_at = noted;
+            if counted_too {
+                self.counted_at = noted;
+            }
         }
         self.show(engine, store);
     }
 
     /// Shows how much waits.
     fn show(&mut self, engine: &Engine, store: &Store) {
-        let (now, waiting) = (Engine::now(), self.outbox.waiting() + engine.registry.marked());
-        store.status.set(StoreCount::Waiting, waiting as u64);
+        let (now, marked) = (Engine::now(), engine.registry.marked());
+        store.status.set(StoreCount::Waiting, (self.outbox.waiting() + marked) as u64);
         store.status.set(StoreCount::Rows, self.outbox.rows() as u64);
         store.status.set(StoreCount::Refused, self.outbox.left_out() as u64);
-        store.status.set_behind(self.outbox.lag(now).map(|lag| Millis(now.0.saturating_sub(lag.as_millis() as u64))));
+        let taken = self.outbox.lag(now).map(|lag| Millis(now.0.saturating_sub(lag.as_millis() as u64)));
+        // A mark has no time: it is younger than the moment when there was none.
+        let since_marked = (marked > 0).then_some(self.caught_up_at);
+        store.status.set_behind(taken.into_iter().chain(since_marked).min());
     }
 
     fn write(&mut self, engine: &Engine, store: &Store) {
