@@ -29,6 +29,7 @@ mod shard;
 mod steps;
 mod stored;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -52,6 +53,7 @@ pub use life::Life;
 pub use marks::StoreMark;
 pub use restore::Restored;
 pub use steps::{Arrived, Inserted, Stepped};
+pub use tally::Tally;
 pub use trace::Trace;
 pub use worker_board::WorkerBoard;
 
@@ -127,6 +129,14 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many subscriptions there are of each kind. Takes no lock.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut sum = Tally::NONE;
+        self.shards.iter().for_each(|shard| shard.add_tally_to(&mut sum));
+        sum
     }
 
     /// How many subscriptions were ever inserted.

@@ -50,6 +50,6 @@ pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::MOST_PROXIES;
 pub use reason::Reason;
 pub use snapshot::Snapshot;
-pub use state::State;
+pub use state::{Standing, State};
 pub use stored::{StoredAwaits, StoredDialog, StoredLife, StoredPhase};
 pub use substate::{StateValue, SubscriptionState};

@@ -23,6 +23,7 @@ mod chaos;
 mod chaos_store;
 mod conditional;
 mod conformance;
+mod counts;
 mod credentials_table;
 mod database_tables;
 mod demo_runs;

@@ -158,6 +158,19 @@ impl<'c> Row<'c> {
         done(add.map(|add| unsafe { add(self.handle, format(c"d"), name.as_ptr(), value) }))
     }
 
+    /// Adds a struct within this one.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn inner(&self, name: &CStr) -> Result<Self, NoRoom> {
+        self.call.grow(name.count_bytes());
+        let mut handle: *mut c_void = null_mut();
+        let add = self.call.functions().struct_add;
+        // SAFETY: the format takes a name and a place for the handle.
+        done(add.map(|add| unsafe { add(self.handle, format(c"{"), name.as_ptr(), &raw mut handle) }))?;
+        Ok(Self { call: self.call, handle })
+    }
+
     /// Adds an empty list of structs.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ macro_rules! commands {
 commands! {
     TRACE: rpc::trace;
     LIST: rpc::list;
+    COUNT: rpc::count;
     SHOW: rpc::show;
     SUBSCRIBE: rpc::subscribe;
     UNSUBSCRIBE: rpc::unsubscribe;

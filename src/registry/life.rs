@@ -1,7 +1,7 @@
 //! The interface of a subscription that the registry needs.
 
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Subject, Subscription};
+use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Standing, Subject, Subscription};
 use crate::time::Millis;
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
@@ -14,6 +14,9 @@ pub trait Life {
 
     /// The name of its state, for people.
     fn state(&self) -> &'static str;
+
+    /// What it is counted as; only [`Life::handle`] changes it.
+    fn standing(&self) -> Standing;
 
     /// When [`Input::Deadline`] is due.
     fn deadline(&self) -> Option<Millis>;
@@ -61,6 +64,10 @@ impl<A: SharedAlloc> Life for Subscription<A> {
 
     fn state(&self) -> &'static str {
         self.state().name()
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing()
     }
 
     fn deadline(&self) -> Option<Millis> {

@@ -7,6 +7,7 @@ use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
 use super::layout::Layout;
 use super::table::ShardTable;
+use super::tally::{PublishedTally, Tally};
 use crate::time::Millis;
 
 /// When something is due in a shard without deadlines.
@@ -20,6 +21,7 @@ pub(super) struct RegistryShard<S, O, A: Allocator + Clone, L> {
     foreign: AtomicU32,
     flows: AtomicBool,
     marked: AtomicU32,
+    tally: PublishedTally,
     table: Mutex<L, ShardTable<S, O, A>>,
 }
 
@@ -34,6 +36,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
             foreign: AtomicU32::new(0),
             flows: AtomicBool::new(false),
             marked: AtomicU32::new(0),
+            tally: PublishedTally::new(),
             table: Mutex::new(ShardTable::new_in(layout, number, alloc)),
         }
     }
@@ -48,6 +51,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
         self.publish_marks(table);
+        self.tally.publish(&table.tally);
         let now = table.earliest().map_or(NEVER, |at| at.0);
         (now < self.earliest.swap(now, Ordering::AcqRel)).then_some(Millis(now))
     }
@@ -68,6 +72,11 @@ impl<S, O, A: Allocator + Clone, L> RegistryShard<S, O, A, L> {
     /// How many subscriptions it has.
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed) as usize
+    }
+
+    /// Adds how many it has of each kind.
+    pub(super) fn add_tally_to(&self, sum: &mut Tally) {
+        self.tally.add_to(sum);
     }
 
     /// How many of its slots have a mark that is urgent.

@@ -9,6 +9,7 @@ use super::layout::Layout;
 use super::life::Life;
 use super::marks::{StoreMark, StoreMarks};
 use super::records::Records;
+use super::tally::KeptTally;
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Reply, Subject};
 use crate::time::{Deadlines, Due, Millis};
@@ -60,6 +61,7 @@ pub(super) struct ShardTable<S, O, A: Allocator + Clone> {
     /// What the database is to be told.
     pub(super) marks: StoreMarks<A>,
     foreign: u32,
+    pub(super) tally: KeptTally,
     /// Something has changed that [`RegistryShard::publish`](super::shard::RegistryShard::publish) shows.
     changed: bool,
 }
@@ -76,6 +78,7 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
             deadlines: Deadlines::new_in(alloc.clone()),
             marks: StoreMarks::new_in(alloc),
             foreign: 0,
+            tally: KeptTally::NONE,
             changed: false,
         }
     }
@@ -216,6 +219,9 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         if let Some(name) = name {
             self.names.insert(name, slot);
         }
+        if let Some((_, record)) = self.records.get(slot) {
+            self.tally.enter(record.life.standing(), record.life.subject().package);
+        }
         self.index(slot, None);
     }
 
@@ -270,7 +276,13 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         let deadline = record.life.deadline();
         let texts = if MARKED { record.life.texts_mark() } else { 0 };
+        let before = record.life.standing();
         let output = record.life.handle(input, env)?;
+        let standing = record.life.standing();
+        if standing != before {
+            self.tally.change(before, standing);
+            self.changed = true;
+        }
         if MARKED {
             let mark = match least {
                 _ if ends || record.life.texts_mark() != texts => Some(StoreMark::Whole),
@@ -302,6 +314,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         self.part(slot);
         self.changed = true;
         let record = self.records.remove(slot)?;
+        self.tally.leave(record.life.standing(), record.life.subject().package);
         let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         self.marks.set(slot, StoreMark::Whole);
         if record.named {

@@ -22,9 +22,9 @@ use std::time::Duration;
 
 use parking_lot::RawMutex;
 
-use super::{Inserted, Limits, Registry, Stepped};
+use super::{Inserted, Life, Limits, Registry, Stepped, Tally};
 use crate::memory::OutOfMemory;
-use crate::subscription::{Env, Input, Output, Packages, Policy, Subscription};
+use crate::subscription::{Env, Input, Output, Packages, Policy, State, Subscription};
 use crate::testing::{Accounted, NO_CREDENTIALS};
 use crate::time::Millis;
 use life::Told;
@@ -71,6 +71,18 @@ pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Mil
     let mut told = Told::new(record, alloc);
     told.deadline = Some(at);
     table.insert(told, 0, true, &ENV).unwrap()
+}
+
+/// How many there are of each kind, by looking at all.
+pub(super) fn recount(table: &Table) -> Tally {
+    let mut tally = Tally { states: [0; State::COUNT], packages: [0; Packages::MOST], failing: 0 };
+    table.page(0, usize::MAX, |_, life, _| {
+        tally.states[life.standing().place()] += 1;
+        tally.packages[life.subject().package.place()] += 1;
+        tally.failing += u32::from(life.standing().is_failing());
+    });
+    assert_eq!(tally.total() as usize, table.len());
+    tally
 }
 
 pub(super) fn is_new(inserted: Inserted) -> bool {

@@ -44,7 +44,7 @@ use super::policy::Policy;
 use super::proxies::Proxies;
 use super::reason::{LastReason, Reason};
 use super::schedule;
-use super::state::{self, Attempt, Awaits, State};
+use super::state::{self, Attempt, Awaits, Standing, State};
 use crate::memory::{Defect, OutOfMemory, SharedAlloc, SharedTexts, found};
 use crate::time::{Millis, PackedMillis};
 use ending::Failure;
@@ -206,6 +206,12 @@ impl<A: SharedAlloc> Subscription<A> {
             }
             Output { turn, bad_contacts, ..output }
         })
+    }
+
+    /// What it is counted as.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing::new(self.state, self.retries > 0)
     }
 
     /// Nothing has failed since the last success.

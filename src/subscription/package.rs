@@ -24,6 +24,14 @@ pub struct Package {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PackageNumber(u8);
 
+impl PackageNumber {
+    /// The place of the package among [all](Packages::iter).
+    #[must_use]
+    pub fn place(self) -> usize {
+        self.0.into()
+    }
+}
+
 /// Presence (RFC 3856). One dialog (§6.9).
 pub static PRESENCE: &Package = &Package {
     number: PackageNumber(0),
@@ -78,7 +86,7 @@ pub static MESSAGE_SUMMARY: &Package = &Package {
 pub static ALL: [&Package; 5] = [PRESENCE, PRESENCE_WINFO, DIALOG, REG, MESSAGE_SUMMARY];
 
 // A number has room for each.
-const _: usize = u8::MAX as usize - (ALL.len() + Packages::MOST_OWN);
+const _: usize = u8::MAX as usize - Packages::MOST;
 
 /// The package of every server with this event type, compared byte-wise (RFC 6665 §8.2.1).
 #[must_use]
@@ -117,6 +125,9 @@ impl Packages {
     /// The most packages that an operator can add.
     pub const MOST_OWN: usize = 32;
 
+    /// The most packages that there can be.
+    pub const MOST: usize = ALL.len() + Self::MOST_OWN;
+
     /// Adds one. It is there as long as the process is: packages are made once, when the server starts.
     ///
     /// # Errors
@@ -152,7 +163,7 @@ impl Packages {
     /// The package with this number. Numbers are those of packages that are there.
     #[must_use]
     pub fn get(&self, number: PackageNumber) -> &'static Package {
-        let place = usize::from(number.0);
+        let place = number.place();
         let own = || place.checked_sub(ALL.len()).and_then(|place| self.own.get(place));
         ALL.get(place).or_else(own).copied().unwrap_or_else(|| {
             found::<()>(Defect::Package);

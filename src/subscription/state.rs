@@ -99,9 +99,12 @@ impl State {
         }
     }
 
+    /// How many states there are.
+    pub const COUNT: usize = 10;
+
     /// The names of all states.
     #[must_use]
-    pub fn names() -> [&'static str; 10] {
+    pub fn names() -> [&'static str; Self::COUNT] {
         let (attempt, farewell) = (Attempt::Fresh, Farewell::Due);
         [
             Self::Waiting(attempt),
@@ -184,6 +187,52 @@ pub(super) enum Flight {
     Farewell,
 }
 
+/// What a subscription is counted as: its state, and whether it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    kind: Kind,
+    is_failing: bool,
+}
+
+impl Standing {
+    pub(super) fn new(state: PackedState, is_failing: bool) -> Self {
+        Self { kind: state.kind, is_failing }
+    }
+
+    /// Of a subscription in this state.
+    #[cfg(test)]
+    pub fn of(state: State, is_failing: bool) -> Self {
+        Self::new(state.into(), is_failing)
+    }
+
+    /// The last attempt has failed, and a retry waits.
+    #[must_use]
+    pub fn is_failing(self) -> bool {
+        self.is_failing
+    }
+
+    /// The place of its state in [`State::names`].
+    #[must_use]
+    pub fn place(self) -> usize {
+        match self.kind {
+            Kind::Unstarted | Kind::Fresh | Kind::Continued => 0,
+            Kind::Unconfirmed => 1,
+            Kind::UnconfirmedDestroy => 2,
+            Kind::AwaitingNothing
+            | Kind::AwaitingNotify
+            | Kind::AwaitingLast
+            | Kind::AwaitingRetry
+            | Kind::AwaitingExpiry => 3,
+            Kind::Resubscription => 4,
+            Kind::ResubscriptionDestroy => 5,
+            Kind::FarewellDue | Kind::FarewellSent => 6,
+            Kind::WaitingForTermination => 7,
+            Kind::Destroyed => 8,
+            Kind::Local => 9,
+        }
+    }
+}
+
 /// A state in fourteen bytes: each byte more costs 1 MB for a million subscriptions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PackedState {
@@ -195,7 +244,7 @@ pub(super) struct PackedState {
 }
 
 /// A state without its instants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Unstarted,
     Fresh,

@@ -30,6 +30,10 @@ pub const TRACE: Command =
 pub const LIST: Command =
     list(c"presence_b2b.list", c"A page of subscriptions. Parameters: [offset [limit [filter ...]]]");
 
+/// `presence_b2b.count`.
+pub const COUNT: Command =
+    answer(c"presence_b2b.count", c"How many subscriptions there are: in all, failing, by state and by package.");
+
 /// `presence_b2b.show`.
 pub const SHOW: Command = answer(c"presence_b2b.show", c"One subscription. Parameters: id");
 
@@ -88,6 +92,7 @@ pub const LOCKS: Command =
 pub const COMMANDS: &[&Command] = &[
     &TRACE,
     &LIST,
+    &COUNT,
     &SHOW,
     &SUBSCRIBE,
     &UNSUBSCRIBE,

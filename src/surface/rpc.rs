@@ -1,6 +1,7 @@
 //! RPC commands. Fields are named alike in all of them.
 
 mod answer;
+mod count;
 mod pages;
 mod parameters;
 mod store;
@@ -18,6 +19,7 @@ use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
 
 pub use answer::statistics;
+pub use count::count;
 pub use store::store;
 pub use tables::{provisioning, reload};
 

@@ -12,9 +12,9 @@ use std::cell::Cell;
 use crate::grammar::RouteSet;
 use crate::memory::{OutOfMemory, Packed};
 use crate::registry::{Arrived, Life};
-use crate::subscription::package::PRESENCE;
+use crate::subscription::package;
 use crate::subscription::{Answer, Brief, Content, Env, Flow, Input, News, Notify, Output, Reply};
-use crate::subscription::{Echo, Fingerprint, Status, Subject};
+use crate::subscription::{Echo, Fingerprint, Package, Standing, State, Status, Subject};
 use crate::testing::Accounted;
 use crate::testing::tag;
 use crate::time::Millis;
@@ -76,9 +76,13 @@ pub fn subject(record: &str) -> Subject<'_> {
     Subject {
         record: record.as_bytes(),
         subscriber: b"sip:watcher@example.com",
-        package: PRESENCE.number,
+        package: package_of(record.as_bytes()).number,
         event_id: b"",
     }
+}
+
+fn package_of(record: &[u8]) -> &'static Package {
+    package::ALL[usize::from(*record.get(4).unwrap_or(&0)) % package::ALL.len()]
 }
 
 /// The life.
@@ -223,6 +227,16 @@ impl Life for Told {
         if self.call_id().is_empty() { "without a dialog" } else { "with a dialog" }
     }
 
+    fn standing(&self) -> Standing {
+        let state = match (self.deadline, self.dialog.is_some()) {
+            (Some(_), _) => State::Resubscription { notify_by: None },
+            (None, true) => State::Unconfirmed,
+            (None, false) => State::Local,
+        };
+        // A NOTIFY changes it, though it moves no deadline.
+        Standing::of(state, self.notifies % 2 == 1)
+    }
+
     fn deadline(&self) -> Option<Millis> {
         self.deadline
     }
@@ -232,7 +246,8 @@ impl Life for Told {
     }
 
     fn subject(&self) -> Subject<'_> {
-        Subject { record: self.record.get(0), ..subject("") }
+        let record = self.record.get(0);
+        Subject { record, package: package_of(record).number, ..subject("") }
     }
 
     fn has_dialog(&self) -> bool {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::life::{Told, arm, arrived, cancel, dialog, notify_from, subject};
-use super::{ENV, Handle, Table, due, step, table};
+use super::{ENV, Handle, Table, due, recount, step, table};
 use crate::registry::{InsertError, Inserted};
 use crate::subscription::Input;
 use crate::testing::Accounted;
@@ -192,6 +192,7 @@ impl Model {
         assert_eq!(self.table.len(), self.known.len());
         assert_eq!(self.table.destroyed(), self.gone.len() as u64);
         assert_eq!(self.table.created(), (self.gone.len() + self.known.len()) as u64);
+        assert_eq!(self.table.tally(), recount(&self.table));
         let earliest = self.known.values().filter_map(|known| known.deadline).min().map(Millis);
         assert_eq!(self.table.next_due().is_none(), earliest.is_none());
         assert!(self.table.next_due() <= earliest);

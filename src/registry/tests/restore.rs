@@ -2,7 +2,7 @@
 
 use super::life::{Told, arm, arrived, dialog, notify_from, subject};
 use super::marks::{stored, taken};
-use super::{ENV, Handle, Table, due, insert, insert_due, is_new, step};
+use super::{ENV, Handle, Table, due, insert, insert_due, is_new, recount, step};
 use crate::memory::{HashKey, OutOfMemory};
 use crate::registry::forks::MOST_FORKS;
 use crate::registry::{InsertError, Life, Limits, Restored, StoreMark};
@@ -49,6 +49,7 @@ fn next_run(shards: usize, key: HashKey) -> (Table, Accounted) {
 pub(super) fn kept(table: &Table) -> Vec<Kept> {
     let mut handles = Vec::new();
     table.page(0, usize::MAX, |handle, _, _| handles.push(handle));
+    assert_eq!(table.tally(), recount(table));
     handles.iter().for_each(|handle| table.mark(handle.index(), StoreMark::Whole));
     let mut all = Vec::new();
     table.take_marks(&mut 0, usize::MAX, true, |_, _, marked| {
@@ -154,6 +155,7 @@ fn restore_all(table: &Table, alloc: &Accounted, all: &[Kept]) -> Vec<(Handle, R
             assert!(table.join(moved[&kept.handle], moved[&root]));
         }
     }
+    assert_eq!(table.tally(), recount(table));
     restored
 }
 

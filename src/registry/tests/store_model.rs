@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::life::{Told, arm, arrived, cancel, dialog, notify_from};
 use super::marks::stored;
-use super::{ENV, Handle, Table, due, step};
+use super::{ENV, Handle, Table, due, recount, step};
 use crate::registry::{Life, StoreMark};
 use crate::subscription::Input;
 use crate::testing::Accounted;
@@ -172,6 +172,7 @@ proptest! {
         let mut model = MarkedTable { table, alloc: alloc.clone(), rows: HashMap::new(), turn: 0, now: 0 };
         for action in actions {
             model.run(action);
+            assert_eq!(model.table.tally(), recount(&model.table));
         }
         model.check();
         drop(model);
