@@ -3,6 +3,7 @@
 
 pub mod answers_shown;
 mod examples;
+mod troubleshooting;
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -306,9 +307,8 @@ fn fields_are_described() {
     }
 }
 
-/// The messages that operators are told what to do about are ones that the module has.
-#[test]
-fn log_messages_are_in_the_source() {
+/// All of the module's source, as one text.
+fn source() -> String {
     let (mut source, mut folders) = (String::new(), vec![root().join("src")]);
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path()) {
@@ -318,18 +318,30 @@ fn log_messages_are_in_the_source() {
             }
         }
     }
+    source
+}
+
+/// Texts that a page quotes are those of the module. An ellipsis is the place of a value.
+fn assert_in_source(messages: &[&str]) {
+    let source = source();
+    for message in messages.iter().filter(|message| !message.starts_with("b2b_")) {
+        let words = message.split('…').map(str::trim).filter(|part| part.len() > 1 && *part != ",");
+        for part in words {
+            let part = part.replace('"', "\\\"");
+            assert!(source.contains(&part), "{message}: the source has no {part:?}");
+        }
+    }
+}
+
+/// The messages that operators are told what to do about are ones that the module has.
+#[test]
+fn log_messages_are_in_the_source() {
     let page = text_of("docs/operations.md");
     let rows = section(&page, "Log messages").lines().filter(|line| line.starts_with("| `"));
     let messages: Vec<&str> =
         rows.filter_map(|row| row.split(" | ").next()).flat_map(|cell| between(cell, "`", "`")).collect();
     assert!(messages.len() > 15, "{messages:?}");
-    for message in messages.iter().filter(|message| !message.starts_with("b2b_")) {
-        // An ellipsis is the place of a value.
-        let words = message.split('…').map(str::trim).filter(|part| part.len() > 1 && *part != ",");
-        for part in words {
-            assert!(source.contains(part), "{message}: the source has no {part:?}");
-        }
-    }
+    assert_in_source(&messages);
 }
 
 // ------------------------------------------------------------------------------------------------------------------ RPC

@@ -37,7 +37,8 @@ const FRAME: &[&str] = &[
 /// A part of a configuration, made whole.
 fn framed(example: &str) -> String {
     const TOP: &[&str] = &["loadmodule", "modparam", "use_dns", "request_route", "event_route", "route"];
-    let modules: String = FRAME.iter().map(|name| format!("loadmodule \"{name}.so\"\n")).collect();
+    let loads = FRAME.iter().map(|name| format!("loadmodule \"{name}.so\"\n"));
+    let modules: String = loads.filter(|load| !example.contains(load)).collect();
     let table = "modparam(\"htable\", \"htable\", \"state=>size=8;\")\n";
     let is_top = TOP.iter().any(|word| example.trim_start().starts_with(word));
     let body = match (is_top, example.contains("request_route")) {
