@@ -6,6 +6,7 @@ mod federation;
 mod lamps;
 mod line;
 mod mailboxes;
+mod migration;
 mod news;
 mod registrations;
 mod voicemail;
