@@ -10,6 +10,7 @@
 #   make demo     shows the main job: presence states arrive inside Kamailio, also after kill -9, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
 #   make install  copies the module to the server's module folder, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
+#   make docbook  the pages as DocBook and README in the form of Kamailio's own tree, into target/docbook (DIR=...: somewhere else)
 #   make clean    removes what was built
 #   make help     prints this list
 
@@ -27,7 +28,7 @@ MODULE := target/release/presence_b2b.so
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test lint search chaos fuzz demo bench clean help
+.PHONY: build metered setup install test lint search chaos fuzz demo bench docbook clean help
 
 build:
 	@.ci/setup --check
@@ -106,6 +107,11 @@ demo: setup build
 bench: setup metered build
 	@$(CARGO) build --release --example bench --example bodies 2> >(grep -v '^ *Finished ' >&2 || true)
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" PRESENCE_B2B_METERED_SO="$(CURDIR)/$(METERED)" QUICK="$(QUICK)" ONLY="$(ONLY)" ROWS="$(ROWS)" DATABASE="$(DATABASE)" target/release/examples/bench
+
+# Checked against the DTD; the README is what the stylesheets of Kamailio's tree make of it.
+docbook: setup
+	@kamailio-headers/fetch >/dev/null
+	@$(CARGO) run --quiet --example docbook -- "$(or $(DIR),target/docbook)"
 
 clean:
 	@$(CARGO) clean

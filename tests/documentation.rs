@@ -2,6 +2,7 @@
 //! somewhere.
 
 pub mod answers_shown;
+mod docbook;
 mod examples;
 mod troubleshooting;
 
