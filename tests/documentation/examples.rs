@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{SUBSCRIBER, between, blocks, blocks_in, pages, root, text_of};
+use super::{SUBSCRIBER, between, blocks, blocks_in, pages, root, section, text_of};
 use crate::support::config::{module_under_test, modules_dir};
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
@@ -202,8 +202,7 @@ fn watch_log(source: &str) -> (TempDir, PathBuf) {
 /// The module and the function of the page.
 fn c_examples() -> (String, String) {
     let all = blocks_in("docs/c-api.md", "c");
-    let [module, function] =
-        <[String; 2]>::try_from(all).map(|[function, module]| [module, function]).expect("two examples");
+    let [module, function] = <[String; 2]>::try_from(all).expect("two examples");
     assert!(module.contains("MODULE_VERSION") && function.starts_with("static void log_document("));
     (module, function)
 }
@@ -222,8 +221,27 @@ fn the_c_example_runs() {
     presence.publish("alice", &pidf(&presence.uri("alice"), "closed", None));
     let server = Server::b2b().route(&load(&module, &presence.uri("alice"))).start();
     eventually(SOON, "the state is logged", || server.log().text().contains("tuple 't1' is closed").then_some(()));
+    // What the page says that its reader sees.
+    let page = text_of("docs/c-api.md");
+    let line = between(&page, "The log has `sip:alice@example.com", "`")[0];
+    assert!(server.log().text().contains(&format!("{}{line}", presence.uri("alice"))), "{line}");
     server.stop();
     presence.stop();
+}
+
+/// Every error that the header names has a row: what it means, and what to do.
+#[test]
+fn errors_of_the_c_api_are_described() {
+    let header = text_of("cshim/presence_b2b_api.h");
+    let errors = section(&text_of("docs/c-api.md"), "Errors").to_owned();
+    let list = between(&header, "enum qsa_error\n{", "};")[0];
+    let names: Vec<&str> =
+        list.lines().filter_map(|line| line.trim().split_once(" = -").map(|(name, _)| name)).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in &names {
+        assert!(errors.contains(&format!("\n| `{name}` | ")), "{name}");
+    }
+    assert_eq!(errors.matches("\n| `QSA_E_").count(), names.len());
 }
 
 /// The function for other kinds of documents, called by the module where it logs a message.
