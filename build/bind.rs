@@ -17,12 +17,12 @@ const TYPES: &[&str] = &[
     "module_exports_t|cmd_export_t|param_export_t|rpc_export_t|rpc_t|pv_export_t|pv_(spec|param|value)_t|sr_kemi_t|fparam_t",
     "str|sip_msg_t|hdr_field_t|_hdr_types_t|to_body_t|event_t|contact_t|param_t|rr_t|sip_uri_t|request_method|sip_protos",
     "sr_event_param_t|socket_info_t|gen_lock_t|tm_binds|tm_xapi_t|sl_api_t|uac_req_t|dlg_t|dlg_seq_t|dlg_id_t|dlg_state_t|cell|tmcb_params",
-    "dlg_binds|dlg_cell|dlg_cb_params|db_func_t|db1_con_t|db1_res_t|db_key_t|usrloc_api_t|ucontact_t|urecord_t",
+    "dlg_binds|dlg_cell|dlg_cb_params|db_func_t|db1_con_t|db1_res_t|db_key_t|usrloc_api_t|ucontact_t|urecord_t|cfg_def_t",
 ];
 
 const FUNCTIONS: &[&str] = &[
     "pb2b_.*",
-    "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init",
+    "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init|cfg_declare",
     "parse_uri|parse_rr_body|free_rr|faked_msg_init|lookup_local_socket|counter_register|sr_kemi_modules_add|unlink_lump_rpl",
     "pv_get_(null|strval|uintval|spec_index)|pv_parse_(index|format)|pv_printf_s|pv_elem_free_all",
     "fixup_(free_)?spve_all|get_str_fparam",
@@ -32,7 +32,7 @@ const VARIABLES: &[&str] = &[
     "PB2B_.*",
     "TMCB_(LOCAL_COMPLETED|REQUEST_SENT)|DLGCB_.*|DLG_STATE_.*|PROC_(INIT|MAIN|SIPINIT|RPC)|SREV_TCP_CLOSED|SR_KEMI(P_(NONE|INT|STR)|_PARAMS_MAX)|L_(ERR|WARN|NOTICE|INFO|DBG)|METHOD_NOTIFY",
     "PARAM_(INT|STR)|NO_SCRIPT|E_(OUT_OF_MEM|NO_SOCKET)|(REQUEST|ANY)_ROUTE|PVT_OTHER|PV_NAME_(INTSTR|OTHER)|PV_IDX_.*",
-    "HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS|UL_CONTACT_(INSERT|UPDATE|DELETE|EXPIRE)|DB_ONLY|CNT_F_NO_RESET",
+    "CFG_VAR_(INT|STRING)|HDR_.*_T|MODULE_INTERFACE_VER|DEFAULT_DLFLAGS|UL_CONTACT_(INSERT|UPDATE|DELETE|EXPIRE)|DB_ONLY|CNT_F_NO_RESET",
 ];
 
 /// Lets the preprocessor put the two strings together and reads them from its output.

@@ -56,6 +56,7 @@
 /* ---- constants that are expressions bindgen cannot read ---- */
 
 static const unsigned int PB2B_RPC_RET_ARRAY = RET_ARRAY;
+static const unsigned int PB2B_CFG_READONLY = CFG_READONLY;
 
 /* ---- core: shim_core.c ---- */
 
@@ -78,6 +79,10 @@ int pb2b_is_ending(void);
 void pb2b_cfg_update(void);
 /* In child_init: takes the parameters for this process, unless it is the main one. */
 void pb2b_take_cfg(void);
+
+/* The first `size` bytes of a group of run-time parameters, as they are now, whatever this process has taken; -1 if there is
+   no such group yet, or if it has less. */
+int pb2b_cfg_newest(const str *group, void *out, int size);
 
 /* the most bytes of a message that comes over TCP; 0 when the server has none */
 unsigned int pb2b_most_over_tcp(void);

@@ -103,6 +103,18 @@ void pb2b_take_cfg(void)
 		cfg_update_no_cbs();
 }
 
+int pb2b_cfg_newest(const str *group, void *out, int size)
+{
+	cfg_group_t *found = cfg_lookup_group(group->s, group->len);
+
+	if(found == NULL || !cfg_shmized || size > found->size)
+		return -1;
+	CFG_LOCK();
+	memcpy(out, CFG_GROUP_DATA(*cfg_global, found), size);
+	CFG_UNLOCK();
+	return 0;
+}
+
 /* Up to 6.0 the server tells nothing when it closes an idle connection, and its newest versions do so as a timeout. But that
  * is also what a send or read that times out is told as, and whatever befalls a connection that a reader has once handed
  * back after some quiet seconds. */

@@ -5,6 +5,7 @@ mod credentials;
 mod error;
 mod filter;
 mod headers;
+mod live;
 mod local_domains;
 mod next_hop;
 mod package;
@@ -24,10 +25,12 @@ use crate::subscription::{Domains, Packages, Policy, RealmName};
 pub use crate::subscription::{Concealed, Credential};
 pub use error::ConfigError;
 pub use filter::Filter;
+pub use live::Live;
 pub use local_domains::LocalDomains;
-pub use parameters::{Integers, Lists, Texts};
+pub use parameters::{Integer, Integers, Lists, Texts};
+pub use policy::PolicyTexts;
 pub use publish::OutOfReach;
-pub use store::{OnShutdown, StoreParameters};
+pub use store::OnShutdown;
 pub use unsolicited::Unsolicited;
 
 /// Parameters as they are in the configuration file, not yet checked.
@@ -48,49 +51,27 @@ impl Default for Raw {
     }
 }
 
-/// Checked parameters.
+/// Checked parameters. What can change while the server runs is in [`Live`].
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The integers as they are at the start, in the order of [`Integers::NAMES`].
+    pub integers: [i32; Integers::COUNT],
     /// The event packages.
     pub packages: Packages,
-    /// The parameters that decide the life of a subscription.
+    /// The parameters that decide the life of a subscription, as they are at the start.
     pub policy: Policy,
-    /// Whether the SIP user agent answers internal subscriptions (`handle_presence_subscriptions`).
-    pub handle_presence_subscriptions: bool,
+    /// What the policy is made of again when a parameter changes.
+    pub policy_texts: PolicyTexts,
     /// b2b worker processes.
     pub workers: u16,
     /// Processes that look up names and make connections.
     pub resolvers: u16,
-    /// Most subscriptions at a time; 0 = as many as the memory holds.
-    pub max_subscriptions: u32,
     /// Shards of the registry.
     pub shards: usize,
-    /// Most messages waiting for the event route, for each worker.
-    pub queue_limit: u32,
-    /// Most bytes of messages waiting in one queue.
-    pub queue_bytes: usize,
-    /// Most bytes of messages of one subscription waiting in its queue.
-    pub subscription_queue_bytes: usize,
-    /// Most bytes of the body of a NOTIFY.
-    pub max_body: usize,
-    /// Most bytes of shared memory for the module; 0 = no limit.
-    pub max_memory: usize,
-    /// Whether a NOTIFY for which the script has made no transaction is answered without one.
-    pub stateless_answers: bool,
-    /// Whether a presence document is looked into before its NOTIFY is answered.
-    pub check_bodies: bool,
+    /// Whether the server can answer without a transaction (its module sl); [`Config::check`] takes it for granted.
+    pub has_sl: bool,
     /// Whether the loss of its connection brings a subscription's refresh forward.
     pub refresh_on_flow_loss: bool,
-    /// SUBSCRIBEs a second to one destination; 0 = unlimited.
-    pub destination_rate: u32,
-    /// SUBSCRIBEs a second to all; 0 = unlimited.
-    pub total_rate: u32,
-    /// Failures in a row after which a destination is left alone; 0 = never.
-    pub breaker_failures: u32,
-    /// For how long, the first time.
-    pub breaker_time: Duration,
-    /// The longest that a Retry-After holds a destination without a probe.
-    pub destination_hold_max: Duration,
     /// See [`Texts::presence_route`].
     pub presence_route: String,
     /// See [`Texts::additional_presence_headers`]; empty or ending in CRLF.
@@ -119,12 +100,10 @@ pub struct Config {
     pub credentials_table: String,
     /// See [`Texts::provision_table`].
     pub provision_table: String,
-    /// How subscriptions are stored; `None` if they are not.
-    pub store: Option<StoreParameters>,
+    /// Whether subscriptions are stored.
+    pub stores: bool,
     /// What becomes of the subscriptions when the server stops.
     pub on_shutdown: OnShutdown,
-    /// How long the presence server keeps a published state that is not renewed.
-    pub publish_expires: Duration,
     /// What becomes of a published state while its notifier is out of reach, if the operator has said it.
     pub publish_out_of_reach: Option<OutOfReach>,
 }
@@ -146,43 +125,32 @@ impl Config {
     /// # Errors
     /// The first parameter that is out of range or malformed, with its name, value and what is allowed.
     pub fn check(raw: Raw, syntax: &impl Syntax) -> Result<Self, ConfigError> {
-        let Raw { integers, texts, mut lists } = raw;
-        let integers = in_range(integers)?;
+        let Raw { integers: values, texts, mut lists } = raw;
+        let integers = in_range(values)?;
         let presence_route = next_hop::route(texts.presence_route, syntax)?;
         let presence_outbound_proxies = next_hop::proxies(texts.presence_outbound_proxy, syntax)?;
         let packages = package::read(&as_texts(&lists.package))?;
         let proxies = presence_outbound_proxies.len();
-        let policy = policy::read(&integers, texts.forking, &lists.package_policy, &packages, proxies)?;
+        let policy_texts = PolicyTexts::read(texts.forking, &lists.package_policy, &packages, proxies)?;
         let additional_presence_headers = headers::header_lines(texts.additional_presence_headers)?;
         let credential_domains = credentials::domains(lists.credential_domain, &presence_outbound_proxies)?;
         let credentials = credentials::read(&lists.credential)?;
         lists.credential.zeroize();
         let tables = [("credentials_table", &texts.credentials_table), ("provision_table", &texts.provision_table)];
-        let store = store::read(&integers);
-        credentials::check_database(&texts.db_url, tables, store.is_some())?;
+        let stores = integers.db_mode != 0;
+        credentials::check_database(&texts.db_url, tables, stores)?;
         let unsolicited = unsolicited::read(&as_texts(&lists.unsolicited), &packages)?;
         Ok(Self {
             unsolicited,
             packages,
-            policy,
-            handle_presence_subscriptions: integers.handle_presence_subscriptions != 0,
+            integers: values,
+            policy: policy_texts.with(&integers),
+            policy_texts,
             workers: u16::try_from(integers.workers).unwrap_or(1),
             resolvers: u16::try_from(integers.resolvers).unwrap_or(2),
-            max_subscriptions: integers.max_subscriptions.unsigned_abs(),
             shards: integers.shards.unsigned_abs() as usize,
-            queue_limit: integers.queue_limit.unsigned_abs(),
-            queue_bytes: integers.queue_bytes.unsigned_abs() as usize,
-            subscription_queue_bytes: integers.subscription_queue_bytes.unsigned_abs() as usize,
-            max_body: integers.max_body.unsigned_abs() as usize,
-            max_memory: (integers.max_memory.unsigned_abs() as usize) << 20,
-            stateless_answers: integers.stateless_answers != 0,
-            check_bodies: integers.check_bodies != 0,
+            has_sl: true,
             refresh_on_flow_loss: integers.refresh_on_flow_loss != 0,
-            destination_rate: integers.destination_rate.unsigned_abs(),
-            total_rate: integers.total_rate.unsigned_abs(),
-            breaker_failures: integers.breaker_failures.unsigned_abs(),
-            breaker_time: duration(integers.breaker_time),
-            destination_hold_max: duration(integers.destination_hold_max),
             invited_types: headers::invited_types(&additional_presence_headers),
             supported_tags: headers::listed(&additional_presence_headers, &["Supported", "k"]).collect(),
             additional_presence_headers,
@@ -196,9 +164,8 @@ impl Config {
             db_url: Concealed(texts.db_url.into()),
             credentials_table: texts.credentials_table,
             provision_table: texts.provision_table,
-            store,
+            stores,
             on_shutdown: store::on_shutdown(texts.on_shutdown)?,
-            publish_expires: duration(integers.publish_expires),
             publish_out_of_reach: publish::out_of_reach(texts.publish_out_of_reach)?,
         })
     }
@@ -215,7 +182,7 @@ fn in_range(values: [i32; Integers::COUNT]) -> Result<Integers, ConfigError> {
     for ((name, facts), value) in Integers::NAMES.into_iter().zip(Integers::FACTS).zip(values) {
         if !facts.allows(value) {
             let name = name.to_str().unwrap_or_default();
-            let parameters::Integer { least, most, unit, .. } = facts;
+            let Integer { least, most, unit, .. } = facts;
             return Err(ConfigError::Range { name, value, least, most, unit });
         }
     }

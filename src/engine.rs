@@ -13,6 +13,7 @@ mod flows;
 mod lack;
 mod latest;
 mod lists;
+mod live;
 mod local;
 mod notify;
 mod publish;
@@ -39,18 +40,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::FixedState;
 
-use self::shared::{ShmCredentials, ShmOrphans};
-use crate::config::Config;
-use crate::gate::{self, Destination};
+use self::shared::{ParameterLock, ShmCredentials, ShmOrphans};
+use crate::config::{Config, Live};
+use crate::gate::Destination;
 use crate::host::blocks::Root;
 use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, log};
 use crate::memory::{Defect, Defects, HashKey, OutOfMemory, Seldom, found, on_defect};
-use crate::qsa::{Budget, CachedSubscriberData, DomainId, LastQueued, NotifierId, Pushed, QsaError, QueueId};
+use crate::qsa::{CachedSubscriberData, DomainId, LastQueued, NotifierId, Pushed, QsaError, QueueId};
 use crate::qsa::{SubscriptionId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
-use crate::subscription::{Env, Packages};
+use crate::subscription::Packages;
 use crate::time::Millis;
 
 pub use flows::on_flow_lost;
@@ -120,8 +121,12 @@ pub struct Engine {
     bridge: publish::Bridge,
     /// NOTIFYs that nobody subscribed to.
     unsolicited: notify::UnsolicitedNotifies,
-    /// The parameters.
+    /// The parameters as they are at the start; those that can change are in `live`.
     pub config: Config,
+    /// The integers as they are now.
+    pub live: Live,
+    /// Held while they are taken over.
+    changing: ParameterLock,
     /// Queues of the subscriptions made by script and RPC, one for each worker: a subscription's news stay in order.
     event_queues: Vec<QueueId>,
     /// Internal subscriptions that share a dialog.
@@ -202,13 +207,12 @@ pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKe
     if !crate::host::meter::start() {
         return Err(OutOfMemory.into());
     }
-    shm::prepare(config.max_memory)?;
+    let live = Live::new(config.integers);
+    shm::prepare(live.max_memory())?;
     let key = HashKey::new(clock::random_bytes());
-    let registry = registry(&config, stored.unwrap_or(key))?;
-    let store = config.store.map(|parameters| Store::new(parameters, key, Engine::now())).transpose()?;
-    let budget = Budget { queue: config.queue_bytes, subscription: config.subscription_queue_bytes };
-    let hub = ShmHub::try_new(Shm)?.with_budget(budget).with_on_loss(untold::on_loss).with_on_end(tables::on_end);
-    let hub = hub.with_whole_state(latest::whole_state);
+    let registry = registry(&config, &live, stored.unwrap_or(key))?;
+    let store = config.stores.then(|| Store::new(key, Engine::now())).transpose()?;
+    let hub = hub(&live)?;
     let kept = latest::KeptStates::new(ShmLatest::try_new(key, Shm)?);
     let bridge = publish::Bridge::new(ShmPublications::new(key, Shm));
     let rosters = ShmRosters::try_new(key, Shm)?.with_on_gap(lists::on_gap);
@@ -216,19 +220,15 @@ pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKe
     let rosters = rosters.with_on_state(resources::on_state, resources::on_gone);
     let registrations = ShmRegistrations::try_new(key, Shm)?;
     let calls = ShmCalls::try_new(key, usize::from(config.workers), Shm)?;
-    let gate = ShmGate::try_new_in(gate_limits(&config), key, Shm)?;
+    let gate = ShmGate::try_new_in(live::gate_limits(&live, &config.policy), key, Shm)?;
     let lookups = ShmLookups::try_new_in(config.policy.failure_backoff_max, key, Shm)?;
     let workers = usize::from(config.workers);
-    let mut event_queues = Vec::with_capacity(workers);
-    let mut share_queues = Vec::with_capacity(workers);
-    for user in 0..workers {
-        event_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
-        share_queues.push(hub.queue_create(config.queue_limit, Wake { f: ring_event_bell, user })?);
-    }
+    let event_queues = queues(&hub, &live, workers)?;
+    let share_queues = queues(&hub, &live, workers)?;
     let bells = (0..workers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let resolver_bells = (0..config.resolvers).map(|_| Bell::hung()).collect::<Result<_, _>>()?;
     let table_bell = config.has_tables().then(Bell::hung).transpose()?;
-    let unsolicited = notify::UnsolicitedNotifies::try_new(&config)?;
+    let unsolicited = notify::UnsolicitedNotifies::try_new(&config, &live)?;
     let provisioned = ShmProvisioned::new(key, Shm);
     let credentials = ShmCredentials::new(config.credential_domains.clone(), Shm);
     let shares = ShmShares::try_new(key, Shm).map_err(QsaError::from)?;
@@ -250,6 +250,8 @@ pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKe
         bridge,
         unsolicited,
         config,
+        live,
+        changing: ParameterLock::new(()),
         event_queues,
         shares,
         share_domain,
@@ -278,23 +280,20 @@ pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKe
     Ok(())
 }
 
-fn registry(config: &Config, key: HashKey) -> Result<ShmRegistry, CreateError> {
-    let limits = Limits { shards: config.shards, max_subscriptions: config.max_subscriptions };
-    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
-    Ok(if config.store.is_some() { registry.with_store() } else { registry })
+fn hub(live: &Live) -> Result<ShmHub, QsaError> {
+    let hub = ShmHub::try_new(Shm)?.with_budget(live::budget(live)).with_on_loss(untold::on_loss);
+    Ok(hub.with_on_end(tables::on_end).with_whole_state(latest::whole_state))
 }
 
-fn gate_limits(config: &Config) -> gate::GateLimits {
-    gate::GateLimits {
-        destination_rate: config.destination_rate,
-        total_rate: config.total_rate,
-        breaker_failures: config.breaker_failures,
-        breaker_time: config.breaker_time,
-        breaker_most: config.policy.failure_backoff_max,
-        // Then the request that probes is taken for lost.
-        probe_wait: config.policy.watchdog,
-        hold_most: config.destination_hold_max,
-    }
+/// One for each worker.
+fn queues(hub: &ShmHub, live: &Live, workers: usize) -> Result<Vec<QueueId>, QsaError> {
+    (0..workers).map(|user| hub.queue_create(live.queue_limit(), Wake { f: ring_event_bell, user })).collect()
+}
+
+fn registry(config: &Config, live: &Live, key: HashKey) -> Result<ShmRegistry, CreateError> {
+    let limits = Limits { shards: config.shards, max_subscriptions: live.max_subscriptions() };
+    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
+    Ok(if config.stores { registry.with_store() } else { registry })
 }
 
 fn ring_event_bell(worker: usize) {
@@ -314,16 +313,6 @@ impl Engine {
     #[must_use]
     pub fn now() -> Millis {
         clock::now()
-    }
-
-    fn env(&self, now: Millis) -> Env<'_> {
-        Env {
-            now,
-            policy: &self.config.policy,
-            packages: &self.config.packages,
-            random: clock::spread(),
-            credentials: &self.credentials,
-        }
     }
 
     /// Does the work after a step, when the shard's lock is released, except answering and sending.

@@ -14,6 +14,7 @@
 mod breaker;
 mod entry;
 mod hold;
+mod outcome;
 mod rate;
 mod table;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use rate::RateLimit;
 use table::DestinationTable;
 
 pub use entry::DestinationSnapshot;
+pub use outcome::SendOutcome;
 
 /// The most destinations there are entries for.
 pub const MOST_DESTINATIONS: usize = SHARDS * table::MOST_ENTRIES;
@@ -103,49 +105,8 @@ pub enum Admission {
     },
 }
 
-/// The outcome of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendOutcome {
-    /// A final reply: the destination answers.
-    Answered,
-    /// 503, with the seconds of its Retry-After.
-    Unavailable {
-        /// Retry-After; `None` or 0 when it says nothing.
-        retry_after: Option<u32>,
-    },
-    /// No reply at all, or it could not be sent.
-    Silent,
-    /// It was not sent, for a reason that says nothing of the destination.
-    Unsent,
-}
-
-impl SendOutcome {
-    /// The outcome that a received final reply means.
-    #[must_use]
-    pub fn of_answer(code: u16, retry_after: Option<u32>) -> Self {
-        match code {
-            503 => Self::Unavailable { retry_after },
-            _ => Self::Answered,
-        }
-    }
-
-    /// The outcome that a final reply of the transaction layer itself means.
-    #[must_use]
-    pub fn of_local(code: u16) -> Self {
-        match code {
-            408 => Self::Silent,
-            503 => Self::Unavailable { retry_after: None },
-            // It is unknown whether the destination is there.
-            _ => Self::Unsent,
-        }
-    }
-}
-
 /// The gate, in memory from `A`, behind locks `L`.
 pub struct Gate<A: Allocator + Clone, L> {
-    limits: GateLimits,
-    rate: RateLimit,
-    total: RateLimit,
     key: HashKey,
     /// Theoretical arrival time of the bucket for all destinations.
     total_tat: AtomicU64,
@@ -156,7 +117,27 @@ pub struct Gate<A: Allocator + Clone, L> {
     /// How much of that has been said, and when, in milliseconds.
     said: AtomicU64,
     said_at: AtomicU64,
-    shards: Box<[Mutex<L, DestinationTable<A>>], A>,
+    shards: Box<[Mutex<L, GateShard<A>>], A>,
+}
+
+/// The limits, with the rates as buckets take them.
+#[derive(Clone, Copy)]
+struct Bounds {
+    limits: GateLimits,
+    rate: RateLimit,
+    total: RateLimit,
+}
+
+impl Bounds {
+    fn of(limits: GateLimits) -> Self {
+        Self { limits, rate: RateLimit::new(limits.destination_rate), total: RateLimit::new(limits.total_rate) }
+    }
+}
+
+/// Destinations, and the limits: each shard has its own copy, so that nobody takes another lock for them.
+struct GateShard<A: Allocator + Clone> {
+    bounds: Bounds,
+    table: DestinationTable<A>,
 }
 
 impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
@@ -167,13 +148,11 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     pub fn try_new_in(limits: GateLimits, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(SHARDS).map_err(|_| OutOfMemory)?;
+        let bounds = Bounds::of(limits);
         for _ in 0..SHARDS {
-            shards.push(Mutex::new(DestinationTable::try_new_in(alloc.clone())?));
+            shards.push(Mutex::new(GateShard { bounds, table: DestinationTable::try_new_in(alloc.clone())? }));
         }
         Ok(Self {
-            limits,
-            rate: RateLimit::new(limits.destination_rate),
-            total: RateLimit::new(limits.total_rate),
             key,
             total_tat: AtomicU64::new(0),
             overflow_tat: AtomicU64::new(0),
@@ -184,21 +163,46 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         })
     }
 
+    /// Replaces the limits. A destination keeps what is known of it. Where a rate is higher now, the turns that are taken already
+    /// count as that much shorter for those that come later; where it is lower, they are kept. In neither case is there a burst.
+    pub fn set_limits(&self, limits: GateLimits, now: Millis) {
+        let bounds = Bounds::of(limits);
+        let mut before = bounds;
+        for shard in self.shards.iter() {
+            let mut shard = shard.lock();
+            before = std::mem::replace(&mut shard.bounds, bounds);
+            if bounds.rate.is_above(before.rate) {
+                shard.table.entries_mut().for_each(|entry| before.rate.hasten(bounds.rate, &mut entry.tat, now));
+            }
+        }
+        for (old, new, tat) in
+            [(before.rate, bounds.rate, &self.overflow_tat), (before.total, bounds.total, &self.total_tat)]
+        {
+            let hasten = |mut tat| {
+                old.hasten(new, &mut tat, now);
+                Some(tat)
+            };
+            let _ = tat.fetch_update(Ordering::Relaxed, Ordering::Relaxed, hasten);
+        }
+    }
+
     /// Whether a request may leave now. Takes constant time.
     pub fn admit(&self, ask: &AdmissionRequest<'_>, now: Millis) -> Admission {
         let (hash, number) = self.place(ask.address);
         let Some(shard) = self.shards.get(number) else { return Admission::Go(None) };
-        let mut table = shard.lock();
+        let mut shard = shard.lock();
+        let GateShard { bounds, table } = &mut *shard;
         let found = table.find_or_insert(hash, ask.address, now);
         if found.is_none_or(|found| found.pressed) {
             self.pressed.fetch_add(1, Ordering::Relaxed);
         }
         let Some(table::FoundSlot { slot, .. }) = found else {
-            drop(table);
-            return self.overflow(ask, now);
+            let bounds = *bounds;
+            drop(shard);
+            return self.overflow(&bounds, ask, now);
         };
         let Some((generation, entry)) = table.get_mut(slot) else { return Admission::Go(None) };
-        match self.judge(entry, ask, now) {
+        match self.judge(bounds, entry, ask, now) {
             Some((until, by)) => {
                 entry.held = entry.held.saturating_add(1);
                 Admission::Held { until, by }
@@ -217,12 +221,12 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     }
 
     /// A request whose destination has no entry: all of these share one bucket.
-    fn overflow(&self, ask: &AdmissionRequest<'_>, now: Millis) -> Admission {
+    fn overflow(&self, bounds: &Bounds, ask: &AdmissionRequest<'_>, now: Millis) -> Admission {
         if ask.reserved {
             return Admission::Go(None);
         }
-        let arrival = self.total_slot(now);
-        match take_shared(self.rate, &self.overflow_tat, arrival) {
+        let arrival = self.total_slot(bounds, now);
+        match take_shared(bounds.rate, &self.overflow_tat, arrival) {
             until if until > now => Admission::Held { until, by: HeldBy::Rate },
             _ => Admission::Go(None),
         }
@@ -248,23 +252,29 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     pub fn release(&self, address: &[u8]) -> bool {
         let (hash, number) = self.place(address);
         let Some(shard) = self.shards.get(number) else { return false };
-        let mut table = shard.lock();
-        let Some(slot) = table.find(hash, address) else { return false };
-        let Some((_, entry)) = table.get_mut(slot) else { return false };
+        let mut shard = shard.lock();
+        let Some(slot) = shard.table.find(hash, address) else { return false };
+        let Some((_, entry)) = shard.table.get_mut(slot) else { return false };
         entry.hold = None;
         entry.breaker.good();
         true
     }
 
     /// The cause of a hold, and its end.
-    fn judge(&self, entry: &mut DestinationEntry, ask: &AdmissionRequest<'_>, now: Millis) -> Option<(Millis, HeldBy)> {
+    fn judge(
+        &self,
+        bounds: &Bounds,
+        entry: &mut DestinationEntry,
+        ask: &AdmissionRequest<'_>,
+        now: Millis,
+    ) -> Option<(Millis, HeldBy)> {
         entry.asked = now;
         let hold = entry.hold.as_mut();
-        let probes = match hold.map_or(Verdict::Pass, |hold| hold.ask(ask.who, ask.random, now, &self.limits)) {
+        let probes = match hold.map_or(Verdict::Pass, |hold| hold.ask(ask.who, ask.random, now, &bounds.limits)) {
             Verdict::Wait(until) => return Some((until, HeldBy::RetryAfter)),
             asked @ (Verdict::Probe | Verdict::Pass) => asked == Verdict::Probe,
         };
-        match entry.breaker.ask(ask.who, ask.random, now, &self.limits) {
+        match entry.breaker.ask(ask.who, ask.random, now, &bounds.limits) {
             Verdict::Wait(until) => {
                 if let Some(hold) = entry.hold.as_mut().filter(|_| probes) {
                     hold.void(now);
@@ -278,15 +288,15 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if ask.reserved {
             return None;
         }
-        let arrival = self.total_slot(now);
-        let slot = self.rate.take(&mut entry.tat, arrival);
+        let arrival = self.total_slot(bounds, now);
+        let slot = bounds.rate.take(&mut entry.tat, arrival);
         (slot > now).then_some((slot, HeldBy::Rate))
     }
 
     /// The slot in the bucket for all destinations, of a request that has none reserved.
-    fn total_slot(&self, now: Millis) -> Millis {
+    fn total_slot(&self, bounds: &Bounds, now: Millis) -> Millis {
         // Unlimited, it is not even looked at: all processes share it.
-        if self.total.is_unlimited() { now } else { take_shared(self.total, &self.total_tat, now) }
+        if bounds.total.is_unlimited() { now } else { take_shared(bounds.total, &self.total_tat, now) }
     }
 
     /// Notes the outcome of a request that `who` was let through with. A destination that has been forgotten is left
@@ -294,7 +304,8 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
     pub fn report(&self, destination: Destination, who: u64, outcome: SendOutcome, now: Millis) {
         let (number, slot, generation) = destination.parts();
         let Some(shard) = self.shards.get(number) else { return };
-        let mut table = shard.lock();
+        let mut shard = shard.lock();
+        let GateShard { bounds: Bounds { limits, .. }, table } = &mut *shard;
         let Some((found, entry)) = table.get_mut(slot) else { return };
         if found != generation {
             return;
@@ -308,17 +319,17 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
             SendOutcome::Unavailable { retry_after } => {
                 if let Some(seconds) = retry_after.filter(|seconds| *seconds > 0) {
                     let asked = Duration::from_secs(u64::from(seconds)).min(LONGEST_HOLD);
-                    Hold::lengthen(&mut entry.hold, who, asked, now, &self.limits);
+                    Hold::lengthen(&mut entry.hold, who, asked, now, limits);
                 } else if probed {
-                    Hold::put_off(&mut entry.hold, now, &self.limits);
+                    Hold::put_off(&mut entry.hold, now, limits);
                 }
-                entry.breaker.bad(who, now, &self.limits);
+                entry.breaker.bad(who, now, limits);
             }
             SendOutcome::Silent => {
                 if probed {
-                    Hold::put_off(&mut entry.hold, now, &self.limits);
+                    Hold::put_off(&mut entry.hold, now, limits);
                 }
-                entry.breaker.bad(who, now, &self.limits);
+                entry.breaker.bad(who, now, limits);
             }
             SendOutcome::Unsent => {
                 if let Some(hold) = entry.hold.as_mut().filter(|_| probed) {
@@ -334,12 +345,12 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         let mut skip = offset;
         let mut left = limit;
         for shard in self.shards.iter() {
-            let table = shard.lock();
-            for entry in table.entries().skip(skip).take(left) {
+            let shard = shard.lock();
+            for entry in shard.table.entries().skip(skip).take(left) {
                 left -= 1;
                 f(entry.snapshot(now));
             }
-            skip = skip.saturating_sub(table.entries().len());
+            skip = skip.saturating_sub(shard.table.entries().len());
         }
     }
 }

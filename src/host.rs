@@ -26,6 +26,7 @@ pub mod pv;
 pub mod reply_headers;
 pub mod route;
 pub mod rpc;
+pub mod runtime;
 mod shared_bytes;
 pub mod shared_lock;
 pub mod shm;

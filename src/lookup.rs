@@ -20,6 +20,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use allocator_api2::alloc::Allocator;
@@ -105,8 +106,8 @@ pub enum LookupOutcome {
 /// The line, in memory from `A`, behind a lock `L`.
 pub struct Lookups<A: Allocator + Clone, L> {
     key: HashKey,
-    /// The longest pause.
-    longest: Duration,
+    /// The longest pause, in milliseconds.
+    longest: AtomicU64,
     table: Mutex<L, NameTable<A>>,
 }
 
@@ -116,7 +117,15 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn try_new_in(longest: Duration, key: HashKey, alloc: A) -> Result<Self, OutOfMemory> {
-        Ok(Self { key, longest: longest.max(FIRST_PAUSE), table: Mutex::new(NameTable::try_new_in(alloc)?) })
+        let line = Self { key, longest: AtomicU64::new(0), table: Mutex::new(NameTable::try_new_in(alloc)?) };
+        line.set_longest(longest);
+        Ok(line)
+    }
+
+    /// Changes how long a pause is at most; those that have begun go on.
+    pub fn set_longest(&self, longest: Duration) {
+        let longest = u64::try_from(longest.max(FIRST_PAUSE).as_millis()).unwrap_or(u64::MAX);
+        self.longest.store(longest, Ordering::Relaxed);
     }
 
     /// Whether the name is known to be slow.
@@ -141,7 +150,8 @@ impl<A: Allocator + Clone, L: RawMutex> Lookups<A, L> {
 
     /// Notes the outcome of the task that this resolver has taken, and how long it took.
     pub fn done(&self, resolver: usize, task: Task, outcome: LookupOutcome, took: Duration, now: Millis) {
-        self.table.lock().done(resolver, task, outcome, took, now, self.longest);
+        let longest = Duration::from_millis(self.longest.load(Ordering::Relaxed));
+        self.table.lock().done(resolver, task, outcome, took, now, longest);
     }
 
     /// How many requests wait.

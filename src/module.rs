@@ -5,6 +5,7 @@ mod c_api;
 mod commands;
 mod functions;
 mod parameters;
+mod runtime;
 mod variables;
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
@@ -15,10 +16,10 @@ use crate::engine::{self, EngineError};
 use crate::host::bindings::{self as ks, FLAGS_CSTR, VERSION_CSTR};
 use crate::host::database::{Database, DatabaseError};
 use crate::host::guard::guard;
-use crate::host::limits::MostReceived;
 use crate::host::presence::{self, NoPresence};
 use crate::host::process::{self, ProcessError};
 use crate::host::route::NoEngine;
+use crate::host::runtime::NotDeclared;
 use crate::host::transaction::{self, NoTm};
 use crate::host::usrloc::{self, UsrlocError};
 use crate::host::{connection, dialog, log, names, stateless};
@@ -89,6 +90,8 @@ enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
+    Runtime(#[from] NotDeclared),
+    #[error(transparent)]
     Tm(#[from] NoTm),
     #[error("modparam publish_out_of_reach is set, but {0}")]
     Presence(NoPresence),
@@ -122,13 +125,14 @@ unsafe extern "C" fn mod_init() -> c_int {
 
 fn start() -> Result<(), StartError> {
     let mut config = Config::check(parameters::as_set(), &parameters::HostSyntax)?;
+    runtime::declare(&config)?;
     transaction::bind(engine::on_reply)?;
     if !dialog::bind(ties::on_call_end) {
         log::debug(|| "the module dialog is not loaded: no subscription can be bound to a call".into());
     }
-    if !stateless::bind() && config.stateless_answers {
+    config.has_sl = stateless::bind();
+    if !config.has_sl {
         log::debug(|| "the module sl is not loaded: every NOTIFY is answered in a transaction".into());
-        config.stateless_answers = false;
     }
     match presence::bind() {
         Err(missing) if config.publish_out_of_reach.is_some() => return Err(StartError::Presence(missing)),
@@ -172,7 +176,8 @@ fn before_fork(engine: &engine::Engine) {
     event::warn_without_consumer(engine);
     bind_usrloc(engine);
     stored::restore_local(engine);
-    say_body_limit(engine.config.max_body);
+    runtime::say_body_limit(engine.live.max_body());
+    runtime::take_changes();
     if engine.config.refresh_on_flow_loss && !connection::listen(engine::on_flow_lost) {
         log::warn(
             "another module listens to closed connections, such as tcpops: call b2b_flow_lost() in event_route[tcp:closed], \
@@ -193,22 +198,6 @@ fn bind_usrloc(engine: &engine::Engine) {
             log::warn(&format!("modparam local_domains: the package reg is refused for local users: {error}"))
         }
     }
-}
-
-/// Says when the server itself takes no messages that have room for the largest body. A warning if the operator has asked for larger
-/// bodies.
-fn say_body_limit(max_body: usize) {
-    let most = MostReceived::of_server();
-    if most.best() > max_body {
-        return;
-    }
-    let MostReceived { datagram, stream } = most;
-    let stream = stream.map_or_else(|| "none".to_owned(), |stream| format!("at most {stream} bytes (tcp_rd_buf_size)"));
-    let text = format!(
-        "modparam max_body is {max_body}, but the server receives messages of at most {datagram} bytes over UDP, and over TCP \
-         {stream}: larger bodies do not reach the module"
-    );
-    if max_body > Config::USUAL_BODY { log::warn(&text) } else { log::info(&text) }
 }
 
 unsafe extern "C" fn child_init(rank: c_int) -> c_int {

@@ -57,7 +57,7 @@ pub use tally::Tally;
 pub use trace::Trace;
 pub use worker_board::WorkerBoard;
 
-/// The size of a registry; fixed for its life.
+/// The size of a registry. The number of shards is fixed for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Number of shards: a power of two from 1 to [`Limits::MOST_SHARDS`].
@@ -77,13 +77,22 @@ impl Limits {
 /// The table of all subscriptions `S`, each with its owner's data `O`, in memory from `A`, behind locks `L`.
 pub struct Registry<S, O, A: Allocator + Clone, L> {
     layout: Layout,
-    limit: u32,
+    limit: AtomicU32,
     live: AtomicU32,
     created: AtomicU64,
     destroyed: AtomicU64,
     shards: Box<[RegistryShard<S, O, A, L>], A>,
     /// Whether steps are put into words at the moment.
     is_traced: fn() -> bool,
+}
+
+/// The largest number of subscriptions that this parameter allows.
+fn limit_of(max_subscriptions: u32) -> Result<u32, CreateError> {
+    match max_subscriptions {
+        0 => Ok(Limits::MOST_SUBSCRIPTIONS),
+        max @ 1..=Limits::MOST_SUBSCRIPTIONS => Ok(max),
+        max => Err(CreateError::Limit { limit: max }),
+    }
 }
 
 impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
@@ -93,11 +102,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     /// [`CreateError::Shards`] or [`CreateError::Limit`] for limits out of range, [`CreateError::OutOfMemory`].
     pub fn try_new_in(limits: Limits, key: HashKey, alloc: A) -> Result<Self, CreateError> {
         let layout = Layout::new(limits.shards, key).ok_or(CreateError::Shards { shards: limits.shards })?;
-        let limit = match limits.max_subscriptions {
-            0 => Limits::MOST_SUBSCRIPTIONS,
-            max @ 1..=Limits::MOST_SUBSCRIPTIONS => max,
-            max => return Err(CreateError::Limit { limit: max }),
-        };
+        let limit = limit_of(limits.max_subscriptions)?.into();
         let mut shards = Vec::new_in(alloc.clone());
         shards.try_reserve_exact(limits.shards).map_err(|_| OutOfMemory)?;
         for number in 0..limits.shards {
@@ -154,6 +159,15 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     /// The most subscriptions there can be.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes how many there can be; 0 for no other limit than [`Limits::MOST_SUBSCRIPTIONS`]. Those that are too many stay.
+    ///
+    /// # Errors
+    /// [`CreateError::Limit`]: nothing has changed.
+    pub fn set_limit(&self, max_subscriptions: u32) -> Result<(), CreateError> {
+        self.limit.store(limit_of(max_subscriptions)?, Ordering::Relaxed);
+        Ok(())
     }
 }

@@ -175,7 +175,7 @@ fn links_lead_somewhere() {
 // ----------------------------------------------------------------------------------------------------------- parameters
 
 /// The integer parameters as they are declared.
-fn integers() -> impl Iterator<Item = (&'static str, Integer)> {
+pub fn integers() -> impl Iterator<Item = (&'static str, Integer)> {
     Integers::NAMES.into_iter().map(named).zip(Integers::FACTS)
 }
 
@@ -196,19 +196,21 @@ pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 #[test]
 fn parameters_are_described() {
     let page = text_of("docs/parameters.md");
-    for (name, Integer { default, least, most, unit }) in integers() {
+    for (name, Integer { default, least, most, unit, changes }) in integers() {
         let section = section(&page, &format!("{name} (integer)"));
         let range = match (least, most) {
             (i32::MIN, i32::MAX) => "any integer".to_owned(),
             (least, most) => format!("{least} to {most}"),
         };
         let unit = if unit.is_empty() { String::new() } else { format!("Unit:{unit}. ") };
-        let facts = format!("\n{unit}Range: {range}. Default: {default}.\n");
+        let changes = if changes { "Can be changed at run time" } else { "Read-only at run time" };
+        let facts = format!("\n{unit}Range: {range}. Default: {default}. {changes}.\n");
         assert!(section.contains(&facts), "{name}: the page lacks {facts:?}");
     }
     for name in texts() {
         let section = section(&page, &format!("{name} (string)"));
         assert!(section.contains("\nRange: ") && section.contains(" Default: empty"), "{name}: range or default");
+        assert!(section.contains("Read-only at run time."), "{name}: at run time");
     }
     let all: Vec<&str> = integers().map(|(name, _)| name).chain(texts()).collect();
     for name in &all {

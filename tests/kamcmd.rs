@@ -11,7 +11,7 @@ use crate::support::kamailio::Server;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
-fn kamcmd(server: &Server, arguments: &[&str]) -> String {
+pub fn kamcmd(server: &Server, arguments: &[&str]) -> String {
     let socket = format!("unix:{}/ctl", server.dir().display());
     let output = Command::new("kamcmd").args(["-s", &socket]).args(arguments).output().expect("kamcmd runs");
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()

@@ -101,6 +101,7 @@ mod request;
 mod route_sets;
 mod rpc;
 mod rpc_refresh;
+mod runtime_config;
 mod script;
 mod sharing;
 mod slow;

@@ -40,16 +40,11 @@ const ACTIONS: [(&str, Action); 3] =
 /// A NOTIFY that ends a subscription without a reason.
 const NO_REASON: &str = "none";
 
-/// The policies of all packages that have one. A later setting replaces an earlier one.
+/// What is said of each package that has a policy of its own. A later setting replaces an earlier one.
 ///
 /// # Errors
 /// [`ConfigError::Setting`], for the first text that is wrong.
-pub(super) fn read(
-    texts: &[String],
-    known: &Packages,
-    common: &Integers,
-    forking: Forking,
-) -> Result<Vec<(PackageNumber, Policy)>, ConfigError> {
+pub(super) fn read(texts: &[String], known: &Packages, forking: Forking) -> Result<Vec<OfPackage>, ConfigError> {
     let mut packages: Vec<OfPackage> = Vec::new();
     for text in texts {
         let wrong = |(part, wanted): Wrong<'_>| ConfigError::Setting {
@@ -65,7 +60,7 @@ pub(super) fn read(
         let place = packages.iter().position(|one| one.package == package).unwrap_or(packages.len());
         if place == packages.len() {
             let [timer_n, keep_route_set] = [true, false];
-            let (integers, overrides) = (common.clone(), Vec::new());
+            let (integers, overrides) = (Vec::new(), Vec::new());
             packages.push(OfPackage { package, integers, forking, timer_n, keep_route_set, overrides });
         }
         let Some(of_package) = packages.get_mut(place) else { continue };
@@ -73,20 +68,18 @@ pub(super) fn read(
             of_package.set(setting).map_err(wrong)?;
         }
     }
-    let done =
-        packages.into_iter().map(|OfPackage { package, integers, forking, timer_n, keep_route_set, overrides }| {
-            let own = Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy::of(&integers) };
-            (package, own)
-        });
-    Ok(done.collect())
+    Ok(packages)
 }
 
 /// The wrong part, and what is wanted instead.
 pub(super) type Wrong<'a> = (&'a str, String);
 
-struct OfPackage {
+/// What is said of one package.
+#[derive(Clone, Debug)]
+pub(super) struct OfPackage {
     package: PackageNumber,
-    integers: Integers,
+    /// The parameters that it has its own values of.
+    integers: Vec<(String, i32)>,
     forking: Forking,
     timer_n: bool,
     keep_route_set: bool,
@@ -94,16 +87,29 @@ struct OfPackage {
 }
 
 impl OfPackage {
+    /// The package's policy where all others have these values.
+    pub(super) fn policy(&self, common: &Integers) -> (PackageNumber, Policy) {
+        let mut integers = common.clone();
+        for (name, value) in &self.integers {
+            if let Some(place) = integers.get_mut(name) {
+                *place = *value;
+            }
+        }
+        let Self { package, forking, timer_n, keep_route_set, .. } = *self;
+        let overrides = self.overrides.clone();
+        (package, Policy { overrides, forking, timer_n_on_first: timer_n, keep_route_set, ..policy::of(&integers) })
+    }
+
     /// Takes one `key=value`.
     fn set<'a>(&mut self, setting: &'a str) -> Result<(), Wrong<'a>> {
         let (key, value) = setting.split_once('=').ok_or_else(|| (setting, form()))?;
         let (key, value) = (key.trim(), value.trim());
-        if let Some((facts, place)) = facts(key).zip(self.integers.get_mut(key)) {
+        if let Some(facts) = facts(key) {
             if !KEYS.contains(&key) {
                 return Err((setting, form()));
             }
             let number = value.parse().ok().filter(|value| facts.allows(*value));
-            *place = number.ok_or_else(|| (setting, range(key, &facts)))?;
+            self.integers.push((key.to_owned(), number.ok_or_else(|| (setting, range(key, &facts)))?));
             return Ok(());
         }
         if key == FORKING {
@@ -188,7 +194,8 @@ mod tests {
     fn read_all(texts: &[&str]) -> Result<Vec<(PackageNumber, Policy)>, String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
         let defaults = Integers::of(Integers::FACTS.map(|facts| facts.default));
-        read(&texts, Packages::KNOWN, &defaults, Forking::First).map_err(|error| error.to_string())
+        let packages = read(&texts, Packages::KNOWN, Forking::First).map_err(|error| error.to_string())?;
+        Ok(packages.iter().map(|one| one.policy(&defaults)).collect())
     }
 
     fn one(after: After, action: Action) -> Override {

@@ -20,22 +20,39 @@ const RESTORE_SPAN: Duration = Duration::from_secs(10);
 /// Enough for every honest chain of servers, few enough to stop a circle.
 const MAX_REDIRECTS: u8 = 5;
 
-/// The policy of all packages, with those of their own.
-///
-/// # Errors
-/// [`ConfigError::Text`] for `forking`, [`ConfigError::Setting`] for a policy of a package.
-pub(super) fn read(
-    values: &Integers,
-    forking: String,
-    packages: &[Vec<u8>],
-    known: &Packages,
-    proxies: usize,
-) -> Result<Policy, ConfigError> {
-    let forking = self::forking(forking)?;
-    let proxies = u8::try_from(proxies).unwrap_or(MOST_PROXIES);
-    let mut packages = package_policy::read(&as_texts(packages), known, values, forking)?;
-    packages.iter_mut().for_each(|(_, own)| own.proxies = proxies);
-    Ok(Policy { packages, forking, proxies, ..of(values) })
+/// What the policy is made of, beside the integers.
+#[derive(Clone, Debug)]
+pub struct PolicyTexts {
+    forking: Forking,
+    packages: Vec<package_policy::OfPackage>,
+    proxies: u8,
+}
+
+impl PolicyTexts {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Text`] for `forking`, [`ConfigError::Setting`] for a policy of a package.
+    pub(super) fn read(
+        forking: String,
+        packages: &[Vec<u8>],
+        known: &Packages,
+        proxies: usize,
+    ) -> Result<Self, ConfigError> {
+        let forking = self::forking(forking)?;
+        let proxies = u8::try_from(proxies).unwrap_or(MOST_PROXIES);
+        Ok(Self { forking, packages: package_policy::read(&as_texts(packages), known, forking)?, proxies })
+    }
+
+    /// The policy of all packages, with those of their own, while the integers, which are in their ranges, are these.
+    #[must_use]
+    pub fn with(&self, values: &Integers) -> Policy {
+        let Self { forking, packages, proxies } = self;
+        let (forking, proxies) = (*forking, *proxies);
+        let packages = packages.iter().map(|one| one.policy(values));
+        let packages = packages.map(|(number, own)| (number, Policy { proxies, ..own })).collect();
+        Policy { packages, forking, proxies, ..of(values) }
+    }
 }
 
 /// The policy that these integers, which are in their ranges, make.

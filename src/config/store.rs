@@ -1,19 +1,6 @@
-//! How subscriptions outlive the server.
+//! What becomes of the subscriptions when the server stops.
 
-use std::time::Duration;
-
-use super::{ConfigError, Integers, duration};
-
-/// How subscriptions are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreParameters {
-    /// `db_flush_interval`: the time between two writes.
-    pub flush_interval: Duration,
-    /// `db_batch`: the most rows of one write.
-    pub batch: usize,
-    /// `adoption_time`: how long a subscription of a C module waits for that module after a start.
-    pub adoption_time: Duration,
-}
+use super::ConfigError;
 
 /// What becomes of the subscriptions when the server stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,15 +10,6 @@ pub enum OnShutdown {
     Keep,
     /// They are ended.
     Unsubscribe,
-}
-
-/// The parameters of the store; `None` if nothing is stored.
-pub(super) fn read(integers: &Integers) -> Option<StoreParameters> {
-    (integers.db_mode != 0).then(|| StoreParameters {
-        flush_interval: Duration::from_millis(u64::from(integers.db_flush_interval.unsigned_abs())),
-        batch: integers.db_batch.unsigned_abs() as usize,
-        adoption_time: duration(integers.adoption_time),
-    })
 }
 
 /// Reads `on_shutdown`.

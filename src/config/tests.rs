@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Config, ConfigError, Integers, Lists, Raw, Syntax, Texts};
+use super::{Config, ConfigError, Integers, Lists, Live, Raw, Syntax, Texts};
 use crate::subscription::Forking;
 
 struct Any;
@@ -32,7 +32,7 @@ fn set(raw: &mut Raw, name: &str, value: i32) {
 fn defaults_are_accepted() {
     let config = Config::check(Raw::default(), &Any).expect("defaults");
     assert_eq!(config.policy.default_expiration, Duration::from_secs(3600));
-    assert!(config.handle_presence_subscriptions);
+    assert!(Live::new(config.integers).handle_presence_subscriptions());
     assert_eq!(config.shards, 64);
 }
 
@@ -120,7 +120,7 @@ fn a_database_without_a_table_is_a_mistake() {
 /// One that is declared and never read would be accepted and do nothing.
 #[test]
 fn each_parameter_is_read() {
-    let source = [include_str!("../config.rs"), include_str!("policy.rs"), include_str!("store.rs")].concat();
+    let source = [include_str!("../config.rs"), include_str!("policy.rs"), include_str!("live.rs")].concat();
     let is_read = |values: &str, name: &str| {
         let value = format!("{values}.{name}");
         source.match_indices(&value).any(|(at, _)| {

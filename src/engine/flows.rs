@@ -91,7 +91,7 @@ impl Engine {
                 let pushed = deliver(handle, output, owner);
                 (pushed, owner.destination.filter(|_| output.concluded).inspect(|_| owner.destination = None))
             };
-            match self.registry.step_flow(flow, &self.env(now), deliver) {
+            match self.registry.step_flow(flow, &self.at(now).env(), deliver) {
                 Ok(Some(stepped)) => {
                     Self::trace(&stepped);
                     self.keep_up(&stepped);

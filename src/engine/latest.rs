@@ -158,7 +158,7 @@ impl Engine {
                 is_whole: state.is_whole && is_known,
             });
             let [content_type, body] = document.all();
-            let merged = merge(content_type, kept, body, self.config.max_body);
+            let merged = merge(content_type, kept, body, self.live.max_body());
             let (texts, version, is_whole, is_merged) = match merged {
                 Ok(MergedDocument { document, content_type: Some(content_type), version, is_whole }) => {
                     (SharedTexts::try_new([content_type.as_bytes(), &document], &Shm)?, version, is_whole, true)
@@ -177,7 +177,7 @@ impl Engine {
     /// The fields of a document, packed.
     fn fields_of(&self, texts: &LatestDocument<Shm>) -> Vec<u8> {
         let [content_type, body] = texts.all();
-        let Some(document) = Document::read(content_type, body, self.config.max_body) else { return Vec::new() };
+        let Some(document) = Document::read(content_type, body, self.live.max_body()) else { return Vec::new() };
         let values = FIELDS.iter().filter_map(|field| Some((field.name, document.value(field.name, None)?)));
         let values: Vec<_> = values
             .map(|(name, value)| match value {

@@ -20,10 +20,10 @@ pub(super) const LIST_TAG: &str = "eventlist";
 impl Engine {
     /// What the body of a list is. Unless bodies are checked, one that cannot be read is accepted as well, and handed on whole.
     pub(super) fn judge_list(&self, content_type: &ContentType<'_>, body: &[u8]) -> ListJudgement {
-        match ListUpdate::read(content_type, body, self.config.max_body).map(|update| update.version()) {
+        match ListUpdate::read(content_type, body, self.live.max_body()).map(|update| update.version()) {
             Ok(None) => ListJudgement::Acceptable,
             Ok(Some(Version { number, is_full })) => ListJudgement::Versioned { version: number, is_full },
-            Err(_) if !self.config.check_bodies => ListJudgement::Acceptable,
+            Err(_) if !self.live.check_bodies() => ListJudgement::Acceptable,
             Err(_) => ListJudgement::Malformed,
         }
     }
@@ -35,8 +35,8 @@ impl Engine {
         }
         let fault = match ContentType::parse(content_type.unwrap_or_default()) {
             Err(error) => Some(error),
-            Ok(kind) if is_list(&kind) => ListUpdate::read(&kind, body, self.config.max_body).err(),
-            Ok(kind) => check_body(&kind, body, self.config.max_body, true).err(),
+            Ok(kind) if is_list(&kind) => ListUpdate::read(&kind, body, self.live.max_body()).err(),
+            Ok(kind) => check_body(&kind, body, self.live.max_body(), true).err(),
         };
         fault.map(|fault| fault.to_string())
     }

@@ -45,7 +45,7 @@ impl Engine {
         let content = Content::Versioned { version, is_full: true };
         let mut gone = None;
         let deliver = self.deliver_notify(message, content, &mut gone);
-        let Some(stepped) = self.registry.step(handle, Input::Told, &self.env(Self::now()), deliver)? else {
+        let Some(stepped) = self.registry.step(handle, Input::Told, &self.at(Self::now()).env(), deliver)? else {
             return Ok(false);
         };
         drop(gone);

@@ -62,7 +62,7 @@ impl Engine {
 
     /// A transaction that the script has made is used.
     fn answer_mode(&self) -> AnswerMode {
-        if self.config.stateless_answers && !transaction::is_made() {
+        if self.config.has_sl && self.live.stateless_answers() && !transaction::is_made() {
             AnswerMode::Stateless
         } else {
             AnswerMode::Stateful
@@ -119,7 +119,7 @@ impl Engine {
         };
         let mut gone = None;
         let deliver = self.deliver_notify(prepared, content, &mut gone);
-        let step = self.registry.step_notify(arrived, judge, &self.env(Self::now()), deliver)?;
+        let step = self.registry.step_notify(arrived, judge, &self.at(Self::now()).env(), deliver)?;
         drop(gone);
         let Some(stepped) = step else { return Ok(Handled::No) };
         Self::trace(&stepped);
@@ -162,14 +162,14 @@ impl Engine {
         if body.is_empty() {
             return Content::Empty.into();
         }
-        if body.len() > self.config.max_body {
+        if body.len() > self.live.max_body() {
             return Content::TooLarge.into();
         }
         if is_encoded {
             return Content::Encoded.into();
         }
         // Nothing to parse in what nearly all send.
-        if !self.config.check_bodies
+        if !self.live.check_bodies()
             && content_type == Some(PIDF_XML.as_bytes())
             && package.is_some_and(|package| package.accept.contains(&PIDF_XML))
         {
@@ -202,7 +202,7 @@ impl Engine {
 
     /// Whether a body of an accepted type is what its type says.
     fn check(&self, content_type: &ContentType<'_>, body: &[u8]) -> Content {
-        match check_body(content_type, body, self.config.max_body, self.config.check_bodies)
+        match check_body(content_type, body, self.live.max_body(), self.live.check_bodies())
             .map_err(|error| error.sip_status())
         {
             Ok(None) => Content::Acceptable,

@@ -188,13 +188,13 @@ impl Engine {
         let (package, uri) = (task.package, String::from_utf8_lossy(&task.uri));
         let state = task.document.as_ref().and_then(|texts| {
             let [content_type, body] = texts.all();
-            let state = package.rehome(content_type, body, &uri, self.config.max_body);
+            let state = package.rehome(content_type, body, &uri, self.live.max_body());
             state.inspect_err(|error| self.note_unfit(Some(task), &uri, error)).ok()
         });
         // Where nothing has been published there is nothing to correct.
         let unknown = || task.is_there.then(|| RehomedDocument::of(package.unknown(&uri)));
         let Some(RehomedDocument { document, meaning }) = state.or_else(unknown) else { return Outcome::Nothing };
-        let (lives, renewal) = (self.config.publish_expires, self.config.publish_expires * 3 / 4);
+        let (lives, renewal) = (self.live.publish_expires(), self.live.publish_expires() * 3 / 4);
         let fingerprint = self.bridge.publications.fingerprint(&meaning);
         let is_fresh = Self::now().since(task.told_at) < renewal;
         if task.told == Some(fingerprint) && is_fresh {
@@ -212,7 +212,7 @@ impl Engine {
         if !task.is_there {
             return Outcome::Removed;
         }
-        let (package, lives) = (task.package, self.config.publish_expires);
+        let (package, lives) = (task.package, self.live.publish_expires());
         let last = package.ended(&String::from_utf8_lossy(&task.uri));
         let is_told =
             package == PublishedPackage::MessageSummary || self.update_presence(package, &task.uri, &last, lives);
@@ -262,7 +262,7 @@ impl Engine {
         let Some((package, lives)) = wanted.filter(|_| !body.is_empty()) else { return };
         let Some(target) = PublishTarget::read(record) else { return };
         let uri = String::from_utf8_lossy(&target.uri);
-        match package.rehome(content_type, body, &uri, self.config.max_body) {
+        match package.rehome(content_type, body, &uri, self.live.max_body()) {
             Ok(RehomedDocument { document, .. }) => {
                 self.give_to_presence(package, &target.uri, (UNSOLICITED_ETAG, &document), lives);
             }

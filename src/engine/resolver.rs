@@ -84,7 +84,7 @@ impl Engine {
             return LookupOutcome::Nothing;
         };
         let (now, random) = (Self::now(), clock::random_bytes());
-        let stepped = match self.registry.step_turn(handle, random, &self.env(now), self.deliver(message)) {
+        let stepped = match self.registry.step_turn(handle, random, &self.at(now).env(), self.deliver(message)) {
             Ok(Some(stepped)) => stepped,
             Ok(None) => return LookupOutcome::Nothing,
             Err(OutOfMemory) => {

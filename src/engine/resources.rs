@@ -75,7 +75,7 @@ impl Engine {
 
     /// Whether a document tells only what has changed.
     fn tells_changes(&self, content_type: &[u8], body: &[u8]) -> bool {
-        let version = |kind| check_body(&kind, body, self.config.max_body, false).ok().flatten();
+        let version = |kind| check_body(&kind, body, self.live.max_body(), false).ok().flatten();
         let version = ContentType::parse(content_type).ok().and_then(version);
         version.is_some_and(|Version { is_full, .. }| !is_full)
     }

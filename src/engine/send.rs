@@ -174,7 +174,7 @@ impl Engine {
     fn leaves(&self, handle: Handle, cseq: u32, socket: Socket, destination: Option<Destination>) {
         let note = |_, _: &Output, owner: &mut Owner| owner.destination = destination;
         let input = Input::Sent { cseq, socket };
-        match self.registry.step(handle, input, &self.env(Self::now()), note) {
+        match self.registry.step(handle, input, &self.at(Self::now()).env(), note) {
             Ok(Some(stepped)) => {
                 Self::trace(&stepped);
                 self.settle(stepped.wake, None);

@@ -49,5 +49,8 @@ pub type ShmPublications = crate::bridge::Publications<Shm, SharedLock<{ lock::B
 /// States that nobody subscribed to, for one worker, in shared memory.
 pub type ShmUnsolicitedQueue = qsa::UnsolicitedQueue<Shm, SharedLock<{ lock::HUB }>>;
 
+/// Held while parameters change.
+pub(super) type ParameterLock = parking_lot::lock_api::Mutex<SharedLock<{ lock::PROVISION }>, ()>;
+
 /// Subscriptions of C modules that wait for their module, in shared memory.
 pub(super) type ShmOrphans = crate::store::Orphans<Shm, SharedLock<{ lock::PROVISION }>>;

@@ -85,7 +85,8 @@ impl Engine {
         if let Some(adopted) = self.adopt(owner, wanted, options).filter(|_| !named) {
             return Ok(adopted);
         }
-        let env = self.env(now);
+        let surroundings = self.at(now);
+        let env = surroundings.env();
         let entered = match wanted.stored {
             None => made.map_err(InsertError::from).and_then(|made| self.registry.insert(made, owner, named, &env)),
             Some(part) => self.enter_stored(made, owner, named, &part, &env),
@@ -168,7 +169,7 @@ impl Engine {
             }
             deliver(handle, output, owner)
         };
-        match self.registry.step(handle, input, &self.env(now), note) {
+        match self.registry.step(handle, input, &self.at(now).env(), note) {
             Ok(Some(stepped)) => {
                 Self::trace(&stepped);
                 self.say_turn(stepped.handle, stepped.owner.subscription, &stepped.output);

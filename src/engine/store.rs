@@ -14,7 +14,7 @@ mod writer;
 use std::time::Duration;
 
 use super::{Engine, ShmOrphans, ShmStepped};
-use crate::config::{OnShutdown, StoreParameters};
+use crate::config::OnShutdown;
 use crate::host::process::{Bell, ProcessError};
 use crate::host::shm::Shm;
 use crate::memory::{HashKey, OutOfMemory};
@@ -35,14 +35,12 @@ const MOST_ORPHAN_BYTES: usize = 256 << 20;
 
 /// What the processes share for the store.
 pub struct Store {
-    /// The parameters.
-    pub parameters: StoreParameters,
     /// How it goes.
     pub status: StoreStatus,
     /// Subscriptions of C modules that wait for their module.
     pub orphans: ShmOrphans,
-    /// When that is over for those that are left.
-    pub adopted_by: Millis,
+    /// When the server started, as far as they are concerned.
+    pub started: Millis,
     ties: ties::StoredTies,
     /// Wakes the writer.
     bell: Bell,
@@ -53,12 +51,11 @@ impl Store {
     ///
     /// # Errors
     /// There is no pipe for the writer's bell.
-    pub(super) fn new(parameters: StoreParameters, key: HashKey, now: Millis) -> Result<Self, ProcessError> {
+    pub(super) fn new(key: HashKey, now: Millis) -> Result<Self, ProcessError> {
         Ok(Self {
-            parameters,
             status: StoreStatus::default(),
             orphans: ShmOrphans::new_in(MOST_ORPHAN_BYTES, Shm),
-            adopted_by: now.after(parameters.adoption_time),
+            started: now,
             ties: ties::StoredTies::new(key),
             bell: Bell::hung()?,
         })

@@ -105,7 +105,7 @@ impl Engine {
 
     fn count(&self, handle: Handle, input: Input<'_>, answer: Option<(u16, &str)>) {
         let nothing = |_, _: &Output, _: &mut super::Owner| {};
-        if let Ok(Some(stepped)) = self.registry.step(handle, input, &self.env(Self::now()), nothing) {
+        if let Ok(Some(stepped)) = self.registry.step(handle, input, &self.at(Self::now()).env(), nothing) {
             Self::trace(&stepped);
             if let Some(untold) = stepped.output.untold {
                 self.note(stepped.handle, untold, answer, (None, &[]));

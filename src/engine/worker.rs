@@ -146,7 +146,7 @@ impl Engine {
             }
             let Ok(message) = Self::prepare(&[], &[]) else { return WorkFound::Nothing };
             let random = clock::random_bytes();
-            match self.registry.step_due(&self.env(now), &mut turn, random, self.deliver(message)) {
+            match self.registry.step_due(&self.at(now).env(), &mut turn, random, self.deliver(message)) {
                 Ok(Some(stepped)) => {
                     let sending = self.perform(stepped, Sender::Worker);
                     held += usize::from(sending == Some(Sending::Held));

@@ -73,6 +73,11 @@ impl Breaker {
         let wait = |at: Millis| Verdict::Wait(spread(at, random, limits.breaker_time));
         match self.phase {
             Phase::Closed => Verdict::Pass,
+            // It has opened before it was switched off.
+            Phase::Open { .. } | Phase::Probing { .. } if limits.breaker_failures == 0 => {
+                *self = Self::NEW;
+                Verdict::Pass
+            }
             Phase::Open { until } if now < until => wait(until),
             Phase::Probing { by, .. } if now < by => wait(now.after(pause(limits.breaker_time))),
             // Time is over, or the last probe was lost.

@@ -38,6 +38,20 @@ impl RateLimit {
         Millis(tat.saturating_sub(BURST.max(self.interval)).div_ceil(MILLI)).max(arrival)
     }
 
+    /// Whether this rate is higher than the other.
+    pub(super) fn is_above(self, other: Self) -> bool {
+        other.interval != 0 && (self.interval == 0 || self.interval < other.interval)
+    }
+
+    /// The rate becomes a higher one, and what has been taken of the bucket is paid back sooner. A lower rate leaves it as it is.
+    pub(super) fn hasten(self, newer: Self, tat: &mut u64, now: Millis) {
+        let now = now.0.saturating_mul(MILLI);
+        if newer.is_above(self) && *tat > now {
+            let left = u128::from(*tat - now) * u128::from(newer.interval) / u128::from(self.interval.max(1));
+            *tat = now.saturating_add(u64::try_from(left).unwrap_or(u64::MAX));
+        }
+    }
+
     /// Whether the bucket is full.
     pub(super) fn is_full(tat: u64, now: Millis) -> bool {
         tat <= now.0.saturating_mul(MILLI)

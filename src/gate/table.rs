@@ -112,6 +112,11 @@ impl<A: Allocator + Clone> DestinationTable<A> {
         self.slots.get_mut(slot as usize).map(|slot| (slot.generation, &mut slot.entry))
     }
 
+    /// All entries, to be changed.
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut DestinationEntry> {
+        self.slots.iter_mut().map(|slot| &mut slot.entry)
+    }
+
     /// All entries.
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = &DestinationEntry> {
         self.slots.iter().map(|slot| &slot.entry)

@@ -23,6 +23,13 @@ pub fn limit(most: usize) -> Result<(), OutOfMemory> {
     LEDGER.place(Ledger::new(most)).map_err(|_| OutOfMemory)
 }
 
+/// Changes the limit of the module's memory to `most` bytes, 0 for none. What it has it keeps.
+pub fn set_limit(most: usize) {
+    if let Some(ledger) = LEDGER.get() {
+        ledger.set_most(most);
+    }
+}
+
 /// The server's memory that the module has.
 #[must_use]
 pub fn usage() -> Usage {

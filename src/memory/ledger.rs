@@ -12,7 +12,7 @@ use super::seldom::Seldom;
 pub struct Ledger {
     used: AtomicUsize,
     /// 0 for no limit.
-    most: usize,
+    most: AtomicUsize,
     /// How often the limit has refused more.
     refused: Seldom,
     /// Whether the limit refused memory the last time, and not the server.
@@ -48,7 +48,12 @@ impl Ledger {
     #[must_use]
     pub fn new(most: usize) -> Self {
         let (used, refused, was_limit) = (AtomicUsize::new(0), Seldom::default(), AtomicBool::new(false));
-        Self { used, most, refused, was_limit }
+        Self { used, most: AtomicUsize::new(most), refused, was_limit }
+    }
+
+    /// Changes the limit; 0 for none. What is in use stays.
+    pub fn set_most(&self, most: usize) {
+        self.most.store(most, Relaxed);
     }
 
     /// Counts `size` bytes more; before the server is asked for them.
@@ -57,7 +62,8 @@ impl Ledger {
     /// [`OutOfMemory`] when the limit refuses them: they are not counted.
     pub fn take(&self, size: usize) -> Result<(), OutOfMemory> {
         let used = self.used.fetch_add(size, Relaxed).saturating_add(size);
-        if self.most != 0 && used > self.most {
+        let most = self.most.load(Relaxed);
+        if most != 0 && used > most {
             self.give_back(size);
             self.refused.count(1);
             self.was_limit.store(true, Relaxed);
@@ -81,7 +87,7 @@ impl Ledger {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let cause = if self.was_limit.load(Relaxed) { Cause::Limit } else { Cause::Server };
-        Usage { used: self.used.load(Relaxed), most: self.most, cause }
+        Usage { used: self.used.load(Relaxed), most: self.most.load(Relaxed), cause }
     }
 
     /// The log line about refusals by the limit since the last such line: at most once a minute, and for one process only.

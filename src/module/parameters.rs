@@ -92,11 +92,16 @@ const fn entry(name: &'static CStr, kind: u32, place: *mut c_void) -> ks::param_
 pub fn as_set() -> Raw {
     Raw {
         integers: INTEGERS.each_ref().map(|value| value.load(Ordering::Relaxed)),
-        texts: Texts::of(TEXTS.each_ref().map(TextParameter::read)),
+        texts: Texts::of(texts_as_set()),
         lists: Lists::of(
             LISTS.each_ref().map(|list| std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))),
         ),
     }
+}
+
+/// The texts as they were set, in the order in which they are declared.
+pub fn texts_as_set() -> [String; Texts::COUNT] {
+    TEXTS.each_ref().map(TextParameter::read)
 }
 
 impl TextParameter {

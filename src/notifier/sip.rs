@@ -21,7 +21,7 @@ pub fn register(hub: &ShmHub, packages: &Packages, shares: DomainId) -> Result<V
 
 fn subscribe(_user: usize, _: NotifierId, id: SubscriptionId, wanted: &Wanted<'_>) -> Result<u64, Refused> {
     let engine = engine::engine().ok_or_else(|| Refused::new("the module is not initialised"))?;
-    if !engine.config.handle_presence_subscriptions {
+    if !engine.live.handle_presence_subscriptions() {
         // Taken and left alone, as the parameter's description says: 0 is no handle.
         return Ok(0);
     }

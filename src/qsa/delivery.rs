@@ -22,8 +22,9 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
             return Err(QsaError::NoLimit);
         }
         let mut slots = self.queues.iter().enumerate();
-        let made =
-            slots.find_map(|(index, slot)| slot.lock().create(index, limit, self.budget, wake, self.alloc.clone()));
+        let made = slots.find_map(|(index, slot)| {
+            slot.lock().create(index, limit, || self.budget.load(), wake, self.alloc.clone())
+        });
         made.unwrap_or(Err(QsaError::TooManyQueues))
     }
 
@@ -34,6 +35,13 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     pub fn queue_destroy(&self, queue: QueueId) -> Result<Wake, QsaError> {
         let ended = self.slot(queue).and_then(|mut slot| slot.destroy(queue));
         ended.map(|(wake, _left)| wake).ok_or(QsaError::UnknownQueue)
+    }
+
+    /// Changes how many messages may wait in a queue. Those that are too many stay until new ones come.
+    pub fn queue_set_limit(&self, queue: QueueId, limit: u32) {
+        if let Some(mut slot) = self.slot(queue) {
+            slot.set_limit(queue, limit);
+        }
     }
 
     /// How many queues there are.

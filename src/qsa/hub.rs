@@ -12,7 +12,7 @@ use super::foreign::Foreign;
 use super::ids::{ContentTypeId, DomainId, NotifierId, QueueId, SubscriptionId};
 use super::message::Destroy;
 use super::notifier::Notifier;
-use super::queue::{self, Budget, OnLoss};
+use super::queue::{self, Budget, OnLoss, SharedBudget};
 use super::shard::{HubShard, SHARDS, Scan, shard_of};
 use super::wanted::Wanted;
 use crate::memory::{OutOfMemory, SharedAlloc, SharedTexts};
@@ -34,7 +34,7 @@ pub struct Hub<A: SharedAlloc, L: RawMutex> {
     shards: Vec<Mutex<L, HubShard<A>>, A>,
     pub(super) queues: Vec<Mutex<L, queue::QueueSlot<A>>, A>,
     next_shard: AtomicUsize,
-    pub(super) budget: Budget,
+    pub(super) budget: SharedBudget,
     /// Is told of messages that are lost.
     pub(super) on_loss: Option<OnLoss>,
     /// Knows the whole state.
@@ -59,7 +59,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         queues.try_reserve_exact(QueueId::MAX).map_err(|_| OutOfMemory)?;
         queues.extend(std::iter::repeat_with(|| Mutex::new(queue::QueueSlot::new())).take(QueueId::MAX));
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
-        let (next_shard, budget) = (AtomicUsize::new(0), Budget::default());
+        let (next_shard, budget) = (AtomicUsize::new(0), SharedBudget::default());
         let (on_loss, whole_state, on_end) = (None, None, None);
         Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss, whole_state, on_end })
     }
@@ -67,7 +67,16 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// How many bytes may wait in each queue that is made from now on.
     #[must_use]
     pub fn with_budget(self, budget: Budget) -> Self {
-        Self { budget, ..self }
+        self.budget.store(budget);
+        self
+    }
+
+    /// Changes how many bytes may wait in each queue, those that are there included.
+    pub fn set_budget(&self, budget: Budget) {
+        self.budget.store(budget);
+        for slot in &self.queues {
+            slot.lock().set_budget(budget);
+        }
     }
 
     /// The function that hears of each message that is lost to a full queue, or to none.
@@ -92,7 +101,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// How many bytes may wait in each queue.
     #[must_use]
     pub fn budget(&self) -> Budget {
-        self.budget
+        self.budget.load()
     }
 
     /// The allocator of the hub's memory, for [`Message::prepare`](super::Message::prepare).

@@ -3,6 +3,8 @@
 mod full;
 mod outcome;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::error::QsaError;
 use super::ids::{QueueId, SubscriptionId};
 use super::message::Message;
@@ -56,6 +58,31 @@ pub struct Budget {
     pub queue: usize,
     /// Bytes of one subscription (and fork) in it, unless one message alone takes more.
     pub subscription: usize,
+}
+
+/// The same, for all processes.
+#[derive(Debug)]
+pub(super) struct SharedBudget {
+    queue: AtomicUsize,
+    subscription: AtomicUsize,
+}
+
+impl SharedBudget {
+    pub(super) fn load(&self) -> Budget {
+        Budget { queue: self.queue.load(Ordering::Relaxed), subscription: self.subscription.load(Ordering::Relaxed) }
+    }
+
+    pub(super) fn store(&self, budget: Budget) {
+        self.queue.store(budget.queue, Ordering::Relaxed);
+        self.subscription.store(budget.subscription, Ordering::Relaxed);
+    }
+}
+
+impl Default for SharedBudget {
+    fn default() -> Self {
+        let Budget { queue, subscription } = Budget::default();
+        Self { queue: queue.into(), subscription: subscription.into() }
+    }
 }
 
 impl Default for Budget {
@@ -140,7 +167,7 @@ impl<A: SharedAlloc> QueueSlot<A> {
         &mut self,
         index: usize,
         limit: u32,
-        budget: Budget,
+        budget: impl Fn() -> Budget,
         wake: Wake,
         alloc: A,
     ) -> Option<Result<QueueId, QsaError>> {
@@ -153,7 +180,7 @@ impl<A: SharedAlloc> QueueSlot<A> {
         };
         self.generation = (self.generation + 1) & (u32::MAX >> 8);
         self.generation = self.generation.max(1);
-        let (limit, counters) = (limit as usize, QueueCounters::default());
+        let (limit, budget, counters) = (limit as usize, budget(), QueueCounters::default());
         self.queue = Some(Queue { waiting, limit, budget, wake, epoch: 0, verifies: false, counters });
         Some(Ok(QueueId::new(self.generation, index)))
     }
@@ -165,6 +192,20 @@ impl<A: SharedAlloc> QueueSlot<A> {
         self.retired.add(&queue.counters);
         self.retired.dropped += queue.waiting.len() as u64;
         Some((queue.wake, queue.waiting))
+    }
+
+    /// Changes how many bytes may wait here. What waits already stays until there is need for its room.
+    pub(super) fn set_budget(&mut self, budget: Budget) {
+        if let Some(queue) = &mut self.queue {
+            queue.budget = budget;
+        }
+    }
+
+    /// Changes how many messages may wait here, likewise.
+    pub(super) fn set_limit(&mut self, id: QueueId, limit: u32) {
+        if let Some(queue) = self.get(id) {
+            queue.limit = limit as usize;
+        }
     }
 
     /// Whether there is a queue here.

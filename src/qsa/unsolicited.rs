@@ -1,6 +1,6 @@
 //! States that nobody subscribed to, on their way to the worker that delivers them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use allocator_api2::vec::Vec;
 use parking_lot::lock_api::{Mutex, RawMutex};
@@ -31,9 +31,9 @@ pub struct UnsolicitedQueue<A: SharedAlloc, L> {
     /// How many wait, to be read without the lock.
     count: AtomicU64,
     /// Most states.
-    most: usize,
+    most: AtomicUsize,
     /// Most bytes of them.
-    most_bytes: usize,
+    most_bytes: AtomicUsize,
     alloc: A,
 }
 
@@ -50,7 +50,14 @@ impl<A: SharedAlloc, L: RawMutex> UnsolicitedQueue<A, L> {
     pub fn new(most: usize, most_bytes: usize, alloc: A) -> Self {
         let [newer, older] = [(); 2].map(|()| Vec::new_in(alloc.clone()));
         let waiting = Mutex::new(UnsolicitedStates { newer, older, bytes: 0 });
+        let [most, most_bytes] = [most, most_bytes].map(AtomicUsize::new);
         Self { waiting, count: AtomicU64::new(0), most, most_bytes, alloc }
+    }
+
+    /// Changes how much may wait. What waits already stays.
+    pub fn set_limits(&self, most: usize, most_bytes: usize) {
+        self.most.store(most, Ordering::Relaxed);
+        self.most_bytes.store(most_bytes, Ordering::Relaxed);
     }
 
     /// How many wait.
@@ -67,7 +74,8 @@ impl<A: SharedAlloc, L: RawMutex> UnsolicitedQueue<A, L> {
         let state = UnsolicitedState::try_new(texts, &self.alloc)?;
         let mut waiting = self.waiting.lock();
         let bytes = waiting.bytes.saturating_add(state.size());
-        if waiting.newer.len().saturating_add(waiting.older.len()) >= self.most || bytes > self.most_bytes {
+        let [most, most_bytes] = [&self.most, &self.most_bytes].map(|most| most.load(Ordering::Relaxed));
+        if waiting.newer.len().saturating_add(waiting.older.len()) >= most || bytes > most_bytes {
             return Err(NotQueued::Full);
         }
         waiting.newer.try_reserve(1).map_err(|_| OutOfMemory)?;

@@ -85,7 +85,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         root: Option<Handle>,
     ) -> Result<Restored, InsertError> {
         let place = self.layout.of_name(&subscription.subject());
-        let full = InsertError::Full { limit: self.limit };
+        let full = InsertError::Full { limit: self.limit() };
         let shard = self.shards.get(place.shard).ok_or(full)?;
         let (number, slot) = self.layout.locate(handle.index());
 

@@ -123,7 +123,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let start = subscription.handle(Input::Start, env)?;
         debug_assert!(start.send.is_none() && start.news.is_none() && !start.forget, "a start only plans");
         let place = self.layout.of_name(&subscription.subject());
-        let full = InsertError::Full { limit: self.limit };
+        let full = InsertError::Full { limit: self.limit() };
         let shard = self.shards.get(place.shard).ok_or(full)?;
 
         let mut table = shard.lock();
@@ -335,7 +335,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
 
     /// Counts one more subscription, unless that were one too many.
     pub(super) fn claim(&self) -> bool {
-        let more = |live| (live < self.limit).then_some(live + 1);
+        let more = |live| (live < self.limit()).then_some(live + 1);
         self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 

@@ -193,7 +193,7 @@ fn with_wanted<R, E: From<SubscriptionError>>(
     given.check_lengths().map_err(SubscriptionError::TooLong)?;
     let (package, id) = named(engine, package)?;
     let options = options_of(engine, id, options)?;
-    if !engine.config.handle_presence_subscriptions {
+    if !engine.live.handle_presence_subscriptions() {
         return Err(SubscriptionError::Off.into());
     }
     let first_param = options.to_string();

@@ -9,7 +9,7 @@ use allocator_api2::vec::Vec as SharedVec;
 use foldhash::fast::FixedState;
 
 use super::{AnswerMode, Handled, Judged, RETRY};
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::engine::{Engine, Lack, ShmUnsolicitedQueue, answer};
 use crate::grammar::PeerUri;
 use crate::host::log;
@@ -63,13 +63,13 @@ impl UnsolicitedNotifies {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub(in crate::engine) fn try_new(config: &Config) -> Result<Self, OutOfMemory> {
+    pub(in crate::engine) fn try_new(config: &Config, live: &Live) -> Result<Self, OutOfMemory> {
         let mut queues = SharedVec::new_in(Shm);
         if !config.unsolicited.is_empty() {
             let workers = usize::from(config.workers);
-            let most = usize::try_from(config.queue_limit).unwrap_or(usize::MAX);
+            let (most, most_bytes) = (live.queue_limit() as usize, live.queue_bytes());
             queues.try_reserve_exact(workers).map_err(|_| OutOfMemory)?;
-            queues.extend((0..workers).map(|_| ShmUnsolicitedQueue::new(most, config.queue_bytes, Shm)));
+            queues.extend((0..workers).map(|_| ShmUnsolicitedQueue::new(most, most_bytes, Shm)));
         }
         let [accepted, refused] = [0, 0].map(AtomicU64::new);
         Ok(Self { queues, accepted, refused, strangers: Seldom::default() })

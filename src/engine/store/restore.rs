@@ -51,7 +51,8 @@ impl Engine {
     /// # Errors
     /// There is no room. One of a C module waits for it from now on.
     pub fn restore_ownerless(&self, stored: &Ownerless<'_>, origin: RowOrigin) -> Result<Handle, InsertError> {
-        let env = self.env(Self::now());
+        let surroundings = self.at(Self::now());
+        let env = surroundings.env();
         let [record, subscriber] = stored.uris;
         let names = SharedUris::try_new([record, subscriber, b"", b""], &Shm)?;
         let made = Subscription::try_named(names, stored.package, stored.options.id.as_bytes(), Shm)?;
@@ -98,7 +99,7 @@ impl Engine {
         let handle = store.orphans.take(hash, |handle| self.is_orphan_of(handle, wanted))?;
         let handle = Handle::from_u64(handle)?;
         let take = |_, _: &Output, there: &mut Owner| *there = Owner { destination: there.destination, ..owner };
-        let stepped = self.registry.step(handle, Input::Refresh, &self.env(Self::now()), take).ok().flatten()?;
+        let stepped = self.registry.step(handle, Input::Refresh, &self.at(Self::now()).env(), take).ok().flatten()?;
         Self::trace(&stepped);
         self.settle(stepped.wake, None);
         Some(handle)
@@ -115,7 +116,7 @@ impl Engine {
     /// Ends the subscriptions whose C modules have not come; whether there are any that still may.
     pub fn end_orphans(&self) -> bool {
         let Some(store) = self.store.as_ref().filter(|store| !store.orphans.is_empty()) else { return false };
-        if Self::now() < store.adopted_by {
+        if Self::now() < store.started.after(self.live.adoption_time()) {
             return true;
         }
         let left = store.orphans.drain(AT_ONCE);

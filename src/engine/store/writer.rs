@@ -142,8 +142,8 @@ impl StoreWriter {
         self.take_marks(engine, store, begun);
         self.write(engine, store);
         self.say_that_it_is_there(engine, store, false);
-        let is_more = engine.registry.marked() >= store.parameters.batch && self.outbox.retry_at().is_none();
-        if is_more { Duration::ZERO } else { store.parameters.flush_interval }
+        let is_more = engine.registry.marked() >= engine.live.db_batch() && self.outbox.retry_at().is_none();
+        if is_more { Duration::ZERO } else { engine.live.db_flush_interval() }
     }
 
     /// The server stops: the rest is written.
@@ -172,7 +172,7 @@ impl StoreWriter {
 
     /// Takes as many marks as a batch has rows, and none while others wait.
     fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) {
-        let room = store.parameters.batch.saturating_sub(self.outbox.waiting());
+        let room = engine.live.db_batch().saturating_sub(self.outbox.waiting());
         let counted_too = now >= self.counted_at.after(COUNTED);
         let (outbox, noted) = (&mut self.outbox, Engine::now());
         let taken = engine.registry.take_marks(&mut self.turn, room, counted_too, |index, mark, marked| {
@@ -203,7 +203,7 @@ impl StoreWriter {
     }
 
     fn write(&mut self, engine: &Engine, store: &Store) {
-        while let Some(batch) = self.outbox.batch(store.parameters.batch, Engine::now()) {
+        while let Some(batch) = self.outbox.batch(engine.live.db_batch(), Engine::now()) {
             store.status.set_busy(Some(Engine::now()));
             let result = self.write_batch(engine, store, &batch);
             store.status.set_busy(None);

@@ -32,6 +32,40 @@ fn one_passes_at_once_however_low_the_rate() {
     assert_eq!(held(&gate, 2, NOW), (at(1000), HeldBy::Rate));
 }
 
+/// What waits keeps its turn. What comes later waits for as many turns as before, at the new rate; never is there a burst.
+#[test]
+fn a_rate_that_changes_keeps_the_turns() {
+    let rates = |destination_rate| GateLimits { destination_rate, total_rate: 0, ..OPEN };
+    let gate = limited(10, 0);
+    go(&gate, 0, NOW);
+    for turn in 1..=20 {
+        assert_eq!(held(&gate, turn, NOW), (at(turn * 100), HeldBy::Rate));
+    }
+    // The twenty-first turn of a hundredth of a second each, but for the tenth of a second that passes at once.
+    gate.set_limits(rates(100), NOW);
+    assert_eq!(held(&gate, 21, NOW), (at(120), HeldBy::Rate));
+    // Slower again: after what is taken.
+    gate.set_limits(rates(10), NOW);
+    assert_eq!(held(&gate, 22, NOW), (at(220), HeldBy::Rate));
+    gate.set_limits(rates(0), NOW);
+    go(&gate, 23, NOW);
+    gate.set_limits(rates(2), NOW);
+    go(&gate, 24, NOW);
+    assert_eq!(held(&gate, 25, NOW), (at(500), HeldBy::Rate));
+}
+
+/// The same for the bucket of all destinations.
+#[test]
+fn the_rate_of_all_changes_as_well() {
+    let gate = limited(0, 10);
+    go(&gate, 0, NOW);
+    for turn in 1..=20 {
+        assert_eq!(held(&gate, turn, NOW), (at(turn * 100), HeldBy::Rate));
+    }
+    gate.set_limits(GateLimits { total_rate: 100, ..OPEN }, NOW);
+    assert_eq!(held(&gate, 21, NOW), (at(120), HeldBy::Rate));
+}
+
 /// 50,000 that are due at once ask twice each at most, and none waits longer than the rate says.
 #[test]
 fn many_at_once_ask_at_most_twice() {

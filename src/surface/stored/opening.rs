@@ -30,7 +30,7 @@ impl OpenedStore {
     /// # Errors
     /// Why the server is not to start.
     pub fn open(config: &Config) -> Result<Option<Self>, StoredError> {
-        if config.store.is_none() {
+        if !config.stores {
             return Ok(None);
         }
         let database = Database::open_to_write(&config.db_url.0)?;
