@@ -8,6 +8,7 @@
 mod answer;
 mod calls;
 mod contact;
+mod counters;
 mod farewell;
 mod flows;
 mod lack;
@@ -54,6 +55,7 @@ use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
 use crate::subscription::Packages;
 use crate::time::Millis;
 
+pub use counters::{RefusedFor, ReplyClass};
 pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
@@ -143,8 +145,8 @@ pub struct Engine {
     lines: turns::Lines,
     /// Contacts that could not be a target.
     bad_contacts: contact::BadContacts,
-    /// NOTIFYs that were not told.
-    untold: untold::UntoldCounters,
+    /// SUBSCRIBEs, replies and NOTIFYs.
+    counters: counters::Counters,
     /// The things that there was no memory for.
     lacks: lack::Lacks,
     /// Lists that could not be read and were handed on.
@@ -260,7 +262,7 @@ pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKe
         lost_flows,
         lines: turns::Lines::default(),
         bad_contacts: contact::BadContacts::default(),
-        untold: untold::UntoldCounters::default(),
+        counters: counters::Counters::default(),
         lacks: lack::Lacks::default(),
         list_faults: Seldom::default(),
         defects: Defects::default(),

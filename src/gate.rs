@@ -248,6 +248,11 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         })
     }
 
+    /// How many destinations have a breaker that is not closed.
+    pub fn open_breakers(&self) -> u32 {
+        self.shards.iter().map(|shard| shard.lock().table.open()).sum()
+    }
+
     /// Lifts the hold of a destination and closes its breaker; false when it is not known.
     pub fn release(&self, address: &[u8]) -> bool {
         let (hash, number) = self.place(address);
@@ -256,7 +261,9 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         let Some(slot) = shard.table.find(hash, address) else { return false };
         let Some((_, entry)) = shard.table.get_mut(slot) else { return false };
         entry.hold = None;
+        let was_open = entry.breaker.is_open();
         entry.breaker.good();
+        shard.table.count_open(was_open, false);
         true
     }
 
@@ -310,6 +317,7 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         if found != generation {
             return;
         }
+        let was_open = entry.breaker.is_open();
         let probed = entry.hold.is_some_and(|hold| hold.is_probed_by(who));
         match outcome {
             SendOutcome::Answered => {
@@ -338,6 +346,8 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
                 entry.breaker.void(who, now);
             }
         }
+        let is_open = entry.breaker.is_open();
+        table.count_open(was_open, is_open);
     }
 
     /// Shows `f` the destinations from the `offset`th on, at most `limit`; one shard is locked at a time.

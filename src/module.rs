@@ -147,7 +147,7 @@ fn start() -> Result<(), StartError> {
     if !config.provision_table.is_empty() {
         Database::check(&config.db_url.0).map_err(StartError::ProvisionTable)?;
     }
-    if !statistics::make() {
+    if !statistics::make(&config.packages) {
         log::warn("the server takes no counters of the module: $stat() and stats.fetch do not show them");
     }
     let stored = OpenedStore::open(&config)?;

@@ -130,6 +130,12 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
         self.live.load(Ordering::Relaxed) as usize
     }
 
+    /// Bytes of the records, also of those that are free; the indexes and the subscriptions' own blocks come on top.
+    #[must_use]
+    pub fn bytes_of_records(&self) -> usize {
+        self.shards.iter().map(|shard| shard.slots()).sum::<usize>().saturating_mul(Self::RECORD)
+    }
+
     /// Whether there is no subscription.
     #[must_use]
     pub fn is_empty(&self) -> bool {

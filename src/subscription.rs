@@ -44,7 +44,7 @@ pub use input::{Content, Flow, Fresh, HeldBy, Input, ListContent, ListJudgement,
 pub use machine::{Env, SharedUris, Subject, Subscription};
 pub use near::nearest;
 pub use options::{OptionError, Options, PublishAs, WRITTEN_HEADERS};
-pub use output::{Answer, News, Output, Request, Status, Turn, Untold};
+pub use output::{Answer, News, Output, Request, RequestKind, Status, Turn, Untold};
 pub use package::{OwnPackage, Package, PackageError, PackageNumber, Packages};
 pub use policy::{Action, After, Forking, Override, Policy};
 pub use proxies::MOST_PROXIES;

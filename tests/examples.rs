@@ -8,6 +8,7 @@ mod line;
 mod mailboxes;
 mod migration;
 mod news;
+mod prometheus;
 mod registrations;
 mod voicemail;
 

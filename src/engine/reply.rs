@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::contact::{self, ReceivedContact};
+use super::counters::ReplyClass;
 use super::start::Concluded;
 use crate::gate::SendOutcome;
 use crate::grammar::{Routes, Target};
@@ -128,6 +129,7 @@ impl Engine {
 
     /// Tells the subscription and the gate. Both count a Retry-After from the same moment.
     fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: SendOutcome) -> Option<Concluded> {
+        self.counters.count_reply(if reply.is_local { ReplyClass::None } else { ReplyClass::of(reply.code) });
         let now = Self::now();
         let stepped = self.step(handle, Input::Reply(reply), now)?;
         if let Some(destination) = stepped.concluded {

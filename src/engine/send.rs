@@ -152,6 +152,7 @@ impl Engine {
         };
         match sent {
             Sent::Yes { socket: used, connection } => {
+                self.counters.count_subscribe(request.kind);
                 let used = Socket(used.token());
                 if used != socket {
                     self.apply(handle, Input::Sent { cseq, socket: used });

@@ -1,6 +1,5 @@
 //! NOTIFYs that are not delivered: counted for each subscription and for all, and the first of each kind is logged.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Engine;
@@ -9,10 +8,6 @@ use crate::host::shm::Shm;
 use crate::qsa::{Loss, Message, SubscriptionId};
 use crate::registry::Handle;
 use crate::subscription::{Answer, Input, Output, Untold};
-
-/// How many there were of all subscriptions, by [reason](Untold::ALL).
-#[derive(Default)]
-pub(super) struct UntoldCounters([AtomicU64; Untold::ALL.len()]);
 
 impl Engine {
     /// The last message of a subscription fell out of a full queue. If the module itself is the subscriber, nothing
@@ -28,16 +23,12 @@ impl Engine {
         }
     }
 
-    /// How many NOTIFYs were not told for this reason.
-    #[must_use]
-    pub fn untold(&self, why: Untold) -> u64 {
-        self.untold.0.get(why as usize).map_or(0, |count| count.load(Ordering::Relaxed))
-    }
-
-    /// Counts for all what a step has counted for its subscription, and logs the first. `sent` is Content-Type and body of the NOTIFY.
+    /// Counts for all what a NOTIFY's step has counted for its subscription, and logs the first that is not told. `sent` is Content-Type and body of the NOTIFY.
     pub(super) fn note_untold(&self, handle: Handle, output: &Output, sent: (Option<&[u8]>, &[u8])) {
-        if let Some(untold) = output.untold {
-            self.note(handle, untold, output.answer.map(Answer::code_and_phrase), sent);
+        match output.untold {
+            None if output.answer == Some(Answer::Ok) => self.counters.count_accepted(),
+            None => {}
+            Some(untold) => self.note(handle, untold, output.answer.map(Answer::code_and_phrase), sent),
         }
     }
 
@@ -49,9 +40,7 @@ impl Engine {
         answer: Option<(u16, &str)>,
         (content_type, body): (Option<&[u8]>, &[u8]),
     ) {
-        if let Some(count) = self.untold.0.get(why as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+        self.counters.count_untold(why, answer.map(|(code, _)| code));
         if !is_first {
             return;
         }

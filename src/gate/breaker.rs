@@ -129,6 +129,11 @@ impl Breaker {
         }
     }
 
+    /// Whether it holds requests, or probes.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.phase, Phase::Closed)
+    }
+
     /// Until when an open one holds all requests.
     pub(super) fn open_until(&self) -> Option<Millis> {
         match self.phase {

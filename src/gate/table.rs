@@ -38,6 +38,8 @@ pub(super) struct DestinationTable<A: Allocator + Clone> {
     index: HashTable<u32, A>,
     /// Where the search for an idle entry goes on.
     hand: u32,
+    /// How many breakers are not closed.
+    open: u32,
 }
 
 impl<A: Allocator + Clone> DestinationTable<A> {
@@ -46,7 +48,7 @@ impl<A: Allocator + Clone> DestinationTable<A> {
         slots.try_reserve_exact(FIRST_ENTRIES).map_err(|_| OutOfMemory)?;
         let mut index = HashTable::new_in(alloc);
         index.try_reserve(FIRST_ENTRIES, |_| 0).map_err(|_| OutOfMemory)?;
-        Ok(Self { slots, index, hand: 0 })
+        Ok(Self { slots, index, hand: 0, open: 0 })
     }
 
     /// The slot of this address, if it is known.
@@ -103,8 +105,19 @@ impl<A: Allocator + Clone> DestinationTable<A> {
         if let Ok(found) = self.index.find_entry(slot.entry.hash, |other| *other == place) {
             found.remove();
         }
+        self.open = self.open.saturating_sub(slot.entry.breaker.is_open().into());
         let generation = if slot.generation < Destination::LAST_GENERATION { slot.generation + 1 } else { 1 };
         *slot = DestinationSlot { generation, entry };
+    }
+
+    /// How many breakers are not closed.
+    pub(super) fn open(&self) -> u32 {
+        self.open
+    }
+
+    /// A breaker was open or not, and is now.
+    pub(super) fn count_open(&mut self, was: bool, is: bool) {
+        self.open = self.open.saturating_add(is.into()).saturating_sub(was.into());
     }
 
     /// The entry in a slot, with its generation.

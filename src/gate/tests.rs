@@ -8,6 +8,7 @@ mod threads;
 
 use std::vec::Vec;
 
+use super::breaker::BreakerState;
 use super::*;
 use crate::testing::Accounted;
 
@@ -60,5 +61,7 @@ pub(super) fn held(gate: &Door, who: u64, now: Millis) -> (Millis, HeldBy) {
 pub(super) fn all(gate: &Door, now: Millis) -> Vec<DestinationSnapshot> {
     let mut all = Vec::new();
     gate.page(0, usize::MAX, now, |one| all.push(one));
+    let open = all.iter().filter(|one| one.state != BreakerState::Closed).count();
+    assert_eq!(gate.open_breakers() as usize, open);
     all
 }

@@ -1,6 +1,6 @@
 //! One shard: its lock, the data behind it, and the numbers that are read without it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
@@ -18,6 +18,7 @@ const NEVER: u64 = u64::MAX;
 pub(super) struct RegistryShard<S, O, A: Allocator + Clone, L> {
     earliest: AtomicU64,
     live: AtomicU32,
+    slots: AtomicUsize,
     foreign: AtomicU32,
     flows: AtomicBool,
     marked: AtomicU32,
@@ -33,6 +34,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
         Self {
             earliest: AtomicU64::new(NEVER),
             live: AtomicU32::new(0),
+            slots: AtomicUsize::new(0),
             foreign: AtomicU32::new(0),
             flows: AtomicBool::new(false),
             marked: AtomicU32::new(0),
@@ -48,6 +50,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
     /// Publishes the state of the table for readers without the lock. Returns until when they may sleep, if that is earlier now.
     pub(super) fn publish(&self, table: &ShardTable<S, O, A>) -> Option<Millis> {
         self.live.store(table.live(), Ordering::Relaxed);
+        self.slots.store(table.slots(), Ordering::Relaxed);
         self.foreign.store(table.foreign(), Ordering::Release);
         self.flows.store(table.has_flows(), Ordering::Release);
         self.publish_marks(table);
@@ -72,6 +75,11 @@ impl<S, O, A: Allocator + Clone, L> RegistryShard<S, O, A, L> {
     /// How many subscriptions it has.
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed) as usize
+    }
+
+    /// How many slots it has, live and free.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.load(Ordering::Relaxed)
     }
 
     /// Adds how many it has of each kind.

@@ -82,6 +82,20 @@ impl Untold {
     }
 }
 
+/// What a SUBSCRIBE is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestKind {
+    /// It opens a dialog.
+    #[default]
+    New,
+    /// It refreshes the subscription.
+    Refresh,
+    /// It ends the subscription.
+    End,
+    /// It opens a dialog or refreshes the subscription, and the attempt before has failed.
+    Retry,
+}
+
 /// A SUBSCRIBE in full, copied out of the subscription so that no lock is needed to send it (law L2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -99,6 +113,8 @@ pub struct Request {
     pub remote_tag: Vec<u8>,
     /// CSeq number.
     pub cseq: u32,
+    /// What it is for.
+    pub kind: RequestKind,
     /// Route header value of the dialog (its route set); empty when it has none. A request that opens a dialog has none here.
     pub route_set: Vec<u8>,
     /// The outbound proxies to send it through, where there are any.

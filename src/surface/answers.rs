@@ -241,6 +241,75 @@ pub const STORE_COUNTERS: [&CStr; 5] =
     [c"store_rows", c"store_waiting", c"store_lag_ms", c"store_written", c"store_failures"];
 
 answer! {
+    /// Counters of the server that `presence_b2b.trace` does not have. Behind them come `state_` and the name of each state, and `package_` and
+    /// that of each package.
+    pub struct LiveCounters: u64 {
+        /// Subscriptions whose last attempt has failed.
+        failing,
+        /// SUBSCRIBEs that opened a dialog.
+        subscribes_new,
+        /// SUBSCRIBEs that refreshed a subscription.
+        subscribes_refresh,
+        /// SUBSCRIBEs that ended a subscription.
+        subscribes_end,
+        /// SUBSCRIBEs after an attempt that had failed.
+        subscribes_retry,
+        /// Replies to SUBSCRIBEs: successes.
+        replies_2xx,
+        /// Redirections.
+        replies_3xx,
+        /// Request failures and challenges.
+        replies_4xx,
+        /// Server failures.
+        replies_5xx,
+        /// Global failures.
+        replies_6xx,
+        /// SUBSCRIBEs without a reply.
+        replies_none,
+        /// NOTIFYs accepted.
+        notifies_accepted,
+        /// NOTIFYs accepted that repeated another one.
+        notifies_discarded_repeated,
+        /// NOTIFYs accepted whose message a newer one replaced.
+        notifies_discarded_merged,
+        /// NOTIFYs accepted whose message was lost.
+        notifies_discarded_dropped,
+        /// Last NOTIFYs accepted without their body.
+        notifies_discarded_body,
+        /// NOTIFYs answered 500 for their CSeq.
+        notifies_refused_stale,
+        /// NOTIFYs answered 400.
+        notifies_refused_malformed,
+        /// NOTIFYs answered 489.
+        notifies_refused_event,
+        /// NOTIFYs answered 415.
+        notifies_refused_type,
+        /// NOTIFYs answered 413.
+        notifies_refused_size,
+        /// NOTIFYs answered 420.
+        notifies_refused_extension,
+        /// NOTIFYs answered 503.
+        notifies_refused_room,
+        /// NOTIFYs of forks that are not taken.
+        notifies_refused_fork,
+        /// Destinations whose breaker is not closed.
+        breakers_open,
+        /// How late the most overdue deadline is.
+        deadline_lag_ms,
+        /// Bytes of the records of subscriptions.
+        memory_records,
+        /// Bytes of messages that wait.
+        memory_messages,
+        /// Bytes of states that are kept.
+        memory_states,
+        /// Bytes of calls that are followed.
+        memory_calls,
+        /// Bytes of all else.
+        memory_other,
+    }
+}
+
+answer! {
     /// The fields of the answer of `presence_b2b.store`.
     pub struct StoreFields<'a>: FieldValue<'a> {
         /// off, good, slow or away.

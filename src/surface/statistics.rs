@@ -1,11 +1,13 @@
-//! The module's numbers as counters of the server: those of `presence_b2b.trace`, and those of the store.
+//! The module's numbers as counters of the server: those of `presence_b2b.trace`, those of the store, and those that only counters show.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
-use super::answers::{STORE_COUNTERS, Statistics};
+use super::answers::{LiveCounters, STORE_COUNTERS, Statistics};
 use super::rpc::statistics;
-use crate::engine::{self, Engine, StoreCount};
+use crate::engine::{self, Engine, RefusedFor, ReplyClass, StoreCount};
+use crate::host::blocks;
 use crate::host::statistics::register;
+use crate::subscription::{Packages, RequestKind, State, Untold};
 
 /// The group of the counters.
 const GROUP: &CStr = c"presence_b2b";
@@ -13,18 +15,90 @@ const GROUP: &CStr = c"presence_b2b";
 /// What the server says of each counter.
 const MEANING: &CStr = c"see docs/statistics.md of presence_b2b";
 
-/// Makes the counters; call in `mod_init`. `false` if the server refuses one.
+/// Where the counters of each kind begin: first come those of `presence_b2b.trace`.
+const OF_STORE: usize = Statistics::NAMES.len();
+const LIVE: usize = OF_STORE + STORE_COUNTERS.len();
+const OF_STATES: usize = LIVE + LiveCounters::NAMES.len();
+const OF_PACKAGES: usize = OF_STATES + State::COUNT;
+
+/// Makes the counters; call once, in `mod_init`. `false` if the server refuses one.
 #[must_use]
-pub fn make() -> bool {
-    let counters: Vec<_> = Statistics::NAMES.into_iter().chain(STORE_COUNTERS).map(|name| (name, MEANING)).collect();
+pub fn make(packages: &Packages) -> bool {
+    let fixed = Statistics::NAMES.into_iter().chain(STORE_COUNTERS).chain(LiveCounters::NAMES);
+    let mut counters: Vec<_> = fixed.map(|name| (name, MEANING)).collect();
+    counters.extend(State::names().map(|name| (lasting(format!("state_{name}")), MEANING)));
+    counters.extend(of_packages(packages).into_iter().map(|name| (lasting(name), MEANING)));
     register(GROUP, &counters, value)
+}
+
+/// The names of the packages' counters. Prometheus takes no dots and hyphens; where that makes two names the same, an underscore keeps them apart.
+fn of_packages(packages: &Packages) -> Vec<String> {
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+    let mut names: Vec<String> = Vec::new();
+    for package in packages.iter() {
+        let mut name: String = "package_".chars().chain(package.name.chars().map(plain)).collect();
+        while names.contains(&name) {
+            name.push('_');
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// A name that stays as long as the server has its counter.
+fn lasting(name: String) -> &'static CStr {
+    CString::new(name).map_or(c"", |name| Box::leak(name.into_boxed_c_str()))
 }
 
 fn value(number: usize) -> u64 {
     let Some(engine) = engine::engine() else { return 0 };
-    match number.checked_sub(Statistics::NAMES.len()) {
-        None => statistics(engine).into_fields().nth(number).map_or(0, |(_, value)| value),
-        Some(number) => of_store(engine, number),
+    let of = |counts: &[u32], first: usize| counts.get(number.wrapping_sub(first)).copied().map_or(0, u64::from);
+    match number {
+        OF_PACKAGES.. => of(&engine.registry.tally().packages, OF_PACKAGES),
+        OF_STATES.. => of(&engine.registry.tally().states, OF_STATES),
+        LIVE.. => live(engine).into_fields().nth(number - LIVE).map_or(0, |(_, value)| value),
+        OF_STORE.. => of_store(engine, number - OF_STORE),
+        _ => statistics(engine).into_fields().nth(number).map_or(0, |(_, value)| value),
+    }
+}
+
+/// Reads all that only counters show.
+fn live(engine: &Engine) -> LiveCounters {
+    let (memory, messages) = (blocks::usage().used as u64, engine.hub.counters().queued_bytes);
+    let (records, states) = (engine.registry.bytes_of_records() as u64, engine.kept().bytes);
+    let calls = engine.calls.usage().bytes;
+    LiveCounters {
+        failing: engine.registry.tally().failing.into(),
+        subscribes_new: engine.subscribes(RequestKind::New),
+        subscribes_refresh: engine.subscribes(RequestKind::Refresh),
+        subscribes_end: engine.subscribes(RequestKind::End),
+        subscribes_retry: engine.subscribes(RequestKind::Retry),
+        replies_2xx: engine.replies(ReplyClass::Success),
+        replies_3xx: engine.replies(ReplyClass::Redirection),
+        replies_4xx: engine.replies(ReplyClass::RequestFailure),
+        replies_5xx: engine.replies(ReplyClass::ServerFailure),
+        replies_6xx: engine.replies(ReplyClass::GlobalFailure),
+        replies_none: engine.replies(ReplyClass::None),
+        notifies_accepted: engine.accepted(),
+        notifies_discarded_repeated: engine.untold(Untold::Repeated),
+        notifies_discarded_merged: engine.untold(Untold::Merged),
+        notifies_discarded_dropped: engine.untold(Untold::Dropped),
+        notifies_discarded_body: engine.refused(RefusedFor::Body),
+        notifies_refused_stale: engine.untold(Untold::Stale),
+        notifies_refused_malformed: engine.refused(RefusedFor::Malformed),
+        notifies_refused_event: engine.refused(RefusedFor::Event),
+        notifies_refused_type: engine.refused(RefusedFor::Type),
+        notifies_refused_size: engine.refused(RefusedFor::Size),
+        notifies_refused_extension: engine.refused(RefusedFor::Extension),
+        notifies_refused_room: engine.refused(RefusedFor::Room),
+        notifies_refused_fork: engine.refused(RefusedFor::Fork),
+        breakers_open: engine.gate.open_breakers().into(),
+        deadline_lag_ms: engine.lag(),
+        memory_records: records,
+        memory_messages: messages,
+        memory_states: states,
+        memory_calls: calls,
+        memory_other: memory.saturating_sub(records + messages + states + calls),
     }
 }
 

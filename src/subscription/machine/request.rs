@@ -2,7 +2,7 @@
 
 use super::super::dialog::Dialog;
 use super::super::digest::CNONCE_LEN;
-use super::super::output::{Output, Request, Undo};
+use super::super::output::{Output, Request, RequestKind, Undo};
 use super::super::policy::Policy;
 use super::super::state::{Awaits, State};
 use super::{Env, LAST_CSEQ, Promise, Subscription};
@@ -36,6 +36,12 @@ impl<A: SharedAlloc> Subscription<A> {
             local_tag: dialog.local_tag().to_vec(),
             remote_tag: dialog.remote_tag().to_vec(),
             cseq,
+            kind: match state {
+                State::Predestroyed(_) => RequestKind::End,
+                _ if self.retries > 0 => RequestKind::Retry,
+                _ if dialog.remote_tag().is_empty() => RequestKind::New,
+                _ => RequestKind::Refresh,
+            },
             route_set: dialog.route_set().to_vec(),
             proxies: self.proxies,
             via: self.way().to_vec(),
