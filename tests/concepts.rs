@@ -67,3 +67,22 @@ fn states_of_the_page_are_described() {
         assert!(reasons.contains(&format!("| `{reason}` |")), "{reason}");
     }
 }
+
+/// The times and counts of the pictures are the defaults of the parameters.
+#[test]
+fn numbers_of_the_page_are_the_defaults() {
+    let (page, parameters) = (text_of("docs/concepts.md"), text_of("docs/parameters.md"));
+    for (parameter, default, said) in [
+        ("on_error_retry_time", "120", "|  120 s  |"),
+        ("failure_backoff_max", "3600", "up to 3600 s"),
+        ("breaker_failures", "10", "10 failures in a row"),
+        ("breaker_time", "30", "30 s are over"),
+        ("resubscribe_delta", "30", "`resubscribe_delta` (30 seconds)"),
+        ("refresh_jitter", "10", "up to 10 percent earlier"),
+        ("default_expiration", "3600", "SUBSCRIBE, Expires: 3600"),
+    ] {
+        let section = section(&parameters, &format!("{parameter} (integer)"));
+        assert!(section.contains(&format!("Default: {default}.")), "{parameter}");
+        assert!(page.contains(said), "{parameter}: {said}");
+    }
+}

@@ -100,7 +100,7 @@ impl<P: Place> Writer<'_, P> {
                 if let Some(title) = self.place.example() {
                     self.put(&format!("<example>\n<title>{title}</title>\n"));
                 }
-                self.put("<programlisting format=\"linespecific\">\n");
+                self.put("<programlisting format=\"linespecific\">");
             }
             Tag::Table(columns) => {
                 self.put(&format!("<informaltable frame=\"all\">\n<tgroup cols=\"{}\">\n", columns.len()))
@@ -150,6 +150,8 @@ impl<P: Place> Writer<'_, P> {
                 self.put("</listitem>\n");
             }
             TagEnd::CodeBlock => {
+                // As Kamailio's stylesheets do: the README has no empty line for it.
+                self.out.truncate(self.out.trim_end().len());
                 self.put("</programlisting>\n");
                 if self.place.example().is_some() {
                     self.put("</example>\n");

@@ -104,7 +104,7 @@ fn words_and_marks_become_elements() {
             "* a `b`\n* c\n",
             "<itemizedlist>\n<listitem><para>a <literal>b</literal></para>\n</listitem>\n<listitem><para>c</para>\n</listitem>\n</itemizedlist>\n",
         ),
-        ("```text\n<a>\n```\n", "<programlisting format=\"linespecific\">\n&lt;a&gt;\n</programlisting>\n"),
+        ("```text\n<a>\n```\n", "<programlisting format=\"linespecific\">&lt;a&gt;</programlisting>\n"),
         (
             "| A |\n|---|\n| b |\n",
             "<informaltable frame=\"all\">\n<tgroup cols=\"1\">\n<thead>\n<row>\n<entry>A</entry>\n</row>\n</thead>\n<tbody>\n<row>\n\
