@@ -1,8 +1,9 @@
 //! The book: which pages it has, in the order of Kamailio's module books, and what its elements are called.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::markdown::{Place, Target, blocks, escaped, title};
 
@@ -14,7 +15,7 @@ const DTD: &str = "http://www.oasis-open.org/docbook/xml/4.4/docbookx.dtd";
 
 /// A page of the book.
 struct Page {
-    file: &'static str,
+    file: Cow<'static, str>,
     /// In place of its own heading.
     title: Option<&'static str>,
     /// Its parts; none: all of it.
@@ -22,18 +23,18 @@ struct Page {
 }
 
 const fn page(file: &'static str) -> Page {
-    Page { file, title: None, parts: &[] }
+    Page { file: Cow::Borrowed(file), title: None, parts: &[] }
 }
 
-/// The admin guide.
-const ADMIN: [Page; 24] = [
+/// The beginning of the admin guide. The other pages of `docs` follow by name.
+const ADMIN: [Page; 23] = [
     page("docs/overview.md"),
     page("docs/quick-start.md"),
     page("docs/concepts.md"),
     page("docs/dependencies.md"),
     page("docs/parameters.md"),
     page("docs/functions.md"),
-    Page { title: Some("RPC Commands"), ..page("docs/rpc.md") },
+    Page { file: Cow::Borrowed("docs/rpc.md"), title: Some("RPC Commands"), parts: &[] },
     page("docs/event-routes.md"),
     page("docs/pseudo-variables.md"),
     page("docs/statistics.md"),
@@ -50,18 +51,49 @@ const ADMIN: [Page; 24] = [
     page("docs/operations.md"),
     page("docs/troubleshooting.md"),
     page("docs/migration.md"),
-    Page {
-        file: "README.md",
-        title: Some("Installation"),
-        parts: &["Install", "A complete configuration", "A busy lamp", "Limits"],
-    },
 ];
+
+/// Its end.
+const INSTALLATION: Page = Page {
+    file: Cow::Borrowed("README.md"),
+    title: Some("Installation"),
+    parts: &["Install", "A complete configuration", "A busy lamp", "Limits"],
+};
 
 /// The developer guide.
 const DEVEL: [Page; 1] = [page("docs/c-api.md")];
 
-/// Pictures that the pages show.
-pub const PICTURES: [&str; 1] = ["docs/who-talks.svg"];
+/// Pages that are not for users of the module, or are too large for a README.
+pub const OUT: [&str; 5] =
+    ["docs/architecture.md", "docs/conformance.md", "docs/performance.md", "docs/safety.md", "docs/where-to-put-it.md"];
+
+/// All pages of the admin guide.
+fn admin(root: &Path) -> Vec<Page> {
+    let entries = fs::read_dir(root.join("docs")).expect("the pages");
+    let names = entries.map(|entry| format!("docs/{}", entry.expect("a page").file_name().to_string_lossy()));
+    let is_other = |name: &String| {
+        name.ends_with(".md")
+            && !OUT.contains(&name.as_str())
+            && !ADMIN.iter().chain(&DEVEL).any(|page| page.file == name.as_str())
+    };
+    let mut others: Vec<String> = names.filter(is_other).collect();
+    others.sort();
+    let others = others.into_iter().map(|name| Page { file: Cow::Owned(name), title: None, parts: &[] });
+    ADMIN.into_iter().chain(others).chain([INSTALLATION]).collect()
+}
+
+/// The pictures that the pages show.
+pub fn pictures(root: &Path) -> Vec<PathBuf> {
+    let mut pictures = Vec::new();
+    for page in admin(root).iter().chain(&DEVEL) {
+        let folder = root.join(page.file.as_ref());
+        let text: String = chosen(root, page).into_iter().map(|part| part.text).collect();
+        for link in text.split("![").skip(1).filter_map(|rest| rest.split_once("](")?.1.split(')').next()) {
+            pictures.push(folder.with_file_name(link));
+        }
+    }
+    pictures
+}
 
 /// A heading and the text up to the next one.
 struct Part {
@@ -143,7 +175,7 @@ struct Names {
 
 struct Here<'n> {
     names: &'n Names,
-    file: &'static str,
+    file: &'n str,
     example: Option<String>,
 }
 
@@ -173,7 +205,8 @@ impl Place for Here<'_> {
 
 /// The parts of a page that the book has.
 fn chosen(root: &Path, page: &Page) -> Vec<Part> {
-    let text = fs::read_to_string(root.join(page.file)).unwrap_or_else(|error| panic!("{}: {error}", page.file));
+    let text =
+        fs::read_to_string(root.join(page.file.as_ref())).unwrap_or_else(|error| panic!("{}: {error}", page.file));
     let mut all = parts(&text);
     if let Some(title) = page.title {
         all[0].heading = title.to_owned();
@@ -187,13 +220,13 @@ fn chosen(root: &Path, page: &Page) -> Vec<Part> {
 
 fn names(root: &Path) -> Names {
     let mut ids = HashMap::new();
-    for page in ADMIN.iter().chain(&DEVEL) {
+    for page in admin(root).iter().chain(&DEVEL) {
         for part in chosen(root, page) {
-            let id = id(page.file, &part);
+            let id = id(&page.file, &part);
             if part.level == 1 {
-                ids.insert((page.file.to_owned(), String::new()), id.clone());
+                ids.insert((page.file.to_string(), String::new()), id.clone());
             }
-            ids.insert((page.file.to_owned(), slug(&part.heading)), id);
+            ids.insert((page.file.to_string(), slug(&part.heading)), id);
         }
     }
     Names { ids }
@@ -209,8 +242,8 @@ fn section(root: &Path, page: &Page, names: &Names) -> String {
             out += "</section>\n";
         }
         open.push(part.level);
-        let heading = heading(page.file, &part);
-        let example = match (page.file, part.level) {
+        let heading = heading(&page.file, &part);
+        let example = match (page.file.as_ref(), part.level) {
             ("docs/parameters.md", 2) => {
                 Some(format!("Set {} parameter", heading.split(" (").next().unwrap_or_default()))
             }
@@ -220,8 +253,8 @@ fn section(root: &Path, page: &Page, names: &Names) -> String {
             }
             _ => None,
         };
-        let here = Here { names, file: page.file, example };
-        out += &format!("<section id=\"{}\">\n<title>{heading}</title>\n", id(page.file, &part));
+        let here = Here { names, file: &page.file, example };
+        out += &format!("<section id=\"{}\">\n<title>{heading}</title>\n", id(&page.file, &part));
         out += &blocks(&part.text, &here);
     }
     out += &"</section>\n".repeat(open.len());
@@ -268,7 +301,7 @@ pub fn files(root: &Path) -> Vec<(String, String)> {
     vec![
         ("Makefile".to_owned(), MAKEFILE.to_owned()),
         (format!("{MODULE}.xml"), book()),
-        (format!("{MODULE}_admin.xml"), chapter(root, "Admin Guide", &ADMIN)),
+        (format!("{MODULE}_admin.xml"), chapter(root, "Admin Guide", &admin(root))),
         (format!("{MODULE}_devel.xml"), chapter(root, "Developer Guide", &DEVEL)),
     ]
 }

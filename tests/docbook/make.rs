@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::book::{MODULE, PICTURES, files};
+use super::book::{MODULE, files, pictures};
 
 /// The stylesheet of Kamailio's `doc/docbook/txt.xsl`, and what it sets.
 const STYLESHEET: &str = "http://docbook.sourceforge.net/release/xsl/current/xhtml/docbook.xsl";
@@ -24,9 +24,9 @@ pub fn make(root: &Path, folder: &Path) -> Result<PathBuf, String> {
     for (name, text) in files(root) {
         fs::write(doc.join(name), text).map_err(written)?;
     }
-    for picture in PICTURES {
-        let name = Path::new(picture).file_name().unwrap_or_default();
-        fs::copy(root.join(picture), doc.join(name)).map_err(written)?;
+    for picture in pictures(root) {
+        let name = picture.file_name().unwrap_or_default();
+        fs::copy(&picture, doc.join(name)).map_err(|error| format!("{}: {error}", picture.display()))?;
     }
     let book = doc.join(format!("{MODULE}.xml"));
     run(Command::new("xmllint").args(["--nonet", "--xinclude", "--postvalid", "--noout"]).arg(&book))?;

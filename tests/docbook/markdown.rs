@@ -133,7 +133,8 @@ impl<P: Place> Writer<'_, P> {
             }
             Tag::Image { dest_url, .. } => {
                 let format = dest_url.rsplit('.').next().unwrap_or_default().to_uppercase();
-                let file = attribute(&dest_url);
+                // All pictures are beside the book.
+                let file = attribute(dest_url.rsplit('/').next().unwrap_or_default());
                 let object = format!("<imageobject><imagedata fileref=\"{file}\" format=\"{format}\"/></imageobject>");
                 self.put(&format!("<inlinemediaobject>{object}<textobject><phrase>"));
             }
