@@ -102,6 +102,8 @@ pub struct Config {
     pub provision_table: String,
     /// Whether subscriptions are stored.
     pub stores: bool,
+    /// Events of each subscription that are kept for operators; 0 = none.
+    pub history: u32,
     /// What becomes of the subscriptions when the server stops.
     pub on_shutdown: OnShutdown,
     /// What becomes of a published state while its notifier is out of reach, if the operator has said it.
@@ -150,6 +152,7 @@ impl Config {
             resolvers: u16::try_from(integers.resolvers).unwrap_or(2),
             shards: integers.shards.unsigned_abs() as usize,
             has_sl: true,
+            history: integers.history.unsigned_abs(),
             refresh_on_flow_loss: integers.refresh_on_flow_loss != 0,
             invited_types: headers::invited_types(&additional_presence_headers),
             supported_tags: headers::listed(&additional_presence_headers, &["Supported", "k"]).collect(),

@@ -294,7 +294,7 @@ fn queues(hub: &ShmHub, live: &Live, workers: usize) -> Result<Vec<QueueId>, Qsa
 
 fn registry(config: &Config, live: &Live, key: HashKey) -> Result<ShmRegistry, CreateError> {
     let limits = Limits { shards: config.shards, max_subscriptions: live.max_subscriptions() };
-    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug);
+    let registry = ShmRegistry::try_new_in(limits, key, Shm)?.with_trace(log::is_debug).with_history(config.history);
     Ok(if config.stores { registry.with_store() } else { registry })
 }
 

@@ -22,7 +22,5 @@ pub use hash_key::HashKey;
 pub use ledger::{Ledger, Usage};
 pub use packed::{Packed, PackedSecrets, SharedTexts};
 pub use seldom::Seldom;
-#[cfg(test)]
-pub use slots::SLOTS_ADDED;
-pub use slots::{Occupant, Slots};
+pub use slots::{Occupant, SLOTS_ADDED, Slots};
 pub use u48::U48;

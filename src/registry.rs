@@ -18,6 +18,7 @@ mod error;
 mod flows;
 mod forks;
 mod handle;
+mod history;
 mod index;
 mod layout;
 mod life;

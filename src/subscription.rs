@@ -11,6 +11,7 @@ pub mod digest;
 mod echo;
 mod failure;
 mod fingerprint;
+mod history;
 mod input;
 mod machine;
 mod marks;
@@ -40,6 +41,7 @@ pub use digest::{
 };
 pub use echo::Echo;
 pub use fingerprint::Fingerprint;
+pub use history::{Happened, HistoryEvent};
 pub use input::{Content, Flow, Fresh, HeldBy, Input, ListContent, ListJudgement, Notify, Reply, Socket};
 pub use machine::{Env, SharedUris, Subject, Subscription};
 pub use near::nearest;

@@ -4,6 +4,7 @@
 mod deadlines;
 #[cfg(any(test, feature = "meter_locks"))]
 mod histogram;
+mod utc;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::memory::U48;
 pub use deadlines::{Deadlines, Due};
 #[cfg(feature = "meter_locks")]
 pub use histogram::Histogram;
+pub use utc::utc;
 
 /// A point on the server's monotonic clock, in milliseconds. Only differences mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

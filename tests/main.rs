@@ -48,6 +48,7 @@ mod forking;
 mod framing;
 mod gate;
 mod harness;
+mod history;
 mod idle;
 mod install;
 mod ipv6;

@@ -174,6 +174,7 @@ parameters! {
         db_flush_interval: Integer::milliseconds(100, 10, 60_000).changes(),
         db_batch: Integer::new(500, 1, 1000).changes(),
         adoption_time: Integer::seconds(60, 1, 86_400).changes(),
+        history: Integer::new(8, 0, 64),
     }
 }
 

@@ -19,9 +19,11 @@ impl Engine {
         if !log::is_debug() {
             return;
         }
-        let seen = self.registry.view(handle, |subscription, _| (subscription.state().name(), subscription.deadline()));
-        if let Some((after, deadline)) = seen {
-            let trace = Trace { input: Input::Start.to_string(), before: Trace::NEW, after };
+        let seen = self.registry.view(handle, |subscription, _| {
+            (subscription.record().to_vec(), subscription.state().name(), subscription.deadline())
+        });
+        if let Some((record, after, deadline)) = seen {
+            let trace = Trace { record, input: Input::Start.to_string(), before: Trace::NEW, after };
             write(handle, &trace, &Output::default(), deadline);
         }
     }
@@ -29,10 +31,11 @@ impl Engine {
 
 #[cold]
 fn write(handle: Handle, trace: &Trace, output: &Output, deadline: Option<Millis>) {
-    let Trace { input, before, after } = trace;
+    let Trace { record, input, before, after } = trace;
     let next = match deadline.filter(|_| !output.forget) {
         Some(at) => format!("next deadline in {} ms", at.since(Engine::now()).as_millis()),
         None => "no deadline".to_owned(),
     };
-    log::debug(|| format!("step of subscription {}: {input}; {before} -> {after}; {output}; {next}", handle.id()));
+    let (id, record) = (handle.id(), log::peer(record));
+    log::debug(|| format!("step of subscription {id}, {record}: {input}; {before} -> {after}; {output}; {next}"));
 }

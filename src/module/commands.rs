@@ -39,6 +39,7 @@ commands! {
     LIST: rpc::list;
     COUNT: rpc::count;
     SHOW: rpc::show;
+    HISTORY: rpc::history;
     SUBSCRIBE: rpc::subscribe;
     UNSUBSCRIBE: rpc::unsubscribe;
     REFRESH: rpc::refresh;

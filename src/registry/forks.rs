@@ -77,7 +77,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let Some(found) = self.at(handle) else { return 0 };
         let (table, slot) = (&found.table, found.slot);
         let kin = table.kin(slot).filter(|_| table.fork_in(slot) == Some(0));
-        kin.fold(table.bytes_in(slot), |sum, fork| sum.saturating_add(table.bytes_in(fork)))
+        let bytes = |slot| table.bytes_in(slot).saturating_add(table.histories.bytes(slot));
+        kin.fold(bytes(slot), |sum, fork| sum.saturating_add(bytes(fork)))
     }
 
     /// The forks of a subscription.
@@ -102,6 +103,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let Some((_, record)) = table.get(root) else { return Ok(None) };
         let Some(mut life) = record.life.try_fork(number, env)? else { return Ok(None) };
         let owner = record.owner;
+        let event = life.event_of(&input);
         let output = life.handle(input, env)?;
         // It does not come to that: what a fork would not take is not offered to it.
         if output.answer.is_none() || output.forget {
@@ -118,6 +120,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         let handle = table.insert(life, owner, false).inspect_err(|_| self.unclaim())?;
         self.created.fetch_add(1, Ordering::Relaxed);
         let (_, slot) = self.layout.locate(handle.index());
+        table.note(slot, event, &output, env.now);
         table.join(slot, root);
         Ok(Some((slot, output)))
     }

@@ -1,7 +1,7 @@
 //! The interface of a subscription that the registry needs.
 
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::subscription::{Env, Fingerprint, Flow, Input, Output, Standing, Subject, Subscription};
+use crate::subscription::{Env, Fingerprint, Flow, HistoryEvent, Input, Output, Standing, Subject, Subscription};
 use crate::time::Millis;
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
@@ -17,6 +17,16 @@ pub trait Life {
 
     /// What it is counted as; only [`Life::handle`] changes it.
     fn standing(&self) -> Standing;
+
+    /// The event that an input is going to be, before it is taken; `None` if it is none.
+    fn event_of(&self, _input: &Input<'_>) -> Option<HistoryEvent> {
+        None
+    }
+
+    /// The same with all that the input, which gave this output, has come to; `None` if nothing has happened.
+    fn event(&self, _event: HistoryEvent, _output: &Output, _now: Millis) -> Option<HistoryEvent> {
+        None
+    }
 
     /// When [`Input::Deadline`] is due.
     fn deadline(&self) -> Option<Millis>;
@@ -68,6 +78,16 @@ impl<A: SharedAlloc> Life for Subscription<A> {
 
     fn standing(&self) -> Standing {
         self.standing()
+    }
+
+    #[inline]
+    fn event_of(&self, input: &Input<'_>) -> Option<HistoryEvent> {
+        self.event_of(input)
+    }
+
+    #[inline]
+    fn event(&self, event: HistoryEvent, output: &Output, now: Millis) -> Option<HistoryEvent> {
+        self.event(event, output, now)
     }
 
     fn deadline(&self) -> Option<Millis> {

@@ -5,6 +5,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 
 use crate::memory::OutOfMemory;
+use crate::subscription::Input;
 
 /// How many slots one set of words is for.
 const SLOTS: usize = u64::BITS as usize;
@@ -145,5 +146,23 @@ impl<A: Allocator> StoreMarks<A> {
             searched.words += 1;
         }
         searched
+    }
+}
+
+/// The mark after a step with this input that has moved no deadline and changed no text. What the writer itself has said changes
+/// nothing that it has to write: a request that waited for it is marked when it leaves.
+pub(super) fn least_mark(input: &Input<'_>) -> Option<StoreMark> {
+    match input {
+        Input::Saved => None,
+        Input::Notify(..)
+        | Input::Sent { .. }
+        | Input::Source { .. }
+        | Input::Turn
+        | Input::Told
+        | Input::Untold(_)
+        | Input::PutOff(_)
+        | Input::NotForked
+        | Input::Credentials { .. } => Some(StoreMark::Counted),
+        _ => Some(StoreMark::Numbers),
     }
 }

@@ -13,7 +13,7 @@ use super::shard::{LockedShard, RegistryShard};
 use super::table::Sought;
 use super::trace::{Trace, begin};
 use crate::memory::OutOfMemory;
-use crate::subscription::{Env, Fingerprint, Flow, Input, Notify, Output};
+use crate::subscription::{Env, Fingerprint, Flow, Happened, HistoryEvent, Input, Notify, Output};
 use crate::time::Millis;
 
 /// The result of an insertion.
@@ -139,6 +139,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             return Err(full);
         }
         let handle = table.insert(subscription, owner, named).inspect_err(|_| self.unclaim())?;
+        let (_, slot) = self.layout.locate(handle.index());
+        table.note(slot, Some(HistoryEvent::new(Happened::New)), &start, env.now);
         let wake = shard.publish(&table);
         drop(table);
         self.created.fetch_add(1, Ordering::Relaxed);

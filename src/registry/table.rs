@@ -4,10 +4,11 @@ use allocator_api2::alloc::Allocator;
 
 use super::flows::{Flows, Link};
 use super::handle::Handle;
+use super::history::Histories;
 use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
-use super::marks::{StoreMark, StoreMarks};
+use super::marks::{StoreMark, StoreMarks, least_mark};
 use super::records::Records;
 use super::tally::KeptTally;
 use crate::memory::OutOfMemory;
@@ -60,6 +61,7 @@ pub(super) struct ShardTable<S, O, A: Allocator + Clone> {
     deadlines: Deadlines<A>,
     /// What the database is to be told.
     pub(super) marks: StoreMarks<A>,
+    pub(super) histories: Histories<A>,
     foreign: u32,
     pub(super) tally: KeptTally,
     /// Something has changed that [`RegistryShard::publish`](super::shard::RegistryShard::publish) shows.
@@ -76,7 +78,8 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
             dialogs: Index::new_in(alloc.clone()),
             flows: Flows::new_in(alloc.clone()),
             deadlines: Deadlines::new_in(alloc.clone()),
-            marks: StoreMarks::new_in(alloc),
+            marks: StoreMarks::new_in(alloc.clone()),
+            histories: Histories::new_in(alloc),
             foreign: 0,
             tally: KeptTally::NONE,
             changed: false,
@@ -216,6 +219,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
 
     /// Enters a record that is in its slot into the indexes: by its name, if this is the hash of one.
     pub(super) fn enter(&mut self, slot: u32, name: Option<u32>) {
+        self.histories.begin(slot);
         if let Some(name) = name {
             self.names.insert(name, slot);
         }
@@ -277,11 +281,15 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let deadline = record.life.deadline();
         let texts = if MARKED { record.life.texts_mark() } else { 0 };
         let before = record.life.standing();
+        let event = if self.histories.are_kept() { record.life.event_of(&input) } else { None };
         let output = record.life.handle(input, env)?;
         let standing = record.life.standing();
         if standing != before {
             self.tally.change(before, standing);
             self.changed = true;
+        }
+        if let Some(event) = event.and_then(|event| record.life.event(event, &output, env.now)) {
+            self.histories.push(slot, event);
         }
         if MARKED {
             let mark = match least {
@@ -369,24 +377,6 @@ fn dialog_of<S: Life>(layout: Layout, shard: usize, slot: u32, life: &S) -> Opti
     }
     let place = layout.of_call_id(call_id);
     Some(DialogPlace { hash: place.hash, foreign: place.shard != shard })
-}
-
-/// The mark after a step with this input that has moved no deadline and changed no text. What the writer itself has said changes
-/// nothing that it has to write: a request that waited for it is marked when it leaves.
-fn least_mark(input: &Input<'_>) -> Option<StoreMark> {
-    match input {
-        Input::Saved => None,
-        Input::Notify(..)
-        | Input::Sent { .. }
-        | Input::Source { .. }
-        | Input::Turn
-        | Input::Told
-        | Input::Untold(_)
-        | Input::PutOff(_)
-        | Input::NotForked
-        | Input::Credentials { .. } => Some(StoreMark::Counted),
-        _ => Some(StoreMark::Numbers),
-    }
 }
 
 fn same(one: &Subject<'_>, other: &Subject<'_>) -> bool {

@@ -6,6 +6,7 @@ mod due;
 mod flows;
 mod forks;
 mod handles;
+mod histories;
 mod life;
 mod marks;
 mod memory;

@@ -10,6 +10,8 @@ use crate::subscription::Input;
 /// A step, in words. It is only put into words where [tracing is on](Registry::with_trace).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
+    /// URI of the record.
+    pub record: Vec<u8>,
     /// The input.
     pub input: String,
     /// The state before; [`Trace::NEW`] when the step has made the subscription.
@@ -40,5 +42,6 @@ pub(super) fn begin<S: Life, O, A: Allocator + Clone>(
 ) -> Option<Box<Trace>> {
     let (_, record) = table.get(slot)?;
     let state = record.life.state();
-    Some(Box::new(Trace { input: input.to_string(), before: state, after: state }))
+    let subject = record.life.subject().record.to_vec();
+    Some(Box::new(Trace { record: subject, input: input.to_string(), before: state, after: state }))
 }

@@ -11,6 +11,7 @@ mod creation;
 mod deadline;
 mod early;
 mod ending;
+mod event;
 mod extras;
 mod facts;
 mod fetch;

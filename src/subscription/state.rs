@@ -121,6 +121,12 @@ impl State {
         .map(Self::name)
     }
 
+    /// The name of the state with this number, which [`HistoryEvent`](super::HistoryEvent) has.
+    #[must_use]
+    pub fn of_number(number: u8) -> &'static str {
+        Self::names().get(usize::from(number)).copied().unwrap_or_default()
+    }
+
     /// Whether the internal subscriber still wants it. A fork that has ended and a destroyed subscription count as unwanted.
     #[must_use]
     pub fn is_wanted(self) -> bool {
@@ -263,6 +269,28 @@ enum Kind {
     WaitingForTermination,
     Destroyed,
     Local,
+}
+
+impl PackedState {
+    /// The place of the state's name among [all](State::names).
+    pub(super) fn number(self) -> u8 {
+        match self.kind {
+            Kind::Unstarted | Kind::Fresh | Kind::Continued => 0,
+            Kind::Unconfirmed => 1,
+            Kind::UnconfirmedDestroy => 2,
+            Kind::AwaitingNothing
+            | Kind::AwaitingNotify
+            | Kind::AwaitingLast
+            | Kind::AwaitingRetry
+            | Kind::AwaitingExpiry => 3,
+            Kind::Resubscription => 4,
+            Kind::ResubscriptionDestroy => 5,
+            Kind::FarewellDue | Kind::FarewellSent => 6,
+            Kind::WaitingForTermination => 7,
+            Kind::Destroyed => 8,
+            Kind::Local => 9,
+        }
+    }
 }
 
 impl From<State> for PackedState {

@@ -12,6 +12,7 @@ mod failures;
 mod fetches;
 mod fingerprints;
 mod forks;
+mod histories;
 mod holds;
 mod jitter;
 mod left;

@@ -205,6 +205,44 @@ answer! {
 }
 
 answer! {
+    /// The fields of the answer of `presence_b2b.history`, before the events.
+    pub struct HistoryFields<'a>: FieldValue<'a> {
+        /// Id.
+        id,
+        /// URI of the record.
+        record,
+        /// URI of the subscriber.
+        subscriber,
+        /// Event package.
+        package,
+        /// How many events there were in all.
+        total,
+    }
+}
+
+answer! {
+    /// The fields of an event in the answer of `presence_b2b.history`.
+    pub struct HistoryEventFields<'a>: FieldValue<'a> {
+        /// When it was.
+        at,
+        /// out, in or none.
+        direction,
+        /// What it was.
+        event,
+        /// Which kind of it; absent if there is only one.
+        kind,
+        /// Code of the reply, or of the answer to a NOTIFY; absent if there is none.
+        code,
+        /// Seconds asked for, granted or told; absent if there are none.
+        expires,
+        /// Why; absent if nobody has said it.
+        reason,
+        /// The state since.
+        state,
+    }
+}
+
+answer! {
     /// The fields of the answer of `presence_b2b.reload` and `.provisioning`.
     pub struct ProvisioningFields<'a>: FieldValue<'a> {
         /// never, reading, done or failed.

@@ -37,6 +37,10 @@ pub const COUNT: Command =
 /// `presence_b2b.show`.
 pub const SHOW: Command = answer(c"presence_b2b.show", c"One subscription. Parameters: id");
 
+/// `presence_b2b.history`.
+pub const HISTORY: Command =
+    answer(c"presence_b2b.history", c"The newest events of a subscription, the oldest of them first. Parameters: id");
+
 /// `presence_b2b.subscribe`.
 pub const SUBSCRIBE: Command = answer(
     c"presence_b2b.subscribe",
@@ -94,6 +98,7 @@ pub const COMMANDS: &[&Command] = &[
     &LIST,
     &COUNT,
     &SHOW,
+    &HISTORY,
     &SUBSCRIBE,
     &UNSUBSCRIBE,
     &REFRESH,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod count;
+mod history;
 mod pages;
 mod parameters;
 mod store;
@@ -20,6 +21,7 @@ use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_requir
 
 pub use answer::statistics;
 pub use count::count;
+pub use history::history;
 pub use store::store;
 pub use tables::{provisioning, reload};
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answers::{ProvisioningFields, Statistics, SubscriptionFields};
+use super::answers::{HistoryEventFields, HistoryFields, ProvisioningFields, Statistics, SubscriptionFields};
 use super::{between, blocks, blocks_in, named, section, text_of};
 
 /// The fields that a subscription without event id, options, a kept state and forks does not have.
@@ -81,4 +81,34 @@ fn fields_of_the_reading_of_tables_are_described() {
     let shown = in_json(section);
     let there = ProvisioningFields::NAMES.map(named).into_iter().filter(|name| *name != "reason");
     assert_eq!(keys(&shown), sorted(there), "the JSON example");
+}
+
+#[test]
+fn fields_of_histories_are_described() {
+    let page = text_of("docs/rpc.md");
+    let section = section(&page, "presence_b2b.history");
+    let (before, of_events) = (HistoryFields::NAMES.map(named), HistoryEventFields::NAMES.map(named));
+    let declared: Vec<_> = before.into_iter().chain(["events"]).chain(of_events).collect();
+    // The rest of the first column are what events are called.
+    assert!(in_tables(section).starts_with(&declared), "{:?}", in_tables(section));
+    let shown = in_json(section);
+    assert_eq!(keys(&shown), sorted(before.into_iter().chain(["events"])), "the JSON example");
+    for event in shown["events"].as_array().expect("a list") {
+        assert!(keys(event).iter().all(|name| of_events.contains(name)), "the JSON example: {event}");
+    }
+}
+
+#[test]
+fn names_of_events_are_described() {
+    let page = text_of("docs/rpc.md");
+    let (_, table) = section(&page, "presence_b2b.history").split_once("| `event` | `kind` |").expect("a table");
+    let names: Vec<_> = in_tables(table);
+    let source = text_of("src/subscription/history.rs");
+    let (_, words) = source.split_once("pub fn words(self)").expect("the names of events");
+    let words = words.split_once("\n    }\n").expect("an end").0;
+    let mut of_source: Vec<_> =
+        words.lines().filter_map(|line| between(line, "(", ",").pop().and(line.split('"').nth(1))).collect();
+    of_source.sort_unstable();
+    of_source.dedup();
+    assert_eq!(sorted(names), of_source);
 }

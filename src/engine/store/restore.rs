@@ -7,8 +7,9 @@ use crate::qsa::{CachedSubscriberData, LastQueued, QueueId, StoredPart, Subscrip
 use crate::registry::{Handle, InsertError, Inserted, Restored};
 use crate::store::RowOrigin;
 use crate::subscription::{
-    Env, Input, Options, Output, PackageNumber, SharedUris, StoredDialog, StoredLife, Subscription,
+    Env, Happened, Input, Options, Output, PackageNumber, SharedUris, StoredDialog, StoredLife, Subscription,
 };
+use crate::time::Millis;
 
 /// How many are ended in one round.
 const AT_ONCE: usize = 1000;
@@ -43,6 +44,7 @@ impl Engine {
         let subscription = made?.try_restored(part.life, part.fetch, env)?;
         let handle = Handle::from_u64(part.handle).ok_or(OutOfMemory)?;
         let restored = self.registry.restore(handle, subscription, owner, named, None)?;
+        self.note_restored(restored, env.now);
         Ok(restored_as(restored))
     }
 
@@ -60,7 +62,9 @@ impl Engine {
         let subscription = made.try_with(stored.options)?.try_restored(&life, false, &env)?;
         let owner = self.owner_of(stored.root, origin);
         let handle = Handle::from_u64(stored.handle).ok_or(OutOfMemory)?;
-        let handle = self.registry.restore(handle, subscription, owner, false, stored.root)?.handle();
+        let restored = self.registry.restore(handle, subscription, owner, false, stored.root)?;
+        self.note_restored(restored, env.now);
+        let handle = restored.handle();
         if let (RowOrigin::Module | RowOrigin::Shared, Some(store)) = (origin, &self.store) {
             let package = self.config.packages.get(stored.package).name.as_bytes();
             let hash = self.orphan_hash(origin, [record, subscriber, package], stored.options);
@@ -70,6 +74,14 @@ impl Engine {
             }
         }
         Ok(handle)
+    }
+
+    /// The first event of a restored subscription says so.
+    fn note_restored(&self, restored: Restored, now: Millis) {
+        match restored {
+            Restored::Same(handle) | Restored::Moved(handle) => self.registry.note(handle, Happened::Restored, now),
+            Restored::Existing(_) => {}
+        }
     }
 
     /// The owner of a fork is that of its root; others have none.

@@ -18,7 +18,10 @@ fn a_step_is_put_into_words_only_while_somebody_reads_them() {
     assert_eq!(step(&table, root, Input::Refresh).unwrap().unwrap().trace, None);
 
     ON.store(true, SeqCst);
-    let trace = |input: &str, before, after| Some(Box::new(Trace { input: input.to_owned(), before, after }));
+    let trace = |input: &str, before, after| {
+        let record = b"sip:a@example.com".to_vec();
+        Some(Box::new(Trace { record, input: input.to_owned(), before, after }))
+    };
     let opened = step(&table, root, dialog(ID, b"t")).unwrap().unwrap();
     assert_eq!(opened.trace, trace(&dialog(ID, b"t").to_string(), "without a dialog", "with a dialog"));
     let notified = |tag: &[u8]| {
