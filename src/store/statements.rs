@@ -3,6 +3,7 @@
 //! Each has two guards. It changes no row that a later statement has written, and it changes nothing once table `presence_b2b_nodes` says that
 //! another run of the server has begun. Each can be carried out twice.
 
+mod json;
 mod literal;
 
 use super::columns::{COLUMN_COUNT, COLUMNS, NODES, RowColumn, SqlValue, TABLE};
@@ -11,7 +12,7 @@ use super::row::{NO_STATUS, RowOrigin, Run, StoredRow, TOMBSTONE, Written};
 /// The language of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlDialect {
-    /// SQLite, from 3.33 on.
+    /// SQLite, from 3.33 on, with its functions for JSON.
     Sqlite,
     /// PostgreSQL, from 9.5 on.
     Postgres,
@@ -44,6 +45,10 @@ pub fn write_numbers(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<S
     let is_key = |column: &RowColumn| matches!(column.name, "id" | "call_id");
     let is_in = |(column, differs): (&RowColumn, &bool)| column.changes && *differs || is_key(column);
     let columns = || COLUMNS.iter().zip(&differs).filter(|column| is_in(*column)).map(|(column, _)| column);
+    let values = |row| {
+        let values = COLUMNS.iter().zip(&differs).zip(StoredRow::values(row));
+        values.filter(|(column, _)| is_in(*column)).map(|(_, value)| value)
+    };
     let mut sets = Vec::new();
     let mut newer = String::new();
     for ((column, value), differs) in COLUMNS.iter().zip(first).zip(differs).filter(|((column, _), _)| column.changes) {
@@ -72,11 +77,14 @@ pub fn write_numbers(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<S
             (head, format!(") v ON t.id=v.id SET {} WHERE {same} AND t.written<{newer} AND {fence}", set("t.")))
         }
     };
-    let rows = rows.iter().map(|row| {
-        let values = COLUMNS.iter().zip(&differs).zip(row.values()).filter(|(column, _)| is_in(*column));
-        tuple(dialect, values.map(|(_, value)| value))
-    });
-    pieces(&head, &tail, dialect, rows)
+    let arrays = || rows.iter().map(|row| json::row(values(row))).collect::<Option<Vec<_>>>();
+    match (dialect == SqlDialect::Sqlite).then(arrays).flatten() {
+        Some(arrays) => {
+            let names: Vec<_> = columns().map(|column| column.name).collect();
+            chunks(&json::head(&names), ",", &[json::END, &tail].concat(), arrays.into_iter())
+        }
+        None => pieces(&head, &tail, dialect, rows.iter().map(|row| tuple(dialect, values(row)))),
+    }
 }
 
 /// Removes rows.

@@ -25,7 +25,8 @@ pub(super) fn push(sql: &mut String, value: SqlValue<'_>, dialect: SqlDialect) {
     };
 }
 
-fn is_plain(text: &str) -> bool {
+/// Whether a text is of printable ASCII without quote and backslash.
+pub(super) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !matches!(byte, b'\'' | b'\\'))
 }
 

@@ -75,3 +75,24 @@ fn the_statements_are_for_these_tables() {
     let (kept, tombstone) = (format!("{ID}|3|confirmed"), |id: u64| format!("{id}|0|ended"));
     assert_eq!(sqlite(&statements.concat()), [kept.clone(), tombstone(ID + 1), tombstone(ID + 3), kept]);
 }
+
+/// Numbers reach the rows whether their texts are plain, and travel as JSON, or not; and only those of the same dialog.
+#[test]
+fn numbers_are_the_same_by_either_way() {
+    let dialect = SqlDialect::Sqlite;
+    let begun = format!("INSERT INTO {NODES_TABLE} (id, epoch) VALUES (1, {})", RUN.epoch);
+    let named = |id: u64, call_id: &str| StoredRow { id, call_id: call_id.to_owned(), ..row() };
+    for [one, other] in [["plain", "simple"], ["a\"b", "it's"], ["a\\b", "plain"]] {
+        // The largest number of a column, and the smallest.
+        let rows = [named(ID, one), named(1 << 63, other), named(ID + 1, one)];
+        let later = |row: &StoredRow, n: u16| StoredRow { written: Written::new(RUN, 9), retries: n, ..row.clone() };
+        let later = [later(&rows[0], 7), later(&rows[1], 8), StoredRow { call_id: other.into(), ..later(&rows[2], 9) }];
+        let writes = write_numbers(dialect, RUN, &later);
+        assert_eq!(writes.concat().contains("json_each"), one == "plain");
+        let shown = vec![format!("SELECT id, retries, expires_at FROM {TABLE} ORDER BY retries")];
+        let statements = [create(dialect), vec![begun.clone()], write_whole(dialect, RUN, &rows), writes, shown];
+        let shown = |id: i64, retries: u16| format!("{id}|{retries}|{}", row().expires_at);
+        let expected = [shown(ID as i64 + 1, row().retries), shown(ID as i64, 7), shown(i64::MIN, 8)];
+        assert_eq!(sqlite(&statements.concat()), expected);
+    }
+}
