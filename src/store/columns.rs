@@ -75,7 +75,7 @@ pub const COLUMNS: [RowColumn; COLUMN_COUNT] = [
     text("record", URI, is_name, NAME),
     text("subscriber", URI, is_name, NAME),
     text("package", 512, is_package, "the name of an event package"),
-    text("options", 2048, is_line, LINE),
+    text("options", OPTIONS, is_line, LINE),
     text("tie", 1024, is_line, LINE),
     RowColumn { changes: true, ..text("state", 16, is_word, "a word of small letters") },
     RowColumn { changes: true, ..text("status", 16, is_word, "a word of small letters") },
@@ -116,6 +116,10 @@ pub const MOST_EPOCH: u32 = 1_000_000_000;
 const EPOCH: i64 = MOST_EPOCH as i64;
 
 const URI: usize = 1024;
+
+/// A subscriber may give 2,048 bytes. The module writes them with an escape for each that needs one, in quotes.
+const OPTIONS: usize = 4500;
+
 const NAME: &str = "a URI without blanks, quotes and control characters";
 const LINE: &str = "a text without control characters";
 
