@@ -40,3 +40,20 @@ fn rows_of_postgresql() {
     server.stop();
     drop(database);
 }
+
+/// Backslashes in columns of the type TEXT, which db_postgres takes for escapes of bytes.
+#[test]
+fn backslashes_in_columns_of_the_type_text() {
+    let (notifier, database) = (Notifier::udp(), Postgres::start());
+    let tables = schema().replace("VARCHAR(1024)", "TEXT").replace("VARCHAR(2048)", "TEXT");
+    assert_eq!(tables.matches("TEXT").count(), 3);
+    database.run(&(tables + &row(&notifier.uri("a"), "sip:lamp@x", "", r#"header="X-Path: C:\\101\\x""#)));
+    let server = Server::eager(100).module("db_postgres").b2b_param("db_url", database.url());
+    let server = server.b2b_param("provision_table", TABLE).start();
+    assert_eq!(counts(&read(&server)), [1, 0, 0, 0, 0, 0]);
+    let subscribe = notifier.expect_subscribe(SOON);
+    assert_eq!(subscribe.header("X-Path"), Some(r"C:\101\x"), "{}", subscribe.message);
+    notifier.activate(&subscribe, 3600);
+    server.stop();
+    drop(database);
+}

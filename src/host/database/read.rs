@@ -41,6 +41,7 @@ impl Database {
         let (Some(use_table), Some(query)) = (self.api.use_table, self.api.query) else { return Err(failed()) };
         // With no place for the result, the rows are fetched afterwards.
         let place = if self.api.fetch_result.is_some() { null_mut() } else { &raw mut result.raw };
+        let named = columns.map(|column| self.in_full(column));
         let ask = |name: &ks::str_, keys: [ks::db_key_t; N]| {
             // SAFETY: the connection is open; the names outlive both calls, after which the module does not look at them.
             unsafe {
@@ -49,7 +50,9 @@ impl Database {
             }
         };
         let asked = lend([table.as_bytes()], |[table]| {
-            lend(columns.map(str::as_bytes), |mut names| ask(&table, names.each_mut().map(|name| &raw mut *name)))
+            lend(named.each_ref().map(String::as_bytes), |mut names| {
+                ask(&table, names.each_mut().map(|name| &raw mut *name))
+            })
         });
         if !asked {
             return Err(failed());
@@ -131,6 +134,14 @@ impl Database {
             }
         })?;
         Ok(found)
+    }
+
+    /// A column as a query names it. db_postgres takes backslashes of the type `TEXT` for escapes of bytes.
+    fn in_full(&self, column: &str) -> String {
+        match self.dialect() {
+            Dialect::Postgres => format!("CAST({column} AS VARCHAR)"),
+            Dialect::Sqlite | Dialect::Mysql | Dialect::Other => column.to_owned(),
+        }
     }
 
     fn unreadable(&self, table: &str, columns: &[&str]) -> DatabaseError {
