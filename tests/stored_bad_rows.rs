@@ -173,6 +173,42 @@ fn a_row_that_cannot_be_used_is_named_and_stays_as_it_is() {
     assert_eq!((before.len(), changed), (after.len(), 2));
 }
 
+/// Two rows with all of one dialog: the first one goes on, and the other stays as it is. Rows that only have the same Call-ID are of two dialogs.
+#[test]
+fn two_rows_with_one_call_id() {
+    for (columns, is_twin) in [(&["call_id", "local_tag", "remote_tag"][..], true), (&["call_id"][..], false)] {
+        let (notifier, dir) = (Notifier::udp(), folder());
+        let (ip, mut dialogs) = kept(dir.path(), &notifier, 2);
+        let first = "SELECT min(id) FROM presence_b2b_subscriptions";
+        for column in columns {
+            let value = format!("SELECT {column} FROM presence_b2b_subscriptions WHERE id=({first})");
+            change(dir.path(), &format!("UPDATE presence_b2b_subscriptions SET {column}=({value})"));
+        }
+        let before = rows(dir.path(), WHOLE);
+        let server = storing(dir.path()).at(ip).allow_log(SKIPPED).start();
+        let text = server.log().text();
+        assert_eq!(counted(&server), if is_twin { (1, 1) } else { (2, 0) }, "{text}");
+        let line = "its dialog, columns call_id, local_tag and remote_tag, is that of the row with id ";
+        assert_eq!(text.matches(line).count(), usize::from(is_twin), "{text}");
+        // The call of the second one has another name now.
+        let kept = rows(dir.path(), "SELECT record FROM presence_b2b_subscriptions ORDER BY id");
+        let of_first = |dialog: &&mut Dialog| dialog.local.contains(&kept[0]);
+        let first = dialogs.iter_mut().find(of_first).expect("its dialog");
+        let shown = server.rows("presence_b2b.list");
+        let id = shown.iter().find(|shown| shown["record"] == kept[0].as_str()).expect("a subscription")["id"].clone();
+        server.refresh(id.as_u64().expect("an id"));
+        let refresh = first.expect_subscribe(SOON);
+        first.accept(&refresh, 600);
+        settled(&server);
+        server.stop();
+        let after = rows(dir.path(), WHOLE);
+        assert_eq!(after.len(), 2);
+        if is_twin {
+            assert_eq!(before[1], after[1], "it is as it was");
+        }
+    }
+}
+
 /// Rows that are larger than the private memory of the server together, and one that is larger alone, with ids that no subscription can
 /// have or that would need all of the shared memory.
 #[test]

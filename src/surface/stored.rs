@@ -6,6 +6,7 @@
 mod error;
 mod opening;
 mod room;
+mod twin;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -64,6 +65,10 @@ enum Skip {
     OutOfMemory(#[from] OutOfMemory),
     #[error("so is the row of the subscription that it is a fork of")]
     NoRoot,
+    #[error(
+        "its dialog, columns call_id, local_tag and remote_tag, is that of the row with id {0}; correct it, or delete the row"
+    )]
+    Twin(i64),
 }
 
 impl Skip {
@@ -313,11 +318,14 @@ impl Restoration<'_> {
         if self.is_full {
             return Err(OutOfMemory.into());
         }
-        let ids = [&row.call_id, &row.local_tag, &row.remote_tag].map(String::as_bytes);
-        if self.has_dialog(ids) {
+        match twin::twin_of(self.engine, row) {
             // The run before was about to move the row, and has not come to removing the old one.
-            self.writer.gone(row.id);
-            return Ok(());
+            Some((_, true)) => {
+                self.writer.gone(row.id);
+                return Ok(());
+            }
+            Some((twin, false)) => return Err(Skip::Twin(twin.to_u64().cast_signed())),
+            None => {}
         }
         let socket = ListenSocket::named(row.socket.as_bytes()).map(|socket| Socket(socket.token()));
         let mut life = row.life(socket, &self.restart);
@@ -351,14 +359,6 @@ impl Restoration<'_> {
             self.moved.insert(row.id, handle);
         }
         Ok(())
-    }
-
-    /// Whether another row has been of the very same dialog.
-    fn has_dialog(&self, [call_id, local_tag, remote_tag]: [&[u8]; 3]) -> bool {
-        let registry = &self.engine.registry;
-        let found = registry.find_dialog(call_id, local_tag, remote_tag);
-        let is_same = |handle| registry.view(handle, |life, _| life.dialog_ids() == [call_id, local_tag, remote_tag]);
-        !call_id.is_empty() && found.and_then(is_same).unwrap_or(false)
     }
 
     /// One that has no subscriber in this run yet, or none any more.
