@@ -1,5 +1,5 @@
 # The commands of this project. Each installs what it needs, or says what is missing.
-#   make          builds target/release/presence_b2b.so
+#   make          builds target/release/presence_b2b.so and target/release/b2b-top
 #   make setup    installs what the build and the tests need from Debian
 #   make test     runs all tests; ends with "N passed, N failed"
 #   make lint     what must hold of the sources before they are merged: format, clippy, links between the comments
@@ -9,7 +9,7 @@
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
 #   make demo     shows the main job: presence states arrive inside Kamailio, also after kill -9, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
-#   make install  copies the module to the server's module folder, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
+#   make install  copies the module to the server's module folder, b2b-top to BINDIR, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
 #   make docbook  the pages as DocBook and README in the form of Kamailio's own tree, into target/docbook (DIR=...: somewhere else)
 #   make clean    removes what was built
 #   make help     prints this list
@@ -21,10 +21,12 @@ MAKEFLAGS += --no-print-directory
 # A cargo installed by rustup is not in everybody's path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
+BINDIR ?= /usr/bin
 INCLUDEDIR ?= /usr/include/kamailio
 # Where kamdbctl looks for the tables of modules.
 DATADIR ?= /usr/share/kamailio
 MODULE := target/release/presence_b2b.so
+TOP := target/release/b2b-top
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
@@ -37,6 +39,8 @@ build:
 	@# Replaced by renaming: a running server keeps the file it has mapped.
 	@cmp -s target/release/libpresence_b2b.so $(MODULE) || \
 		{ cp target/release/libpresence_b2b.so $(MODULE).new && mv $(MODULE).new $(MODULE); }
+	@# By itself: built together, the module's crates would have the features that b2b-top needs.
+	@$(CARGO) build --release --package b2b-top 2> >(grep -v '^ *Finished ' >&2 || true)
 
 # Before the module itself, whose file in target/release cargo replaces.
 metered:
@@ -53,6 +57,7 @@ install:
 	@dir=$${KAMAILIO_MODULES:-$$($${KAMAILIO_BIN:-kamailio} -I | sed -n 's/^ *Default paths to modules: *//p' | cut -d: -f1)}; \
 	[ -n "$$dir" ] || { echo "The server's module folder is unknown: set KAMAILIO_MODULES to it." >&2; exit 1; }; \
 	install -D -m 644 -s $(MODULE) "$(DESTDIR)$$dir/presence_b2b.so" && echo "$(DESTDIR)$$dir/presence_b2b.so"
+	@[ ! -f $(TOP) ] || { install -D -m 755 -s $(TOP) "$(DESTDIR)$(BINDIR)/b2b-top" && echo "$(DESTDIR)$(BINDIR)/b2b-top"; }
 	@for header in presence_b2b_api.h presence_b2b_documents.h; do \
 		install -D -m 644 "cshim/$$header" "$(DESTDIR)$(INCLUDEDIR)/$$header" && echo "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; \
 	done
@@ -62,17 +67,18 @@ install:
 
 # The tests mostly wait for something: four of them at a time for each processor.
 test: setup build
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((4 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --no-fail-fast
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((4 * $$(nproc)))} PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" .ci/summary $(CARGO) test --workspace --no-fail-fast
 
 # Debian's own toolchain comes without some of these programs.
 lint:
 	@kamailio-headers/fetch >/dev/null
-	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --check; fi
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; fi
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 		$(CARGO) clippy --quiet --all-targets -- -D warnings && \
-		$(CARGO) clippy --quiet --all-targets --features meter_locks -- -D warnings; \
+		$(CARGO) clippy --quiet --all-targets --features meter_locks -- -D warnings && \
+		$(CARGO) clippy --quiet --all-targets --package b2b-top -- -D warnings; \
 	fi
-	@if rustdoc --version >/dev/null 2>&1; then RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items; fi
+	@if rustdoc --version >/dev/null 2>&1; then RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items --workspace; fi
 
 # Without the server and optimised: minutes, and some GB of memory. MISHAPS is how many things may go wrong in one life.
 search:

@@ -129,10 +129,8 @@ fn assert_same(what: &str, of_source: &[&str], of_page: &[&str]) {
     assert!(!source.is_empty(), "{what}: none found");
 }
 
-/// Crates that are in the module, or build it.
-#[test]
-fn crates_are_described() {
-    let manifest = text_of("Cargo.toml");
+/// Crates that a package consists of, or that build it.
+fn crates_of(manifest: &str) -> BTreeSet<String> {
     let mut section = "";
     let mut used = BTreeSet::new();
     for line in manifest.lines() {
@@ -142,11 +140,17 @@ fn crates_are_described() {
             used.insert(name.to_owned());
         }
     }
+    used
+}
+
+#[test]
+fn crates_are_described() {
     let page = text_of("docs/dependencies.md");
-    let table = page.split("| Crate |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table of crates");
-    let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
-    let names = cells.flat_map(|(names, _)| names.split("`, `").map(str::to_owned));
-    assert_eq!(names.collect::<BTreeSet<_>>(), used);
+    for (manifest, heading) in [("Cargo.toml", "Crates in the module"), ("top/Cargo.toml", "Crates in b2b-top")] {
+        let cells = section(&page, heading).lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+        let names = cells.flat_map(|(names, _)| names.split("`, `").map(str::to_owned));
+        assert_eq!(names.collect::<BTreeSet<_>>(), crates_of(&text_of(manifest)), "{heading}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod imports;
 mod scans;
 mod shape;
 mod tokens;
+mod top;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -324,7 +325,7 @@ fn unit_tests_leave_nothing_out() {
 
 #[test]
 fn files_are_not_long() {
-    let files = ["src", "tests", "build", "cshim"].into_iter().flat_map(files_in);
+    let files = ["src", "tests", "build", "cshim", "top"].into_iter().flat_map(files_in);
     let lengths = files.map(|file| (text_of(&file).lines().count(), file));
     let most = |file: &str| if file.ends_with(".h") { MOST_LINES_OF_A_HEADER } else { MOST_LINES };
     let long = lengths.filter(|(lines, file)| *lines > most(file));

@@ -31,6 +31,9 @@ fn everything_is_installed_below_destdir() {
     for name in ["exports", "module_version", "module_flags", "mod_register"] {
         assert!(symbols.lines().any(|line| line.ends_with(&format!(" {name}"))), "{name} is missing:\n{symbols}");
     }
+    let top = below(Path::new("/usr/bin/b2b-top"));
+    let said = Command::new(&top).arg("--version").output().expect("it can be executed").stdout;
+    assert!(said.starts_with(b"b2b-top "), "{}", String::from_utf8_lossy(&said));
     for name in ["presence_b2b_api.h", "presence_b2b_documents.h"] {
         let header = below(&Path::new("/usr/include/kamailio").join(name));
         let source = std::fs::read(root.join("cshim").join(name)).expect("the header");

@@ -118,6 +118,7 @@ mod stored_bad_texts;
 mod stored_copies;
 mod terminated;
 mod timer_n;
+mod top;
 mod trace;
 mod transports;
 mod transports_tls;

@@ -1,0 +1,176 @@
+//! What the answers change.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::detail::{History, events_of};
+use super::fields::{natural, number, numbers, shown, structs, text};
+use super::{Call, Count, Link, Model, Moment, Purpose, Row};
+use crate::failure::Failure;
+
+impl Model {
+    /// Takes the answer to a call of [`Model::next`], which took so long.
+    pub fn apply(&mut self, call: &Call, answer: Result<Value, Failure>, took: Duration, now: Moment) {
+        let is_new = !matches!(self.link, Link::Good);
+        match answer {
+            Err(failure) if failure.is_of_link() => {
+                let since = if let Link::Away(since, _) = self.link { since } else { self.heard };
+                self.link = Link::Away(since, failure);
+                return;
+            }
+            // A server without the module is not what this program is for.
+            Err(failure @ Failure::Missing(_)) if call.purpose == Purpose::Module => {
+                let since = if let Link::Away(since, _) = self.link { since } else { self.heard };
+                self.link = Link::Away(since, failure);
+                return;
+            }
+            Err(failure) => {
+                self.link = Link::Good;
+                self.fail(call, failure, now);
+            }
+            Ok(answer) => {
+                self.link = Link::Good;
+                self.take(call.purpose, answer, took, now);
+            }
+        }
+        self.heard = now;
+        if is_new {
+            self.begin_anew(now);
+        }
+    }
+
+    fn take(&mut self, purpose: Purpose, answer: Value, took: Duration, now: Moment) {
+        match purpose {
+            Purpose::Module => self.server.module = self::version_of(&answer),
+            Purpose::Name => self.server.name = server_name(&shown(&answer)),
+            Purpose::Uptime => self.take_uptime(&answer, now),
+            Purpose::Counters => self.counters.take(&answer, now),
+            Purpose::Count => self.count = count_of(&answer),
+            Purpose::Rows(generation) if generation == self.table.generation() => {
+                self.plan.spent += took;
+                let failing = self.count.as_ref().and_then(|count| count.failing);
+                self.table.take(answer, failing, now);
+            }
+            Purpose::Rows(_) => {}
+            Purpose::Show(id) => {
+                let row = structs(answer).pop().and_then(|fields| Row::new(fields, now));
+                if let Some((detail, row)) = self.detail.as_mut().filter(|detail| detail.row.id == id).zip(row) {
+                    (detail.row, detail.is_gone) = (row, false);
+                }
+            }
+            Purpose::History(id) => {
+                if let Some(detail) = self.detail.as_mut().filter(|detail| detail.row.id == id) {
+                    detail.history = History::Events(events_of(answer));
+                }
+            }
+            Purpose::Destinations => {
+                self.destinations = structs(answer);
+                // Those that hold something back come first.
+                self.destinations
+                    .sort_by_key(|row| text(row, "state") == "closed" && number(row, "held_for") == Some(0));
+            }
+            Purpose::Queues => self.queues = structs(answer),
+            Purpose::Refresh(id) => {
+                let left = answer.get("next_action_in").and_then(natural).unwrap_or(0);
+                self.tell(format!("{id}: the SUBSCRIBE leaves in {left} s, or is on its way"), now);
+                self.look_again(id);
+            }
+            Purpose::End(id) => {
+                self.tell(format!("{id} is being ended"), now);
+                self.look_again(id);
+            }
+        }
+    }
+
+    fn look_again(&mut self, id: u64) {
+        match self.detail {
+            Some(_) => self.hurry([Purpose::Show(id), Purpose::History(id)]),
+            None => self.table.begin(),
+        }
+    }
+
+    fn take_uptime(&mut self, answer: &Value, now: Moment) {
+        let Some(uptime) = answer.get("uptime").and_then(natural) else { return };
+        let started = now.saturating_sub(Duration::from_secs(uptime));
+        self.server.started = Some(started);
+    }
+
+    fn fail(&mut self, call: &Call, failure: Failure, now: Moment) {
+        if let Failure::Missing(_) = failure {
+            self.missing.insert(call.method);
+            // There may be an older command for the same.
+            let again = matches!(call.purpose, Purpose::Counters | Purpose::Count);
+            self.plan.urgent.extend(again.then_some(call.purpose));
+            if !matches!(call.purpose, Purpose::Rows(_)) {
+                if !again {
+                    self.cannot(call.purpose);
+                }
+                return;
+            }
+        }
+        match (call.purpose, &failure) {
+            (Purpose::Rows(_), Failure::Missing(_)) if call.method == "presence_b2b.find" => {
+                let search = !self.table.query.search.is_empty();
+                let said = "this module has no presence_b2b.find: a search finds whole URIs only";
+                if search {
+                    self.tell(said, now);
+                }
+            }
+            (Purpose::Rows(_), Failure::TooLarge(_) | Failure::CutOff) => {
+                if !self.table.ask_for_fewer() {
+                    self.table.skip();
+                    self.tell(failure.to_string(), now);
+                }
+            }
+            // A number that is no id finds nothing, and an older module has fewer filters.
+            (Purpose::Rows(_), Failure::Fault(404, _)) => self.table.skip(),
+            (Purpose::Rows(_), _) => {
+                self.table.skip();
+                self.tell(failure.to_string(), now);
+            }
+            (Purpose::Show(id), Failure::Fault(404, _)) => {
+                if let Some(detail) = self.detail.as_mut().filter(|detail| detail.row.id == id) {
+                    detail.is_gone = true;
+                }
+            }
+            (Purpose::History(id), Failure::Fault(..)) => {
+                if let Some(detail) = self.detail.as_mut().filter(|detail| detail.row.id == id && !detail.is_gone) {
+                    detail.history = History::None(failure.to_string());
+                }
+            }
+            _ => self.tell(failure.to_string(), now),
+        }
+    }
+
+    /// The server has no command for this.
+    pub(super) fn cannot(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Rows(_) => self.table.skip(),
+            Purpose::History(id) => {
+                if let Some(detail) = self.detail.as_mut().filter(|detail| detail.row.id == id) {
+                    let why = "this module keeps no history: it has no presence_b2b.history";
+                    detail.history = History::None(why.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn version_of(answer: &Value) -> String {
+    answer.get("version").map(shown).unwrap_or_default()
+}
+
+/// `kamailio 5.6.3` of `kamailio 5.6.3 (x86_64/linux)` and the like.
+fn server_name(version: &str) -> String {
+    version.split(" (").next().unwrap_or(version).to_owned()
+}
+
+/// From `count`, or from `trace`, which only has the sum.
+fn count_of(answer: &Value) -> Option<Count> {
+    let fields = answer.as_object()?;
+    let total = number(fields, "total").or_else(|| number(fields, "subscriptions"))?;
+    let failing = number(fields, "failing");
+    Some(Count { total, failing, states: numbers(fields, "states"), packages: numbers(fields, "packages") })
+}

@@ -1,0 +1,68 @@
+//! JSON-RPC over HTTP, to a server whose xhttp leads to jsonrpcs.
+
+use std::io::Read as _;
+use std::io::{self, ErrorKind};
+
+use serde_json::Value;
+
+use super::envelope::{request, result};
+use super::{MOST, PATIENCE};
+use crate::failure::Failure;
+use crate::text::clean;
+
+/// The most bytes of the status line and the headers.
+const MOST_OF_HEAD: usize = 16 * 1024;
+
+/// A web server; each call has a connection of its own.
+pub struct Http {
+    url: String,
+    calls: u64,
+}
+
+impl Http {
+    pub fn new(url: String) -> Self {
+        Self { url, calls: 0 }
+    }
+
+    pub fn call(&mut self, method: &str, params: &Value) -> Result<Value, Failure> {
+        self.calls += 1;
+        let sent = minreq::post(&self.url)
+            .with_header("Content-Type", "application/json")
+            .with_body(request(method, params, self.calls))
+            .with_timeout(PATIENCE.as_secs())
+            .with_follow_redirects(false)
+            .with_max_headers_size(MOST_OF_HEAD)
+            .with_max_status_line_length(MOST_OF_HEAD)
+            .send_lazy();
+        let response = sent.map_err(|error| self.failure(error, method))?;
+        let (status, reason) = (response.status_code, clean(&response.reason_phrase));
+        let mut answer = Vec::new();
+        let read = response.take(MOST as u64 + 1).read_to_end(&mut answer);
+        // jsonrpcs answers faults with a status of their own, and a body that says more.
+        if status != 200 && !answer.trim_ascii_start().starts_with(b"{") {
+            return Err(Failure::Http(status, reason));
+        }
+        read.map_err(|error| self.failed_to_read(&error, method))?;
+        if answer.len() > MOST {
+            return Err(Failure::TooLarge(MOST));
+        }
+        let other = || Failure::NotJson(clean(&String::from_utf8_lossy(answer.get(..60).unwrap_or(&answer))));
+        result(&answer, method, self.calls)?.ok_or_else(other)
+    }
+
+    fn failure(&self, error: minreq::Error, method: &str) -> Failure {
+        match error {
+            minreq::Error::IoError(error) => self.failed_to_read(&error, method),
+            other => Failure::Unreachable(self.url.clone(), clean(&other.to_string())),
+        }
+    }
+
+    fn failed_to_read(&self, error: &io::Error, method: &str) -> Failure {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Failure::NobodyListens(self.url.clone()),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::Silent(method.to_owned(), PATIENCE.as_secs()),
+            ErrorKind::UnexpectedEof => Failure::CutOff,
+            _ => Failure::Unreachable(self.url.clone(), clean(&error.to_string())),
+        }
+    }
+}

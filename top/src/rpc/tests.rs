@@ -1,0 +1,122 @@
+//! Servers that answer well, badly, late, too much, or not at all.
+
+use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::thread;
+
+use proptest::prelude::*;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A server of one call: it is given the request and returns what it sends, one datagram each.
+fn socket_that(answers: impl FnOnce(Value) -> Vec<Vec<u8>> + Send + 'static) -> (TempDir, Client) {
+    let dir = TempDir::new().expect("a folder");
+    let path = dir.path().join("rpc.sock");
+    let server = UnixDatagram::bind(&path).expect("a socket");
+    thread::spawn(move || {
+        let mut request = vec![0; 9000];
+        let (length, from) = server.recv_from(&mut request).expect("a request");
+        for answer in answers(serde_json::from_slice(&request[..length]).expect("JSON")) {
+            server.send_to_addr(&answer, &from).expect("it is taken");
+        }
+    });
+    let client = Client::new(Address::Socket(path.display().to_string()));
+    (dir, client)
+}
+
+fn web_server_that(answer: Vec<u8>) -> Client {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/RPC", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(&answer);
+    });
+    Client::new(Address::Url(url))
+}
+
+fn bytes(value: Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+#[test]
+fn a_result_and_a_fault_come_back() {
+    let (_dir, mut client) = socket_that(|request| {
+        assert_eq!(request, json!({"jsonrpc": "2.0", "method": "a.b", "params": [7], "id": 1}));
+        let late = bytes(json!({"id": 99, "result": "of another call"}));
+        vec![late, bytes(json!({"id": 1, "result": {"x": 1}}))]
+    });
+    assert_eq!(client.call("a.b", &json!([7])), Ok(json!({"x": 1})));
+    let fault = json!({"id": 1, "error": {"code": 404, "message": "no \u{1b}[2J"}});
+    let (_dir, mut client) = socket_that(|request| {
+        assert_eq!(request.get("params"), None, "an empty list is omitted");
+        vec![bytes(fault)]
+    });
+    assert_eq!(client.call("a.b", &json!([])), Err(Failure::Fault(404, "no \\x1b[2J".into())));
+    let missing = json!({"id": 1, "error": {"code": 500, "message": "Method Not Found"}});
+    let (_dir, mut client) = socket_that(|_| vec![bytes(missing)]);
+    assert_eq!(client.call("presence_b2b.find", &json!([])), Err(Failure::Missing("presence_b2b.find".into())));
+}
+
+#[test]
+fn bad_answers_are_told_apart() {
+    let of = |answer: Vec<u8>| {
+        let (_dir, mut client) = socket_that(|_| vec![answer]);
+        client.call("a.b", &json!([])).expect_err("a failure")
+    };
+    assert_eq!(of(b"{\"id\": 1, \"result\": [1, 2".to_vec()), Failure::CutOff);
+    assert_eq!(of(b"hello\x1b".to_vec()), Failure::NotJson("hello\\x1b".into()));
+    assert!(matches!(of(b"{\"id\": 1}".to_vec()), Failure::NotJson(_)));
+    assert!(matches!(of(b"[]".to_vec()), Failure::NotJson(_)));
+    assert!(matches!(of(Vec::new()), Failure::NotJson(_)));
+}
+
+#[test]
+fn a_server_that_is_silent_missing_or_forbidden() {
+    let (_dir, mut client) = socket_that(|_| Vec::new());
+    assert_eq!(client.call("a.b", &json!([])), Err(Failure::Silent("a.b".into(), 2)));
+
+    let dir = TempDir::new().expect("a folder");
+    let path = dir.path().join("rpc.sock");
+    let named = path.display().to_string();
+    let mut client = Client::new(Address::Socket(named.clone()));
+    assert_eq!(client.call("a.b", &json!([])), Err(Failure::NoSocket(named.clone())));
+    drop(UnixDatagram::bind(&path).expect("a socket"));
+    assert_eq!(client.call("a.b", &json!([])), Err(Failure::NobodyListens(named.clone())));
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("rights");
+    let refused = client.call("a.b", &json!([]));
+    // Root has every right.
+    assert!(matches!(refused, Err(Failure::NoRight(_) | Failure::NobodyListens(_))), "{refused:?}");
+}
+
+#[test]
+fn it_comes_over_http() {
+    let http = |head: &str, body: &str| {
+        let length = body.len();
+        format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    };
+    let call = |answer: Vec<u8>| web_server_that(answer).call("a.b", &json!([]));
+    assert_eq!(call(http("200 OK", "{\"id\": 1, \"result\": 5}")), Ok(json!(5)));
+    let fault = "{\"id\": 1, \"error\": {\"code\": 404, \"message\": \"none\"}}";
+    assert_eq!(call(http("404 Not Found", fault)), Err(Failure::Fault(404, "none".into())));
+    assert_eq!(call(http("404 Not Found", "<html>")), Err(Failure::Http(404, "Not Found".into())));
+    assert!(matches!(call(b"SIP/2.0 200 OK\r\n\r\n".to_vec()), Err(Failure::NotJson(_))));
+    let endless = ["HTTP/1.1 200 OK\r\n\r\n".to_owned(), "x".repeat(MOST + 9)].concat();
+    assert_eq!(call(endless.into_bytes()), Err(Failure::TooLarge(MOST)));
+    let short = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"id\": 1".to_vec();
+    assert_eq!(call(short), Err(Failure::CutOff));
+    let mut nobody = Client::new(Address::Url("http://127.0.0.1:1/RPC".into()));
+    assert!(matches!(nobody.call("a.b", &json!([])), Err(Failure::NobodyListens(_))));
+}
+
+proptest! {
+    #[test]
+    fn no_answer_breaks_the_reader(answer: Vec<u8>) {
+        let _ = envelope::result(&answer, "a.b", 1);
+    }
+}
