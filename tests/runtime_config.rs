@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::documentation::integers;
+use crate::documentation::{blocks_in, integers};
 use crate::kamcmd::kamcmd;
 use crate::stored::{folder, settled, storing};
 use crate::support::config::Builder;
@@ -68,6 +68,41 @@ fn ranges_are_those_of_the_table() {
         }
         set(&server, name, start);
     }
+    server.stop();
+}
+
+/// The commands of the page, as they are typed.
+#[test]
+fn the_commands_of_the_page_work() {
+    let server = Server::b2b().module("cfg_rpc").module("ctl").modparam("ctl", "binrpc", "unix:{dir}/ctl").start();
+    let blocks = blocks_in("docs/operations.md", "sh").concat();
+    let lines = blocks.lines().filter_map(|line| line.split('#').next()?.trim().strip_prefix("kamcmd cfg."));
+    let mut count = 0;
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let command = format!("cfg.{}", words[0]);
+        let answer = kamcmd(&server, &[&[command.as_str()], &words[1..]].concat());
+        assert!(!answer.contains("error: "), "{line}: {answer}");
+        count += 1;
+    }
+    assert_eq!(count, 8);
+    for (name, value) in [("destination_rate", "200"), ("breaker_failures", "3"), ("breaker_time", "10")] {
+        assert_eq!(kamcmd(&server, &["cfg.get", GROUP, name]).trim(), value, "{name}");
+    }
+    server.stop();
+}
+
+/// The process behind the FIFO takes changes only after its next command. The module's commands do not wait for that.
+#[test]
+fn the_next_command_meets_the_new_limit() {
+    let server = Server::b2b().module("cfg_rpc").module("ctl").modparam("ctl", "binrpc", "unix:{dir}/ctl");
+    let server = server.b2b_param("max_subscribe_delay", 100_000).start();
+    let uris = |user: &str| json!([server.uri(user), server.uri("watcher")]);
+    let ids = ["alice", "bob"].map(|user| server.rpc("presence_b2b.subscribe", uris(user)).expect("an id"));
+    kamcmd(&server, &["cfg.set_now_int", GROUP, "max_subscriptions", "2"]);
+    let fault = server.rpc("presence_b2b.subscribe", uris("carol")).expect_err("one too many");
+    assert!(fault.message.contains("max_subscriptions"), "{fault:?}");
+    server.end_all(&ids.map(|id| id.as_u64().expect("a number")));
     server.stop();
 }
 

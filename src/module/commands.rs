@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
 
-use super::Exported;
+use super::{Exported, runtime};
 use crate::host::bindings as ks;
 use crate::host::guard::guard;
 use crate::host::rpc::RpcContext;
@@ -69,6 +69,10 @@ const fn entry(command: &Command, run: RpcHandler, help: &'static Help) -> ks::r
 /// Both pointers must be what the server passes.
 unsafe fn call(command: &Command, functions: *mut ks::rpc_t, context: *mut c_void, work: fn(&RpcContext)) {
     let name = command.name.to_str().unwrap_or_default();
-    // SAFETY: by the caller's promise, for as long as the command runs.
-    guard(name, (), || work(&unsafe { RpcContext::from_raw(functions, context) }));
+    guard(name, (), || {
+        // The server's RPC processes may take changes only when a command is done.
+        runtime::take_changes();
+        // SAFETY: by the caller's promise, for as long as the command runs.
+        work(&unsafe { RpcContext::from_raw(functions, context) });
+    });
 }
