@@ -143,7 +143,7 @@ fn first_checks(reader: &Reader, server: &Server) {
             wanted.iter().all(|line| said.contains(line)).then_some(())
         });
     }
-    assert_eq!(checks, 5);
+    assert_eq!(checks, 6);
 }
 
 /// The additions of the page, each where the page says, in the configuration that Kamailio's package has installed.

@@ -92,7 +92,12 @@ impl<P: Place> Writer<'_, P> {
             Tag::Paragraph => self.put("<para>"),
             Tag::List(first) => {
                 self.close_words();
-                self.put(if first.is_some() { "<orderedlist>\n" } else { "<itemizedlist>\n" });
+                self.put(match first {
+                    None => "<itemizedlist>\n",
+                    Some(1) => "<orderedlist>\n",
+                    // A block between the steps divides them.
+                    Some(_) => "<orderedlist continuation=\"continues\">\n",
+                });
             }
             Tag::Item => self.put("<listitem>"),
             Tag::CodeBlock(CodeBlockKind::Fenced(_)) => {

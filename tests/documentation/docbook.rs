@@ -95,6 +95,7 @@ fn words_and_marks_become_elements() {
             "* a `b`\n* c\n",
             "<itemizedlist>\n<listitem><para>a <literal>b</literal></para>\n</listitem>\n<listitem><para>c</para>\n</listitem>\n</itemizedlist>\n",
         ),
+        ("2. a", "<orderedlist continuation=\"continues\">\n<listitem><para>a</para>\n</listitem>\n</orderedlist>\n"),
         ("```text\n<a>\n```\n", "<programlisting format=\"linespecific\">&lt;a&gt;</programlisting>\n"),
         (
             "| A |\n|---|\n| b |\n",
