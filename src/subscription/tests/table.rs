@@ -295,3 +295,15 @@ pub(super) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
     let columns: Vec<_> = inputs().into_iter().map(|(name, _)| name).collect();
     lives().into_iter().flat_map(move |(row, _)| columns.clone().into_iter().map(move |column| (row, column)))
 }
+
+/// Each state is counted in its own place, and one that has failed as failing.
+#[test]
+fn all_are_counted_as_what_they_are() {
+    for (name, life) in lives() {
+        let life = life();
+        let standing = life.subscription.standing();
+        assert_eq!(State::names()[standing.place()], life.subscription.state().name(), "{name}");
+        assert_eq!(standing.is_failing(), life.subscription.snapshot(life.now).retries > 0, "{name}");
+    }
+    assert!(lives().iter().any(|(_, life)| life().subscription.standing().is_failing()));
+}
