@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ratatui::DefaultTerminal;
@@ -42,11 +42,14 @@ pub fn run(client: Client, options: &Options) -> Result<(), String> {
     let theme = Theme { colours: !is_plain, dimmed: false };
     let (happenings, happening) = channel();
     watch_signals(happenings.clone()).map_err(|error| format!("signals cannot be watched: {error}"))?;
-    let calls = ask_in_background(client, happenings.clone());
+    let (calls, asking) = ask_in_background(client, happenings.clone());
     let mut terminal = ratatui::try_init().map_err(|error| format!("the terminal cannot be used: {error}"))?;
     watch_keys(happenings);
     let outcome = show(&mut terminal, options, theme, &calls, &happening);
     leave(&mut terminal);
+    // A server that cannot send its answer would log an error.
+    drop((calls, happening));
+    let _ = asking.join();
     outcome.map_err(|error| format!("the terminal cannot be used: {error}"))
 }
 
@@ -116,9 +119,9 @@ fn redraw(terminal: &mut DefaultTerminal) -> io::Result<()> {
 }
 
 /// Makes the calls, one after the other, so that keys never wait for the server.
-fn ask_in_background(mut client: Client, happenings: Sender<Happening>) -> Sender<Call> {
+fn ask_in_background(mut client: Client, happenings: Sender<Happening>) -> (Sender<Call>, JoinHandle<()>) {
     let (calls, waiting) = channel::<Call>();
-    thread::spawn(move || {
+    let asking = thread::spawn(move || {
         let clock = clock();
         for call in waiting {
             let begin = clock();
@@ -129,7 +132,7 @@ fn ask_in_background(mut client: Client, happenings: Sender<Happening>) -> Sende
             }
         }
     });
-    calls
+    (calls, asking)
 }
 
 fn watch_keys(happenings: Sender<Happening>) {

@@ -45,7 +45,12 @@ pub fn draw(frame: &mut Frame, model: &Model, theme: Theme, now: Moment) {
         (None, View::Destinations) => {
             lists::draw(&mut canvas, &model.destinations, model.scroll, body, lists::DESTINATIONS)
         }
-        (None, View::Queues) => lists::draw(&mut canvas, &model.queues, model.scroll, body, lists::QUEUES),
+        (None, View::Queues) => {
+            let before = canvas.left();
+            head::lags(&mut canvas, model);
+            let body = body.saturating_sub(before - canvas.left());
+            lists::draw(&mut canvas, &model.queues, model.scroll, body, lists::QUEUES);
+        }
     }
     canvas.foot(foot);
 }

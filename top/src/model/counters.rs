@@ -22,8 +22,19 @@ struct Reading {
 
 /// The SUBSCRIBEs of every kind.
 pub const SUBSCRIBES: &[&str] = &["subscribes_new", "subscribes_refresh", "subscribes_end", "subscribes_retry"];
-/// The NOTIFYs that counted.
-pub const NOTIFIES: &[&str] = &["notifies_accepted"];
+/// The NOTIFYs, whatever became of them.
+pub const NOTIFIES: &[&str] = &[
+    "notifies_accepted",
+    "notifies_discarded_repeated",
+    "notifies_refused_stale",
+    "notifies_refused_malformed",
+    "notifies_refused_event",
+    "notifies_refused_type",
+    "notifies_refused_size",
+    "notifies_refused_extension",
+    "notifies_refused_room",
+    "notifies_refused_fork",
+];
 /// The messages for queues.
 pub const MESSAGES: &[&str] = &["received"];
 

@@ -67,30 +67,32 @@ pub(super) fn events_of(answer: Value) -> Vec<Event> {
     structs(fields.remove("events").unwrap_or_default()).iter().map(event_of).collect()
 }
 
+/// Events that are failures whatever their code.
+const BAD: [&str; 5] = ["timeout", "unsent", "discarded", "deadline", "connection lost"];
+
 fn event_of(fields: &Map<String, Value>) -> Event {
-    let [event, reason, state] = ["event", "reason", "state"].map(|name| text(fields, name));
+    let [event, kind, reason, state] = ["event", "kind", "reason", "state"].map(|name| text(fields, name));
     let code = number(fields, "code").unwrap_or(0);
     let direction = match text(fields, "direction").as_str() {
         "out" => Direction::Out,
         "in" => Direction::In,
         _ => Direction::Inside,
     };
-    let mut what: Vec<String> = Vec::new();
-    let mut note: Vec<String> = Vec::new();
-    match event.as_str() {
-        "reply" => what.push(if code == 0 { "reply".into() } else { code.to_string() }),
-        _ => what.extend([event.clone(), if code == 0 { String::new() } else { code.to_string() }]),
-    }
-    what.push(reason);
-    if let Some(seconds) = number(fields, "expires").filter(|_| matches!(event.as_str(), "SUBSCRIBE" | "NOTIFY")) {
-        note.push(format!("expires {seconds}"));
-    }
-    if !state.is_empty() {
-        note.push(state);
-    }
-    what.retain(|word| !word.is_empty());
-    let is_bad = code >= 300 || matches!(event.as_str(), "timeout" | "failure");
-    Event { at: time_of(&text(fields, "at")), direction, what: what.join(" "), note: note.join(", "), is_bad }
+    let of_code = if code > 0 { code.to_string() } else { String::new() };
+    let words = match event.as_str() {
+        "reply" if code > 0 => [of_code, String::new(), reason],
+        // A NOTIFY that was answered well needs no more words.
+        "NOTIFY" if code < 300 => [event.clone(), kind, reason],
+        "NOTIFY" => [event.clone(), kind, format!("answered {of_code} {reason}")],
+        _ => [event.clone(), kind, format!("{of_code} {reason}")],
+    };
+    let words = words.map(|word| word.trim().to_owned());
+    let what = words.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>().join(" ");
+    let expires = number(fields, "expires").filter(|_| matches!(event.as_str(), "SUBSCRIBE" | "NOTIFY" | "reply"));
+    let note = [expires.map(|seconds| format!("expires {seconds}")).unwrap_or_default(), state];
+    let note = note.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>().join(", ");
+    let is_bad = code >= 300 || BAD.contains(&event.as_str());
+    Event { at: time_of(&text(fields, "at")), direction, what, note, is_bad }
 }
 
 /// `21:45:14.123` of `2026-11-27T21:45:14.123Z`.

@@ -63,6 +63,23 @@ fn rates(model: &Model, room: usize) -> Line {
     line
 }
 
+/// How far the workers and the database are behind, and the memory.
+pub fn lags(canvas: &mut Canvas, model: &Model) {
+    let get = |name| model.counters.get(name);
+    let mut facts = Vec::new();
+    facts.extend(get("deadline_lag_ms").map(|lag| format!("workers {lag} ms late")));
+    facts.extend(get("store_lag_ms").map(|lag| format!("database {lag} ms behind")));
+    let most = get("max_memory").filter(|most| *most > 0).map(|most| format!(" of {}", megabytes(most)));
+    facts.extend(get("memory").map(|used| format!("memory {}{}", megabytes(used), most.unwrap_or_default())));
+    if !facts.is_empty() {
+        canvas.line([(Ink::Plain, facts.join(", "))]);
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
 /// The numbers of subscriptions in one text, as far as the server tells them: also for the table of `--once`.
 pub fn sums(model: &Model) -> String {
     states(model, usize::MAX).into_iter().map(|(_, text)| text).collect()

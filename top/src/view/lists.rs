@@ -15,7 +15,7 @@ pub const DESTINATIONS: Known =
 
 /// The queues.
 pub const QUEUES: Known = (
-    &["name", "queue", "queued", "bytes", "queued_bytes", "received", "delivered", "merged", "dropped"],
+    &["queue", "consumer", "messages", "oldest", "bytes", "received", "delivered", "merged", "dropped", "limit"],
     "  the server tells of no queues: its module is older, or has none",
 );
 
@@ -37,7 +37,7 @@ pub fn draw(canvas: &mut Canvas, rows: &[Map<String, Value>], scroll: usize, lin
         let ink = match text(row, "state").as_str() {
             "open" => Ink::Red,
             "probing" => Ink::Yellow,
-            _ if number(row, "held_for").unwrap_or(0) > 0 => Ink::Yellow,
+            _ if ["held_for", "oldest"].iter().any(|name| number(row, name).unwrap_or(0) > 0) => Ink::Yellow,
             _ => Ink::Plain,
         };
         canvas.line([(ink, cells(&|name| text(row, name)))]);

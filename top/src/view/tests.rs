@@ -53,20 +53,25 @@ fn answer(call: &Call, round: u64) -> Value {
         "stats.fetch" => {
             json!({"presence_b2b.subscribes_new": round * 3, "presence_b2b.subscribes_refresh": round * 22,
             "presence_b2b.notifies_accepted": (round * 63).to_string(), "presence_b2b.received": round * 64,
-            "presence_b2b.queued": 0, "presence_b2b.breakers_open": 1})
+            "presence_b2b.queued": 0, "presence_b2b.breakers_open": 1, "presence_b2b.deadline_lag_ms": 3,
+            "presence_b2b.store_lag_ms": "40", "presence_b2b.memory": 849_496})
         }
         "presence_b2b.count" => json!({"total": 1204, "failing": 2, "states": {"confirmed": 1196, "waiting": 2,
             "resubscription": 5, "unconfirmed": 1, "predestroyed": 0}, "packages": {"presence": 801, "dialog": 402,
             "message-summary": 1}}),
         "presence_b2b.find" => json!({"rows": rows(), "looked_at": 1204, "next": 0}),
         "presence_b2b.show" => rows()[0].clone(),
-        "presence_b2b.history" => json!({"id": 1027, "events": [
-            {"at": "2026-11-27T21:44:30.004Z", "direction": "none", "event": "state", "code": 0, "expires": 0, "reason": "", "state": "waiting"},
-            {"at": "2026-11-27T21:45:14.123Z", "direction": "out", "event": "SUBSCRIBE", "code": 0, "expires": 600, "reason": "", "state": "unconfirmed"},
+        "presence_b2b.history" => json!({"id": 1027, "total": 6, "events": [
+            {"at": "2026-11-27T21:45:14.122Z", "direction": "none", "event": "new", "state": "waiting"},
+            {"at": "2026-11-27T21:45:14.123Z", "direction": "out", "event": "SUBSCRIBE", "kind": "new", "expires": 600, "state": "unconfirmed"},
             {"at": "2026-11-27T21:45:14.201Z", "direction": "in", "event": "reply", "code": 202, "expires": 600, "reason": "Accepted", "state": "confirmed"},
-            {"at": "2026-11-27T21:45:14.260Z", "direction": "in", "event": "NOTIFY", "code": 0, "expires": 600, "reason": "active", "state": "confirmed"},
-            {"at": "2026-11-27T21:54:44.001Z", "direction": "out", "event": "SUBSCRIBE", "code": 0, "expires": 600, "reason": "", "state": "resubscription"},
-            {"at": "2026-11-27T21:54:44.105Z", "direction": "in", "event": "reply", "code": 503, "expires": 0, "reason": "Service Unavailable", "state": "waiting"}]}),
+            {"at": "2026-11-27T21:45:14.260Z", "direction": "in", "event": "NOTIFY", "kind": "active", "code": 200, "expires": 600, "state": "confirmed"},
+            {"at": "2026-11-27T21:54:44.001Z", "direction": "out", "event": "SUBSCRIBE", "kind": "refresh", "expires": 600, "state": "resubscription"},
+            {"at": "2026-11-27T21:54:44.105Z", "direction": "in", "event": "reply", "code": 503, "reason": "Service Unavailable", "state": "waiting"}]}),
+        "presence_b2b.queues" => {
+            json!([{"queue": 1, "consumer": "event_route", "messages": 3, "limit": 1000, "bytes": 1200,
+            "limit_bytes": 8_388_608, "oldest": 1, "received": 640, "delivered": 637, "merged": 0, "dropped": 0}])
+        }
         "presence_b2b.destinations" => json!([
             {"address": "udp:192.0.2.7:5060", "state": "closed", "failures": 0, "held_for": 0, "sent": 4021, "held": 0},
             {"address": "tls:pbx.example.net", "state": "open", "failures": 5, "held_for": 12, "sent": 88, "held": 31}]),
