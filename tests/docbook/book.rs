@@ -27,7 +27,7 @@ const fn page(file: &'static str) -> Page {
 }
 
 /// The beginning of the admin guide. The other pages of `docs` follow by name.
-const ADMIN: [Page; 23] = [
+const ADMIN: [Page; 24] = [
     page("docs/overview.md"),
     page("docs/quick-start.md"),
     page("docs/concepts.md"),
@@ -49,6 +49,7 @@ const ADMIN: [Page; 23] = [
     page("docs/authentication.md"),
     page("docs/json.md"),
     page("docs/operations.md"),
+    page("docs/b2b-top.md"),
     page("docs/troubleshooting.md"),
     page("docs/migration.md"),
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::answers::Statistics;
+use super::answers::{LiveCounters, STORE_COUNTERS, Statistics};
 use super::commands::COMMANDS;
 use super::functions::FUNCTIONS;
 use super::{headings, integers, named, pages, root, text_of, texts};
@@ -40,7 +40,7 @@ fn the_book_has_all_that_is_exported() {
         assert_eq!(admin.matches(&element).count(), 1, "{element}");
     }
     assert!(count > 60, "{count}");
-    for name in Statistics::NAMES.map(named) {
+    for name in Statistics::NAMES.into_iter().chain(STORE_COUNTERS).chain(LiveCounters::NAMES).map(named) {
         assert!(admin.contains(&format!("<literal>{name}</literal>")), "{name}");
     }
     // The README is the same text, without its marks.
