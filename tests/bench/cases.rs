@@ -13,6 +13,7 @@ mod restart;
 mod scaling;
 mod setup;
 mod states;
+mod walks;
 mod watched;
 mod writes;
 
@@ -24,8 +25,9 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 15] = [
+const CASES: [(&str, Case); 16] = [
     ("NOTIFYs", notify::run),
+    ("walks", walks::run),
     ("instructions", instructions::run),
     ("bodies", bodies::run),
     ("allocator", allocator::run),

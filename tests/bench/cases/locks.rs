@@ -102,10 +102,10 @@ fn waits(options: &Options, report: &mut Report, builder: Builder) -> Result<(),
 }
 
 /// The measurements of the locks since the last time.
-fn read(population: &Population) -> Result<Value, Failure> {
+pub fn read(population: &Population) -> Result<Value, Failure> {
     Ok(population.server.rpc("presence_b2b.locks", json!([])).map_err(|error| error.to_string())?)
 }
 
-fn field_of(readings: &Value, kind: &str, field: &str) -> Option<f64> {
+pub fn field_of(readings: &Value, kind: &str, field: &str) -> Option<f64> {
     readings.as_array()?.iter().find(|reading| reading["what"] == kind)?[field].as_f64()
 }
