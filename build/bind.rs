@@ -25,7 +25,7 @@ const FUNCTIONS: &[&str] = &[
     "sr_event_register_cb|register_procs|fork_process|cfg_register_child|cfg_child_init|cfg_declare",
     "parse_uri|parse_rr_body|free_rr|faked_msg_init|lookup_local_socket|counter_register|sr_kemi_modules_add|unlink_lump_rpl",
     "pv_get_(null|strval|uintval|spec_index)|pv_parse_(index|format)|pv_printf_s|pv_elem_free_all",
-    "fixup_(free_)?spve_all|get_str_fparam",
+    "fixup_(free_)?spve_all|get_str_fparam|get_ticks_raw",
 ];
 
 const VARIABLES: &[&str] = &[

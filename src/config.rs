@@ -104,6 +104,8 @@ pub struct Config {
     pub stores: bool,
     /// Events of each subscription that are kept for operators; 0 = none.
     pub history: u32,
+    /// Whether the RPC commands that change something are refused.
+    pub rpc_read_only: bool,
     /// What becomes of the subscriptions when the server stops.
     pub on_shutdown: OnShutdown,
     /// What becomes of a published state while its notifier is out of reach, if the operator has said it.
@@ -168,6 +170,7 @@ impl Config {
             credentials_table: texts.credentials_table,
             provision_table: texts.provision_table,
             stores,
+            rpc_read_only: integers.rpc_read_only != 0,
             on_shutdown: store::on_shutdown(texts.on_shutdown)?,
             publish_out_of_reach: publish::out_of_reach(texts.publish_out_of_reach)?,
         })

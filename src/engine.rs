@@ -17,6 +17,7 @@ mod lists;
 mod live;
 mod local;
 mod notify;
+mod owner;
 mod publish;
 mod publish_target;
 mod registrations;
@@ -43,22 +44,22 @@ use foldhash::fast::FixedState;
 
 use self::shared::{ParameterLock, ShmCredentials, ShmOrphans};
 use crate::config::{Config, Live};
-use crate::gate::Destination;
 use crate::host::blocks::Root;
 use crate::host::process::{self, Bell, ProcessError};
 use crate::host::shm::{self, Shm};
 use crate::host::{clock, log};
 use crate::memory::{Defect, Defects, HashKey, OutOfMemory, Seldom, found, on_defect};
-use crate::qsa::{CachedSubscriberData, DomainId, LastQueued, NotifierId, Pushed, QsaError, QueueId};
-use crate::qsa::{SubscriptionId, Wake};
+use crate::qsa::{DomainId, NotifierId, Pushed, QsaError, QueueId, Wake};
 use crate::registry::{CreateError, Handle, Limits, WorkerBoard};
 use crate::subscription::Packages;
 use crate::time::Millis;
 
+pub use crate::gate::Destination;
 pub use counters::{RefusedFor, ReplyClass};
 pub use flows::on_flow_lost;
 pub use lack::Lack;
 pub use notify::Handled;
+pub use owner::Owner;
 pub use publish_target::{CIRCLE, TAKEN};
 pub use registrations::{RegistrationError, on_contact};
 pub use reply::on_reply;
@@ -73,22 +74,6 @@ pub use tables::NoReading;
 
 /// A registry step and the message it queued.
 type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;
-
-/// Whose subscription a record of the registry is. Packed: each byte costs 1 MB for a million subscriptions.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, packed(2))]
-pub struct Owner {
-    /// The internal subscription.
-    pub subscription: SubscriptionId,
-    /// Where its news go.
-    pub queue: QueueId,
-    /// Its newest message in that queue.
-    pub last: LastQueued,
-    /// The subscriber's value, when it is sure to stay.
-    pub cached: CachedSubscriberData,
-    /// Where its newest SUBSCRIBE went.
-    pub destination: Option<Destination>,
-}
 
 /// A record takes so many bytes at most, or this does not compile: a subscription takes memory for its record above all.
 const MOST_RECORD: usize = 176;
@@ -284,7 +269,7 @@ pub fn create(config: Config, register: RegisterUserAgent, stored: Option<HashKe
 
 fn hub(live: &Live) -> Result<ShmHub, QsaError> {
     let hub = ShmHub::try_new(Shm)?.with_budget(live::budget(live)).with_on_loss(untold::on_loss);
-    Ok(hub.with_on_end(tables::on_end).with_whole_state(latest::whole_state))
+    Ok(hub.with_on_end(tables::on_end).with_whole_state(latest::whole_state).with_clock(clock::ticks))
 }
 
 /// One for each worker.
@@ -347,6 +332,18 @@ impl Engine {
     #[must_use]
     pub fn is_event_queue(&self, queue: QueueId) -> bool {
         self.event_queues.contains(&queue)
+    }
+
+    /// Who takes the messages of a queue, for operators.
+    #[must_use]
+    pub fn consumer_of(&self, queue: QueueId) -> &'static str {
+        if self.is_event_queue(queue) {
+            "event_route"
+        } else if self.share_queues.contains(&queue) {
+            "shares"
+        } else {
+            "module"
+        }
     }
 
     /// The queue of a subscription made by script or RPC. Its messages always go to one worker, so that they are told in order.

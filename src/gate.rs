@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod breaker;
+mod destination;
 mod entry;
 mod hold;
 mod outcome;
@@ -20,7 +21,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ use hold::Hold;
 use rate::RateLimit;
 use table::DestinationTable;
 
+pub use destination::{Destination, SentTo};
 pub use entry::DestinationSnapshot;
 pub use outcome::SendOutcome;
 
@@ -72,11 +73,6 @@ pub struct GateLimits {
     /// The longest that a Retry-After holds everything; what is left of it after that is probed.
     pub hold_most: Duration,
 }
-
-/// The number of a destination's entry, with its generation: an entry that has made room for another is not mistaken for
-/// it, but for the rarest of chances, which do no harm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Destination(NonZeroU32);
 
 /// Somebody wants to send.
 #[derive(Clone, Copy, Debug)]
@@ -253,6 +249,15 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         self.shards.iter().map(|shard| shard.lock().table.open()).sum()
     }
 
+    /// The destination with this address, as [`Gate::admit`] gives it; `None` when it is not known.
+    #[must_use]
+    pub fn find(&self, address: &[u8]) -> Option<Destination> {
+        let (hash, number) = self.place(address);
+        let shard = self.shards.get(number)?.lock();
+        let slot = shard.table.find(hash, address)?;
+        Destination::new(number, slot, shard.table.generation(slot)?)
+    }
+
     /// Lifts the hold of a destination and closes its breaker; false when it is not known.
     pub fn release(&self, address: &[u8]) -> bool {
         let (hash, number) = self.place(address);
@@ -374,24 +379,4 @@ fn take_shared(rate: RateLimit, shared: &AtomicU64, arrival: Millis) -> Millis {
     };
     let _ = shared.fetch_update(Ordering::Relaxed, Ordering::Relaxed, &mut take);
     slot
-}
-
-impl Destination {
-    const SLOT_BITS: u32 = 10;
-    const GENERATION_BITS: u32 = 32 - SHARD_BITS - Self::SLOT_BITS;
-
-    /// The largest generation; they count from 1, so that no number is 0.
-    pub(crate) const LAST_GENERATION: u32 = (1 << Self::GENERATION_BITS) - 1;
-
-    fn new(shard: usize, slot: u32, generation: u32) -> Option<Self> {
-        let shard = u32::try_from(shard).ok()?;
-        let number = (generation << Self::SLOT_BITS | slot) << SHARD_BITS | shard;
-        NonZeroU32::new(number).map(Self)
-    }
-
-    fn parts(self) -> (usize, u32, u32) {
-        let number = self.0.get();
-        let slot = number >> SHARD_BITS & ((1 << Self::SLOT_BITS) - 1);
-        ((number as usize) % SHARDS, slot, number >> (SHARD_BITS + Self::SLOT_BITS))
-    }
 }

@@ -18,7 +18,7 @@ use crate::memory::{HashKey, OutOfMemory, SharedAlloc};
 use crate::qsa::SubscriptionId;
 
 pub use credentials::CredentialStore;
-pub use reading::{Count, ReadingState, TableReading};
+pub use reading::{Count, ReadingState, TableReading, TablesRead};
 
 /// The number of a reading of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

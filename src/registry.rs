@@ -23,6 +23,7 @@ mod index;
 mod layout;
 mod life;
 mod marks;
+mod prints;
 mod queries;
 mod records;
 mod restore;
@@ -34,6 +35,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod walk;
 mod worker_board;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -56,6 +58,7 @@ pub use restore::Restored;
 pub use steps::{Arrived, Inserted, Stepped};
 pub use tally::Tally;
 pub use trace::Trace;
+pub use walk::{WalkPlace, Walked};
 pub use worker_board::WorkerBoard;
 
 /// The size of a registry. The number of shards is fixed for its life.

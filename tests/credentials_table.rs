@@ -304,6 +304,8 @@ fn a_reload_takes_the_credentials_of_that_moment() {
     let answer = reload().expect("the table can be read");
     assert_eq!((&answer["state"], &answer["credentials"], &answer["rows"]), (&json!("done"), &json!(1), &json!(0)));
     assert!(server.log().text().contains("row 2, of the realm \"bad\", is skipped"));
+    let again = server.rpc("presence_b2b.credentials_reload", json!([])).expect("the table can be read");
+    assert_eq!((&again["state"], &again["credentials"]), (&json!("done"), &json!(1)));
     server.refresh(id);
     server.show_when(id, "active", |shown| shown["status"] == "active" && shown["last_reply"] == 200);
     change(dir.path(), &format!("ALTER TABLE {TABLE} RENAME COLUMN password TO secret;"));

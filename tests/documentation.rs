@@ -25,7 +25,7 @@ use crate::support::kamailio::Server;
 pub mod answers;
 #[path = "../src/surface/commands.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
-mod commands;
+pub mod commands;
 #[path = "../src/document/fields.rs"]
 pub mod document_fields;
 #[path = "../src/surface/fields.rs"]

@@ -36,6 +36,10 @@ fn kamcmd_understands_them_all() {
         }
         let list = kamcmd(&["presence_b2b.list", "0", "5"]);
         assert!(list.contains(&format!("subscriber: {watcher}\n")), "{list}");
+        let found = kamcmd(&["presence_b2b.find", "record=*alice*", "limit=5"]);
+        for part in [format!("id: {id}\n"), "looked_at: 1\n".into(), "next: 0\n".into()] {
+            assert!(found.contains(&part), "{found} lacks {part}");
+        }
         let trace = kamcmd(&["presence_b2b.trace", "detailed"]);
         assert!(trace.contains("subscriptions: 1\n") && trace.contains("state: waiting\n"), "{trace}");
         assert!(kamcmd(&["presence_b2b.refresh", id]).contains("next_action_in: "));
@@ -47,7 +51,9 @@ fn kamcmd_understands_them_all() {
         assert!(kamcmd(&["presence_b2b.unsubscribe", "7"]).contains("error: 404 - there is no subscription 7"));
         kamcmd(&["presence_b2b.unsubscribe", id]);
         server.await_no_subscription();
-        for command in ["trace", "list", "show", "subscribe", "unsubscribe", "refresh"] {
+        for command in
+            ["trace", "list", "find", "audit", "show", "subscribe", "unsubscribe", "unsubscribe_all", "refresh"]
+        {
             let help = kamcmd(&["help", &format!("presence_b2b.{command}")]);
             assert!(help.contains("Parameters: "), "{command}: {help}");
         }
@@ -127,6 +133,22 @@ fn pages_end_with_what_every_transport_carries() {
     paged.sort_unstable();
     ids.sort_unstable();
     assert_eq!(paged, ids, "each once");
+
+    let (mut found, mut next) = (0, 0);
+    loop {
+        let from = format!("from={next}");
+        let (length, answer) = by_datagram("presence_b2b.find", json!([from, "limit=1000"]));
+        assert!(length < 65_507, "{length} bytes are no UDP datagram");
+        let rows = answer["rows"].as_array().expect("rows").len();
+        let shown = kamcmd(&server, &["presence_b2b.find", &from, "limit=1000"]);
+        assert_eq!(shown.matches("next_action_in: ").count(), rows, "the same over kamcmd: {shown:.200}");
+        found += rows;
+        next = answer["next"].as_u64().expect("a number");
+        if next == 0 {
+            break;
+        }
+    }
+    assert_eq!(found, COUNT, "each once");
 
     let (length, trace) = by_datagram("presence_b2b.trace", json!(["detailed"]));
     let states = trace["states"].as_array().expect("an array").len();

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a page says of a constant, `{}` being its value: file, constant, page, sentence.
-const SAID: [(&str, &str, &str, &str); 60] = [
+const SAID: [(&str, &str, &str, &str); 62] = [
     ("src/surface/tables.rs", "RETRY", "provisioning.md", "tries again every {} seconds"),
     ("src/surface/tables.rs", "MOST_NAMED", "provisioning.md", "The log names the first {} of them"),
     ("src/surface/rpc/tables.rs", "PATIENCE", "rpc.md", "waits for it, {} seconds at most"),
@@ -13,6 +13,8 @@ const SAID: [(&str, &str, &str, &str); 60] = [
     ("src/config/unsolicited.rs", "LONGEST", "parameters.md", "to {} seconds, may be omitted"),
     ("src/surface/rpc/parameters.rs", "PAGE", "rpc.md", "{} unless given"),
     ("src/surface/rpc/parameters.rs", "LARGEST_PAGE", "rpc.md", "*limit* rows (1 to {};"),
+    ("src/surface/rpc/walks.rs", "MOST_LOOKED_AT", "rpc.md", "One call looks at {} subscriptions"),
+    ("src/registry/walk.rs", "PIECE", "rpc.md", "no lock for more than {} of them"),
     ("src/host/rpc.rs", "FULL", "rpc.md", "after the row that reaches {} bytes"),
     ("src/qsa/wanted.rs", "MOST_URI", "rpc.md", "Record and subscriber have at most {} bytes each"),
     ("src/qsa/wanted.rs", "MOST_PACKAGE", "rpc.md", "bytes each, the package {}"),

@@ -200,6 +200,12 @@ fn a_list_is_filtered() {
             (json!(["state=confirmed"]), of(&[])),
             (json!(["package=dialog", subscriber, "state=waiting"]), of(&[3, 7])),
             (json!(["record=sip:nobody@192.0.2.1"]), of(&[])),
+            (json!(["record=sip:user3@*"]), of(&[6, 7])),
+            (json!(["subscriber=*:w*", "record=*user4*"]), of(&[8, 9])),
+            (json!(["status=none", "failing=0"]), sorted(ids.clone())),
+            (json!(["failing=1"]), of(&[])),
+            (json!([format!("domain={}", silent.addr().ip())]), sorted(ids.clone())),
+            (json!(["domain=example.com"]), of(&[])),
         ] {
             let params: Vec<Value> =
                 [json!(0), json!(20)].into_iter().chain(filters.as_array().expect("filters").clone()).collect();
@@ -215,6 +221,9 @@ fn a_list_is_filtered() {
             ("state", "the filter state has no value"),
             ("package=presense", "unknown event package \"presense\": known are presence"),
             ("state=waitin", "\"waitin\" is no state: waiting, unconfirmed, unconfirmed_destroy, confirmed, "),
+            ("status=on", "\"on\" is no status: active, pending, terminated, rejected, none"),
+            ("failing=yes", "\"yes\" is no failing: 0, 1"),
+            ("domain=", "the filter domain has no value"),
         ] {
             let error = server.rpc("presence_b2b.list", json!([0, 20, no_filter])).expect_err(no_filter);
             assert_eq!((error.code, error.message.contains(part)), (400, true), "{no_filter}: {error}");

@@ -175,6 +175,7 @@ parameters! {
         db_batch: Integer::new(500, 1, 1000).changes(),
         adoption_time: Integer::seconds(60, 1, 86_400).changes(),
         history: Integer::new(8, 0, 64),
+        rpc_read_only: Integer::new(0, 0, 1),
     }
 }
 

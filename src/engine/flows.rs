@@ -89,7 +89,7 @@ impl Engine {
             // The gate learns of the failure here, and not again when tm gives up.
             let deliver = |handle, output: &Output, owner: &mut Owner| {
                 let pushed = deliver(handle, output, owner);
-                (pushed, owner.destination.filter(|_| output.concluded).inspect(|_| owner.destination = None))
+                (pushed, if output.concluded { owner.conclude() } else { None })
             };
             match self.registry.step_flow(flow, &self.at(now).env(), deliver) {
                 Ok(Some(stepped)) => {

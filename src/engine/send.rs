@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::request::{Plan, PlanError, Routed};
 use super::{Engine, Lack, Owner, ShmStepped};
-use crate::gate::{Admission, AdmissionRequest, Destination, MOST_DESTINATIONS, SendOutcome};
+use crate::gate::{Admission, AdmissionRequest, Destination, MOST_DESTINATIONS, SendOutcome, SentTo};
 use crate::host::names::{self, Missed};
 use crate::host::shm::Shm;
 use crate::host::transaction::{self, Sent};
@@ -173,7 +173,7 @@ impl Engine {
 
     /// A request is about to leave through `socket` to `destination`.
     fn leaves(&self, handle: Handle, cseq: u32, socket: Socket, destination: Option<Destination>) {
-        let note = |_, _: &Output, owner: &mut Owner| owner.destination = destination;
+        let note = |_, _: &Output, owner: &mut Owner| owner.sent_to = SentTo::leaving(destination);
         let input = Input::Sent { cseq, socket };
         match self.registry.step(handle, input, &self.at(Self::now()).env(), note) {
             Ok(Some(stepped)) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, Lack, Owner};
-use crate::gate::Destination;
+use crate::gate::{Destination, SentTo};
 use crate::grammar::is_sips;
 use crate::host::shm::Shm;
 use crate::host::uri;
@@ -80,7 +80,7 @@ impl Engine {
             } else {
                 CachedSubscriberData::of(wanted.subscriber_data)
             },
-            destination: None,
+            sent_to: SentTo::default(),
         };
         if let Some(adopted) = self.adopt(owner, wanted, options).filter(|_| !named) {
             return Ok(adopted);
@@ -164,8 +164,7 @@ impl Engine {
         let (deliver, mut concluded) = (self.deliver(message), None);
         let note = |handle, output: &Output, owner: &mut Owner| {
             if output.concluded {
-                concluded = owner.destination;
-                owner.destination = None;
+                concluded = owner.conclude();
             }
             deliver(handle, output, owner)
         };

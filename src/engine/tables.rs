@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Engine;
 use crate::host::process::{self, ProcessError};
 use crate::memory::OutOfMemory;
+use crate::provision::TablesRead;
 use crate::qsa::SubscriptionId;
 use crate::subscription::Credential;
 
@@ -18,6 +19,9 @@ pub enum NoReading {
     /// There are none.
     #[error("there is no table to read: set modparam db_url, and provision_table or credentials_table")]
     NoTable,
+    /// There is none with credentials.
+    #[error("there is no table of credentials: set modparam db_url and credentials_table")]
+    NoCredentials,
     /// They are being read.
     #[error("the tables are being read already: presence_b2b.provisioning shows how far that is")]
     UnderWay,
@@ -46,13 +50,16 @@ impl Engine {
         self.credentials.replace(self.config.credentials.iter().chain(of_table))
     }
 
-    /// Has the tables read again.
+    /// Has all tables read again, or the one with credentials.
     ///
     /// # Errors
     /// See [`NoReading`].
-    pub fn ask_for_tables(&self) -> Result<(), NoReading> {
+    pub fn ask_for_tables(&self, what: TablesRead) -> Result<(), NoReading> {
+        if what == TablesRead::Credentials && self.config.credentials_table.is_empty() {
+            return Err(NoReading::NoCredentials);
+        }
         let bell = self.table_bell.as_ref().ok_or(NoReading::NoTable)?;
-        if !self.reading.ask(Self::now().0) {
+        if !self.reading.ask(what, Self::now().0) {
             return Err(NoReading::UnderWay);
         }
         bell.ring();

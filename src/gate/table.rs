@@ -130,6 +130,11 @@ impl<A: Allocator + Clone> DestinationTable<A> {
         self.slots.iter_mut().map(|slot| &mut slot.entry)
     }
 
+    /// The generation of the entry in a slot.
+    pub(super) fn generation(&self, slot: u32) -> Option<u32> {
+        self.slots.get(slot as usize).map(|slot| slot.generation)
+    }
+
     /// All entries.
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = &DestinationEntry> {
         self.slots.iter().map(|slot| &slot.entry)

@@ -27,6 +27,12 @@ impl Aor {
         parts(uri).map_or(&[], |(user, _)| user)
     }
 
+    /// The host of a URI; `None` if it is no SIP or SIPS URI.
+    #[must_use]
+    pub fn host_as_written(uri: &[u8]) -> Option<&[u8]> {
+        parts(uri).map(|(_, host)| host)
+    }
+
     /// As one text, `user@host`.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::bindings as ks;
 use crate::time::Millis;
 
 /// Seconds and nanoseconds on the monotonic clock, which all processes of the machine share. It is never negative.
@@ -19,6 +20,16 @@ fn monotonic() -> (u64, u64) {
 pub fn now() -> Millis {
     let (seconds, nanos) = monotonic();
     Millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
+}
+
+/// How many [`ticks`] a second has.
+pub const TICKS_A_SECOND: u32 = 16;
+
+/// The host's own time, which it reads the clock for once a tick: cheap, and good for what is shown in seconds.
+#[must_use]
+pub fn ticks() -> u32 {
+    // SAFETY: it only reads a number, which is there as long as the server.
+    unsafe { ks::get_ticks_raw() }
 }
 
 /// Seconds since 1970, as the host counts the time at which things expire.

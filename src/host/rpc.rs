@@ -24,6 +24,8 @@ pub struct RpcContext {
     context: *mut c_void,
     /// An upper bound of the bytes that the answer has so far.
     size: Cell<usize>,
+    /// How many parameters were read.
+    read: Cell<u32>,
 }
 
 /// A struct in an answer.
@@ -41,6 +43,13 @@ pub struct RpcList<'c> {
 /// The answer could not be extended (out of memory); what is built so far is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
+
+/// A parameter that is neither a text nor a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType {
+    /// Its place among the parameters, from 1 on.
+    pub number: u32,
+}
 
 fn format(text: &CStr) -> *mut c_char {
     text.as_ptr().cast_mut()
@@ -68,7 +77,7 @@ impl RpcContext {
     /// Both must be what the host passed, for as long as the command runs.
     #[must_use]
     pub unsafe fn from_raw(functions: *mut ks::rpc_t, context: *mut c_void) -> Self {
-        Self { functions, context, size: Cell::new(0) }
+        Self { functions, context, size: Cell::new(0), read: Cell::new(0) }
     }
 
     fn functions(&self) -> &ks::rpc_t {
@@ -87,14 +96,21 @@ impl RpcContext {
     }
 
     /// The next parameter as text (numbers are converted); `None` when there is none.
-    #[must_use]
-    pub fn next_text(&self) -> Option<&[u8]> {
-        let scan = self.functions().scan?;
-        let mut text = ks::str_::default();
+    ///
+    /// # Errors
+    /// When it is something else, and the transport tells that from none: jsonrpcs does.
+    pub fn next_text(&self) -> Result<Option<&[u8]>, WrongType> {
+        let Some(scan) = self.functions().scan else { return Ok(None) };
+        // Where there is no parameter, the host leaves it as it is.
+        let mut text = ks::str_ { s: format(c""), len: 0 };
         // SAFETY: the format asks for one str, and one is given; the text lives as long as the command.
         let read = unsafe { scan(self.context, format(c"*.S"), &raw mut text) };
+        self.read.set(self.read.get().saturating_add(1));
+        if read <= 0 {
+            return if text.s.is_null() { Err(WrongType { number: self.read.get() }) } else { Ok(None) };
+        }
         // SAFETY: as above.
-        (read > 0).then(|| unsafe { bytes(&text) })
+        Ok(Some(unsafe { bytes(&text) }))
     }
 
     /// Ends the command with an error.

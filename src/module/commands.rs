@@ -38,16 +38,22 @@ commands! {
     TRACE: rpc::trace;
     LIST: rpc::list;
     COUNT: rpc::count;
+    FIND: rpc::find;
+    AUDIT: rpc::audit;
     SHOW: rpc::show;
     HISTORY: rpc::history;
     SUBSCRIBE: rpc::subscribe;
     UNSUBSCRIBE: rpc::unsubscribe;
+    UNSUBSCRIBE_ALL: rpc::unsubscribe_all;
     REFRESH: rpc::refresh;
     DESTINATIONS: rpc::destinations;
     LOOKUPS: rpc::lookups;
     VERSION: |call| rpc::version(call, super::BUILT_FOR);
     DESTINATION_RELEASE: rpc::destination_release;
     RELOAD: rpc::reload;
+    CREDENTIALS_RELOAD: rpc::credentials_reload;
+    QUEUES: rpc::queues;
+    PACKAGES: rpc::packages;
     PROVISIONING: rpc::provisioning;
     STORE: rpc::store;
     #[cfg(feature = "meter_locks")]
@@ -73,6 +79,6 @@ unsafe fn call(command: &Command, functions: *mut ks::rpc_t, context: *mut c_voi
         // The server's RPC processes may take changes only when a command is done.
         runtime::take_changes();
         // SAFETY: by the caller's promise, for as long as the command runs.
-        work(&unsafe { RpcContext::from_raw(functions, context) });
+        rpc::run(command, &unsafe { RpcContext::from_raw(functions, context) }, work);
     });
 }

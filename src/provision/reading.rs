@@ -35,6 +35,15 @@ impl Count {
     const LAST: usize = Self::Credentials as usize;
 }
 
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TablesRead {
+    /// All tables that there are.
+    All,
+    /// The table of credentials.
+    Credentials,
+}
+
 /// The state of the reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadingState {
@@ -68,6 +77,8 @@ pub struct TableReading<L> {
     state: AtomicU32,
     /// It is asked for, and has not begun.
     asked: AtomicBool,
+    /// It is one of credentials alone.
+    of_credentials: AtomicBool,
     round: AtomicU32,
     counts: [AtomicU64; Count::LAST + 1],
     /// When it was asked for, in milliseconds of the clock.
@@ -83,7 +94,8 @@ impl<L: RawMutex> Default for TableReading<L> {
         let [state, round] = [ReadingState::Never as u32, 0].map(AtomicU32::new);
         let [begun, took] = [0, 0].map(AtomicU64::new);
         let counts = [const { AtomicU64::new(0) }; Count::LAST + 1];
-        Self { state, asked: AtomicBool::new(false), round, counts, begun, took, reason: Mutex::new(CutText::new(b"")) }
+        let [asked, of_credentials] = [false; 2].map(AtomicBool::new);
+        Self { state, asked, of_credentials, round, counts, begun, took, reason: Mutex::new(CutText::new(b"")) }
     }
 }
 
@@ -95,9 +107,9 @@ impl<L: RawMutex> TableReading<L> {
         ReadingState::ALL.get(number).copied().unwrap_or(ReadingState::Never)
     }
 
-    /// Asks for a reading; false when one is asked for or under way.
+    /// Asks for a reading of all tables, or of the one with credentials; false when one is asked for or under way.
     #[must_use]
-    pub fn ask(&self, now: u64) -> bool {
+    pub fn ask(&self, what: TablesRead, now: u64) -> bool {
         let reading = ReadingState::Reading as u32;
         let mut state = self.state.load(Ordering::Acquire);
         loop {
@@ -110,9 +122,16 @@ impl<L: RawMutex> TableReading<L> {
             }
         }
         self.counts.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        self.of_credentials.store(what == TablesRead::Credentials, Ordering::Relaxed);
         self.begun.store(now, Ordering::Relaxed);
         self.asked.store(true, Ordering::Release);
         true
+    }
+
+    /// What the reading that was asked for last is of.
+    #[must_use]
+    pub fn what(&self) -> TablesRead {
+        if self.of_credentials.load(Ordering::Relaxed) { TablesRead::Credentials } else { TablesRead::All }
     }
 
     /// Begins what was asked for.

@@ -2,7 +2,7 @@
 
 use parking_lot::RawMutex;
 
-use super::{Count, CredentialStore, Provisioned, ReadingState, Round, TableReading};
+use super::{Count, CredentialStore, Provisioned, ReadingState, Round, TableReading, TablesRead};
 use crate::memory::{HashKey, OutOfMemory};
 use crate::qsa::SubscriptionId;
 use crate::subscription::{Credential, Domains, KnownCredentials};
@@ -60,15 +60,15 @@ fn without_memory_nothing_changes() {
 fn one_reading_at_a_time() {
     let reading = TableReading::<RawMutex>::default();
     assert_eq!((reading.state(), reading.begin()), (ReadingState::Never, None));
-    assert!(reading.ask(1000) && !reading.ask(1001));
+    assert!(reading.ask(TablesRead::All, 1000) && !reading.ask(TablesRead::All, 1001));
     assert_eq!((reading.state(), reading.took(1010)), (ReadingState::Reading, 10));
     assert_eq!((reading.begin(), reading.begin()), (Some(Round(1)), None));
-    assert!(!reading.ask(1002));
+    assert!(!reading.ask(TablesRead::All, 1002));
     reading.count(Count::Added, 3);
     reading.end(Some("the database is away"), 1020);
     assert_eq!((reading.state(), reading.took(5000)), (ReadingState::Failed, 20));
     assert_eq!((reading.reason().as_str(), reading.counted(Count::Added)), ("the database is away", 3));
-    assert!(reading.ask(2000));
+    assert!(reading.ask(TablesRead::All, 2000));
     assert_eq!((reading.counted(Count::Added), reading.begin()), (0, Some(Round(2))));
     reading.end(None, 2001);
     assert_eq!((reading.state(), reading.reason().as_str()), (ReadingState::Done, ""));
@@ -79,7 +79,7 @@ fn one_reading_at_a_time() {
 fn of_many_that_ask_one_is_first() {
     let reading = TableReading::<RawMutex>::default();
     let first: usize = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..8).map(|_| scope.spawn(|| usize::from(reading.ask(1)))).collect();
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(|| usize::from(reading.ask(TablesRead::All, 1)))).collect();
         all.into_iter().map(|one| one.join().unwrap()).sum()
     });
     assert_eq!(first, 1);

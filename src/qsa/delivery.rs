@@ -8,7 +8,9 @@ use super::error::QsaError;
 use super::hub::Hub;
 use super::ids::{ContentTypeId, QueueId, SubscriptionId};
 use super::message::{Data, Delivered, Message, Prepared, news};
-use super::queue::{Dequeued, LastQueued, NoMessage, Pushed, QueueCounters, QueueOutcome, QueueSlot, Wake};
+use super::queue::{
+    Dequeued, LastQueued, NoMessage, Pushed, QueueCounters, QueueOutcome, QueueSlot, QueueSnapshot, Wake,
+};
 use crate::memory::SharedAlloc;
 use crate::subscription::{News, Status};
 
@@ -50,6 +52,13 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         self.queues.iter().filter(|slot| slot.lock().is_used()).count()
     }
 
+    /// All queues, each as it is at some moment.
+    #[must_use]
+    pub fn queue_snapshots(&self) -> Vec<QueueSnapshot> {
+        let slots = self.queues.iter().enumerate();
+        slots.filter_map(|(index, slot)| slot.lock().queue_snapshot(index, (self.clock)())).collect()
+    }
+
     /// Whether nothing waits in the queue; `None` when there is no such queue.
     #[must_use]
     pub fn queue_is_empty(&self, queue: QueueId) -> Option<bool> {
@@ -81,8 +90,9 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
     /// Queues a message. Takes constant time and the queue's lock only, calls nothing and frees nothing, so that it may
     /// be called under the lock of a registry shard; [`Pushed::finish`] must follow when that is released.
     pub fn push(&self, queue: QueueId, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
+        let now = (self.clock)();
         let pushed = match self.slot(queue) {
-            Some(mut slot) => slot.push(queue, last, message),
+            Some(mut slot) => slot.push(queue, last, message, now),
             None => Pushed::lost(message),
         };
         Pushed { on_loss: self.on_loss, ..pushed }

@@ -35,6 +35,8 @@ pub struct Hub<A: SharedAlloc, L: RawMutex> {
     pub(super) queues: Vec<Mutex<L, queue::QueueSlot<A>>, A>,
     next_shard: AtomicUsize,
     pub(super) budget: SharedBudget,
+    /// Tells the time, in units of its own.
+    pub(super) clock: fn() -> u32,
     /// Is told of messages that are lost.
     pub(super) on_loss: Option<OnLoss>,
     /// Knows the whole state.
@@ -61,7 +63,7 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         let directory = Mutex::new(Directory::try_new(alloc.clone())?);
         let (next_shard, budget) = (AtomicUsize::new(0), SharedBudget::default());
         let (on_loss, whole_state, on_end) = (None, None, None);
-        Ok(Self { alloc, directory, shards, queues, next_shard, budget, on_loss, whole_state, on_end })
+        Ok(Self { alloc, directory, shards, queues, next_shard, budget, clock: || 0, on_loss, whole_state, on_end })
     }
 
     /// How many bytes may wait in each queue that is made from now on.
@@ -77,6 +79,12 @@ impl<A: SharedAlloc, L: RawMutex> Hub<A, L> {
         for slot in &self.queues {
             slot.lock().set_budget(budget);
         }
+    }
+
+    /// The clock that says how long messages have been waiting.
+    #[must_use]
+    pub fn with_clock(self, clock: fn() -> u32) -> Self {
+        Self { clock, ..self }
     }
 
     /// The function that hears of each message that is lost to a full queue, or to none.

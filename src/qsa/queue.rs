@@ -128,6 +128,21 @@ impl QueueCounters {
     }
 }
 
+/// A queue, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueSnapshot {
+    /// Its number.
+    pub id: QueueId,
+    /// Most messages that may wait.
+    pub limit: usize,
+    /// How many bytes may wait.
+    pub budget: Budget,
+    /// What went where.
+    pub counters: QueueCounters,
+    /// How long the oldest message has been waiting, or the one whose place it has taken, in units of the hub's clock.
+    pub oldest: Option<u32>,
+}
+
 /// A place for a queue.
 pub(super) struct QueueSlot<A: SharedAlloc> {
     generation: u32,
@@ -144,6 +159,8 @@ struct Queue<A: SharedAlloc> {
     /// Counts the ends of subscriptions: what was queued before the newest may be of one that has ended, whatever its notifiers
     /// know.
     epoch: u32,
+    /// When the newest message came.
+    now: u32,
     /// Any message may be of an ended subscription, or come with data of the subscriber that has changed.
     verifies: bool,
     /// Those of what waits are always 0, as the messages know them.
@@ -181,7 +198,7 @@ impl<A: SharedAlloc> QueueSlot<A> {
         self.generation = (self.generation + 1) & (u32::MAX >> 8);
         self.generation = self.generation.max(1);
         let (limit, budget, counters) = (limit as usize, budget(), QueueCounters::default());
-        self.queue = Some(Queue { waiting, limit, budget, wake, epoch: 0, verifies: false, counters });
+        self.queue = Some(Queue { waiting, limit, budget, wake, epoch: 0, now: 0, verifies: false, counters });
         Some(Ok(QueueId::new(self.generation, index)))
     }
 
@@ -217,13 +234,13 @@ impl<A: SharedAlloc> QueueSlot<A> {
         self.get(id).is_some()
     }
 
-    pub(super) fn push(&mut self, id: QueueId, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
+    pub(super) fn push(&mut self, id: QueueId, last: &mut LastQueued, message: Message<A>, now: u32) -> Pushed<A> {
         let Some(queue) = self.get(id) else {
             self.retired.received += 1;
             self.retired.dropped += 1;
             return Pushed::lost(message);
         };
-        queue.push(last, message)
+        queue.push(last, message, now)
     }
 
     /// Takes the oldest message out and counts it as delivered. It comes with the subscriber's value, unless the subscription
@@ -277,6 +294,14 @@ impl<A: SharedAlloc> QueueSlot<A> {
     /// The counters of the queue.
     pub(super) fn counters(&mut self, id: QueueId) -> Option<QueueCounters> {
         self.get(id).map(|queue| queue.snapshot())
+    }
+
+    /// The queue here, the place with this index.
+    pub(super) fn queue_snapshot(&self, index: usize, now: u32) -> Option<QueueSnapshot> {
+        let queue = self.queue.as_ref()?;
+        let id = QueueId::new(self.generation, index);
+        let oldest = queue.waiting.oldest().map(|since| now.wrapping_sub(since));
+        Some(QueueSnapshot { id, limit: queue.limit, budget: queue.budget, counters: queue.snapshot(), oldest })
     }
 
     /// The counters of the queue and all that were here before.

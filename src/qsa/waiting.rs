@@ -29,6 +29,8 @@ struct WaitingMessage<A: SharedAlloc> {
     account: u32,
     /// Which end of a subscription was the newest when it was queued.
     epoch: u32,
+    /// When it was queued, or the message that it has replaced.
+    since: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -114,6 +116,7 @@ impl<A: SharedAlloc> Waiting<A> {
                 newer: NONE,
                 account: NONE,
                 epoch: 0,
+                since: 0,
             })?;
         }
         if self.free_account == NONE {
@@ -125,6 +128,11 @@ impl<A: SharedAlloc> Waiting<A> {
             })?;
         }
         Ok(())
+    }
+
+    /// When the oldest was queued; `None` if none waits.
+    pub(super) fn oldest(&self) -> Option<u32> {
+        self.nodes.get(self.order.first as usize).filter(|node| node.message.is_some()).map(|node| node.since)
     }
 
     /// The account of a message's subscription and fork, if one of theirs is where their newest was.
@@ -150,7 +158,13 @@ impl<A: SharedAlloc> Waiting<A> {
     }
 
     /// Appends a message to an account, or to a new one; gives its place. Only after [`Waiting::try_reserve`].
-    pub(super) fn push(&mut self, message: Message<A>, whose: Option<Whose>, epoch: u32) -> Result<u32, Message<A>> {
+    pub(super) fn push(
+        &mut self,
+        message: Message<A>,
+        whose: Option<Whose>,
+        epoch: u32,
+        since: u32,
+    ) -> Result<u32, Message<A>> {
         let at = self.free_node;
         let is_new = whose.is_none();
         let account = whose.map_or(self.free_account, |Whose(account)| account);
@@ -158,7 +172,7 @@ impl<A: SharedAlloc> Waiting<A> {
         let links = self.order.neighbours_of_next();
         let Some(node) = self.nodes.get_mut(at as usize).filter(|_| account != NONE) else { return Err(message) };
         let free = node.links.after;
-        *node = WaitingMessage { message: Some(message), texts, links, newer: NONE, account, epoch };
+        *node = WaitingMessage { message: Some(message), texts, links, newer: NONE, account, epoch, since };
         self.free_node = free;
         self.order.append(&mut self.nodes, at);
         self.len += 1;

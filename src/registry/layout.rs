@@ -6,6 +6,7 @@ use foldhash::quality::FixedState;
 
 use super::call_id;
 use super::handle::{Handle, INDEX_BITS, MOST_SLOTS, PLACE_BITS};
+use super::prints::RecordPrint;
 use super::{Arrived, FreshIds, Limits};
 use crate::memory::HashKey;
 use crate::subscription::{Fingerprint, Subject};
@@ -72,6 +73,23 @@ impl Layout {
         let Arrived { call_id, local_tag, contact, notify } = arrived;
         let said = (call_id, local_tag, notify.remote_tag, contact, notify.entity_tag);
         Fingerprint::of_hash(FixedState::with_seed(self.seed).hash_one(said))
+    }
+
+    /// The print of a record. Whoever makes one that collides with others only makes those take longer to find.
+    // Cut on purpose: some bits of the hash.
+    pub(super) fn print(self, record: &[u8]) -> RecordPrint {
+        RecordPrint(FixedState::with_seed(self.seed).hash_one(record) as u8)
+    }
+
+    /// The number of a slot in the order of shards and slots.
+    pub(super) fn place_at(self, shard: usize, slot: u32) -> u32 {
+        (self.wrap(shard) as u32) << (INDEX_BITS - self.shard_bits) | slot
+    }
+
+    /// Shard and slot of a number in that order.
+    pub(super) fn slot_at(self, place: u32) -> (usize, u32) {
+        let bits = INDEX_BITS - self.shard_bits;
+        (self.wrap((place >> bits) as usize), place & ((1 << bits) - 1))
     }
 
     pub(super) fn of_call_id(self, call_id: &[u8]) -> ShardPlace {

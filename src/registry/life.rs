@@ -1,7 +1,9 @@
 //! The interface of a subscription that the registry needs.
 
 use crate::memory::{OutOfMemory, SharedAlloc};
-use crate::subscription::{Env, Fingerprint, Flow, HistoryEvent, Input, Output, Standing, Subject, Subscription};
+use crate::subscription::{
+    Env, Fingerprint, Flow, HistoryEvent, Input, Output, Standing, State, Subject, Subscription,
+};
 use crate::time::Millis;
 
 /// The life of a subscription as the registry sees it. [`Subscription`] is the one; tests have a simpler one.
@@ -30,6 +32,9 @@ pub trait Life {
 
     /// When [`Input::Deadline`] is due.
     fn deadline(&self) -> Option<Millis>;
+
+    /// Whether it has a deadline at any time between two steps.
+    fn needs_deadline(&self) -> bool;
 
     /// Record, subscriber and package; they never change.
     fn subject(&self) -> Subject<'_>;
@@ -92,6 +97,10 @@ impl<A: SharedAlloc> Life for Subscription<A> {
 
     fn deadline(&self) -> Option<Millis> {
         self.deadline()
+    }
+
+    fn needs_deadline(&self) -> bool {
+        !matches!(self.state(), State::Local | State::Destroyed)
     }
 
     fn subject(&self) -> Subject<'_> {

@@ -43,7 +43,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
 
     /// Puts a record into its slot; only where it [can be](ShardTable::can_restore), and after [`ShardTable::try_reserve`].
     fn restore(&mut self, slot: u32, generation: u32, record: Record<S, O>) -> Result<(), OutOfMemory> {
-        let name = record.named.then(|| self.hash_of_name(&record.life));
+        let name = record.indexed.has_name().then(|| self.hash_of_name(&record.life));
         self.records.restore(slot, generation, record).map_err(|_| OutOfMemory)?;
         self.enter(slot, name);
         Ok(())

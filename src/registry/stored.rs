@@ -33,7 +33,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let (handle, record) = self.get(slot)?;
         let root = if record.life.fork() == 0 { None } else { self.root(slot) };
         let root = root.and_then(|root| self.get(root)).map(|(handle, _)| handle);
-        Some(Marked { handle, life: &record.life, owner: &record.owner, named: record.named, root })
+        Some(Marked { handle, life: &record.life, owner: &record.owner, named: record.indexed.has_name(), root })
     }
 }
 

@@ -9,6 +9,7 @@ use super::index::Index;
 use super::layout::Layout;
 use super::life::Life;
 use super::marks::{StoreMark, StoreMarks, least_mark};
+use super::prints::{IndexedIn, RecordPrint};
 use super::records::Records;
 use super::tally::KeptTally;
 use crate::memory::OutOfMemory;
@@ -19,10 +20,8 @@ use crate::time::{Deadlines, Due, Millis};
 pub(super) struct Record<S, O> {
     pub(super) life: S,
     pub(super) owner: O,
-    /// It is in the index of names.
-    pub(super) named: bool,
-    /// It is in the index of dialogs.
-    listed: bool,
+    pub(super) indexed: IndexedIn,
+    pub(super) print: RecordPrint,
     /// Its place in the list of its connection.
     pub(super) flow: Option<Link>,
 }
@@ -30,7 +29,8 @@ pub(super) struct Record<S, O> {
 impl<S, O> Record<S, O> {
     /// In no index yet.
     pub(super) fn new(life: S, owner: O, named: bool) -> Self {
-        Self { life, owner, named, listed: false, flow: None }
+        let (indexed, print) = (IndexedIn::names_only(named), RecordPrint::default());
+        Self { life, owner, indexed, print, flow: None }
     }
 }
 
@@ -139,6 +139,11 @@ impl<S, O, A: Allocator + Clone> ShardTable<S, O, A> {
         self.records.is(slot, handle.generation()).then_some(slot)
     }
 
+    /// The deadline that the index has for a slot.
+    pub(super) fn indexed_deadline(&self, slot: u32) -> Option<Millis> {
+        self.deadlines.of(slot)
+    }
+
     /// A slot with a due deadline.
     pub(super) fn due(&mut self, now: Millis) -> Due {
         self.deadlines.due(now)
@@ -164,7 +169,7 @@ impl<S, O, A: Allocator + Clone> Drop for PutOff<'_, S, O, A> {
 impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
     /// The named record with this subject.
     pub(super) fn find_name(&self, hash: u32, subject: &Subject<'_>) -> Option<u32> {
-        self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| same(&record.life.subject(), subject)))
+        self.names.find(hash, |slot| self.get(slot).is_some_and(|(_, record)| record.life.subject() == *subject))
     }
 
     /// Whether the newest NOTIFY of the record in a slot had this fingerprint: no text is looked at.
@@ -223,8 +228,9 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         if let Some(name) = name {
             self.names.insert(name, slot);
         }
-        if let Some((_, record)) = self.records.get(slot) {
+        if let Some((_, record)) = self.records.get_mut(slot) {
             self.tally.enter(record.life.standing(), record.life.subject().package);
+            record.print = self.layout.print(record.life.subject().record);
         }
         self.index(slot, None);
     }
@@ -277,7 +283,8 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let least = if MARKED { least_mark(&input) } else { None };
         let Some((_, record)) = self.records.get_mut(slot) else { return Ok(None) };
         // Few have one, and the dialogs of the others are not looked at.
-        let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
+        let dialog =
+            if record.indexed.has_dialog() { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         let deadline = record.life.deadline();
         let texts = if MARKED { record.life.texts_mark() } else { 0 };
         let before = record.life.standing();
@@ -309,7 +316,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
             return Ok(Some(output));
         }
         // A subscription that is ending does not keep its name from a new one.
-        if ends && std::mem::take(&mut record.named) {
+        if ends && record.indexed.take_name() {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
         self.index(slot, dialog);
@@ -323,9 +330,10 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         self.changed = true;
         let record = self.records.remove(slot)?;
         self.tally.leave(record.life.standing(), record.life.subject().package);
-        let dialog = if record.listed { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
+        let dialog =
+            if record.indexed.has_dialog() { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         self.marks.set(slot, StoreMark::Whole);
-        if record.named {
+        if record.indexed.has_name() {
             self.names.remove(self.layout.of_name(&record.life.subject()).hash, slot);
         }
         if let Some(dialog) = dialog {
@@ -346,7 +354,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let Some((_, record)) = self.records.get_mut(slot) else { return };
         let now = dialog_of(self.layout, self.shard, slot, &record.life);
         self.changed = true;
-        record.listed = now.is_some();
+        record.indexed.set_dialog(now.is_some());
         self.deadlines.set(slot, record.life.deadline());
         let flow = record.life.flow();
         self.flows.set(&mut self.records, slot, flow);
@@ -363,6 +371,12 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         }
     }
 
+    /// Has the index forget a deadline, as no step does.
+    #[cfg(test)]
+    pub(super) fn disarm(&mut self, slot: u32) {
+        self.deadlines.set(slot, None);
+    }
+
     #[cfg(test)]
     pub(super) fn indexed(&self) -> (usize, usize) {
         (self.names.len(), self.dialogs.len())
@@ -377,11 +391,4 @@ fn dialog_of<S: Life>(layout: Layout, shard: usize, slot: u32, life: &S) -> Opti
     }
     let place = layout.of_call_id(call_id);
     Some(DialogPlace { hash: place.hash, foreign: place.shard != shard })
-}
-
-fn same(one: &Subject<'_>, other: &Subject<'_>) -> bool {
-    one.record == other.record
-        && one.subscriber == other.subscriber
-        && one.package == other.package
-        && one.event_id == other.event_id
 }

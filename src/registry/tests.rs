@@ -17,6 +17,7 @@ mod restore;
 mod store_model;
 mod threads;
 mod trace;
+mod walk;
 mod worker_board;
 
 use std::time::Duration;

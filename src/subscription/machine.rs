@@ -55,7 +55,7 @@ use extras::Extras;
 pub(super) use picture::Picture;
 
 /// The contents of a new subscription. URIs are valid SIP URIs: the caller has checked them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject<'a> {
     /// URI of the record subscribed to: Request-URI and To.
     pub record: &'a [u8],

@@ -225,6 +225,12 @@ pub enum Status {
 }
 
 impl Status {
+    /// Stands for a status before the first message.
+    pub const NONE: &'static str = "none";
+
+    /// The words for all of them.
+    pub const NAMES: [&'static str; 5] = ["active", "pending", "terminated", "rejected", Self::NONE];
+
     /// The word used in RPC, pseudo-variables and the C API.
     #[must_use]
     pub fn name(self) -> &'static str {

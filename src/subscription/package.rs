@@ -20,6 +20,14 @@ pub struct Package {
     pub forks: bool,
 }
 
+impl Package {
+    /// Whether it is one of this server's operator, not of every server.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        usize::from(self.number.0) >= ALL.len()
+    }
+}
+
 /// The number of a package, in a byte instead of a pointer's eight: 7 MB less for a million subscriptions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PackageNumber(u8);

@@ -75,7 +75,7 @@ impl<A: SharedAlloc> Subscription<A> {
             event_id: text(self.event_id()),
             options: self.options(),
             state: self.state().name(),
-            status: self.status().map_or("none", Status::name),
+            status: self.status().map_or(Status::NONE, Status::name),
             expires_in: dialog.and_then(Dialog::expiry).map(in_seconds),
             next_action_in: self.deadline().map(in_seconds),
             call_id: of_dialog(Dialog::call_id),

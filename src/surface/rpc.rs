@@ -2,28 +2,46 @@
 
 mod answer;
 mod count;
+mod filters;
 mod history;
+mod inventory;
 mod pages;
 mod parameters;
 mod store;
 mod tables;
+mod unsubscribing;
+mod walks;
 
 use std::ffi::CStr;
 
+use super::commands::Command;
 use super::subscriptions::{self, SubscriptionError};
 use super::ties::Ties;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::host::rpc::{NoRoom, RpcContext};
 use crate::time::seconds_up;
-use answer::{Fault, answer, clamp, fill, fitting, lossy};
+use answer::{Fault, answer, clamp, fill, fill_brief, fitting, lossy};
+use filters::unknown_destination;
 use pages::{filtered, page};
 use parameters::{LARGEST_PAGE, next_filters, next_handle, next_page, next_required};
 
 pub use answer::statistics;
 pub use count::count;
 pub use history::history;
+pub use inventory::{packages, queues};
 pub use store::store;
-pub use tables::{provisioning, reload};
+pub use tables::{credentials_reload, provisioning, reload};
+pub use unsubscribing::unsubscribe_all;
+pub use walks::{audit, find};
+
+/// Runs a command, unless it changes something and `rpc_read_only` is set.
+pub fn run(command: &Command, rpc: &RpcContext, work: impl FnOnce(&RpcContext)) {
+    if command.changes && engine::engine().is_some_and(|engine| engine.config.rpc_read_only) {
+        let name = command.name.to_string_lossy();
+        return rpc.fault(403, &format!("{name} is switched off: modparam rpc_read_only is 1"));
+    }
+    work(rpc);
+}
 
 /// `presence_b2b.version`: the versions of the module and of the server that it was built for. Works without the engine.
 pub fn version(rpc: &RpcContext, built_for: &CStr) {
@@ -40,7 +58,7 @@ pub fn version(rpc: &RpcContext, built_for: &CStr) {
 /// `presence_b2b.trace [detailed]`: how many subscriptions there are, were made and ended; with `detailed`, each one's state.
 pub fn trace(rpc: &RpcContext) {
     answer(rpc, |engine| {
-        let detailed = match rpc.next_text() {
+        let detailed = match rpc.next_text()? {
             None | Some(b"0") => false,
             Some(b"1" | b"detailed") => true,
             Some(other) => return Err(Fault(400, format!("\"{}\" is neither detailed nor 0 or 1", lossy(other)))),
@@ -52,13 +70,7 @@ pub fn trace(rpc: &RpcContext) {
         if detailed {
             let list = row.list(c"states")?;
             for (handle, snapshot) in fitting(rpc, page(engine, 0, LARGEST_PAGE)) {
-                let row = list.add_row()?;
-                row.number(c"id", handle.id())?;
-                row.text(c"record", snapshot.record.as_bytes())?;
-                row.text(c"subscriber", snapshot.subscriber.as_bytes())?;
-                row.text(c"package", engine.config.packages.get(snapshot.package).name.as_bytes())?;
-                row.text(c"state", snapshot.state.as_bytes())?;
-                row.text(c"status", snapshot.status.as_bytes())?;
+                fill_brief(&list.add_row()?, engine, handle, &snapshot)?;
             }
         }
         Ok(())
@@ -121,11 +133,7 @@ pub fn lookups(rpc: &RpcContext) {
 pub fn destination_release(rpc: &RpcContext) {
     answer(rpc, |engine| {
         let address = next_required(rpc, "address")?;
-        let unknown = || {
-            let text = "is not known: presence_b2b.destinations lists the known ones";
-            Fault(404, format!("the destination \"{}\" {text}", lossy(address)))
-        };
-        let resumed = engine.release(address).ok_or_else(unknown)?;
+        let resumed = engine.release(address).ok_or_else(|| unknown_destination(address))?;
         Ok(rpc.add_row()?.number(c"resumed", clamp(resumed as u64))?)
     });
 }
@@ -166,8 +174,8 @@ pub fn subscribe(rpc: &RpcContext) {
     answer(rpc, |engine| {
         let record = next_required(rpc, "record")?;
         let subscriber = next_required(rpc, "subscriber")?;
-        let package = rpc.next_text().unwrap_or_default();
-        let options = rpc.next_text().unwrap_or_default();
+        let package = rpc.next_text()?.unwrap_or_default();
+        let options = rpc.next_text()?.unwrap_or_default();
         let handle = subscriptions::subscribe(engine, [record, subscriber, package, options], &Ties::default())?;
         Ok(rpc.add_number(i32::try_from(handle.id()).unwrap_or(i32::MAX))?)
     });

@@ -11,7 +11,7 @@ use crate::host::database::{Database, DatabaseError};
 use crate::host::log;
 use crate::host::process::end_if_asked;
 use crate::memory::OutOfMemory;
-use crate::provision::{Count, ReadingState, Round};
+use crate::provision::{Count, ReadingState, Round, TablesRead};
 use crate::time::Millis;
 
 /// The columns of `provision_table`.
@@ -56,7 +56,7 @@ impl TableReader {
         let now = Engine::now();
         if self.at.is_some_and(|at| at <= now) {
             // If not, somebody has asked already.
-            let _ = engine.reading.ask(now.0);
+            let _ = engine.reading.ask(TablesRead::All, now.0);
         }
         if let Some(round) = engine.reading.begin() {
             let unfinished = Unfinished(engine);
@@ -72,11 +72,13 @@ impl TableReader {
     fn conclude(&mut self, engine: &Engine, failure: Option<&str>) {
         match (failure, self.at) {
             (None, _) => {
-                self.at = None;
+                if engine.reading.what() == TablesRead::All {
+                    self.at = None;
+                }
                 if std::mem::take(&mut self.has_said) {
                     log::notice("the tables of db_url can be read now");
                 }
-                if !engine.config.provision_table.is_empty() {
+                if !engine.config.provision_table.is_empty() && engine.reading.what() == TablesRead::All {
                     log::info(&summary(engine));
                 }
             }
@@ -126,7 +128,7 @@ fn read(engine: &Engine, round: Round) -> Result<(), TableError> {
     engine.take_credentials(&credentials)?;
     engine.reading.count(Count::Credentials, credentials.len() as u64);
     let table = &engine.config.provision_table;
-    if table.is_empty() {
+    if table.is_empty() || engine.reading.what() == TablesRead::Credentials {
         return Ok(());
     }
     let database = Database::open(&engine.config.db_url.0)?;

@@ -73,6 +73,12 @@ impl<A: Allocator + Clone> Deadlines<A> {
         self.wheel.next().map(|place| Millis(place.at))
     }
 
+    /// The deadline of a slot.
+    #[must_use]
+    pub fn of(&self, slot: u32) -> Option<Millis> {
+        self.node(slot).filter(|node| node.before != NOWHERE).map(|node| node.at)
+    }
+
     /// The earliest deadline, when it is due. Time never goes back.
     pub fn due(&mut self, now: Millis) -> Due {
         let mut moves = MOST_MOVES;

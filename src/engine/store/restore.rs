@@ -1,6 +1,7 @@
 //! Subscriptions of an earlier run go on, and C modules take theirs over.
 
 use super::super::{Engine, Owner};
+use crate::gate::SentTo;
 use crate::host::shm::Shm;
 use crate::memory::OutOfMemory;
 use crate::qsa::{CachedSubscriberData, LastQueued, QueueId, StoredPart, SubscriptionId, Wanted};
@@ -92,9 +93,9 @@ impl Engine {
             queue: queue_of(origin),
             last: LastQueued::default(),
             cached: CachedSubscriberData::NOTHING,
-            destination: None,
+            sent_to: SentTo::default(),
         };
-        of_root.map_or(nobody, |owner| Owner { last: LastQueued::default(), destination: None, ..owner })
+        of_root.map_or(nobody, |owner| Owner { last: LastQueued::default(), sent_to: owner.sent_to.settled(), ..owner })
     }
 
     fn orphan_hash(&self, origin: RowOrigin, texts: [&[u8]; 3], options: &Options) -> u64 {
@@ -110,7 +111,7 @@ impl Engine {
         let hash = self.orphan_hash(origin, [wanted.record, wanted.subscriber, wanted.package], options);
         let handle = store.orphans.take(hash, |handle| self.is_orphan_of(handle, wanted))?;
         let handle = Handle::from_u64(handle)?;
-        let take = |_, _: &Output, there: &mut Owner| *there = Owner { destination: there.destination, ..owner };
+        let take = |_, _: &Output, there: &mut Owner| *there = Owner { sent_to: there.sent_to, ..owner };
         let stepped = self.registry.step(handle, Input::Refresh, &self.at(Self::now()).env(), take).ok().flatten()?;
         Self::trace(&stepped);
         self.settle(stepped.wake, None);

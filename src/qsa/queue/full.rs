@@ -13,7 +13,8 @@ const MOST_SPARED: usize = 16;
 const MOST_DISPLACED: usize = 32;
 
 impl<A: SharedAlloc> Queue<A> {
-    pub(super) fn push(&mut self, last: &mut LastQueued, message: Message<A>) -> Pushed<A> {
+    pub(super) fn push(&mut self, last: &mut LastQueued, message: Message<A>, now: u32) -> Pushed<A> {
+        self.now = now;
         self.counters.received += 1;
         let wake = (self.waiting.len() == 0).then_some(self.wake);
         let own = self.waiting.account_of(last.place(), &message);
@@ -95,7 +96,7 @@ impl<A: SharedAlloc> Queue<A> {
         gone: LostMessages<A>,
     ) -> Pushed<A> {
         let mut gone = gone;
-        match self.waiting.push(message, own, self.epoch) {
+        match self.waiting.push(message, own, self.epoch, self.now) {
             Ok(at) => {
                 *last = LastQueued::at(at);
                 Pushed { outcome, wake, gone, on_loss: None }

@@ -1,6 +1,6 @@
 //! Queues and messages.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use super::support::{ask, hub, new, queue, say};
 use crate::qsa::queue::{QueueCounters, QueueOutcome};
@@ -128,6 +128,33 @@ fn the_consumer_is_woken_once_for_each_time_the_queue_was_empty() {
     assert_eq!((WOKEN.load(SeqCst), pushed.outcome), (10, QueueOutcome::Queued));
     pushed.finish();
     assert_eq!(WOKEN.load(SeqCst), 15);
+}
+
+/// A message that takes the place of an older one has waited since that came.
+#[test]
+fn it_is_known_how_long_the_oldest_message_waits() {
+    static NOW: AtomicU32 = AtomicU32::new(u32::MAX - 5);
+    let hub = hub().with_clock(|| NOW.load(SeqCst));
+    let q = queue(&hub, 2);
+    let id = ask(&hub, &new(b"a", q)).unwrap();
+    let oldest = || {
+        let [queue] = hub.queue_snapshots().try_into().unwrap();
+        assert_eq!((queue.id, queue.limit, queue.counters), (q, 2, hub.queue_counters(q).unwrap()));
+        queue.oldest
+    };
+    assert_eq!(oldest(), None);
+    say(&hub, id, b"1");
+    // The clock has turned over in the meantime.
+    NOW.store(10, SeqCst);
+    assert_eq!(oldest(), Some(16));
+    say(&hub, id, b"2");
+    NOW.store(30, SeqCst);
+    say(&hub, id, b"3");
+    assert_eq!((oldest(), hub.queue_counters(q).unwrap().merged), (Some(36), 1));
+    hub.pop(q).unwrap();
+    assert_eq!(oldest(), Some(20));
+    hub.pop(q).unwrap();
+    assert_eq!(oldest(), None);
 }
 
 #[test]

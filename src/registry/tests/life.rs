@@ -24,6 +24,9 @@ const DIALOG: u16 = 201;
 pub const CANCEL: u16 = 400;
 const FAIL: u16 = 500;
 
+/// The Call-ID of one that needs no deadline.
+pub const NEEDS_NOTHING: &[u8] = b"local";
+
 /// The deadline becomes `at`.
 pub fn arm<'a>(at: Millis) -> Input<'a> {
     Input::Reply(Reply { code: ARM, cseq: u32::try_from(at.0).unwrap(), ..Reply::default() })
@@ -239,6 +242,10 @@ impl Life for Told {
 
     fn deadline(&self) -> Option<Millis> {
         self.deadline
+    }
+
+    fn needs_deadline(&self) -> bool {
+        self.call_id() != NEEDS_NOTHING
     }
 
     fn flow(&self) -> Option<Flow> {

@@ -8,6 +8,7 @@ use super::super::package::PackageNumber;
 use super::super::state::State;
 use super::extras::Extras;
 use super::{RECORD, SUBSCRIBER, Subscription};
+use crate::grammar::Aor;
 use crate::memory::SharedAlloc;
 use crate::time::Millis;
 
@@ -29,6 +30,12 @@ impl<A: SharedAlloc> Subscription<A> {
     #[must_use]
     pub fn record(&self) -> &[u8] {
         self.names.get(RECORD)
+    }
+
+    /// The host of the record's URI.
+    #[must_use]
+    pub fn record_host(&self) -> Option<&[u8]> {
+        Aor::host_as_written(self.record())
     }
 
     /// URI of the subscriber.

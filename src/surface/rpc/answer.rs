@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::engine::{self, Engine};
-use crate::host::rpc::{NoRoom, Row, RpcContext};
+use crate::host::rpc::{NoRoom, Row, RpcContext, WrongType};
 use crate::host::{blocks, shm};
 use crate::registry::Handle;
 use crate::subscription::{Options, Snapshot, Untold};
@@ -19,6 +19,12 @@ impl From<NoRoom> for Fault {
         let advice =
             "ask for a smaller page, or raise binrpc_struct_max_body_size and binrpc_max_body_size of module ctl";
         Self(500, format!("the answer is too large for the transport: {advice}"))
+    }
+}
+
+impl From<WrongType> for Fault {
+    fn from(WrongType { number }: WrongType) -> Self {
+        Self(400, format!("parameter {number} is neither a text nor a number"))
     }
 }
 
@@ -56,7 +62,7 @@ pub(super) fn answer(rpc: &RpcContext, work: impl FnOnce(&Engine) -> Result<(), 
 }
 
 /// As many rows as every transport carries; the next page begins behind them.
-pub(super) fn fitting<T>(rpc: &RpcContext, rows: Vec<T>) -> impl Iterator<Item = T> {
+pub(super) fn fitting<T>(rpc: &RpcContext, rows: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
     rows.into_iter().take_while(|_| rpc.has_room())
 }
 
@@ -100,6 +106,16 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         fork_of: FieldValue::or_absent(engine.registry.root_of(handle).map(Handle::id)),
     };
     add_fields(row, fields.into_fields())
+}
+
+/// Adds what tells a subscription from others, and its state.
+pub(super) fn fill_brief(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
+    row.number(c"id", handle.id())?;
+    row.text(c"record", snapshot.record.as_bytes())?;
+    row.text(c"subscriber", snapshot.subscriber.as_bytes())?;
+    row.text(c"package", engine.config.packages.get(snapshot.package).name.as_bytes())?;
+    row.text(c"state", snapshot.state.as_bytes())?;
+    Ok(row.text(c"status", snapshot.status.as_bytes())?)
 }
 
 /// Adds the fields that are there.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Fault, add_fields, answer, clamp};
 use crate::engine::{Engine, NoReading};
 use crate::host::rpc::RpcContext;
-use crate::provision::{Count, ReadingState};
+use crate::provision::{Count, ReadingState, TablesRead};
 use crate::surface::answers::{FieldValue, ProvisioningFields};
 
 /// How long the command waits for the end of the reading: no other command of this transport is answered in the meantime.
@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 impl From<NoReading> for Fault {
     fn from(error: NoReading) -> Self {
         let code = match error {
-            NoReading::NoTable => 500,
+            NoReading::NoTable | NoReading::NoCredentials => 500,
             NoReading::UnderWay => 409,
         };
         Self(code, error.to_string())
@@ -26,8 +26,17 @@ impl From<NoReading> for Fault {
 
 /// `presence_b2b.reload`: has the tables read again; answers what came of it, or how far it is after some time.
 pub fn reload(rpc: &RpcContext) {
+    read_again(rpc, TablesRead::All);
+}
+
+/// `presence_b2b.credentials_reload`: the same for the table of credentials alone.
+pub fn credentials_reload(rpc: &RpcContext) {
+    read_again(rpc, TablesRead::Credentials);
+}
+
+fn read_again(rpc: &RpcContext, what: TablesRead) {
     answer(rpc, |engine| {
-        engine.ask_for_tables()?;
+        engine.ask_for_tables(what)?;
         let end = Instant::now() + PATIENCE;
         while engine.reading.state() == ReadingState::Reading && Instant::now() < end {
             std::thread::sleep(PAUSE);
