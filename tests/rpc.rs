@@ -24,7 +24,7 @@ fn sorted(mut names: Vec<&str>) -> Vec<&str> {
 #[test]
 fn show_and_list_have_every_field() {
     let notifier = Notifier::udp();
-    let server = Server::eager(600).b2b_param("refresh_jitter", 0).start();
+    let server = Server::eager(600).b2b_param("refresh_jitter", 0).b2b_param("history", 0).start();
     let record = notifier.uri("alice");
     leaves_nothing(&server, || {
         let id = server.subscribe(&record, &server.uri("watcher"));
