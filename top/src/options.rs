@@ -151,4 +151,19 @@ mod tests {
             assert!(error.contains(said), "{arguments:?}: {error}");
         }
     }
+
+    /// The page and the help have the same options.
+    #[test]
+    fn the_page_has_every_option() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/b2b-top.md")).expect("the page");
+        let names = |text: &str| -> std::collections::BTreeSet<String> {
+            let words = text.split(|letter: char| letter != '-' && !letter.is_ascii_lowercase());
+            words.filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned).collect()
+        };
+        let (_, table) = page.split_once("## Options\n").expect("the options");
+        let rows: String =
+            table.split("\n## ").next().unwrap_or_default().lines().filter_map(|line| line.split('|').nth(1)).collect();
+        assert_eq!(names(&rows), names(HELP));
+    }
 }
