@@ -50,6 +50,7 @@ fn every_state_is_shown_in_plain_lines() {
         }
     }
     went_on(&lines);
+    came_back(&lines);
     lamps_followed(&said);
     assert_nothing_left(files.path());
 }
@@ -60,16 +61,53 @@ fn went_on(lines: &[&str]) {
     let (killed, goes_on) = (at("is killed (kill -9)"), at("it goes on in the same 6 dialogs"));
     let (arrived, refreshed) = (at("state erin   == active open \"back again\""), at("is refreshed"));
     assert!(killed < goes_on && goes_on < arrived && arrived < refreshed, "{lines:#?}");
-    let end = at("All 17 published states arrived");
+    let end = at("presence server dies, comes back");
     let sent = lines[killed..end].iter().filter(|line| line.contains("-> SUBSCRIBE Expires 3600"));
     let others: Vec<_> = sent.filter(|line| !line.ends_with(" in dialog")).collect();
     assert!(others.is_empty(), "{others:#?}");
     assert!(!lines[killed..refreshed].iter().any(|line| line.contains("-> SUBSCRIBE")), "{lines:#?}");
 }
 
+/// The presence server was killed and started again: the breaker opened and closed, nothing was lost, and the history tells it.
+fn came_back(lines: &[&str]) {
+    let said = [
+        "the presence server is killed (kill -9)",
+        "state alice  == active Request Timeout",
+        "the breaker is open: the refresh of frank is held",
+        "the presence server starts again",
+        "SIP   alice  -> SUBSCRIBE Expires 3600 in dialog",
+        "a probe was answered: the breaker is closed",
+        "SIP   frank  -> SUBSCRIBE Expires 3600 in dialog",
+        "The last events of the subscription to alice",
+        "<- 200 OK Expires 3600",
+        "* timeout",
+        "-> SUBSCRIBE retry Expires 3600",
+        "<- 200 OK Expires 3600",
+        "<- NOTIFY active",
+        "All 17 published states arrived",
+    ];
+    let mut rest = lines.iter();
+    for part in said {
+        assert!(rest.any(|line| line.contains(part)), "no {part:?} where it belongs: {lines:#?}");
+    }
+    // The script is told before anything happens.
+    let at = |part: &str| lines.iter().position(|line| line.contains(part));
+    assert!(at("&& handle_notify()) exit;").is_some_and(|script| Some(script) < at("2/8 ")), "{lines:#?}");
+}
+
 /// The second act: what both lamps showed, in this order.
 fn lamps_followed(said: &str) {
     assert!(said.contains("All 12 changes of two lamps were those of the calls at the PBX"), "{said}");
+    let mut rest = said.lines();
+    for part in [
+        "if ($b2b(sip:$rU@PBX=>dialog_state)",
+        "lamp  201    == in a call",
+        "203 calls 201 here, which is busy: the script sends it to voice mail",
+        "201 hangs up",
+        "203 calls 201 here, which is free: the script sends it to the desk",
+    ] {
+        assert!(rest.any(|line| line.contains(part)), "no {part:?} where it belongs:\n{said}");
+    }
     for (user, other) in [("201", "202"), ("202", "201")] {
         let begin = format!("lamp  {user}    == ");
         let shown: Vec<&str> = said

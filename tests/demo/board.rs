@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ears::{Event, Told};
+use super::ladder::Rung;
 use super::scene::Scene;
 use super::traffic::{Exchange, user_of};
 
@@ -65,6 +66,14 @@ pub enum Heard {
     Nothing,
 }
 
+/// What is for a while in place of the SIP messages.
+pub enum Aside {
+    /// The script behind what is shown.
+    Script(Vec<String>),
+    /// The history of the subscription to this record.
+    History(String, Vec<Rung>),
+}
+
 /// Everything the views show.
 pub struct Board {
     /// The words around it.
@@ -83,6 +92,8 @@ pub struct Board {
     pub step: usize,
     /// The present step.
     pub now: String,
+    /// In place of the exchanges, if there is one.
+    pub aside: Option<Aside>,
 }
 
 impl Board {
@@ -97,6 +108,7 @@ impl Board {
             to_publish,
             step: 0,
             now: String::new(),
+            aside: None,
         }
     }
 

@@ -53,7 +53,7 @@ pub struct Ears {
 /// The event route: all that the demo believes comes out of it, field by field, a line each.
 pub fn route(told: SocketAddr) -> String {
     let fields = "$qsa(record)\\n$qsa(status)\\n$qsa(basic)\\n$qsa(reason)\\n$qsa(note)";
-    format!("event_route[qsa:notify] {{\n    send_data(\"sip:{told}\", \"{fields}\");\n}}")
+    format!("event_route[qsa:notify] {{\n    send_data(\"sip:{told}\",\n        \"{fields}\");\n}}")
 }
 
 impl Ears {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::board::{Board, Row};
+use super::board::{Aside, Board, Row};
+use super::ladder::Rung;
 use super::paint::{Line, Style, cell};
 use super::traffic::Exchange;
 
@@ -13,7 +14,7 @@ pub const LEAST: (usize, usize) = (80, 24);
 const MOST: (usize, usize) = (120, 40);
 
 /// Lines around the two panes.
-const AROUND: usize = 8;
+const AROUND: usize = 7;
 
 /// How long a change is highlighted.
 const FRESH: Duration = Duration::from_millis(1500);
@@ -38,8 +39,8 @@ pub fn draw(board: &Board, columns: usize, rows: usize) -> Vec<Line> {
     let right = width - left - 3;
     let wall = |text: &str| Line::new().with(Style::Dim, text);
     let rule = rule_at(board);
-    let mut lines = vec![title(board, width), Line::new(), flow(board)];
-    lines.push(border(["┌", "┬", "┐"], [(board.scene.panes[0], left), (board.scene.panes[1], right)]));
+    let mut lines = vec![title(board, width), flow(board)];
+    lines.push(border(["┌", "┬", "┐"], [(board.scene.panes[0], left), (right_title(board), right)]));
     let panes = records(board, left, height).into_iter().zip(exchanges(board, right, height));
     lines.extend(panes.enumerate().map(|(number, (a, b))| {
         let (outer, inner) = if number == rule { ("├", "┤") } else { ("│", "│") };
@@ -118,7 +119,9 @@ fn state_of(row: &Row) -> Line {
         ("active", Some("ringing")) => (Style::Yellow, "◐ ringing".into()),
         ("active", Some("off")) => (Style::Dim, "○ off".into()),
         ("active", Some("closed")) => (Style::Red, "○ closed".into()),
+        ("active", None) if row.told.reason.is_some() => (Style::Red, "! silent".into()),
         ("active", None) => (Style::Yellow, "? none".into()),
+        ("active", Some(other)) if other.starts_with('▸') => (Style::Cyan, other.into()),
         ("active", Some(other)) => (Style::Yellow, format!("◌ {other}")),
         (other, _) => (Style::Yellow, format!("? {other}")),
     };
@@ -127,7 +130,8 @@ fn state_of(row: &Row) -> Line {
 
 fn note_of(board: &Board, row: &Row, style: Style) -> Line {
     if row.ended.is_some() {
-        let last = row.told.basic.as_deref().map_or(String::new(), |basic| format!("was {basic}"));
+        let was = || row.told.basic.as_deref().map_or(String::new(), |basic| format!("was {basic}"));
+        let last = row.told.note.clone().unwrap_or_else(was);
         return Line::new().with(Style::Dim, last);
     }
     match (&row.told.status[..], &row.told.note, &row.told.reason) {
@@ -149,35 +153,75 @@ fn step(board: &Board, number: usize, text: &str) -> Line {
     Line::new().with(style, format!(" {mark} ")).with(text_style, text)
 }
 
+fn right_title(board: &Board) -> &str {
+    match board.aside {
+        None => board.scene.panes[1],
+        Some(Aside::Script(_)) => "the script behind it",
+        Some(Aside::History(..)) => "presence_b2b.history",
+    }
+}
+
+/// The right pane: the newest messages, or what is there in their place.
 fn exchanges(board: &Board, width: usize, height: usize) -> Vec<Line> {
+    if let Some(Aside::Script(script)) = &board.aside {
+        let mut lines: Vec<Line> = script.iter().map(|line| cell(Style::Plain, format!(" {line}"), width)).collect();
+        lines.resize(height, Line::new());
+        return lines;
+    }
     let arrow = width.saturating_sub(NAME + 2);
     let peer = board.scene.peer;
     let ends = format!("{:<left$}{peer}", "presence_b2b", left = arrow - peer.len());
-    let mut lines = vec![cell(Style::Dim, " about", NAME + 1).join(cell(Style::Dim, ends, arrow))];
-    let newest = board.exchanges.len().saturating_sub(height - 1);
-    lines.extend(board.exchanges.iter().skip(newest).map(|message| message_line(message, arrow)));
+    let about = match &board.aside {
+        Some(Aside::History(record, _)) => record,
+        _ => "about",
+    };
+    let mut lines = vec![cell(Style::Dim, format!(" {about}"), NAME + 1).join(cell(Style::Dim, ends, arrow))];
+    if let Some(Aside::History(_, rungs)) = &board.aside {
+        let newest = rungs.len().saturating_sub(height - 1);
+        lines.extend(rungs.iter().skip(newest).map(|rung| rung_line(rung, arrow)));
+    } else {
+        let newest = board.exchanges.len().saturating_sub(height - 1);
+        lines.extend(board.exchanges.iter().skip(newest).map(|message| message_line(message, arrow)));
+    }
     lines.resize(height, Line::new());
     lines
 }
 
 fn message_line(message: &Exchange, width: usize) -> Line {
-    let room = width.saturating_sub(3 + if message.sent { 2 } else { 0 });
+    let room = room(message.sent, width);
     let text = if message.text.chars().count() > room { &message.short } else { &message.text };
+    let style = if message.status == 0 { Style::Bold } else { Style::Plain };
+    cell(Style::Plain, format!(" {}", message.record), NAME + 1).join(arrow_line(message.sent, style, text, width))
+}
+
+/// An event of a history: something sent, received, or neither.
+fn rung_line(rung: &Rung, width: usize) -> Line {
+    let at = cell(Style::Dim, format!(" {}", rung.at), NAME + 1);
+    match rung.sent {
+        Some(sent) => at.join(arrow_line(sent, Style::Plain, &rung.text, width)),
+        None => at.join(cell(Style::Yellow, format!("·  {}", rung.text), width)),
+    }
+}
+
+/// The columns for text in an arrow of that width.
+fn room(sent: bool, width: usize) -> usize {
+    width.saturating_sub(3 + if sent { 2 } else { 0 })
+}
+
+fn arrow_line(sent: bool, look: Style, text: &str, width: usize) -> Line {
+    let room = room(sent, width);
     let shown: String = match text.chars().count() > room {
         true => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
-        false => text.clone(),
+        false => text.to_owned(),
     };
-    let style = if message.sent { Style::Cyan } else { Style::Magenta };
+    let style = if sent { Style::Cyan } else { Style::Magenta };
     let free = room - shown.chars().count();
-    let line = cell(Style::Plain, format!(" {}", message.record), NAME + 1);
-    let (before, after) = if message.sent {
+    let (before, after) = if sent {
         ("── ", format!(" {}▶", "─".repeat(free)))
     } else {
         ("◀─ ", format!(" {}", "─".repeat(free.saturating_sub(1))))
     };
-    line.with(style, before)
-        .with(if message.status == 0 { Style::Bold } else { Style::Plain }, shown)
-        .with(style, after)
+    Line::new().with(style, before).with(look, shown).with(style, after)
 }
 
 fn progress(board: &Board) -> Line {

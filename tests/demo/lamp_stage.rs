@@ -13,8 +13,27 @@ use super::support::endpoint::Endpoint;
 use super::support::kamailio::Server;
 use super::support::pbx::EXTENSIONS;
 
+/// What happens to a call for a user of the PBX: the addresses are those of the PBX, a voice mail and a phone on a desk.
+const CALLS: &str = r#"route[CALL] {
+    if ($b2b(sip:$rU@PBX=>dialog_state)
+            == "confirmed") {
+        $du = "sip:VOICE_MAIL";
+    } else {
+        $du = "sip:DESK";
+    }
+    t_relay();
+}"#;
+
 /// Takes NOTIFYs from the PBX and SUBSCRIBEs from the lamps.
 const HERE: &str = r#"request_route {
+    if (is_method("INVITE")) {
+        route(CALL);
+        exit;
+    }
+    if (is_method("ACK|BYE")) {
+        t_relay();
+        exit;
+    }
     if (is_method("NOTIFY")) {
         if (!handle_notify()) {
             sl_send_reply("481", "Subscription Does Not Exist");
@@ -29,6 +48,14 @@ const HERE: &str = r#"request_route {
     sl_send_reply("405", "Method Not Allowed");
 }"#;
 
+/// Who calls here.
+pub const CALLER: &str = "203";
+
+/// The script that routes calls.
+pub fn script() -> Vec<String> {
+    CALLS.lines().map(str::to_owned).collect()
+}
+
 /// Both servers, running, and all phones.
 pub struct LampStage {
     pbx: Server,
@@ -38,6 +65,8 @@ pub struct LampStage {
     pub ears: Ears,
     /// The phones at the PBX, in the order of [`EXTENSIONS`].
     pub phones: [CallPhone; 2],
+    /// The one that calls, and those that it reaches: voice mail and the desk.
+    pub local: [CallPhone; 3],
 }
 
 impl LampStage {
@@ -46,6 +75,10 @@ impl LampStage {
         let (pbx, b2b) = or_sentence(|| (Server::builder(), here()))?;
         let ears = Ears::open(pbx.ip(), b2b.ip()).map_err(|error| format!("No socket for reports ({error})."))?;
         let (ends, lamps) = or_sentence(|| ([Endpoint::udp(), Endpoint::udp()], Lamps::new(ears.sender.clone())))?;
+        let local = or_sentence(|| [Endpoint::udp(), Endpoint::udp(), Endpoint::udp()])?;
+        let [_, voice_mail, desk] = local.each_ref().map(|end| end.addr().to_string());
+        let calls = CALLS.replace("PBX", &pbx.ip().to_string());
+        let b2b = b2b.route(&calls.replace("VOICE_MAIL", &voice_mail).replace("DESK", &desk));
         let begun = or_sentence(|| copying(pbx, &ears).pbx(&ends, &swallow_if_asked()).publishing_calls().start());
         let pbx = begun.map_err(|error| format!("The PBX: {error}"))?;
         match or_sentence(|| b2b.start()) {
@@ -53,7 +86,11 @@ impl LampStage {
                 let [first, second] = ends;
                 let phone = |end, user| CallPhone::new(end, pbx.uri(user), pbx.addr());
                 let phones = [phone(first, EXTENSIONS[0]), phone(second, EXTENSIONS[1])];
-                Ok(LampStage { pbx, b2b, lamps, ears, phones })
+                let [caller, voice_mail, desk] = local;
+                let here = |end, user| CallPhone::new(end, b2b.uri(user), b2b.addr());
+                let called = EXTENSIONS[0];
+                let local = [here(caller, CALLER), here(voice_mail, called), here(desk, called)];
+                Ok(LampStage { pbx, b2b, lamps, ears, phones, local })
             }
             Err(error) => {
                 let _ = or_sentence(|| pbx.stop());

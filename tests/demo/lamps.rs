@@ -1,7 +1,10 @@
 //! The second act: calls at the PBX light lamps here.
 
-use super::board::Board;
-use super::lamp_stage::LampStage;
+use std::time::Instant;
+
+use super::board::{Aside, Board, Row};
+use super::ears::Told;
+use super::lamp_stage::{CALLER, LampStage, script};
 use super::scene::LAMPS;
 use super::sentence::or_sentence;
 use super::support::pbx::EXTENSIONS;
@@ -34,13 +37,15 @@ struct Play<'a> {
 impl Play<'_> {
     fn run(&mut self) -> Result<String, End> {
         self.teller.say(self.stage.addresses());
-        self.teller.pause(1500)?;
+        self.teller.aside(Aside::Script(script()));
+        self.teller.pause(2000)?;
+        self.teller.board.aside = None;
         self.teller.step("The module subscribes at the PBX; what it is told becomes state here.")?;
         for user in EXTENSIONS {
             self.watch(user)?;
-            self.teller.pause(800)?;
+            self.teller.pause(600)?;
         }
-        self.teller.step("Both lamps follow the call; nobody here takes part in it.")?;
+        self.teller.step("Both lamps follow the call, and the script routes by the same state.")?;
         self.answered()?;
         self.teller.step("A new call lights a lamp again, whatever became of the one before.")?;
         self.busy()?;
@@ -62,7 +67,7 @@ impl Play<'_> {
         let wanted = self.ids.len() as u64;
         let stage = &*self.stage;
         // Until it is published the lamp would be told that nothing is known.
-        self.teller.until(|| Ok(stage.count("publications")? >= wanted))?;
+        self.teller.until("The module has published nothing.", || Ok(stage.count("publications")? >= wanted))?;
         self.teller.say(format!("the lamp for {user} is plugged in"));
         self.teller.board.expect(user, "off", None);
         self.teller.board.watch(user);
@@ -81,11 +86,13 @@ impl Play<'_> {
         teller.say("202 answers".into());
         expect(teller, "in a call");
         or_sentence(|| call.answer())?;
-        arrived(teller, 2000)?;
+        arrived(teller, 1200)?;
+        routed(self.stage, teller, true)?;
         teller.say("201 hangs up".into());
         expect(teller, "off");
         or_sentence(|| call.hang_up())?;
-        arrived(teller, 1500)
+        arrived(teller, 1000)?;
+        routed(self.stage, teller, false)
     }
 
     fn busy(&mut self) -> Result<(), End> {
@@ -124,6 +131,27 @@ impl Play<'_> {
         let (changes, time) = (board.published.len(), board.begun.elapsed().as_secs_f32());
         Ok(format!("All {changes} changes of two lamps were those of the calls at the PBX, in {time:.1} s."))
     }
+}
+
+/// A local call for the first extension goes to voice mail while that is in a call, and to the desk otherwise.
+fn routed(stage: &LampStage, teller: &mut Teller<'_>, is_busy: bool) -> Result<(), End> {
+    let [caller, voice_mail, desk] = &stage.local;
+    let called = EXTENSIONS[0];
+    let (to, place, why) = if is_busy { (voice_mail, "voice mail", "busy") } else { (desk, "the desk", "free") };
+    let begun = Instant::now();
+    let call = or_sentence(|| caller.call(to));
+    let mut call = call.map_err(|_| format!("A call to {called}, which is {why}, did not reach {place}."))?;
+    let took = begun.elapsed();
+    or_sentence(|| call.answer())?;
+    let note = format!("{called} {why}");
+    let told =
+        Told { status: "active".into(), basic: Some(format!("▸ {place}")), note: Some(note), ..Told::default() };
+    let row = Row { user: CALLER.into(), told, at: Some(Instant::now()), took: Some(took), ..Row::default() };
+    teller.board.rows.retain(|row| row.user != CALLER);
+    teller.board.rows.push(row);
+    teller.say(format!("{CALLER} calls {called} here, which is {why}: the script sends it to {place}"));
+    teller.pause(1500)?;
+    Ok(or_sentence(|| call.hang_up())?)
 }
 
 /// Both lamps have to show that from now on.

@@ -3,11 +3,12 @@
 //! First one watcher, six records, and their presence states arriving in Kamailio: the first server is a presence server
 //! (Debian's presence and presence_xml on SQLite), the second has this module. The demo publishes states to the first and
 //! shows what `event_route[qsa:notify]` tells it in the second, with the SIP messages between the two beside it. In the middle
-//! the second is killed and started again, and goes on in the same dialogs, which a database has.
+//! the second is killed and started again, and goes on in the same dialogs, which a database has. Then the first is killed: the
+//! breaker opens, and closes when the server is back. At the end comes the history of one subscription.
 //!
 //! Then the lamps of two phones that follow calls: the first server is a PBX (Debian's dialog and pua_dialoginfo), the second
 //! publishes what this module is told in its own presence server, where the lamps are. The demo makes the calls and is the
-//! lamps. It exits with 0 only if every published state arrived, and if every lamp showed every change.
+//! lamps; the script routes a call by the state of a phone. It exits with 0 only if every published state arrived, and if every lamp showed every change.
 
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../support/mod.rs"]
@@ -18,6 +19,7 @@ mod cast;
 mod ears;
 mod frame;
 mod hep;
+mod ladder;
 mod lamp;
 mod lamp_stage;
 mod lamps;

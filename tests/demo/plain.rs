@@ -2,7 +2,7 @@
 
 use std::io::{Write, stderr, stdout};
 
-use super::board::{Board, Heard, state_text};
+use super::board::{Aside, Board, Heard, state_text};
 
 /// Writes lines to standard output.
 pub struct Plain {
@@ -43,6 +43,32 @@ impl Plain {
     pub fn act(&mut self, board: &Board) {
         if !board.now.is_empty() {
             self.timed(board, &format!("*     {}", board.now));
+        }
+    }
+
+    /// The aside of the board is new.
+    pub fn aside(&mut self, board: &Board) {
+        match &board.aside {
+            None => {}
+            Some(Aside::Script(lines)) => {
+                self.line("    The script behind it:");
+                for line in lines {
+                    self.line(&format!("        {line}"));
+                }
+            }
+            Some(Aside::History(record, rungs)) => {
+                self.line(&format!(
+                    "\nThe last events of the subscription to {record}, as presence_b2b.history tells them:"
+                ));
+                for rung in rungs {
+                    let arrow = match rung.sent {
+                        Some(true) => "->",
+                        Some(false) => "<-",
+                        None => " *",
+                    };
+                    self.line(&format!("    {} {arrow} {}", rung.at, rung.text));
+                }
+            }
         }
     }
 

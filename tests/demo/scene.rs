@@ -54,6 +54,7 @@ pub const STATES: Scene = Scene {
         "states change",
         "the server is killed, starts again",
         "subscriptions are refreshed",
+        "presence server dies, comes back",
         "the watcher unsubscribes",
     ],
 };

@@ -9,15 +9,28 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::ears::{self, Ears};
+use super::ladder::{self, Rung};
 use super::sentence::or_sentence;
 use super::support::config::Builder;
 use super::support::database;
 use super::support::kamailio::Server;
 use super::support::pidf::pidf;
 use super::support::presence_server::PresenceServer;
+use super::support::process::members;
+use super::support::wait::until;
 
 /// For the tests of the demo itself: the other server says 200 to what is published for this user, and forgets it.
 const SWALLOW: &str = "PRESENCE_B2B_DEMO_SWALLOW";
+
+/// All the routing that the module needs.
+const ROUTE: &str = r#"request_route {
+    if (is_method("NOTIFY")
+            && handle_notify()) exit;
+    sl_send_reply("481", "Unknown");
+}"#;
+
+/// How many events of a subscription are kept: as many as the smallest picture can show.
+const EVENTS: i64 = 14;
 
 /// How long a server that is killed may take until all of its processes are gone.
 const GONE: Duration = Duration::from_secs(10);
@@ -33,6 +46,8 @@ pub struct Stage {
     _folder: TempDir,
     /// What both servers report.
     pub ears: Ears,
+    /// What routes and events run in the server with the module.
+    pub script: Vec<String>,
 }
 
 impl Stage {
@@ -42,9 +57,11 @@ impl Stage {
         let builder = or_sentence(|| storing(&folder))?;
         let begun = presence_server(builder.ip());
         let (presence, ears) = begun.map_err(|error| format!("The presence server: {error}"))?;
-        let again = builder.route(&ears::route(ears.told));
+        let event = ears::route(ears.told);
+        let script = [ROUTE, &event].iter().flat_map(|block| block.lines()).map(str::to_owned).collect();
+        let again = builder.route(ROUTE).route(&event);
         match or_sentence(|| again.clone().start()) {
-            Ok(b2b) => Ok(Stage { presence, b2b: Some(b2b), again, _folder: folder, ears }),
+            Ok(b2b) => Ok(Stage { presence, b2b: Some(b2b), again, _folder: folder, ears, script }),
             Err(error) => {
                 let _ = or_sentence(|| presence.stop());
                 Err(format!("The server with the module: {error}"))
@@ -119,6 +136,32 @@ impl Stage {
         Ok(())
     }
 
+    /// Kills all processes of the presence server.
+    pub fn kill_presence(&self) {
+        self.presence.server.signal_all(libc::SIGKILL);
+    }
+
+    /// Starts it again, as it was.
+    pub fn start_presence_again(&mut self) -> Result<(), String> {
+        let failed = |error| format!("The presence server does not start again: {error}");
+        let gone = || members(self.presence.server.pid()).is_empty().then_some(());
+        until(GONE, gone).ok_or_else(|| failed("it is still there.".into()))?;
+        let new = or_sentence(|| self.presence.again.clone().start()).map_err(failed)?;
+        let old = std::mem::replace(&mut self.presence.server, new);
+        or_sentence(|| old.ends(GONE, |_| String::new()))?.map_err(|_| failed("the old one is still there.".into()))
+    }
+
+    /// The state of the breaker of the only destination.
+    pub fn breaker(&self) -> Result<String, String> {
+        let rows = self.rpc("presence_b2b.destinations", json!([]))?;
+        Ok(rows[0]["state"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The newest events of a subscription.
+    pub fn history(&self, id: u64) -> Result<Vec<Rung>, String> {
+        Ok(ladder::read(&self.rpc("presence_b2b.history", json!([id]))?))
+    }
+
     /// Stops both; an error if one did not end well or logged what must never happen.
     pub fn close(self) -> Result<(), String> {
         let b2b = or_sentence(|| self.b2b.map_or((), Server::stop));
@@ -136,7 +179,10 @@ impl Stage {
 /// The server with the module, which keeps its subscriptions in the database of this folder.
 fn storing(folder: &TempDir) -> Builder {
     let server = Server::b2b().module("db_sqlite").b2b_param("db_url", database::url(folder.path()));
-    server.b2b_param("db_mode", 1).b2b_param("min_resubscribe_time", 0)
+    let server = server.b2b_param("db_mode", 1).b2b_param("min_resubscribe_time", 0).b2b_param("history", EVENTS);
+    // A dead server is found out in a second, and asked again a second later.
+    let server = server.modparam("tm", "fr_timer", 1000).b2b_param("on_error_retry_time", 1);
+    server.b2b_param("breaker_failures", 1).b2b_param("breaker_time", 1).b2b_param("failure_backoff_max", 1)
 }
 
 /// It copies every SIP message to the demo. All of its UDP is in one process, so the copies come in the order of the
@@ -144,7 +190,8 @@ fn storing(folder: &TempDir) -> Builder {
 fn presence_server(b2b: Ipv4Addr) -> Result<(PresenceServer, Ears), String> {
     let builder = or_sentence(|| PresenceServer::builder().sqlite())?;
     let ears = Ears::open(builder.ip(), b2b).map_err(|error| format!("no socket for its reports ({error})."))?;
-    let builder = builder.server(|server| copying(server, &ears));
+    // Its subscriptions, too, are there after kill -9.
+    let builder = builder.param("presence", "subs_db_mode", 1).server(|server| copying(server, &ears));
     let builder = match env::var(SWALLOW) {
         Ok(user) => builder.server(|server| server.route(&swallowing(&user))),
         Err(_) => builder,

@@ -1,6 +1,6 @@
 //! The first act, in its order. Each step waits for what it causes; on a terminal it also waits for human eyes.
 
-use super::board::Board;
+use super::board::{Aside, Board};
 use super::cast::{CHANGES, FIRST, REFRESHED, State, USERS, WHILE_AWAY};
 use super::scene::STATES;
 use super::stage::Stage;
@@ -30,35 +30,43 @@ struct Play<'a> {
 impl Play<'_> {
     fn run(&mut self) -> Result<String, End> {
         self.teller.say(self.stage.addresses());
-        self.teller.pause(1500)?;
+        self.teller.aside(Aside::Script(self.stage.script.clone()));
+        self.teller.pause(2000)?;
         self.teller.step("There is no subscription yet; the presence server keeps the states.")?;
         for state in FIRST {
             self.publish(state)?;
-            self.teller.pause(500)?;
+            self.teller.pause(400)?;
         }
+        self.teller.board.aside = None;
         self.teller.step("The module sends a SUBSCRIBE for each record; the first NOTIFY brings its state.")?;
         for user in USERS {
             self.subscribe(user)?;
-            self.teller.pause(800)?;
+            self.teller.pause(600)?;
         }
         self.teller.step("Each PUBLISH makes the presence server send a NOTIFY.")?;
         for state in CHANGES {
             self.publish(state)?;
             self.teller.arrival(state.0)?;
-            self.teller.pause(900)?;
+            self.teller.pause(700)?;
         }
         self.teller.step("A database has the subscriptions: the same dialogs go on after kill -9.")?;
         self.crash()?;
         self.teller.step("The module refreshes a subscription in its dialog, long before it expires.")?;
         for user in REFRESHED {
             self.refresh(user)?;
-            self.teller.pause(1300)?;
+            self.teller.pause(1000)?;
         }
+        self.teller.step("The breaker keeps SUBSCRIBEs from a dead server, and finds it when it is back.")?;
+        self.outage()?;
+        let history = self.stage.history(self.id(USERS[0])?)?;
         self.teller.step("The module sends Expires 0, and a last NOTIFY confirms the end.")?;
         for user in USERS {
             self.unsubscribe(user)?;
-            self.teller.pause(500)?;
+            self.teller.pause(300)?;
         }
+        self.teller.say(format!("these events of {} were kept in memory", USERS[0]));
+        self.teller.aside(Aside::History(USERS[0].into(), history));
+        self.teller.pause(2500)?;
         self.verdict()
     }
 
@@ -95,11 +103,41 @@ impl Play<'_> {
         self.teller.pause(1500)
     }
 
+    /// The other server fails: one refresh finds it out, the other waits; when it is back both go on by themselves.
+    fn outage(&mut self) -> Result<(), End> {
+        self.teller.say("the presence server is killed (kill -9)".into());
+        self.stage.kill_presence();
+        self.teller.pause(700)?;
+        let [first, second] = REFRESHED;
+        self.teller.say(format!("the refresh of {first} gets no answer"));
+        self.stage.refresh(self.id(first)?)?;
+        let stage = &*self.stage;
+        self.teller.until("The breaker does not open.", || Ok(stage.breaker()? != "closed"))?;
+        self.teller.say(format!("the breaker is open: the refresh of {second} is held"));
+        self.stage.refresh(self.id(second)?)?;
+        self.teller.pause(1000)?;
+        let before = self.teller.board.exchanges.len();
+        self.teller.say("the presence server starts again".into());
+        self.stage.start_presence_again()?;
+        let stage = &*self.stage;
+        self.teller.until("The breaker does not close.", || Ok(stage.breaker()? == "closed"))?;
+        self.teller.say("a probe was answered: the breaker is closed".into());
+        for user in REFRESHED {
+            self.refreshed(user, before)?;
+        }
+        self.teller.pause(1500)
+    }
+
     fn refresh(&mut self, user: &str) -> Result<(), End> {
         self.teller.say(format!("the subscription to {user} is refreshed"));
         let id = self.id(user)?;
         let before = self.teller.board.exchanges.len();
         self.stage.refresh(id)?;
+        self.refreshed(user, before)
+    }
+
+    /// Waits for the answer and the NOTIFY among the messages after the first `before`.
+    fn refreshed(&mut self, user: &str, before: usize) -> Result<(), End> {
         let done = self.teller.wait(PATIENCE, |board| {
             let new = board.exchanges.iter().skip(before).filter(|message| message.record == user);
             let (mut answered, mut notified) = (false, false);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use super::board::Board;
+use super::board::{Aside, Board};
 use super::ears::Event;
 use super::signals;
 use super::view::View;
@@ -57,6 +57,12 @@ impl Teller<'_> {
         self.view.act(self.board);
     }
 
+    /// Shows something in place of the SIP messages.
+    pub fn aside(&mut self, aside: Aside) {
+        self.board.aside = Some(aside);
+        self.view.aside(self.board);
+    }
+
     /// Time for human eyes, if there are any.
     pub fn pause(&mut self, milliseconds: u64) -> Result<(), End> {
         let time = if self.view.is_live() { Duration::from_millis(milliseconds) } else { SETTLE };
@@ -79,12 +85,12 @@ impl Teller<'_> {
         }
     }
 
-    /// Waits until that is so; fails when it takes too long.
-    pub fn until(&mut self, done: impl Fn() -> Result<bool, String>) -> Result<(), End> {
+    /// Waits until that is so; fails with that sentence when it takes too long.
+    pub fn until(&mut self, problem: &str, done: impl Fn() -> Result<bool, String>) -> Result<(), End> {
         let deadline = Instant::now() + PATIENCE;
         while !done()? {
             if Instant::now() > deadline {
-                return Err(End::Failed("The module has published nothing.".into()));
+                return Err(End::Failed(problem.to_owned()));
             }
             self.wait(SETTLE, |_| false)?;
         }

@@ -46,6 +46,14 @@ impl View {
         }
     }
 
+    /// The aside of the board is new.
+    pub fn aside(&mut self, board: &Board) {
+        match self {
+            View::Live(terminal) => drop(terminal.draw(board)),
+            View::Lines(plain) => plain.aside(board),
+        }
+    }
+
     /// Time has passed; false if the output is closed.
     pub fn tick(&mut self, board: &Board) -> bool {
         if signals::is_to_stop() {

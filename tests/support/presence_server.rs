@@ -238,7 +238,14 @@ impl PresenceBuilder {
             server.module("presence").module("presence_xml").modparam("presence_xml", "integrated_xcap_server", 1);
         let server = self.packages.iter().fold(server, |server, module| server.module(module));
         let server = if server.has_request_route() { server } else { server.route(ROUTE) };
-        PresenceServer { server: server.start(), publisher: Endpoint::udp(), etags: Mutex::default(), _data: data }
+        let again = server.clone();
+        PresenceServer {
+            server: server.start(),
+            again,
+            publisher: Endpoint::udp(),
+            etags: Mutex::default(),
+            _data: data,
+        }
     }
 }
 
@@ -246,6 +253,8 @@ impl PresenceBuilder {
 pub struct PresenceServer {
     /// The Kamailio.
     pub server: Server,
+    /// The same, to start it again at the same address once it is gone.
+    pub again: Builder,
     publisher: Endpoint,
     etags: Mutex<HashMap<String, String>>,
     _data: TempDir,
