@@ -49,8 +49,7 @@ fn once_for_people_and_for_scripts() {
     let (notifier, dir) = (Notifier::udp(), TempDir::new().expect("a folder"));
     let web = r#"event_route[xhttp:request] { jsonrpc_dispatch(); }"#;
     let server = at_socket(Server::eager(600), dir.path()).module("xhttp").global("tcp_accept_no_cl=yes").route(web);
-    // What a server of another version lacks is asked for once.
-    let server = server.modparam("jsonrpcs", "transport", 7).allow_log("method callback not found").start();
+    let server = server.modparam("jsonrpcs", "transport", 7).start();
     let socket = dir.path().join("rpc.sock").display().to_string();
     let by_socket = ["--socket", socket.as_str()];
 
@@ -75,6 +74,8 @@ fn once_for_people_and_for_scripts() {
         assert!(document["uptime"].as_u64().is_some_and(|seconds| seconds < 600), "{document}");
         assert!(document["counters"]["received"].as_u64().is_some_and(|number| number >= 2), "{document}");
         assert_eq!(document["destinations"][0]["state"], "closed");
+        assert_eq!(document["missing"], Value::Array(Vec::new()), "the module has every command that is asked for");
+        assert!(document["queues"].as_array().is_some_and(|queues| !queues.is_empty()), "{document}");
     }
     let filtered = document(&[&by_socket[..], &["--filter", "state=confirmed"]].concat());
     assert_eq!(filtered["subscriptions"].as_array().map(Vec::len), Some(1));
@@ -181,7 +182,7 @@ impl Drop for Terminal {
 fn in_a_terminal_while_the_server_goes_and_returns() {
     let (peer, dir) = (Endpoint::udp(), TempDir::new().expect("a folder"));
     let start = || {
-        let server = at_socket(Server::eager(600), dir.path()).allow_log("method callback not found").start();
+        let server = at_socket(Server::eager(600), dir.path()).start();
         let id = server.subscribe(&peer.uri("alice"), &server.uri("watcher"));
         let subscribe = peer.expect_request("SUBSCRIBE", SOON);
         peer.reply(&subscribe, 404, "Not Here");
@@ -201,7 +202,8 @@ fn in_a_terminal_while_the_server_goes_and_returns() {
 
     // The history is three keys away at most.
     terminal.press(&["Enter"]);
-    terminal.await_text("Esc back");
+    let picture = terminal.await_picture("the ladder", |picture| picture.contains("─ 404 ─"));
+    assert!(picture.contains("─ SUBSCRIBE new ─") && picture.contains("Esc back"), "{picture}");
     terminal.press(&["Escape"]);
     terminal.await_text("/ search");
     terminal.press(&["/", "lic"]);
