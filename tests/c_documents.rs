@@ -17,7 +17,7 @@ const PRESENCE: (&str, &str) = (
 <d:device id="v"><d:deviceID>mac:1</d:deviceID></d:device></presence>"#,
 );
 
-const DIALOGS: (&str, &str) = (
+pub const DIALOGS: (&str, &str) = (
     "application/dialog-info+xml",
     r#"<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="2" state="partial" entity="sip:a@h">
 <dialog id="1"><state>early</state></dialog><dialog id="2" call-id="c" local-tag="l" remote-tag="r" direction="recipient">
@@ -27,7 +27,7 @@ const DIALOGS: (&str, &str) = (
 <remote><identity>sip:b@h</identity><session-description type="application/sdp">v=0</session-description></remote></dialog></dialog-info>"#,
 );
 
-const REGISTRATIONS: (&str, &str) = (
+pub const REGISTRATIONS: (&str, &str) = (
     "application/reginfo+xml",
     r#"<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" xmlns:g="urn:ietf:params:xml:ns:gruuinfo" version="9" state="full">
 <registration aor="sip:a@h" id="r" state="active"><contact id="k" state="active" event="registered" duration-registered="5" expires="3600"
@@ -35,7 +35,7 @@ const REGISTRATIONS: (&str, &str) = (
 <g:pub-gruu uri="sip:pub"/><g:temp-gruu uri="sip:temp" first-cseq="11"/></contact></registration></reginfo>"#,
 );
 
-const WATCHERS: (&str, &str) = (
+pub const WATCHERS: (&str, &str) = (
     "application/watcherinfo+xml",
     r#"<watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="0" state="full">
 <watcher-list resource="sip:a@h" package="presence"><watcher id="w" event="subscribe" status="pending" display-name="W" xml:lang="de"

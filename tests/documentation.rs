@@ -32,7 +32,7 @@ pub mod document_fields;
 pub mod fields;
 #[path = "../src/surface/functions.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
-mod functions;
+pub mod functions;
 #[path = "../src/config/parameters.rs"]
 #[expect(dead_code, reason = "the module uses it all")]
 mod parameters;
@@ -260,8 +260,9 @@ fn example_values_are_accepted() {
 /// Parameters in brackets are optional: `b2b_subscribe(record, subscriber [, package [, flags [, options]]])`.
 #[test]
 fn functions_are_described() {
-    let headings = headings(&text_of("docs/functions.md"));
-    let described: Vec<&str> = headings.iter().skip(1).filter_map(|heading| heading.split('(').next()).collect();
+    let page = text_of("docs/functions.md");
+    let headings = headings(&page);
+    let described: Vec<&str> = headings.iter().filter_map(|heading| Some(heading.split_once('(')?.0)).collect();
     assert_same("functions", &FUNCTIONS.map(|function| named(function.name)), &described);
     for function in FUNCTIONS {
         let heading = headings.iter().find_map(|heading| heading.strip_prefix(named(function.name))?.strip_prefix('('));
@@ -272,6 +273,13 @@ fn functions_are_described() {
         });
         assert_eq!((needed, all), (function.least, function.parameters.len()), "{}", named(function.name));
         assert!(function.kemi <= all && all <= MOST_PARAMETERS);
+        // The KEMI form has the first parameters of the heading.
+        let heading = headings.iter().find(|heading| heading.starts_with(&format!("{}(", named(function.name))));
+        let heading = heading.expect("its heading");
+        let names = heading.split(['(', ')', ',', '[', ']', ' ']).filter(|name| !name.is_empty());
+        let names = names.skip(1).take(function.kemi).collect::<Vec<_>>().join(", ");
+        let form = format!("\nKEMI: `KSR.presence_b2b.{}({names})`.\n", named(function.name));
+        assert!(section(&page, heading).contains(&form), "{heading}: the page has no {form}");
     }
 }
 

@@ -1,4 +1,9 @@
-//! The script's functions and the event callback from JavaScript (KEMI).
+//! The script's functions and the event callback from JavaScript (KEMI); what is the same in all languages is in the modules.
+
+mod callback;
+mod functions;
+mod languages;
+mod variables;
 
 use serde_json::json;
 
