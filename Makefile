@@ -10,6 +10,9 @@
 #   make demo     shows the main job: presence states arrive inside Kamailio, also after kill -9, and local lamps follow calls at a remote PBX
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
 #   make install  copies the module to the server's module folder, b2b-top to BINDIR, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
+#   make deb      the module as a Debian package for the installed Kamailio, into target/deb (DIR=...: somewhere else)
+#   make test-deb installs, starts, upgrades and removes that package in a Debian of its own; needs root
+#   make test-matrix  runs all tests on Debian 12, Debian 13 and Debian unstable, each in a folder of its own; needs root
 #   make docbook  the pages as DocBook and README in the form of Kamailio's own tree, into target/docbook (DIR=...: somewhere else)
 #   make clean    removes what was built
 #   make help     prints this list
@@ -30,7 +33,7 @@ TOP := target/release/b2b-top
 # The same with locks that measure themselves, for the benchmark.
 METERED := target/release/presence_b2b_metered.so
 
-.PHONY: build metered setup install test lint search chaos fuzz demo bench docbook clean help
+.PHONY: build metered setup install test lint search chaos fuzz demo bench deb test-deb test-matrix docbook clean help
 
 build:
 	@.ci/setup --check
@@ -113,6 +116,18 @@ demo: setup build
 bench: setup metered build
 	@$(CARGO) build --release --example bench --example bodies 2> >(grep -v '^ *Finished ' >&2 || true)
 	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" PRESENCE_B2B_METERED_SO="$(CURDIR)/$(METERED)" QUICK="$(QUICK)" ONLY="$(ONLY)" ROWS="$(ROWS)" DATABASE="$(DATABASE)" target/release/examples/bench
+
+# Needs no root rights: what belongs to root in it is written so.
+deb: build
+	@build/deb/make "$(or $(DIR),target/deb)"
+
+# What `make test` does without root rights, and what apt and dpkg make of the package.
+test-deb: deb
+	@build/deb/test
+
+# Hours on two processors. DEBIAN=trixie: one of them; FILTER=...: some of the tests; MATRIX_DIR: where the folders are.
+test-matrix:
+	@build/matrix/run
 
 # Checked against the DTD; the README is what the stylesheets of Kamailio's tree make of it.
 docbook: setup

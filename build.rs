@@ -22,7 +22,8 @@ fn main() {
 }
 
 fn build() -> Result<(), Failure> {
-    for file in ["build.rs", "build", "cshim", "kamailio-headers/fetch"] {
+    for file in ["build.rs", "build/bind.rs", "build/headers.rs", "build/server.rs", "cshim", "kamailio-headers/fetch"]
+    {
         println!("cargo::rerun-if-changed={file}");
     }
     for variable in ["KAMAILIO_SRC", "KAMAILIO_BIN", "KAMAILIO_MODULES"] {

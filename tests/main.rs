@@ -78,6 +78,7 @@ mod outcomes;
 mod overflow;
 mod own_options;
 mod own_packages;
+mod package;
 mod parameters;
 mod partial_presence;
 mod peer_targets;
