@@ -1,5 +1,6 @@
 //! The largest body of a NOTIFY (`max_body`), and the largest message of the server.
 
+use crate::support::config::takes_long_messages;
 use crate::support::kamailio::Server;
 use crate::support::news::TELL;
 use crate::support::notifier::{Notifier, Notify};
@@ -10,6 +11,9 @@ use crate::support::watch::Watch;
 /// Up to the operator's bound. It also applies to bodies of other types.
 #[test]
 fn the_operator_sets_the_limit_of_a_body() {
+    if !takes_long_messages() {
+        return;
+    }
     let told = |server: &Server| {
         server.log().text().lines().find(|line| line.contains("modparam max_body is")).map(str::to_owned)
     };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::c_api::{call, qsa_test};
 use crate::processes::{block, gated, gated_builder, set_gate, subscribe_to_many};
 use crate::support::b2b::farewell;
+use crate::support::config::takes_long_messages;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Dialog, Notifier, Notify};
 use crate::support::pidf::pidf;
@@ -146,6 +147,9 @@ fn each_subscription_knows_what_it_has_lost() {
 /// A thousand members of a share are told 256 kB three times: in a server with 32 MB of shared memory.
 #[test]
 fn a_body_for_a_thousand_is_in_memory_once() {
+    if !takes_long_messages() {
+        return;
+    }
     let load = format!("loadmodule \"{}\"\nmodparam(\"qsa_test\", \"queue_limit\", 10000)", qsa_test().display());
     let server = Server::b2b().global("tcp_rd_buf_size=300000").route(&load).start();
     let notifier = Notifier::tcp();

@@ -46,8 +46,11 @@ const VERSIONS: &str =
 fn kamdbctl(folder: &Path, engine: &str) -> Command {
     for entry in fs::read_dir(PARTS).expect("the package kamailio").map(|entry| entry.expect("a file")) {
         if let Ok(text) = fs::read_to_string(entry.path()) {
-            let text =
-                text.replace("DATA_DIR=\"/usr/share/kamailio/\"", &format!("DATA_DIR=\"{}\"", schema().display()));
+            // 5.6 ends the folder with a slash.
+            let own = format!("DATA_DIR=\"{}\"", schema().display());
+            let text = ["/usr/share/kamailio/", "/usr/share/kamailio"]
+                .iter()
+                .fold(text, |text, folder| text.replace(&format!("DATA_DIR=\"{folder}\""), &own));
             fs::write(folder.join(entry.file_name()), text).expect("a copy");
         }
     }

@@ -1,7 +1,7 @@
 //! The event route may change its message and much else: nothing of that is left afterwards.
 
 use crate::documentation::all_fields;
-use crate::support::config::Builder;
+use crate::support::config::{Builder, takes_long_messages};
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
 use crate::support::news::TELL;
@@ -110,6 +110,9 @@ fn every_field_can_be_assigned() {
 /// A body that is much longer than the server's own buffers.
 #[test]
 fn a_long_body_can_be_assigned() {
+    if !takes_long_messages() {
+        return;
+    }
     const LONG: usize = 200_000;
     let route = r#"event_route[qsa:notify] {
         $du = $qsa(body);
@@ -151,7 +154,7 @@ const LITTER: &str = r#"event_route[qsa:notify] {
     if (isflagset(5) || issflagset(6) || isbflagset(7) || $branch(count) != 0) {
         xlog("L_ERR", "LEFT flags or branches\n");
     }
-    if ($ru != "sip:you@kamailio.org" || $du != $null || $fs != $null) {
+    if (($ru != "sip:you@kamailio.org" && $ru != "sip:kamailio.org") || $du != $null || $fs != $null) {
         xlog("L_ERR", "LEFT message $ru $du $fs\n");
     }
     $avp(left) = $qsa(note);

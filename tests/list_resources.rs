@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::c_api::{self, call};
 use crate::options::subscribe;
 use crate::support::b2b::farewell;
+use crate::support::config::takes_long_messages;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
 use crate::support::notifier::{Dialog, Notifier, Notify};
@@ -207,6 +208,9 @@ fn what_is_no_list_is_refused() {
 /// One worker: a long list leaves others their turns, and what comes behind it for its own subscription waits for its end.
 #[test]
 fn a_long_list_keeps_nobody_waiting() {
+    if !takes_long_messages() {
+        return;
+    }
     const MANY: usize = 400;
     let route = r#"event_route[qsa:notify] {
         usleep("2000");
@@ -243,6 +247,9 @@ fn a_long_list_keeps_nobody_waiting() {
 /// 10,000 resources in one body, of which one changes.
 #[test]
 fn ten_thousand_resources() {
+    if !takes_long_messages() {
+        return;
+    }
     const MANY: usize = 10_000;
     let route = r#"event_route[qsa:notify] { xlog("L_NOTICE", "LIST|$qsa(record)|$qsa(note)|\n"); }"#;
     let notifier = Notifier::tcp();

@@ -275,7 +275,7 @@ impl Builder {
         }
         if version() >= (6, 0) {
             // That server drops messages of more than about 32 kB unless told. 6.1 takes no larger value.
-            let most = if version() >= (6, 1) { 65_535 } else { 4_194_304 };
+            let most = if takes_long_messages() { 4_194_304 } else { 65_535 };
             line(format!("msg_recv_max_size={most}"));
         }
         self.globals.iter().cloned().for_each(&mut line);
@@ -348,6 +348,11 @@ pub fn version() -> (u32, u32) {
         let mut parts = number.split('.').map_while(|part| part.parse().ok());
         parts.next().zip(parts.next()).unwrap_or_else(|| panic!("no version in {told}"))
     })
+}
+
+/// Whether the server under test can be told to take messages of more than 64 kB: 6.1.5 refuses to.
+pub fn takes_long_messages() -> bool {
+    version() < (6, 1)
 }
 
 /// The server under test.
