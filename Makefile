@@ -8,6 +8,7 @@
 #                 and kills single processes at 300 random moments: each server has to end in time (MOMENTS=1000: more moments)
 #   make fuzz     looks for input that breaks a reader of bodies (TARGETS=presence: one of them; TIME=60: seconds for each)
 #   make demo     shows the main job: presence states arrive inside Kamailio, also after kill -9, and local lamps follow calls at a remote PBX
+#                 (KEEP=1: then leaves the servers running, and says what to try)
 #   make bench    measures (QUICK=1: less of everything; ONLY=P1,P5: some measurements)
 #   make install  copies the module to the server's module folder, b2b-top to BINDIR, the headers for C modules to INCLUDEDIR, and the tables to DATADIR (below DESTDIR, if set)
 #   make deb      the module as a Debian package for the installed Kamailio, into target/deb (DIR=...: somewhere else)
@@ -111,7 +112,8 @@ fuzz:
 # Ctrl-C is a way to end it, not an error.
 demo: setup build
 	@$(CARGO) build --release --example demo 2> >(grep -v '^ *Finished ' >&2 || true)
-	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" target/release/examples/demo || { status=$$?; [ $$status = 130 ] || exit $$status; }
+	@PRESENCE_B2B_SO="$(CURDIR)/$(MODULE)" KEEP="$(KEEP)" target/release/examples/demo || { status=$$?; [ $$status = 130 ] || exit $$status; }
+	@.ci/setup --undo
 
 bench: setup metered build
 	@$(CARGO) build --release --example bench --example bodies 2> >(grep -v '^ *Finished ' >&2 || true)

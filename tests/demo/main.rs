@@ -8,7 +8,7 @@
 //!
 //! Then the lamps of two phones that follow calls: the first server is a PBX (Debian's dialog and pua_dialoginfo), the second
 //! publishes what this module is told in its own presence server, where the lamps are. The demo makes the calls and is the
-//! lamps; the script routes a call by the state of a phone. It exits with 0 only if every published state arrived, and if every lamp showed every change.
+//! lamps; the script routes a call by the state of a phone. If `KEEP` is set, the servers of the first act then go on. It exits with 0 only if every published state arrived, and if every lamp showed every change.
 
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../support/mod.rs"]
@@ -19,6 +19,7 @@ mod cast;
 mod ears;
 mod frame;
 mod hep;
+mod keep;
 mod ladder;
 mod lamp;
 mod lamp_stage;
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
         }
     }
     drop(view);
+    if end.is_ok() && keep::is_asked_for() {
+        end = keep::play();
+    }
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(End::Failed(problem)) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -53,8 +54,21 @@ pub struct Stage {
 impl Stage {
     /// Starts both.
     pub fn build() -> Result<Stage, String> {
+        Stage::start(|server| server)
+    }
+
+    /// Starts both; the one with the module takes kamcmd and b2b-top, at sockets in its folder.
+    pub fn to_keep() -> Result<Stage, String> {
+        Stage::start(|server| {
+            let server = server.module("ctl").modparam("ctl", "binrpc", "unix:{dir}/ctl");
+            // The FIFO, and datagrams.
+            server.modparam("jsonrpcs", "transport", 6).modparam("jsonrpcs", "dgram_socket", "{dir}/dgram")
+        })
+    }
+
+    fn start(more: impl FnOnce(Builder) -> Builder) -> Result<Stage, String> {
         let folder = TempDir::with_prefix("demo-").map_err(|error| format!("no folder for a database ({error})."))?;
-        let builder = or_sentence(|| storing(&folder))?;
+        let builder = or_sentence(|| more(storing(&folder)))?;
         let begun = presence_server(builder.ip());
         let (presence, ears) = begun.map_err(|error| format!("The presence server: {error}"))?;
         let event = ears::route(ears.told);
@@ -67,6 +81,12 @@ impl Stage {
                 Err(format!("The server with the module: {error}"))
             }
         }
+    }
+
+    /// The folder of the server with the module.
+    pub fn folder(&self) -> Result<PathBuf, String> {
+        let server = self.b2b.as_ref().ok_or("The server with the module does not run.")?;
+        Ok(server.dir().to_owned())
     }
 
     /// The record of `user`.
@@ -165,7 +185,9 @@ impl Stage {
     /// Stops both; an error if one did not end well or logged what must never happen.
     pub fn close(self) -> Result<(), String> {
         let b2b = or_sentence(|| self.b2b.map_or((), Server::stop));
-        let presence = or_sentence(|| self.presence.stop());
+        // A server that was killed fails to stop; the publisher, if it ended with that, would print all of its messages.
+        let presence = self.presence.server;
+        let presence = or_sentence(|| presence.stop());
         b2b.map_err(|error| format!("The server with the module: {error}"))
             .and(presence.map_err(|error| format!("The presence server: {error}")))
     }
