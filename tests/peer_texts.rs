@@ -1,6 +1,9 @@
 //! What a peer gives as URI, route, tag or name of a state: whatever bytes it has, no request that leaves has another line than
 //! those that the module writes, and each line of the log is one.
 
+use serde_json::json;
+
+use crate::support::config::Builder;
 use crate::support::endpoint::Transport;
 use crate::support::kamailio::Server;
 use crate::support::log::Mark;
@@ -76,12 +79,25 @@ fn spoilt(notifier: &Notifier, bytes: &str) -> [String; 4] {
     [format!("{uri};x=1{bytes};y=2"), format!("{user}{bytes}@{host}"), format!("{uri}{bytes}"), format!("{bytes}{uri}")]
 }
 
-fn bytes_stay_out(transport: Transport) {
-    let server = Server::quick().start();
+/// The module tells each step of a life, with the texts of the peer.
+fn tells_steps(builder: Builder) -> Server {
+    let builder = builder.module("debugger").modparam("debugger", "mod_hash_size", 4);
+    let server = builder.modparam("debugger", "mod_level_mode", 1).start();
+    server.rpc("dbg.set_mod_level", json!(["presence_b2b", 3])).expect("the level is set");
+    server
+}
+
+/// Steps were logged since then, and each debug line has its subscription or another place of the module.
+fn assert_steps(server: &Server, from: Mark) {
+    let steps = server.log().since(from, "DEBUG: presence_b2b");
+    assert!(steps.iter().filter(|line| line.contains("step of subscription ")).count() > 50, "{}", steps.len());
+}
+
+fn bytes_stay_out(transport: Transport, server: &Server) {
     let notifier = Notifier::new(transport);
-    leaves_nothing(&server, || {
+    leaves_nothing(server, || {
         let from = server.log().mark();
-        let (watch, mut dialog, first) = Watch::standing(&server, &notifier, 600);
+        let (watch, mut dialog, first) = Watch::standing(server, &notifier, 600);
         assert_lines(&first);
         let target = dialog.contact.clone();
         for bytes in BYTES {
@@ -120,26 +136,38 @@ fn bytes_stay_out(transport: Transport) {
         assert_eq!(server.log().since(from, "the notifier's Contact").len(), 1, "once for each subscription");
         assert!(watch.show()["bad_contacts"].as_u64() >= Some(11 * 13));
         assert!(server.trace()["bad_contacts"].as_u64() >= Some(11 * 13));
-        assert_log(&server, from);
+        assert_log(server, from);
         watch.end(&mut dialog);
     });
-    server.stop();
 }
 
 #[test]
 fn bytes_stay_out_of_requests_and_log_over_udp() {
-    bytes_stay_out(Transport::Udp);
+    let server = Server::quick().start();
+    bytes_stay_out(Transport::Udp, &server);
+    server.stop();
 }
 
 #[test]
 fn bytes_stay_out_of_requests_and_log_over_tcp() {
-    bytes_stay_out(Transport::Tcp);
+    let server = Server::quick().start();
+    bytes_stay_out(Transport::Tcp, &server);
+    server.stop();
+}
+
+#[test]
+fn bytes_stay_out_of_debug_lines() {
+    let server = tells_steps(Server::quick());
+    let from = server.log().mark();
+    bytes_stay_out(Transport::Udp, &server);
+    assert_steps(&server, from);
+    server.stop();
 }
 
 /// Of a 3xx, a 401 and a reason phrase as well.
 #[test]
 fn bytes_of_a_refusal_stay_out() {
-    let server = Server::quick().b2b_param("credential", "watcher:realm:secret").start();
+    let server = tells_steps(Server::quick().b2b_param("credential", "watcher:realm:secret"));
     let notifier = Notifier::udp();
     leaves_nothing(&server, || {
         let from = server.log().mark();

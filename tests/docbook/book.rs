@@ -138,7 +138,7 @@ fn id(file: &str, part: &Part) -> String {
     let kind = match (file, part.level) {
         (_, 1) => return format!("{MODULE}.{}", short(file)),
         ("docs/parameters.md", 2) => "p",
-        ("docs/functions.md", 2) => "f",
+        ("docs/functions.md", 2) if part.heading.contains('(') => "f",
         ("docs/rpc.md", 2) => {
             let name = name.trim_start_matches(MODULE).trim_start_matches('.');
             return format!("{MODULE}.r.{name}");
@@ -163,7 +163,9 @@ fn heading(file: &str, part: &Part) -> String {
         ("docs/parameters.md", 2, Some((name, kind))) => {
             format!("<varname>{}</varname> {}", escaped(name), escaped(kind))
         }
-        ("docs/functions.md" | "docs/rpc.md", 2, _) => format!("<function>{}</function>", escaped(&part.heading)),
+        ("docs/functions.md" | "docs/rpc.md", 2, _) if part.heading.contains(['(', '.']) => {
+            format!("<function>{}</function>", escaped(&part.heading))
+        }
         // The book counts its sections itself.
         _ => title(part.heading.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start_matches(". ")),
     }
