@@ -120,6 +120,36 @@ fn a_c_module_adopts_its_dialog() {
     }
 }
 
+/// Options that are longer as the module writes them than a C module may give them.
+#[test]
+fn long_options_of_a_c_module_are_stored() {
+    let (notifier, dir) = (Notifier::udp(), folder());
+    let server = with_module(dir.path(), 60).start();
+    let record = notifier.uri("alice");
+    let path = "\\".repeat(1019);
+    let options = format!("header=X: {path}");
+    subscribe(&server, &record, &options);
+    let first = notifier.expect_subscribe(SOON);
+    assert_eq!(first.header("X"), Some(path.as_str()));
+    let mut dialog = notifier.activate(&first, 600);
+    pop(&server);
+    let row = "length(options) > 2048, origin, state";
+    eventually(SOON, "its row", || (stored(dir.path(), row) == ["1|module|confirmed"]).then_some(()));
+    settled(&server);
+    let server = with_module(dir.path(), 60).at(end(server, End::Killed)).start();
+    assert_eq!(store(&server, "orphans"), 1);
+    let id = subscribe(&server, &record, &options);
+    assert_eq!(store(&server, "orphans"), 0);
+    let refresh = dialog.expect_subscribe(SOON);
+    assert_eq!(refresh.header("X"), Some(path.as_str()));
+    dialog.accept(&refresh, 600);
+    c_api::call(&server, "unsubscribe", json!([id]));
+    farewell(&mut dialog);
+    server.await_no_subscription();
+    no_row_stays(dir.path());
+    server.stop();
+}
+
 /// A stop that ends all ends those too that nobody has adopted yet.
 #[test]
 fn a_stop_ends_what_waits_for_its_module() {

@@ -64,7 +64,7 @@ impl Rpc {
         if params.as_array().is_none_or(|list| !list.is_empty()) && !params.is_null() {
             request["params"] = params.clone();
         }
-        let request = request.to_string();
+        let request = readable(&request.to_string());
         assert!(
             request.len() <= REQUEST_MAX,
             "an RPC request may have {REQUEST_MAX} bytes, this has {}",
@@ -92,6 +92,24 @@ impl Rpc {
             None => Ok(answer["result"].take()),
         })
     }
+}
+
+/// JSON as the FIFO can read it. It looks for the end of a text with its own eyes, and takes each quote behind a backslash for a part of the text:
+/// behind one that the text ends with, it would wait for more. So that one is written by its number.
+fn readable(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json.chars().peekable();
+    while let Some(char) = rest.next() {
+        match (char, rest.peek()) {
+            ('\\', Some('\\')) => {
+                rest.next();
+                text.push_str(if rest.peek() == Some(&'"') { r"\u005c" } else { r"\\" });
+            }
+            ('\\', Some(_)) => text.extend([Some('\\'), rest.next()].into_iter().flatten()),
+            (char, _) => text.push(char),
+        }
+    }
+    text
 }
 
 /// The FIFO that one answer comes through.
