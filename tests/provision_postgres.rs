@@ -41,9 +41,9 @@ fn rows_of_postgresql() {
     drop(database);
 }
 
-/// Backslashes in columns of the type TEXT, which db_postgres takes for escapes of bytes.
+/// Backslashes in columns of the type TEXT, which db_postgres takes for escapes of bytes, and in columns of bytes, which have such escapes.
 #[test]
-fn backslashes_in_columns_of_the_type_text() {
+fn backslashes_in_columns_of_texts_and_bytes() {
     let (notifier, database) = (Notifier::udp(), Postgres::start());
     let tables = schema().replace("VARCHAR(1024)", "TEXT").replace("VARCHAR(2048)", "TEXT");
     assert_eq!(tables.matches("TEXT").count(), 3);
@@ -54,6 +54,12 @@ fn backslashes_in_columns_of_the_type_text() {
     let subscribe = notifier.expect_subscribe(SOON);
     assert_eq!(subscribe.header("X-Path"), Some(r"C:\101\x"), "{}", subscribe.message);
     notifier.activate(&subscribe, 3600);
+    for column in ["record", "options"] {
+        database.run(&format!(
+            "ALTER TABLE {TABLE} ALTER {column} DROP DEFAULT, ALTER {column} TYPE BYTEA USING convert_to({column}, 'UTF8')"
+        ));
+    }
+    assert_eq!(counts(&reload(&server)), [0, 0, 1, 0, 0, 0]);
     server.stop();
     drop(database);
 }

@@ -41,7 +41,7 @@ impl Database {
         let (Some(use_table), Some(query)) = (self.api.use_table, self.api.query) else { return Err(failed()) };
         // With no place for the result, the rows are fetched afterwards.
         let place = if self.api.fetch_result.is_some() { null_mut() } else { &raw mut result.raw };
-        let named = columns.map(|column| self.in_full(column));
+        let named = self.in_full(table, columns).ok_or_else(failed)?;
         let ask = |name: &ks::str_, keys: [ks::db_key_t; N]| {
             // SAFETY: the connection is open; the names outlive both calls, after which the module does not look at them.
             unsafe {
@@ -136,12 +136,21 @@ impl Database {
         Ok(found)
     }
 
-    /// A column as a query names it. db_postgres takes backslashes of the type `TEXT` for escapes of bytes.
-    fn in_full(&self, column: &str) -> String {
-        match self.dialect() {
-            Dialect::Postgres => format!("CAST({column} AS VARCHAR)"),
-            Dialect::Sqlite | Dialect::Mysql | Dialect::Other => column.to_owned(),
+    /// Columns as a query names them; none if a column is missing. db_postgres takes backslashes of the type `TEXT` for escapes of bytes, as
+    /// they are in the type `BYTEA`.
+    fn in_full<const N: usize>(&self, table: &str, columns: [&str; N]) -> Option<[String; N]> {
+        if self.dialect() != Dialect::Postgres {
+            return Some(columns.map(str::to_owned));
         }
+        // The type of a column is known without a row, too.
+        let kinds = columns.map(|column| format!("CAST(pg_typeof((SELECT {column} FROM {table} LIMIT 1)) AS VARCHAR)"));
+        let kinds = self.ask(&format!("SELECT {}", kinds.join(", ")))?;
+        let are_bytes = |place| kinds.text(0, place).is_some_and(|kind| kind == b"bytea");
+        let mut place = 0..N;
+        Some(columns.map(|column| match place.next().is_some_and(are_bytes) {
+            true => column.to_owned(),
+            false => format!("CAST({column} AS VARCHAR)"),
+        }))
     }
 
     fn unreadable(&self, table: &str, columns: &[&str]) -> DatabaseError {
