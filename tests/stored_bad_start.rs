@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::stored::{folder, settled, storing};
 use crate::support::database::{change, rows};
 use crate::support::kamailio::Server;
+use crate::support::log::Mark;
 use crate::support::notifier::Notifier;
-use crate::support::wait::SOON;
+use crate::support::wait::{SOON, eventually};
 
 /// What the server says that does not start with the database of this folder: one line of the module.
 fn refused(dir: &std::path::Path) -> String {
@@ -48,6 +49,28 @@ fn tables_that_do_not_fit_are_named() {
     fs::write(dir.path().join("db"), "This is no database, but it is long enough to be one. ".repeat(40))
         .expect("a file");
     assert!(refused(dir.path()).contains("the database of db_url"));
+}
+
+/// As with an SQLite that was built without its functions for JSON: a table of this name hides the function.
+#[test]
+fn numbers_are_written_without_functions_for_json() {
+    let (notifier, dir) = (Notifier::udp(), folder());
+    storing(dir.path()).start().stop();
+    change(dir.path(), "CREATE TABLE json_each (x)");
+    let server = storing(dir.path()).allow_log(": db_sqlite ").allow_log("db_do_raw_query").start();
+    assert_eq!(server.log().since(Mark::default(), "SQLite has no functions for JSON here").len(), 1);
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let mut dialog = notifier.activate(&notifier.expect_subscribe(SOON), 600);
+    server.await_shown(id, "state", "confirmed");
+    settled(&server);
+    let left = || rows(dir.path(), "SELECT (expires_at - updated) / 1000 > 1000 FROM presence_b2b_subscriptions");
+    assert_eq!(left(), ["0"]);
+    server.refresh(id);
+    let refresh = dialog.expect_subscribe(SOON);
+    dialog.accept(&refresh, 3000);
+    eventually(SOON, "the new time is written", || (left() == ["1"]).then_some(()));
+    server.end(id, &mut dialog);
+    server.stop();
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub struct Database {
     api: ks::db_func_t,
     connection: NonNull<ks::db1_con_t>,
     module: String,
+    reads_json: bool,
 }
 
 impl Database {
@@ -70,7 +71,7 @@ impl Database {
         let connection = api.init.map(|init| lend_secret(url.as_bytes(), |url| unsafe { init(&url) }));
         match connection.and_then(NonNull::new) {
             Some(connection) => {
-                let database = Self { api, connection, module };
+                let database = Self { api, connection, module, reads_json: false };
                 database.be_patient();
                 Ok(database)
             }

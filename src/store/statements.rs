@@ -12,7 +12,7 @@ use super::row::{NO_STATUS, RowOrigin, Run, StoredRow, TOMBSTONE, Written};
 /// The language of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlDialect {
-    /// SQLite, from 3.33 on, with its functions for JSON.
+    /// SQLite, from 3.33 on.
     Sqlite,
     /// PostgreSQL, from 9.5 on.
     Postgres,
@@ -33,9 +33,9 @@ pub fn write_whole(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<Str
 ///
 /// A row with another Call-ID is left as it is. The subscription has begun another dialog since the change that is to be written: its numbers are
 /// of that dialog, and the whole row follows. A value that all rows have is said once: those of a batch of refreshes have most of them in common,
-/// and reading a statement is much of what it costs.
+/// and reading a statement is much of what it costs. SQLite that `reads_json` gets the rows as JSON.
 #[must_use]
-pub fn write_numbers(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<String> {
+pub fn write_numbers(dialect: SqlDialect, run: Run, rows: &[StoredRow], reads_json: bool) -> Vec<String> {
     let Some(first) = rows.first().map(StoredRow::values) else { return Vec::new() };
     let mut differs = [false; COLUMN_COUNT];
     for row in rows {
@@ -78,7 +78,7 @@ pub fn write_numbers(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<S
         }
     };
     let arrays = || rows.iter().map(|row| json::row(values(row))).collect::<Option<Vec<_>>>();
-    match (dialect == SqlDialect::Sqlite).then(arrays).flatten() {
+    match (reads_json && dialect == SqlDialect::Sqlite).then(arrays).flatten() {
         Some(arrays) => {
             let names: Vec<_> = columns().map(|column| column.name).collect();
             chunks(&json::head(&names), ",", &[json::END, &tail].concat(), arrays.into_iter())

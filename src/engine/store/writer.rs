@@ -287,7 +287,7 @@ impl StoreWriter {
         };
         let texts = [
             statements::write_whole(dialect, run, &whole),
-            statements::write_numbers(dialect, run, &numbers),
+            statements::write_numbers(dialect, run, &numbers, database.reads_json()),
             statements::delete(dialect, run, written, &batch.delete),
             statements::write_tombstones(dialect, run, written, &batch.tombstone, now.unix_ms),
         ];

@@ -36,7 +36,8 @@ fn executed(answers: Answers) -> (Result<(), DatabaseError>, Vec<String>) {
     ANSWERS.set(answers);
     ASKED.take();
     let api = ks::db_func_t { raw_query: Some(raw_query), ..ks::db_func_t::default() };
-    let database = Database { api, connection: NonNull::dangling(), module: "db_postgres".into() };
+    let module = "db_postgres".into();
+    let database = Database { api, connection: NonNull::dangling(), module, reads_json: false };
     let came = database.execute("DELETE FROM t");
     assert!(ANSWERS.take().is_empty(), "asked too little");
     (came, ASKED.take())

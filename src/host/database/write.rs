@@ -24,17 +24,22 @@ const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 /// change often are neither read again nor written twice. It saves a sixth of the time that writing takes.
 const ROOMY: [&str; 2] = ["PRAGMA cache_size = -16000", "PRAGMA wal_autocheckpoint = 4000"];
 
+/// Fails where SQLite was built without its functions for JSON.
+const JSON: &str = "SELECT value FROM json_each('[1]')";
+
 impl Database {
     /// Connects to write: with SQLite, the journal of the file becomes a write-ahead log.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`DatabaseError::ReadOnly`] if the database module cannot write.
     pub fn open_to_write(url: &str) -> Result<Self, DatabaseError> {
-        let database = Self::open(url)?;
+        let mut database = Self::open(url)?;
         match database.dialect() {
             Dialect::Sqlite => {
                 drop(database.ask(WRITE_AHEAD));
                 ROOMY.iter().for_each(|pragma| drop(database.ask(pragma)));
+                let reads_json = database.ask(JSON).is_some();
+                database.reads_json = reads_json;
             }
             Dialect::Other if database.api.insert.is_none() || database.api.delete.is_none() => {
                 return Err(DatabaseError::ReadOnly(database.module.clone()));
@@ -42,6 +47,12 @@ impl Database {
             Dialect::Postgres | Dialect::Mysql | Dialect::Other => {}
         }
         Ok(database)
+    }
+
+    /// Whether this connection, which was opened to write, is one to an SQLite with `json_each`.
+    #[must_use]
+    pub fn reads_json(&self) -> bool {
+        self.reads_json
     }
 
     /// Executes one statement, which must be idempotent (see [above](self)). Without a transaction, it is executed as a whole or not at all.

@@ -23,7 +23,7 @@ fn every_statement_has_both_guards() {
         let written = Written::new(RUN, 6);
         let statements = [
             write_whole(dialect, RUN, &rows),
-            write_numbers(dialect, RUN, &rows),
+            write_numbers(dialect, RUN, &rows, true),
             delete(dialect, RUN, written, &[ID, ID + 1]),
             write_tombstones(dialect, RUN, written, &[ID, ID + 1], 5),
             vec![purge(dialect, RUN, written)],

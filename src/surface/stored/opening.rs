@@ -12,6 +12,9 @@ use crate::store::{ClockMap, MOST_EPOCH, NODES_TABLE, NodeRow, Restart, SqlDiale
 /// The version of the tables that this module works with.
 const VERSION: u32 = schema::VERSION;
 
+const NO_JSON: &str = "SQLite has no functions for JSON here (json_each): subscriptions are written without them, which takes longer; \
+                       install an SQLite that has them";
+
 /// The database, ready to be read.
 pub struct OpenedStore {
     /// The connection, which does not outlive the fork.
@@ -35,6 +38,9 @@ impl OpenedStore {
         }
         let database = Database::open_to_write(&config.db_url.0)?;
         check(&database)?;
+        if database.dialect() == Dialect::Sqlite && !database.reads_json() {
+            log::warn(NO_JSON);
+        }
         if let Some(waits) = without_timeout(&config.db_url.0) {
             log::warn(&waits.to_string());
         }
