@@ -4,12 +4,12 @@
 #![allow(dead_code, reason = "the long form uses the rest")]
 
 mod consumer;
-mod desk;
-mod disk;
+pub mod desk;
+pub mod disk;
 mod judge;
-mod ledger;
+pub mod ledger;
 mod ledger_tests;
-mod place;
+pub mod place;
 mod place_tests;
 mod proxy;
 mod report;

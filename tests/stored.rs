@@ -4,6 +4,7 @@ mod crashes;
 mod forks;
 mod moments;
 mod origins;
+mod read_only;
 mod states;
 mod stops;
 mod users;

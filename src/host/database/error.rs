@@ -38,7 +38,7 @@ pub enum DatabaseError {
     Lost(String),
     /// The database answers, and has refused the statement twice: it was not executed.
     #[error(
-        "the database of db_url refuses to write: see the message of {0} in the log, and check the rights of the user, the space on the disk and the columns of the tables"
+        "the database of db_url refuses to write: see the message of {0} in the log, and check the rights of the user, the space on the disk, whether it can be written to, and the columns of the tables"
     )]
     Refused(String),
     /// The database answers, but the statement failed only after a while: another process had locked the table, or the time for
