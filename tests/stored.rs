@@ -2,6 +2,7 @@
 
 mod crashes;
 mod forks;
+mod hangs;
 mod moments;
 mod origins;
 mod read_only;
