@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The socket of jsonrpcs and the parameters that make it.
-const HOW: &str = "Kamailio makes it with modparam(\"jsonrpcs\", \"transport\", 6) and modparam(\"jsonrpcs\", \"dgram_socket\", PATH)";
+const HOW: &str = "Kamailio makes it with modparam(\"jsonrpcs\", \"transport\", 4) and modparam(\"jsonrpcs\", \"dgram_socket\", PATH)";
 
 /// Why a call has no result. Texts of the server in it are as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod screen;
 mod text;
 mod view;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::options::{Options, Wanted};
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn complain(error: &str, status: u8) -> ExitCode {
-    eprintln!("b2b-top: {error}");
+    // Whoever reads it may have gone.
+    let _ = writeln!(io::stderr(), "b2b-top: {error}");
     ExitCode::from(status)
 }

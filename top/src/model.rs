@@ -72,12 +72,27 @@ pub enum Mode {
 }
 
 /// What can be done to a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a SUBSCRIBE now.
-    Refresh(u64),
+    Refresh(Subject),
     /// Unsubscribe.
-    End(u64),
+    End(Subject),
+}
+
+/// The subscription that the operator means: its id may be another one's after a restart of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its id.
+    pub id: u64,
+    /// Its record, fit to be shown.
+    pub record: String,
+}
+
+impl Subject {
+    fn of(row: &Row) -> Self {
+        Self { id: row.id, record: row.text("record") }
+    }
 }
 
 /// Whether the server answers.

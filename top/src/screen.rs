@@ -46,16 +46,20 @@ pub fn run(client: Client, options: &Options) -> Result<(), String> {
     let mut terminal = ratatui::try_init().map_err(|error| format!("the terminal cannot be used: {error}"))?;
     watch_keys(happenings);
     let outcome = show(&mut terminal, options, theme, &calls, &happening);
-    leave(&mut terminal);
+    if !leave(&mut terminal) {
+        // It would complain of that on a terminal that has gone, and panic.
+        std::mem::forget(terminal);
+    }
     // A server that cannot send its answer would log an error.
     drop((calls, happening));
     let _ = asking.join();
     outcome.map_err(|error| format!("the terminal cannot be used: {error}"))
 }
 
-fn leave(terminal: &mut DefaultTerminal) {
-    let _ = terminal.show_cursor();
-    ratatui::restore();
+/// Whether the terminal is there to be given back.
+fn leave(terminal: &mut DefaultTerminal) -> bool {
+    let is_shown = terminal.show_cursor().is_ok();
+    ratatui::try_restore().is_ok() && is_shown
 }
 
 fn show(
@@ -105,7 +109,7 @@ fn wait(happening: &Receiver<Happening>, model: &Model, is_asking: bool, now: Mo
 }
 
 fn suspend(terminal: &mut DefaultTerminal) -> io::Result<()> {
-    leave(terminal);
+    let _ = leave(terminal);
     emulate_default_handler(SIGTSTP)?;
     *terminal = ratatui::try_init()?;
     Ok(())

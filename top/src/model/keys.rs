@@ -1,7 +1,7 @@
 //! What keys do.
 
 use super::detail::Detail;
-use super::{Action, Mode, Model, Moment, Purpose, View};
+use super::{Action, Mode, Model, Moment, Purpose, Subject, View};
 
 /// A key, whatever terminal it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,23 +174,43 @@ impl Model {
         self.plan.typed = Some(typed.unwrap_or_default());
     }
 
-    fn want(&mut self, action: fn(u64) -> Action, now: Moment) {
-        let id = self.selected().map(|row| row.id).filter(|_| self.view == View::Subscriptions);
-        match id {
+    fn want(&mut self, action: fn(Subject) -> Action, now: Moment) {
+        let subject = self.selected().filter(|_| self.view == View::Subscriptions).map(Subject::of);
+        match subject {
             None => {}
             Some(_) if !self.settings.write => {
                 self.tell("nothing can be changed here: start b2b-top with --write", now);
             }
-            Some(id) => self.mode = Mode::Confirm(action(id)),
+            Some(subject) => self.mode = Mode::Confirm(action(subject)),
         }
     }
 
     fn confirm(&mut self, key: Key, action: Action, now: Moment) {
-        self.mode = if self.detail.is_some() { Mode::Detail } else { Mode::Table };
-        match (key, action) {
-            (Key::Char('y' | 'Y'), Action::Refresh(id)) => self.hurry([Purpose::Refresh(id)]),
-            (Key::Char('y' | 'Y'), Action::End(id)) => self.hurry([Purpose::End(id)]),
+        self.leave_question();
+        let (Action::Refresh(subject) | Action::End(subject)) = &action;
+        match key {
+            Key::Char('y' | 'Y') if !self.is_there(subject) => {
+                self.tell(
+                    format!("{} is not shown any more, or is another one now: nothing was done", subject.id),
+                    now,
+                );
+            }
+            Key::Char('y' | 'Y') => self.hurry([match action {
+                Action::Refresh(subject) => Purpose::Refresh(subject.id),
+                Action::End(subject) => Purpose::End(subject.id),
+            }]),
             _ => self.tell("nothing was done", now),
         }
+    }
+
+    /// Nothing is asked any more.
+    pub(super) fn leave_question(&mut self) {
+        self.mode = if self.detail.is_some() { Mode::Detail } else { Mode::Table };
+    }
+
+    /// Whether the subscription is shown, and is the one that was meant.
+    fn is_there(&self, subject: &Subject) -> bool {
+        let mut rows = self.detail.iter().map(|detail| &detail.row).chain(&self.table.shown);
+        rows.find(|row| row.id == subject.id).is_some_and(|row| Subject::of(row) == *subject)
     }
 }

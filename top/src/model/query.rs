@@ -30,7 +30,9 @@ impl Query {
             return vec![with(format!("record={search}")), with(format!("subscriber={search}"))];
         }
         let mut phases = Vec::new();
-        phases.extend(search.parse().ok().map(Phase::Id));
+        // A telephone number is no id.
+        let is_id = |id: &u64| *id <= i32::MAX as u64 && search.bytes().all(|byte| byte.is_ascii_digit());
+        phases.extend(search.parse().ok().filter(is_id).map(Phase::Id));
         // The server finds a whole URI without looking through all of them.
         phases.extend(search.contains(':').then(|| with(format!("record={search}"))));
         phases.extend([with(format!("record=*{search}*")), with(format!("subscriber=*{search}*"))]);

@@ -56,14 +56,19 @@ impl Row {
         if self.number("retries").unwrap_or(0) > 0 {
             return Mark::Red;
         }
-        let is_active = matches!(state.as_str(), "confirmed" | "resubscription" | "local");
-        if is_active && self.text("status") != "pending" { Mark::Green } else { Mark::Yellow }
+        match (state.as_str(), self.text("status").as_str()) {
+            ("confirmed", "none") | (_, "pending") => Mark::Yellow,
+            ("confirmed" | "resubscription" | "local", _) => Mark::Green,
+            _ => Mark::Yellow,
+        }
     }
 
     /// Why it is as it is, and what comes next, in one line.
     pub fn why(&self, now: Moment) -> String {
         let state = self.text("state");
+        let is_silent = self.text("status") == "none";
         let next = match (self.left("next_action_in", now), state.as_str()) {
+            (Some(left), "confirmed") if is_silent => format!("waits {} more for it", span(left)),
             (Some(0), "waiting") => "the next attempt begins now".to_owned(),
             (Some(left), "waiting") => format!("next attempt in {}", span(left)),
             (Some(0), "confirmed") => "the refresh leaves now".to_owned(),
@@ -81,6 +86,7 @@ impl Row {
             Mark::Yellow => match (state.as_str(), self.text("status").as_str()) {
                 ("waiting", "none") => "no attempt was made yet".to_owned(),
                 ("waiting", _) => format!("no dialog: {}", self.reason()),
+                ("confirmed", "none") => "accepted, but the first NOTIFY has not come yet".to_owned(),
                 ("confirmed", "pending") => "the notifier has not decided yet (pending)".to_owned(),
                 ("unconfirmed", _) => "the first SUBSCRIBE is on its way".to_owned(),
                 _ => "it is being ended".to_owned(),

@@ -273,6 +273,47 @@ fn nothing_is_changed_unless_allowed_and_confirmed() {
     assert_eq!(model.key(Key::Interrupt, SECOND), Step::Quit);
 }
 
+/// After a restart of the server an id is another one's.
+#[test]
+fn only_what_was_named_in_the_question_is_changed() {
+    let settings = Settings { write: true, ..settings() };
+    let (mut model, mut fake) = (Model::new(settings, SECOND), Fake::new(five()));
+    fake.serve(&mut model, 2 * SECOND);
+    let ends = |fake: &Fake| fake.calls.iter().filter(|call| matches!(call.purpose, Purpose::End(_))).count();
+    let says = |model: &Model| model.notice.as_ref().is_some_and(|(said, _)| said.contains("nothing was done"));
+    press(&mut model, "e", 3 * SECOND);
+    fake.rows = (1..=5).map(|id| row(id, "other", 0)).collect();
+    for seconds in 4..12 {
+        fake.serve(&mut model, seconds * SECOND);
+    }
+    press(&mut model, "y", 12 * SECOND);
+    fake.serve(&mut model, 13 * SECOND);
+    assert_eq!((ends(&fake), says(&model)), (0, true));
+
+    press(&mut model, "e", 14 * SECOND);
+    let call = model.next(16 * SECOND).expect("a call");
+    model.apply(&call, Err(Failure::NobodyListens("x".into())), SECOND, 17 * SECOND);
+    for seconds in 18..22 {
+        fake.serve(&mut model, seconds * SECOND);
+    }
+    assert_eq!((&model.mode, says(&model)), (&Mode::Table, true));
+    press(&mut model, "y", 22 * SECOND);
+    fake.serve(&mut model, 23 * SECOND);
+    assert_eq!(ends(&fake), 0);
+}
+
+#[test]
+fn a_telephone_number_is_no_id() {
+    let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake::new(five()));
+    fake.serve(&mut model, 2 * SECOND);
+    for number in ["/4930123456789", "/+4"] {
+        press(&mut model, number, 3 * SECOND);
+        fake.serve(&mut model, 4 * SECOND);
+        model.key(Key::Escape, 4 * SECOND);
+    }
+    assert!(fake.calls.iter().all(|call| call.method != "presence_b2b.show"), "{:?}", fake.calls);
+}
+
 /// Any JSON, with the names that the model looks for in it more often than chance would have them.
 pub fn any_json() -> impl Strategy<Value = Value> {
     let name = prop_oneof![

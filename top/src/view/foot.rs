@@ -1,7 +1,7 @@
 //! The last lines: why the selected one is as it is, what happened, what is asked, which keys there are.
 
 use super::ink::{Ink, Line};
-use crate::model::{Action, Link, Mark, Mode, Model, Moment, View};
+use crate::model::{Action, Link, Mark, Mode, Model, Moment, Subject, View};
 use crate::text::{span, time_of_day, wrap};
 
 /// On fewer columns all is said in fewer words.
@@ -34,7 +34,7 @@ pub fn lines(model: &Model, room: usize, now: Moment) -> Vec<Line> {
     }
     match &model.mode {
         Mode::Search => lines.push(vec![(Ink::Selected, format!("/{}", end_of(&model.table.query.search, room)))]),
-        Mode::Confirm(action) => say(Ink::Selected, &question(model, *action), 2),
+        Mode::Confirm(action) => say(Ink::Selected, &question(action), 2),
         _ if !model.table.query.search.is_empty() && model.detail.is_none() => {
             let said = format!("found with \"{}\"; Esc shows all again", crate::text::clean(&model.table.query.search));
             say(Ink::Dim, &said, 1);
@@ -51,11 +51,10 @@ fn end_of(search: &str, room: usize) -> String {
     format!("{}_", clean.chars().skip(skip).collect::<String>())
 }
 
-fn question(model: &Model, action: Action) -> String {
-    let record = model.selected().map(|row| row.text("record")).unwrap_or_default();
+fn question(action: &Action) -> String {
     match action {
-        Action::Refresh(id) => format!("Send a SUBSCRIBE for {id} {record} now? y or n"),
-        Action::End(id) => format!("End {id} {record}? y or n"),
+        Action::Refresh(Subject { id, record }) => format!("Send a SUBSCRIBE for {id} {record} now? y or n"),
+        Action::End(Subject { id, record }) => format!("End {id} {record}? y or n"),
     }
 }
 
