@@ -18,6 +18,9 @@ const AROUND: usize = 16;
 /// Bytes of a fault that every transport carries: jsonrpcs cuts off the rest.
 const LONGEST_FAULT: usize = 127;
 
+/// The same of ctl.
+const LONGEST_OVER_CTL: usize = 255;
+
 /// One RPC command being answered.
 pub struct RpcContext {
     functions: *mut ks::rpc_t,
@@ -119,7 +122,7 @@ impl RpcContext {
             log::info(&format!("RPC fault {code} in full: {text}"));
         }
         // A NUL (from a parameter that the text quotes) must not turn a fault into success.
-        let text = std::ffi::CString::new(text.replace('\0', "?"));
+        let text = std::ffi::CString::new(with_places_to_cut(text.replace('\0', "?")));
         if let (Some(fault), Ok(text)) = (self.functions().fault, text) {
             // SAFETY: the format takes one C string, copied by the host.
             unsafe { fault(self.context, code, format(c"%s"), text.as_ptr()) };
@@ -212,5 +215,36 @@ impl<'c> RpcList<'c> {
         // SAFETY: the format takes a place for the handle.
         done(add.map(|add| unsafe { add(self.handle, format(c"{"), &raw mut handle) }))?;
         Ok(Row { call: self.call, handle })
+    }
+}
+
+/// The transports cut a text after so many bytes: a character that lies across is replaced, or half of it would spoil the answer.
+fn with_places_to_cut(mut text: String) -> String {
+    for place in [LONGEST_FAULT, LONGEST_OVER_CTL] {
+        let (from, to) = (text.floor_char_boundary(place), text.ceil_char_boundary(place));
+        text.replace_range(from..to, &"?".repeat(to - from));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_character_lies_where_a_fault_is_cut() {
+        for ahead in 0..8 {
+            for letter in ["e", "\u{e9}", "\u{20ac}", "\u{1f600}"] {
+                for count in [0, 1, 30, 31, 32, 60, 70, 127, 300] {
+                    let text = "a".repeat(ahead) + &letter.repeat(count);
+                    let safe = with_places_to_cut(text.clone());
+                    assert_eq!(safe.len(), text.len());
+                    for place in [LONGEST_FAULT, LONGEST_OVER_CTL] {
+                        assert!(safe.len() < place || safe.is_char_boundary(place), "{safe}");
+                    }
+                    assert!(text.len() >= LONGEST_FAULT || safe == text);
+                }
+            }
+        }
     }
 }
