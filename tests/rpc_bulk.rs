@@ -6,7 +6,6 @@ use crate::documentation::commands::COMMANDS;
 use crate::documentation::named;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
-use crate::support::shm::leaves_nothing;
 
 fn ended(answer: &Value) -> (u64, u64) {
     let number = |name: &str| answer[name].as_u64().expect("a number");
@@ -17,46 +16,44 @@ fn ended(answer: &Value) -> (u64, u64) {
 fn many_are_ended_by_filters() {
     let silent = Endpoint::udp();
     let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).start();
-    leaves_nothing(&server, || {
-        for user in 0..60 {
-            let package = ["presence", "dialog"][user % 2];
-            let params = json!([silent.uri(&format!("user{user:02}")), server.uri("watcher"), package]);
-            server.rpc("presence_b2b.subscribe", params).expect("an id");
+    for user in 0..60 {
+        let package = ["presence", "dialog"][user % 2];
+        let params = json!([silent.uri(&format!("user{user:02}")), server.uri("watcher"), package]);
+        server.rpc("presence_b2b.subscribe", params).expect("an id");
+    }
+    let all = |params: Value| server.rpc("presence_b2b.unsubscribe_all", params);
+    let there = || server.trace()["subscriptions"].as_u64().expect("a count");
+    for (params, part) in [
+        (json!([]), "there is no filter"),
+        (json!(["dry_run=1", "limit=5", "from=0"]), "there is no filter"),
+        (json!(["record="]), "the filter record has no value"),
+        (json!(["record=*", "dry_run=yes"]), "\"yes\" is no dry_run: 0, 1"),
+        (json!(["record=*", "dry_run=1", "dry_run=0"]), "dry_run= may be given once"),
+        (json!(["record=*", "limit=-1"]), "limit= is \"-1\""),
+        (json!(["record=*", "from=99999999"]), "from is 99999999"),
+        (json!(["all"]), "\"all\" is no filter"),
+    ] {
+        let error = all(params.clone()).expect_err(part);
+        assert_eq!((error.code, error.message.contains(part)), (400, true), "{params}: {error}");
+    }
+    assert_eq!(ended(&all(json!(["package=dialog", "dry_run=1"])).expect("a count")), (30, 0));
+    assert_eq!(there(), 60, "nothing has ended");
+    let one = format!("record={}", silent.uri("user07"));
+    assert_eq!(ended(&all(json!([one, "dry_run=0"])).expect("it ends")), (1, 0));
+    assert_eq!(ended(&all(json!([one])).expect("none is left")), (0, 0));
+    assert_eq!(ended(&all(json!(["package=dialog"])).expect("they end")), (29, 0));
+    assert_eq!(there(), 30);
+    // A filter that all meet, a few at a time.
+    let (mut from, mut sum) = (0, 0);
+    loop {
+        let (count, next) = ended(&all(json!(["record=*", "limit=7", format!("from={from}")])).expect("some end"));
+        assert!(count <= 7, "{count}");
+        (from, sum) = (next, sum + count);
+        if next == 0 {
+            break;
         }
-        let all = |params: Value| server.rpc("presence_b2b.unsubscribe_all", params);
-        let there = || server.trace()["subscriptions"].as_u64().expect("a count");
-        for (params, part) in [
-            (json!([]), "there is no filter"),
-            (json!(["dry_run=1", "limit=5", "from=0"]), "there is no filter"),
-            (json!(["record="]), "the filter record has no value"),
-            (json!(["record=*", "dry_run=yes"]), "\"yes\" is no dry_run: 0, 1"),
-            (json!(["record=*", "dry_run=1", "dry_run=0"]), "dry_run= may be given once"),
-            (json!(["record=*", "limit=-1"]), "limit= is \"-1\""),
-            (json!(["record=*", "from=99999999"]), "from is 99999999"),
-            (json!(["all"]), "\"all\" is no filter"),
-        ] {
-            let error = all(params.clone()).expect_err(part);
-            assert_eq!((error.code, error.message.contains(part)), (400, true), "{params}: {error}");
-        }
-        assert_eq!(ended(&all(json!(["package=dialog", "dry_run=1"])).expect("a count")), (30, 0));
-        assert_eq!(there(), 60, "nothing has ended");
-        let one = format!("record={}", silent.uri("user07"));
-        assert_eq!(ended(&all(json!([one, "dry_run=0"])).expect("it ends")), (1, 0));
-        assert_eq!(ended(&all(json!([one])).expect("none is left")), (0, 0));
-        assert_eq!(ended(&all(json!(["package=dialog"])).expect("they end")), (29, 0));
-        assert_eq!(there(), 30);
-        // A filter that all meet, a few at a time.
-        let (mut from, mut sum) = (0, 0);
-        loop {
-            let (count, next) = ended(&all(json!(["record=*", "limit=7", format!("from={from}")])).expect("some end"));
-            assert!(count <= 7, "{count}");
-            (from, sum) = (next, sum + count);
-            if next == 0 {
-                break;
-            }
-        }
-        assert_eq!((sum, there()), (30, 0));
-    });
+    }
+    assert_eq!((sum, there()), (30, 0));
     assert_eq!(silent.count("SUBSCRIBE"), 0);
     server.stop();
 }

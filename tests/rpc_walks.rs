@@ -44,51 +44,49 @@ fn subscriptions_are_found_in_bounded_calls() {
     const COUNT: usize = 250;
     let silent = Endpoint::udp();
     let server = Server::eager(600).b2b_param("max_subscribe_delay", 100_000).b2b_param("shards", 8).start();
-    leaves_nothing(&server, || {
-        let mut ids: Vec<u64> = (0..COUNT)
-            .map(|user| server.subscribe(&silent.uri(&format!("user{user:03}")), &server.uri("watcher")))
-            .collect();
-        let of = |params: &[&str]| find_all(&server, &params.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        let one = format!("record={}", silent.uri("user077"));
-        assert_eq!(call(&server, "find", json!([one])), (vec![ids[77]], 0));
-        assert_eq!(of(&["record=sip:user07*"]).0.len(), 10);
-        assert_eq!(of(&["record=*user249*"]).0, [ids[249]]);
-        ids.sort_unstable();
-        // What fits into an answer is fewer than those that are asked for.
-        let (all, calls) = of(&["limit=1000"]);
-        assert_eq!(all, ids);
-        assert!(calls > 1, "{calls} calls");
-        assert_eq!(of(&["limit=60"]), (ids.clone(), 5), "each once");
-        assert_eq!(of(&["limit=7", "record=*", "state=waiting"]).0, ids);
-        assert_eq!(of(&["state=confirmed"]), (vec![], 1));
+    let mut ids: Vec<u64> = (0..COUNT)
+        .map(|user| server.subscribe(&silent.uri(&format!("user{user:03}")), &server.uri("watcher")))
+        .collect();
+    let of = |params: &[&str]| find_all(&server, &params.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+    let one = format!("record={}", silent.uri("user077"));
+    assert_eq!(call(&server, "find", json!([one])), (vec![ids[77]], 0));
+    assert_eq!(of(&["record=sip:user07*"]).0.len(), 10);
+    assert_eq!(of(&["record=*user249*"]).0, [ids[249]]);
+    ids.sort_unstable();
+    // What fits into an answer is fewer than those that are asked for.
+    let (all, calls) = of(&["limit=1000"]);
+    assert_eq!(all, ids);
+    assert!(calls > 1, "{calls} calls");
+    assert_eq!(of(&["limit=60"]), (ids.clone(), 5), "each once");
+    assert_eq!(of(&["limit=7", "record=*", "state=waiting"]).0, ids);
+    assert_eq!(of(&["state=confirmed"]), (vec![], 1));
 
-        // Places of another time are places, and so is any other number.
-        let (_, place) = call(&server, "find", json!(["limit=100"]));
-        for id in &ids[50..] {
-            server.unsubscribe(*id);
-        }
-        let (left, _) = call(&server, "find", json!([format!("from={place}")]));
-        assert!(left.len() < 50 && left.iter().all(|id| ids[..50].contains(id)), "{left:?}");
-        assert_eq!(call(&server, "find", json!(["from=4194303"])), (vec![], 0));
-        assert_eq!(of(&[]).0, ids[..50]);
+    // Places of another time are places, and so is any other number.
+    let (_, place) = call(&server, "find", json!(["limit=100"]));
+    for id in &ids[50..] {
+        server.unsubscribe(*id);
+    }
+    let (left, _) = call(&server, "find", json!([format!("from={place}")]));
+    assert!(left.len() < 50 && left.iter().all(|id| ids[..50].contains(id)), "{left:?}");
+    assert_eq!(call(&server, "find", json!(["from=4194303"])), (vec![], 0));
+    assert_eq!(of(&[]).0, ids[..50]);
 
-        for (params, part) in [
-            (json!(["limit=0"]), "limit is 0, but must be 1 to 1000"),
-            (json!(["limit=1001"]), "limit is 1001"),
-            (json!(["limit=many"]), "limit= is \"many\", but must be a number"),
-            (json!(["limit="]), "limit= is \"\", but must be a number"),
-            (json!(["from=-1"]), "from= is \"-1\""),
-            (json!(["from=99999999999999999999"]), "from= is \"99999999999999999999\""),
-            (json!(["from=2147483647"]), "from is 2147483647, but must be what next was: 0 to 4194303"),
-            (json!(["from=1", "from=1"]), "from= may be given once"),
-            (json!([7]), "\"7\" is no filter"),
-            (json!(["limit"]), "\"limit\" is no filter"),
-        ] {
-            fault(&server, "find", params, 400, part);
-        }
-        ids[..50].iter().for_each(|id| server.unsubscribe(*id));
-        assert_eq!(call(&server, "find", json!([])), (vec![], 0));
-    });
+    for (params, part) in [
+        (json!(["limit=0"]), "limit is 0, but must be 1 to 1000"),
+        (json!(["limit=1001"]), "limit is 1001"),
+        (json!(["limit=many"]), "limit= is \"many\", but must be a number"),
+        (json!(["limit="]), "limit= is \"\", but must be a number"),
+        (json!(["from=-1"]), "from= is \"-1\""),
+        (json!(["from=99999999999999999999"]), "from= is \"99999999999999999999\""),
+        (json!(["from=2147483647"]), "from is 2147483647, but must be what next was: 0 to 4194303"),
+        (json!(["from=1", "from=1"]), "from= may be given once"),
+        (json!([7]), "\"7\" is no filter"),
+        (json!(["limit"]), "\"limit\" is no filter"),
+    ] {
+        fault(&server, "find", params, 400, part);
+    }
+    ids[..50].iter().for_each(|id| server.unsubscribe(*id));
+    assert_eq!(call(&server, "find", json!([])), (vec![], 0));
     server.stop();
 }
 
