@@ -76,7 +76,6 @@ fn came_back(lines: &[&str]) {
         "the presence server starts again",
         "SIP   alice  -> SUBSCRIBE Expires 3600 in dialog",
         "a probe was answered: the breaker is closed",
-        "SIP   frank  -> SUBSCRIBE Expires 3600 in dialog",
         "The last events of the subscription to alice",
         "<- 200 OK Expires 3600",
         "* timeout",
