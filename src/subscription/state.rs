@@ -220,22 +220,7 @@ impl Standing {
     /// The place of its state in [`State::names`].
     #[must_use]
     pub fn place(self) -> usize {
-        match self.kind {
-            Kind::Unstarted | Kind::Fresh | Kind::Continued => 0,
-            Kind::Unconfirmed => 1,
-            Kind::UnconfirmedDestroy => 2,
-            Kind::AwaitingNothing
-            | Kind::AwaitingNotify
-            | Kind::AwaitingLast
-            | Kind::AwaitingRetry
-            | Kind::AwaitingExpiry => 3,
-            Kind::Resubscription => 4,
-            Kind::ResubscriptionDestroy => 5,
-            Kind::FarewellDue | Kind::FarewellSent => 6,
-            Kind::WaitingForTermination => 7,
-            Kind::Destroyed => 8,
-            Kind::Local => 9,
-        }
+        usize::from(self.kind.place())
     }
 }
 
@@ -271,25 +256,32 @@ enum Kind {
     Local,
 }
 
+impl Kind {
+    /// The place of the state's name in [`State::names`].
+    fn place(self) -> u8 {
+        match self {
+            Self::Unstarted | Self::Fresh | Self::Continued => 0,
+            Self::Unconfirmed => 1,
+            Self::UnconfirmedDestroy => 2,
+            Self::AwaitingNothing
+            | Self::AwaitingNotify
+            | Self::AwaitingLast
+            | Self::AwaitingRetry
+            | Self::AwaitingExpiry => 3,
+            Self::Resubscription => 4,
+            Self::ResubscriptionDestroy => 5,
+            Self::FarewellDue | Self::FarewellSent => 6,
+            Self::WaitingForTermination => 7,
+            Self::Destroyed => 8,
+            Self::Local => 9,
+        }
+    }
+}
+
 impl PackedState {
     /// The place of the state's name among [all](State::names).
     pub(super) fn number(self) -> u8 {
-        match self.kind {
-            Kind::Unstarted | Kind::Fresh | Kind::Continued => 0,
-            Kind::Unconfirmed => 1,
-            Kind::UnconfirmedDestroy => 2,
-            Kind::AwaitingNothing
-            | Kind::AwaitingNotify
-            | Kind::AwaitingLast
-            | Kind::AwaitingRetry
-            | Kind::AwaitingExpiry => 3,
-            Kind::Resubscription => 4,
-            Kind::ResubscriptionDestroy => 5,
-            Kind::FarewellDue | Kind::FarewellSent => 6,
-            Kind::WaitingForTermination => 7,
-            Kind::Destroyed => 8,
-            Kind::Local => 9,
-        }
+        self.kind.place()
     }
 }
 
