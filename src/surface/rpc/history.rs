@@ -33,18 +33,15 @@ pub fn history(rpc: &RpcContext) {
         };
         add_fields(&row, fields.into_fields())?;
         let list = row.list(c"events")?;
+        let (now, today) = (Engine::now(), clock::unix_millis());
         for event in history.events {
-            let at = on_the_clock(event);
+            // By the clock of the day as it is now.
+            let ago = u64::try_from(now.since(event.at()).as_millis()).unwrap_or(u64::MAX);
+            let at = utc(today.saturating_sub(ago));
             add_fields(&list.add_row()?, fields_of(event, &at).into_fields())?;
         }
         Ok(())
     });
-}
-
-/// When an event was, by the clock of the day as it is now.
-fn on_the_clock(event: HistoryEvent) -> String {
-    let ago = u64::try_from(Engine::now().since(event.at()).as_millis()).unwrap_or(u64::MAX);
-    utc(clock::unix_millis().saturating_sub(ago))
 }
 
 fn fields_of(event: HistoryEvent, at: &str) -> HistoryEventFields<'_> {
