@@ -1,6 +1,6 @@
 //! What keys do.
 
-use super::detail::Detail;
+use super::detail::{Detail, History};
 use super::{Action, Mode, Model, Moment, Purpose, Subject, View};
 
 /// A key, whatever terminal it came from.
@@ -127,6 +127,10 @@ impl Model {
 
     fn move_in_detail(&mut self, key: Key) {
         let Some(detail) = &mut self.detail else { return };
+        let most = match &detail.history {
+            History::Events(events) => events.len().saturating_sub(1),
+            _ => 0,
+        };
         match key {
             Key::Escape | Key::Backspace | Key::Char('/') => {
                 self.detail = None;
@@ -134,8 +138,8 @@ impl Model {
                 self.view = View::Subscriptions;
                 self.table.begin();
             }
-            Key::Up | Key::Char('k') => detail.back += 1,
-            Key::PageUp => detail.back += PAGE,
+            Key::Up | Key::Char('k') => detail.back = most.min(detail.back + 1),
+            Key::PageUp => detail.back = most.min(detail.back + PAGE),
             Key::Down | Key::Char('j') => detail.back = detail.back.saturating_sub(1),
             Key::PageDown => detail.back = detail.back.saturating_sub(PAGE),
             Key::End | Key::Char('G') => detail.back = 0,

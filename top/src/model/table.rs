@@ -145,9 +145,10 @@ impl Table {
             }
             // `list` goes on behind the rows that came, and ends with none.
             Value::Array(list) => {
-                let came = list.len() as u64;
+                let rows = structs(Value::Array(list));
+                let came = rows.len() as u64;
                 let next = if came == 0 { 0 } else { sweep.place.1.saturating_add(came) };
-                (structs(Value::Array(list)), next)
+                (rows, next)
             }
             one => (structs(one), 0),
         };
@@ -158,8 +159,8 @@ impl Table {
         }
         let is_usual = self.query.search.trim().is_empty() && self.query.filters.is_empty();
         let has_all = is_usual && sweep.place.0 == 0 && failing.is_some_and(|all| sweep.rows.len() as u64 >= all);
-        // A cursor that does not move would ask for ever.
-        let is_over = next == 0 || next == sweep.place.1 || has_all;
+        // Cursors only grow: others would ask for ever.
+        let is_over = next <= sweep.place.1 || has_all;
         sweep.place = if is_over { (sweep.place.0 + 1, 0) } else { (sweep.place.0, next) };
         self.end_part();
     }
