@@ -35,7 +35,7 @@ const ROUTE: &str = r#"    if (has_totag()) {
 "#;
 
 fn builder() -> Builder {
-    Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
+    Server::b2b().keeps_calls().b2b_param("min_resubscribe_time", 0).route(&after_notifies(ROUTE))
 }
 
 /// A call through the server, seen from both ends.
@@ -151,7 +151,7 @@ fn a_call_is_watched_once() {
     let beginning = ROUTE.strip_suffix("    t_relay();\n}\n").expect("the end of the route");
     let route = after_notifies(beginning) + again;
     let notifier = Notifier::udp();
-    let server = Server::b2b().module("dialog").b2b_param("min_resubscribe_time", 0).route(&route).start();
+    let server = Server::b2b().keeps_calls().b2b_param("min_resubscribe_time", 0).route(&route).start();
     let mut call = Call::between(&server);
     let callbacks = || {
         let used = server.rpc("mod.mem_statsx", serde_json::json!(["dialog", "shm"])).expect("sums by line");

@@ -146,7 +146,7 @@ pub fn may_be_killed(server: Builder) -> Builder {
 
 fn kill_one_of_ours(victim: &'static str) -> Result<(), Vec<Left>> {
     let (names, notifier) = (NameServer::start(&[]), Notifier::udp());
-    let server = may_be_killed(Server::b2b().module("dialog").name_server(&names).shm_megabytes(64));
+    let server = may_be_killed(Server::b2b().keeps_calls().name_server(&names).shm_megabytes(64));
     let server = server.allow_log("could not resolve hostname").allow_log("failed to resolve");
     let server = server.b2b_param("min_resubscribe_time", 0).b2b_param("resubscribe_delta", 1).b2b_param("shards", 4);
     let server = server.route(&b2b_route()).route(TELL).start();
@@ -171,7 +171,7 @@ fn kill_one_of_ours(victim: &'static str) -> Result<(), Vec<Left>> {
 
 fn kill_one_without_us(victim: &'static str) -> Result<(), Vec<Left>> {
     let victim = if victim.contains("presence_b2b") { "udp receiver" } else { victim };
-    let server = may_be_killed(Server::builder().module("dialog").shm_megabytes(64)).route(&plain_route()).start();
+    let server = may_be_killed(Server::builder().keeps_calls().shm_megabytes(64)).route(&plain_route()).start();
     let mut calls = [(); 2].map(|()| Call::between(&server));
     for call in &mut calls {
         let arrived = call.ring("");
@@ -263,7 +263,7 @@ fn while_at_work<R>(notifier: &Notifier, work: impl FnOnce() -> R) -> R {
 #[test]
 fn a_lock_of_the_killed_holds_up_nobody() {
     let notifier = Notifier::udp();
-    let server = may_be_killed(Server::b2b().module("dialog").children(1)).b2b_param("shards", 1);
+    let server = may_be_killed(Server::b2b().keeps_calls().children(1)).b2b_param("shards", 1);
     // While a process is stopped, answers may come too late.
     let server = server.allow_log("jsonrpcs_fifo.c").b2b_param("min_resubscribe_time", 0);
     let server = server.b2b_param("resubscribe_delta", 1).route(&b2b_route()).route(TELL).start();

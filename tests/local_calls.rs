@@ -57,7 +57,7 @@ event_route[qsa:notify] {
 pub const DOMAIN: &str = "example.com";
 
 pub fn builder() -> Builder {
-    let builder = Server::b2b().module("dialog").b2b_param("local_domains", DOMAIN);
+    let builder = Server::b2b().keeps_calls().b2b_param("local_domains", DOMAIN);
     builder.modparam("dialog", "wait_ack", 0).modparam("tm", "wt_timer", 500).route(ROUTE)
 }
 

@@ -18,7 +18,7 @@ const OF_CALLS: &[&str] = &["presence_b2b", "dialog"];
 
 /// The modules and parameters for local calls.
 fn with_calls(server: Builder) -> Builder {
-    let server = server.module("dialog").b2b_param("local_domains", DOMAIN);
+    let server = server.keeps_calls().b2b_param("local_domains", DOMAIN);
     server.modparam("dialog", "wait_ack", 0).modparam("tm", "wt_timer", 500)
 }
 

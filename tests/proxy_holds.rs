@@ -27,7 +27,7 @@ fn a_dead_proxy_is_passed_over_until_it_is_back() {
         let dialog = second.activate(&subscribe, 600);
         server.await_shown(id, "state", "confirmed");
         let dead = format!("{}:{ip}:5060", transport.upper().to_ascii_lowercase());
-        assert!(server.destination(&dead).is_some_and(|row| row["failures"].as_u64() > Some(0)));
+        server.destination_when(&dead, "its failure", |row| row["failures"].as_u64() > Some(0));
 
         let back = Notifier::on(Endpoint::at(transport, ip));
         // The attempts of another one find out; the dialog stays where it is.

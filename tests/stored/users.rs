@@ -135,7 +135,7 @@ const ROUTE: &str = r#"    if (is_method("REGISTER")) {
 "#;
 
 fn tying(dir: &Path, location_url: &str) -> Builder {
-    let server = Server::b2b().registrar().module("dialog").b2b_param("min_resubscribe_time", 0);
+    let server = Server::b2b().registrar().keeps_calls().b2b_param("min_resubscribe_time", 0);
     let server = server.route(&after_notifies(ROUTE)).allow_log("dlg_onreq");
     stores(server, dir).modparam("usrloc", "db_mode", 1).modparam("usrloc", "db_url", location_url)
 }

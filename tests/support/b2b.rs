@@ -15,6 +15,12 @@ impl Builder {
         self.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", retry).route(TELL)
     }
 
+    /// Keeps calls. If a BYE overtakes the ACK before it in another process, the module dialog finds no timer to set, and says so.
+    pub fn keeps_calls(self) -> Builder {
+        let builder = self.module("dialog").allow_log("update_dlg_timer(): Trying to update a bogus dlg");
+        builder.allow_log("dlg_onroute(): failed to update dialog lifetime")
+    }
+
     /// A request without an answer has failed after this many milliseconds.
     pub fn gives_up_after(self, milliseconds: i64) -> Builder {
         self.modparam("tm", "fr_timer", milliseconds)
