@@ -76,6 +76,8 @@ fn of_a_thousand_calls_at_random_no_lamp_is_wrong() {
     let small = |server: &Server| server.trace()["small_blocks"].as_u64().expect("a number");
     // The hub and the registry keep what they have had.
     let warm: Vec<u64> = (0..USERS).map(|number| follow(&server, &user(number))).collect();
+    // What waits when its subscription ends is dropped, and none may be.
+    eventually(SOON, "the first states", || (server.trace()["delivered"].as_u64() >= Some(USERS)).then_some(()));
     server.end_all(&warm);
     server.await_no_subscription();
     let before = small(&server);
