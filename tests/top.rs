@@ -1,40 +1,25 @@
 //! b2b-top against a real server: once, for scripts, and in a real terminal, which tmux makes.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::config::Builder;
 use crate::support::endpoint::Endpoint;
 use crate::support::kamailio::Server;
 use crate::support::notifier::Notifier;
-use crate::support::place::module_under_test;
+use crate::support::place::b2b_top;
+use crate::support::terminal::{READY, Terminal};
 use crate::support::wait::{SOON, eventually};
 
-/// The program beside the module under test, or where `B2B_TOP` says.
-fn program() -> PathBuf {
-    let beside = || module_under_test().with_file_name("b2b-top");
-    let path = std::env::var_os("B2B_TOP").map_or_else(beside, PathBuf::from);
-    assert!(path.is_file(), "{} is missing: run `make`, or `cargo build --package b2b-top`", path.display());
-    path
-}
-
 fn top(arguments: &[&str]) -> Output {
-    Command::new(program()).args(arguments).arg("--once").output().expect("b2b-top runs")
+    Command::new(b2b_top()).args(arguments).arg("--once").output().expect("b2b-top runs")
 }
 
 fn said(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-/// A server whose socket of jsonrpcs is in this folder.
-fn at_socket(builder: Builder, dir: &Path) -> Builder {
-    let socket = dir.join("rpc.sock").display().to_string();
-    builder.modparam("jsonrpcs", "transport", 6).modparam("jsonrpcs", "dgram_socket", socket.as_str())
 }
 
 fn document(arguments: &[&str]) -> Value {
@@ -48,7 +33,7 @@ fn document(arguments: &[&str]) -> Value {
 fn once_for_people_and_for_scripts() {
     let (notifier, dir) = (Notifier::udp(), TempDir::new().expect("a folder"));
     let web = r#"event_route[xhttp:request] { jsonrpc_dispatch(); }"#;
-    let server = at_socket(Server::eager(600), dir.path()).module("xhttp").global("tcp_accept_no_cl=yes").route(web);
+    let server = Server::eager(600).at_socket(dir.path()).module("xhttp").global("tcp_accept_no_cl=yes").route(web);
     let server = server.modparam("jsonrpcs", "transport", 7).start();
     let socket = dir.path().join("rpc.sock").display().to_string();
     let by_socket = ["--socket", socket.as_str()];
@@ -103,7 +88,7 @@ fn errors_say_what_to_do() {
         error
     };
     assert!(error_of(&["--socket", &socket]).contains("there is no socket"));
-    let server = at_socket(Server::builder(), dir.path()).allow_log("method callback not found").start();
+    let server = Server::builder().at_socket(dir.path()).allow_log("method callback not found").start();
     assert!(error_of(&["--socket", &socket]).contains("loadmodule \"presence_b2b.so\""));
     let nowhere = format!("http://{}:1/RPC", server.ip());
     assert!(error_of(&["--url", &nowhere]).contains("nobody listens"));
@@ -111,78 +96,17 @@ fn errors_say_what_to_do() {
     // The server leaves its socket behind.
     let error = error_of(&["--socket", &socket]);
     assert!(error.contains("nobody listens") || error.contains("there is no socket"), "{error}");
-    let plain = Command::new(program()).args(["--socket", &socket]).output().expect("b2b-top runs");
+    let plain = Command::new(b2b_top()).args(["--socket", &socket]).output().expect("b2b-top runs");
     assert!(said(&plain).2.contains("this is no terminal: use --once"));
-    let misused = Command::new(program()).args(["--interval", "0"]).output().expect("b2b-top runs");
+    let misused = Command::new(b2b_top()).args(["--interval", "0"]).output().expect("b2b-top runs");
     assert_eq!(said(&misused).0, Some(2));
-}
-
-/// A terminal with a shell in it.
-struct Terminal {
-    dir: TempDir,
-}
-
-impl Terminal {
-    fn open(columns: u16, lines: u16) -> Self {
-        let terminal = Self { dir: TempDir::new().expect("a folder") };
-        let [columns, lines] = [columns, lines].map(|number| number.to_string());
-        terminal.tmux(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            &columns,
-            "-y",
-            &lines,
-            "env PS1='READY> ' sh -i",
-        ]);
-        terminal.await_text("READY>");
-        terminal
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("tmux");
-        command.env_remove("TMUX").env("LC_ALL", "C.UTF-8").arg("-u").arg("-S").arg(self.dir.path().join("tmux"));
-        let output = command.args(arguments).output().expect("tmux runs");
-        let (_, out, error) = said(&output);
-        assert!(output.status.success(), "tmux {arguments:?}: {error}");
-        out
-    }
-
-    fn press(&self, keys: &[&str]) {
-        self.tmux(&[&["send-keys"], keys].concat());
-    }
-
-    fn picture(&self) -> String {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    fn await_picture(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let mut last = String::new();
-        let seen = crate::support::wait::until(SOON, || {
-            last = self.picture();
-            wanted(&last).then(|| last.clone())
-        });
-        seen.unwrap_or_else(|| panic!("never seen: {what}. The terminal has:\n{last}"))
-    }
-
-    fn await_text(&self, text: &str) -> String {
-        self.await_picture(text, |picture| picture.contains(text))
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = Command::new("tmux").arg("-S").arg(self.dir.path().join("tmux")).arg("kill-server").output();
-    }
 }
 
 #[test]
 fn in_a_terminal_while_the_server_goes_and_returns() {
     let (peer, dir) = (Endpoint::udp(), TempDir::new().expect("a folder"));
     let start = || {
-        let server = at_socket(Server::eager(600), dir.path()).start();
+        let server = Server::eager(600).at_socket(dir.path()).start();
         let id = server.subscribe(&peer.uri("alice"), &server.uri("watcher"));
         let subscribe = peer.expect_request("SUBSCRIBE", SOON);
         peer.reply(&subscribe, 404, "Not Here");
@@ -194,7 +118,7 @@ fn in_a_terminal_while_the_server_goes_and_returns() {
     let terminal = Terminal::open(80, 24);
     let socket = dir.path().join("rpc.sock").display().to_string();
     let begun = Instant::now();
-    let command = format!("{} --write --interval 0.5 --socket {socket}", program().display());
+    let command = format!("{} --write --interval 0.5 --socket {socket}", b2b_top().display());
     terminal.press(&[&command, "Enter"]);
     let picture = terminal.await_text("404 Not Here; next attempt in");
     assert!(picture.contains("! waiting") && picture.contains("1 subscriptions"), "{picture}");
@@ -222,7 +146,7 @@ fn in_a_terminal_while_the_server_goes_and_returns() {
     }
     // The terminal is given back, and taken again.
     terminal.press(&["C-z"]);
-    terminal.await_picture("the shell", |picture| picture.contains("READY>") && !picture.contains("! waiting"));
+    terminal.await_picture("the shell", |picture| picture.contains(READY) && !picture.contains("! waiting"));
     terminal.press(&["fg", "Enter"]);
     terminal.await_text("! waiting");
 
@@ -245,7 +169,7 @@ fn in_a_terminal_while_the_server_goes_and_returns() {
     let called = eventually(SOON, "the cost is measured", || cost(&server));
     println!("the server's process for datagrams has used {called:?}");
     terminal.press(&["q"]);
-    terminal.await_text("READY>");
+    terminal.await_text(READY);
     server.end_all(&[id]);
     server.stop();
 }

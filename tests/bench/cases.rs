@@ -13,6 +13,7 @@ mod restart;
 mod scaling;
 mod setup;
 mod states;
+mod top;
 mod walks;
 mod watched;
 mod writes;
@@ -25,9 +26,10 @@ use crate::report::Report;
 
 type Case = fn(&Options, &mut Report) -> Result<(), Failure>;
 
-const CASES: [(&str, Case); 16] = [
+const CASES: [(&str, Case); 17] = [
     ("NOTIFYs", notify::run),
     ("walks", walks::run),
+    ("b2b-top", top::run),
     ("instructions", instructions::run),
     ("bodies", bodies::run),
     ("allocator", allocator::run),

@@ -1,7 +1,8 @@
 //! The options of the benchmark: `QUICK=1`, `ONLY=P1,P5`, and for P10 `ROWS=1000000` and `DATABASE=postgres`.
 
 /// All that there is to show, in the order in which it is shown.
-pub const ALL: [&str; 14] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14"];
+pub const ALL: [&str; 15] =
+    ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15"];
 
 /// Where subscriptions are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! What tests ask of the module under test, in few words.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::config::Builder;
@@ -13,6 +15,12 @@ impl Builder {
     /// told, for [`super::news::News`].
     pub fn eager(self, retry: i64) -> Builder {
         self.b2b_param("min_resubscribe_time", 0).b2b_param("on_error_retry_time", retry).route(TELL)
+    }
+
+    /// Answers JSON-RPC at the socket `rpc.sock` in this folder, too.
+    pub fn at_socket(self, dir: &Path) -> Builder {
+        let socket = dir.join("rpc.sock").display().to_string();
+        self.modparam("jsonrpcs", "transport", 6).modparam("jsonrpcs", "dgram_socket", socket.as_str())
     }
 
     /// Keeps calls. The module dialog learns of an answer when it has been sent, so a caller that is quick has its BYE handled first in another

@@ -40,6 +40,7 @@ pub mod shm;
 pub mod side;
 pub mod sip;
 pub mod states;
+pub mod terminal;
 pub mod tls;
 pub mod wait;
 pub mod watch;

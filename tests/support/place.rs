@@ -15,6 +15,14 @@ pub fn module_under_test() -> PathBuf {
     path
 }
 
+/// The program b2b-top: `B2B_TOP`, else beside the module under test.
+pub fn b2b_top() -> PathBuf {
+    let beside = || module_under_test().with_file_name("b2b-top");
+    let path = env::var_os("B2B_TOP").map_or_else(beside, PathBuf::from);
+    assert!(path.is_file(), "{} is missing: run `make`, or `cargo build --package b2b-top`", path.display());
+    path
+}
+
 /// Where Kamailio's own modules are: `KAMAILIO_MODULES`, else the first usual folder that has them.
 pub fn modules_dir() -> PathBuf {
     if let Some(named) = env::var_os("KAMAILIO_MODULES") {
