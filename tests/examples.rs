@@ -18,7 +18,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::documentation::text_of;
+use crate::documentation::{blocks_in, text_of};
 use crate::support::config::Builder;
 use crate::support::kamailio::Server;
 use crate::support::wait::{SOON, eventually};
@@ -108,4 +108,27 @@ fn every_file_is_run_and_every_page_is_named() {
         }
     }
     assert!(configurations >= 9, "{configurations}");
+}
+
+/// kamcmd and the rates of b2b-top work with every whole configuration that loads the module.
+#[test]
+fn every_configuration_has_doors_for_operators() {
+    let mut configurations: Vec<(String, String)> = ["README.md", "docs/quick-start.md", "docs/migration.md"]
+        .into_iter()
+        .flat_map(|page| blocks_in(page, "kamailio").into_iter().map(move |block| (page.to_owned(), block)))
+        .collect();
+    for folder in names_in("docs/examples") {
+        let files = names_in(&format!("docs/examples/{folder}")).into_iter().filter(|file| file.ends_with(".cfg"));
+        configurations.extend(files.map(|file| format!("docs/examples/{folder}/{file}")).map(|file| {
+            let text = text_of(&file);
+            (file, text)
+        }));
+    }
+    configurations.retain(|(_, text)| text.starts_with("#!KAMAILIO") && text.contains("presence_b2b.so"));
+    assert!(configurations.len() >= 10, "{}", configurations.len());
+    for (place, text) in configurations {
+        for module in ["kex", "ctl", "jsonrpcs"] {
+            assert!(text.contains(&format!("\nloadmodule \"{module}.so\"\n")), "{place} does not load {module}");
+        }
+    }
 }

@@ -11,8 +11,11 @@ use crate::support::kamailio::Server;
 use crate::support::shm::leaves_nothing;
 use crate::support::wait::{SOON, eventually};
 
+/// What it answers. The socket is `ctl`, or where the module ctl has it if nobody says so.
 pub fn kamcmd(server: &Server, arguments: &[&str]) -> String {
-    let socket = format!("unix:{}/ctl", server.dir().display());
+    let own = server.dir().join("ctl");
+    let default = server.dir().join("kamailio_ctl");
+    let socket = format!("unix:{}", if own.exists() { own } else { default }.display());
     let output = Command::new("kamcmd").args(["-s", &socket]).args(arguments).output().expect("kamcmd runs");
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }

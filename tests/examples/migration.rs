@@ -1,10 +1,14 @@
 //! `docs/migration.md`: the configurations before and after do the same for lamps, and what the page names of pua is there.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
 
 use super::line::Line;
-use super::tables;
 use crate::documentation::{between, blocks_in, section, text_of};
+use crate::kamcmd::kamcmd;
 use crate::support::config::modules_dir;
 use crate::support::kamailio::Server;
 use crate::support::phone::Phone;
@@ -18,11 +22,24 @@ fn configurations() -> [String; 2] {
     whole.try_into().expect("two configurations")
 }
 
+/// Where the page has pua's tables.
+const TABLES: &str = "/var/lib/kamailio/tables";
+
+/// The page's tables in a folder, made as it says.
+fn make_tables(folder: &Path) {
+    let commands = blocks_in(PAGE, "sh").concat().replace(TABLES, &folder.to_string_lossy());
+    let copy: String = commands.lines().filter(|line| !line.starts_with("chown ")).collect();
+    assert!(copy.starts_with("cp -r "), "{commands}");
+    assert!(Command::new("sh").args(["-c", &copy]).status().expect("sh").success(), "{copy}");
+}
+
 #[test]
 fn lamps_are_the_same_before_and_after() {
-    let tables = tables();
+    let dir = TempDir::with_prefix("tables-").expect("a folder");
+    let tables = dir.path().join("tables");
+    make_tables(&tables);
     for configuration in configurations() {
-        let text = configuration.replace("/var/lib/kamailio/tables", &tables.path().to_string_lossy());
+        let text = configuration.replace(TABLES, &tables.to_string_lossy());
         let server = Server::builder().whole(&text).start();
         let [caller, callee] = ["102", "101"].map(|user| Line::of(&server.uri(user), server.addr()));
         caller.register(600);
@@ -39,6 +56,12 @@ fn lamps_are_the_same_before_and_after() {
             lamp.await_lamp("off");
         }
         lamp.hang_up();
+        // The page compares both by kamcmd.
+        let is_new = configuration.contains("presence_b2b.so");
+        let said = kamcmd(&server, &["presence_b2b.list"]);
+        assert_eq!((said.contains(&callee.uri), said.contains("error:")), (is_new, !is_new), "{said}");
+        let said = kamcmd(&server, &["presence.presentity_list"]);
+        assert!(!said.contains("error:"), "{said}");
         server.stop();
     }
 }
