@@ -78,6 +78,17 @@ fn once_for_people_and_for_scripts() {
     server.stop();
 }
 
+/// A server logs an error for each command that it is asked for and does not have, so this one is asked for none.
+#[test]
+fn without_kex_there_are_no_rates_and_no_errors() {
+    let dir = TempDir::new().expect("a folder");
+    let server = Server::b2b().without_module("kex").at_socket(dir.path()).start();
+    let document = document(&["--socket", &dir.path().join("rpc.sock").display().to_string()]);
+    assert_eq!(document["missing"], serde_json::json!(["stats.fetch"]));
+    assert_eq!(document["counters"]["received"], 0, "those of presence_b2b.trace");
+    server.stop();
+}
+
 #[test]
 fn errors_say_what_to_do() {
     let dir = TempDir::new().expect("a folder");
@@ -88,7 +99,8 @@ fn errors_say_what_to_do() {
         error
     };
     assert!(error_of(&["--socket", &socket]).contains("there is no socket"));
-    let server = Server::builder().at_socket(dir.path()).allow_log("method callback not found").start();
+    // It logs nothing: b2b-top has asked which commands it has.
+    let server = Server::builder().at_socket(dir.path()).start();
     assert!(error_of(&["--socket", &socket]).contains("loadmodule \"presence_b2b.so\""));
     let nowhere = format!("http://{}:1/RPC", server.ip());
     assert!(error_of(&["--url", &nowhere]).contains("nobody listens"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::call::VERSION;
 use super::detail::{History, events_of};
 use super::fields::{natural, number, numbers, shown, structs, text};
 use super::{Call, Count, Link, Model, Moment, Purpose, Row};
@@ -13,18 +14,22 @@ impl Model {
     /// Takes the answer to a call of [`Model::next`], which took so long.
     pub fn apply(&mut self, call: &Call, answer: Result<Value, Failure>, took: Duration, now: Moment) {
         let is_new = !matches!(self.link, Link::Good);
+        if let (Purpose::Methods, Ok(methods)) = (call.purpose, &answer) {
+            self.take_methods(methods);
+        }
+        // A server without the module is not what this program is for.
+        let answer = match answer {
+            Ok(_) if self.lacks(VERSION) => Err(Failure::Missing(VERSION.to_owned())),
+            answer => answer,
+        };
         match answer {
-            Err(failure) if failure.is_of_link() => {
+            Err(failure) if failure.is_of_link() || is_without_module(&failure) => {
                 let since = if let Link::Away(since, _) = self.link { since } else { self.heard };
                 self.link = Link::Away(since, failure);
                 return;
             }
-            // A server without the module is not what this program is for.
-            Err(failure @ Failure::Missing(_)) if call.purpose == Purpose::Module => {
-                let since = if let Link::Away(since, _) = self.link { since } else { self.heard };
-                self.link = Link::Away(since, failure);
-                return;
-            }
+            // Without their names the commands are tried.
+            Err(_) if call.purpose == Purpose::Methods => self.link = Link::Good,
             Err(failure) => {
                 self.link = Link::Good;
                 self.fail(call, failure, now);
@@ -42,6 +47,7 @@ impl Model {
 
     fn take(&mut self, purpose: Purpose, answer: Value, took: Duration, now: Moment) {
         match purpose {
+            Purpose::Methods => {}
             Purpose::Module => self.server.module = self::version_of(&answer),
             Purpose::Name => self.server.name = server_name(&shown(&answer)),
             Purpose::Uptime => self.take_uptime(&answer, now),
@@ -111,11 +117,7 @@ impl Model {
         }
         match (call.purpose, &failure) {
             (Purpose::Rows(_), Failure::Missing(_)) if call.method == "presence_b2b.find" => {
-                let search = !self.table.query.search.is_empty();
-                let said = "this module has no presence_b2b.find: a search finds whole URIs only";
-                if search {
-                    self.tell(said, now);
-                }
+                self.tell_of_whole_uris(now);
             }
             (Purpose::Rows(_), Failure::TooLarge(_) | Failure::CutOff) => {
                 if !self.table.ask_for_fewer() {
@@ -143,6 +145,12 @@ impl Model {
         }
     }
 
+    pub(super) fn tell_of_whole_uris(&mut self, now: Moment) {
+        if self.lacks("presence_b2b.find") && !self.table.query.search.is_empty() {
+            self.tell("this module has no presence_b2b.find: a search finds whole URIs only", now);
+        }
+    }
+
     /// The server has no command for this.
     pub(super) fn cannot(&mut self, purpose: Purpose) {
         match purpose {
@@ -156,6 +164,10 @@ impl Model {
             _ => {}
         }
     }
+}
+
+fn is_without_module(failure: &Failure) -> bool {
+    matches!(failure, Failure::Missing(method) if method == VERSION)
 }
 
 fn version_of(answer: &Value) -> String {

@@ -1,5 +1,7 @@
 //! What is asked of the server.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::Model;
@@ -8,7 +10,10 @@ use super::query::Phase;
 /// What a call is for. Some can be asked in two ways: as the server knows it, or as an older one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Version of the module: the first call, and the one that looks whether the server is back.
+    /// The names of the server's commands: the first call, and the one that looks whether the server is back. The server
+    /// logs an error if it is asked for a command that it does not have.
+    Methods,
+    /// Version of the module.
     Module,
     /// Name and version of the server.
     Name,
@@ -34,6 +39,26 @@ pub enum Purpose {
     End(u64),
 }
 
+/// What is asked of a server that has it. Old modules lack some, and a server without kex lacks the counters.
+pub(super) const COMMANDS: [&str; 13] = [
+    VERSION,
+    "core.version",
+    "core.uptime",
+    "stats.fetch",
+    "presence_b2b.trace",
+    "presence_b2b.count",
+    "presence_b2b.find",
+    "presence_b2b.show",
+    "presence_b2b.history",
+    "presence_b2b.destinations",
+    "presence_b2b.queues",
+    "presence_b2b.refresh",
+    "presence_b2b.unsubscribe",
+];
+
+/// The command that every version of the module has.
+pub(super) const VERSION: &str = "presence_b2b.version";
+
 /// A call to make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
@@ -49,7 +74,8 @@ impl Model {
     /// The call for a purpose; none if the server has no command for it.
     pub(super) fn call_for(&self, purpose: Purpose) -> Option<Call> {
         let (method, params) = match purpose {
-            Purpose::Module => ("presence_b2b.version", json!([])),
+            Purpose::Methods => ("system.listMethods", json!([])),
+            Purpose::Module => (VERSION, json!([])),
             Purpose::Name => ("core.version", json!([])),
             Purpose::Uptime => ("core.uptime", json!([])),
             Purpose::Counters if self.lacks("stats.fetch") => ("presence_b2b.trace", json!([])),
@@ -64,8 +90,15 @@ impl Model {
             Purpose::Refresh(id) => ("presence_b2b.refresh", json!([id])),
             Purpose::End(id) => ("presence_b2b.unsubscribe", json!([id])),
         };
-        let is_asked = !self.lacks(method) || matches!(purpose, Purpose::Module);
-        is_asked.then_some(Call { method, params, purpose })
+        (!self.lacks(method)).then_some(Call { method, params, purpose })
+    }
+
+    /// Takes the names of the server's commands. A server that does not list them is asked for each.
+    pub(super) fn take_methods(&mut self, answer: &Value) {
+        let listed: BTreeSet<&str> = answer.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !listed.is_empty() {
+            self.missing.extend(COMMANDS.into_iter().filter(|command| !listed.contains(command)));
+        }
     }
 
     pub(super) fn lacks(&self, method: &str) -> bool {

@@ -43,12 +43,13 @@ impl Model {
             self.plan.next_round = now + self.settings.interval;
             // It may come back as another version.
             self.missing.clear();
-            return self.call_for(Purpose::Module);
+            return self.call_for(Purpose::Methods);
         }
         if self.plan.typed.is_some_and(|typed| now >= typed + TYPING) {
             self.plan.typed = None;
             let mut query = self.table.query.clone();
             query.filters.clone_from(&self.settings.filters);
+            self.tell_of_whole_uris(now);
             self.table.ask(query);
         }
         if now >= self.plan.next_round {
@@ -118,7 +119,7 @@ impl Model {
             self.tell("the server is there again: nothing was done", now);
         }
         self.plan = super::plan::Plan { next_round: now, ..Default::default() };
-        self.plan.urgent.extend([Purpose::Name, Purpose::Count]);
+        self.plan.urgent.extend([Purpose::Module, Purpose::Name, Purpose::Count]);
         self.counters.forget();
         let query = self.table.query.clone();
         self.table.restart(query);

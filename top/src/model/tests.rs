@@ -25,11 +25,13 @@ struct Fake {
     lacks: Vec<&'static str>,
     calls: Vec<Call>,
     uptime: u64,
+    /// Whether it says which commands it has.
+    lists: bool,
 }
 
 impl Fake {
     fn new(rows: Vec<Value>) -> Self {
-        Self { rows, lacks: Vec::new(), calls: Vec::new(), uptime: 100 }
+        Self { rows, lacks: Vec::new(), calls: Vec::new(), uptime: 100, lists: true }
     }
 
     fn answer(&mut self, call: &Call) -> Result<Value, Failure> {
@@ -41,6 +43,10 @@ impl Fake {
         let by_id = || self.rows.iter().find(|row| row["id"].as_u64() == id).cloned();
         let gone = Failure::Fault(404, "there is no subscription".into());
         Ok(match call.method {
+            "system.listMethods" if self.lists => {
+                let has = |command: &&str| !self.lacks.contains(command);
+                call::COMMANDS.into_iter().filter(has).chain(["core.echo"]).collect()
+            }
             "presence_b2b.version" => json!({"version": "0.1.0", "built_for": "kamailio 5.6.3"}),
             "core.version" => json!("kamailio 5.6.3 (x86_64/linux)"),
             "core.uptime" => json!({"uptime": self.uptime}),
@@ -166,7 +172,13 @@ fn rates_are_differences() {
 
 #[test]
 fn an_older_module_is_shown_as_well() {
-    let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake::new(five()));
+    for lists in [false, true] {
+        an_older_module_is_shown(lists);
+    }
+}
+
+fn an_older_module_is_shown(lists: bool) {
+    let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake { lists, ..Fake::new(five()) });
     fake.lacks =
         vec!["presence_b2b.find", "presence_b2b.count", "presence_b2b.history", "presence_b2b.queues", "stats.fetch"];
     fake.serve(&mut model, 2 * SECOND);
@@ -179,12 +191,31 @@ fn an_older_module_is_shown_as_well() {
     fake.serve(&mut model, 6 * SECOND);
     let detail = model.detail.as_ref().expect("it is open");
     assert!(matches!(&detail.history, History::None(why) if why.contains("presence_b2b.history")));
-    let asked = |method| fake.calls.iter().skip(begin).filter(|call| call.method == method).count();
-    assert_eq!(
-        (asked("presence_b2b.history"), asked("presence_b2b.find")),
-        (1, 0),
-        "each is missed once: the server logs it"
-    );
+    let asked = |method, from| fake.calls.iter().skip(from).filter(|call| call.method == method).count();
+    assert_eq!((asked("presence_b2b.history", begin), asked("presence_b2b.find", begin)), (usize::from(!lists), 0));
+    for command in &fake.lacks {
+        assert_eq!(asked(command, 0), usize::from(!lists), "{command}: the server logs each");
+    }
+    press(&mut model, "/", 7 * SECOND);
+    press(&mut model, "ca", 7 * SECOND);
+    fake.serve(&mut model, 8 * SECOND);
+    assert!(model.notice.as_ref().is_some_and(|(said, _)| said.contains("whole URIs only")), "{:?}", model.notice);
+}
+
+#[test]
+fn a_server_without_the_module_is_told_so_and_waited_for() {
+    let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake::new(five()));
+    fake.lacks = call::COMMANDS.into_iter().filter(|command| command.starts_with("presence_b2b.")).collect();
+    for lists in [true, false] {
+        fake.lists = lists;
+        for seconds in 2..10 {
+            fake.serve(&mut model, seconds * SECOND);
+            assert_eq!(model.link, Link::Away(SECOND, Failure::Missing("presence_b2b.version".into())));
+        }
+    }
+    (fake.lacks, fake.lists) = (Vec::new(), true);
+    fake.serve(&mut model, 20 * SECOND);
+    assert_eq!((model.link.clone(), ids(&model).len()), (Link::Good, 5));
 }
 
 #[test]

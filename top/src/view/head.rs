@@ -54,6 +54,9 @@ fn rates(model: &Model, room: usize) -> Line {
         return vec![(Ink::Plain, format!("SUB {sent}  NOT {came}  MSG {told} /s"))];
     }
     let mut line = vec![(Ink::Plain, format!("SUBSCRIBE {sent}/s  NOTIFY {came}/s  messages {told}/s"))];
+    if model.missing.contains("stats.fetch") {
+        line.push((Ink::Yellow, "  (no rates without kex)".into()));
+    }
     if let Some(queued) = counters.get("queued") {
         line.push((if queued > 0 { Ink::Yellow } else { Ink::Plain }, format!("  queued {queued}")));
     }
