@@ -258,6 +258,13 @@ impl<A: Allocator + Clone, L: RawMutex> Gate<A, L> {
         Destination::new(number, slot, shard.table.generation(slot)?)
     }
 
+    /// The address of a destination, as [`Gate::page`] shows it; `None` when another one has taken its place.
+    #[must_use]
+    pub fn address(&self, destination: Destination) -> Option<String> {
+        let (number, slot, generation) = destination.parts();
+        self.shards.get(number)?.lock().table.address(slot, generation)
+    }
+
     /// Lifts the hold of a destination and closes its breaker; false when it is not known.
     pub fn release(&self, address: &[u8]) -> bool {
         let (hash, number) = self.place(address);

@@ -62,6 +62,10 @@ fn an_open_breaker_is_told() {
     assert_eq!((told.id, told.status.as_str()), (second, "terminated"), "{told:?}");
     let shown = server.show_when(second, "it waits", |shown| shown["last_reason"] == "destination does not answer");
     assert_eq!((&shown["state"], &shown["local_cseq"], &shown["retries"]), (&json!("waiting"), &json!(0), &json!(0)));
+    assert_eq!(shown["destination"], silent.destination().as_str(), "it was never sent, and is held for it");
+    let there = json!([format!("destination={}", silent.destination())]);
+    let found = server.rpc("presence_b2b.find", there).expect("those of the destination");
+    assert_eq!(found["rows"].as_array().map(Vec::len), Some(2), "{found}");
     // Another request is held again, without another message.
     let held = server.destination_when(&silent.destination(), "held", |row| row["held"].as_u64() >= Some(2));
     server.refresh(second);

@@ -111,7 +111,9 @@ fn subscriptions_are_found_by_what_they_have_come_to() {
         other.reject(&request, 404, &[]);
         server.await_shown(good, "state", "confirmed");
         server.await_shown(bad, "state", "waiting");
-        let there = format!("destination=udp:{}", notifier.endpoint.addr());
+        let address = format!("udp:{}", notifier.endpoint.addr());
+        assert_eq!(server.show(good)["destination"], address.as_str());
+        let there = format!("destination={address}");
         for (filter, wanted) in [
             ("failing=1", bad),
             ("failing=0", good),

@@ -15,7 +15,7 @@ pub struct Owner {
     pub last: LastQueued,
     /// The subscriber's value, when it is sure to stay.
     pub cached: CachedSubscriberData,
-    /// Where its newest SUBSCRIBE went.
+    /// Where its newest SUBSCRIBE went, or is held for.
     pub sent_to: SentTo,
 }
 

@@ -3,14 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::send::{Sender, Sending};
+use super::send::{HeldBack, Sender, Sending};
 use super::{Engine, Lack, worker};
+use crate::gate::Destination;
 use crate::host::process::{self, ProcessError};
 use crate::host::{clock, log, uri};
 use crate::lookup::{LookupAnswer, LookupOutcome, LookupRequest, MOST_WAITING, Task};
 use crate::memory::OutOfMemory;
 use crate::registry::Handle;
-use crate::subscription::{HeldBy, Input, Request};
+use crate::subscription::{HeldBy, Request};
 
 /// After so long in the line the subscriber is told that the request waits.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -37,9 +38,16 @@ impl Engine {
     }
 
     /// A request that a worker cannot send at once: it waits behind the name of its next hop.
-    pub(super) fn hand_over(&self, handle: Handle, request: &Request, next_hop: &[u8], destination: Option<&[u8]>) {
+    pub(super) fn hand_over(
+        &self,
+        handle: Handle,
+        request: &Request,
+        next_hop: &[u8],
+        address: Option<&[u8]>,
+        aim: Option<Destination>,
+    ) {
         let now = Self::now();
-        let (name, notifier) = (destination.map_or(next_hop, host_of), uri::destination(&request.record));
+        let (name, notifier) = (address.map_or(next_hop, host_of), uri::destination(&request.record));
         let ask = LookupRequest {
             name,
             notifier: notifier.as_deref().map_or(&request.record, host_of),
@@ -50,7 +58,7 @@ impl Engine {
         let spread = Duration::from_millis(clock::spread() % 1000);
         // Said before: a resolver may be faster than we are.
         let until = now.after(time.saturating_add(spread));
-        self.apply(handle, Input::Held { cseq: request.cseq, until, by, undo: request.undo });
+        self.hold(handle, request, &HeldBack { until, by, destination: aim });
         match self.lookups.ask(&ask, now) {
             LookupAnswer::Waits { wakes: true, .. } => self.resolver_bells.iter().for_each(process::Bell::ring),
             LookupAnswer::Waits { wakes: false, .. } => {}

@@ -29,6 +29,14 @@ struct Hop<'r> {
     destination: Option<Destination>,
 }
 
+/// What holds a request back.
+pub(super) struct HeldBack {
+    pub(super) until: Millis,
+    pub(super) by: HeldBy,
+    /// Where it would go, if that has an entry.
+    pub(super) destination: Option<Destination>,
+}
+
 /// The kind of process that sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
@@ -93,22 +101,23 @@ impl Engine {
     /// Sends a SUBSCRIBE and feeds the outcome back.
     pub(super) fn send(&self, handle: Handle, request: &Request, sender: Sender) -> Sending {
         let cseq = request.cseq;
-        let not_sent = |error: &PlanError| {
+        let not_sent = |error: &PlanError, aim: Option<Destination>| {
             log::warn(&format!("SUBSCRIBE to {} not sent: {error}", String::from_utf8_lossy(&request.record)));
             let is_lost = error.is_of_dialog(request, &self.config);
-            self.apply(handle, if is_lost { Input::NoWay { cseq } } else { Input::SendFailed { cseq } })
+            let input = if is_lost { Input::NoWay { cseq } } else { Input::SendFailed { cseq } };
+            self.step_aimed(handle, input, aim, Self::now());
         };
         let routed = match Routed::of(request, &self.config) {
             Ok(routed) => routed,
             Err(error) => {
-                not_sent(&error);
+                not_sent(&error, None);
                 return Sending::Failed;
             }
         };
         let Hop { proxy, uri, address, destination } = match self.choose(handle, &routed, request.reserved) {
             Ok(hop) => hop,
-            Err((until, by)) => {
-                self.apply(handle, Input::Held { cseq, until, by, undo: request.undo });
+            Err(held) => {
+                self.hold(handle, request, &held);
                 return Sending::Held;
             }
         };
@@ -128,7 +137,7 @@ impl Engine {
                 Ok(Err(error)) => Err(error),
                 Ok(Ok(_)) | Err(Missed) => {
                     report(SendOutcome::Unsent);
-                    self.hand_over(handle, request, uri, address.as_deref());
+                    self.hand_over(handle, request, uri, address.as_deref(), destination);
                     return Sending::HandedOver;
                 }
             },
@@ -137,7 +146,7 @@ impl Engine {
             Ok(plan) => plan,
             Err(error) => {
                 report(if error.is_of_destination() { SendOutcome::Silent } else { SendOutcome::Unsent });
-                not_sent(&error);
+                not_sent(&error, destination);
                 return Sending::Failed;
             }
         };
@@ -171,6 +180,13 @@ impl Engine {
         Sending::Left
     }
 
+    /// A request does not leave yet.
+    pub(super) fn hold(&self, handle: Handle, request: &Request, held: &HeldBack) {
+        let HeldBack { until, by, destination } = *held;
+        let input = Input::Held { cseq: request.cseq, until, by, undo: request.undo };
+        self.step_aimed(handle, input, destination, Self::now());
+    }
+
     /// A request is about to leave through `socket` to `destination`.
     fn leaves(&self, handle: Handle, cseq: u32, socket: Socket, destination: Option<Destination>) {
         let note = |_, _: &Output, owner: &mut Owner| owner.sent_to = SentTo::leaving(destination);
@@ -200,6 +216,12 @@ impl Engine {
         }
     }
 
+    /// Where the newest SUBSCRIBE of a subscription went, or is held for, as `presence_b2b.destinations` shows it; `None` if that is not known.
+    pub fn destination_of(&self, handle: Handle) -> Option<String> {
+        let sent_to = self.registry.view(handle, |_, owner| owner.sent_to)?;
+        self.gate.address(sent_to.destination()?)
+    }
+
     /// Lifts what holds a destination; how many subscriptions that were held ask again, or `None` when it is not known. What is
     /// held by another destination finds that out.
     pub fn release(&self, address: &[u8]) -> Option<usize> {
@@ -216,10 +238,10 @@ impl Engine {
     }
 
     /// The first hop that the gate lets it through to. Where one is held, another is as good; where it only has to wait for
-    /// its turn, it waits. When all are held: until when and by what the one is that is free first.
-    fn choose<'r>(&self, handle: Handle, routed: &Routed<'r>, reserved: bool) -> Result<Hop<'r>, (Millis, HeldBy)> {
+    /// its turn, it waits. When all are held: the one that is free first.
+    fn choose<'r>(&self, handle: Handle, routed: &Routed<'r>, reserved: bool) -> Result<Hop<'r>, HeldBack> {
         let (who, now) = (handle.to_u64(), Self::now());
-        let mut first_free: Option<(Millis, HeldBy)> = None;
+        let mut first_free: Option<HeldBack> = None;
         for (proxy, uri, address) in routed.hops() {
             // Where a URI cannot be parsed, the host says so when it is sent.
             let Some(named) = &address else { return Ok(Hop { proxy, uri, address, destination: None }) };
@@ -231,17 +253,19 @@ impl Engine {
                      rate; presence_b2b.destinations shows which fail: end subscriptions that are not needed"
                 ));
             }
-            match admission {
+            let (until, by) = match admission {
                 Admission::Go(destination) => return Ok(Hop { proxy, uri, address, destination }),
-                Admission::Held { until, by: HeldBy::Rate } => return Err((until, HeldBy::Rate)),
-                Admission::Held { until, by } => {
-                    first_free = first_free.filter(|(at, _)| *at <= until).or(Some((until, by)));
-                }
+                Admission::Held { until, by } => (until, by),
+            };
+            let held = || HeldBack { until, by, destination: self.gate.find(named) };
+            if by == HeldBy::Rate {
+                return Err(held());
             }
+            first_free = first_free.filter(|first| first.until <= until).or_else(|| Some(held()));
         }
         Err(first_free.unwrap_or_else(|| {
             found::<()>(Defect::Hop);
-            (now.after(NO_HOP), HeldBy::Rate)
+            HeldBack { until: now.after(NO_HOP), by: HeldBy::Rate, destination: None }
         }))
     }
 }

@@ -160,11 +160,25 @@ impl Engine {
 
     /// As [`apply`](Self::apply): what it came to.
     pub(super) fn step(&self, handle: Handle, input: Input<'_>, now: Millis) -> Option<Concluded> {
+        self.step_aimed(handle, input, None, now)
+    }
+
+    /// As [`step`](Self::step), of a request that is for this destination and does not leave.
+    pub(super) fn step_aimed(
+        &self,
+        handle: Handle,
+        input: Input<'_>,
+        aim: Option<Destination>,
+        now: Millis,
+    ) -> Option<Concluded> {
         let message = Self::prepare(&[], &[]).ok()?;
         let (deliver, mut concluded) = (self.deliver(message), None);
         let note = |handle, output: &Output, owner: &mut Owner| {
             if output.concluded {
                 concluded = owner.conclude();
+            }
+            if let Some(aim) = aim {
+                owner.sent_to = owner.sent_to.aimed_at(aim);
             }
             deliver(handle, output, owner)
         };

@@ -31,7 +31,7 @@ impl Destination {
     }
 }
 
-/// Where a request went, and whether its outcome is still to be reported: four bytes of each subscription.
+/// Where a request went, or would have gone, and whether its outcome is still to be reported: four bytes of each subscription.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SentTo(u32);
 
@@ -47,6 +47,18 @@ impl SentTo {
         Self(destination.map_or(0, |destination| destination.0.get() | AWAITED))
     }
 
+    /// A request is held for this destination, or has failed before it left for it. One that is on its way keeps its own.
+    #[must_use]
+    pub fn aimed_at(self, destination: Destination) -> Self {
+        if self.0 & AWAITED == 0 { Self(destination.0.get()) } else { self }
+    }
+
+    /// The destination, if there was one.
+    #[must_use]
+    pub fn destination(self) -> Option<Destination> {
+        NonZeroU32::new(self.0 & !AWAITED).map(Destination)
+    }
+
     /// Whether it went to this destination.
     #[must_use]
     pub fn is(self, destination: Destination) -> bool {
@@ -57,7 +69,7 @@ impl SentTo {
     #[must_use]
     pub fn concluded(self) -> (Self, Option<Destination>) {
         let kept = self.0 & !AWAITED;
-        (Self(kept), NonZeroU32::new(kept).filter(|_| self.0 != kept).map(Destination))
+        (Self(kept), self.destination().filter(|_| self.0 != kept))
     }
 
     /// The same, with nothing to report.
@@ -79,8 +91,13 @@ mod tests {
             let (kept, reported) = sent.concluded();
             assert_eq!((reported, kept.concluded()), (Some(destination), (kept, None)));
             assert!(sent.is(destination) && kept.is(destination) && kept == sent.settled());
-            assert!(!kept.is(Destination::new(1, 1, 1).unwrap()));
+            let other = Destination::new(1, 1, 1).unwrap();
+            assert!(!kept.is(other));
+            assert_eq!((sent.destination(), kept.destination()), (Some(destination), Some(destination)));
+            assert_eq!((sent.aimed_at(other), kept.aimed_at(other).concluded().1), (sent, None));
+            assert!(kept.aimed_at(other).is(other));
         }
         assert_eq!(SentTo::leaving(None).concluded(), (SentTo::default(), None));
+        assert_eq!(SentTo::default().destination(), None);
     }
 }

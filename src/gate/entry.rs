@@ -59,6 +59,11 @@ impl DestinationEntry {
         self.hash == hash && self.address.begins(address)
     }
 
+    /// The address as operators see it.
+    pub(super) fn address(&self) -> String {
+        self.address.shown()
+    }
+
     /// Whether nothing is lost when another destination takes its place, but for counts.
     pub(super) fn is_idle(&self, now: Millis) -> bool {
         let is_well = self.breaker.failures() == 0 && self.breaker.state() == BreakerState::Closed;
@@ -81,7 +86,7 @@ impl DestinationEntry {
         let until = hold.max(self.breaker.open_until());
         let held = until.map_or(Duration::ZERO, |until| until.since(now));
         DestinationSnapshot {
-            address: self.address.shown(),
+            address: self.address(),
             state: self.breaker.state(),
             failures: self.breaker.failures(),
             held_for: u32::try_from(held.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),

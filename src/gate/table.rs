@@ -130,6 +130,12 @@ impl<A: Allocator + Clone> DestinationTable<A> {
         self.slots.iter_mut().map(|slot| &mut slot.entry)
     }
 
+    /// The address of the entry in a slot, to be shown, if it is still that one.
+    pub(super) fn address(&self, slot: u32, generation: u32) -> Option<String> {
+        let slot = self.slots.get(slot as usize).filter(|slot| slot.generation == generation)?;
+        Some(slot.entry.address())
+    }
+
     /// The generation of the entry in a slot.
     pub(super) fn generation(&self, slot: u32) -> Option<u32> {
         self.slots.get(slot as usize).map(|slot| slot.generation)

@@ -169,6 +169,8 @@ answer! {
         remote_target,
         /// URI of where the newest NOTIFY came from, if requests may go there; otherwise absent.
         source,
+        /// Where the newest SUBSCRIBE went, or is held for; absent if that is not known.
+        destination,
         /// Failures since the last success.
         retries,
         /// Code of the newest final reply.

@@ -70,6 +70,7 @@ pub(super) fn fitting<T>(rpc: &RpcContext, rows: impl IntoIterator<Item = T>) ->
 pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Snapshot) -> Result<(), Fault> {
     let [refused, stale, repeated, merged, dropped] = snapshot.untold.map(FieldValue::Number);
     let options = engine.options_text(Options { publish: engine.publisher_of(handle), ..snapshot.options.clone() });
+    let destination = engine.destination_of(handle).unwrap_or_default();
     let fields = SubscriptionFields {
         id: FieldValue::Number(handle.id()),
         record: FieldValue::Text(&snapshot.record),
@@ -88,6 +89,7 @@ pub(super) fn fill(row: &Row<'_>, engine: &Engine, handle: Handle, snapshot: &Sn
         remote_cseq: FieldValue::Number(snapshot.remote_cseq),
         remote_target: FieldValue::Text(&snapshot.remote_target),
         source: FieldValue::unless_empty(&snapshot.source),
+        destination: FieldValue::unless_empty(&destination),
         retries: FieldValue::Number(snapshot.retries),
         last_reply: FieldValue::Number(snapshot.last_reply.into()),
         last_reason: FieldValue::Text(&snapshot.last_reason),

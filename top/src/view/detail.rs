@@ -48,6 +48,10 @@ fn facts(detail: &Detail, now: Moment) -> Vec<String> {
         id if id.is_empty() => "no dialog".to_owned(),
         id => format!("dialog {id} with {}", row.text("remote_target")),
     };
+    let dialog = match row.text("destination") {
+        there if there.is_empty() => dialog,
+        there => format!("{dialog}, destination {there}"),
+    };
     let options = row.text("options");
     let mut facts = vec![
         format!("subscriber {}", row.text("subscriber")),

@@ -22,7 +22,7 @@ const NOON: Moment = Duration::from_secs(20_000 * 86_400 + 43_200);
 fn row(id: u64, user: &str, package: &str, state: &str, rest: Value) -> Value {
     let mut row = json!({"id": id, "record": format!("sip:{user}@example.com"), "subscriber": "sip:lamp@example.org",
         "package": package, "state": state, "status": "active", "next_action_in": 1800, "expires_in": 3500, "retries": 0,
-        "last_reply": 200, "last_reason": "OK", "call_id": "g001f6osmg0374ktn0lo", "remote_target": "sip:192.0.2.7:5060",
+        "last_reply": 200, "last_reason": "OK", "call_id": "g001f6osmg0374ktn0lo", "remote_target": "sip:192.0.2.7:5060", "destination": "udp:192.0.2.7:5060",
         "notifies": 12, "refused": 0, "stale": 0, "repeated": 1, "merged": 0, "dropped": 0});
     for (name, value) in rest.as_object().expect("fields") {
         row[name] = value.clone();
