@@ -8,6 +8,7 @@ mod by_row;
 mod restore;
 mod rows;
 mod status;
+mod takes;
 mod ties;
 mod writer;
 

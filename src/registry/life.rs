@@ -54,8 +54,8 @@ pub trait Life {
     /// Call-ID, local tag and remote tag of the dialog; empty while there is none.
     fn dialog_ids(&self) -> [&[u8]; 3];
 
-    /// A number that is another one whenever a text that a database keeps has become another one: see [`Subscription::texts_mark`].
-    fn texts_mark(&self) -> usize;
+    /// A number that is another one whenever its row has to be written whole: see [`Subscription::row_mark`].
+    fn row_mark(&self) -> usize;
 
     /// Which fork of a subscription it is; 0 for the subscription itself. Never changes.
     fn fork(&self) -> u8;
@@ -132,8 +132,8 @@ impl<A: SharedAlloc> Life for Subscription<A> {
         self.dialog_ids()
     }
 
-    fn texts_mark(&self) -> usize {
-        self.texts_mark()
+    fn row_mark(&self) -> usize {
+        self.row_mark()
     }
 
     fn fork(&self) -> u8 {

@@ -16,11 +16,11 @@ const MOST_SEARCHED: usize = 2048;
 /// What has changed of a subscription; the greater includes the smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StoreMark {
-    /// Only what a NOTIFY or its like counts: CSeq, version, counters. This is not urgent.
+    /// Only what a NOTIFY or its like counts: CSeq, version, counters.
     Counted,
     /// Its state or deadlines, no text.
     Numbers,
-    /// All of it, or it has come or gone.
+    /// All of it, or it has come or gone: a SUBSCRIBE may wait for it.
     Whole,
 }
 
@@ -33,8 +33,17 @@ struct MarkedSlots {
 }
 
 impl MarkedSlots {
-    fn urgent(&self) -> u64 {
+    fn above_counted(&self) -> u64 {
         self.numbers | self.whole
+    }
+
+    /// Those that have this mark or a greater one.
+    fn from(&self, least: StoreMark) -> u64 {
+        match least {
+            StoreMark::Counted => self.above_counted() | self.counted,
+            StoreMark::Numbers => self.above_counted(),
+            StoreMark::Whole => self.whole,
+        }
     }
 }
 
@@ -42,8 +51,10 @@ impl MarkedSlots {
 pub(super) struct StoreMarks<A: Allocator> {
     words: Vec<MarkedSlots, A>,
     are_kept: bool,
-    /// How many slots have a mark that is urgent.
-    urgent: u32,
+    /// How many slots have a mark above [`StoreMark::Counted`].
+    marked: u32,
+    /// How many of these have to be written whole.
+    whole: u32,
     /// Where the next search begins, so that each slot has its turn.
     next: usize,
 }
@@ -60,7 +71,7 @@ pub(super) struct Searched {
 impl<A: Allocator> StoreMarks<A> {
     /// No marks, until they are [kept](StoreMarks::keep).
     pub(super) fn new_in(alloc: A) -> Self {
-        Self { words: Vec::new_in(alloc), are_kept: false, urgent: 0, next: 0 }
+        Self { words: Vec::new_in(alloc), are_kept: false, marked: 0, whole: 0, next: 0 }
     }
 
     /// Marks are kept from now on, of slots for which there is memory from now on.
@@ -72,9 +83,14 @@ impl<A: Allocator> StoreMarks<A> {
         self.are_kept
     }
 
-    /// How many slots have a mark that is urgent.
-    pub(super) fn urgent(&self) -> u32 {
-        self.urgent
+    /// How many slots have a mark above [`StoreMark::Counted`].
+    pub(super) fn marked(&self) -> u32 {
+        self.marked
+    }
+
+    /// How many of these have to be written whole.
+    pub(super) fn whole(&self) -> u32 {
+        self.whole
     }
 
     /// How many sets of words there are.
@@ -100,30 +116,31 @@ impl<A: Allocator> StoreMarks<A> {
             words.counted |= bit;
             return;
         }
-        self.urgent += u32::from(words.urgent() & bit == 0);
+        self.marked += u32::from(words.above_counted() & bit == 0);
         if mark == StoreMark::Whole {
+            self.whole += u32::from(words.whole & bit == 0);
             words.whole |= bit;
         } else {
             words.numbers |= bit;
         }
     }
 
-    /// Takes at most `most` marks away and shows them to `take`, each slot with its greatest; `counted_too`, or else only where
-    /// one is urgent. It begins where the last search has ended and does no more than `words` sets of words.
+    /// Takes at most `most` marks away and shows them to `take`, each slot with its greatest, if that is `least` or greater. It begins
+    /// where the last search has ended and does no more than `words` sets of words.
     pub(super) fn take(
         &mut self,
         most: usize,
         words: usize,
-        counted_too: bool,
+        least: StoreMark,
         mut take: impl FnMut(u32, StoreMark),
     ) -> Searched {
         let mut searched = Searched::default();
-        while searched.words < words.min(MOST_SEARCHED) && (counted_too || self.urgent > 0) {
+        while searched.words < words.min(MOST_SEARCHED) && self.may_have(least) {
             if self.next >= self.words.len() {
                 self.next = 0;
             }
             let Some(here) = self.words.get_mut(self.next) else { break };
-            let mut wanted = here.urgent() | if counted_too { here.counted } else { 0 };
+            let mut wanted = here.from(least);
             while wanted != 0 {
                 if searched.taken == most {
                     return searched;
@@ -134,7 +151,8 @@ impl<A: Allocator> StoreMarks<A> {
                     () if here.numbers & bit != 0 => StoreMark::Numbers,
                     () => StoreMark::Counted,
                 };
-                self.urgent -= u32::from(mark > StoreMark::Counted);
+                self.marked -= u32::from(mark > StoreMark::Counted);
+                self.whole -= u32::from(mark == StoreMark::Whole);
                 (here.whole, here.numbers, here.counted) =
                     (here.whole & !bit, here.numbers & !bit, here.counted & !bit);
                 wanted &= !bit;
@@ -146,6 +164,15 @@ impl<A: Allocator> StoreMarks<A> {
             searched.words += 1;
         }
         searched
+    }
+
+    /// Whether a slot may have this mark or a greater one.
+    fn may_have(&self, least: StoreMark) -> bool {
+        match least {
+            StoreMark::Counted => true,
+            StoreMark::Numbers => self.marked > 0,
+            StoreMark::Whole => self.whole > 0,
+        }
     }
 }
 

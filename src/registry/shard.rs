@@ -6,6 +6,7 @@ use allocator_api2::alloc::Allocator;
 use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 
 use super::layout::Layout;
+use super::marks::StoreMark;
 use super::table::ShardTable;
 use super::tally::{PublishedTally, Tally};
 use crate::time::Millis;
@@ -22,6 +23,7 @@ pub(super) struct RegistryShard<S, O, A: Allocator + Clone, L> {
     foreign: AtomicU32,
     flows: AtomicBool,
     marked: AtomicU32,
+    whole: AtomicU32,
     tally: PublishedTally,
     table: Mutex<L, ShardTable<S, O, A>>,
 }
@@ -38,6 +40,7 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
             foreign: AtomicU32::new(0),
             flows: AtomicBool::new(false),
             marked: AtomicU32::new(0),
+            whole: AtomicU32::new(0),
             tally: PublishedTally::new(),
             table: Mutex::new(ShardTable::new_in(layout, number, alloc)),
         }
@@ -61,7 +64,8 @@ impl<S, O, A: Allocator + Clone, L: RawMutex> RegistryShard<S, O, A, L> {
 
     /// The same, of the marks alone.
     pub(super) fn publish_marks(&self, table: &ShardTable<S, O, A>) {
-        self.marked.store(table.marks.urgent(), Ordering::Release);
+        self.marked.store(table.marks.marked(), Ordering::Release);
+        self.whole.store(table.marks.whole(), Ordering::Release);
     }
 }
 
@@ -87,9 +91,18 @@ impl<S, O, A: Allocator + Clone, L> RegistryShard<S, O, A, L> {
         self.tally.add_to(sum);
     }
 
-    /// How many of its slots have a mark that is urgent.
+    /// How many of its slots have a mark above [`StoreMark::Counted`].
     pub(super) fn marked(&self) -> u32 {
         self.marked.load(Ordering::Acquire)
+    }
+
+    /// Whether one of its slots may have this mark or a greater one.
+    pub(super) fn may_have(&self, least: StoreMark) -> bool {
+        match least {
+            StoreMark::Counted => true,
+            StoreMark::Numbers => self.marked() > 0,
+            StoreMark::Whole => self.whole.load(Ordering::Acquire) > 0,
+        }
     }
 
     /// Whether one of its subscriptions depends on a connection.

@@ -47,8 +47,8 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
     }
 
     /// Takes at most `most` marks away and shows them to `take`, under the lock: index ([`Handle::index`]), mark and what is in
-    /// that slot now; `None` if there is none (any more). It may be another subscription than before. Those with
-    /// [`StoreMark::Counted`] alone are taken if `counted_too`. Shards are asked in turn from `turn` on, which is left where to go on.
+    /// that slot now; `None` if there is none (any more). It may be another subscription than before. Those with marks smaller than `least`
+    /// keep them. Shards are asked in turn from `turn` on, which is left where to go on.
     /// Returns how many it took; fewer than `most`: that was all.
     ///
     /// No lock is held for more than a few dozen subscriptions, and no shard locked that has nothing for it.
@@ -56,13 +56,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         turn: &mut usize,
         most: usize,
-        counted_too: bool,
+        least: StoreMark,
         mut take: impl FnMut(u32, StoreMark, Option<Marked<'_, S, O>>),
     ) -> usize {
         let mut taken = 0;
         for _ in 0..self.shards.len() {
             *turn = self.layout.wrap(*turn);
-            if !self.take_of_shard(*turn, most, counted_too, &mut taken, &mut take) {
+            if !self.take_of_shard(*turn, most, least, &mut taken, &mut take) {
                 break;
             }
             *turn += 1;
@@ -75,15 +75,15 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         &self,
         number: usize,
         most: usize,
-        counted_too: bool,
+        least: StoreMark,
         taken: &mut usize,
         take: &mut impl FnMut(u32, StoreMark, Option<Marked<'_, S, O>>),
     ) -> bool {
-        let Some(shard) = self.shards.get(number).filter(|shard| counted_too || shard.marked() > 0) else {
+        let Some(shard) = self.shards.get(number).filter(|shard| shard.may_have(least)) else {
             return true;
         };
         let mut left = None;
-        while left != Some(0) && (counted_too || shard.marked() > 0) {
+        while left != Some(0) && shard.may_have(least) {
             let room = PIECE.min(most.saturating_sub(*taken));
             if room == 0 {
                 return false;
@@ -91,7 +91,7 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
             let mut table = shard.lock();
             let words = left.unwrap_or(table.marks.len());
             let mut slots = arrayvec::ArrayVec::<_, PIECE>::new();
-            let searched = table.marks.take(room, words, counted_too, |slot, mark| slots.push((slot, mark)));
+            let searched = table.marks.take(room, words, least, |slot, mark| slots.push((slot, mark)));
             for (slot, mark) in slots {
                 take(self.layout.index(number, slot), mark, table.marked(slot));
             }
@@ -102,13 +102,13 @@ impl<S: Life, O: Copy, A: Allocator + Clone, L: RawMutex> Registry<S, O, A, L> {
         true
     }
 
-    /// Whether a mark that is urgent waits to be taken. Takes no lock.
+    /// Whether a mark above [`StoreMark::Counted`] waits to be taken. Takes no lock.
     #[must_use]
     pub fn has_marks(&self) -> bool {
         self.shards.iter().any(|shard| shard.marked() > 0)
     }
 
-    /// How many subscriptions have a mark that is urgent. Takes no lock.
+    /// How many subscriptions have a mark above [`StoreMark::Counted`]. Takes no lock.
     #[must_use]
     pub fn marked(&self) -> usize {
         self.shards.iter().map(|shard| shard.marked() as usize).sum()

@@ -286,7 +286,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let dialog =
             if record.indexed.has_dialog() { dialog_of(self.layout, self.shard, slot, &record.life) } else { None };
         let deadline = record.life.deadline();
-        let texts = if MARKED { record.life.texts_mark() } else { 0 };
+        let row = if MARKED { record.life.row_mark() } else { 0 };
         let before = record.life.standing();
         let event = if self.histories.are_kept() { record.life.event_of(&input) } else { None };
         let output = record.life.handle(input, env)?;
@@ -300,7 +300,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         }
         if MARKED {
             let mark = match least {
-                _ if ends || record.life.texts_mark() != texts => Some(StoreMark::Whole),
+                _ if ends || record.life.row_mark() != row => Some(StoreMark::Whole),
                 Some(_) if record.life.deadline() != deadline => Some(StoreMark::Numbers),
                 least => least,
             };

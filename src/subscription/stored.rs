@@ -4,6 +4,9 @@ use super::input::Socket;
 use super::output::Status;
 use crate::time::Millis;
 
+/// Each time that so many requests have been sent, the CSeq is written as soon as a text: it does not wait with the numbers of others.
+pub const CSEQS_UNWRITTEN: u32 = 32;
+
 /// A subscription as it is kept. Nothing secret is in it: credentials and the realms' nonces are not kept.
 ///
 /// Instants are those of the monotonic clock of the run that reads or writes it. Whoever keeps them for another run converts them.

@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use super::super::Engine;
 use super::by_row::row_by_row;
+use super::takes::Takes;
 use super::{Store, StoreCount};
 use crate::host::database::{Database, DatabaseError, Dialect};
 use crate::host::process::{self, LastWords, ProcessError};
 use crate::host::{clock, log};
-use crate::registry::{Handle, StoreMark};
+use crate::registry::Handle;
 use crate::store::{
     ClockMap, NODES_TABLE, NodeRow, Outbox, RowBatch, RowChange, Run, SqlDialect, StoredRow, WriteFailure, Written,
     statements,
 };
 use crate::time::Millis;
-
-/// How often what only NOTIFYs have counted is written.
-const COUNTED: Duration = Duration::from_secs(1);
 
 /// How often the run says that it is there.
 const SEEN: Duration = Duration::from_secs(5);
@@ -41,11 +39,7 @@ pub struct StoreWriter {
     run: Run,
     outbox: Outbox,
     database: Option<Database>,
-    /// The shard where the next marks are looked for.
-    turn: usize,
-    counted_at: Millis,
-    /// When no mark was left last.
-    caught_up_at: Millis,
+    takes: Takes,
     seen_at: Millis,
     /// The log says that the database does not take what is written.
     has_said: bool,
@@ -108,9 +102,7 @@ impl StoreWriter {
             run,
             outbox: Outbox::new(run, Outbox::LATE),
             database: None,
-            turn: 0,
-            counted_at: Millis(0),
-            caught_up_at: Engine::now(),
+            takes: Takes::new(Engine::now()),
             seen_at: Millis(0),
             has_said: false,
             left_out: 0,
@@ -135,15 +127,14 @@ impl StoreWriter {
         WRITER.with_borrow_mut(|writer| *writer = Some(self));
     }
 
-    /// Writes what is to be written; how long the process may sleep.
+    /// Writes a batch of what is to be written; how long the process may sleep. Between two batches, whole rows that are new overtake numbers.
     fn round(&mut self, engine: &Engine, store: &Store) -> Duration {
         engine.end_orphans();
-        let begun = Engine::now();
-        self.take_marks(engine, store, begun);
-        self.write(engine, store);
+        let has_more = self.take_marks(engine, store, Engine::now());
+        let has_written = self.write(engine, store);
         self.say_that_it_is_there(engine, store, false);
-        let is_more = engine.registry.marked() >= engine.live.db_batch() && self.outbox.retry_at().is_none();
-        if is_more { Duration::ZERO } else { engine.live.db_flush_interval() }
+        let is_left = has_written && (has_more || self.outbox.waiting() > 0);
+        if is_left && self.outbox.retry_at().is_none() { Duration::ZERO } else { engine.live.db_flush_interval() }
     }
 
     /// The server stops: the rest is written.
@@ -157,37 +148,24 @@ impl StoreWriter {
             if self.outbox.waiting() > 0 {
                 changed_at = now;
             }
-            self.write(engine, store);
+            let has_written = self.write(engine, store);
             let is_quiet = engine.keeps_at_stop() || now.since(changed_at) > QUIET;
             let is_away = self.database.is_none() && self.outbox.waiting() > 0;
             if now > end || is_away || is_quiet && self.outbox.waiting() == 0 && !engine.registry.has_marks() {
                 break;
             }
-            if self.outbox.waiting() == 0 {
+            if !has_written {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
         self.say_that_it_is_there(engine, store, true);
     }
 
-    /// Takes as many marks as a batch has rows, and none while others wait.
-    fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) {
-        let room = engine.live.db_batch().saturating_sub(self.outbox.waiting());
-        let counted_too = now >= self.counted_at.after(COUNTED);
-        let (outbox, noted) = (&mut self.outbox, Engine::now());
-        let taken = engine.registry.take_marks(&mut self.turn, room, counted_too, |index, mark, marked| {
-            let change = if mark == StoreMark::Whole { RowChange::Whole } else { RowChange::Numbers };
-            // A fetch has no row.
-            let stored = marked.filter(|marked| marked.life.is_stored()).map(|marked| generation(marked.handle));
-            outbox.note(index, change, stored, noted);
-        });
-        if taken < room {
-            self.caught_up_at = noted;
-            if counted_too {
-                self.counted_at = noted;
-            }
-        }
+    /// Takes marks; whether there may be more.
+    fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) -> bool {
+        let has_more = self.takes.take(engine, &mut self.outbox, now);
         self.show(engine, store);
+        has_more
     }
 
     /// Shows how much waits.
@@ -198,21 +176,22 @@ impl StoreWriter {
         store.status.set(StoreCount::Refused, self.outbox.left_out() as u64);
         let taken = self.outbox.lag(now).map(|lag| Millis(now.0.saturating_sub(lag.as_millis() as u64)));
         // A mark has no time: it is younger than the moment when there was none.
-        let since_marked = (marked > 0).then_some(self.caught_up_at);
+        let since_marked = (marked > 0).then(|| self.takes.caught_up_at());
         store.status.set_behind(taken.into_iter().chain(since_marked).min());
     }
 
-    fn write(&mut self, engine: &Engine, store: &Store) {
-        while let Some(batch) = self.outbox.batch(engine.live.db_batch(), Engine::now()) {
-            store.status.set_busy(Some(Engine::now()));
-            let result = self.write_batch(engine, store, &batch);
-            store.status.set_busy(None);
-            match result {
-                Ok(()) => self.written(engine, store, batch),
-                Err(error) => self.failed(store, batch, &error),
-            }
-            self.show(engine, store);
+    /// Writes a batch, if there is one.
+    fn write(&mut self, engine: &Engine, store: &Store) -> bool {
+        let Some(batch) = self.outbox.batch(engine.live.db_batch(), Engine::now()) else { return false };
+        store.status.set_busy(Some(Engine::now()));
+        let result = self.write_batch(engine, store, &batch);
+        store.status.set_busy(None);
+        match result {
+            Ok(()) => self.written(engine, store, batch),
+            Err(error) => self.failed(store, batch, &error),
         }
+        self.show(engine, store);
+        true
     }
 
     fn written(&mut self, engine: &Engine, store: &Store, batch: RowBatch) {
@@ -378,7 +357,7 @@ enum WriteError {
 }
 
 /// The generation of a handle.
-fn generation(handle: Handle) -> u32 {
+pub(super) fn generation(handle: Handle) -> u32 {
     // Cut on purpose: the upper half of the number.
     (handle.to_u64() >> 32) as u32
 }

@@ -274,7 +274,7 @@ impl Life for Told {
         [self.call_id(), self.local_tag(), self.remote_tag()]
     }
 
-    fn texts_mark(&self) -> usize {
+    fn row_mark(&self) -> usize {
         let mark = |text: &Packed<2, _>| text.address();
         self.dialog.as_ref().map_or(0, mark) ^ self.remote_tag.as_ref().map_or(0, Packed::address)
     }

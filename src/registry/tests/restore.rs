@@ -52,7 +52,7 @@ pub(super) fn kept(table: &Table) -> Vec<Kept> {
     assert_eq!(table.tally(), recount(table));
     handles.iter().for_each(|handle| table.mark(handle.index(), StoreMark::Whole));
     let mut all = Vec::new();
-    table.take_marks(&mut 0, usize::MAX, true, |_, _, marked| {
+    table.take_marks(&mut 0, usize::MAX, StoreMark::Counted, |_, _, marked| {
         all.extend(marked.map(|marked| Kept {
             handle: marked.handle,
             record: String::from_utf8(marked.life.record().to_vec()).unwrap(),
@@ -183,10 +183,10 @@ fn what_is_as_it_was_is_not_marked() {
     let all = kept(&before);
     let (table, alloc) = stored(4, 0);
     restore_all(&table, &alloc, &all);
-    assert_eq!(taken(&table, true), []);
+    assert_eq!(taken(&table, StoreMark::Counted), []);
     let first = all[0].handle;
     step(&table, first, arm(Millis(7))).unwrap().unwrap();
-    assert_eq!(taken(&table, true), [(first.index(), StoreMark::Numbers, Some(first))]);
+    assert_eq!(taken(&table, StoreMark::Counted), [(first.index(), StoreMark::Numbers, Some(first))]);
 }
 
 /// Fewer shards or more, or another key: whatever has another handle has all else.
@@ -207,7 +207,7 @@ fn with_other_shards_all_are_found() {
                 }
                 assert!(moved > 100 || key == 42 && shards <= 16 || shards == 1, "{moved}");
                 let marked: std::collections::HashSet<_> =
-                    taken(&table, false).iter().map(|(index, ..)| *index).collect();
+                    taken(&table, StoreMark::Numbers).iter().map(|(index, ..)| *index).collect();
                 let is_moved = |now: &&Restored| matches!(now, Restored::Moved(_));
                 assert!(restored.values().filter(is_moved).all(|now| marked.contains(&now.handle().index())));
                 end(table, &alloc);

@@ -20,7 +20,11 @@ enum Action {
     Notify { call_id: u8, from: u8 },
     Due { after: u64 },
     Forget { which: usize },
-    Take { most: usize, counted_too: bool, fails: bool },
+    Take { most: usize, least: StoreMark, fails: bool },
+}
+
+fn mark() -> impl Strategy<Value = StoreMark> {
+    prop_oneof![Just(StoreMark::Counted), Just(StoreMark::Numbers), Just(StoreMark::Whole)]
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -31,8 +35,7 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (1u8..9, 0u8..3).prop_map(|(call_id, from)| Action::Notify { call_id, from }),
         1 => (0u64..50).prop_map(|after| Action::Due { after }),
         2 => any::<usize>().prop_map(|which| Action::Forget { which }),
-        3 => (0usize..6, any::<bool>(), prop::bool::weighted(0.3))
-            .prop_map(|(most, counted_too, fails)| Action::Take { most, counted_too, fails }),
+        3 => (0usize..6, mark(), prop::bool::weighted(0.3)).prop_map(|(most, least, fails)| Action::Take { most, least, fails }),
     ]
 }
 
@@ -61,11 +64,11 @@ impl MarkedTable {
     }
 
     /// Takes marks and writes what they ask for, no more; or fails and marks again.
-    fn take(&mut self, most: usize, counted_too: bool, fails: bool) -> usize {
+    fn take(&mut self, most: usize, least: StoreMark, fails: bool) -> usize {
         let mut again = Vec::new();
         let rows = &mut self.rows;
-        let taken = self.table.take_marks(&mut self.turn, most, counted_too, |index, mark, marked| {
-            assert!(counted_too || mark > StoreMark::Counted);
+        let taken = self.table.take_marks(&mut self.turn, most, least, |index, mark, marked| {
+            assert!(mark >= least);
             if fails {
                 again.push((index, mark));
                 return;
@@ -128,8 +131,8 @@ impl MarkedTable {
                 let handle = self.pick(which)?;
                 step(&self.table, handle, Input::Unsubscribe).unwrap().unwrap();
             }
-            Action::Take { most, counted_too, fails } => {
-                self.take(most, counted_too, fails);
+            Action::Take { most, least, fails } => {
+                self.take(most, least, fails);
             }
         }
         Some(())
@@ -146,7 +149,7 @@ impl MarkedTable {
 
     /// All marks are taken: every row is as its subscription is.
     fn check(&mut self) {
-        while self.take(7, false, false) > 0 {}
+        while self.take(7, StoreMark::Numbers, false) > 0 {}
         assert!(!self.table.has_marks() && self.table.marked() == 0);
         let mut truth = self.truth();
         assert_eq!(self.rows.len(), truth.len());
@@ -156,12 +159,12 @@ impl MarkedTable {
             let ids = self.table.view(*handle, |life, _| life.dialog_ids().map(<[u8]>::to_vec));
             assert_eq!((ids.as_ref(), self.table.root_of(*handle)), (Some(&row.texts.1), row.texts.3));
         }
-        while self.take(7, true, false) > 0 {}
+        while self.take(7, StoreMark::Counted, false) > 0 {}
         for (index, (_, row)) in &self.rows {
             assert_eq!(truth.remove(index).map(|(_, _, _, notifies)| notifies), Some(row.notifies));
         }
         // Nothing is left: the same once more shows nothing.
-        assert_eq!(self.take(usize::MAX, true, false), 0);
+        assert_eq!(self.take(usize::MAX, StoreMark::Counted, false), 0);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::dialog::Dialog;
 use super::super::output::Status;
 use super::super::state::{Attempt, Awaits, Farewell, State};
-use super::super::stored::{StoredAwaits, StoredDialog, StoredLife, StoredPhase};
+use super::super::stored::{CSEQS_UNWRITTEN, StoredAwaits, StoredDialog, StoredLife, StoredPhase};
 use super::{Promise, Subscription};
 use crate::memory::{Packed, SharedAlloc};
 use crate::time::Millis;
@@ -23,12 +23,14 @@ impl<A: SharedAlloc> Subscription<A> {
         self.turn == Promise::Unsaved
     }
 
-    /// A number that is another one whenever a text of [`stored`](Self::stored) has become another one in one step, or the socket, or
-    /// whether there is a connection.
+    /// A number that is another one whenever the row has to be written whole and soon: a text of [`stored`](Self::stored) has become another
+    /// one in one step, or the socket, or whether there is a connection, or [so many](CSEQS_UNWRITTEN) requests have been sent.
     #[must_use]
-    pub fn texts_mark(&self) -> usize {
+    pub fn row_mark(&self) -> usize {
         let source = self.extras.as_deref().and_then(|extras| extras.source.as_ref()).map_or(0, Packed::address);
-        self.dialog.as_ref().map_or(0, Dialog::texts_mark) ^ source.rotate_left(1)
+        // Addresses do not use the highest bits.
+        let requests = ((self.local_cseq / CSEQS_UNWRITTEN) as usize).rotate_right(16);
+        self.dialog.as_ref().map_or(0, Dialog::texts_mark) ^ source.rotate_left(1) ^ requests
     }
 
     /// What a database keeps of it.

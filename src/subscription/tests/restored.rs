@@ -270,3 +270,23 @@ fn a_fetch_is_not_kept() {
     assert!(!fetch.subscription.is_stored());
     assert!(Life::active(60).subscription.is_stored());
 }
+
+/// Refreshes change numbers only, but the CSeq is written in time all the same.
+#[test]
+fn after_so_many_requests_the_whole_row_is_due() {
+    let mut life = Life::active(600);
+    let mut whole = Vec::new();
+    for _ in 0..200 {
+        let before = life.subscription.row_mark();
+        life.due();
+        let sent = life.subscription.row_mark();
+        life.reply_with(200, |reply| reply.expires = Some(600));
+        life.notify("active");
+        assert_eq!(life.subscription.row_mark(), sent, "no text has changed");
+        if sent != before {
+            whole.push(life.request().cseq);
+        }
+    }
+    assert_eq!(whole.len(), 6, "{whole:?}");
+    assert!(whole.iter().all(|cseq| cseq % CSEQS_UNWRITTEN == 0), "{whole:?}");
+}
