@@ -1,10 +1,12 @@
 //! The server is killed at the worst moments.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use super::{End, again, end, folder, no_row_stays, settled, stored, storing};
 use crate::support::b2b::farewell;
+use crate::support::database::change;
 use crate::support::kamailio::Server;
 use crate::support::notifier::{Notifier, Notify};
 use crate::support::wait::{SOON, eventually};
@@ -70,6 +72,38 @@ fn its_notify_after_the_crash_makes_the_dialog() {
     notifier.endpoint.expect_none("SUBSCRIBE", A_MOMENT);
     server.show_when(id, "the 2xx is not waited for", |shown| shown["state"] == "confirmed");
     assert!(notifier.try_subscribe(Duration::from_millis(50)).is_none());
+    server.end(id, &mut dialog);
+    server.stop();
+    no_row_stays(dir.path());
+}
+
+/// The NOTIFY that has made the dialog is answered, and the server is killed before its row says so: the notifier gets the same SUBSCRIBE again.
+/// The dialog that nobody knows ends with its next NOTIFY.
+#[test]
+fn a_dialog_that_no_row_knows_ends_with_its_next_notify() {
+    let (notifier, dir) = (Notifier::udp(), folder());
+    let server = storing(dir.path()).start();
+    let id = server.subscribe(&notifier.uri("alice"), &server.uri("watcher"));
+    let first = notifier.expect_subscribe(SOON);
+    let before = dir.path().join("before");
+    change(dir.path(), &format!("VACUUM INTO '{}';", before.display()));
+    let mut unknown = notifier.activate(&first, 600);
+    server.await_shown(id, "state", "confirmed");
+    let ip = killed(server);
+    // The row is as it was before the NOTIFY.
+    for name in ["db-wal", "db-shm"] {
+        let _ = fs::remove_file(dir.path().join(name));
+    }
+    fs::rename(&before, dir.path().join("db")).expect("the older rows");
+    let server = again(dir.path(), ip);
+    let second = notifier.expect_subscribe(SOON);
+    assert_eq!(second.header("Call-ID"), first.header("Call-ID"));
+    assert!(second.param("To", "tag").is_none() && second.cseq().0 > first.cseq().0, "{second:?}");
+    let mut dialog = notifier.activate(&second, 600);
+    server.await_shown(id, "state", "confirmed");
+    assert_eq!(unknown.notify(Notify::active(600)).status(), 481, "so it ends (RFC 6665 §4.2.2)");
+    assert_eq!(dialog.notify(told(600, "news")).status(), 200);
+    assert_eq!(server.trace()["subscriptions"], 1);
     server.end(id, &mut dialog);
     server.stop();
     no_row_stays(dir.path());
