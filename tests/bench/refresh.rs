@@ -54,8 +54,8 @@ pub fn arrange_evenly(
     rate: f64,
 ) -> Result<(usize, Instant), Failure> {
     let took = Duration::from_secs_f64(count as f64 / rate);
-    // What these NOTIFYs change is written before.
-    let lead = Duration::from_secs(took.as_secs() + 5);
+    // What these NOTIFYs change is written before: within a second, and on a busy machine, or among a million, it takes longer to see that.
+    let lead = Duration::from_secs(took.as_secs() + 15);
     let due = Instant::now() + lead;
     load.expires(lead.as_secs() as i64 + DELTA);
     let to = STATEFUL.addr(&population.server);

@@ -24,7 +24,7 @@ use super::wait::until;
 
 /// How long a server may take until it answers, and until it is gone.
 const START: Duration = Duration::from_secs(20);
-const START_UNDER: Duration = Duration::from_secs(120);
+const START_UNDER: Duration = Duration::from_secs(600);
 const STOP: Duration = Duration::from_secs(20);
 /// How long an answer to an RPC may take.
 const ANSWER: Duration = Duration::from_secs(10);
