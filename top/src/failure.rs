@@ -16,12 +16,18 @@ pub enum Failure {
     NobodyListens(String),
     /// Another error of the operating system or of HTTP: address and reason.
     Unreachable(String, String),
+    /// The web server closed the connection before it answered.
+    Closed(String),
     /// No answer came in time: method and seconds.
     Silent(String, u64),
     /// The answer has more bytes than this.
     TooLarge(usize),
     /// The answer is JSON that ends too early.
     CutOff,
+    /// The connection of this URL ended in the middle of the answer.
+    Broken(String),
+    /// The result of this command is not what the command gives.
+    Strange(String),
     /// The answer is no JSON, or none of JSON-RPC; it begins so.
     NotJson(String),
     /// The HTTP status, which is not 200.
@@ -41,10 +47,18 @@ impl Failure {
                 | Self::NoRight(_)
                 | Self::NobodyListens(_)
                 | Self::Unreachable(..)
+                | Self::Closed(_)
                 | Self::Silent(..)
                 | Self::NotJson(_)
                 | Self::Http(..)
         )
+    }
+}
+
+impl Failure {
+    /// Whether the server may have done what it was asked for.
+    pub fn is_after_sending(&self) -> bool {
+        !matches!(self, Self::NoSocket(_) | Self::NoRight(_) | Self::NobodyListens(_) | Self::Unreachable(..))
     }
 }
 
@@ -62,6 +76,11 @@ impl fmt::Display for Failure {
             ),
             Self::NobodyListens(at) => write!(f, "nobody listens at {at}: Kamailio has ended, or starts again"),
             Self::Unreachable(at, why) => write!(f, "{at} cannot be reached: {why}"),
+            Self::Closed(url) => write!(
+                f,
+                "{url} closed the connection without an answer: Kamailio needs the module xhttp, tcp_accept_no_cl=yes, and an \
+                 event_route[xhttp:request] that calls jsonrpc_dispatch()"
+            ),
             Self::Silent(method, seconds) => write!(
                 f,
                 "no answer to {method} within {seconds} s: the server is busy, or the answer was larger than its transport \
@@ -72,6 +91,14 @@ impl fmt::Display for Failure {
             }
             Self::CutOff => f.write_str(
                 "the answer was cut off: raise modparam(\"jsonrpcs\", \"dgram_timeout\", …), or ask for fewer rows with --rows",
+            ),
+            Self::Broken(url) => write!(
+                f,
+                "the connection to {url} ended in the middle of the answer: ask for fewer rows with --rows, or use the socket"
+            ),
+            Self::Strange(method) => write!(
+                f,
+                "the answer to {method} is not one of the module presence_b2b: is this the socket or the URL of Kamailio?"
             ),
             Self::NotJson(begin) => write!(
                 f,

@@ -20,10 +20,12 @@ impl Model {
         // A server without the module is not what this program is for.
         let answer = match answer {
             Ok(_) if self.lacks(VERSION) => Err(Failure::Missing(VERSION.to_owned())),
+            Ok(result) if !is_as_documented(call, &result) => Err(Failure::Strange(call.method.to_owned())),
             answer => answer,
         };
         match answer {
-            Err(failure) if failure.is_of_link() || is_without_module(&failure) => {
+            Err(failure) if failure.is_of_link() || is_without_module(&failure, call) => {
+                self.tell_what_was_not_done(call.purpose, &failure, now);
                 let since = if let Link::Away(since, _) = self.link { since } else { self.heard };
                 self.link = Link::Away(since, failure);
                 return;
@@ -110,7 +112,7 @@ impl Model {
             self.plan.urgent.extend(again.then_some(call.purpose));
             if !matches!(call.purpose, Purpose::Rows(_)) {
                 if !again {
-                    self.cannot(call.purpose);
+                    self.cannot(call.purpose, now);
                 }
                 return;
             }
@@ -119,7 +121,7 @@ impl Model {
             (Purpose::Rows(_), Failure::Missing(_)) if call.method == "presence_b2b.find" => {
                 self.tell_of_whole_uris(now);
             }
-            (Purpose::Rows(_), Failure::TooLarge(_) | Failure::CutOff) => {
+            (Purpose::Rows(_), Failure::TooLarge(_) | Failure::CutOff | Failure::Broken(_)) => {
                 if !self.table.ask_for_fewer() {
                     self.table.skip();
                     self.tell(failure.to_string(), now);
@@ -145,6 +147,25 @@ impl Model {
         }
     }
 
+    /// The server does not answer: an action is not left to be done when nobody expects it any more.
+    fn tell_what_was_not_done(&mut self, asked: Purpose, failure: &Failure, now: Moment) {
+        let id_of = |purpose: &Purpose| match purpose {
+            Purpose::Refresh(id) | Purpose::End(id) => Some(*id),
+            _ => None,
+        };
+        let waiting = self.plan.urgent.iter().find_map(id_of);
+        self.plan.urgent.retain(|purpose| id_of(purpose).is_none());
+        match (id_of(&asked), waiting) {
+            (Some(id), _) if failure.is_after_sending() => {
+                self.tell(format!("it is not known whether {id} was changed: its history will show it"), now);
+            }
+            (Some(id), _) | (None, Some(id)) => {
+                self.tell(format!("the server does not answer: nothing was done to {id}"), now);
+            }
+            (None, None) => {}
+        }
+    }
+
     pub(super) fn tell_of_whole_uris(&mut self, now: Moment) {
         if self.lacks("presence_b2b.find") && !self.table.query.search.is_empty() {
             self.tell("this module has no presence_b2b.find: a search finds whole URIs only", now);
@@ -152,7 +173,7 @@ impl Model {
     }
 
     /// The server has no command for this.
-    pub(super) fn cannot(&mut self, purpose: Purpose) {
+    pub(super) fn cannot(&mut self, purpose: Purpose, now: Moment) {
         match purpose {
             Purpose::Rows(_) => self.table.skip(),
             Purpose::History(id) => {
@@ -161,13 +182,30 @@ impl Model {
                     detail.history = History::None(why.to_owned());
                 }
             }
+            Purpose::Refresh(id) | Purpose::End(id) => {
+                self.tell(format!("the server has no command for it: nothing was done to {id}"), now);
+            }
             _ => {}
         }
     }
 }
 
-fn is_without_module(failure: &Failure) -> bool {
-    matches!(failure, Failure::Missing(method) if method == VERSION)
+fn is_without_module(failure: &Failure, call: &Call) -> bool {
+    match failure {
+        Failure::Missing(method) => method == VERSION,
+        Failure::Strange(_) => call.purpose == Purpose::Module,
+        _ => false,
+    }
+}
+
+/// Whether a result has what matters in it. Of other commands no result is as good as an empty one.
+fn is_as_documented(call: &Call, result: &Value) -> bool {
+    match call.purpose {
+        Purpose::Module => !version_of(result).is_empty(),
+        Purpose::Count => count_of(result).is_some(),
+        Purpose::Rows(_) => result.is_array() || result.is_object(),
+        _ => true,
+    }
 }
 
 fn version_of(answer: &Value) -> String {

@@ -67,7 +67,7 @@ impl Model {
             };
             match self.call_for(purpose) {
                 Some(call) => return Some(call),
-                None => self.cannot(purpose),
+                None => self.cannot(purpose, now),
             }
         }
     }

@@ -13,6 +13,9 @@ use crate::text::clean;
 /// The most bytes of the status line and the headers.
 const MOST_OF_HEAD: usize = 16 * 1024;
 
+/// What minreq says in place of a status line that did not come, with a status of its own.
+const NO_STATUS: (i32, &str) = (503, "Server did not provide a status line");
+
 /// A web server; each call has a connection of its own.
 pub struct Http {
     url: String,
@@ -38,6 +41,9 @@ impl Http {
         let (status, reason) = (response.status_code, clean(&response.reason_phrase));
         let mut answer = Vec::new();
         let read = response.take(MOST as u64 + 1).read_to_end(&mut answer);
+        if (i32::from(status), reason.as_str()) == NO_STATUS {
+            return Err(if answer.is_empty() { Failure::Closed(self.url.clone()) } else { not_json(&answer) });
+        }
         // jsonrpcs answers faults with a status of their own, and a body that says more.
         if status != 200 && !answer.trim_ascii_start().starts_with(b"{") {
             return Err(Failure::Http(status, reason));
@@ -46,8 +52,10 @@ impl Http {
         if answer.len() > MOST {
             return Err(Failure::TooLarge(MOST));
         }
-        let other = || Failure::NotJson(clean(&String::from_utf8_lossy(answer.get(..60).unwrap_or(&answer))));
-        result(&answer, method, self.calls)?.ok_or_else(other)
+        match result(&answer, method, self.calls) {
+            Err(Failure::CutOff) => Err(Failure::Broken(self.url.clone())),
+            result => result?.ok_or_else(|| not_json(&answer)),
+        }
     }
 
     fn failure(&self, error: minreq::Error, method: &str) -> Failure {
@@ -61,8 +69,15 @@ impl Http {
         match error.kind() {
             ErrorKind::ConnectionRefused => Failure::NobodyListens(self.url.clone()),
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::Silent(method.to_owned(), PATIENCE.as_secs()),
-            ErrorKind::UnexpectedEof => Failure::CutOff,
+            ErrorKind::UnexpectedEof => Failure::Broken(self.url.clone()),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                Failure::Closed(self.url.clone())
+            }
             _ => Failure::Unreachable(self.url.clone(), clean(&error.to_string())),
         }
     }
+}
+
+fn not_json(answer: &[u8]) -> Failure {
+    Failure::NotJson(clean(&String::from_utf8_lossy(answer.get(..60).unwrap_or(answer))))
 }

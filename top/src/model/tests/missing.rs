@@ -34,6 +34,28 @@ fn an_older_module_is_shown(lists: bool) {
     assert!(model.notice.as_ref().is_some_and(|(said, _)| said.contains("whole URIs only")), "{:?}", model.notice);
 }
 
+/// Something else answers JSON-RPC there, or a proxy eats the results.
+#[test]
+fn results_that_the_module_does_not_give() {
+    let mut model = Model::new(settings(), SECOND);
+    for (method, result) in [("system.listMethods", json!(null)), ("presence_b2b.version", json!({"version": null}))] {
+        let call = model.next(2 * SECOND).expect("a call");
+        assert_eq!(call.method, method);
+        model.apply(&call, Ok(result), SECOND, 2 * SECOND);
+    }
+    assert_eq!(model.link, Link::Away(2 * SECOND, Failure::Strange("presence_b2b.version".into())));
+
+    let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake::new(five()));
+    for method in ["presence_b2b.count", "presence_b2b.find"] {
+        fake.serve(&mut model, 2 * SECOND);
+        let call = Call { method, params: json!([]), purpose: Purpose::Count };
+        let purpose =
+            if method == "presence_b2b.find" { Purpose::Rows(model.table.generation()) } else { call.purpose };
+        model.apply(&Call { purpose, ..call }, Ok(json!(null)), SECOND, 3 * SECOND);
+        assert!(model.notice.as_ref().is_some_and(|(said, _)| said.contains(method)), "{:?}", model.notice);
+    }
+}
+
 #[test]
 fn a_server_without_the_module_is_told_so_and_waited_for() {
     let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake::new(five()));

@@ -1,0 +1,91 @@
+//! What the operator has done to subscriptions.
+
+use super::*;
+
+#[test]
+fn nothing_is_changed_unless_allowed_and_confirmed() {
+    let (mut model, mut fake) = (Model::new(settings(), SECOND), Fake::new(five()));
+    fake.serve(&mut model, 2 * SECOND);
+    press(&mut model, "e", 3 * SECOND);
+    assert!(model.notice.as_ref().is_some_and(|(said, _)| said.contains("--write")));
+    model.settings.write = true;
+    let changes = |fake: &Fake| {
+        let of = |call: &&Call| matches!(call.purpose, Purpose::End(_) | Purpose::Refresh(_));
+        fake.calls.iter().filter(of).map(|call| call.purpose).collect::<Vec<_>>()
+    };
+    press(&mut model, "en", 3 * SECOND);
+    model.key(Key::Char('e'), 3 * SECOND);
+    model.key(Key::Enter, 3 * SECOND);
+    fake.serve(&mut model, 4 * SECOND);
+    assert_eq!(changes(&fake), []);
+    press(&mut model, "ryey", 3 * SECOND);
+    fake.serve(&mut model, 4 * SECOND);
+    assert_eq!(changes(&fake), [Purpose::Refresh(3), Purpose::End(3)]);
+    assert_eq!(model.key(Key::Char('q'), SECOND), Step::Quit);
+    assert_eq!(model.key(Key::Interrupt, SECOND), Step::Quit);
+}
+
+/// After a restart of the server an id is another one's.
+#[test]
+fn only_what_was_named_in_the_question_is_changed() {
+    let settings = Settings { write: true, ..settings() };
+    let (mut model, mut fake) = (Model::new(settings, SECOND), Fake::new(five()));
+    fake.serve(&mut model, 2 * SECOND);
+    let ends = |fake: &Fake| fake.calls.iter().filter(|call| matches!(call.purpose, Purpose::End(_))).count();
+    let says = |model: &Model| model.notice.as_ref().is_some_and(|(said, _)| said.contains("nothing was done"));
+    press(&mut model, "e", 3 * SECOND);
+    fake.rows = (1..=5).map(|id| row(id, "other", 0)).collect();
+    for seconds in 4..12 {
+        fake.serve(&mut model, seconds * SECOND);
+    }
+    press(&mut model, "y", 12 * SECOND);
+    fake.serve(&mut model, 13 * SECOND);
+    assert_eq!((ends(&fake), says(&model)), (0, true));
+
+    press(&mut model, "e", 14 * SECOND);
+    let call = model.next(16 * SECOND).expect("a call");
+    model.apply(&call, Err(Failure::NobodyListens("x".into())), SECOND, 17 * SECOND);
+    for seconds in 18..22 {
+        fake.serve(&mut model, seconds * SECOND);
+    }
+    assert_eq!((&model.mode, says(&model)), (&Mode::Table, true));
+    press(&mut model, "y", 22 * SECOND);
+    fake.serve(&mut model, 23 * SECOND);
+    assert_eq!(ends(&fake), 0);
+}
+
+/// What was wanted of a server that does not answer is told, and not done later.
+#[test]
+fn an_action_that_fails_is_told() {
+    let settings = Settings { write: true, ..settings() };
+    for (failure, said) in [
+        (Failure::NobodyListens("x".into()), "nothing was done to 3"),
+        (Failure::Silent("presence_b2b.refresh".into(), 2), "it is not known whether 3 was changed"),
+    ] {
+        let (mut model, mut fake) = (Model::new(settings.clone(), SECOND), Fake::new(five()));
+        fake.serve(&mut model, 2 * SECOND);
+        press(&mut model, "ry", 3 * SECOND);
+        let call = model.next(3 * SECOND).expect("a call");
+        assert_eq!(call.purpose, Purpose::Refresh(3));
+        model.apply(&call, Err(failure), SECOND, 3 * SECOND);
+        assert!(model.notice.as_ref().is_some_and(|(text, _)| text.contains(said)), "{:?}", model.notice);
+    }
+
+    // Another call fails before it is sent.
+    let (mut model, mut fake) = (Model::new(settings.clone(), SECOND), Fake::new(five()));
+    fake.serve(&mut model, 2 * SECOND);
+    let call = model.next(4 * SECOND).expect("a call");
+    press(&mut model, "ey", 4 * SECOND);
+    model.apply(&call, Err(Failure::NoSocket("x".into())), SECOND, 4 * SECOND);
+    assert!(model.notice.as_ref().is_some_and(|(text, _)| text.contains("nothing was done to 3")));
+    fake.serve(&mut model, 9 * SECOND);
+    assert!(fake.calls.iter().all(|call| !matches!(call.purpose, Purpose::End(_))));
+
+    // The server has no such command.
+    let (mut model, mut fake) = (Model::new(settings, SECOND), Fake::new(five()));
+    fake.lacks = vec!["presence_b2b.refresh"];
+    fake.serve(&mut model, 2 * SECOND);
+    press(&mut model, "ry", 3 * SECOND);
+    fake.serve(&mut model, 3 * SECOND);
+    assert!(model.notice.as_ref().is_some_and(|(text, _)| text.contains("no command for it")), "{:?}", model.notice);
+}
