@@ -5,6 +5,9 @@ use std::fmt;
 /// The socket of jsonrpcs and the parameters that make it.
 const HOW: &str = "Kamailio makes it with modparam(\"jsonrpcs\", \"transport\", 4) and modparam(\"jsonrpcs\", \"dgram_socket\", PATH)";
 
+/// What makes a server answer over HTTP.
+const WEB: &str = "Kamailio needs the module xhttp, tcp_accept_no_cl=yes, and an event_route[xhttp:request] that calls jsonrpc_dispatch()";
+
 /// Why a call has no result. Texts of the server in it are as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -18,6 +21,8 @@ pub enum Failure {
     Unreachable(String, String),
     /// The web server closed the connection before it answered.
     Closed(String),
+    /// The web server of this URL did not answer for so many seconds.
+    SilentUrl(String, u64),
     /// No answer came in time: method and seconds.
     Silent(String, u64),
     /// The answer has more bytes than this.
@@ -48,6 +53,7 @@ impl Failure {
                 | Self::NobodyListens(_)
                 | Self::Unreachable(..)
                 | Self::Closed(_)
+                | Self::SilentUrl(..)
                 | Self::Silent(..)
                 | Self::NotJson(_)
                 | Self::Http(..)
@@ -76,11 +82,10 @@ impl fmt::Display for Failure {
             ),
             Self::NobodyListens(at) => write!(f, "nobody listens at {at}: Kamailio has ended, or starts again"),
             Self::Unreachable(at, why) => write!(f, "{at} cannot be reached: {why}"),
-            Self::Closed(url) => write!(
-                f,
-                "{url} closed the connection without an answer: Kamailio needs the module xhttp, tcp_accept_no_cl=yes, and an \
-                 event_route[xhttp:request] that calls jsonrpc_dispatch()"
-            ),
+            Self::Closed(url) => write!(f, "{url} closed the connection without an answer: {WEB}"),
+            Self::SilentUrl(url, seconds) => {
+                write!(f, "no answer from {url} within {seconds} s: the server is busy, or does not speak HTTP there: {WEB}")
+            }
             Self::Silent(method, seconds) => write!(
                 f,
                 "no answer to {method} within {seconds} s: the server is busy, or the answer was larger than its transport \

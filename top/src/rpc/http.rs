@@ -37,7 +37,7 @@ impl Http {
             .with_max_headers_size(MOST_OF_HEAD)
             .with_max_status_line_length(MOST_OF_HEAD)
             .send_lazy();
-        let response = sent.map_err(|error| self.failure(error, method))?;
+        let response = sent.map_err(|error| self.failure(error))?;
         let (status, reason) = (response.status_code, clean(&response.reason_phrase));
         let mut answer = Vec::new();
         let read = response.take(MOST as u64 + 1).read_to_end(&mut answer);
@@ -48,7 +48,7 @@ impl Http {
         if status != 200 && !answer.trim_ascii_start().starts_with(b"{") {
             return Err(Failure::Http(status, reason));
         }
-        read.map_err(|error| self.failed_to_read(&error, method))?;
+        read.map_err(|error| self.failed_to_read(&error))?;
         if answer.len() > MOST {
             return Err(Failure::TooLarge(MOST));
         }
@@ -58,17 +58,17 @@ impl Http {
         }
     }
 
-    fn failure(&self, error: minreq::Error, method: &str) -> Failure {
+    fn failure(&self, error: minreq::Error) -> Failure {
         match error {
-            minreq::Error::IoError(error) => self.failed_to_read(&error, method),
+            minreq::Error::IoError(error) => self.failed_to_read(&error),
             other => Failure::Unreachable(self.url.clone(), clean(&other.to_string())),
         }
     }
 
-    fn failed_to_read(&self, error: &io::Error, method: &str) -> Failure {
+    fn failed_to_read(&self, error: &io::Error) -> Failure {
         match error.kind() {
             ErrorKind::ConnectionRefused => Failure::NobodyListens(self.url.clone()),
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::Silent(method.to_owned(), PATIENCE.as_secs()),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::SilentUrl(self.url.clone(), PATIENCE.as_secs()),
             ErrorKind::UnexpectedEof => Failure::Broken(self.url.clone()),
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
                 Failure::Closed(self.url.clone())

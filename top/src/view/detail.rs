@@ -16,7 +16,13 @@ pub fn draw(canvas: &mut Canvas, detail: &Detail, lines: u16, now: Moment) {
     };
     let why =
         if detail.is_gone { "it has ended: the server does not know it any more".to_owned() } else { row.why(now) };
-    for line in wrap(&why, room).into_iter().take(3) {
+    // A small terminal has room for the newest events all the same.
+    let most = usize::from(lines / 3).clamp(1, 3);
+    let mut said = wrap(&why, room);
+    if said.len() > most && !detail.is_gone {
+        said = wrap(&row.brief(now), room);
+    }
+    for line in said.into_iter().take(most) {
         canvas.line([(ink, line)]);
     }
     if lines > 12 {

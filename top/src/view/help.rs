@@ -17,6 +17,7 @@ const KEYS: &[(&str, &str)] = &[
     ("!", "the last attempt failed: these come first"),
     ("~", "on its way, pending, or not begun"),
     ("NEXT", "time until the next SUBSCRIBE, or until no answer is waited for any more"),
+    ("width", "60 columns show states and packages, 112 why each is so"),
     ("/s", "per second; - if it is not known yet"),
 ];
 

@@ -18,7 +18,7 @@ pub fn columns(room: usize) -> Vec<Column> {
     };
     match room {
         0..34 => vec![("RECORD", room, record)],
-        34..58 => vec![("RECORD", room - 8, record), ("NEXT", 7, next)],
+        34..58 => vec![("RECORD (60 columns: more)", room - 8, record), ("NEXT", 7, next)],
         58..110 => {
             let left = room - 16 - 8 - 5 - 17;
             vec![

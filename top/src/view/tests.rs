@@ -133,9 +133,13 @@ fn press(model: &mut Model, keys: &[Key]) {
 
 #[test]
 fn the_table() {
-    for (name, columns, lines) in
-        [("table_80x24", 80, 24), ("table_140x20", 140, 20), ("table_40x16", 40, 16), ("table_20x12", 20, 12)]
-    {
+    for (name, columns, lines) in [
+        ("table_80x24", 80, 24),
+        ("table_140x20", 140, 20),
+        ("table_40x16", 40, 16),
+        ("table_50x16", 50, 16),
+        ("table_20x12", 20, 12),
+    ] {
         compare(name, &picture(&model(usual()), columns, lines));
     }
 }
@@ -144,7 +148,9 @@ fn the_table() {
 fn the_ladder() {
     let mut model = model(usual());
     press(&mut model, &[Key::Enter]);
-    for (name, columns, lines) in [("ladder_80x24", 80, 24), ("ladder_40x16", 40, 16), ("ladder_20x12", 20, 12)] {
+    for (name, columns, lines) in
+        [("ladder_80x24", 80, 24), ("ladder_40x16", 40, 16), ("ladder_20x12", 20, 12), ("ladder_20x8", 20, 8)]
+    {
         compare(name, &picture(&model, columns, lines));
     }
 }
