@@ -279,7 +279,8 @@ impl Place {
             }
             Server::Mariadb(_) => {
                 let ip = self.addr().ip().to_string();
-                client.args(["mariadb", "--no-defaults", "-u", "b2b", "-psecret", "-N", "-h", &ip, "b2b"])
+                // The proxy reads along.
+                client.args(["mariadb", "--no-defaults", "--skip-ssl", "-u", "b2b", "-psecret", "-N", "-h", &ip, "b2b"])
             }
         };
         client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -6,7 +6,7 @@ use super::languages::{Given, KEMI, Language, call, errors_since, text};
 use crate::documentation::{functions::FUNCTIONS, named, section, text_of};
 use crate::event_route::said;
 use crate::support::b2b::farewell;
-use crate::support::config::Builder;
+use crate::support::config::{Builder, version};
 use crate::support::endpoint::{
     Endpoint,
     Transport::{self, Tcp, Udp},
@@ -227,6 +227,8 @@ fn became(returned: &str, errors: &[String], given: &str) -> String {
 #[test]
 fn odd_values_are_taken_as_the_page_says() {
     for (at, language) in KEMI.into_iter().enumerate() {
+        // The last column is Python's since 6.0.
+        let at = at + usize::from(at + 1 == KEMI.len() && version() >= (6, 0));
         let server = language.server(0, 0).allow_log("unknown event package").allow_log("parameters for: ");
         let server = server.allow_log("b2b_");
         let server = server.allow_log("unable to retrieve s").start();
