@@ -212,6 +212,20 @@ int pb2b_load_dlg(struct dlg_binds *out);
 /* 1 if this callback with this parameter is registered for the dialog */
 int pb2b_dlg_has_callback(const struct dlg_cell *dlg, dialog_cb *callback, const void *param);
 
+/* ---- metrics with labels: shim_prom.c ---- */
+
+#define PB2B_PROM_COUNTER 0
+#define PB2B_PROM_GAUGE 1
+#define PB2B_PROM_HISTOGRAM 2
+
+/* fails quietly when the module xhttp_prom is not loaded, and before Kamailio 6.1 */
+int pb2b_prom_bind(void);
+/* before the fork: a metric of one of the kinds above, as the modparam of xhttp_prom for that kind describes it */
+int pb2b_prom_create(int kind, char *spec);
+/* Adds to a counter, sets a gauge, or has a histogram observe a number. Takes a lock that the answer to Prometheus holds while it is
+   written. `second` is NULL for a metric with one label. */
+int pb2b_prom_give(int kind, str *name, double number, str *first, str *second);
+
 /* ---- parameters of other modules: shim_params.c ---- */
 
 /* The value of a parameter as it is set; negative if the module is not loaded or has no such parameter. */

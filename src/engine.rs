@@ -35,6 +35,7 @@ mod tellings;
 mod trace;
 mod turns;
 mod untold;
+mod waits;
 mod worker;
 
 use std::hash::BuildHasher;
@@ -71,6 +72,7 @@ pub use shares::{share_of_member, value_of_member};
 pub use start::{EXISTS, NO_MEMORY};
 pub use store::{CALL_TIE, Ownerless, Store, StoreCount, StoreWriter, settle_row};
 pub use tables::NoReading;
+pub use waits::{BOUNDS, Waited};
 
 /// A registry step and the message it queued.
 type ShmStepped = crate::registry::Stepped<Owner, Option<Pushed<Shm>>>;

@@ -22,6 +22,7 @@ pub mod notify_headers;
 mod pool;
 pub mod presence;
 pub mod process;
+pub mod prom;
 pub mod pv;
 pub mod reply_headers;
 pub mod route;

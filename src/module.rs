@@ -26,7 +26,7 @@ use crate::host::{connection, dialog, log, names, stateless};
 use crate::notifier;
 use crate::surface::stored::{self, OpenedStore, StoredError};
 use crate::surface::tables::{self, TableReader};
-use crate::surface::{event, statistics, ties};
+use crate::surface::{event, metrics, statistics, ties};
 
 /// A C table or string that the server reads: built at compile time, from then on its own.
 #[repr(transparent)]
@@ -159,6 +159,9 @@ fn start() -> Result<(), StartError> {
     if let Some(engine) = engine::engine() {
         engine.take_credentials(&credentials).map_err(EngineError::from)?;
         stored.map_or(Ok(()), |opened| stored::restore(engine, opened))?;
+        if !metrics::make(engine) {
+            log::warn("the module xhttp_prom refuses metrics with labels: there are only the plain counters");
+        }
     }
     if has_local_users && !notifier::calls::listen() {
         log::debug(|| "the module dialog is not loaded: the calls of local users are not known".into());
@@ -232,8 +235,14 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
     })
 }
 
+/// The work of a worker beside deadlines and messages; whether there was any.
+fn work_beside(engine: &engine::Engine, worker: usize) -> bool {
+    let told = notifier::work(engine, worker);
+    metrics::work(engine, worker) || told
+}
+
 fn fork_processes(engine: &'static engine::Engine) -> Result<(), ProcessError> {
-    engine.fork_workers(event::on_message, event::on_unsolicited, notifier::work)?;
+    engine.fork_workers(event::on_message, event::on_unsolicited, work_beside)?;
     engine.fork_resolvers()?;
     engine.fork_store()?;
     let mut reader = TableReader::of(&engine.config);

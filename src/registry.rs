@@ -56,7 +56,7 @@ pub use life::Life;
 pub use marks::StoreMark;
 pub use restore::Restored;
 pub use steps::{Arrived, Inserted, Stepped};
-pub use tally::Tally;
+pub use tally::{Tally, TallyGrid};
 pub use trace::Trace;
 pub use walk::{WalkPlace, Walked};
 pub use worker_board::WorkerBoard;
@@ -151,6 +151,14 @@ impl<S, O, A: Allocator + Clone, L> Registry<S, O, A, L> {
     pub fn tally(&self) -> Tally {
         let mut sum = Tally::NONE;
         self.shards.iter().for_each(|shard| shard.add_tally_to(&mut sum));
+        sum
+    }
+
+    /// How many subscriptions of each package are in each state. Takes no lock.
+    #[must_use]
+    pub fn tally_grid(&self) -> TallyGrid {
+        let mut sum = tally::EMPTY_GRID;
+        self.shards.iter().for_each(|shard| shard.add_grid_to(&mut sum));
         sum
     }
 

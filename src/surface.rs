@@ -7,6 +7,7 @@ pub mod commands;
 pub mod event;
 mod fields;
 pub mod functions;
+pub mod metrics;
 pub mod rpc;
 pub mod script;
 pub mod state;

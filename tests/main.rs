@@ -69,6 +69,7 @@ mod local_registrations;
 mod many_registrations;
 mod merged_messages;
 mod merged_states;
+mod metrics;
 mod named_in_pages;
 mod notify;
 mod numbers;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Engine;
+use super::waits::Waits;
 use crate::subscription::{RequestKind, Untold};
 
 /// In shared memory. What each NOTIFY counts has a cache line of its own.
@@ -13,6 +14,7 @@ pub(super) struct Counters {
     refused: [AtomicU64; RefusedFor::COUNT],
     subscribes: [AtomicU64; 4],
     replies: [AtomicU64; ReplyClass::COUNT],
+    pub(super) waits: Waits,
 }
 
 #[derive(Default)]
@@ -76,7 +78,24 @@ pub enum ReplyClass {
 }
 
 impl ReplyClass {
-    const COUNT: usize = 6;
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Success, Self::Redirection, Self::RequestFailure, Self::ServerFailure, Self::GlobalFailure, Self::None];
+
+    pub(super) const COUNT: usize = Self::ALL.len();
+
+    /// Its name in a metric.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "2xx",
+            Self::Redirection => "3xx",
+            Self::RequestFailure => "4xx",
+            Self::ServerFailure => "5xx",
+            Self::GlobalFailure => "6xx",
+            Self::None => "none",
+        }
+    }
 
     /// Of a final reply that somebody has sent.
     pub(super) fn of(code: u16) -> Self {

@@ -129,9 +129,13 @@ impl Engine {
 
     /// Tells the subscription and the gate. Both count a Retry-After from the same moment.
     fn conclude(&self, handle: Handle, reply: Reply<'_>, outcome: SendOutcome) -> Option<Concluded> {
-        self.counters.count_reply(if reply.is_local { ReplyClass::None } else { ReplyClass::of(reply.code) });
+        let class = if reply.is_local { ReplyClass::None } else { ReplyClass::of(reply.code) };
+        self.counters.count_reply(class);
         let now = Self::now();
         let stepped = self.step(handle, Input::Reply(reply), now)?;
+        if let Some(wait) = stepped.waited {
+            self.counters.waits.note(class, wait);
+        }
         if let Some(destination) = stepped.concluded {
             self.gate.report(destination, handle.to_u64(), outcome, now);
         }

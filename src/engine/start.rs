@@ -31,6 +31,8 @@ pub(super) struct Concluded {
     pub(super) bad_contacts: Option<u16>,
     /// [`Stepped::deadline`](crate::registry::Stepped::deadline).
     pub(super) deadline: Option<Millis>,
+    /// [`Output::waited`].
+    pub(super) waited: Option<Duration>,
 }
 
 impl Engine {
@@ -193,6 +195,7 @@ impl Engine {
                     subscription: stepped.owner.subscription,
                     bad_contacts: stepped.output.bad_contacts,
                     deadline: stepped.deadline,
+                    waited: stepped.output.waited,
                 })
             }
             Ok(None) => None,

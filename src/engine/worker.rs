@@ -19,8 +19,8 @@ use crate::time::Millis;
 /// The function that a worker calls for a message of a subscription made by script or RPC.
 pub type EventHandler = fn(&Engine, &Delivered<Shm>);
 
-/// The work of notifiers in the worker with this number: whether there was any.
-pub type NotifierWork = fn(&Engine, usize) -> bool;
+/// Further work in the worker with this number: whether there was any.
+pub type WorkBeside = fn(&Engine, usize) -> bool;
 
 /// The function that a worker calls for a state that nobody subscribed to.
 pub type UnsolicitedHandler = fn(&Engine, &UnsolicitedState<Shm>);
@@ -75,20 +75,20 @@ impl Engine {
         &'static self,
         on_event: EventHandler,
         on_unsolicited: UnsolicitedHandler,
-        notifiers: NotifierWork,
+        beside: WorkBeside,
     ) -> Result<(), ProcessError> {
         for worker in 0..self.event_queues.len() {
             let tellings = RefCell::new(Tellings::default());
             process::fork("presence_b2b worker", Some(LAST_WORDS), || {
                 self.tell_unsolicited(worker, on_unsolicited);
-                self.work(worker, on_event, notifiers, &mut tellings.borrow_mut());
+                self.work(worker, on_event, beside, &mut tellings.borrow_mut());
             })?;
         }
         Ok(())
     }
 
     /// One round of the worker with this number.
-    fn work(&self, worker: usize, on_event: EventHandler, notifiers: NotifierWork, tellings: &mut Tellings) {
+    fn work(&self, worker: usize, on_event: EventHandler, beside: WorkBeside, tellings: &mut Tellings) {
         if let Some(defect) = self.defects.news() {
             log::error(&format!("BUG: {}; please report this", defect.text()));
         }
@@ -98,7 +98,7 @@ impl Engine {
         let due = self.send_due(worker);
         let told = self.tell(worker, on_event, tellings);
         let handed_on = self.hand_on(worker, BATCH);
-        let noticed = notifiers(self, worker);
+        let noticed = beside(self, worker);
         let lost = self.see_to_lost_flows(BATCH);
         let published = self.publish_due();
         match (due, told) {

@@ -8,7 +8,7 @@ use parking_lot::lock_api::{Mutex, MutexGuard, RawMutex};
 use super::layout::Layout;
 use super::marks::StoreMark;
 use super::table::ShardTable;
-use super::tally::{PublishedTally, Tally};
+use super::tally::{PublishedTally, Tally, TallyGrid};
 use crate::time::Millis;
 
 /// When something is due in a shard without deadlines.
@@ -89,6 +89,11 @@ impl<S, O, A: Allocator + Clone, L> RegistryShard<S, O, A, L> {
     /// Adds how many it has of each kind.
     pub(super) fn add_tally_to(&self, sum: &mut Tally) {
         self.tally.add_to(sum);
+    }
+
+    /// The same, by package and state.
+    pub(super) fn add_grid_to(&self, sum: &mut TallyGrid) {
+        self.tally.add_grid_to(sum);
     }
 
     /// How many of its slots have a mark above [`StoreMark::Counted`].

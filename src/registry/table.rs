@@ -292,7 +292,7 @@ impl<S: Life, O, A: Allocator + Clone> ShardTable<S, O, A> {
         let output = record.life.handle(input, env)?;
         let standing = record.life.standing();
         if standing != before {
-            self.tally.change(before, standing);
+            self.tally.change(before, standing, record.life.subject().package);
             self.changed = true;
         }
         if let Some(event) = event.and_then(|event| record.life.event(event, &output, env.now)) {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use parking_lot::RawMutex;
 
-use super::{Inserted, Life, Limits, Registry, Stepped, Tally};
+use super::{Inserted, Life, Limits, Registry, Stepped, Tally, tally};
 use crate::memory::OutOfMemory;
 use crate::subscription::{Env, Input, Output, Packages, Policy, State, Subscription};
 use crate::testing::{Accounted, NO_CREDENTIALS};
@@ -75,15 +75,18 @@ pub(super) fn insert_due(table: &Table, alloc: &Accounted, record: &str, at: Mil
     table.insert(told, 0, true, &ENV).unwrap()
 }
 
-/// How many there are of each kind, by looking at all.
+/// How many there are of each kind, by looking at all. By package and state, they are what the registry says.
 pub(super) fn recount(table: &Table) -> Tally {
     let mut tally = Tally { states: [0; State::COUNT], packages: [0; Packages::MOST], failing: 0 };
+    let mut grid = tally::EMPTY_GRID;
     table.page(0, usize::MAX, |_, life, _| {
         tally.states[life.standing().place()] += 1;
+        grid[life.subject().package.place()][life.standing().place()] += 1;
         tally.packages[life.subject().package.place()] += 1;
         tally.failing += u32::from(life.standing().is_failing());
     });
     assert_eq!(tally.total() as usize, table.len());
+    assert_eq!(table.tally_grid(), grid);
     tally
 }
 

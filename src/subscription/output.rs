@@ -1,5 +1,7 @@
 //! The outputs of a subscription after an input.
 
+use std::time::Duration;
+
 use super::brief::Brief;
 use super::digest::Authorization;
 use super::input::Socket;
@@ -28,6 +30,8 @@ pub struct Output {
     pub wants_source: bool,
     /// The input was the final word about the newest request.
     pub concluded: bool,
+    /// The input was the final reply to the newest request, or tm's word that none came: how long that request was under way.
+    pub waited: Option<Duration>,
     /// The NOTIFY is of another fork, and welcome: hand it to a [fork](super::Subscription::try_fork). Nothing else is to be
     /// done, and nothing has changed.
     pub fork: bool,

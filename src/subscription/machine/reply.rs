@@ -47,10 +47,11 @@ impl<A: SharedAlloc> Subscription<A> {
             // It may have to be kept.
             self.extras_mut()?;
         }
+        let waited = self.last_sent.get().map(|sent| env.now.since(sent));
         let renewed = self.try_renew(reply)?;
         let judged = self.judge_route(reply);
         let reply = judged.as_ref().unwrap_or(reply);
-        let output = Output { concluded: true, ..self.on_outcome(RequestOutcome::of(reply), env)? };
+        let output = Output { concluded: true, waited, ..self.on_outcome(RequestOutcome::of(reply), env)? };
         if let (Some(renewed), Some(extras)) = (renewed, self.extras.as_deref_mut())
             && extras.sessions.is_some()
         {
