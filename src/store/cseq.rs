@@ -9,11 +9,8 @@ use super::clock::Restart;
 use super::row::Run;
 use crate::subscription::CSEQS_UNWRITTEN;
 
-/// How far the number in a row is above the newest that was used.
-pub const HEADROOM: u32 = 64;
-
-// What waits to be written, and as much again while it is written.
-const _: () = assert!(HEADROOM >= 2 * CSEQS_UNWRITTEN);
+/// How far the number in a row is above the newest that was used: 64, for those that wait to be written, and as many again while they are.
+pub const HEADROOM: u32 = 2 * CSEQS_UNWRITTEN;
 
 /// How many numbers are skipped for each second since the row was written.
 pub const SKIPPED_A_SECOND: u64 = 4;

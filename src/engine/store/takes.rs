@@ -18,7 +18,7 @@ const NUMBERS: u32 = 10;
 const BATCHES: usize = 8;
 
 /// What has been taken.
-pub(super) struct Takes {
+pub(super) struct MarkTaker {
     /// The shard where the next marks are looked for.
     turn: usize,
     /// When all numbers were taken last, of which there were some.
@@ -37,7 +37,7 @@ struct Found {
     mark: StoreMark,
 }
 
-impl Takes {
+impl MarkTaker {
     pub(super) fn new(now: Millis) -> Self {
         Self { turn: 0, numbers_at: Millis(0), counted_at: Millis(0), caught_up_at: now }
     }
@@ -47,7 +47,7 @@ impl Takes {
         self.caught_up_at
     }
 
-    /// Takes marks into the outbox; whether there may be more for which there was no room.
+    /// MarkTaker marks into the outbox; whether there may be more for which there was no room.
     ///
     /// SUBSCRIBEs wait for whole rows, so these are taken each time. Nobody waits for numbers: they are taken seldom, and many at a time, so that
     /// those of one subscription are one change, and those of neighbours one page. While a batch of them is left, no others are taken. What waits is
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn numbers_are_taken_once_a_second_and_at_once_after_a_rest() {
         let [start, flush] = [Millis(50_000), Millis(100)];
-        let takes = Takes { numbers_at: start, counted_at: start, ..Takes::new(start) };
+        let takes = MarkTaker { numbers_at: start, counted_at: start, ..MarkTaker::new(start) };
         let least = |after: u64, interval| takes.least(true, Millis(start.0 + after), Duration::from_millis(interval));
         assert_eq!([0, 900, 999, 1000].map(|after| least(after, flush.0)), {
             [StoreMark::Whole, StoreMark::Whole, StoreMark::Whole, StoreMark::Counted]
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!([99, 100].map(|after| least(after, 10)), [StoreMark::Whole, StoreMark::Numbers]);
         assert_eq!([999, 1000].map(|after| least(after, 60_000)), [StoreMark::Whole, StoreMark::Counted]);
         // After a rest, a single change does not wait.
-        let rested = Takes { counted_at: start, ..Takes::new(start) };
+        let rested = MarkTaker { counted_at: start, ..MarkTaker::new(start) };
         assert_eq!(rested.least(true, start, Duration::from_millis(100)), StoreMark::Numbers);
         assert_eq!(rested.least(false, Millis(u64::MAX), Duration::from_millis(100)), StoreMark::Whole);
     }

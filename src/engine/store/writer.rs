@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::Engine;
 use super::by_row::row_by_row;
-use super::takes::Takes;
+use super::takes::MarkTaker;
 use super::{Store, StoreCount};
 use crate::host::database::{Database, DatabaseError, Dialect};
 use crate::host::process::{self, LastWords, ProcessError};
@@ -39,7 +39,7 @@ pub struct StoreWriter {
     run: Run,
     outbox: Outbox,
     database: Option<Database>,
-    takes: Takes,
+    takes: MarkTaker,
     seen_at: Millis,
     /// The log says that the database does not take what is written.
     has_said: bool,
@@ -102,7 +102,7 @@ impl StoreWriter {
             run,
             outbox: Outbox::new(run, Outbox::LATE),
             database: None,
-            takes: Takes::new(Engine::now()),
+            takes: MarkTaker::new(Engine::now()),
             seen_at: Millis(0),
             has_said: false,
             left_out: 0,
@@ -161,7 +161,7 @@ impl StoreWriter {
         self.say_that_it_is_there(engine, store, true);
     }
 
-    /// Takes marks; whether there may be more.
+    /// MarkTaker marks; whether there may be more.
     fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) -> bool {
         let has_more = self.takes.take(engine, &mut self.outbox, now);
         self.show(engine, store);
