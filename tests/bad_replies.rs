@@ -196,15 +196,12 @@ fn redirections_do_not_multiply() {
 /// Challenges small enough for any transport.
 #[test]
 fn challenges_of_any_size_are_bounded() {
-    if !takes_long_messages() {
-        return;
-    }
     let server = patient().b2b_param("credential", "watcher:example:secret").start();
     let notifier = Notifier::tcp();
     let digest = |rest: String| format!("Digest realm=\"example\", nonce=\"n\", {rest}");
     let of_realms = |count: usize| (0..count).map(|n| format!("Digest realm=\"r{n}\", nonce=\"n\"")).collect();
     let long = |what: &str, length: usize| format!("{what}=\"{}\"", "x".repeat(length));
-    let cases = [
+    let cases = vec![
         (vec![format!("Digest realm=\"example\", {}", long("nonce", 65_536))], "challenge too large"),
         (vec![format!("Digest nonce=\"n\", {}", long("realm", 65_536))], "challenge too large"),
         (vec![format!("Digest nonce=\"n\", realm=\"{}\"", "\\\"".repeat(30_000))], "challenge too large"),
@@ -222,6 +219,9 @@ fn challenges_of_any_size_are_bounded() {
         (of_realms(1000), "challenge too large"),
         (of_realms(100), "no credentials for the realm"),
     ];
+    // Such a server drops the others itself.
+    let fits = |challenges: &[String]| challenges.iter().map(|challenge| challenge.len() + 32).sum::<usize>() < 60_000;
+    let cases: Vec<_> = cases.into_iter().filter(|(all, _)| takes_long_messages() || fits(all)).collect();
     leaves_nothing(&server, || {
         for (number, (values, reason)) in cases.iter().enumerate() {
             let what = format!("case {number}");

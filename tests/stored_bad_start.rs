@@ -117,7 +117,9 @@ fn a_server_with_too_little_memory_starts() {
     assert_eq!(text.matches("is skipped: ").count(), 10);
     assert!(text.contains("enlarge it with the server's option -m"), "{text}");
     server.stop();
-    let server = storing(dir.path()).at(ip).shm_megabytes(128).start();
+    // db_sqlite of 6.1 has no private memory for the first page of such rows; the module then reads smaller ones.
+    let server = storing(dir.path()).at(ip).shm_megabytes(128);
+    let server = server.allow_log("no private memory left").allow_log("error while storing result").start();
     let store = server.rpc("presence_b2b.store", json!([])).expect("an answer");
     assert_eq!((&store["restored"], &store["skipped"]), (&json!(4001), &json!(0)));
     server.stop();
