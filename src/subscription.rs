@@ -53,5 +53,7 @@ pub use proxies::MOST_PROXIES;
 pub use reason::Reason;
 pub use snapshot::Snapshot;
 pub use state::{Standing, State};
-pub use stored::{CSEQS_UNWRITTEN, StoredAwaits, StoredDialog, StoredLife, StoredPhase};
+#[cfg(test)]
+pub use stored::CSEQS_UNWRITTEN;
+pub use stored::{StoredAwaits, StoredDialog, StoredLife, StoredPhase};
 pub use substate::{StateValue, SubscriptionState};

@@ -7,10 +7,9 @@
 
 use super::clock::Restart;
 use super::row::Run;
-use crate::subscription::CSEQS_UNWRITTEN;
 
-/// How far the number in a row is above the newest that was used: 64, for those that wait to be written, and as many again while they are.
-pub const HEADROOM: u32 = 2 * CSEQS_UNWRITTEN;
+/// How far the number in a row is above the newest that was used: twice what a subscription sends at most until its row is due at once.
+pub const HEADROOM: u32 = 64;
 
 /// How many numbers are skipped for each second since the row was written.
 pub const SKIPPED_A_SECOND: u64 = 4;

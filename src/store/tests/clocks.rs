@@ -83,3 +83,9 @@ fn a_dialog_without_numbers_left_is_given_up() {
         assert_eq!((restored.dialog, restored.phase, restored.local_cseq), (None, phase, 0));
     }
 }
+
+/// The number waits to be written, and as many requests may leave while it is written.
+#[test]
+fn the_headroom_covers_what_is_not_written() {
+    assert_eq!(cseq::HEADROOM, 2 * crate::subscription::CSEQS_UNWRITTEN);
+}
