@@ -200,6 +200,7 @@ fn bad_rows_are_named_and_left_out() {
         row("*", "u", "HA1:0123456789abcdef0123456789abcdef"),
         number,
         row("line\nend", "", "swordfish"),
+        format!("INSERT INTO {TABLE} VALUES (NULL, 'everywhere', 'swordfish');\n"),
         many,
         row("last", "v", "swordfish"),
     ];
@@ -212,7 +213,8 @@ fn bad_rows_are_named_and_left_out() {
         "row 4, of the realm \"a hash\", is skipped: HA1: must be followed by 32 or 64 hexadecimal digits",
         "row 5, of the realm \"*\", is skipped: a hash (HA1:) needs its own realm",
         "row 7, of the realm \"line\\nend\", is skipped",
-        "presence_b2b_credentials: 25 rows of 28 are skipped",
+        "row 8, of the realm \"\", is skipped: its realm is NULL",
+        "presence_b2b_credentials: 26 rows of 29 are skipped",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }

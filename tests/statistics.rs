@@ -17,7 +17,10 @@ pub fn counters(server: &Server) -> Vec<(String, u64)> {
 }
 
 pub fn counter(server: &Server, name: &str) -> u64 {
-    let all = counters(server);
+    of(&counters(server), name)
+}
+
+fn of(all: &[(String, u64)], name: &str) -> u64 {
     all.iter().find(|(of, _)| of == name).unwrap_or_else(|| panic!("no {name} in {all:?}")).1
 }
 
@@ -156,6 +159,10 @@ fn what_is_received_is_accounted_for() {
         let [received, delivered, merged, dropped, queued] =
             ["received", "delivered", "merged", "dropped", "queued"].map(|name| number(&trace, name));
         assert_eq!(received, delivered + merged + dropped + queued, "{trace}");
+        // All counters of one answer are from one reading, although the server asks for each by itself.
+        let all = counters(&server);
+        let [received, told @ ..] = ["received", "delivered", "merged", "dropped", "queued"].map(|name| of(&all, name));
+        assert_eq!(received, told.into_iter().sum::<u64>(), "{all:?}");
     }
     eventually(SOON, "all is told", || (server.trace()["queued"] == 0).then_some(()));
     let trace = server.trace();

@@ -1,6 +1,8 @@
 //! The module's numbers as counters of the server: those of `presence_b2b.trace`, those of the store, and those that only counters show.
 
 use std::ffi::{CStr, CString};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::answers::{LiveCounters, STORE_COUNTERS, Statistics};
 use super::rpc::statistics;
@@ -8,6 +10,7 @@ use crate::engine::{self, Engine, RefusedFor, ReplyClass, StoreCount};
 use crate::host::blocks;
 use crate::host::statistics::register;
 use crate::subscription::{Packages, RequestKind, State, Untold};
+use crate::time::Millis;
 
 /// The group of the counters.
 const GROUP: &CStr = c"presence_b2b";
@@ -15,13 +18,7 @@ const GROUP: &CStr = c"presence_b2b";
 /// What the server says of each counter.
 const MEANING: &CStr = c"see docs/statistics.md of presence_b2b";
 
-/// Where the counters of each kind begin: first come those of `presence_b2b.trace`.
-const OF_STORE: usize = Statistics::NAMES.len();
-const LIVE: usize = OF_STORE + STORE_COUNTERS.len();
-const OF_STATES: usize = LIVE + LiveCounters::NAMES.len();
-const OF_PACKAGES: usize = OF_STATES + State::COUNT;
-
-/// Makes the counters; call once, in `mod_init`. `false` if the server refuses one.
+/// Makes the counters, in the order of [`CounterReading`]; call once, in `mod_init`. `false` if the server refuses one.
 #[must_use]
 pub fn make(packages: &Packages) -> bool {
     let fixed = Statistics::NAMES.into_iter().chain(STORE_COUNTERS).chain(LiveCounters::NAMES);
@@ -50,16 +47,46 @@ fn lasting(name: String) -> &'static CStr {
     CString::new(name).map_or(c"", |name| Box::leak(name.into_boxed_c_str()))
 }
 
+/// One reading of all counters, which all counters of an answer are from: the server asks for each by itself.
+struct CounterReading {
+    at: Millis,
+    /// By the number of the counter, with whether it was asked for.
+    values: Vec<(u64, bool)>,
+}
+
+/// For how long a reading may serve: longer than an answer takes.
+const SERVES: Duration = Duration::from_millis(10);
+
+/// Each process has its own.
+static READING: Mutex<Option<CounterReading>> = Mutex::new(None);
+
+impl CounterReading {
+    fn make(engine: &Engine, now: Millis) -> Self {
+        let tally = engine.registry.tally();
+        let values = (statistics(engine).into_fields().map(|(_, value)| value))
+            .chain(of_store(engine))
+            .chain(live(engine).into_fields().map(|(_, value)| value))
+            .chain(tally.states.iter().chain(&tally.packages).copied().map(u64::from));
+        Self { at: now, values: values.map(|value| (value, false)).collect() }
+    }
+
+    /// The value of a counter; `None` if this reading has served for it.
+    fn take(&mut self, number: usize, now: Millis) -> Option<u64> {
+        let (value, is_asked) = self.values.get_mut(number)?;
+        let is_fresh = !*is_asked && now.since(self.at) < SERVES;
+        *is_asked = true;
+        is_fresh.then_some(*value)
+    }
+}
+
 fn value(number: usize) -> u64 {
     let Some(engine) = engine::engine() else { return 0 };
-    let of = |counts: &[u32], first: usize| counts.get(number.wrapping_sub(first)).copied().map_or(0, u64::from);
-    match number {
-        OF_PACKAGES.. => of(&engine.registry.tally().packages, OF_PACKAGES),
-        OF_STATES.. => of(&engine.registry.tally().states, OF_STATES),
-        LIVE.. => live(engine).into_fields().nth(number - LIVE).map_or(0, |(_, value)| value),
-        OF_STORE.. => of_store(engine, number - OF_STORE),
-        _ => statistics(engine).into_fields().nth(number).map_or(0, |(_, value)| value),
+    let now = Engine::now();
+    let mut reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(value) = reading.as_mut().and_then(|reading| reading.take(number, now)) {
+        return value;
     }
+    reading.insert(CounterReading::make(engine, now)).take(number, now).unwrap_or(0)
 }
 
 /// Reads all that only counters show.
@@ -103,15 +130,14 @@ fn live(engine: &Engine) -> LiveCounters {
 }
 
 /// In the order of [`STORE_COUNTERS`].
-fn of_store(engine: &Engine, number: usize) -> u64 {
-    let Some(store) = engine.store() else { return 0 };
+fn of_store(engine: &Engine) -> [u64; STORE_COUNTERS.len()] {
+    let Some(store) = engine.store() else { return Default::default() };
     let counted = |what| store.status.counted(what);
-    let values = [
+    [
         counted(StoreCount::Rows),
         counted(StoreCount::Waiting),
         store.status.lag(Engine::now()),
         counted(StoreCount::Written),
         counted(StoreCount::Failures),
-    ];
-    values.get(number).copied().unwrap_or(0)
+    ]
 }
