@@ -10,6 +10,9 @@ use crate::subscription::Credential;
 /// The table's columns.
 const COLUMNS: [&str; 3] = ["realm", "username", "password"];
 
+/// What is wrong with a row without a realm.
+const NO_REALM: &str = "its realm is NULL: write the realm, or * for every realm";
+
 /// How many bad rows are named, each in a line of the log; the others are only counted.
 const MOST_NAMED: usize = 10;
 
@@ -28,8 +31,13 @@ pub fn read(config: &Config) -> Result<Vec<Credential>, DatabaseError> {
     }
     Database::open(&config.db_url.0)?.read(table, COLUMNS, |row| {
         number += 1;
+        let has_realm = row.first().is_some_and(Option::is_some);
         let [realm, username, password] = row.map(|text| Zeroizing::new(text.unwrap_or_default()));
-        match Credential::new(&realm, &username, &password) {
+        let credential = Credential::new(&realm, &username, &password).map_err(|error| error.to_string());
+        // A password for every realm has to be meant.
+        let credential =
+            credential.and_then(|credential| has_realm.then_some(credential).ok_or_else(|| NO_REALM.to_owned()));
+        match credential {
             Ok(credential) => good.push(credential),
             Err(error) => {
                 bad += 1;
