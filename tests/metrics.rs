@@ -115,7 +115,8 @@ fn each_is_shown_with_its_labels_from_6_1_on() {
     );
     assert!(!text.contains("package=\"reg\""), "no subscription has had this package: {text}");
     let silent = value(&text, "reply_seconds_sum{class=\"none\"}").expect("a sum");
-    assert!((0.7..20.0).contains(&silent), "{silent}");
+    // tm gives up at a tick of its timer, which may be a little early.
+    assert!((0.5..20.0).contains(&silent), "{silent}");
     server.unsubscribe(id);
     farewell(&mut dialog);
     await_values(&server, &[("subscriptions_current{state=\"confirmed\", package=\"presence\"}", 0.0)]);
