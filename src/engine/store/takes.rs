@@ -47,7 +47,7 @@ impl MarkTaker {
         self.caught_up_at
     }
 
-    /// MarkTaker marks into the outbox; whether there may be more for which there was no room.
+    /// Takes marks into the outbox; whether there may be more for which there was no room.
     ///
     /// SUBSCRIBEs wait for whole rows, so these are taken each time. Nobody waits for numbers: they are taken seldom, and many at a time, so that
     /// those of one subscription are one change, and those of neighbours one page. While a batch of them is left, no others are taken. What waits is

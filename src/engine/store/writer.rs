@@ -161,7 +161,7 @@ impl StoreWriter {
         self.say_that_it_is_there(engine, store, true);
     }
 
-    /// MarkTaker marks; whether there may be more.
+    /// Takes marks; whether there may be more.
     fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) -> bool {
         let has_more = self.takes.take(engine, &mut self.outbox, now);
         self.show(engine, store);
