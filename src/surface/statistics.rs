@@ -54,7 +54,7 @@ struct CounterReading {
     values: Vec<(u64, bool)>,
 }
 
-/// For how long a reading may serve: longer than an answer takes.
+/// For how long a reading may serve: longer than an answer usually takes, and so short that nobody sees an old number.
 const SERVES: Duration = Duration::from_millis(10);
 
 /// Each process has its own.
