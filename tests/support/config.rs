@@ -274,9 +274,8 @@ impl Builder {
             line(Listen::tcp(self.ip).lines());
         }
         if version() >= (6, 0) {
-            // That server drops messages of more than about 32 kB unless told. 6.1 takes no larger value.
-            let most = if takes_long_messages() { 4_194_304 } else { 65_535 };
-            line(format!("msg_recv_max_size={most}"));
+            // That server drops messages of more than about 32 kB unless told.
+            line(format!("msg_recv_max_size={}", largest_message()));
         }
         self.globals.iter().cloned().for_each(&mut line);
         for module in &self.modules {
@@ -353,6 +352,11 @@ pub fn version() -> (u32, u32) {
 /// Whether the server under test can be told to take messages of more than 64 kB: 6.1.5 refuses to.
 pub fn takes_long_messages() -> bool {
     version() < (6, 1)
+}
+
+/// The largest message that a server under test can be told to take, in bytes.
+pub fn largest_message() -> usize {
+    if takes_long_messages() { 4_194_304 } else { 65_535 }
 }
 
 /// The server under test.

@@ -312,15 +312,20 @@ fn all_started(processes: &Value) -> bool {
 fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
     let binary = binary();
     let file = File::create(log.path()).expect("the log file can be made");
-    let mut command = match builder.under.split_first() {
-        None => Command::new(binary),
-        Some((program, options)) => {
-            let mut command = Command::new(program);
-            command.args(options).arg(binary);
-            command
-        }
-    };
-    command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);
+    // From glibc 2.37 on, a line is written in pieces of 128 bytes where stderr has no buffer, and lines of other processes come between.
+    let mut command = Command::new("stdbuf");
+    command
+        .arg("-eL")
+        .args(&builder.under)
+        .arg(binary)
+        .arg("-DD")
+        .arg("-E")
+        .arg("-f")
+        .arg(cfg)
+        .arg("-Y")
+        .arg(dir)
+        .arg("-w")
+        .arg(dir);
     command.arg("-L").arg(builder.module_folders());
     command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator, "-X", builder.allocator]);
     command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
