@@ -205,8 +205,13 @@ fn lines(answer: &str) -> Vec<(String, String)> {
 }
 
 /// Of each event of a history only what it was: when it was is different each time, and two processes may have the reply and the NOTIFY
-/// in either order.
+/// in either order. Which of the workers has told the route is different, too.
 fn without_order(answer: &mut Value) {
+    if let Some(queues) = answer.as_array_mut().filter(|rows| rows.iter().all(|row| row["limit_bytes"].is_u64())) {
+        let numbers: Vec<_> = queues.iter().map(|queue| queue["queue"].clone()).collect();
+        queues.sort_by_key(|queue| (queue["consumer"].to_string(), queue["received"].as_u64()));
+        queues.iter_mut().zip(numbers).for_each(|(queue, number)| queue["queue"] = number);
+    }
     let Some(events) = answer.get_mut("events").and_then(Value::as_array_mut) else { return };
     for event in &mut *events {
         let fields = event.as_object_mut().expect("a struct");
