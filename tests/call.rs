@@ -1,11 +1,10 @@
 //! A subscription bound to a call: it ends with it.
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::support::b2b::farewell;
+use crate::support::compiled::shared_object;
 use crate::support::config::Builder;
 use crate::support::endpoint::{Endpoint, Received};
 use crate::support::kamailio::Server;
@@ -225,17 +224,7 @@ fn a_request_without_a_call_binds_nothing() {
 /// A stand-in for the module dialog that takes no callback; built once.
 fn refusing_dialog() -> &'static str {
     static BUILT: OnceLock<String> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refusing");
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let module = folder.join("dialog.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/dialog/dialog.c");
-        let options = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
-        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-        compiler.args([&options, "-DMOD_NAME=\"dialog\"", "-O1", "-shared", "-o"]).arg(&module).arg(source);
-        assert!(compiler.status().expect("a C compiler").success(), "the module does not build");
-        module.display().to_string()
-    })
+    BUILT.get_or_init(|| shared_object("refusing/dialog.so", "dialog/dialog.c", &[]).display().to_string())
 }
 
 /// The script learns that there is no subscription: none is made, and the dialog is not held.

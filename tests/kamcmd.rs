@@ -64,6 +64,43 @@ fn kamcmd_understands_them_all() {
     server.stop();
 }
 
+/// ctl tells a number with a fraction like the end of the parameters: what stands behind it must not be lost.
+#[test]
+fn a_number_with_a_fraction_is_refused() {
+    let peer = Endpoint::udp();
+    let server = Server::b2b().b2b_param("max_subscribe_delay", 100_000).module("ctl");
+    let server = server.modparam("ctl", "binrpc", "unix:{dir}/ctl").start();
+    let kamcmd = |arguments: &[&str]| kamcmd(&server, arguments);
+    let (alice, watcher) = (peer.uri("alice"), server.uri("watcher"));
+    let id = kamcmd(&["presence_b2b.subscribe", &alice, &watcher]);
+    let id = id.trim();
+    let fraction = format!("{id}.5");
+    for (arguments, number) in [
+        (vec!["unsubscribe_all", "record=*", "1.5", "dry_run=1"], 2),
+        (vec!["subscribe", &alice, &watcher, "1.5"], 3),
+        (vec!["find", "1.5", "state=waiting"], 1),
+        (vec!["list", "0", "0.5"], 2),
+        (vec!["trace", "1.5"], 1),
+        (vec!["unsubscribe", &fraction], 1),
+        (vec!["refresh", &fraction], 1),
+    ] {
+        let command = format!("presence_b2b.{}", arguments[0]);
+        let answer = kamcmd(&[&[command.as_str()], &arguments[1..]].concat());
+        let part = format!("400 - parameter {number} is neither a text nor a whole number");
+        assert!(answer.contains(&part), "{arguments:?}: {answer}");
+    }
+    assert_eq!(server.trace()["subscriptions"], 1);
+    for (arguments, part) in [
+        (["unsubscribe", "2147483647"], "there is no subscription 2147483647"),
+        (["show", id], "state: waiting"),
+        (["show", &format!("{id}.0")], "state: waiting"),
+    ] {
+        let answer = kamcmd(&[&format!("presence_b2b.{}", arguments[0]), arguments[1]]);
+        assert!(answer.contains(part), "{arguments:?}: {answer}");
+    }
+    server.stop();
+}
+
 /// A string of ctl's protocol: its length counts the NUL behind it.
 fn string(text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(text.len() + 1).expect("a short text").to_be_bytes();

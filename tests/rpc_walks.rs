@@ -141,7 +141,7 @@ fn subscriptions_are_found_by_what_they_have_come_to() {
     server.stop();
 }
 
-/// What is neither a text nor a number is refused, not taken for the end of the parameters.
+/// What is neither a text nor a whole number is refused, not taken for the end of the parameters.
 #[test]
 fn parameters_of_other_types_are_refused() {
     let server = Server::eager(600).allow_log("field is not a number to auto-convert").start();
@@ -155,7 +155,7 @@ fn parameters_of_other_types_are_refused() {
         ] {
             let mut params = before.as_array().expect("an array").clone();
             params.push(wrong.clone());
-            let part = format!("parameter {} is neither a text nor a number", params.len());
+            let part = format!("parameter {} is neither a text nor a whole number", params.len());
             fault(&server, command, json!(params), 400, &part);
         }
     }

@@ -1,6 +1,6 @@
 //! RPC commands: reading parameters and building answers through whichever transport the command came.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
@@ -29,6 +29,8 @@ pub struct RpcContext {
     size: Cell<usize>,
     /// How many parameters were read.
     read: Cell<u32>,
+    /// The texts of numbers that were read.
+    numbers: RefCell<Vec<Box<[u8]>>>,
 }
 
 /// A struct in an answer.
@@ -47,7 +49,7 @@ pub struct RpcList<'c> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
 
-/// A parameter that is neither a text nor a number.
+/// A parameter that is neither a text nor a whole number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongType {
     /// Its place among the parameters, from 1 on.
@@ -80,7 +82,7 @@ impl RpcContext {
     /// Both must be what the host passed, for as long as the command runs.
     #[must_use]
     pub unsafe fn from_raw(functions: *mut ks::rpc_t, context: *mut c_void) -> Self {
-        Self { functions, context, size: Cell::new(0), read: Cell::new(0) }
+        Self { functions, context, size: Cell::new(0), read: Cell::new(0), numbers: RefCell::default() }
     }
 
     fn functions(&self) -> &ks::rpc_t {
@@ -98,22 +100,65 @@ impl RpcContext {
         self.size.set(self.size.get().saturating_add(bytes).saturating_add(AROUND));
     }
 
-    /// The next parameter as text (numbers are converted); `None` when there is none.
+    /// The next parameter as text (whole numbers are converted); `None` when there is none.
     ///
     /// # Errors
-    /// When it is something else, and the transport tells that from none: jsonrpcs does.
+    /// When it is something else, and the transport tells that from none: jsonrpcs does, and ctl of a number with a fraction.
     pub fn next_text(&self) -> Result<Option<&[u8]>, WrongType> {
+        self.read.set(self.read.get().saturating_add(1));
+        // ctl has no capabilities. To it a number with a fraction is no text, which it tells like the end of the parameters.
+        match self.functions().capabilities {
+            Some(_) => self.scan_text(c"*.S"),
+            None => match self.scan_text(c"*S")? {
+                None => self.scan_number(),
+                found => Ok(found),
+            },
+        }
+    }
+
+    fn scan_text(&self, wanted: &CStr) -> Result<Option<&[u8]>, WrongType> {
         let Some(scan) = self.functions().scan else { return Ok(None) };
         // Where there is no parameter, the host leaves it as it is.
         let mut text = ks::str_ { s: format(c""), len: 0 };
         // SAFETY: the format asks for one str, and one is given; the text lives as long as the command.
-        let read = unsafe { scan(self.context, format(c"*.S"), &raw mut text) };
-        self.read.set(self.read.get().saturating_add(1));
+        let read = unsafe { scan(self.context, format(wanted), &raw mut text) };
         if read <= 0 {
-            return if text.s.is_null() { Err(WrongType { number: self.read.get() }) } else { Ok(None) };
+            return if text.s.is_null() { Err(self.wrong_type()) } else { Ok(None) };
         }
         // SAFETY: as above.
         Ok(Some(unsafe { bytes(&text) }))
+    }
+
+    /// A number that must be whole, as text.
+    fn scan_number(&self) -> Result<Option<&[u8]>, WrongType> {
+        let Some(scan) = self.functions().scan else { return Ok(None) };
+        let (mut whole, mut number): (c_int, f64) = (0, 0.0);
+        // SAFETY: each format asks for one such number, and one is given.
+        let is_read = unsafe {
+            if scan(self.context, format(c"*d"), &raw mut whole) > 0 {
+                number = whole.into();
+                true
+            } else {
+                scan(self.context, format(c"*f"), &raw mut number) > 0
+            }
+        };
+        if !is_read {
+            return Ok(None);
+        }
+        if number.fract() == 0.0 { Ok(Some(self.keep(number.to_string()))) } else { Err(self.wrong_type()) }
+    }
+
+    /// Keeps the text of a number until the command is answered.
+    fn keep(&self, text: String) -> &[u8] {
+        let text = text.into_bytes().into_boxed_slice();
+        let (start, length) = (text.as_ptr(), text.len());
+        self.numbers.borrow_mut().push(text);
+        // SAFETY: what is in the boxes never changes nor moves, and lives as long as the command.
+        unsafe { std::slice::from_raw_parts(start, length) }
+    }
+
+    fn wrong_type(&self) -> WrongType {
+        WrongType { number: self.read.get() }
     }
 
     /// Ends the command with an error.

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use super::address::own_ip;
+use super::compiled::shared_object;
 use super::config::Builder;
 
 /// Any will do: the address is the test's own.
@@ -134,18 +134,7 @@ impl Builder {
 /// Builds the module, once.
 fn resolver() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let module = Path::new(option_env!("CARGO_TARGET_TMPDIR").unwrap_or(env!("OUT_DIR"))).join("resolver.so");
-        let fresh = module.with_extension(format!("{}.so", std::process::id()));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmodule/resolver/resolver.c");
-        let options = format!("@{}", Path::new(env!("OUT_DIR")).join("cflags").display());
-        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-        compiler.args([&options, "-DMOD_NAME=\"resolver\"", "-O1", "-shared", "-o"]).arg(&fresh).arg(source);
-        assert!(compiler.arg("-lresolv").status().expect("a C compiler").success(), "the module does not build");
-        // The server of another test run may be loading it.
-        std::fs::rename(&fresh, &module).expect("its name");
-        module
-    })
+    BUILT.get_or_init(|| shared_object("resolver.so", "resolver/resolver.c", &["-lresolv"]))
 }
 
 /// The answer to a query of one question, and the question.

@@ -21,6 +21,7 @@ use super::log::{Expected, Log, Mark};
 use super::process::{Group, Unended, members};
 use super::rpc::{Rpc, RpcError};
 use super::wait::until;
+use super::whole_lines;
 
 /// How long a server may take until it answers, and until it is gone.
 const START: Duration = Duration::from_secs(20);
@@ -312,20 +313,18 @@ fn all_started(processes: &Value) -> bool {
 fn command(builder: &Builder, cfg: &Path, dir: &Path, log: &Log) -> Command {
     let binary = binary();
     let file = File::create(log.path()).expect("the log file can be made");
-    // From glibc 2.37 on, a line is written in pieces of 128 bytes where stderr has no buffer, and lines of other processes come between.
-    let mut command = Command::new("stdbuf");
-    command
-        .arg("-eL")
-        .args(&builder.under)
-        .arg(binary)
-        .arg("-DD")
-        .arg("-E")
-        .arg("-f")
-        .arg(cfg)
-        .arg("-Y")
-        .arg(dir)
-        .arg("-w")
-        .arg(dir);
+    let mut command = match builder.under.split_first() {
+        None => Command::new(binary),
+        Some((program, options)) => {
+            let mut command = Command::new(program);
+            command.args(options).arg(binary);
+            command
+        }
+    };
+    if let Some(library) = whole_lines::library() {
+        command.env("LD_PRELOAD", library);
+    }
+    command.arg("-DD").arg("-E").arg("-f").arg(cfg).arg("-Y").arg(dir).arg("-w").arg(dir);
     command.arg("-L").arg(builder.module_folders());
     command.arg("-m").arg(builder.shm_megabytes.to_string()).args(["-x", builder.allocator, "-X", builder.allocator]);
     command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);

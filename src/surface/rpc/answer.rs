@@ -24,7 +24,7 @@ impl From<NoRoom> for Fault {
 
 impl From<WrongType> for Fault {
     fn from(WrongType { number }: WrongType) -> Self {
-        Self(400, format!("parameter {number} is neither a text nor a number"))
+        Self(400, format!("parameter {number} is neither a text nor a whole number"))
     }
 }
 
