@@ -156,7 +156,8 @@ impl Session {
     fn kamcmd(&self, command: &str) -> String {
         self.settle();
         let command = self.real(command);
-        let mut words = command.split(' ');
+        // As a shell reads them.
+        let mut words = command.split(' ').map(|word| word.trim_matches('\''));
         assert_eq!(words.next(), Some("kamcmd"));
         let socket = format!("unixs:{}/kamailio_ctl", self.server.dir().display());
         let output = Command::new("kamcmd").args(["-s", &socket]).args(words).output().expect("kamcmd can be executed");
