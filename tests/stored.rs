@@ -6,6 +6,7 @@ mod hangs;
 mod moments;
 mod origins;
 mod read_only;
+mod refusals;
 mod states;
 mod stops;
 mod users;

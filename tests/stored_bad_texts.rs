@@ -18,12 +18,13 @@ use crate::support::wait::SOON;
 const LINE: &str = r"'); DROP TABLE presence_b2b_subscriptions; -- \' \\ /* ü 漢 $$ %s ?";
 
 /// A server that keeps its subscriptions in such a database.
-fn with(module: &str, url: String) -> Builder {
+pub fn with(module: &str, url: String) -> Builder {
     let server = Server::eager(100).module(module).b2b_param("db_mode", 1).b2b_param("db_url", url);
     if module == "db_postgres" { server.modparam(module, "timeout", 2) } else { server }
 }
 
-fn tables(database: &str) -> String {
+/// The tables of a kind of database.
+pub fn tables(database: &str) -> String {
     let path = format!("{}/docs/schema/{database}/presence_b2b-create.sql", env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(path).expect("a schema")
 }

@@ -4,6 +4,7 @@
 //! copies what they name, and writes it. A database may be slow or away, so nobody else waits for it: what is to leave once it is
 //! written waits for a second at most.
 
+mod blame;
 mod by_row;
 mod restore;
 mod rows;

@@ -5,8 +5,10 @@
 //!
 //! * If nobody knows whether a batch was carried out ([`WriteFailure::Ambiguous`]), it is written again after a pause. It may still be carried
 //!   out much later. So a row that is deleted in the time after is not deleted, but becomes a tombstone, until nothing can be late any more.
-//! * If the database refuses a batch ([`WriteFailure::Refused`]), it is halved until the row is found that it refuses. That row is left out
-//!   until it changes, and counted. If it refuses every row, it is the database that is at fault, and nothing is left out.
+//! * If the database refuses a batch and takes another row in the same table ([`WriteFailure::Refused`]), the batch is halved until the row is
+//!   found that it refuses. After a second attempt that row is left out until it changes, and counted.
+//! * If it takes no row at all ([`WriteFailure::Denied`]), or refuses many one after the other, it is the database that is at fault: nothing is
+//!   left out, and everything is written when one row has been.
 
 mod batch;
 mod outcome;
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 use super::row::{Run, Written};
 use crate::time::Millis;
+use outcome::Denied;
 use queue::{Queued, RowQueue};
 
 pub use batch::RowBatch;
@@ -71,8 +74,12 @@ pub struct Outbox {
     gone: VecDeque<(u64, Millis)>,
     /// Halves of batches that were refused.
     suspects: Vec<RowBatch>,
-    /// Single rows that were refused, with nothing written since that would show that the database works.
-    aside: Vec<(u64, Queued)>,
+    /// Single rows that were refused once: they are tried again when nothing else waits.
+    aside: VecDeque<(u64, Queued)>,
+    /// Single rows that were refused since one was written.
+    in_row: usize,
+    /// What the database does not take at all.
+    denied: Option<Denied>,
     /// Rows that are left out until they change: generations by index.
     left_out: HashMap<u32, u32>,
     /// Rows to be deleted once the row that takes their place is there, by the index of that one.
@@ -106,7 +113,9 @@ impl Outbox {
             waiting: RowQueue::default(),
             gone: VecDeque::new(),
             suspects: Vec::new(),
-            aside: Vec::new(),
+            aside: VecDeque::new(),
+            in_row: 0,
+            denied: None,
             left_out: HashMap::new(),
             moved: HashMap::new(),
             doubt: None,
@@ -138,8 +147,12 @@ impl Outbox {
 
     /// A subscription has changed: `current` is the generation that is there now at this index, `None` if none is.
     pub fn note(&mut self, index: u32, change: RowChange, current: Option<u32>, now: Millis) {
-        let row = self.row(index);
         self.left_out.remove(&index);
+        if let Some(place) = self.aside.iter().position(|(id, _)| parts(*id).0 == index) {
+            let refused = self.aside.remove(place);
+            refused.into_iter().for_each(|(id, queued)| self.put_one_back(id, queued));
+        }
+        let row = self.row(index);
         if row != 0 && current != Some(row) {
             self.gone.push_back((id(index, row), now));
             self.set_row(index, 0);
@@ -190,6 +203,12 @@ impl Outbox {
         let suspects = self.suspects.iter().map(|batch| batch.since);
         let oldest = aside.chain(suspects).chain(gone).chain(self.waiting.oldest()).min();
         oldest.map(|since| now.since(since))
+    }
+
+    /// Whether the database refuses whatever it is told, and not what a row says.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.denied.is_some()
     }
 
     /// How many rows are left out now.

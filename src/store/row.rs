@@ -23,6 +23,12 @@ impl Written {
         Self(u64::from(run.epoch.min(i32::MAX.unsigned_abs())) << 32 | u64::from(batch))
     }
 
+    /// Of the statement after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The number in the column.
     #[must_use]
     pub fn number(self) -> i64 {

@@ -23,6 +23,9 @@ pub enum SqlDialect {
 /// Bytes after which a statement has no further row: SQLite reads one of 1,000,000 bytes at most.
 const MOST_BYTES: usize = 500_000;
 
+/// The id of a row that is no subscription's.
+const NOBODY: u64 = 0;
+
 /// Writes whole rows: new ones, and over those that are there. No two may have the same id.
 #[must_use]
 pub fn write_whole(dialect: SqlDialect, run: Run, rows: &[StoredRow]) -> Vec<String> {
@@ -117,6 +120,14 @@ pub fn write_tombstones(dialect: SqlDialect, run: Run, written: Written, ids: &[
 pub fn purge(dialect: SqlDialect, run: Run, up_to: Written) -> String {
     let (node, written, fence) = (run.node, up_to.number(), fence(dialect, run));
     format!("DELETE FROM {TABLE} WHERE state='{TOMBSTONE}' AND node={node} AND written<={written} AND {fence}")
+}
+
+/// Writes a row that nobody needs, writes it again as the next statement, and removes it: a database that takes it takes rows. It is a tombstone
+/// without a subscription.
+#[must_use]
+pub fn probe(dialect: SqlDialect, run: Run, written: Written, unix_ms: u64) -> [Vec<String>; 3] {
+    let [first, second] = [written, written.next()].map(|at| write_tombstones(dialect, run, at, &[NOBODY], unix_ms));
+    [first, second, delete(dialect, run, written.next().next(), &[NOBODY])]
 }
 
 /// Whole rows, new or not.

@@ -46,7 +46,12 @@ pub fn text_header(page: &str) -> String {
 
 /// The rows of a query in the database of a folder, their values separated by `|`.
 pub fn rows(dir: &Path, sql: &str) -> Vec<String> {
-    let output = Command::new("sqlite3").arg(dir.join("db")).arg(sql).output().expect("sqlite3 can be executed");
+    let output = Command::new("sqlite3")
+        .args(["-cmd", ".timeout 5000"])
+        .arg(dir.join("db"))
+        .arg(sql)
+        .output()
+        .expect("sqlite3 can be executed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::super::Engine;
+use super::blame::who_is_to_blame;
 use super::by_row::row_by_row;
 use super::takes::MarkTaker;
 use super::{Store, StoreCount};
@@ -187,20 +188,26 @@ impl StoreWriter {
         let result = self.write_batch(engine, store, &batch);
         store.status.set_busy(None);
         match result {
-            Ok(()) => self.written(engine, store, batch),
+            Ok(carried_out) => self.written(engine, store, batch, &carried_out),
             Err(error) => self.failed(store, batch, &error),
         }
         self.show(engine, store);
         true
     }
 
-    fn written(&mut self, engine: &Engine, store: &Store, batch: RowBatch) {
-        store.status.count(StoreCount::Written, batch.len() as u64);
-        for id in self.outbox.done(batch, Engine::now()) {
+    fn written(&mut self, engine: &Engine, store: &Store, batch: RowBatch, carried_out: &CarriedOut) {
+        store.status.count(StoreCount::Written, carried_out.rows as u64);
+        for id in self.outbox.done(batch, carried_out.has_contents, Engine::now()) {
             if let Some(handle) = Handle::from_u64(id) {
                 engine.saved(handle);
             }
         }
+        if !self.outbox.is_denied() {
+            self.say_that_it_writes(store);
+        }
+    }
+
+    fn say_that_it_writes(&mut self, store: &Store) {
         store.status.set_failure(None);
         if std::mem::take(&mut self.has_said) {
             log::notice("the database takes the subscriptions again");
@@ -210,21 +217,21 @@ impl StoreWriter {
     fn failed(&mut self, store: &Store, batch: RowBatch, error: &WriteError) {
         store.status.count(StoreCount::Failures, 1);
         let failure = match error {
-            // A full disk and a missing right refuse everything: no row is to blame.
-            WriteError::Database(DatabaseError::Refused(_)) if self.touch(false).is_ok() => WriteFailure::Refused,
+            WriteError::Database(DatabaseError::Refused(_)) => {
+                let (failure, left) = who_is_to_blame(self.database.as_ref(), self.run, batch.written);
+                left.into_iter().for_each(|tombstone| self.outbox.purge_later(tombstone, Engine::now()));
+                failure
+            }
             WriteError::Database(_) | WriteError::Gone | WriteError::Superseded => WriteFailure::Ambiguous,
         };
-        let only = (batch.len() == 1).then(|| batch.whole.first().or(batch.numbers.first()).copied()).flatten();
-        self.outbox.failed(batch, failure, Engine::now());
+        if let Some(handle) = self.outbox.failed(batch, failure, Engine::now()).and_then(Handle::from_u64) {
+            self.say_left_out(handle, &error.to_string());
+        }
         match failure {
             WriteFailure::Ambiguous if matches!(error, WriteError::Gone) => return log::warn(&error.to_string()),
-            WriteFailure::Ambiguous => self.database = None,
-            WriteFailure::Refused => {
-                if let Some(handle) = only.and_then(Handle::from_u64) {
-                    self.say_left_out(handle, &error.to_string());
-                }
-                return;
-            }
+            WriteFailure::Refused if !self.outbox.is_denied() => return self.say_that_it_writes(store),
+            // What is opened again may be writable again.
+            WriteFailure::Ambiguous | WriteFailure::Refused | WriteFailure::Denied => self.database = None,
         }
         store.status.set_failure(Some(&error.to_string()));
         if !std::mem::replace(&mut self.has_said, true) {
@@ -251,7 +258,7 @@ impl StoreWriter {
     }
 
     /// Writes the rows of a batch as they are now.
-    fn write_batch(&mut self, engine: &Engine, store: &Store, batch: &RowBatch) -> Result<(), WriteError> {
+    fn write_batch(&mut self, engine: &Engine, store: &Store, batch: &RowBatch) -> Result<CarriedOut, WriteError> {
         self.connect(engine)?;
         let (run, written) = (self.run, batch.written);
         let now = ClockMap { unix_ms: clock::unix_millis(), mono: Engine::now() };
@@ -260,9 +267,13 @@ impl StoreWriter {
         // Without SQL, each row is written as a whole.
         let change = if sql(dialect).is_some() { RowChange::Numbers } else { RowChange::Whole };
         let numbers = self.rows(engine, (&batch.numbers, change), written, now);
-        let Some(database) = &self.database else { return Ok(()) };
+        let contents = whole.len().saturating_add(numbers.len());
+        let removed = batch.delete.len().saturating_add(batch.tombstone.len());
+        let carried_out = CarriedOut { rows: contents.saturating_add(removed), has_contents: contents > 0 };
+        let Some(database) = &self.database else { return Ok(carried_out) };
         let Some(dialect) = sql(dialect) else {
-            return Ok(row_by_row(database, whole.into_iter().chain(numbers), batch)?);
+            row_by_row(database, whole.into_iter().chain(numbers), batch)?;
+            return Ok(carried_out);
         };
         let texts = [
             statements::write_whole(dialect, run, &whole),
@@ -281,7 +292,7 @@ impl StoreWriter {
                 store.forget(handle);
             }
         }
-        Ok(())
+        Ok(carried_out)
     }
 
     fn rows(&mut self, engine: &Engine, of: (&[u64], RowChange), written: Written, now: ClockMap) -> Vec<StoredRow> {
@@ -340,6 +351,13 @@ impl StoreWriter {
     }
 }
 
+/// What has become of a batch: those whose subscriptions have ended in the meantime have no rows to be written.
+struct CarriedOut {
+    rows: usize,
+    /// A row with contents was among them.
+    has_contents: bool,
+}
+
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
@@ -362,7 +380,8 @@ pub(super) fn generation(handle: Handle) -> u32 {
     (handle.to_u64() >> 32) as u32
 }
 
-fn sql(dialect: Dialect) -> Option<SqlDialect> {
+/// Which SQL is written for a database.
+pub(super) fn sql(dialect: Dialect) -> Option<SqlDialect> {
     match dialect {
         Dialect::Sqlite => Some(SqlDialect::Sqlite),
         Dialect::Postgres => Some(SqlDialect::Postgres),

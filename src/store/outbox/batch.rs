@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::mem;
 
+use super::outcome::Denied;
 use super::queue::Queued;
 use super::{Outbox, RowChange, id};
 use crate::store::row::Written;
@@ -25,7 +26,7 @@ pub struct RowBatch {
     pub purge: Option<Written>,
     /// Since when the oldest of it waits.
     pub(super) since: Millis,
-    /// It is an attempt with a row that was refused.
+    /// It is the second attempt with a row that was refused.
     pub(super) is_second: bool,
 }
 
@@ -42,6 +43,16 @@ impl RowBatch {
         self.len() == 0 && self.purge.is_none()
     }
 
+    /// Whether it has rows that say something.
+    pub(super) fn has_contents(&self) -> bool {
+        !self.whole.is_empty() || !self.numbers.is_empty()
+    }
+
+    /// Whether it removes something.
+    pub(super) fn removes(&self) -> bool {
+        !self.delete.is_empty() || !self.tombstone.is_empty() || self.purge.is_some()
+    }
+
     fn new(written: Written, since: Millis) -> Self {
         let (whole, numbers, delete, tombstone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { written, whole, numbers, delete, tombstone, purge: None, since, is_second: false }
@@ -50,10 +61,10 @@ impl RowBatch {
     /// Two halves of it, which differ in kind if it has several kinds; `None` if there is only one row of those that have contents.
     pub(super) fn split(&mut self) -> Option<[Self; 2]> {
         let mut other = Self::new(self.written, self.since);
-        if !self.whole.is_empty() && self.len() > self.whole.len() {
+        if self.has_contents() && self.removes() {
+            (other.whole, other.numbers) = (mem::take(&mut self.whole), mem::take(&mut self.numbers));
+        } else if !self.whole.is_empty() && !self.numbers.is_empty() {
             other.whole = mem::take(&mut self.whole);
-        } else if !self.numbers.is_empty() && self.len() > self.numbers.len() {
-            other.numbers = mem::take(&mut self.numbers);
         } else if self.whole.len() > 1 {
             other.whole = self.whole.split_off(self.whole.len() / 2);
         } else if self.numbers.len() > 1 {
@@ -72,7 +83,7 @@ impl Outbox {
             return None;
         }
         let written = Written::new(self.run, self.batch.saturating_add(1));
-        let batch = match self.suspects.pop() {
+        let batch = match self.next_suspect() {
             Some(suspect) => RowBatch { written, ..suspect },
             None => self.collected(written, most, now),
         };
@@ -89,11 +100,24 @@ impl Outbox {
         Some(batch)
     }
 
+    /// A half of a batch that was refused, without the rows of subscriptions that have ended since.
+    fn next_suspect(&mut self) -> Option<RowBatch> {
+        while let Some(mut suspect) = self.suspects.pop() {
+            suspect.whole.retain(|id| self.is_there(*id));
+            suspect.numbers.retain(|id| self.is_there(*id));
+            if !suspect.is_empty() {
+                return Some(suspect);
+            }
+        }
+        None
+    }
+
     fn collected(&mut self, written: Written, most: usize, now: Millis) -> RowBatch {
-        // While the database seems to refuse everything, one row is enough to see whether it does.
-        let most = if self.aside.len() >= Self::MOST_ASIDE { 1 } else { most.max(1) };
+        let most = most.max(1);
+        // While the database refuses every row, one is enough to see whether it does.
+        let most_contents = if self.denied == Some(Denied::Contents) { 1 } else { most };
         let mut batch = RowBatch::new(written, now);
-        while batch.len() < most
+        while batch.len() < most_contents
             && let Some((id, queued)) = self.next_of(RowChange::Whole)
         {
             batch.whole.push(id);
@@ -104,13 +128,14 @@ impl Outbox {
         let list = if is_doubtful { &mut batch.tombstone } else { &mut batch.delete };
         list.extend(taken(&mut self.gone, deleted, &mut batch.since));
         while batch.len() < most
+            && batch.whole.len().saturating_add(batch.numbers.len()) < most_contents
             && let Some((id, queued)) = self.next_of(RowChange::Numbers)
         {
             batch.numbers.push(id);
             batch.since = batch.since.min(queued.since);
         }
         if batch.is_empty()
-            && let Some((id, queued)) = self.aside.pop()
+            && let Some((id, queued)) = self.aside.pop_front()
         {
             batch.is_second = true;
             batch.since = queued.since;

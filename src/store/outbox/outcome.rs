@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::batch::RowBatch;
 use super::queue::Queued;
 use super::{Outbox, RowChange, parts};
+use crate::store::row::Written;
 use crate::time::Millis;
 
 /// How a batch failed.
@@ -14,8 +15,19 @@ pub enum WriteFailure {
     /// Nobody knows whether it was carried out, or still will be: the database is away or did not answer. Also every failure that has nothing to
     /// do with the rows.
     Ambiguous,
-    /// The database did not carry it out, because of what is in it.
+    /// The database did not carry it out, but takes another row: because of what is in it.
     Refused,
+    /// The database did not carry it out, and takes no other row either.
+    Denied,
+}
+
+/// What a database does not take, whatever it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// Any row.
+    Contents,
+    /// The end of a row.
+    Removals,
 }
 
 /// The first pause after a failure; each further one is twice as long.
@@ -25,13 +37,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Outbox {
-    /// How many rows are refused one by one, with nothing written in between, until that is taken for a fault of the database.
-    pub(super) const MOST_ASIDE: usize = 16;
+    /// How many rows are refused one by one, with none written in between, until that is taken for a fault of the database.
+    pub(super) const MOST_IN_ROW: usize = 16;
 
-    /// The batch was carried out, all of it. The ids of the whole rows are returned: their subscriptions are saved.
-    pub fn done(&mut self, batch: RowBatch, now: Millis) -> Vec<u64> {
+    /// The batch was carried out, all of it; `has_contents` if there was a row with contents: subscriptions may have ended since. The ids of the
+    /// whole rows are returned: their subscriptions are saved.
+    pub fn done(&mut self, batch: RowBatch, has_contents: bool, now: Millis) -> Vec<u64> {
         self.count(&batch);
-        (self.failures, self.retry_at) = (0, None);
         for id in &batch.whole {
             let (index, generation) = parts(*id);
             if self.row(index) == generation {
@@ -42,22 +54,35 @@ impl Outbox {
             }
         }
         if !batch.tombstone.is_empty() {
-            match self.tombstones {
-                None => self.tombstones = Some((now, batch.written)),
-                Some(_) => self.newer_tombstones = Some(batch.written),
-            }
+            self.purge_later(batch.written, now);
         }
         if batch.purge.is_some() {
             self.tombstones = self.newer_tombstones.take().map(|up_to| (now, up_to));
         }
-        if !batch.whole.is_empty() || !batch.numbers.is_empty() {
-            self.judge_aside(batch.is_second);
+        if has_contents {
+            self.in_row = 0;
+        }
+        let is_over = match self.denied {
+            None => true,
+            Some(Denied::Contents) => has_contents || batch.removes() && !self.has_contents(),
+            Some(Denied::Removals) => batch.removes(),
+        };
+        if is_over {
+            self.recover();
         }
         batch.whole
     }
 
-    /// The batch failed.
-    pub fn failed(&mut self, mut batch: RowBatch, failure: WriteFailure, now: Millis) {
+    /// A tombstone is there that this statement or an earlier one has written.
+    pub fn purge_later(&mut self, written: Written, now: Millis) {
+        match self.tombstones {
+            None => self.tombstones = Some((now, written)),
+            Some(_) => self.newer_tombstones = Some(written),
+        }
+    }
+
+    /// The batch failed. The id of the row that is left out from now on, if it is one.
+    pub fn failed(&mut self, mut batch: RowBatch, failure: WriteFailure, now: Millis) -> Option<u64> {
         match failure {
             WriteFailure::Ambiguous => {
                 self.counters.ambiguous = self.counters.ambiguous.saturating_add(1);
@@ -67,36 +92,79 @@ impl Outbox {
             }
             WriteFailure::Refused => {
                 self.counters.refused = self.counters.refused.saturating_add(1);
+                if self.denied == Some(Denied::Contents) && self.in_row < Self::MOST_IN_ROW {
+                    self.recover();
+                }
                 if let Some(halves) = batch.split() {
                     self.suspects.extend(halves.into_iter().filter(|half| !half.is_empty()));
                 } else if let Some((id, change)) = single(&batch) {
-                    let (_, generation) = parts(id);
-                    self.aside.push((id, Queued { generation, change, since: batch.since }));
-                    let is_last = self.suspects.is_empty() && self.waiting.len() == 0;
-                    if self.aside.len() >= Self::MOST_ASIDE || is_last {
-                        self.pause(now);
-                    }
+                    return self.refused(id, change, &batch, now);
                 } else {
                     // Nothing in it has contents that could be refused.
                     self.put_back(batch);
+                    self.denied.get_or_insert(Denied::Removals);
                     self.pause(now);
                 }
             }
-        }
-    }
-
-    /// Something was written: rows that were refused before are to blame themselves, unless it was too many, or one of them was written.
-    fn judge_aside(&mut self, is_second: bool) {
-        let was_fault = is_second || self.aside.len() >= Self::MOST_ASIDE;
-        for (id, queued) in mem::take(&mut self.aside) {
-            let (index, generation) = parts(id);
-            if was_fault {
-                self.put_one_back(id, queued);
-            } else if self.is_current(index, generation) {
-                self.left_out.insert(index, generation);
-                self.counters.left_out = self.counters.left_out.saturating_add(1);
+            WriteFailure::Denied => {
+                self.counters.refused = self.counters.refused.saturating_add(1);
+                for (id, queued) in mem::take(&mut self.aside) {
+                    self.put_one_back(id, queued);
+                }
+                self.suspects.push(batch);
+                self.deny(now);
             }
         }
+        None
+    }
+
+    /// A single row was refused.
+    fn refused(&mut self, id: u64, change: RowChange, batch: &RowBatch, now: Millis) -> Option<u64> {
+        let (index, generation) = parts(id);
+        self.in_row = self.in_row.saturating_add(1);
+        let are_many = self.in_row >= Self::MOST_IN_ROW;
+        if batch.is_second && !are_many {
+            let is_newest = self.is_there(id) && !self.waiting.has(index);
+            is_newest.then(|| self.left_out.insert(index, generation));
+            self.counters.left_out = self.counters.left_out.saturating_add(is_newest.into());
+            return is_newest.then_some(id);
+        }
+        self.aside.push_back((id, Queued { generation, change, since: batch.since }));
+        if are_many {
+            self.deny(now);
+        }
+        None
+    }
+
+    /// The database takes no row: a single one is tried after each pause. What ends is tried by itself.
+    fn deny(&mut self, now: Millis) {
+        for mut suspect in mem::take(&mut self.suspects) {
+            let contents = match suspect.removes() {
+                true if suspect.has_contents() => suspect.split().map(|[removals, contents]| {
+                    self.suspects.push(removals);
+                    contents
+                }),
+                true => {
+                    self.suspects.push(suspect);
+                    None
+                }
+                false => Some(suspect),
+            };
+            contents.into_iter().for_each(|contents| self.put_back(contents));
+        }
+        self.denied = Some(Denied::Contents);
+        self.pause(now);
+    }
+
+    /// The database takes what is written.
+    fn recover(&mut self) {
+        (self.denied, self.failures, self.retry_at) = (None, 0, None);
+    }
+
+    /// Whether a row with contents waits.
+    fn has_contents(&self) -> bool {
+        let suspects = self.suspects.iter().any(RowBatch::has_contents);
+        suspects || self.waiting.len() > 0 || !self.aside.is_empty()
     }
 
     fn put_back(&mut self, batch: RowBatch) {
@@ -111,16 +179,16 @@ impl Outbox {
     }
 
     /// Queues a change again, unless its subscription has ended in the meantime.
-    fn put_one_back(&mut self, id: u64, queued: Queued) {
-        let (index, generation) = parts(id);
-        if self.row(index) == generation {
-            self.waiting.put_back(index, queued);
+    pub(super) fn put_one_back(&mut self, id: u64, queued: Queued) {
+        if self.is_there(id) {
+            self.waiting.put_back(parts(id).0, queued);
         }
     }
 
-    /// Whether a change is the newest that is known of its row.
-    fn is_current(&self, index: u32, generation: u32) -> bool {
-        self.row(index) == generation && !self.waiting.has(index)
+    /// Whether the subscription of a row that was in a batch has not ended.
+    pub(super) fn is_there(&self, id: u64) -> bool {
+        let (index, generation) = parts(id);
+        self.row(index) == generation
     }
 
     fn pause(&mut self, now: Millis) {

@@ -79,7 +79,7 @@ fn the_machine_sees_what_is_left_out() {
     for (omitted, first) in [
         (Omitted { written_guard: true, ..none }, 1000),
         (Omitted { fence: true, ..none }, 0),
-        (Omitted { dialog_guard: true, ..none }, 106_000),
+        (Omitted { dialog_guard: true, ..none }, 30_500),
         (Omitted { tombstones: true, ..none }, 1000),
         (Omitted { headroom: true, ..none }, 0),
         (Omitted { acknowledgement: true, ..none }, 0),

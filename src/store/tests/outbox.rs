@@ -12,7 +12,7 @@ fn outbox() -> Outbox {
     // What earlier runs have left of tombstones goes first.
     let purge = outbox.batch(10, START).unwrap();
     assert_eq!((purge.len(), purge.purge), (0, Some(Written::new(RUN, 0))));
-    outbox.done(purge, START);
+    outbox.done(purge, true, START);
     outbox
 }
 
@@ -27,7 +27,7 @@ fn with_rows(indexes: std::ops::Range<u32>) -> Outbox {
         outbox.note(index, RowChange::Whole, Some(1), START);
     }
     if let Some(batch) = outbox.batch(1000, START) {
-        outbox.done(batch, START);
+        outbox.done(batch, true, START);
     }
     outbox
 }
@@ -41,7 +41,7 @@ fn drain(outbox: &mut Outbox, most: usize, refused: &[u64], now: Millis) -> Vec<
             outbox.failed(batch, WriteFailure::Refused, now);
         } else {
             written.extend(all.copied());
-            outbox.done(batch, now);
+            outbox.done(batch, true, now);
         }
     }
     written
@@ -60,7 +60,7 @@ fn changes_collapse_and_whole_rows_go_first() {
     let batch = outbox.batch(10, START).unwrap();
     // One without a row is written whole.
     assert_eq!((batch.whole.clone(), batch.numbers.clone()), (vec![id(7, 3), id(1, 1)], vec![id(0, 1)]));
-    assert_eq!(outbox.done(batch, START), [id(7, 3), id(1, 1)]);
+    assert_eq!(outbox.done(batch, true, START), [id(7, 3), id(1, 1)]);
     assert_eq!((outbox.waiting(), outbox.batch(10, START)), (0, None));
 }
 
@@ -73,7 +73,7 @@ fn a_batch_has_so_many_rows() {
     while let Some(batch) = outbox.batch(10, START) {
         sizes.push(batch.len());
         numbers.push(batch.written);
-        outbox.done(batch, START);
+        outbox.done(batch, true, START);
     }
     assert_eq!(sizes, [10, 10, 5]);
     assert!(numbers.is_sorted_by(|one, next| one < next));
@@ -91,7 +91,7 @@ fn a_row_goes_with_its_subscription() {
     let batch = outbox.batch(10, START).unwrap();
     assert_eq!((batch.whole.clone(), batch.delete.clone()), (vec![id(1, 2)], vec![id(0, 1), id(1, 1)]));
     assert!(batch.tombstone.is_empty());
-    outbox.done(batch, START);
+    outbox.done(batch, true, START);
     assert_eq!(outbox.waiting(), 0);
 }
 
@@ -111,7 +111,7 @@ fn what_nobody_has_acknowledged_is_written_again_whole() {
     let again = outbox.batch(10, later).unwrap();
     assert_eq!((&again.whole, &again.numbers), (&batch.whole, &batch.numbers));
     assert!(again.written > batch.written);
-    assert_eq!(outbox.done(again, later), [id(5, 1)]);
+    assert_eq!(outbox.done(again, true, later), [id(5, 1)]);
     assert_eq!((outbox.lag(later), outbox.retry_at()), (None, None));
 }
 
@@ -127,27 +127,27 @@ fn after_a_doubt_rows_become_tombstones_until_nothing_is_late() {
     let batch = outbox.batch(10, now).unwrap();
     assert_eq!((batch.len(), batch.tombstone.clone()), (1, vec![id(5, 1)]));
     let tombstone = batch.written;
-    outbox.done(batch, now);
+    outbox.done(batch, true, now);
     // Another one, later.
     let later = now.after(Duration::from_secs(30));
     outbox.note(0, RowChange::Whole, None, later);
     let batch = outbox.batch(10, later).unwrap();
     assert_eq!(batch.tombstone, [id(0, 1)]);
     let second = batch.written;
-    outbox.done(batch, later);
+    outbox.done(batch, true, later);
     assert_eq!(outbox.batch(10, later), None);
     // Both go when nothing can be late any more, one after the other.
     let over = now.after(LATE);
     let purge = outbox.batch(10, over).unwrap();
     assert_eq!((purge.len(), purge.purge), (0, Some(tombstone)));
-    outbox.done(purge, over);
+    outbox.done(purge, true, over);
     outbox.note(1, RowChange::Whole, None, over);
     let batch = outbox.batch(10, over).unwrap();
     assert_eq!((batch.delete.clone(), batch.purge), (vec![id(1, 1)], None));
-    outbox.done(batch, over);
+    outbox.done(batch, true, over);
     let purge = outbox.batch(10, over.after(LATE)).unwrap();
     assert_eq!(purge.purge, Some(second));
-    outbox.done(purge, over.after(LATE));
+    outbox.done(purge, true, over.after(LATE));
     assert_eq!(outbox.batch(10, over.after(LATE).after(LATE)), None);
 }
 
@@ -207,13 +207,112 @@ fn a_database_that_refuses_everything_is_to_blame_itself() {
 }
 
 #[test]
-fn one_row_alone_that_is_refused_is_tried_again() {
+fn one_row_alone_is_left_out_after_a_second_attempt() {
     let mut outbox = with_rows(0..0);
     outbox.note(3, RowChange::Whole, Some(1), START);
-    assert_eq!(drain(&mut outbox, 100, &[id(3, 1)], START), [0u64; 0]);
-    assert_eq!((outbox.left_out(), outbox.waiting()), (0, 1));
-    let later = outbox.retry_at().unwrap();
-    assert_eq!(drain(&mut outbox, 100, &[], later), [id(3, 1)]);
+    let first = outbox.batch(100, START).unwrap();
+    assert_eq!(outbox.failed(first, WriteFailure::Refused, START), None);
+    assert_eq!((outbox.left_out(), outbox.waiting(), outbox.is_denied()), (0, 1, false));
+    let second = outbox.batch(100, START).unwrap();
+    assert_eq!(outbox.failed(second, WriteFailure::Refused, START), Some(id(3, 1)));
+    assert_eq!((outbox.left_out(), outbox.waiting(), outbox.is_denied()), (1, 0, false));
+}
+
+#[test]
+fn no_row_is_left_out_while_the_database_takes_none() {
+    let mut outbox = with_rows(0..4);
+    (0..40).for_each(|index| outbox.note(index, RowChange::Whole, Some(1), START));
+    outbox.note(50, RowChange::Whole, Some(1), START);
+    let (mut now, mut sizes) = (START, Vec::new());
+    for _ in 0..9 {
+        let batch = outbox.batch(100, now).unwrap();
+        sizes.push(batch.len());
+        assert_eq!(outbox.failed(batch, WriteFailure::Denied, now), None);
+        assert_eq!((outbox.batch(100, now), outbox.is_denied()), (None, true));
+        now = outbox.retry_at().unwrap();
+    }
+    // One row is enough to see that.
+    assert_eq!(sizes, [41, 1, 1, 1, 1, 1, 1, 1, 1]);
+    assert_eq!((outbox.left_out(), outbox.waiting(), now.since(START).as_millis()), (0, 41, 21_300));
+    let mut written = drain(&mut outbox, 100, &[id(7, 1)], now);
+    written.sort_unstable();
+    written.dedup();
+    assert_eq!((written.len(), outbox.left_out(), outbox.waiting(), outbox.is_denied()), (40, 1, 0, false));
+}
+
+/// Whoever may write and not remove: the rows are written, and the fault stays until something is removed.
+#[test]
+fn rows_are_written_while_none_can_be_removed() {
+    let mut outbox = with_rows(0..2);
+    outbox.note(0, RowChange::Whole, None, START);
+    let mut now = START;
+    for round in 0..3 {
+        outbox.note(1, RowChange::Whole, Some(1), now);
+        let mut written = 0;
+        while let Some(batch) = outbox.batch(100, now) {
+            match batch.delete.is_empty() {
+                true => written += outbox.done(batch, true, now).len(),
+                false => assert_eq!(outbox.failed(batch, WriteFailure::Refused, now), None),
+            }
+        }
+        assert_eq!((written, outbox.waiting(), outbox.is_denied()), (1, 1, true), "{round}");
+        now = outbox.retry_at().unwrap();
+    }
+    let batch = outbox.batch(100, now).unwrap();
+    assert_eq!(batch.delete, [id(0, 1)]);
+    outbox.done(batch, false, now);
+    assert_eq!((outbox.waiting(), outbox.is_denied(), outbox.retry_at()), (0, false, None));
+}
+
+/// The other way round, what ends is removed meanwhile.
+#[test]
+fn rows_are_removed_while_none_can_be_written() {
+    let mut outbox = with_rows(0..2);
+    outbox.note(0, RowChange::Whole, None, START);
+    outbox.note(1, RowChange::Whole, Some(1), START);
+    let batch = outbox.batch(100, START).unwrap();
+    outbox.failed(batch, WriteFailure::Denied, START);
+    let now = outbox.retry_at().unwrap();
+    let batch = outbox.batch(100, now).unwrap();
+    assert_eq!((batch.len(), batch.delete.clone()), (1, vec![id(0, 1)]));
+    outbox.done(batch, false, now);
+    assert_eq!((outbox.waiting(), outbox.is_denied()), (1, true));
+    assert_eq!(outbox.batch(100, now).unwrap().whole, [id(1, 1)]);
+}
+
+#[test]
+fn what_was_refused_and_has_ended_is_not_counted_any_more() {
+    for failure in [WriteFailure::Refused, WriteFailure::Denied] {
+        let mut outbox = with_rows(0..0);
+        (0..10).for_each(|index| outbox.note(index, RowChange::Whole, Some(1), START));
+        for _ in 0..12 {
+            if let Some(batch) = outbox.batch(100, START) {
+                outbox.failed(batch, failure, START);
+            }
+        }
+        (0..10).for_each(|index| outbox.note(index, RowChange::Whole, None, START));
+        // Another subscription has one of the places.
+        outbox.note(4, RowChange::Whole, Some(2), START);
+        assert_eq!(outbox.rows(), 0);
+        let now = START.after(Duration::from_secs(10));
+        assert_eq!(drain(&mut outbox, 100, &[], now), [id(4, 2)]);
+        assert_eq!((outbox.rows(), outbox.left_out(), outbox.waiting(), outbox.is_denied()), (1, 0, 0, false));
+        outbox.note(4, RowChange::Whole, None, now);
+        assert_eq!(outbox.batch(100, now).unwrap().delete, [id(4, 2)]);
+    }
+}
+
+/// Nothing was written, so nothing is known.
+#[test]
+fn a_batch_without_rows_proves_nothing() {
+    let mut outbox = with_rows(0..0);
+    (0..2).for_each(|index| outbox.note(index, RowChange::Whole, Some(1), START));
+    let batch = outbox.batch(100, START).unwrap();
+    outbox.failed(batch, WriteFailure::Denied, START);
+    let now = outbox.retry_at().unwrap();
+    let batch = outbox.batch(100, now).unwrap();
+    outbox.done(batch, false, now);
+    assert_eq!((outbox.is_denied(), outbox.waiting()), (true, 1));
 }
 
 #[test]
@@ -226,10 +325,10 @@ fn a_row_that_moves_is_deleted_when_the_other_is_there() {
     outbox.failed(batch, WriteFailure::Ambiguous, START);
     let now = outbox.retry_at().unwrap();
     let batch = outbox.batch(10, now).unwrap();
-    outbox.done(batch, now);
+    outbox.done(batch, true, now);
     let batch = outbox.batch(10, now).unwrap();
     assert_eq!(batch.tombstone, [id(1, 3)]);
-    outbox.done(batch, now);
+    outbox.done(batch, true, now);
     // What was inherited has its row.
     outbox.note(1, RowChange::Numbers, Some(4), now);
     assert_eq!(outbox.batch(10, now).unwrap().numbers, [id(1, 4)]);

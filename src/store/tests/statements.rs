@@ -1,6 +1,6 @@
 //! The text of the statements.
 
-use super::super::statements::{delete, purge, write_numbers, write_tombstones, write_whole};
+use super::super::statements::{delete, probe, purge, write_numbers, write_tombstones, write_whole};
 use super::*;
 
 const ALL: [SqlDialect; 3] = [SqlDialect::Sqlite, SqlDialect::Postgres, SqlDialect::Mysql];
@@ -28,7 +28,7 @@ fn every_statement_has_both_guards() {
             write_tombstones(dialect, RUN, written, &[ID, ID + 1], 5),
             vec![purge(dialect, RUN, written)],
         ];
-        for sql in statements {
+        for sql in statements.into_iter().chain(probe(dialect, RUN, written, 5)) {
             let [sql] = &sql[..] else { panic!("one statement") };
             assert!(sql.contains("written<") && sql.contains("presence_b2b_nodes WHERE id=1 AND epoch=7"), "{sql}");
             assert!(is_harmless(sql), "{sql}");
