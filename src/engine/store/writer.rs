@@ -164,6 +164,8 @@ impl StoreWriter {
 
     /// Takes marks; whether there may be more.
     fn take_marks(&mut self, engine: &Engine, store: &Store, now: Millis) -> bool {
+        // Before, too: what is taken has no mark any more, and must not be missing until it is counted here.
+        self.show(engine, store);
         let has_more = self.takes.take(engine, &mut self.outbox, now);
         self.show(engine, store);
         has_more
