@@ -6,7 +6,7 @@ use std::fmt;
 const HOW: &str = "Kamailio makes it with modparam(\"jsonrpcs\", \"transport\", 4) and modparam(\"jsonrpcs\", \"dgram_socket\", PATH)";
 
 /// What makes a server answer over HTTP.
-const WEB: &str = "Kamailio needs the module xhttp, tcp_accept_no_cl=yes, and an event_route[xhttp:request] that calls jsonrpc_dispatch()";
+const WEB: &str = "Kamailio needs modparam(\"jsonrpcs\", \"transport\", 5) or 0, the module xhttp, tcp_accept_no_cl=yes, and an event_route[xhttp:request] that calls jsonrpc_dispatch()";
 
 /// Why a call has no result. Texts of the server in it are as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]

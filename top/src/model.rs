@@ -87,11 +87,21 @@ pub struct Subject {
     pub id: u64,
     /// Its record, fit to be shown.
     pub record: String,
+    /// Its subscriber and its package.
+    others: [String; 2],
+}
+
+impl Action {
+    fn subject(&self) -> &Subject {
+        match self {
+            Self::Refresh(subject) | Self::End(subject) => subject,
+        }
+    }
 }
 
 impl Subject {
     fn of(row: &Row) -> Self {
-        Self { id: row.id, record: row.text("record") }
+        Self { id: row.id, record: row.text("record"), others: ["subscriber", "package"].map(|name| row.text(name)) }
     }
 }
 
@@ -162,6 +172,8 @@ pub struct Model {
     pub missing: BTreeSet<&'static str>,
     heard: Moment,
     plan: Plan,
+    /// What the operator has agreed to. It is done once the server says that the subscription is the one that was meant.
+    agreed: Vec<Action>,
 }
 
 impl Model {
@@ -185,6 +197,7 @@ impl Model {
             missing: BTreeSet::new(),
             heard: now,
             plan: Plan::default(),
+            agreed: Vec::new(),
         }
     }
 
@@ -199,6 +212,11 @@ impl Model {
             Some(detail) => Some(&detail.row),
             None => self.table.selected(),
         }
+    }
+
+    /// The moment that is shown: while the server does not answer, nothing is known of what comes after the last one.
+    pub fn shown_at(&self, now: Moment) -> Moment {
+        if let Link::Away(since, _) = self.link { since } else { now }
     }
 
     fn tell(&mut self, what: impl Into<String>, now: Moment) {

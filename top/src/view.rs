@@ -35,13 +35,14 @@ pub fn draw(frame: &mut Frame, model: &Model, theme: Theme, now: Moment) {
         help::draw(&mut canvas, model);
         return;
     }
-    head::draw(&mut canvas, model, now);
+    let shown_at = model.shown_at(now);
+    head::draw(&mut canvas, model, shown_at);
     let mut foot = foot::lines(model, canvas.width(), now);
     foot.truncate(usize::from(canvas.left()) / 2);
     let body = canvas.left().saturating_sub(u16::try_from(foot.len()).unwrap_or(u16::MAX));
     match (&model.detail, model.view) {
-        (Some(detail), _) => detail::draw(&mut canvas, detail, body, now),
-        (None, View::Subscriptions) => subscriptions::draw(&mut canvas, model, body, now),
+        (Some(detail), _) => detail::draw(&mut canvas, detail, body, shown_at),
+        (None, View::Subscriptions) => subscriptions::draw(&mut canvas, model, body, shown_at),
         (None, View::Destinations) => {
             lists::draw(&mut canvas, &model.destinations, model.scroll, body, lists::DESTINATIONS)
         }

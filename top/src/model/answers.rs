@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::call::VERSION;
 use super::detail::{History, events_of};
 use super::fields::{natural, number, numbers, shown, structs, text};
-use super::{Call, Count, Link, Model, Moment, Purpose, Row};
+use super::{Action, Call, Count, Link, Model, Moment, Purpose, Row, Subject};
 use crate::failure::Failure;
 
 impl Model {
@@ -72,6 +72,7 @@ impl Model {
                     detail.history = History::Events(events_of(answer));
                 }
             }
+            Purpose::Check(id) => self.take_check(id, answer, now),
             Purpose::Destinations => {
                 self.destinations = structs(answer);
                 // Those that hold something back come first.
@@ -88,6 +89,24 @@ impl Model {
                 self.tell(format!("{id} is being ended"), now);
                 self.look_again(id);
             }
+        }
+    }
+
+    /// What was agreed to is done to the one that was meant only: a server that has started again gives its id to another.
+    fn take_check(&mut self, id: u64, answer: Value, now: Moment) {
+        let row = structs(answer).pop().and_then(|fields| Row::new(fields, now)).map(|row| Subject::of(&row));
+        let (agreed, others) = self.agreed.drain(..).partition(|action| action.subject().id == id);
+        let agreed: Vec<Action> = agreed;
+        self.agreed = others;
+        for action in agreed.into_iter().rev() {
+            if row.as_ref() != Some(action.subject()) {
+                self.tell(format!("{id} is another subscription now: nothing was done"), now);
+                continue;
+            }
+            self.plan.urgent.push_front(match action {
+                Action::Refresh(_) => Purpose::Refresh(id),
+                Action::End(_) => Purpose::End(id),
+            });
         }
     }
 
@@ -138,6 +157,15 @@ impl Model {
                     detail.is_gone = true;
                 }
             }
+            (Purpose::Check(id), Failure::Fault(404, _)) => {
+                self.agreed.clear();
+                self.tell(format!("{id} has ended already: nothing was done"), now);
+            }
+            (Purpose::History(id), Failure::Fault(404, _)) if self.has_events_of(id) => {
+                if let Some(detail) = &mut self.detail {
+                    detail.is_gone = true;
+                }
+            }
             (Purpose::History(id), Failure::Fault(..)) => {
                 if let Some(detail) = self.detail.as_mut().filter(|detail| detail.row.id == id && !detail.is_gone) {
                     detail.history = History::None(failure.to_string());
@@ -147,16 +175,24 @@ impl Model {
         }
     }
 
+    /// Whether the last events of the subscription are shown: they stay when it has ended.
+    fn has_events_of(&self, id: u64) -> bool {
+        let shown = self.detail.as_ref().filter(|detail| detail.row.id == id);
+        shown.is_some_and(|detail| matches!(detail.history, History::Events(_)))
+    }
+
     /// The server does not answer: an action is not left to be done when nobody expects it any more.
     fn tell_what_was_not_done(&mut self, asked: Purpose, failure: &Failure, now: Moment) {
         let id_of = |purpose: &Purpose| match purpose {
-            Purpose::Refresh(id) | Purpose::End(id) => Some(*id),
+            Purpose::Check(id) | Purpose::Refresh(id) | Purpose::End(id) => Some(*id),
             _ => None,
         };
+        self.agreed.clear();
+        let is_check = matches!(asked, Purpose::Check(_));
         let waiting = self.plan.urgent.iter().find_map(id_of);
         self.plan.urgent.retain(|purpose| id_of(purpose).is_none());
         match (id_of(&asked), waiting) {
-            (Some(id), _) if failure.is_after_sending() => {
+            (Some(id), _) if failure.is_after_sending() && !is_check => {
                 self.tell(format!("it is not known whether {id} was changed: its history will show it"), now);
             }
             (Some(id), _) | (None, Some(id)) => {
@@ -182,7 +218,8 @@ impl Model {
                     detail.history = History::None(why.to_owned());
                 }
             }
-            Purpose::Refresh(id) | Purpose::End(id) => {
+            Purpose::Check(id) | Purpose::Refresh(id) | Purpose::End(id) => {
+                self.agreed.clear();
                 self.tell(format!("the server has no command for it: nothing was done to {id}"), now);
             }
             _ => {}

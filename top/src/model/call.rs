@@ -33,6 +33,8 @@ pub enum Purpose {
     Destinations,
     /// The queues.
     Queues,
+    /// Whether the subscription that is to be changed is still the one that was meant.
+    Check(u64),
     /// Send a SUBSCRIBE.
     Refresh(u64),
     /// Unsubscribe.
@@ -83,7 +85,7 @@ impl Model {
             Purpose::Count if self.lacks("presence_b2b.count") => ("presence_b2b.trace", json!([])),
             Purpose::Count => ("presence_b2b.count", json!([])),
             Purpose::Rows(_) => self.rows_call()?,
-            Purpose::Show(id) => ("presence_b2b.show", json!([id])),
+            Purpose::Show(id) | Purpose::Check(id) => ("presence_b2b.show", json!([id])),
             Purpose::History(id) => ("presence_b2b.history", json!([id])),
             Purpose::Destinations => ("presence_b2b.destinations", json!([0, 200])),
             Purpose::Queues => ("presence_b2b.queues", json!([])),

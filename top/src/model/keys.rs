@@ -191,18 +191,15 @@ impl Model {
 
     fn confirm(&mut self, key: Key, action: Action, now: Moment) {
         self.leave_question();
-        let (Action::Refresh(subject) | Action::End(subject)) = &action;
+        let id = action.subject().id;
         match key {
-            Key::Char('y' | 'Y') if !self.is_there(subject) => {
-                self.tell(
-                    format!("{} is not shown any more, or is another one now: nothing was done", subject.id),
-                    now,
-                );
+            Key::Char('y' | 'Y') if !self.is_there(action.subject()) => {
+                self.tell(format!("{id} is not shown any more, or is another one now: nothing was done"), now);
             }
-            Key::Char('y' | 'Y') => self.hurry([match action {
-                Action::Refresh(subject) => Purpose::Refresh(subject.id),
-                Action::End(subject) => Purpose::End(subject.id),
-            }]),
+            Key::Char('y' | 'Y') => {
+                self.agreed.push(action);
+                self.hurry([Purpose::Check(id)]);
+            }
             _ => self.tell("nothing was done", now),
         }
     }

@@ -111,13 +111,14 @@ impl Model {
 
     /// The server is there, or there again: asks for everything from the beginning.
     pub(super) fn begin_anew(&mut self, now: Moment) {
-        let is_lost = |purpose: &Purpose| matches!(purpose, Purpose::Refresh(_) | Purpose::End(_));
+        let is_lost = |purpose: &Purpose| matches!(purpose, Purpose::Check(_) | Purpose::Refresh(_) | Purpose::End(_));
         if matches!(self.mode, Mode::Confirm(_)) {
             self.leave_question();
             self.tell("the server is there again: nothing was done", now);
         } else if self.plan.urgent.iter().any(is_lost) {
             self.tell("the server is there again: nothing was done", now);
         }
+        self.agreed.clear();
         self.plan = super::plan::Plan { next_round: now, ..Default::default() };
         self.plan.urgent.extend([Purpose::Module, Purpose::Name, Purpose::Count]);
         self.counters.forget();

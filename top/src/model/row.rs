@@ -6,6 +6,9 @@ use super::Moment;
 use super::fields::{number, text};
 use crate::text::span;
 
+/// What is said of a subscription that a notifier has accepted only.
+const NO_FIRST_NOTIFY: &str = "accepted, but the first NOTIFY has not come yet";
+
 /// How well a subscription is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -66,7 +69,7 @@ impl Row {
     /// Why it is as it is, and what comes next, in one line.
     pub fn why(&self, now: Moment) -> String {
         let state = self.text("state");
-        let is_silent = self.text("status") == "none";
+        let is_silent = self.is_silent();
         let next = match (self.left("next_action_in", now), state.as_str()) {
             (Some(left), "confirmed") if is_silent => format!("waits {} more for it", span(left)),
             (Some(0), "waiting") => "the next attempt begins now".to_owned(),
@@ -86,7 +89,7 @@ impl Row {
             Mark::Yellow => match (state.as_str(), self.text("status").as_str()) {
                 ("waiting", "none") => "no attempt was made yet".to_owned(),
                 ("waiting", _) => format!("no dialog: {}", self.reason()),
-                ("confirmed", "none") => "accepted, but the first NOTIFY has not come yet".to_owned(),
+                ("confirmed", "none") => NO_FIRST_NOTIFY.to_owned(),
                 ("confirmed", "pending") => "the notifier has not decided yet (pending)".to_owned(),
                 ("unconfirmed", _) => "the first SUBSCRIBE is on its way".to_owned(),
                 _ => "it is being ended".to_owned(),
@@ -102,10 +105,16 @@ impl Row {
         format!("{}{what}", next.unwrap_or_default())
     }
 
+    /// Whether a dialog has been accepted, and its first NOTIFY has not come: what was told before is no more.
+    fn is_silent(&self) -> bool {
+        self.text("state") == "confirmed" && matches!(self.text("status").as_str(), "none" | "terminated" | "rejected")
+    }
+
     fn failure(&self) -> String {
+        let reason = if self.is_silent() { NO_FIRST_NOTIFY.to_owned() } else { self.reason() };
         match self.number("retries").unwrap_or(0) {
-            0 | 1 => self.reason(),
-            times => format!("{} ({times} failures in a row)", self.reason()),
+            0 | 1 => reason,
+            times => format!("{reason} ({times} failures in a row)"),
         }
     }
 

@@ -40,8 +40,13 @@ impl Datagram {
             None => connected(&self.path).map_err(|error| self.failure(&error))?,
         };
         let socket = self.socket.insert(socket);
-        if let Err(error) = socket.send(request.as_bytes()) {
-            return Err(self.failure(&error));
+        match socket.send(request.as_bytes()) {
+            Ok(_) => {}
+            // It reads nothing, and its queue is full.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err(Failure::Silent(method.to_owned(), PATIENCE.as_secs()));
+            }
+            Err(error) => return Err(self.failure(&error)),
         }
         self.buffer.resize(MOST + 1, 0);
         let deadline = Instant::now() + PATIENCE;

@@ -26,7 +26,8 @@ pub fn lines(model: &Model, room: usize, now: Moment) -> Vec<Line> {
             Mark::Yellow => Ink::Yellow,
             Mark::Green => Ink::Plain,
         };
-        let why = if room < NARROW { row.brief(now) } else { row.why(now) };
+        let at = model.shown_at(now);
+        let why = if room < NARROW { row.brief(at) } else { row.why(at) };
         say(ink, &format!("{}: {why}", row.id), 2);
     }
     if let Some((said, _)) = &model.notice {
@@ -53,8 +54,8 @@ fn end_of(search: &str, room: usize) -> String {
 
 fn question(action: &Action) -> String {
     match action {
-        Action::Refresh(Subject { id, record }) => format!("Send a SUBSCRIBE for {id} {record} now? y or n"),
-        Action::End(Subject { id, record }) => format!("End {id} {record}? y or n"),
+        Action::Refresh(Subject { id, record, .. }) => format!("Send a SUBSCRIBE for {id} {record} now? y or n"),
+        Action::End(Subject { id, record, .. }) => format!("End {id} {record}? y or n"),
     }
 }
 
@@ -63,6 +64,7 @@ fn keys(model: &Model, room: usize) -> &'static str {
         (_, 0..NARROW) => "? help  q quit",
         (true, _) if model.settings.write => "Esc back  r refresh  e end  ? help  q quit",
         (true, _) => "Esc back  ? help  q quit",
+        (false, _) if model.view != View::Subscriptions => "/ search  Tab view  ? help  q quit",
         (false, 0..60) => "/ search  Enter open  ? help",
         (false, _) if model.settings.write => "/ search  Enter open  Tab view  r refresh  e end  ? help  q quit",
         (false, _) => "/ search  Enter open  Tab view  ? help  q quit",
