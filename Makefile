@@ -127,7 +127,7 @@ deb: build
 test-deb: deb
 	@build/deb/test
 
-# Hours on two processors. DEBIAN=trixie: one of them; FILTER=...: some of the tests; MATRIX_DIR: where the folders are.
+# 40 minutes on two processors. DEBIAN=trixie: one of them; FILTER=...: some of the tests; MATRIX_DIR: where the folders are.
 test-matrix:
 	@build/matrix/run
 
