@@ -61,6 +61,8 @@ impl Http {
     fn failure(&self, error: minreq::Error) -> Failure {
         match error {
             minreq::Error::IoError(error) => self.failed_to_read(&error),
+            // What answers there speaks another protocol.
+            minreq::Error::InvalidUtf8InResponse => Failure::NotJson("bytes that are no text".to_owned()),
             other => Failure::Unreachable(self.url.clone(), clean(&other.to_string())),
         }
     }

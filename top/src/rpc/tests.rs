@@ -121,6 +121,7 @@ fn it_comes_over_http() {
     let unavailable = call(http("503 Service Unavailable", "<html>"));
     assert_eq!(unavailable, Err(Failure::Http(503, "Service Unavailable".into())));
     assert!(matches!(call(b"hello\r\n\r\nworld".to_vec()), Err(Failure::NotJson(_))));
+    assert!(matches!(call(b"\xff\xfe\x80\r\n\r\n".to_vec()), Err(Failure::NotJson(_))));
     let mut nobody = Client::new(Address::Url("http://127.0.0.1:1/RPC".into()));
     assert!(matches!(nobody.call("a.b", &json!([])), Err(Failure::NobodyListens(_))));
 }
