@@ -161,6 +161,11 @@ impl Model {
                 self.agreed.clear();
                 self.tell(format!("{id} has ended already: nothing was done"), now);
             }
+            // What stayed agreed to would be done after the check of another question.
+            (Purpose::Check(id), _) => {
+                self.agreed.clear();
+                self.tell(format!("{failure}: nothing was done to {id}"), now);
+            }
             (Purpose::History(id), Failure::Fault(404, _)) if self.has_events_of(id) => {
                 if let Some(detail) = &mut self.detail {
                     detail.is_gone = true;

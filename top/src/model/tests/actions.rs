@@ -165,3 +165,24 @@ fn nothing_counts_on_while_the_server_is_away() {
     model.apply(&call, Err(Failure::NobodyListens("x".into())), SECOND, 5 * SECOND);
     assert_eq!(model.shown_at(60 * SECOND), 2 * SECOND);
 }
+
+/// A question whose check failed is not answered yes by a later one.
+#[test]
+fn what_could_not_be_checked_is_not_done_later() {
+    let settings = Settings { write: true, ..settings() };
+    for failure in [Failure::Fault(500, "busy".into()), Failure::CutOff, Failure::Broken("x".into())] {
+        let (mut model, mut fake) = (Model::new(settings.clone(), SECOND), Fake::new(five()));
+        fake.serve(&mut model, 2 * SECOND);
+        press(&mut model, "ey", 3 * SECOND);
+        let call = model.next(3 * SECOND).expect("a call");
+        assert_eq!(call.purpose, Purpose::Check(3));
+        model.apply(&call, Err(failure.clone()), SECOND, 3 * SECOND);
+        let (notice, _) = model.notice.clone().expect("a sentence");
+        assert!(notice.contains("nothing was done to 3"), "{notice}");
+        fake.serve(&mut model, 4 * SECOND);
+        press(&mut model, "ry", 5 * SECOND);
+        fake.serve(&mut model, 5 * SECOND);
+        let ended = fake.calls.iter().any(|call| matches!(call.purpose, Purpose::End(_)));
+        assert!(!ended, "{failure:?}: r ended it");
+    }
+}
