@@ -166,6 +166,8 @@ pub struct Model {
     pub queues: Vec<Map<String, Value>>,
     /// The first line of what is shown of the two.
     pub scroll: usize,
+    /// The first line of the help that is shown.
+    pub help_from: usize,
     /// What happened last, and when.
     pub notice: Option<(String, Moment)>,
     /// Commands that the server does not have.
@@ -193,6 +195,7 @@ impl Model {
             destinations: Vec::new(),
             queues: Vec::new(),
             scroll: 0,
+            help_from: 0,
             notice: None,
             missing: BTreeSet::new(),
             heard: now,

@@ -31,6 +31,9 @@ pub enum Step {
 /// Rows that a page key moves by.
 const PAGE: usize = 10;
 
+/// The help has no more lines.
+const MOST_HELP: usize = 100;
+
 /// The most letters of a search: as many as a URI may have.
 const MOST_LETTERS: usize = 1024;
 
@@ -44,12 +47,12 @@ impl Model {
             self.notice = None;
         }
         match self.mode.clone() {
-            Mode::Help => self.mode = if self.detail.is_some() { Mode::Detail } else { Mode::Table },
+            Mode::Help => self.read_help(key),
             Mode::Confirm(action) => self.confirm(key, action, now),
             Mode::Search => self.type_in(key, now),
             Mode::Detail | Mode::Table => match key {
                 Key::Char('q') => return Step::Quit,
-                Key::Char('?' | 'h') => self.mode = Mode::Help,
+                Key::Char('?' | 'h') => (self.mode, self.help_from) = (Mode::Help, 0),
                 Key::Char('r') => self.want(Action::Refresh, now),
                 Key::Char('e') => self.want(Action::End, now),
                 _ if self.mode == Mode::Detail => self.move_in_detail(key),
@@ -57,6 +60,17 @@ impl Model {
             },
         }
         Step::Go
+    }
+
+    /// On a small terminal the help is longer than the screen.
+    fn read_help(&mut self, key: Key) {
+        self.help_from = match key {
+            Key::Up | Key::Char('k') => self.help_from.saturating_sub(1),
+            Key::PageUp => self.help_from.saturating_sub(PAGE),
+            Key::Down | Key::Char('j') => MOST_HELP.min(self.help_from + 1),
+            Key::PageDown => MOST_HELP.min(self.help_from + PAGE),
+            _ => return self.leave_question(),
+        };
     }
 
     fn move_in_table(&mut self, key: Key) {

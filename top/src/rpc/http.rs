@@ -48,7 +48,11 @@ impl Http {
         if status != 200 && !answer.trim_ascii_start().starts_with(b"{") {
             return Err(Failure::Http(status, reason));
         }
-        read.map_err(|error| self.failed_to_read(&error))?;
+        // The server has had the call by now.
+        read.map_err(|error| match self.failed_to_read(&error) {
+            Failure::Unreachable(url, _) => Failure::Broken(url),
+            failure => failure,
+        })?;
         if answer.len() > MOST {
             return Err(Failure::TooLarge(MOST));
         }
@@ -75,7 +79,11 @@ impl Http {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
                 Failure::Closed(self.url.clone())
             }
-            _ => Failure::Unreachable(self.url.clone(), clean(&error.to_string())),
+            // minreq wraps what happens while it reads chunks.
+            _ => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(minreq::Error::IoError(inner)) => self.failed_to_read(inner),
+                _ => Failure::Unreachable(self.url.clone(), clean(&error.to_string())),
+            },
         }
     }
 }

@@ -40,6 +40,39 @@ fn web_server_that(answer: Vec<u8>) -> Client {
     Client::new(Address::Url(url))
 }
 
+/// The same, and then nothing comes, but the connection stays.
+fn web_server_that_stalls_after(answer: &'static [u8]) -> Client {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/RPC", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(answer);
+        // Until the client gives up.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    Client::new(Address::Url(url))
+}
+
+/// Whatever is missing of the answer, the server may have done what it was asked for.
+#[test]
+fn an_answer_over_http_that_never_ends() {
+    for answer in [
+        &b""[..],
+        b"HTTP/1.1 200 OK\r\nConte",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"id\": 1",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{\"id\": 1",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{\"id\": 1,\r\n",
+    ] {
+        let failure = web_server_that_stalls_after(answer).call("a.b", &json!([])).expect_err("a failure");
+        assert!(matches!(failure, Failure::SilentUrl(..)), "{failure:?}");
+        assert!(failure.is_after_sending());
+    }
+    let wrong = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{\"id\": 1".to_vec();
+    let failure = web_server_that(wrong).call("a.b", &json!([])).expect_err("a failure");
+    assert!(failure.is_after_sending(), "{failure:?}");
+}
+
 fn bytes(value: Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }

@@ -1,6 +1,6 @@
 //! The help.
 
-use super::ink::{Canvas, Ink};
+use super::ink::{Canvas, Ink, Line};
 use crate::model::Model;
 use crate::text::{fit, wrap};
 
@@ -22,25 +22,32 @@ const KEYS: &[(&str, &str)] = &[
 ];
 
 pub fn draw(canvas: &mut Canvas, model: &Model) {
-    let room = canvas.width();
+    let lines = lines(model, canvas.width());
+    let room = usize::from(canvas.left().saturating_sub(1));
+    let from = model.help_from.min(lines.len().saturating_sub(room));
+    let said = if lines.len() > room { "arrows, else back" } else { "any key: back" };
+    lines.into_iter().skip(from).take(room).for_each(|line| canvas.line(line));
+    canvas.foot(vec![vec![(Ink::Dim, said.to_owned())]]);
+}
+
+fn lines(model: &Model, room: usize) -> Vec<Line> {
     let first = if room < 40 { 0 } else { 13 };
-    canvas.line([(Ink::Strong, "b2b-top: keys and signs".to_owned())]);
+    let mut all = vec![vec![(Ink::Strong, "b2b-top: keys and signs".to_owned())]];
     for (key, meaning) in KEYS {
         if first == 0 {
-            canvas.line([(Ink::Plain, format!("{key} {meaning}"))]);
+            all.extend(wrap(&format!("{key} {meaning}"), room).into_iter().map(|line| vec![(Ink::Plain, line)]));
             continue;
         }
         let lines = wrap(meaning, room - first);
         for (at, line) in lines.into_iter().enumerate() {
             let key = if at == 0 { key } else { "" };
-            canvas.line([(Ink::Strong, fit(key, first)), (Ink::Plain, line)]);
+            all.push(vec![(Ink::Strong, fit(key, first)), (Ink::Plain, line)]);
         }
     }
     if !model.missing.is_empty() {
         let missing = model.missing.iter().copied().collect::<Vec<_>>().join(", ");
-        for line in wrap(&format!("The server lacks {missing}."), room) {
-            canvas.line([(Ink::Yellow, line)]);
-        }
+        let lines = wrap(&format!("The server lacks {missing}."), room);
+        all.extend(lines.into_iter().map(|line| vec![(Ink::Yellow, line)]));
     }
-    canvas.foot(vec![vec![(Ink::Dim, "any key: back".to_owned())]]);
+    all
 }

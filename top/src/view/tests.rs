@@ -170,6 +170,28 @@ fn the_other_views() {
     assert!(picture(&model, 80, 24).contains("/a\\x1b_"));
 }
 
+/// Where the help is longer than the screen, arrows show the rest.
+#[test]
+fn the_whole_help_can_be_read() {
+    for (columns, lines) in [(20, 8), (20, 10), (40, 10), (60, 12)] {
+        let mut model = model(usual());
+        press(&mut model, &[Key::Char('?')]);
+        let mut seen = picture(&model, columns, lines);
+        assert!(seen.contains("arrows"), "{seen}");
+        for _ in 0..60 {
+            press(&mut model, &[Key::Down]);
+            seen += &picture(&model, columns, lines);
+        }
+        let words: String = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["suspends", "begun", "per second"] {
+            assert!(words.contains(part), "{columns}x{lines}, {part}: {words}");
+        }
+        assert!(picture(&model, columns, lines).contains("known"), "the end stays");
+        press(&mut model, &[Key::PageUp, Key::PageUp, Key::Escape]);
+        assert_eq!(model.mode, crate::model::Mode::Table);
+    }
+}
+
 #[test]
 fn too_small_a_terminal_is_told_so() {
     let model = model(usual());
