@@ -217,11 +217,14 @@ fn number(rows: &[String]) -> usize {
 fn postgresql_without_a_table_or_a_right_is_away() {
     let database = Postgres::start();
     database.run(&tables("postgres"));
-    // Rights are nothing to a superuser.
-    database.run("ALTER USER b2b NOSUPERUSER");
-    let server = refused(with("db_postgres", database.url()), "db_postgres").allow_log(WAITS);
-    let right =
-        ["REVOKE INSERT ON presence_b2b_subscriptions FROM b2b", "GRANT INSERT ON presence_b2b_subscriptions TO b2b"];
+    // Rights are nothing to the superuser, who owns the database.
+    database.run("CREATE USER server; GRANT ALL ON ALL TABLES IN SCHEMA public TO server");
+    let url = database.url().replace("b2b@", "server@");
+    let server = refused(with("db_postgres", url), "db_postgres").allow_log(WAITS);
+    let right = [
+        "REVOKE INSERT ON presence_b2b_subscriptions FROM server",
+        "GRANT INSERT ON presence_b2b_subscriptions TO server",
+    ];
     is_away_without(&server, |sql| database.run(sql), || number(&database.rows(CONFIRMED)), &[MISSING, right]);
 }
 
