@@ -75,7 +75,7 @@ pub struct Outbox {
     /// Halves of batches that were refused.
     suspects: Vec<RowBatch>,
     /// Single rows that were refused once: they are tried again when nothing else waits.
-    aside: VecDeque<(u64, Queued)>,
+    aside: RowQueue,
     /// Single rows that were refused since one was written.
     in_row: usize,
     /// What the database does not take at all.
@@ -113,7 +113,7 @@ impl Outbox {
             waiting: RowQueue::default(),
             gone: VecDeque::new(),
             suspects: Vec::new(),
-            aside: VecDeque::new(),
+            aside: RowQueue::default(),
             in_row: 0,
             denied: None,
             left_out: HashMap::new(),
@@ -148,9 +148,8 @@ impl Outbox {
     /// A subscription has changed: `current` is the generation that is there now at this index, `None` if none is.
     pub fn note(&mut self, index: u32, change: RowChange, current: Option<u32>, now: Millis) {
         self.left_out.remove(&index);
-        if let Some(place) = self.aside.iter().position(|(id, _)| parts(*id).0 == index) {
-            let refused = self.aside.remove(place);
-            refused.into_iter().for_each(|(id, queued)| self.put_one_back(id, queued));
+        if let Some(refused) = self.aside.remove(index) {
+            self.put_one_back(index, refused);
         }
         let row = self.row(index);
         if row != 0 && current != Some(row) {
@@ -199,9 +198,8 @@ impl Outbox {
     /// How long the oldest change has waited; none if none waits.
     pub fn lag(&mut self, now: Millis) -> Option<Duration> {
         let gone = self.gone.front().map(|(_, since)| *since);
-        let aside = self.aside.iter().map(|(_, queued)| queued.since);
         let suspects = self.suspects.iter().map(|batch| batch.since);
-        let oldest = aside.chain(suspects).chain(gone).chain(self.waiting.oldest()).min();
+        let oldest = suspects.chain(gone).chain(self.waiting.oldest()).chain(self.aside.oldest()).min();
         oldest.map(|since| now.since(since))
     }
 

@@ -112,6 +112,13 @@ impl Outbox {
         None
     }
 
+    /// The row that was refused first.
+    fn next_aside(&mut self) -> Option<(u64, Queued)> {
+        let (index, queued) =
+            [RowChange::Whole, RowChange::Numbers].into_iter().find_map(|change| self.aside.pop(change))?;
+        Some((id(index, queued.generation), queued))
+    }
+
     fn collected(&mut self, written: Written, most: usize, now: Millis) -> RowBatch {
         let most = most.max(1);
         // While the database refuses every row, one is enough to see whether it does.
@@ -135,7 +142,7 @@ impl Outbox {
             batch.since = batch.since.min(queued.since);
         }
         if batch.is_empty()
-            && let Some((id, queued)) = self.aside.pop_front()
+            && let Some((id, queued)) = self.next_aside()
         {
             batch.is_second = true;
             batch.since = queued.since;

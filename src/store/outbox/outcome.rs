@@ -108,8 +108,10 @@ impl Outbox {
             }
             WriteFailure::Denied => {
                 self.counters.refused = self.counters.refused.saturating_add(1);
-                for (id, queued) in mem::take(&mut self.aside) {
-                    self.put_one_back(id, queued);
+                for change in [RowChange::Whole, RowChange::Numbers] {
+                    while let Some((index, queued)) = self.aside.pop(change) {
+                        self.put_one_back(index, queued);
+                    }
                 }
                 self.suspects.push(batch);
                 self.deny(now);
@@ -129,7 +131,7 @@ impl Outbox {
             self.counters.left_out = self.counters.left_out.saturating_add(is_newest.into());
             return is_newest.then_some(id);
         }
-        self.aside.push_back((id, Queued { generation, change, since: batch.since }));
+        self.aside.add(index, Queued { generation, change, since: batch.since });
         if are_many {
             self.deny(now);
         }
@@ -164,24 +166,29 @@ impl Outbox {
     /// Whether a row with contents waits.
     fn has_contents(&self) -> bool {
         let suspects = self.suspects.iter().any(RowBatch::has_contents);
-        suspects || self.waiting.len() > 0 || !self.aside.is_empty()
+        suspects || self.waiting.len() > 0 || self.aside.len() > 0
     }
 
     fn put_back(&mut self, batch: RowBatch) {
         let since = batch.since;
-        let of = |change| move |id: &u64| (*id, Queued { generation: parts(*id).1, change, since });
+        let of = |change| {
+            move |id: &u64| {
+                let (index, generation) = parts(*id);
+                (index, Queued { generation, change, since })
+            }
+        };
         let whole = batch.whole.iter().rev().map(of(RowChange::Whole));
         let numbers = batch.numbers.iter().rev().map(of(RowChange::Numbers));
-        whole.chain(numbers).for_each(|(id, queued)| self.put_one_back(id, queued));
+        whole.chain(numbers).for_each(|(index, queued)| self.put_one_back(index, queued));
         for id in batch.delete.iter().chain(&batch.tombstone).rev() {
             self.gone.push_front((*id, since));
         }
     }
 
     /// Queues a change again, unless its subscription has ended in the meantime.
-    pub(super) fn put_one_back(&mut self, id: u64, queued: Queued) {
-        if self.is_there(id) {
-            self.waiting.put_back(parts(id).0, queued);
+    pub(super) fn put_one_back(&mut self, index: u32, queued: Queued) {
+        if self.row(index) == queued.generation {
+            self.waiting.put_back(index, queued);
         }
     }
 

@@ -52,8 +52,8 @@ impl RowQueue {
         }
     }
 
-    pub(super) fn remove(&mut self, index: u32) {
-        self.changes.remove(&index);
+    pub(super) fn remove(&mut self, index: u32) -> Option<Queued> {
+        self.changes.remove(&index)
     }
 
     /// Takes the oldest change of this kind.
