@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{folder, settled, stored, storing};
 use crate::chaos_store::desk::Desk;
@@ -72,13 +73,19 @@ fn confirmed(dir: &Path, count: usize) {
     eventually(SOON, "all rows are there", || (stored(dir, "state") == vec!["confirmed"; count]).then_some(()));
 }
 
-#[test]
-fn a_table_that_refuses_everything_is_away_until_it_does_not() {
+/// Three subscriptions have their rows in SQLite.
+fn with_three_rows() -> (Desk, TempDir, Server) {
     let (desk, dir) = (open(), folder());
     let server = refused(storing(dir.path()), "db_sqlite").allow_log(WAITS).start();
     subscribe(&server, &desk, "early", 3);
     confirmed(dir.path(), 3);
     settled(&server);
+    (desk, dir, server)
+}
+
+#[test]
+fn a_table_that_refuses_everything_is_away_until_it_does_not() {
+    let (desk, dir, server) = with_three_rows();
     let all = ["INSERT", "UPDATE", "DELETE"];
     change(dir.path(), &all.map(|what| refuse(what, "")).concat());
     subscribe(&server, &desk, "late", 12);
@@ -102,11 +109,7 @@ fn a_table_that_refuses_everything_is_away_until_it_does_not() {
 /// Without the right to remove, rows are written all the same.
 #[test]
 fn a_table_from_which_nothing_can_be_removed_is_away() {
-    let (desk, dir) = (open(), folder());
-    let server = refused(storing(dir.path()), "db_sqlite").allow_log(WAITS).start();
-    subscribe(&server, &desk, "early", 3);
-    confirmed(dir.path(), 3);
-    settled(&server);
+    let (desk, dir, server) = with_three_rows();
     change(dir.path(), &refuse("DELETE", ""));
     server.rpc("presence_b2b.unsubscribe_all", json!(["record=*early*"])).expect("an answer");
     is_away(&server);
@@ -130,11 +133,7 @@ fn a_table_from_which_nothing_can_be_removed_is_away() {
 /// Subscriptions that end while their table is missing leave no number behind.
 #[test]
 fn a_table_that_was_missing_leaves_no_trace() {
-    let (desk, dir) = (open(), folder());
-    let server = refused(storing(dir.path()), "db_sqlite").allow_log(WAITS).start();
-    subscribe(&server, &desk, "early", 3);
-    confirmed(dir.path(), 3);
-    settled(&server);
+    let (desk, dir, server) = with_three_rows();
     let schema = "SELECT sql || ';' FROM sqlite_master WHERE tbl_name = 'presence_b2b_subscriptions' AND sql NOT NULL";
     let schema = rows(dir.path(), schema).join("\n");
     change(dir.path(), "DROP TABLE presence_b2b_subscriptions;\n");

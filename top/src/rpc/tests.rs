@@ -30,26 +30,20 @@ fn socket_that(answers: impl FnOnce(Value) -> Vec<Vec<u8>> + Send + 'static) -> 
 }
 
 fn web_server_that(answer: Vec<u8>) -> Client {
+    web_server(answer, false)
+}
+
+/// A web server for one call. If it stalls, nothing comes behind the answer, but the connection stays until the client gives up.
+fn web_server(answer: Vec<u8>, stalls: bool) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/RPC", listener.local_addr().expect("an address"));
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(&answer);
-    });
-    Client::new(Address::Url(url))
-}
-
-/// The same, and then nothing comes, but the connection stays.
-fn web_server_that_stalls_after(answer: &'static [u8]) -> Client {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/RPC", listener.local_addr().expect("an address"));
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(answer);
-        // Until the client gives up.
-        let _ = stream.read_to_end(&mut Vec::new());
+        if stalls {
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
     });
     Client::new(Address::Url(url))
 }
@@ -64,7 +58,7 @@ fn an_answer_over_http_that_never_ends() {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{\"id\": 1",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{\"id\": 1,\r\n",
     ] {
-        let failure = web_server_that_stalls_after(answer).call("a.b", &json!([])).expect_err("a failure");
+        let failure = web_server(answer.to_vec(), true).call("a.b", &json!([])).expect_err("a failure");
         assert!(matches!(failure, Failure::SilentUrl(..)), "{failure:?}");
         assert!(failure.is_after_sending());
     }
